@@ -1,9 +1,12 @@
 """False positives, coverage and power of xval.measures.statistics, on corpora that are drawn anew. Prints the ratio last.
 
-python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE] [--intervals | --ways]
+python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE]
+    [--intervals | --coverage | --ways | --seeds | --chance]
 
 With --intervals: instead, how often intervals cover for the models and, of several deals or seeds, for the method, near 1, and
-where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %.
+where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %. With --coverage: how
+often intervals and bootstraps cover where speakers are few, unlike, of unequal numbers of clips or few of a class, and how
+often equal algorithms are told apart there; see `_simulated_coverage`. The ratio is that of 94 % to the lowest share.
 
 Each repetition draws a corpus (speakers differ, and in each class too), deals it into the project's own folds, trains four
 algorithms that are equal in the population with every seed, and compares the second with the first by the corrected t test and
@@ -13,6 +16,8 @@ ratio is the highest of all to that), and intervals over items that cover in 93 
 are drawn anew. How often they cover the mean over all corpora stands beside it: training sets and seeds vary too, which an
 interval over items does not know. The power is that of finding a second algorithm that is better, beside the power that
 xval.measures.statistics.planning expects. With --ways: ways to compare two algorithms; see `_ways_to_compare`.
+With --seeds: the error where several seeds share partitions of the speakers; see `_seeds_and_partitions`.
+With --chance: how often random labels are said to be above chance; see `_above_chance`.
 """
 
 import argparse
@@ -21,7 +26,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _above_chance import print_above_chance
+from _seeds_and_partitions import print_seeds
 from _simulated_corpora import N_CLASSES, Cell, Layout, answer_new, draw_answers, make_layout
+from _simulated_coverage import simulate_coverage
 from _simulated_intervals import simulate_intervals
 from _ways_to_compare import print_ways
 from matplotlib.figure import Figure
@@ -199,6 +207,17 @@ def print_intervals(n_repetitions: int, csv: Path | None) -> None:
     print(f"ratio of the largest distance from 0.95 to 0.02  {(shares - 0.95).abs().max(axis=None) / 0.02:.3f}")
 
 
+def print_coverage(n_repetitions: int, csv: Path | None) -> None:
+    """Simulate the coverage of intervals and bootstraps, and the error of comparisons, and print both."""
+    tables = simulate_coverage(n_repetitions)
+    for title, table in tables.items():
+        print(f"{title}\n{table.to_string(float_format='%.3f')}\n")
+    if csv:
+        pd.concat(tables, names=["title"]).to_csv(csv)
+    lowest = next(iter(tables.values()))["interval"].min()
+    print(f"ratio of 0.94 to the lowest coverage of intervals  {0.94 / lowest:.3f}")
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="False positives, coverage and power of the project's statistics.")
     parser.add_argument("--quick", action="store_true", help="6 corpora per study, which measure nothing")
@@ -206,11 +225,21 @@ if __name__ == "__main__":
     parser.add_argument("--csv", type=Path, help="write the first two tables")
     parser.add_argument("--picture", type=Path, help="write a picture of all figures")
     parser.add_argument("--ways", action="store_true", help="error and power of ways to compare instead")
+    parser.add_argument("--seeds", action="store_true", help="the error where seeds share partitions instead")
+    parser.add_argument("--chance", action="store_true", help="how often random labels are said to be above chance instead")
     parser.add_argument("--intervals", action="store_true", help="the coverage of intervals instead")
+    parser.add_argument("--coverage", action="store_true", help="intervals and bootstraps of unlike speakers instead")
     given = parser.parse_args()
     n_corpora = 6 if given.quick else given.repetitions
     if given.intervals:
         print_intervals(n_corpora, given.csv)
+    elif given.coverage:
+        print_coverage(n_corpora, given.csv)
+    elif given.chance:
+        print(f"ratio of the highest share to 0.025  {print_above_chance(n_corpora) / 0.025:.3f}")
+    elif given.seeds:
+        highest = print_seeds(n_corpora)
+        print(f"ratio of the highest error with several repetitions to 0.05  {highest / LEVEL:.3f}")
     elif given.ways:
         with threadpool_limits(1):
             print_ways(n_corpora)

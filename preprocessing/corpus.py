@@ -67,7 +67,8 @@ class Corpus:
         item_name: What an item is, in a word such as ``actor``; empty: not known.
         index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
         corrections: Of a corpus whose labels reviewers have corrected, what `clips.corrections.correct` says of it; else empty.
-        lost_sound: What of the sound settings may throw away, as of `preprocessing.audio.lost_sound.summarise`.
+        lost_sound: What of the sound settings may throw away, as of `preprocessing.audio.lost_sound.summarise`; None: an
+            earlier version made the index and did not measure it.
     """
 
     folder: Path
@@ -80,7 +81,7 @@ class Corpus:
     index_hash: str
     item_name: str = ""
     corrections: Mapping[str, Any] = field(default_factory=dict)
-    lost_sound: Mapping[str, Any] = field(default_factory=dict)
+    lost_sound: Mapping[str, Any] | None = None
 
     @property
     def is_custom(self) -> bool:
@@ -246,7 +247,7 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
         index_hash=facts["index_hash"],
         item_name=str(facts.get(ITEM_NAME, "")),  # made by an earlier version: not known
         corrections=facts.get(CORRECTIONS, {}),
-        lost_sound=facts.get(LOST_SOUND, {}),
+        lost_sound=facts.get(LOST_SOUND),
     )
 
 
@@ -287,7 +288,7 @@ def write_index(
         further: Further columns, as of `clips.columns.collect_columns`; None: there are none.
         item_name: As of `Corpus`.
         corrections: As of `Corpus`; None: there are none.
-        lost_sound: As of `Corpus`; None: nothing is lost.
+        lost_sound: As of `Corpus`; None: it was not measured.
 
     Returns:
         The corpus as `open_corpus` gives it.
@@ -295,6 +296,6 @@ def write_index(
     write_columns(folder, index, further)
     write_index_files(
         folder, index, corpus=corpus, audio_folder=audio_folder, task_type=task_type, class_names=class_names,
-        annotations=annotations, item_name=item_name, corrections=corrections or {}, lost_sound=lost_sound or {},
+        annotations=annotations, item_name=item_name, corrections=corrections or {}, lost_sound=lost_sound,
     )  # fmt: skip
     return open_corpus(folder.name, folder.parent)

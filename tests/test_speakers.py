@@ -229,7 +229,7 @@ def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_
     instance = read_instances(ExperimentFolder(diagnosed.results), [1])[0]
     accuracy = instance.item_figure("clip_test", "accuracy")
     assert accuracy["items"] == pytest.approx(right.mean())
-    assert accuracy["method"] == ("exact limit" if right.all() else "Wilson")
+    assert accuracy["method"] == ("exact limit" if right.all() else "t on the logit scale")
     assert accuracy["chance"] == pytest.approx(0.5)  # half of the speakers are ill
     counted = sum(
         np.sum(record["confusion_matrix"]["test"]) for (instance, _), record in diagnosed.records().items() if instance == 1

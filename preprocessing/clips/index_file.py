@@ -47,7 +47,7 @@ def write_index_files(
     annotations: "pd.DataFrame | None",
     item_name: str = "",
     corrections: Mapping[str, Any] = MappingProxyType({}),
-    lost_sound: Mapping[str, Any] = MappingProxyType({}),
+    lost_sound: Mapping[str, Any] | None = None,
 ) -> None:
     """Write annotations.parquet, where there are annotations, and then corpus.parquet; for the arguments see corpus.py."""
     import pyarrow
@@ -67,7 +67,7 @@ def write_index_files(
         ITEM_NAME: item_name,
         "index_hash": hash_index(index, task_type=task_type, class_names=class_names, annotations=annotations),
         **({CORRECTIONS: dict(corrections)} if corrections else {}),
-        **({LOST_SOUND: dict(lost_sound)} if lost_sound else {}),
+        **({LOST_SOUND: dict(lost_sound)} if lost_sound is not None else {}),
     }
     table = pyarrow.Table.from_pandas(index, schema=schema, preserve_index=False)
     table = table.replace_schema_metadata({**table.schema.metadata, _METADATA_KEY: json.dumps(facts)})

@@ -44,7 +44,6 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from preprocessing.corpora._layout import split_names
-from preprocessing.corpora._reading import RowOptions
 from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.base import own_imports
 from xval.base.config_file import own_folder
@@ -54,8 +53,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from preprocessing.corpora._download import Archive
+    from preprocessing.corpora._reading import RowOptions
 
-_ROWS = "rows"
 _TRUTH = {"true": True, "false": False}
 _ANY_NAMES = ("folders", "voxceleb")
 """What these read are folders in folders, of whatever names."""
@@ -163,7 +162,7 @@ class CorpusReader:
     @property
     def takes_rows(self) -> bool:
         """Whether it reads a table as `RowOptions` say."""
-        return _ROWS in inspect.signature(self.list_clips).parameters
+        return _takes_rows(self.list_clips)
 
     @property
     def takes_several_folders(self) -> bool:
@@ -259,8 +258,9 @@ def find_corpus(name: str) -> CorpusReader:
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
     arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)
-    options = [_option(argument, helps.get(argument.name, ""), module) for argument in arguments if argument.name != _ROWS]
-    options += row_options() if _ROWS in [argument.name for argument in arguments] else []
+    own = [argument for argument in arguments if not _is_rows(argument)]
+    options = [_option(argument, helps.get(argument.name, ""), module) for argument in own]
+    options += row_options() if len(own) < len(arguments) else []
     description, of_folder = inspect.getdoc(module) or "", helps.get("audio_folder", "")
     return CorpusReader(name, description, _with_rows(module.list_clips), tuple(options), of_folder, module)
 
@@ -269,21 +269,37 @@ def row_options() -> "list[Option]":
     """Return the options of the rows of a table, which all commands share that read one."""
     return [
         Option(option.name, *_kind(option.type) or (str, ()), option.default, option.metadata["help"])
-        for option in fields(RowOptions)
+        for option in fields(_rows_kind())
         if "help" in option.metadata
     ]
 
 
-def rows_of(options: Mapping[str, Any]) -> RowOptions:
+def rows_of(options: Mapping[str, Any]) -> "RowOptions":
     """Return what the values of options, by their names, say of the rows of a table."""
-    return RowOptions(**{option.name: options[option.name] for option in fields(RowOptions) if option.name in options})
+    kind = _rows_kind()
+    return kind(**{option.name: options[option.name] for option in fields(kind) if option.name in options})
+
+
+def _rows_kind() -> "type[RowOptions]":
+    """Return `RowOptions`, which is loaded only now: readers of tables load numpy."""
+    from preprocessing.corpora._reading import RowOptions
+
+    return RowOptions
+
+
+def _takes_rows(function: Callable[..., Any]) -> bool:
+    return any(map(_is_rows, inspect.signature(function).parameters.values()))
+
+
+def _is_rows(argument: inspect.Parameter) -> bool:
+    return argument.name == "rows" and argument.annotation is _rows_kind()
 
 
 def _with_rows(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return a function of a reader that takes each option of rows by its name, where it takes them as one."""
-    if _ROWS not in inspect.signature(function).parameters:
+    if not _takes_rows(function):
         return function
-    names = {option.name for option in fields(RowOptions)}
+    names = {option.name for option in fields(_rows_kind())}
 
     @wraps(function)
     def read(folder: Path, **options: Any) -> Any:

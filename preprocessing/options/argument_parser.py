@@ -16,6 +16,7 @@ from xval.base.synonyms import describe_synonym
 
 _LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
 
+_TRUTHS = ("true", "false", "yes", "no", "1", "0")
 _LETTER = 2  # characters of an option of one letter
 _ELSEWHERE = {"-s": "If it is to mean segmentation: segments are predicted by python -m xval predict MODEL AUDIO --segments."}
 """What options of other programs for audio are here, where the command has none that begins so."""
@@ -97,6 +98,9 @@ class Parser(argparse.ArgumentParser):
             if word == "--":
                 return [*joined, word, *words]
             before = self._option_string_actions.get(joined[-1]) if joined else None
+            if before is not None and before.nargs == "?" and before.const is True and word.lower() not in _TRUTHS:
+                joined[-1] += "=true"  # which stands alone: the word is not its value
+                before = None
             takes_one = before is not None and before.nargs is None
             if takes_one and word.startswith("-") and not _LIKE_AN_OPTION.fullmatch(word):
                 joined[-1] = f"{joined[-1]}={word}"

@@ -173,8 +173,14 @@ def _at_rate(settings: FeatureSettings, rate_hz: int) -> str:
     return " ".join(f"--set {name}={value}" for name, value in given.items())
 
 
-def lost_sound(lost: Mapping[str, Any], settings: FeatureSettings) -> list[str]:
-    """Return what to do about sound that the settings throw away, as of `preprocessing.audio.lost_sound.summarise`."""
+def lost_sound(lost: Mapping[str, Any] | None, settings: FeatureSettings) -> list[str]:
+    """Return what to do about sound that the settings throw away, as of `preprocessing.audio.lost_sound.summarise`.
+
+    None: it is not known what they throw away.
+    """
+    if lost is None:
+        unmeasured = "an earlier version prepared this corpus without measuring which sound the settings throw away"
+        return [f"{unmeasured}. Prepare it again to measure it: its folds and results stay"]
     preset = preset_of(settings.embedding_model or "") if settings.features == "embedding" else None
     texts, wanted = [], (preset.sample_rate_hz if preset else None) or settings.sample_rate_hz
     reader = "the rate of the embedding, " if settings.features == "embedding" else "sample_rate_hz="

@@ -66,10 +66,18 @@ def test_one_value_that_is_none_of_it_is_refused(study, value, fault):
 
 
 @pytest.mark.parametrize("architecture", ["svm", "logistic"])
-def test_the_advice_on_three_speakers_works(study, architecture):
+def test_three_speakers_are_enough_for_a_search(study, architecture):
     predictors, targets = (dict(list(of.items())[:3]) for of in arrays())
     write("small", predictors, targets, data_folder=study.folder / "data")
-    study.script({"architecture": architecture}, num_folds=3)
+    study.train({"architecture": architecture}, num_folds=3)
+    assert study.record()["searched_on"] == "inner_folds"
+
+
+@pytest.mark.parametrize("architecture", ["svm", "logistic"])
+def test_the_advice_on_three_speakers_works_where_one_of_them_trains(study, architecture):
+    predictors, targets = (dict(list(of.items())[:3]) for of in arrays())
+    write("small", predictors, targets, data_folder=study.folder / "data")
+    study.script({"architecture": architecture, "fit_on": "training"}, num_folds=3)
 
     refused = study.run()
 

@@ -1,10 +1,14 @@
 """Sound that the settings throw away is measured, and named with its share and with what to set."""
 
+import json
+
 import numpy as np
+import pyarrow.parquet
 import pytest
 import soundfile
 
 RATE_HZ = 4000
+FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
 
 
 def write(study, samples_of, *, rate_hz=RATE_HZ, subtype="FLOAT", n_speakers=4, folder="audio"):
@@ -119,3 +123,22 @@ def test_an_ordinary_corpus_has_none_of_these(empty):
 
     for text in ("throws away", "cancel in", "channels cancel", "full scale", "half the rate"):
         assert text not in prepared + checked
+
+
+def test_a_corpus_of_an_earlier_version_is_said_to_be_unmeasured(copied):
+    path = copied.folder / "data/small/corpus.parquet"
+    table = pyarrow.parquet.read_table(path)
+    (key,) = (key for key, value in table.schema.metadata.items() if b'"lost_sound"' in value)
+    facts = json.loads(table.schema.metadata[key])
+    del facts["lost_sound"]
+    pyarrow.parquet.write_table(table.replace_schema_metadata({**table.schema.metadata, key: json.dumps(facts)}), path)
+    unmeasured = "without measuring which sound the settings throw away"
+
+    copied.script({"architecture": "constant"}, name="other.py", num_experiment=2, num_folds=3, **FEATURES)
+    other = copied.run(script="other.py")
+    prepared = copied.prepare("table", "audio/clips.csv", "--dataset", "small")
+    again = copied.run()
+
+    assert (other.returncode, other.stdout.count(unmeasured)) == (0, 1), other.stdout + other.stderr
+    assert (prepared.returncode, unmeasured in prepared.stdout) == (0, False), prepared.stderr
+    assert "Nothing to do: all 9 jobs are done." in again.stdout, again.stdout + again.stderr  # prepared anew, it is the same

@@ -110,6 +110,31 @@ def test_what_has_changed_in_a_copy_is_unknown(copied):
     assert [row["state"] for row in rows_of(copied, "copy")] == ["unknown"]
 
 
+def test_a_summary_of_an_earlier_version_is_named_with_what_renews_it(copied):
+    before = rows_of(copied, "results")
+    summary = copied.results / "summary.json"
+    summary.write_text(json.dumps(json.loads(summary.read_text()) | {"version": "1.0"}))
+    command = ("rebuild", copied.EXPERIMENT)
+
+    listed, rows = copied.xval("list", "results"), rows_of(copied, "results")
+    renewed = copied.xval(*command)
+
+    assert f"python -m xval {' '.join(command)}" in listed.stdout, listed.stdout
+    assert [row["state"] for row in rows] == ["unknown"]
+    assert renewed.returncode == 0, renewed.stderr
+    assert [row["state"] for row in rows_of(copied, "results")] == [row["state"] for row in before] == ["done"]
+
+
+def test_near_duplicates_that_were_not_searched_are_not_said_to_be_none(copied):
+    (copied.folder / "data/small/near_duplicates.csv").unlink()
+
+    checked = copied.xval("check", copied.EXPERIMENT)
+
+    (line,) = (line for line in checked.stdout.splitlines() if "not compared with each other" in line)
+    assert "not checkable near-duplicates" in checked.stdout
+    assert "python -m preprocessing check CORPUS" in line
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="the rights are those of Linux")
 def test_results_on_a_share_that_may_only_be_read(copied):
     latex = copied.xval("report", copied.EXPERIMENT, "--latex")
@@ -177,6 +202,139 @@ def test_nor_by_an_ensemble_and_its_corpus_may_be_named(copied):
     assert refused.returncode == 2
     assert named.returncode == 0, named.stderr
     assert page.read_bytes().count(b'src="data:audio/') == before.count(b'src="data:audio/')
+
+
+def test_a_page_with_explanations_is_not_replaced_by_one_without(copied):
+    page, pictures = copied.results / "report.html", b'<img class="explanation"'
+    explained = copied.xval("report", copied.EXPERIMENT, "--explain", "occlusion", "--no-audit")
+    assert explained.returncode == 0, explained.stderr
+    before = page.read_bytes()
+    assert pictures in before
+
+    plain = copied.mistake("-m", "xval", "report", copied.EXPERIMENT)
+    without_audio = copied.mistake("-m", "xval", "report", copied.EXPERIMENT, "--no-audio")
+    for model in copied.results.glob("instance_*/fold_*/model.*"):
+        model.unlink()
+    failed = copied.mistake("-m", "xval", "report", copied.EXPERIMENT, "--explain", "occlusion")
+
+    assert page.read_bytes() == before
+    assert "Give --explain occlusion to compute these pictures again, or --explain none" in plain
+    assert without_audio == plain
+    assert "a new one would have none: " in failed
+    assert "--explain none" in failed
+    without = copied.xval("report", copied.EXPERIMENT, "--explain", "none")
+    assert without.returncode == 0, without.stderr
+    assert pictures not in page.read_bytes()
+    assert copied.xval("report", copied.EXPERIMENT).returncode == 0
+
+
+def test_a_run_says_on_the_page_what_it_had(copied):
+    page = copied.results / "report.html"
+    assert copied.xval("report", copied.EXPERIMENT, "--explain", "occlusion", "--no-audit").returncode == 0
+
+    (copied.results / "instance_2" / "fold_1").rename(copied.folder / "fold_1")
+    ended = copied.run()
+
+    assert ended.returncode == 0, ended.stderr
+    text = page.read_text()
+    assert '<img class="explanation"' not in text
+    assert f"python -m xval report {copied.EXPERIMENT} --explain occlusion" in text
+
+
+STOPS = """
+from pathlib import Path
+import keras
+
+class Stop(keras.callbacks.Callback):
+    def on_epoch_end(self, epoch, logs=None):
+        if Path({!r}).exists():
+            raise KeyboardInterrupt
+"""
+
+
+def test_the_page_of_an_interrupted_run_says_what_adds_the_clips(empty):
+    empty.recordings(n_speakers=4)
+    assert empty.prepare("table", "audio/clips.csv", "--dataset", "small").returncode == 0
+    stop, page = empty.folder / "stop", empty.results / "report.html"
+    empty.file("mine.py", STOPS.format(str(stop)))
+    features = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
+    empty.train({"architecture": "mlp"}, callbacks="mine.Stop", num_epochs=1, page="complete", **features)
+    assert "data:audio/" in page.read_text()
+    shutil.rmtree(empty.fold(fold=2))
+    stop.touch()
+
+    ended = empty.run()
+
+    assert ended.returncode == 130, ended
+    text = page.read_text()
+    assert "data:audio/" not in text
+    assert (
+        f"Clips to listen to come when the run has ended; if it was interrupted: python -m xval report {empty.EXPERIMENT}."
+        in text
+    )
+    assert empty.xval("report", empty.EXPERIMENT).returncode == 0
+    assert "Clips to listen to come when" not in page.read_text()
+
+
+MINE = "from xval import metric\n@metric(higher_is_better=True)\ndef mine(targets, predictions):\n    return 0.5\n"
+
+
+def test_an_ensemble_leaves_out_a_metric_whose_code_is_not_trusted(study):
+    mark = study.folder / "imported.txt"
+    study.file("mine.py", MINE + LEAVES_A_MARK.format(str(mark)))
+    study.train(*[{"architecture": "logistic", "C": (c,)} for c in (0.1, 1.0)], metrics="sklearn:cohen_kappa_score, mine.mine")
+    mark.unlink()
+
+    ensemble = study.xval("ensemble", study.EXPERIMENT, "1,2")
+    looks = [study.xval(command, study.EXPERIMENT) for command in ("compare", "report", "check")]
+    known = study.record(901)
+
+    assert ensemble.returncode == 0, ensemble.stderr
+    assert "left out: the metric mine.mine, which ensemble 1+2 has no values of: module mine: not imported" in ensemble.stderr
+    assert "name it: --import mine" in ensemble.stderr
+    assert "cohen_kappa_score" in known["metrics"]["test"]
+    assert "mine" not in {*known["metrics"]["test"], *known["further_metrics"]}
+    assert [ended.returncode for ended in looks] == [0, 0, 0], [ended.stderr for ended in looks]
+    assert not mark.exists()
+    trusted = study.xval("ensemble", study.EXPERIMENT, "1,2", "--import", "mine")
+    assert trusted.returncode == 0, trusted.stderr
+    assert "left out" not in trusted.stderr
+    assert study.record(901)["metrics"]["test"]["mine"] == 0.5
+    assert mark.exists()
+
+
+REPORTS = """
+import sys, warnings, xval
+from pathlib import Path
+folder, mark = map(Path, sys.argv[1:])
+def look(**options):
+    for path in [*folder.glob("instance_*/estimates.json"), folder / "summary.json"]:
+        path.unlink(missing_ok=True)  # so that its values are computed anew
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        xval.Results(folder).report(**options)
+    print(mark.exists(), any("mine: not imported" in str(warning.message) for warning in caught))
+look()
+look(modules=["mine"])
+"""
+
+
+@pytest.mark.parametrize("place", ["theirs", ".", "absolute"])
+def test_a_page_written_from_python_imports_what_is_named_alone(study, place):
+    mark, folder = study.folder / "imported.txt", "theirs" if place == "absolute" else place
+    study.file("mine.py", MINE + LEAVES_A_MARK.format(str(mark)))
+    study.train({"architecture": "logistic", "C": (1.0,)}, metrics="mine.mine")
+    mark.unlink()
+    if folder != ".":
+        study.file(f"{folder}/mine.py", (study.folder / "mine.py").read_text())
+        (study.folder / "mine.py").unlink()
+    path = study.results / "instance_1" / "settings.json"
+    own_folder = str(study.folder / folder) if place == "absolute" else folder
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"own_folders": [own_folder]}))
+
+    ended = study.python("-c", REPORTS, study.EXPERIMENT, mark)
+
+    assert ended.stdout.split("\n")[:2] == ["False True", "True False"], ended.stdout + ended.stderr
 
 
 @pytest.mark.slow

@@ -342,6 +342,15 @@ def test_where_chooses_rows_before_they_are_checked(clips, where):
     assert set(index(clips)["item"]) == {"s0", "s1", "s2", "s3", "s4"}
 
 
+def test_an_option_that_stands_alone_takes_no_word_behind_it(clips):
+    table(clips, "s0_2.wav,,x")
+
+    for words in (["--drop-bad-rows", "audio/t.csv"], ["--drop-bad-rows", "true", "audio/t.csv"]):
+        assert "Left out: 1 of 13 rows" in clips.prepare("table", *words, "--dataset", "e").stdout
+    said = clips.mistake("-m", "preprocessing", "table", "--drop-bad-rows", "yes", "audio/t.csv")
+    assert "expected true or false" in said
+
+
 def test_where_that_chooses_nothing_or_has_another_column_is_refused(clips):
     table(clips)
 

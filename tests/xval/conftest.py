@@ -27,6 +27,7 @@ FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_len
 PARAMETERS = {
     "task_type": "classification",
     "monitor": "val_accuracy",
+    "rank_by": "accuracy",
     "architecture": "cnn_small",
     "loss": "auto",
     "learning_rate": 0.001,
@@ -282,7 +283,7 @@ class Results:
     def __init__(self, make_record, root, *, dataset="demo", number=1, n_folds=2):
         self.folder = ExperimentFolder(root / dataset / f"experiment_{number}")
         self.folder.prepare("a test")
-        self.parameters = {"task_type": "classification", "monitor": "val_accuracy", "dataset": dataset}
+        self.parameters = {"task_type": "classification", "monitor": "val_accuracy", "rank_by": "accuracy", "dataset": dataset}
         self.parameters |= {"num_experiment": number, "comment_1": "", "comment_2": "", "architecture": "mlp", "batch_size": 32}
         self.make_record = make_record
         folds = {"hash": "f", "index_hash": "i", "settings": {}, "folds": [deal(fold) for fold in range(1, n_folds + 1)]}

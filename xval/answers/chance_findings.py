@@ -9,6 +9,7 @@ from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances
+from xval.answers.nested_selection import NestedInstance
 from xval.answers.summary import direction, side_name, test_side
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
@@ -16,17 +17,22 @@ from xval.settings.architectures import trains_network
 from xval.settings.finding_codes import Code
 
 
-def not_above_chance(done: Sequence[InstanceResults]) -> Finding | None:
-    """Say which instances have a main test figure whose interval contains chance or is worse; those without one are not."""
+def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | None) -> Finding | None:
+    """Say which instances have a main test figure whose interval contains chance or is worse; those without one are not.
+
+    The instance that was chosen among others has the nested figure: with random labels and 30 instances, its own is above
+    chance in every third study.
+    """
     side, metric = test_side(done), done[0].task.main_metrics[0]
     sign = 1 if direction(done, metric) else -1
-    numbers = [number for number, figure in _figures(done).items() if not _is_better(figure, figure["chance"], sign)]
+    numbers = [number for number, figure in _figures(done, nested).items() if not _is_better(figure, figure["chance"], sign)]
     if not numbers:
         return None
+    is_of_choice = nested is not None and nested.number in numbers
     return Finding(
         Code.NOT_ABOVE_CHANCE,
         f"Not above chance: {name_instances(numbers, done)}, whose 95 % interval of {side_name(side, done)} {metric} contains "
-        "chance or is worse.",
+        f"chance or is worse{describe_choice(nested) if nested and is_of_choice else ''}.",
         f"Do not rank these; {what_to_try(done, numbers)}, or test more {items_word(done)}.",
         tuple(numbers),
     )
@@ -44,7 +50,12 @@ def _are_networks(done: Sequence[InstanceResults], numbers: Collection[int]) -> 
     return any(trains_network(instance.settings.architecture) for instance in done if instance.number in numbers)
 
 
-def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Finding | None:
+def describe_choice(nested: NestedInstance) -> str:
+    """Return which instance is judged by what choosing among all reaches."""
+    return f" ({nested.number} by its nested value)"
+
+
+def item_known(done: Sequence[InstanceResults], at_chance: Finding | None, nested: NestedInstance | None) -> Finding | None:
     """Say which instances are above chance, but not above what knowing the item of a clip reaches.
 
     See `xval.measures.statistics.item_chance`.
@@ -52,7 +63,7 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None) -> Fi
     hopeless = at_chance.instances if at_chance else ()
     numbers: list[int] = []
     levels = ""
-    for number, figure in _figures(done).items():
+    for number, figure in _figures(done, nested).items():
         group_chance, permuted, high = figure.get("group_chance"), figure.get("permuted"), figure.get("permuted_high")
         value = figure[figure["of"]]
         is_above_permuted = value is None or high is None or value > high
@@ -95,10 +106,13 @@ def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Find
     return Finding(Code.TOO_SURE, text, advice, tuple(numbers))
 
 
-def _figures(done: Sequence[InstanceResults]) -> Mapping[int, ItemFigure]:
-    """Return the main test figure of each instance that has one, by number."""
+def _figures(done: Sequence[InstanceResults], nested: NestedInstance | None) -> Mapping[int, ItemFigure]:
+    """Return the main test figure of each instance that has one, by number: of the chosen one that of nested selection."""
     side, metric = test_side(done), done[0].task.main_metrics[0]
     figures = {instance.number: instance.item_figure(side, metric) for instance in done}
+    of_choice = nested.item_figure(side, metric) if nested else None
+    if nested and of_choice and of_choice["chance"] is not None:  # not known where predictions are gone
+        figures[nested.number] = of_choice
     return {number: figure for number, figure in figures.items() if figure}
 
 

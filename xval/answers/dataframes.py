@@ -13,15 +13,16 @@ import math
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import pandas as pd
 
+from xval.answers.estimates import with_bootstrap
 from xval.answers.pretrained import ORIGIN, clause, judge_instance
 from xval.answers.ranking import rank_instances, tested_columns
 from xval.answers.read import read_instance
 from xval.answers.summary import chance_level, differing_parameters
-from xval.base.errors import ResultsError, counted
+from xval.base.errors import ResultsError, SettingsError, counted, suggestion
 from xval.base.garbage_collection import without_collector
 from xval.base.numbers import finite_or_nan
 from xval.results.find_instances import find_instances
@@ -45,6 +46,8 @@ _JOB_DTYPES = {
     "status": "str", "counts": "bool", "seconds": "float64", "error": "str", "settings_hash": "str", "folds_hash": "str",
     "code_hash": "str", "path": "str",
 }  # fmt: skip
+IntervalKind = Literal["t", "bootstrap", "bca"]
+"""Of the intervals of `load_figures`."""
 _ITEM_SIDE = "item_test"
 _DESCRIBED = ("comment_1", "comment_2", "architecture")
 
@@ -116,11 +119,14 @@ def load_jobs(folder: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_JOB_DTYPES)).astype(_JOB_DTYPES)
 
 
-def load_figures(folder: str | Path) -> pd.DataFrame:
+def load_figures(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataFrame:
     """Return the test figures of instances, each by its name, with 95 % intervals over items and chance.
 
     Args:
         folder: As for `load_results`, but no single fold.
+        interval: ``t``, which covers best where items are few; ``bootstrap``: percentiles of 2,000 resamples of items;
+            ``bca``: bias-corrected and accelerated ones. A bootstrap takes seconds a metric, and a figure that would take
+            minutes has none.
 
     Returns:
         A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
@@ -136,6 +142,8 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
         ResultsError: There is no experiment, a file is missing or damaged, two folders hold the same experiment, or it is the
             folder of a fold.
     """
+    if interval not in (known := get_args(IntervalKind)):
+        raise SettingsError(f"interval='{interval}'. {suggestion(interval, known)}")
     instances, path = find_instances(Path(folder)), Path(folder).resolve()
     if JobKey.of_folder(0, path.name):
         raise ResultsError(f"{folder}: figures over items are of all folds; name the folder of the instance, {path.parent}.")
@@ -144,7 +152,9 @@ def load_figures(folder: str | Path) -> pd.DataFrame:
         instance = read_instance(place.experiment, place.number)
         if instance is None or instance.over_items is None:
             continue
-        over_items = instance.over_items
+        if interval != "t":
+            instance = with_bootstrap(instance, interval)
+        over_items: Any = instance.over_items
         for side, figures in over_items["figures"].items():
             for metric, item_figure in figures.items():
                 folds = instance.over_folds(side, metric)

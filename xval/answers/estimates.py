@@ -4,10 +4,11 @@ Comes in: an experiment. Goes out: both, and estimates.json of the instance, whi
 that they are of. What is not there, or is of others, is computed anew.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from xval.base import own_imports
 from xval.base.errors import ResultsError, XvalError
@@ -19,13 +20,17 @@ from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
 from xval.results.estimates_file import Estimates, write_estimates
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
+from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
-from xval.results.open import OpenResults
+from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from xval.measures.statistics.intervals import Bootstrap
+
+Measured = TypeVar("Measured", bound=InstanceResults)
 
 
 def update_further(results: OpenResults, instance: int, damaged: list[str]) -> dict[str, Metric]:
@@ -81,6 +86,38 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
         further[key.folder_name] = {"of": kept["of"], "figures": figures}
     _keep(results, instance, state, Estimates(further, old.over_items))
     return {name: added.metric for name, added in loaded.items() if added}
+
+
+def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[str] | None = None) -> Measured:
+    """Return an instance whose intervals over items are those of a bootstrap; nothing is kept, as it takes seconds a metric.
+
+    Args:
+        instance: With figures over items.
+        bootstrap: Which kind.
+        only: Metrics of the task; the others, as all that no predictions give, have no interval then. None: all.
+
+    Raises:
+        ResultsError: What is wrong with the predictions or a metric of the user's own.
+    """
+    if instance.over_items is None:
+        return instance
+    with looking_in(instance.written.own_folders):
+        names = open_results(instance.experiment).requested_metrics
+        asked = {name.rpartition(".")[2]: load_metric(instance.task.name, name).metric for name in names}
+    computed, faults = _compute(instance, asked, bootstrap, only)
+    if computed is None or faults:
+        raise ResultsError("\n".join(faults))
+    figures = {
+        side: {name: _with_ends(figure, computed["figures"].get(side, {}).get(name)) for name, figure in of_side.items()}
+        for side, of_side in instance.over_items["figures"].items()
+    }
+    return replace(instance, over_items=instance.over_items | {"figures": figures})
+
+
+def _with_ends(figure: ItemFigure, other: ItemFigure | None) -> ItemFigure:
+    """Return a figure with the interval of another; None: without one."""
+    ends = {name: other and other[name] for name in ("low", "high", "method", "covers")}
+    return cast("ItemFigure", figure | ends)
 
 
 def _has_figures(results: OpenResults, instance: int, done: Iterable[JobKey], written: str) -> bool:
@@ -149,7 +186,12 @@ def _further(record: Record) -> JsonObject:
     return record.get("added_metrics", {})  # type: ignore[no-any-return]
 
 
-def _compute(instance: InstanceResults, further: Mapping[str, Metric] | None) -> tuple[OverItems | None, list[str]]:
+def _compute(
+    instance: InstanceResults,
+    further: Mapping[str, Metric] | None,
+    bootstrap: "Bootstrap | None" = None,
+    only: Collection[str] | None = None,
+) -> tuple[OverItems | None, list[str]]:
     """Return the figures over items of an instance, and what is wrong."""
     from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
 
@@ -163,7 +205,8 @@ def _compute(instance: InstanceResults, further: Mapping[str, Metric] | None) ->
         further = {name: metric for name, metric in {**own, **further}.items() if all(name in of_job for of_job in tested)}
     for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
         try:
-            return measure_over_items(instance, chosen), faults
+            names = None if only is None else [*only, *(chosen or ())]
+            return measure_over_items(instance, chosen, bootstrap, names), faults
         except (XvalError, OSError) as error:
             whose = f"{', '.join(chosen)} of " if chosen else ""
             faults.append(f"{error} The pooled values of {whose}instance {instance.number} are missing.")

@@ -18,7 +18,7 @@ from xval.measures.events.figure_names import EVENT_METRICS, SCORE_METRICS
 from xval.measures.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
 from xval.measures.metrics import Chance
-from xval.measures.statistics.intervals import FEWEST_ITEMS, figure_interval, left_out
+from xval.measures.statistics.intervals import FEWEST_ITEMS, Bootstrap, figure_interval, left_out, sum_left_out
 from xval.results.item_figures import ItemFigure, LeftOut, make_figure
 from xval.results.tested_examples import Frames, read_frames
 
@@ -29,7 +29,11 @@ _Tables = dict[str, list[tuple[Runs, ...]]]  # of the recordings of each item
 
 
 def measure_events(
-    runs: Sequence[Sequence[Path]], class_names: Sequence[str], settings: FrameSettings, of_record: Mapping[str, ItemFigure]
+    runs: Sequence[Sequence[Path]],
+    class_names: Sequence[str],
+    settings: FrameSettings,
+    of_record: Mapping[str, ItemFigure],
+    bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemFigure]:
     """Return the figures of segments and events.
 
@@ -41,6 +45,7 @@ def measure_events(
         class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
         of_record: The figures that the records have, with their means over items; no others are computed.
+        bootstrap: Of the intervals, as of `figure_interval`; the figures of all thresholds have none then, as they are slow.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in of_record]
@@ -60,6 +65,7 @@ def measure_events(
         [_figures(_add([counts[place] for place in range(len(items)) if place not in own])) for counts in by_run]
         for own in (left_out(len(items)) if len(items) >= FEWEST_ITEMS else ())
     ]
+    weights = np.array([[_n_events(counts) for counts in by_item]], np.float64)
     answers = {"never an event": [], **{f"always '{label}'": [label] for label in labels}}
     if settings.label_form == "multi_label":
         answers["always all events"] = labels
@@ -78,11 +84,12 @@ def measure_events(
         reached = {answer: sign * values[name] for answer, values in by_answer.items() if not math.isnan(values[name])}
         best = max(reached, key=reached.__getitem__, default=None)
         bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
-        interval = figure_interval(len(items), compute, bounds=bounds, runs=[figures[name] for figures in run_figures])
+        run_values = [figures[name] for figures in run_figures]
+        interval = figure_interval(len(items), compute, bounds=bounds, runs=run_values, weights=weights, bootstrap=bootstrap)
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
         item_figures[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
-        _keep_left_out(item_figures[name], [of[name] for of in run_figures], [[of[name] for of in runs] for runs in without])
-    return item_figures | (_measure_scores(read, items, labels, settings, of_record) if scored else {})
+        _keep_left_out(item_figures[name], run_values, [[of[name] for of in runs] for runs in without], weights)
+    return item_figures | (_measure_scores(read, items, labels, settings, of_record, weights, bootstrap) if scored else {})
 
 
 def _measure_scores(
@@ -91,6 +98,8 @@ def _measure_scores(
     labels: Sequence[str],
     settings: FrameSettings,
     of_record: Mapping[str, ItemFigure],
+    weights: NDArray[np.float64],
+    bootstrap: Bootstrap | None,
 ) -> dict[str, ItemFigure]:
     """Return the figures of events at all thresholds; chance is that of frames that all have the same score."""
     by_training: list[_Tables] = [{item: [] for item in items} for _ in read]
@@ -116,24 +125,26 @@ def _measure_scores(
         def compute(drawn: NDArray[np.intp], name: str = name, of: Sequence[_Tables] = by_training) -> float:
             return psds([runs for by_item in of for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
 
-        is_quick = n_runs * len(items) <= _MOST_RUNS
+        is_quick = not bootstrap and n_runs * len(items) <= _MOST_RUNS
         interval, by_run, without = None, [], []
         if is_quick:
             by_run = [compute(everyone, of=[by_item]) for by_item in by_training]
-            interval = figure_interval(len(items), compute, bounds=(0.0, 1.0), runs=by_run if len(by_run) > 1 else [])
+            interval = figure_interval(
+                len(items), compute, bounds=(0.0, 1.0), runs=by_run if len(by_run) > 1 else [], weights=weights
+            )
             without = [
                 [compute(np.delete(everyone, own), of=[by_item]) for by_item in by_training] for own in left_out(len(items))
             ]
         chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
         item_figures[name] = make_figure(of_record[name]["items"], compute(everyone), "pooled", interval, chance)
-        _keep_left_out(item_figures[name], by_run, without)
+        _keep_left_out(item_figures[name], by_run, without, weights)
     return item_figures
 
 
-def _keep_left_out(figure: ItemFigure, of_runs: list[float], without: list[list[float]]) -> None:
+def _keep_left_out(figure: ItemFigure, of_runs: list[float], without: list[list[float]], weights: NDArray[np.float64]) -> None:
     """Keep a figure in each training run, of all items and without each in turn, where all of these are defined."""
     if len(without) >= FEWEST_ITEMS and np.isfinite(of_runs).all() and np.isfinite(without).all():
-        figure["left_out"] = LeftOut(figures=of_runs, without=without)
+        figure["left_out"] = LeftOut(figures=of_runs, without=without, weights=sum_left_out(weights).astype(int).tolist())
 
 
 def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:
@@ -169,6 +180,11 @@ def _add(counts: Sequence[_Both]) -> _Both:
         for kind_counts in zip(*counts, strict=True)
     )
     return segments, events
+
+
+def _n_events(counts: _Both) -> int:
+    """Return how many events are annotated and found, together; where there is none, that counts as one."""
+    return max(1, int(counts[1].n_reference.sum() + counts[1].n_estimated.sum()))
 
 
 _SUMMED = ("n_reference", "n_estimated", "n_correct", "n_substitutions", "n_deletions", "n_insertions")

@@ -60,7 +60,7 @@ def find_curve(instances: Sequence[InstanceResults], metric: str, number: int | 
         measured = {
             point: measure_items(by_number[point.instance], metric, by_number[point.instance].folds) for point in points
         }
-        known = {point: of_point for point, of_point in measured.items() if of_point}
+        known = {point: of_point.by_training() for point, of_point in measured.items() if of_point and not of_point.too_few}
         if not known:
             continue
         largest = list(known.values())[-1]

@@ -115,13 +115,16 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
     items = items_word(instances)
     for instance in instances:
         sides = instance.over_items["figures"].values() if instance.over_items else ()
-        covers = {figure["covers"] for figures in sides for figure in figures.values()} - {None}
+        of_all = [figure for figures in sides for figure in figures.values()]
+        covers, methods = {figure["covers"] for figure in of_all}, {str(figure.get("method")) for figure in of_all}
         if "method" in covers:
             times = ", repetitions of the cross-validation" if instance.n_deals > 1 else ""
             clause = f"over {items}{times} and seeds"
         else:
             clause = f"over {items}, for these trained models; training anew would add to it"
-        if covers:
+        if drawn := [method for method in methods if method.endswith("bootstrap")]:
+            clause += f" ({' and '.join(drawn)})"
+        if covers - {None}:
             numbers.setdefault(clause, []).append(instance.number)
     if len(numbers) < 2:
         return "".join(numbers)

@@ -1,34 +1,32 @@
 """What has to be said beside the results of some instances, each a sentence and what to do.
 
-Comes in: instances. Goes out: `Finding`s, which the end of a run, the page, the workbook and ``refit`` show. Nothing is read
-here, and no slow library loaded.
+Comes in: instances. Goes out: `Finding`s, which the end of a run, the page, the workbook and ``refit`` show. Slow
+libraries are loaded where instances are compared alone.
 """
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import partial
 
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
+from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding, capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_instances, name_numbers
-from xval.answers.nested_selection import describe_nested
-from xval.answers.next_step import Margin, describe_next_step, simplest_of
+from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
 from xval.answers.pretrained import Origin, clause, judge_instance
-from xval.answers.ranking import Ranking, find_ties, rank_instances
+from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
-from xval.answers.summary import direction, side_name
+from xval.answers.summary import metric_words
 from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
-from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON
+from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code, silenced
 
 _FEWEST_OF_NEXT_FOLD = 3  # folds
-_DETECTABLE = (1.96 + 0.84) / 1.96  # with a probability of 80 %, in half widths of the 95 % interval
 _MOST_NAMED = 3
 
 
@@ -45,7 +43,9 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
 
 
 def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceResults]) -> Iterable[Finding | None]:
-    ranking, at_chance = rank_instances(done), not_above_chance(done)
+    ranking = rank_instances(done)
+    nested = choose_nested(done, ranking)
+    at_chance = not_above_chance(done, nested)
     yield from _pretrained(done)
     yield from _cautions(done)
     yield from (
@@ -63,7 +63,7 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
     yield from _seeds(done)
     yield from (
         at_chance,
-        item_known(done, at_chance),
+        item_known(done, at_chance, nested),
         too_sure(done, at_chance),
         diverged(done),
         last_epoch(done),
@@ -72,7 +72,7 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
         below_estimator(done),
     )
     if not at_chance or len(at_chance.instances) < len(done):  # else there is nothing to choose
-        yield _tie(done, ranking, at_chance)
+        yield _tie(done, ranking, nested, at_chance)
         yield _nested(done, ranking)
 
 
@@ -170,22 +170,34 @@ def _lack(number: int, listed: str) -> str:
 
 
 def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
-    n_items = max(len(instance.n_clips) for instance in done)
+    n_items, of = max(len(instance.n_clips) for instance in done), ""
+    of_classes = [
+        (recall["n_items"], name) for instance in done for name, recall in instance.class_recalls.items() if recall["n_items"]
+    ]
+    fewest, name = min(of_classes, default=(n_items, ""))
+    if fewest < min(n_items, FEWEST_ITEMS_TO_RELY_ON):
+        n_items, of = fewest, f" of {'label' if done[0].task.has_thresholds else 'class'} '{name}'"
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
     items = items_word(done, n_items)
+    what = "may change a value and its interval a lot"
+    if of and n_items < FEWEST_ITEMS:
+        what = (
+            f"may change a value of classes, such as {metric_words(done[0].task.main_metrics[0])}, a lot, so it has no interval"
+        )
     return Finding(
         Code.FEW_ITEMS,
-        f"{n_items} {items} tell{'s' * (n_items == 1)} you little about others: one more may change a value and its interval "
-        "a lot.",
-        f"Record more {items_word(done)} before you rely on a value.",
+        f"{n_items} {items}{of} tell{'s' * (n_items == 1)} you little about others: one more {what}.",
+        f"Record more {items_word(done)}{of} before you rely on a value.",
     )
 
 
 def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     """Say when several instances are ranked by validation of less than half of the items."""
     records = max(done, key=lambda instance: len(instance.folds)).folds.values()
-    validated = {item for record in records for item in record["items"]["validation"]}
+    pairs = {(item, record["fold"]) for record in records for item in record["items"]["validation"]}
+    validated = {item for item, _ in pairs}
+    again = ", some in several folds" if len(pairs) > len(validated) else ""
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
         return None
@@ -194,7 +206,7 @@ def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     return Finding(
         Code.FEW_VALIDATION_ITEMS,
         f"Only {len(validated)} of the {n_items} {items_word(done)} rank instances and choose epochs (validation): "
-        + ("those that were drawn, some in several folds." if n_folds > 1 else "those of the one split."),
+        + (f"those that were drawn{again}." if n_folds > 1 else "those of the one split."),
         f"Set validation = next_fold: each {item_word(done)} validates once."
         if can_follow
         else "Do not choose by small differences, which may be luck.",
@@ -257,42 +269,30 @@ def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         yield Finding(Code.SEEDS, *describe_seed_twins(group), group)
 
 
-def _tie(done: Sequence[InstanceResults], ranking: Ranking, at_chance: Finding | None) -> Finding | None:
-    """Say which instances may be as good as the selected one, without those that are not above chance."""
+def _tie(
+    done: Sequence[InstanceResults], ranking: Ranking, nested: NestedInstance | None, at_chance: Finding | None
+) -> Finding | None:
+    """Say to which instances no difference of the chosen one is shown, without those that are not above chance."""
     hopeless = at_chance.instances if at_chance else ()
-    by_number = {instance.number: instance for instance in done}
     if ranking.selected is None or ranking.selected in hopeless:
         return None
-    best = by_number[ranking.selected]
-    own = next((group for group in seed_twins(parameters_of(done)) if ranking.selected in group), ())
-    others = [by_number[number] for number in ranking.instances[1:] if number not in (*own, *hopeless)]
-    ties = find_ties(best, others, ranking.side, ranking.metric)
-    if not ties:
+    selected = next(instance for instance in done if instance.number == ranking.selected)
+    comparison = compare_chosen(done, ranking, selected, nested)
+    ties = {int(pair.instance): pair for pair in comparison.undecided} if comparison else {}
+    ties = {number: pair for number, pair in ties.items() if number not in hopeless}
+    if comparison is None or not ties:
         return None
-    number, margin = next(iter(ties.items()))
-    is_higher = bool(direction(done, ranking.metric))
-    low, middle, high = sorted(end if is_higher else 0 - end for end in margin)
-    shown, from_, to = rounded(middle, low, high)
-    figure = f"{side_name(ranking.side, done)} {ranking.metric}"
-    best_of = f"{'highest' if is_higher else 'lowest'} {figure}"
-    n_items = len({item for record in best.folds.values() for item in record["items"]["validation"]})
-    margins = [
-        Margin(str(tie), margin, n_items, partial(_detectable, (high_end - low_end) / 2, n_items), figure)
-        for tie, (low_end, margin, high_end) in ties.items()
-    ]
-    simplest = simplest_of(map(str, (best.number, *ties)))
+    pair = next((ties[number] for number in ranking.instances if number in ties), next(iter(ties.values())))
+    difference, low, high = rounded(0 - pair.difference, *(sorted(0 - end for end in pair.interval)))
+    interval = f"{difference}, no test" if math.isnan(pair.interval[0]) else f"{difference} [{low}, {high}]"
+    who = f"the choice among {nested.n_competing} instances" if nested else name_instances([selected.number], done)
     return Finding(
         Code.TIE,
-        f"{name_instances([best.number], done)} has the {best_of}, but not by a margin that these {items_word(done)} can "
-        f"prove: {shown} [{from_}, {to}] to instance {number}.",
-        describe_next_step(margins, [best, *(by_number[tie] for tie in ties)], simplest),
+        f"No clear winner: {who} is not shown better than {name_instances(sorted(ties), done)} (test "
+        f"{comparison.metric} {interval} to instance {pair.instance}).",
+        comparison.next_step,
         (ranking.selected, *ties),
     )
-
-
-def _detectable(half_width: float, n_now: int, n_items: int) -> float:
-    """Return the true difference that so many items show with a probability of 80 %, from half of the 95 % interval of now."""
-    return _DETECTABLE * half_width * math.sqrt(n_now / n_items)
 
 
 def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:

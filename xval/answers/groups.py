@@ -126,7 +126,10 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
         name, chosen_metric = _find_metric(tested.task, metric)
     groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
     members = {
-        group: MetricOverItems(chosen_metric, tested.repeats, [own == group for own in groups]) for group in column.names
+        group: MetricOverItems(
+            chosen_metric, tested.repeats, [own == group for own in groups], has_classes=tested.task.has_classes
+        )
+        for group in column.names
     }
     filled = {group: over_items for group, over_items in members.items() if len(over_items.items)}
     clips = tested.repeats[0].clips

@@ -9,30 +9,28 @@ from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from xval.answers.chance_findings import item_known, not_above_chance, what_to_try
+from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.figure_text import ROUNDING, Estimate, decimals, estimate, fixed
-from xval.answers.finding import capital
-from xval.answers.item_words import item_word, items_word
+from xval.answers.finding import Finding, capital
+from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.names import name_instances
 from xval.answers.nested_selection import NestedInstance, bias_words, choose_nested, selection_bias
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import side_name, test_side
 from xval.answers.training_findings import last_epoch
-from xval.base.errors import ResultsError, SettingsError, counted
+from xval.base.errors import counted
 from xval.base.item_word import new_items
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
 from xval.settings.classical import CLASSICAL
 from xval.settings.resolve import describe_numbers
-from xval.settings.schema import TESTED_KEYS
 
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
 
 _LEAST_OF_TWO = 0.005  # of smaller numbers two decimals show nothing
 MOST_WORDS = 25
-_MOST_COMPARED = 20  # the best by validation
 _MOST_NAMED = 2  # of all the others
 _MOST_LISTED = 4  # by name
 
@@ -63,7 +61,7 @@ def find_headline(instances: Sequence[InstanceResults]) -> Headline:
         return Headline(
             f"No instance is selected: none has a {value}.",
             "Claim nothing about the best one: only validation may choose it.",
-            f"Choose another monitor, or let more {items_word(instances)} validate (validation_fraction).",
+            f"Choose another rank_by, or let more {items_word(instances)} validate (validation_fraction).",
         )
     selected = next((instance for instance in done if instance.number == ranking.selected), done[0])
     answer = _Answer(instances, done, ranking, selected)
@@ -99,30 +97,16 @@ class _Answer:
 
     @cached_property
     def comparison(self) -> "Comparison | None":
-        """The others minus the selected one; None: nothing to compare, or not comparable."""
-        condition = _tested_by(self.selected)
-        groups = seed_twins(parameters_of(self.done))
-        own = next((group for group in groups if self.selected.number in group), ())
-        left_out = {*own, *(number for group in groups for number in group[1:])}
-        others = [
-            instance
-            for instance in self.done
-            if instance.number not in left_out | {self.selected.number} and _tested_by(instance) == condition
-        ]
-        best = self.ranking.best_of([other.number for other in others], _MOST_COMPARED)
-        if not best:
-            return None
-        from xval.answers.comparison.choose import compare_with  # here, because it loads pandas and scipy
-
-        try:
-            return compare_with(self.selected, [other for other in others if other.number in best])
-        except (ResultsError, SettingsError):
-            return None
+        """The others minus the choice; None: nothing to compare, or not comparable."""
+        return compare_chosen(self.done, self.ranking, self.selected, self.nested)
 
     @cached_property
+    def at_chance(self) -> Finding | None:
+        return not_above_chance(self.done, self.nested)
+
+    @property
     def is_at_chance(self) -> bool:
-        finding = not_above_chance(self.done)
-        return finding is not None and self.selected.number in finding.instances
+        return self.at_chance is not None and self.selected.number in self.at_chance.instances
 
     @property
     def is_complete(self) -> bool:
@@ -166,21 +150,23 @@ def _found(answer: _Answer) -> str:
 
 
 def _claim(answer: _Answer) -> str:
-    from xval.answers.comparison.outcome import THESE_MODELS  # here, because it loads pandas
+    from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS  # here, because it loads pandas
 
     selected = answer.selected
     lacking = selected.n_folds - len(selected.folds)
     origin = judge_instance(selected)
-    figure = selected.item_figure(answer.side, answer.metric)
+    figure = (answer.nested or selected).item_figure(answer.side, answer.metric)
     if origin.state == "leaked":
         return "Claim nothing about it: its model had heard what it was tested on."
     if lacking:
         return f"Claim nothing about it yet: {lacking} of its {counted(selected.n_folds, 'fold')} {_are(lacking)} missing."
     if figure is None or figure["low"] is None:
-        return f"Claim nothing about it yet: its value has no interval over {items_word(answer.done)}."
+        too_few = call_items_of(answer.done, figure.get("no_interval", "") if figure else "")
+        why = f" ({too_few})" if too_few else ""
+        return f"Claim nothing about it yet: its value has no interval over {items_word(answer.done)}{why}."
     if answer.is_at_chance:
         return "You cannot claim that it is above chance."
-    known = item_known(answer.done, not_above_chance(answer.done))
+    known = item_known(answer.done, answer.at_chance, answer.nested)
     if known and selected.number in known.instances:
         return f"It is above chance, but not above what knowing the {item_word(answer.done)} alone reaches."
     above = "It is above chance" if figure["chance"] is not None else ""
@@ -190,8 +176,10 @@ def _claim(answer: _Answer) -> str:
         verdicts.setdefault(pair.verdict, []).append(int(pair.instance))
     worse, better = verdicts.pop("worse", []), verdicts.pop("better", [])
     open_numbers = sorted(number for numbers in verdicts.values() for number in numbers)
-    is_of_models = any(pair.claim == THESE_MODELS for pair in pairs if pair.verdict == "worse")
-    who = "These trained models are" if is_of_models else "This way of training is"
+    claims = {pair.claim for pair in pairs if pair.verdict == "worse"}
+    what = "The choice is" if answer.nested else "This way of training is"
+    who = "These trained models are" if THESE_MODELS in claims else f"On these folds {what[0].lower()}{what[1:]}"
+    who = who if claims & {THESE_MODELS, THESE_FOLDS} else what
     if better:
         return _fitting(
             lambda short: (
@@ -299,7 +287,3 @@ def _fitting(make: Callable[[bool], str]) -> str:
 
 def _are(number: int) -> str:
     return "is" if number == 1 else "are"
-
-
-def _tested_by(instance: InstanceResults) -> list[object]:
-    return [instance.parameters.get(name) for name in TESTED_KEYS]

@@ -5,20 +5,28 @@ ask here.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.answers.deals import group_runs
-from xval.measures.metrics import Metric
+from xval.base.errors import counted
+from xval.measures.confusion import THRESHOLD
+from xval.measures.metrics import Metric, all_examples
+from xval.measures.statistics.effective_items import fewest_items
 from xval.measures.statistics.intervals import (
     FEWEST_ITEMS,
     MOST_LEFT_OUT,
+    MOST_VALUES_OF_BOOTSTRAP,
     MOST_VALUES_OF_INTERVAL,
+    N_RESAMPLES,
+    Bootstrap,
     Interval,
     figure_interval,
     left_out,
     mean_interval,
+    sum_left_out,
 )
 from xval.results.item_figures import LeftOut
 from xval.results.tested_examples import TestedExamples
@@ -31,9 +39,12 @@ class MetricOverItems:
         repeats: All that were tested, in each repeat of each deal; they have the same items.
         keep: bool (n_examples,) of each repeat, which of its examples count; None: all.
         is_mean: Average it over items; None: where it is a mean of a value of each example.
+        has_classes: Whether examples have classes, so that a metric of classes is as sure as the items of each class make it.
 
     Attributes:
         items: intp (n_items,), the numbers of the items that have such examples.
+        weights: float64 (n_classes, n_items), the examples of each item in each class that the figure rests on, one row where
+            it is not one of classes; None: a mean over items, each of which weighs the same.
         is_too_large: Whether an interval, for which each item is left out once, would take minutes.
     """
 
@@ -44,6 +55,7 @@ class MetricOverItems:
         keep: Sequence[NDArray[np.bool_]] | None = None,
         *,
         is_mean: bool | None = None,
+        has_classes: bool = False,
     ) -> None:
         self._metric, self._repeats = metric, repeats
         kept_of = keep or [np.ones(len(examples.items), bool) for examples in repeats]
@@ -52,14 +64,15 @@ class MetricOverItems:
             for examples, own in zip(repeats, kept_of, strict=True)
         ]
         self.items = np.array(sorted(self._rows[0]), np.intp)
-        n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
+        self._n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
         is_mean = metric.is_mean if is_mean is None else is_mean
-        self.is_too_large = not is_mean and n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
+        self.is_too_large = not is_mean and self._n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
         self._runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
         self._known: dict[bytes, NDArray[np.float64]] = {}  # intervals and comparisons leave the same items out
         self._values = (
             np.array([self._of_repeats([item]) for item in self.items.tolist()]) if is_mean else None
         )  # (n_items, n_repeats)
+        self.weights = None if is_mean else self._count(has_classes=has_classes)
 
     def figure(self, places: NDArray[np.intp] | slice = slice(None)) -> float:
         """Return the figure of some of the items, by their places in `items`, perhaps several times; NaN of none."""
@@ -70,22 +83,67 @@ class MetricOverItems:
         figures = self._figures()
         return [float(figures[run].mean()) for run in self._runs]
 
+    def no_interval(self, class_names: Sequence[str]) -> str:
+        """Return why there are too few items for an interval: ``only 2 items of class 'ill'``; empty: there are enough."""
+        n_items, what = len(self.items), ""
+        if self.weights is not None and n_items >= FEWEST_ITEMS:
+            n_items, row = fewest_items(self.weights)
+            what = f" of {self._name_class(row, class_names)}"
+        return "" if n_items >= FEWEST_ITEMS else f"only {counted(n_items, 'item')}{what}"
+
     def left_out(self) -> LeftOut | None:
         """Return a pooled figure without each item; None: it is no pooled figure, would take minutes, or is undefined then."""
-        if self._values is not None or self.is_too_large or len(self.items) < FEWEST_ITEMS:
+        if self.weights is None or self.is_too_large or self.no_interval(()):
             return None
         places = np.arange(len(self.items))
         figures = np.array([self._figures(places), *(self._figures(np.delete(places, own)) for own in left_out(len(places)))])
-        return LeftOut(figures=figures[0].tolist(), without=figures[1:].tolist()) if np.isfinite(figures).all() else None
+        if not np.isfinite(figures).all():
+            return None
+        weights = sum_left_out(self.weights).astype(int).tolist()
+        return LeftOut(figures=figures[0].tolist(), without=figures[1:].tolist(), weights=weights)
 
-    def interval(self) -> Interval | None:
-        """Return the 95 % interval; None: fewer than 3 items, undefined, or it would take minutes."""
+    def interval(self, bootstrap: Bootstrap | None = None) -> Interval | None:
+        """Return the 95 % interval; None: fewer than 3 items (of a class), undefined, or it would take minutes.
+
+        `bootstrap` is as of `figure_interval`.
+        """
         if self.is_too_large or (self._values is not None and not np.isfinite(self._values).all()):
             return None
-        runs = self.run_figures() if len(self._runs) > 1 else []
+        bounds, runs = self._metric.bounds, self.run_figures() if len(self._runs) > 1 else []
         if self._values is not None:
-            return mean_interval(self._values.mean(axis=1), bounds=self._metric.bounds, runs=runs)
-        return figure_interval(len(self.items), self.figure, bounds=self._metric.bounds, runs=runs)
+            return mean_interval(self._values.mean(axis=1), bounds=bounds, runs=runs, bootstrap=bootstrap)
+        if bootstrap and self._n_values * N_RESAMPLES > MOST_VALUES_OF_BOOTSTRAP:
+            return None
+        return figure_interval(
+            len(self.items), self.figure, bounds=bounds, runs=runs, weights=self.weights, bootstrap=bootstrap
+        )
+
+    def _count(self, *, has_classes: bool) -> NDArray[np.float64]:
+        """Return `weights`, and keep which class each row is of."""
+        self._occurring = np.zeros(1, np.intp)
+        if not len(self.items):
+            return np.zeros((1, 0))
+        table = self._membership(self._repeats[0].targets, has_classes=has_classes)
+        counts = np.stack([table[rows].sum(axis=0) for _, rows in sorted(self._rows[0].items())], axis=1)
+        self._occurring = np.flatnonzero(counts.any(axis=1))
+        return np.asarray(counts[self._occurring], np.float64)
+
+    def _membership(self, targets: NDArray[Any], *, has_classes: bool) -> NDArray[np.bool_]:
+        """Return which examples are of each class that the figure rests on, bool (n_examples, n_classes)."""
+        if not has_classes or self._metric.is_mean:
+            return all_examples(targets)
+        if self._metric.rests_on:
+            return self._metric.rests_on(targets)
+        return targets > THRESHOLD if targets.ndim > 1 else targets[:, np.newaxis] == np.arange(targets.max() + 1)
+
+    def _name_class(self, row: int, class_names: Sequence[str]) -> str:
+        targets, place = self._repeats[0].targets, int(self._occurring[row])
+        if targets.ndim > 1:  # labels, and then perhaps examples without each
+            n_labels = targets.shape[1]
+            return f"{'no ' * (place >= n_labels)}label '{class_names[place % n_labels]}'" if class_names else "a label"
+        numbers = np.unique(targets[self._membership(targets, has_classes=True)[:, place]]).tolist()
+        is_one = class_names and len(numbers) == 1
+        return f"class '{class_names[numbers[0]]}'" if is_one else "a class"
 
     def _figures(self, places: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.float64]:
         """Return float64 (n_repeats,), the figure of some items by each repeat; NaN of none."""

@@ -77,7 +77,8 @@ def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedIn
     side, metric = test_side(done), done[0].task.main_metrics[0]
     validation = _by_fold(competing, groups, folds, ranking.side, ranking.metric)
     test = _by_fold(competing, groups, folds, side, metric)
-    nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)))
+    losses = _by_fold(competing, groups, folds, "validation", "loss") if ranking.loss_decides else None
+    nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)), losses=losses)
     if np.isnan(nested.test_mean):
         return None
     selected = competing[ranking.selected]

@@ -28,7 +28,7 @@ from xval.base.numbers import finite_or_nan, finite_or_none
 from xval.measures import metrics
 from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
-from xval.measures.statistics.intervals import Bounds, Interval, mean_interval
+from xval.measures.statistics.intervals import Bootstrap, Bounds, Interval, mean_interval
 from xval.measures.statistics.item_chance import CreditFunction, group_level, permuted_level
 from xval.measures.task import Task
 from xval.results.added_metrics import constant_chance
@@ -48,19 +48,26 @@ class _ItemValues(NamedTuple):
     values: NDArray[np.float64]
     runs: Sequence[float]
 
-    def interval(self, bounds: Bounds | None) -> Interval | None:
-        return mean_interval(self.values, bounds=bounds, runs=self.runs)
+    def interval(self, bounds: Bounds | None, bootstrap: Bootstrap | None = None) -> Interval | None:
+        return mean_interval(self.values, bounds=bounds, runs=self.runs, bootstrap=bootstrap)
 
 
 _Values = Mapping[str, _ItemValues]
 
 
-def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] | None = None) -> OverItems:
+def measure_over_items(
+    instance: InstanceResults,
+    further: Mapping[str, Metric] | None = None,
+    bootstrap: Bootstrap | None = None,
+    only: Collection[str] | None = None,
+) -> OverItems:
     """Compute all figures over items. Pooled figures are those of each deal and repeat that is whole, averaged.
 
     Args:
         instance: With its finished jobs.
         further: Metrics beside those of the task, by name.
+        bootstrap: Of the intervals, as of `figure_interval`.
+        only: These metrics of the task; None: all.
 
     Raises:
         ResultsError: A predictions.parquet is damaged.
@@ -96,11 +103,13 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         examples = read_repeats(instance, repeats, settings.averaging if side == "clip_test" else None)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
-        over_items["figures"][side] = _measure(task, examples, known, further or {})
+        over_items["figures"][side] = _measure(
+            task, examples, known, further or {}, only, class_names=class_names, bootstrap=bootstrap
+        )
         decided = examples
         if records[0].get("thresholds"):
             decided = [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
-            over_items["figures"][side] |= _measure_decided(task, decided)
+            over_items["figures"][side] |= _measure_decided(task, class_names, decided, bootstrap)
         if side == clip_side and task.has_classes and task.target != "frame":
             over_items["classes"] = class_recalls(decided, class_names)
         over_items["folds_lacking_classes"] = sorted(
@@ -112,7 +121,9 @@ def measure_over_items(instance: InstanceResults, further: Mapping[str, Metric] 
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
         runs = [[instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(repeats)]
-        over_items["figures"]["test"].update(measure_events(runs, class_names, frames, over_items["figures"]["test"]))
+        over_items["figures"]["test"].update(
+            measure_events(runs, class_names, frames, over_items["figures"]["test"], bootstrap)
+        )
     return over_items
 
 
@@ -142,7 +153,10 @@ def _measure(
     repeats: Sequence[TestedExamples],
     of_items: _Values | None,
     further: Mapping[str, Metric],
-    chosen: Sequence[str] | None = None,
+    chosen: Collection[str] | None = None,
+    *,
+    class_names: Sequence[str] = (),
+    bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemFigure]:
     """Return the figures that targets and predictions give.
 
@@ -152,6 +166,8 @@ def _measure(
         of_items: Their metrics of each item, in the order of the items' names, where the records have them.
         further: Metrics beside those of the task.
         chosen: Only these metrics of the task; None: all.
+        class_names: Of the outputs, for texts.
+        bootstrap: Of the intervals.
     """
     first = repeats[0]
     targets, rows = first.targets, first.rows
@@ -168,19 +184,20 @@ def _measure(
             of_items[name] = _ItemValues(table.mean(axis=0), _of_runs(table.mean(axis=1).tolist(), folds))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     item_figures = {}
-    for name in chosen or pooled:
+    for name in pooled if chosen is None else [name for name in pooled if name in chosen]:
         value = pooled[name]
         metric = further.get(name) or metrics.find(task.name, name)
         known = of_items.get(name, _ItemValues(np.array([math.nan]), []))
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
+        too_few = ""
         if (metric.is_mean or (is_whole and not metric.is_pooled)) and np.isfinite(known.values).all():
             basis = "items"
-            interval = known.interval(metric.bounds)
+            interval = known.interval(metric.bounds, bootstrap)
         else:
-            over_items = MetricOverItems(metric, repeats, is_mean=False)
-            interval = over_items.interval()
+            over_items = MetricOverItems(metric, repeats, is_mean=False, has_classes=task.has_classes)
+            interval, too_few = over_items.interval(bootstrap), over_items.no_interval(class_names)
             # Comparisons measure the other metrics of a task when they need them.
             if basis == "pooled" and (name in task.main_metrics or name not in metrics.metric_names(task.name)):
                 left_out = over_items.left_out()
@@ -194,6 +211,8 @@ def _measure(
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
         of_all = math.nan if metric.is_pooled else float(known.values.mean())
         item_figures[name] = make_figure(of_all, value, basis, interval, chance or _NO_CHANCE)
+        if too_few:
+            item_figures[name]["no_interval"] = too_few
         if left_out:
             item_figures[name]["left_out"] = left_out
         if metric.credit and (metric.is_mean or basis == "pooled"):
@@ -253,10 +272,13 @@ def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: Te
     return TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
 
 
-def _measure_decided(task: Task, repeats: Sequence[TestedExamples]) -> dict[str, ItemFigure]:
+def _measure_decided(
+    task: Task, class_names: Sequence[str], repeats: Sequence[TestedExamples], bootstrap: Bootstrap | None
+) -> dict[str, ItemFigure]:
     """Return the figures of decisions at thresholds."""
     names = [name.removeprefix("tuned_") for name in task.final_metrics]
-    return {f"tuned_{name}": item_figure for name, item_figure in _measure(task, repeats, None, {}, names).items()}
+    measured = _measure(task, repeats, None, {}, names, class_names=class_names, bootstrap=bootstrap)
+    return {f"tuned_{name}": item_figure for name, item_figure in measured.items()}
 
 
 def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:

@@ -128,15 +128,16 @@ def read_pilots(
     task = first.task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
     check_metric(metric, {str(first.number): first})
-    measured = measure_items(first, metric, first.folds)
+    by_seed = measure_items(first, metric, first.folds)
+    measured = by_seed and by_seed.by_training()
     item = item_word([first])
     if measured is None:
         raise ResultsError(
             f"{folder}: {metric} is not known of single {plural_of(item)}, so nothing can be planned. Name another --metric."
         )
-    own = item_difference(measured.values, float(measured.figures.mean()))
+    own = item_difference(measured.values, float(measured.figures.mean()), measured.weights)
     if not own.components:
-        few = f"{counted(len(measured.items), item)} tested; wanted are {FEWEST_ITEMS} or more that differ"
+        few = measured.too_few or f"{counted(len(measured.items), item)} tested; wanted are {FEWEST_ITEMS} or more that differ"
         raise ResultsError(f"{folder}: the variance between {plural_of(item)} is not known: {few}.")
     function = find(task.name, metric)
     examples = [_tested(first, metric)]

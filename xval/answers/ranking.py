@@ -8,8 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-import numpy as np
-
 from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
@@ -17,7 +15,6 @@ from xval.answers.names import name_instances, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, side_name, test_side
-from xval.measures.statistics.comparison import quick_intervals
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
 
@@ -27,11 +24,9 @@ class Best(NamedTuple):
 
     Attributes:
         mean: With the best mean.
-        mean_ties: With a mean whose difference to the best is within its interval (`find_ties`).
     """
 
     mean: frozenset[int] = frozenset()
-    mean_ties: frozenset[int] = frozenset()
 
 
 class Ranking(NamedTuple):
@@ -40,16 +35,25 @@ class Ranking(NamedTuple):
     Attributes:
         instances: Numbers of those with the figure in at least one fold that are `comparable` by it.
         side: ``validation`` or ``clip_validation``.
+        loss_decides: Whether the validation loss decides between equal ones; losses of some instances do not compare.
+        caution: Why it is not the metric that `rank_by` names, such as ``not every instance has a validation macro_f1``.
     """
 
     instances: tuple[int, ...]
     side: str
     metric: str
+    loss_decides: bool = False
+    caution: str = ""
 
     @property
     def selected(self) -> int | None:
         """The instance to choose; None without any result."""
         return self.instances[0] if self.instances else None
+
+    @property
+    def because(self) -> str:
+        """The caution, behind what was ranked by."""
+        return f"; {self.caution}" if self.caution else ""
 
     def best_of(self, numbers: Iterable[int], most: int) -> list[int]:
         """Return at most so many of the best instances, sorted by number; those without a rank are taken last."""
@@ -74,54 +78,35 @@ def find_best(
     sign = _sign(instances, metric)
     twins = seed_twins(parameters_of(instances)) if twins is None else twins
     signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
-    best = _smallest(signed)
-    first, others = ([instance for instance in instances if (instance.number in best) == is_best] for is_best in (True, False))
-    competing = [instance for instance in others if instance.number in means]
-    return Best(best, frozenset(find_ties(first[0], competing, side, metric)))
-
-
-def find_ties(
-    first: InstanceResults, others: Iterable[InstanceResults], side: str, metric: str
-) -> dict[int, tuple[float, float, float]]:
-    """Return the instances to which the difference of the first has a 95 % interval (corrected t over folds) that contains 0.
-
-    Instances that have not the same folds, and all if there are fewer than two folds, are no ties.
-
-    Returns:
-        By number, in the order of the others: lower end, mean difference (first minus other) and upper end.
-    """
-    ours = first.fold_values(side, metric)
-    part = "validation" if side.endswith("validation") else "test"
-    items = [record["items"] for record in first.folds.values() if record["fold"] in ours]
-    if len(ours) < 2 or not all(sides[part] and sides["training"] for sides in items):
-        return {}
-    ratio = fmean(len(sides[part]) / len(sides["training"]) for sides in items)
-    values = {other.number: other.fold_values(side, metric) for other in others}
-    alike = {number: theirs for number, theirs in values.items() if theirs.keys() == ours.keys()}
-    if not alike:
-        return {}
-    differences = np.array([[ours[fold] - theirs[fold] for fold in ours] for theirs in alike.values()])
-    intervals = [(low, mean, high) for low, mean, high in quick_intervals(differences, ratio).tolist()]
-    return {number: ends for number, ends in zip(alike, intervals, strict=True) if ends[0] <= 0 <= ends[2]}
+    return Best(_smallest(signed))
 
 
 def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
-    """Rank instances by the mean of the validation figure that all of them share.
+    """Rank instances by the mean of the validation metric that `rank_by` names, by default the first of `main_metrics`.
 
-    That figure is the monitored one (``val_accuracy``: the validation accuracy) if all instances monitor the same. The
-    validation loss (without the L2 penalty) and errors of reconstruction also need instances that agree in the settings of
-    `names_of_loss`. Otherwise it is the first of the task's `main_metrics`. Clips are compared instead of windows
-    if they have that figure, since all instances have the same clips. Only `comparable` ones have a rank. Those with more folds
-    go first; equal ones are sorted by number. Those that differ in their seed alone all have their common mean, so that no
-    seed is chosen.
+    Of equal ones the lower validation loss is first (without the L2 penalty), then the lower number. Losses, and errors of
+    reconstruction, only rank instances that agree in the settings of `names_of_loss`. Where the metric cannot rank, or an
+    instance has no value of it in any fold, the main metric does, or else the loss; see `Ranking.caution`. Clips are compared
+    instead of windows where they have the metric, since all instances have the same clips. Only `comparable` ones have a rank.
+    Those with more folds go first. Those that differ in their seed alone all have their common mean, so that no seed is chosen.
     """
-    metric = _shared_metric(instances)
-    side = "clip_validation" if has_windows(instances) and metric != "loss" else "validation"
+    metric, caution = _ranked_by(instances)
+    side = _side_of(metric, instances)
+    ranked = comparable(instances)
+    figures = {instance.number: instance.over_folds(side, metric) for instance in ranked}
+    losses = {instance.number: instance.over_folds("validation", "loss")["mean"] for instance in ranked}
+    loss_decides = metric != "loss" and not _why_not("loss", ranked)
+    twins = seed_twins(parameters_of(instances))
     sign = _sign(instances, metric)
-    figures = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances)}
-    signed = {number: sign * over_folds["mean"] for number, over_folds in figures.items() if over_folds["mean"] is not None}
-    together = _together(signed, seed_twins(parameters_of(instances)))
-    return Ranking(tuple(sorted(together, key=lambda number: (-figures[number]["n"], together[number], number))), side, metric)
+    together = _together(
+        {number: sign * mean for number, figure in figures.items() if (mean := figure["mean"]) is not None}, twins
+    )
+    equal = _together({number: loss for number, loss in losses.items() if loss is not None}, twins) if loss_decides else {}
+
+    def place(number: int) -> tuple[float, ...]:
+        return -figures[number]["n"], together[number], equal.get(number, 0.0), number
+
+    return Ranking(tuple(sorted(together, key=place)), side, metric, loss_decides, caution)
 
 
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
@@ -140,7 +125,9 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
     mean = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
     alone = len(instances) == 1
-    reason = f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean})"
+    reason = (
+        f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean}{ranking.because})"
+    )
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
@@ -198,19 +185,35 @@ def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]
     ]
 
 
-def _shared_metric(instances: Sequence[InstanceResults]) -> str:
-    """Return the metric that all instances monitor, or the main one if its values cannot be compared."""
-    monitors = {str(instance.settings.monitor) for instance in instances}
-    monitored = min(monitors)
-    metric = monitored.removeprefix("val_")
-    first = instances[0].parameters
+def _ranked_by(instances: Sequence[InstanceResults]) -> tuple[str, str]:
+    """Return the metric that ranks, and why it is not the one of `rank_by`; nothing where it is."""
+    main = instances[0].task.main_metrics[0]
+    named = {instance.settings.rank_by for instance in instances}
+    differ = "" if len(named) == 1 else f"instances differ in rank_by: {', '.join(sorted(named))}"
+    wanted = main if differ or named == {"auto"} else named.pop()
+    ranked = comparable(instances)
+    why_not = _why_not(wanted, ranked)
+    metrics = [wanted, main, "loss"] if why_not else [wanted]
+    metric = next((metric for metric in metrics if not _why_not(metric, ranked)), wanted)
+    return metric, "; ".join(filter(None, (differ, why_not)))
+
+
+def _why_not(metric: str, instances: Sequence[InstanceResults]) -> str:
+    """Return why a validation metric cannot rank some instances; empty: it can."""
+    side, finished = _side_of(metric, instances), [instance for instance in instances if instance.folds]
+    if not all(instance.over_folds(side, metric)["n"] for instance in finished):
+        return f"not every instance has a {side_name(side, instances)} {metric}"
     task = instances[0].task
-    names = names_of_loss(task)
-    same_loss = all(instance.parameters.get(name) == first.get(name) for instance in instances for name in names)
-    same_loss &= len({instance.settings.calibration for instance in instances}) == 1  # it is fitted to the validation loss
-    needs_same = metric in task.loss_metrics
-    shared = len(monitors) == 1 and monitored.startswith("val_") and (same_loss or not needs_same)
-    return metric if shared and direction(instances, metric) is not None else task.main_metrics[0]
+    if metric not in task.loss_metrics or not finished:
+        return ""
+    first = finished[0].parameters
+    names = [*names_of_loss(task), "calibration"]  # which is fitted to the validation loss
+    differing = [name for name in names if any(instance.parameters.get(name) != first.get(name) for instance in finished)]
+    return f"instances that differ in {' and '.join(differing)} have no comparable {metric}" if differing else ""
+
+
+def _side_of(metric: str, instances: Sequence[InstanceResults]) -> str:
+    return "clip_validation" if has_windows(instances) and metric != "loss" else "validation"
 
 
 def _sign(instances: Sequence[InstanceResults], metric: str) -> int:

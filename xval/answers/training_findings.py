@@ -130,7 +130,7 @@ def failed_parts(done: Sequence[InstanceResults]) -> Finding | None:
 def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
     """Say which networks have a worse main validation figure than the best estimator on the same folds.
 
-    Not the loss, for estimators are calibrated on the validation items; not test figures, which choose nothing.
+    Not the loss, for estimators are calibrated; not test figures, which choose nothing.
     """
     side = "clip_validation" if has_windows(done) else "validation"
     metric = done[0].task.main_metrics[0]

@@ -4,10 +4,12 @@ An INSTANCE is a number of the experiment, nested (what each fold chooses by its
 another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one; none: all of the experiment.
 Each is compared with the baseline over the items that both have tested. Nothing is trained.
 
-  difference      of the test figures, instance minus baseline, with its 95 % interval, adjusted for all comparisons
+  difference      of the test figures, instance minus baseline, with its 95 % interval
   p Holm          of a paired t test over items, adjusted for all comparisons with the baseline: this is the p to report
-  verdict         better or worse (p Holm at most 0.05: the interval excludes 0), practically equal (shown to lie within
+  verdict         better or worse (p Holm at most 0.05), practically equal (shown to lie within
                   ±rope), undecided: neither can be claimed
+
+With --permutations it tests one instance, an estimator, against chance: it is trained again with permuted labels.
 
 With one training per fold a verdict is of these trained models; with several repetitions of the
 cross-validation or seeds, of this way of training. Clips of one item are not independent: no test takes them as units. Records
@@ -23,15 +25,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
-from preprocessing.options.argument_parser import number_reader
-from xval.base.errors import first_of
+from preprocessing.options.argument_parser import number_reader, whole_number
+from xval.base.errors import SettingsError, first_of
 from xval.commands._own_modules import add_import
 from xval.results.folder import find_experiment
 
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
 
-SUMMARY = "compare instances with a baseline: tests, probabilities, a paragraph to publish"
+SUMMARY = "compare instances with a baseline, or one with chance: tests, a paragraph to publish"
 
 _WIDTH_OF_FILES = 200
 _MOST_DOUBTS = 3
@@ -59,16 +61,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="differences up to X, in the unit of the metric, are practically none (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--posterior",
-        action="store_true",
-        help="also the probabilities of the Bayesian correlated t test (Benavoli et al., 2017)",
-    )
+        "--permutations", type=lambda text: whole_number("--permutations", text, smallest=19), metavar="N",
+        help="instead: train one instance, an estimator, again with permuted labels N times, to see whether it is above chance",
+    )  # fmt: skip
+    parser.add_argument("--yes", action="store_true", help="with --permutations: also if it takes more than an hour")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers, also of each fold and item")
     add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the comparison, and write the numbers."""
+    if options.permutations is not None:
+        return _test_by_permutation(options)
     from rich.text import Text
 
     from xval.answers.comparison import text
@@ -78,19 +82,42 @@ def run(options: argparse.Namespace) -> int:
 
     comparison = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope,
-        posterior=options.posterior,
     )  # fmt: skip
     comparison = replace(comparison, notes=(*_doubts(find_home(options.folder)[0].path, comparison), *comparison.notes))
     console = make_console(least_width=_WIDTH_OF_FILES)
     console.print(Text(text.describe_baseline(comparison)))
     for line in text.describe_claims(comparison):
         console.print(Text(line))
-    console.print(make_table(text.header(comparison), text.table_rows(comparison)))
+    console.print(make_table(text.HEADER, text.table_rows(comparison)))
     for line in [text.describe_columns(comparison), *text.describe_limits(comparison), *text.describe_plans(comparison)]:
         console.print(Text(line))
     console.print(Text(f"\n{text.describe_to_publish(comparison)}"))
     if options.csv is not None:
         write_table(comparison.table, Output("csv", options.csv), console)
+    return 0
+
+
+def _test_by_permutation(options: argparse.Namespace) -> int:
+    """Print the permutation test of one instance."""
+    from xval.answers.chosen_instance import choose_instance
+    from xval.answers.comparison.choose import find_home
+    from xval.experiment.permutation_test import describe_test, permute_labels
+
+    home, named = find_home(options.folder)
+    names = [*named, *options.instances]
+    given = [name for name in ("baseline", "metric", "csv") if getattr(options, name) is not None]
+    if given:
+        raise SettingsError(f"--permutations: does not go with --{given[0]}; it tests one instance against chance.")
+    if len(names) > 1 or not all(name == "selected" or str(name).isdecimal() for name in names):
+        raise SettingsError(
+            f"--permutations: received {', '.join(map(str, names))}; expected one instance: a number, or selected."
+        )
+    number = next((int(name) for name in names if str(name).isdecimal()), None)
+    console = make_console(least_width=_WIDTH_OF_FILES)
+    test = permute_labels(home, number, options.permutations, console, is_agreed=options.yes)
+    instance = choose_instance(home, number)
+    for line in describe_test(test, instance, len(home.instances())):
+        console.print(line, markup=False)
     return 0
 
 

@@ -16,12 +16,14 @@ exit code: 0; 2 when instances do not fit together
 """
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.console import make_console
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import BACKENDS, installed_or_default
+from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
 
 _WIDTH_OF_FILES = 160
@@ -64,6 +66,8 @@ def run(options: argparse.Namespace) -> int:
         data_folder=options.data_folder,
     )
     console = make_console(least_width=_WIDTH_OF_FILES)
+    for name, reason in ensemble.left_out.items():
+        write_line(f"left out: the metric {name}, which {ensemble.name} has no values of: {reason}", sys.stderr)
     renew(folder, console)
     print_figures(folder, [*numbers, ensemble.number], console, details=True)
     if options.choose:

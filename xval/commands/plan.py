@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--runs", type=lambda text: whole_number("--runs", text, smallest=1), metavar="N",
-        help="trainings, each with another deal of the folds or another seed (default: as in the pilot)",
+        help="trainings: repetitions of the cross-validation; of a pilot with one, seeds (default: as in the pilot)",
     )  # fmt: skip
     parser.add_argument(
         "--difference", type=number_reader("--difference", is_positive=True), default=0.05, metavar="X",
@@ -94,12 +94,6 @@ def run(options: argparse.Namespace) -> int:
     console.print()
     print_table(table.rename(columns={"n_items": plural_of(pilots.item)}), console, nothing="")
     console.print()
-    columns = table.drop(columns=["n_items", "expected"], errors="ignore")
-    if (columns.iloc[-1] > columns.min()).any():
-        console.print(
-            f"With more {plural_of(pilots.item)} the interval widens again: the error of training anew is then all that is "
-            f"left, and {counted(n_runs, 'training')} tell it badly. More of them (--runs) narrow it."
-        )
     for line in describe_needed(pilots, options.difference, n_runs, options.clips):
         console.print(line, markup=False)
     for line in _describe_curve(curve, pilots) if instances else ():
@@ -140,7 +134,7 @@ def _make_table(pilots: "Pilots", sizes: Sequence[int], n_runs: int, n_clips: in
 
     columns: dict[str, list[float]] = {"value ±": [pilots.value.half_width(size, n_runs, n_clips) for size in sizes]}
     if pilots.difference:
-        columns["difference ±"] = [pilots.difference.half_width(size, n_runs, n_clips) for size in sizes]
+        columns["difference ±"] = [pilots.difference.difference_half_width(size, n_runs, n_clips) for size in sizes]
         columns["least difference"] = [pilots.difference.detectable(size, n_runs, n_clips) for size in sizes]
     return pd.DataFrame({"n_items": list(sizes), **columns}).round(4)
 
@@ -174,8 +168,6 @@ def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[s
 
 def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: int | None) -> list[str]:
     """Return how many items show a difference, and what would take fewer."""
-    from xval.measures.statistics.planning import first_number
-
     items = plural_of(pilots.item)
     if pilots.difference is None:
         return [f"The pilot has one instance, so differences are not known. Train a second one on the same {items}."]
@@ -193,14 +185,6 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
     lines = [
         f"Record {counted(needed, pilots.item)} to show a difference of {difference:g} with a probability of 80 % ({size})."
     ]
-    too_many = None
-    if not is_shown_by_many:
-        too_many = first_number(lambda n_items: pilot.detectable(n_items, n_runs, n_clips) > difference, needed, _MOST)
-    if too_many is not None:
-        lines.append(
-            f"{too_many} and more do not show it, since {counted(n_runs, 'training')} tell too little of what training anew "
-            "changes. Train more often (--runs)."
-        )
     cautious = pilot.cautious()
     enough = _needed(cautious, difference, n_runs, n_clips)
     number = f"{enough} are enough"
@@ -210,11 +194,7 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
     lines.append(
         f"{counted(round(pilot.n_items), pilots.item)} tell their variance roughly: were it at its upper 80 % limit, {number}."
     )
-    if pilot.clip_share < 1:
-        fewer = _needed(pilot, difference, n_runs, math.inf)
-        if fewer is not None and fewer <= needed:
-            lines.append(f"Even with any number of clips of each, {counted(fewer, pilots.item)} are needed.")
-    elif pilot.clip_share == 1:
+    if pilot.clip_share == 1:
         lines.append(f"Clips differ so much that {items} are not seen to differ beside them: record more clips of each first.")
     return lines
 
@@ -235,10 +215,9 @@ def _describe_curve(curve: "ItemCurve | None", pilots: "Pilots") -> list[str]:
         )
         return [what_to_run]
     most = curve.sizes[-1]
-    fitted = curve.at([most])
     law = (
-        f"Expected: a power law through {len(curve.sizes)} numbers of training {items}, {curve.sizes[0]:.3g} to {most:.3g} "
-        f"(exponent {fitted.exponent:.2f}, limit {fitted.limit:.3f}); {curve.share:.0%} of the {items} train."
+        f"Expected: a power law through {len(curve.sizes)} numbers of training {items}, {curve.sizes[0]:.3g} to {most:.3g}; "
+        f"{curve.share:.0%} of the {items} train."
     )
     if not curve.n_smaller:
         return [law]

@@ -47,12 +47,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--baseline", type=int, metavar="INSTANCE", help="of the table (default: the one that validation selects)"
     )
     parser.add_argument(
+        "--interval",
+        choices=("t", "bootstrap", "bca"),
+        default="t",
+        help="of the table: t, or a bootstrap over items (percentile or BCa), see docs/intervals.md (default: %(default)s)",
+    )
+    parser.add_argument(
         "--errors-of", type=int, metavar="INSTANCE", help="whose worst answers the page shows (default: the selected one)"
     )
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
     parser.add_argument("--no-audio", action="store_true", help="embed no clips")
     parser.add_argument(
-        "--explain", choices=("integrated_gradients", "occlusion"), help="with pictures of what the worst answers rest on"
+        "--explain",
+        choices=("integrated_gradients", "occlusion", "none"),
+        help="with pictures of what the worst answers rest on; none: without those that the page has",
     )
     parser.add_argument("--no-audit", action="store_true", help="leave the leakage audit out")
     add_import(parser)
@@ -62,9 +70,9 @@ def run(options: argparse.Namespace) -> int:
     """Write the page, or print the table."""
     folder = find_experiment(options.folder)
     is_table = options.latex or options.markdown
-    if (options.instances or options.baseline) and not is_table:
+    if (options.instances or options.baseline or options.interval != "t") and not is_table:
         raise SettingsError(
-            "instances and --baseline are those of the table: add --latex or --markdown. A page has all instances."
+            "instances, --baseline and --interval are those of the table: add --latex or --markdown. A page has all instances."
         )
     for line in rebuild_if_stale(folder):
         write_line(f"left out: {line}", sys.stderr)
@@ -87,6 +95,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     from xval.answers.comparison.choose import compare_instances
+    from xval.answers.estimates import with_bootstrap
     from xval.answers.nested_selection import choose_nested
     from xval.report.figures import main_columns
     from xval.report.paper_table import make_table, to_latex, to_markdown
@@ -108,7 +117,12 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         for column in main_columns(chosen, chosen[0].task.main_metrics):
             comparisons[column.name] = compare_instances(folder, numbers, baseline=baseline, metric=column.name)
     finished = [instance for instance in instances if instance.folds]
-    table = make_table(chosen, comparisons, choose_nested(finished, rank_instances(finished)))
+    nested = choose_nested(finished, rank_instances(finished))
+    if options.interval != "t":
+        main = finished[0].task.main_metrics
+        chosen = [with_bootstrap(instance, options.interval, main) for instance in chosen]
+        nested = nested and with_bootstrap(nested, options.interval, main)
+    table = make_table(chosen, comparisons, nested)
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

@@ -109,10 +109,11 @@ def scale_items(
         CorpusError: The moments of the store are damaged.
     """
     examples = store.examples[~store.examples["augmented"]]
-    for side, of_side in {**(clips or {}), **(enrolment or {})}.items():
-        examples = examples[~examples["item"].isin(getattr(fold, side)) | examples["clip"].isin(of_side)]
-    n_clips = examples.groupby("item")["clip"].nunique()
     enrolled = {item for side in enrolment or {} for item in getattr(fold, side)} & set(store.items)
+    for side, of_side in {**(clips or {}), **(enrolment or {})}.items():
+        items = set(getattr(fold, side)) - (set() if side in (enrolment or {}) else enrolled)  # validation items may train, too
+        examples = examples[~examples["item"].isin(items) | examples["clip"].isin(of_side)]
+    n_clips = examples.groupby("item")["clip"].nunique()
     if silent := sorted(enrolled - set(n_clips.index)):
         raise SettingsError(
             f"enrolment_s: the first clips of {shorten(silent, 5)} have no features in {store.folder} (left_out.csv there says "

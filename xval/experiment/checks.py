@@ -33,7 +33,7 @@ from xval.models.saved.seen import read_seen
 from xval.results.job_key import JobKey
 from xval.settings import further_metrics
 from xval.settings.architectures import find_architecture, trains_network
-from xval.settings.classical import CLASSICAL, grid_of
+from xval.settings.classical import CLASSICAL, fits_validation, grid_of
 from xval.settings.resolve import DEFAULT_SOURCES, Instance, describe_numbers
 from xval.settings.schema import Settings
 from xval.training.classical.checks import check_skops, check_training_items
@@ -60,7 +60,8 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     folds = [fold for fold in planned.folds.folds if fold.number in to_do]
     if not trains_network(name):
         check_skops(name)
-        if name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1:
+        is_searched = name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1
+        if is_searched and not fits_validation(instance.options):
             check_training_items(folds, instance.options)
     warnings = [
         *check_initial_models(instance.settings, folds, corpus.folder),

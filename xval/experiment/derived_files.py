@@ -62,7 +62,11 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     if page == "none" or not planned.folder.folds_file.exists():  # without the folds the run failed before any training
         return
     n_jobs = len(planned.done) + len(planned.to_do)
-    request = PageRequest(with_audio=is_final and page == "complete", with_audit=is_final and n_jobs <= _MOST_AUDITED)
+    request = PageRequest(
+        with_audio=is_final and page == "complete",
+        with_audit=is_final and n_jobs <= _MOST_AUDITED,
+        run="has ended" if is_final else "goes on",
+    )
     _write(planned.folder, request, console)
     if not is_final:
         with suppress(OSError):
@@ -80,7 +84,7 @@ def renew_page(folder: ExperimentFolder, console: Console, *, data_folder: Path 
     None for the folder of corpora: as the settings say.
     """
     n_jobs = sum(len(folder.jobs(number)) for number in folder.instances())
-    _write(folder, PageRequest(data_folder=data_folder, with_audit=n_jobs <= _MOST_AUDITED), console)
+    _write(folder, PageRequest(data_folder=data_folder, with_audit=n_jobs <= _MOST_AUDITED, run="has ended"), console)
 
 
 def _write(folder: ExperimentFolder, request: PageRequest, console: Console) -> None:

@@ -149,7 +149,8 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     best = next(instance for instance in instances if instance.number == chosen.selected)
     figure = format_figure(best.over_folds(chosen.side, chosen.metric), best.n_folds)
     console.print(
-        f"Instance {chosen.selected} is selected: best mean {side_name(chosen.side, instances)} {chosen.metric} ({figure})."
+        f"Instance {chosen.selected} is selected: best mean {side_name(chosen.side, instances)} {chosen.metric} "
+        f"({figure}{chosen.because})."
     )
     for finding in find_findings(instances):
         console.print(f"- {finding.line}", soft_wrap=True, markup=False)

@@ -7,14 +7,15 @@ import warnings
 from collections.abc import Collection
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from preprocessing.console import make_console
 from xval.answers.ranking import rank_instances, summary_table
 from xval.answers.read import read_finished
+from xval.base import own_imports
 from xval.base.errors import JobError, ResultsError, counted
 from xval.report.rebuild import rebuild_if_stale
-from xval.report.request import PageRequest
+from xval.report.request import ExplainMethod, PageRequest
 from xval.report.write import write_page
 from xval.results.folder import find_experiment
 from xval.settings.resolve import describe_numbers
@@ -121,18 +122,30 @@ class Results:
 
         return compare_instances(self.folder, instances, baseline=baseline, metric=metric, rope=rope)
 
-    def report(self, *, audio: bool = True, audit: bool = True) -> Path:
-        """Write report.html anew and return its path.
+    def report(
+        self,
+        *,
+        audio: bool = True,
+        audit: bool = True,
+        explain: ExplainMethod | Literal["none"] | None = None,
+        modules: Collection[str] = (),
+    ) -> Path:
+        """Write report.html anew and return its path; what its derived files have to leave out is warned of.
 
         Args:
             audio: Embed clips of the corpus.
             audit: Add the leakage audit.
+            explain: Add pictures of what the worst answers rest on; ``"none"``: without those that the page has.
+            modules: Your own modules with metrics or layers, which are imported, from where they lay when the experiment ran.
+                No other code that came with the results runs.
 
         Raises:
-            ResultsError: No fold is finished, or a file is damaged.
+            ResultsError: No fold is finished, a file is damaged, or the page has what the new one would lack.
         """
-        rebuild_if_stale(self._experiment)
-        return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit))
+        with own_imports.reading_model(modules):
+            for line in rebuild_if_stale(self._experiment):
+                warnings.warn(f"left out: {line}", UserWarning, stacklevel=2)
+            return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit, explain=explain))
 
     def refit(
         self,

@@ -4,7 +4,7 @@ Comes in: items with their numbers of clips per label. Goes out: sets of item na
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,6 +12,7 @@ import numpy as np
 
 Order = Literal["size", "blocks", "any"]
 """In which order items are dealt: the largest first; likewise, but shuffled within as many as there are groups; shuffled."""
+_NEAR = 0.5  # of the clips of an average item: whole items cannot be expected to fit better
 
 
 @dataclass(frozen=True)
@@ -66,15 +67,24 @@ def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: 
     return [{item.name for item in group} for group in groups]
 
 
-def draw(items: Sequence[Item], n_drawn: int, rng: np.random.Generator, *, keep_labels: bool = False) -> set[str]:
+def draw(
+    items: Sequence[Item],
+    n_drawn: int,
+    rng: np.random.Generator,
+    *,
+    keep_labels: bool = False,
+    before: Mapping[str, int] | None = None,
+) -> set[str]:
     """Draw items whose labels together are close to those of all; return their names.
 
-    With `keep_labels` the last item that has a label is never drawn, and so perhaps fewer than wanted. `rng` decides between
-    items that fit equally well.
+    Of items that fit within half an item's clips of the best, those come first that were drawn the fewest times `before`:
+    else the most average items are drawn each time. With `keep_labels` the last item that has a label is never drawn, and so
+    perhaps fewer than wanted. `rng` decides between items that fit equally well.
     """
     labels = sorted({label for item in items for label in item.labels})
     order = [items[position] for position in rng.permutation(len(items))]
     counts = np.array([[item.labels[label] for label in labels] for item in order])
+    times = np.array([(before or {}).get(item.name, 0) for item in order])
     total, owners = counts.sum(axis=0), (counts > 0).sum(axis=0)
     left, drawn_counts = np.ones(len(order), dtype=bool), np.zeros(len(labels))
     drawn: set[str] = set()
@@ -83,8 +93,10 @@ def draw(items: Sequence[Item], n_drawn: int, rng: np.random.Generator, *, keep_
         if not allowed.any():
             break
         share = (len(drawn) + 1) / len(order)
-        distance = np.abs(drawn_counts + counts - share * total).sum(axis=1) / total.sum()
-        best = int(np.argmin(np.where(allowed, distance.round(9), np.inf)))
+        distance = (np.abs(drawn_counts + counts - share * total).sum(axis=1) / total.sum()).round(9)
+        near = allowed & (distance - distance[allowed].min() <= _NEAR / len(order))
+        fewest = near & (times == times[near].min())
+        best = int(np.argmin(np.where(fewest, distance, np.inf)))
         left[best] = False
         drawn_counts, owners = drawn_counts + counts[best], owners - (counts[best] > 0)
         drawn.add(order[best].name)

@@ -5,7 +5,7 @@ instance of an experiment. Folds know nothing of models or features.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -29,7 +29,13 @@ _MIN_FOLDS_OF_NEXT_FOLD = 3
 
 
 def make_folds(
-    index: "pd.DataFrame", index_hash: str, *, task_type: str, has_classes: bool, settings: FoldSettings
+    index: "pd.DataFrame",
+    index_hash: str,
+    *,
+    task_type: str,
+    has_classes: bool,
+    settings: FoldSettings,
+    earlier: Sequence[tuple[Fold, ...]] = (),
 ) -> FoldPlan:
     """Split the items of a corpus.
 
@@ -46,6 +52,7 @@ def make_folds(
         has_classes: The labels are classes, each of which some item has to train. Folds are stratified by label, of clips with
             several by each of them; numbers by quartiles of the items' mean (first) label.
         settings: How items are put into folds.
+        earlier: Deals of the same items that stay as they are, such as those of results; further ones are added to them.
 
     Returns:
         The folds, a pure function of the arguments.
@@ -69,16 +76,16 @@ def make_folds(
         with naming(strategy):
             given = ask_splitter(strategy, original, items, has_numbers=_has_numbers(original, has_classes=has_classes))
 
-    def make(rng: np.random.Generator, order: Order) -> tuple[Fold, ...]:
-        folds = _make_deal(items, given, settings, rng, order, has_classes=has_classes)
+    def make(rng: np.random.Generator, order: Order, before: Sequence[Fold]) -> tuple[Fold, ...]:
+        folds = _make_deal(items, given, settings, rng, order, before, has_classes=has_classes)
         for fold in folds:
             check_fold(fold, items, has_classes=has_classes)
         refuse_shared_audio(shared, folds)
         return folds
 
     with naming(strategy):
-        folds = make(np.random.default_rng(settings.fold_seed), "size")
-    folds = add_deals(folds, settings.fold_repeats, settings.fold_seed, make)
+        deals = earlier or [make(np.random.default_rng(settings.fold_seed), "size", ())]
+    folds = add_deals(deals, settings.fold_repeats, settings.fold_seed, make)
     return FoldPlan(folds, settings.of_task(task_type), index_hash)
 
 
@@ -88,10 +95,12 @@ def _make_deal(
     settings: FoldSettings,
     rng: np.random.Generator,
     order: Order,
+    before: Sequence[Fold],
     *,
     has_classes: bool,
 ) -> tuple[Fold, ...]:
-    """Return the folds of one deal, numbered from 1."""
+    """Return the folds of one deal, numbered from 1; items that validate seldom in those `before` come first."""
+    times = Counter(name for fold in before for name in fold.validation)
     splits = given or [Split(frozenset(tested)) for tested in _split_tests(items, settings, rng, order)]
     folds = []
     for number, (tested, validation, training) in enumerate(splits, start=1):
@@ -100,7 +109,8 @@ def _make_deal(
             validation = _next_fold(following, len(splits), len(items), tested)
         side = [item for item in items if item.name not in tested and (training is None or item.name in training)]
         if not validation:
-            validation = _choose_validation(side, len(tested), settings, rng, number, keep_labels=has_classes)
+            validation = _choose_validation(side, len(tested), settings, rng, number, times, keep_labels=has_classes)
+        times.update(validation)
         trained = {item.name for item in side} - validation
         folds.append(Fold(number, *(tuple(sorted(names)) for names in (trained, validation, tested))))
     return tuple(folds)
@@ -170,16 +180,26 @@ def _split_tests(items: Sequence[Item], settings: FoldSettings, rng: np.random.G
 
 
 def _choose_validation(
-    side: Sequence[Item], n_tested: int, settings: FoldSettings, rng: np.random.Generator, number: int, *, keep_labels: bool
+    side: Sequence[Item],
+    n_tested: int,
+    settings: FoldSettings,
+    rng: np.random.Generator,
+    number: int,
+    times: Mapping[str, int],
+    *,
+    keep_labels: bool,
 ) -> frozenset[str]:
-    """Choose whole items of the training side; never the last one that has a class (a regression has none)."""
+    """Choose whole items of the training side, those first that validated the fewest `times` in other folds.
+
+    Never the last one that has a class (a regression has none).
+    """
     if len(side) < 2:
         raise FoldsError(
             f"fold {number} tests {n_tested} of {n_tested + len(side)} items, which leaves {len(side)} for training and "
             "validation. Use more folds, or fold_strategy=leave_one_out."
         )
     wanted = min(max(1, round(settings.validation_fraction * len(side))), len(side) - 1)
-    chosen = draw(side, wanted, rng, keep_labels=keep_labels)
+    chosen = draw(side, wanted, rng, keep_labels=keep_labels, before=times)
     if not chosen:
         raise FoldsError(
             f"fold {number}: no item can validate, because each of the {len(side)} items beside the test items is the only one "

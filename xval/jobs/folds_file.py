@@ -1,9 +1,11 @@
 """folds.json and phases.csv: the folds of an experiment, written before any training and read while they hold."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 from preprocessing import corpus
 from preprocessing.clips.columns import COLUMNS_NAME, with_columns
@@ -52,12 +54,15 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
             f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "
             f"with --task-type {settings.task_type}."
         )
+    # Results stay those of their folds, also where this version would draw others.
+    stays = written and (written.get("index_hash"), _of_deals(written)) == (opened.index_hash, _of_deals({"settings": made_by}))
     folds = make_folds(
         with_columns(opened.index, opened.folder) if is_own else opened.index,
         opened.index_hash,
         task_type=settings.task_type,
         has_classes=settings.task.deals_classes,
         settings=wanted,
+        earlier=read_folds(folder).plan.deals if stays else (),
     )
     return replace(folds, settings=made_by)
 
@@ -84,6 +89,11 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
     path, table = folder.path / "phases.csv", _phases(folds).encode()
     if not path.is_file() or path.stat().st_size != len(table) or path.read_bytes() != table:
         write_atomically(path, table)
+
+
+def _of_deals(written: Mapping[str, Any]) -> dict[str, object]:
+    """Return the settings of folds.json that each deal depends on: all but the number of deals."""
+    return {name: value for name, value in written.get("settings", {}).items() if name != "fold_repeats"}
 
 
 def _identity(strategy: str, folder: Path) -> dict[str, object]:

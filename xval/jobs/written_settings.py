@@ -16,7 +16,7 @@ from xval.base.module_places import looking_in
 from xval.results.folder import ExperimentFolder
 from xval.results.read import own_folders_in
 from xval.settings.architectures import ENSEMBLE, find_architecture, trains_network
-from xval.settings.classical import CLASSICAL
+from xval.settings.classical import CLASSICAL, NEUTRAL_OPTIONS
 from xval.settings.parameters import describe_faults, from_parameters, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import NEUTRAL, names_of
@@ -131,4 +131,5 @@ def differences(before: Mapping[str, object], now: Mapping[str, object]) -> list
 
 def _value(parameters: Mapping[str, object], name: str) -> str:
     """Return a parameter as text; one that changes nothing may be missing."""
-    return repr(parameters[name]) if name in parameters else repr(NEUTRAL[name]) if name in NEUTRAL else "not there"
+    neutral = {**NEUTRAL, **NEUTRAL_OPTIONS}
+    return repr(parameters[name]) if name in parameters else repr(neutral[name]) if name in neutral else "not there"

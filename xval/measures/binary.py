@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import plain_name
@@ -76,7 +77,13 @@ def find(name: str, positive: int) -> Metric:
 
     It is NaN where it is undefined: the sensitivity of examples of which none is positive.
     """
-    return Metric(partial(_measure, _OF_TABLE[name], positive), higher_is_better=True, bounds=(0, 1))
+    sides = {"sensitivity": (True,), "specificity": (False,)}.get(name, (True, False))
+    measured = partial(_measure, _OF_TABLE[name], positive)
+    return Metric(measured, higher_is_better=True, bounds=(0, 1), rests_on=partial(_rests_on, positive, sides))
+
+
+def _rests_on(positive: int, sides: Sequence[bool], targets: Targets) -> NDArray[np.bool_]:
+    return np.stack([(targets == positive) == side for side in sides], axis=1)
 
 
 def _measure(

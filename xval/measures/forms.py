@@ -27,7 +27,13 @@ Encoded: TypeAlias = dict[str, Array]
 Columns: TypeAlias = "Mapping[str, Any] | pd.DataFrame"
 """Of a table, by their names: whatever has ``to_numpy``."""
 Figures: TypeAlias = dict[str, float]
-DrawnFigure: TypeAlias = Callable[[NDArray[np.intp]], float]
+
+
+class DrawnFigure(NamedTuple):
+    """A figure of drawn items, and the examples of each item in each class it is of, float (n_classes, n_items)."""
+
+    compute: Callable[[NDArray[np.intp]], float]
+    weights: NDArray[Any]
 
 
 class Decoded(NamedTuple):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from xval.base import keras_names
 from xval.base.errors import DivergenceError, JobError, SettingsError, suggestion
+from xval.measures.confusion import THRESHOLD
 from xval.measures.statistics.item_chance import CreditFunction
 
 MetricFunction = Callable[[NDArray[Any], NDArray[Any]], float]
@@ -35,6 +36,9 @@ class Chance(NamedTuple):
     answer: NDArray[Any] | None = None
 
 
+RestsOn = Callable[[NDArray[Any]], NDArray[np.bool_]]
+"""From targets to which examples are of each class that a figure rests on, bool (n_examples, n_classes)."""
+
 ChanceFunction = Callable[[NDArray[Any], NDArray[np.float64]], Chance]
 """From the targets, and the weight of each example (their sum is 1), to the chance level of a metric."""
 
@@ -51,6 +55,8 @@ class Metric(NamedTuple):
         aliases: Other names that it is known by.
         credit: Of a metric that is a sum over the examples that are answered right: what each of them adds. None: of others.
         is_pooled: Whether few examples give another value, so that it is read of all test examples together, not of each item.
+        rests_on: The classes whose items its interval is of; None: where examples have classes, each of them, unless it is a
+            mean of examples.
     """
 
     function: MetricFunction
@@ -62,6 +68,18 @@ class Metric(NamedTuple):
     aliases: tuple[str, ...] = ()
     credit: CreditFunction | None = None
     is_pooled: bool = False
+    rests_on: RestsOn | None = None
+
+
+def all_examples(targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return one class with all examples, for a metric that counts them together, such as micro F1."""
+    return np.ones((len(targets), 1), bool)
+
+
+def labels_and_rest(targets: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return the examples with each label, then those without it, for a metric that compares the two, such as AUC."""
+    has_label = targets > THRESHOLD
+    return np.concatenate([has_label, ~has_label], axis=1)
 
 
 SKLEARN = "sklearn:"
@@ -82,6 +100,7 @@ def metric(
     aliases: tuple[str, ...] = (),
     credit: CreditFunction | None = None,
     is_pooled: bool = False,
+    rests_on: RestsOn | None = None,
 ) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
 
@@ -96,6 +115,7 @@ def metric(
         aliases: Other names that users may ask for it by; figures have the name of the function.
         credit: What an example adds that is answered right; see `Metric`.
         is_pooled: Whether it is read of all test examples together only; see `Metric`.
+        rests_on: The classes whose items its interval is of; see `Metric`.
 
     Returns:
         The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
@@ -103,7 +123,9 @@ def metric(
 
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
-        declared = Metric(function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit, is_pooled)
+        declared = Metric(
+            function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit, is_pooled, rests_on
+        )
         if package == PACKAGE:
             _METRICS.setdefault(task_type, {})[function.__name__] = declared
         function.higher_is_better = higher_is_better  # type: ignore[attr-defined]

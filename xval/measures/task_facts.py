@@ -28,7 +28,7 @@ class TaskFacts:
         scaled_losses: Those of differences, which target_scaling has in deviations of the training items' targets.
         training_metric: The metric that training follows besides the loss.
         training_metric_classes: Its class in keras.metrics, by the form of the targets.
-        main_metrics: The metrics of the terminal; the first ranks instances whose monitored values cannot be compared.
+        main_metrics: The metrics of the terminal; the first ranks instances, where rank_by names no other.
         item_metric: The metric of the sheet *items*.
         keras_metrics: The metrics of Keras that give one number for targets and predictions, without options.
         final_metrics: Metrics that are computed once, after training, and whether more of each is better.

@@ -77,7 +77,7 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
 
     n_speakers = int(codes.max()) + 1
     is_quick = len(scores) * min(n_speakers, MOST_LEFT_OUT) <= _MOST_TRIALS_OF_INTERVAL
-    interval = figure_interval(n_speakers, of_speakers) if is_quick else None
+    interval = figure_interval(n_speakers, of_speakers, weights=np.bincount(codes)[np.newaxis]) if is_quick else None
     return Verification(equal_error_rate(is_same, scores), n_same, len(is_same) - n_same, interval)
 
 

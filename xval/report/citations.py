@@ -21,27 +21,21 @@ _BIBTEX = {
   title = {A Simple Sequentially Rejective Multiple Test Procedure}, author = {Holm, Sture},
   journal = {Scandinavian Journal of Statistics}, volume = {6}, number = {2}, pages = {65--70}, year = {1979}
 }""",
-    "Satterthwaite, 1946": """@article{satterthwaite1946approximate,
-  title = {An Approximate Distribution of Estimates of Variance Components}, author = {Satterthwaite, Franklin E.},
-  journal = {Biometrics Bulletin}, volume = {2}, number = {6}, pages = {110--114}, year = {1946}
+    "Cochran, 1964": """@article{cochran1964approximate,
+  title = {Approximate Significance Levels of the {Behrens-Fisher} Test}, author = {Cochran, William G.},
+  journal = {Biometrics}, volume = {20}, number = {1}, pages = {191--195}, year = {1964}
 }""",
     "Schuirmann, 1987": """@article{schuirmann1987comparison,
   title = {A Comparison of the Two One-sided Tests Procedure and the Power Approach for Assessing the Equivalence of Average
     Bioavailability}, author = {Schuirmann, Donald J.}, journal = {Journal of Pharmacokinetics and Biopharmaceutics},
   volume = {15}, pages = {657--680}, year = {1987}
 }""",
-    "Strassburger & Bretz, 2008": """@article{strassburger2008compatible,
-  title = {Compatible Simultaneous Lower Confidence Bounds for the {Holm} Procedure and Other {Bonferroni}-based Closed Tests},
-  author = {Strassburger, Klaus and Bretz, Frank},
-  journal = {Statistics in Medicine}, volume = {27}, pages = {4914--4927}, year = {2008}
-}""",
     "Efron & Stein, 1981": """@article{efron1981jackknife,
   title = {The Jackknife Estimate of Variance}, author = {Efron, Bradley and Stein, Charles},
   journal = {The Annals of Statistics}, volume = {9}, number = {3}, pages = {586--596}, year = {1981}
 }""",
-    "Wilson, 1927": """@article{wilson1927probable,
-  title = {Probable Inference, the Law of Succession, and Statistical Inference}, author = {Wilson, Edwin B.},
-  journal = {Journal of the American Statistical Association}, volume = {22}, number = {158}, pages = {209--212}, year = {1927}
+    "Kish, 1965": """@book{kish1965survey,
+  title = {Survey Sampling}, author = {Kish, Leslie}, publisher = {Wiley}, address = {New York}, year = {1965}
 }""",
     "Efron, 1987": """@article{efron1987better,
   title = {Better Bootstrap Confidence Intervals}, author = {Efron, Bradley},

@@ -26,6 +26,7 @@ from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_instances
 from xval.answers.when_to_answer import WhenToAnswer, when_to_answer
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
+from xval.base.operating_system import quote
 from xval.report.clip_answers import read_answers, read_events
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
@@ -68,6 +69,8 @@ class PageContents:
         missing_corpus: Why there is no corpus; empty: there is.
         verdicts: Of the leakage audit; None: it was not run.
         explanations: Of the worst answers; None: they are not explained.
+        explained_by: How they are explained, or were before a run wrote the page; empty: they never were.
+        explanation_note: Why they are not any more.
     """
 
     folds: WrittenFolds
@@ -88,6 +91,8 @@ class PageContents:
     missing_corpus: str = ""
     verdicts: Sequence[Verdict] | None = None
     explanations: "Explanations | None" = None
+    explained_by: str = ""
+    explanation_note: str = ""
 
     @property
     def missing(self) -> str:
@@ -113,8 +118,11 @@ class PageContents:
         return names_of(self.instances)
 
 
-def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContents:
-    """Read what a page shows; an instance that the request names has to have a finished fold."""
+def read_contents(folder: ExperimentFolder, request: PageRequest, explained_before: str = "") -> PageContents:
+    """Read what a page shows; an instance that the request names has to have a finished fold.
+
+    `explained_before` is how the worst answers are explained on the page that this one replaces.
+    """
     folds = open_results(folder).folds
     instances = read_instances(folder, folder.instances())
     if not instances:
@@ -133,8 +141,12 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     sounds, sound_note = None, missing_corpus
     if corpus is not None and corpus.is_custom:
         sound_note = "The examples of this corpus were given as arrays, so there is no audio to listen to."
-    elif not request.with_audio or any(instance.parameters.get("page") == "without_audio" for instance in instances):
+    elif any(instance.parameters.get("page") == "without_audio" for instance in instances):
         sound_note = "This page has no audio."
+    elif not request.with_audio:
+        sound_note = "This page has no audio."
+        if request.run == "goes on":
+            sound_note = f"Clips to listen to come when the run has ended; if it was interrupted: {_report_command(folder)}."
     elif corpus is not None and errors_of is not None:
         settings = next(instance for instance in instances if instance.number == errors_of).settings
         sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
@@ -142,6 +154,12 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
     answers, events = _read_answers(folder, instances, shown)
     measured = next((instance for instance in instances if instance.number == errors_of), None)
     groups, group_note = _measure_groups(measured, corpus)
+    explanation_note, was_explained = "", explained_before if request.run else ""
+    if was_explained:
+        explanation_note = (
+            "Pictures of what these answers rest on were on this page before the run: "
+            f"{_report_command(folder)} --explain {was_explained}."
+        )
     return PageContents(
         folds=folds,
         instances=instances,
@@ -161,24 +179,31 @@ def read_contents(folder: ExperimentFolder, request: PageRequest) -> PageContent
         missing_corpus=missing_corpus,
         verdicts=audit(folder, request.data_folder, with_checksums=False) if request.with_audit else None,
         explanations=_explanations(folder, request, errors_of, corpus),
+        explained_by=request.explain_method or was_explained,
+        explanation_note=explanation_note,
     )
+
+
+def _report_command(folder: ExperimentFolder) -> str:
+    return f"python -m xval report {quote(str(folder.path))}"
 
 
 def _explanations(
     folder: ExperimentFolder, request: PageRequest, errors_of: int | None, corpus: Corpus | None
 ) -> "Explanations | None":
     """Return what explains the worst answers, where that is asked for and there is audio."""
-    if request.explain is None or errors_of is None or corpus is None or corpus.is_custom:
+    method = request.explain_method
+    if method is None or errors_of is None or corpus is None or corpus.is_custom:
         return None
     from xval.report.explanations import Explanations
 
     architecture = open_results(folder).settings(errors_of).settings.architecture
-    if request.explain == "integrated_gradients" and not trains_network(architecture):
+    if method == "integrated_gradients" and not trains_network(architecture):
         raise SettingsError(
-            f"--explain {request.explain}: instance {errors_of} is '{architecture}', which has no gradients. Use --explain "
+            f"--explain {method}: instance {errors_of} is '{architecture}', which has no gradients. Use --explain "
             "occlusion, or name another instance with --errors-of."
         )
-    return Explanations(folder, errors_of, corpus, request.explain)
+    return Explanations(folder, errors_of, corpus, method)
 
 
 def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:

@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 
 class Explanations:
-    """Explains the answers of an instance."""
+    """Explains the answers of an instance.
+
+    Attributes:
+        missing: Why the first answer is not explained that could not be; empty: all are.
+    """
 
     def __init__(self, folder: ExperimentFolder, instance: int, corpus: Corpus, method: ExplainMethod) -> None:
         self._folder, self._instance, self._corpus, self._method = folder, instance, corpus, method
+        self.missing = ""
         self._load = cache(self._load_fold)
 
     def get(self, clip: str, job: str) -> tuple[str, str]:
@@ -42,6 +47,7 @@ class Explanations:
             picture = f"data:image/png;base64,{base64.b64encode(draw_explanation(explained)).decode()}"
             return picture, describe(explained)
         except (XvalError, OSError) as error:
+            self.missing = self.missing or str(error)
             return "", str(error)
 
     def _load_fold(self, job: str) -> "SavedModel":

@@ -18,7 +18,9 @@ from xval.base.errors import counted
 from xval.report.contents import PageContents
 from xval.report.looks import describe_looks
 from xval.results.instance import InstanceResults
+from xval.results.read import fitted_sides
 from xval.settings.architectures import COMBINATION, ENSEMBLE, trains_network
+from xval.settings.classical import CLASSICAL
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
 
@@ -175,9 +177,8 @@ def _describe_training(contents: PageContents) -> str:
     estimators = {settings.architecture for settings in trained if not trains_network(settings.architecture)}
     if names := sorted(estimators - {COMBINATION}):
         sentences.append(
-            f"Baselines of scikit-learn (Pedregosa et al., 2011; {', '.join(names)}) were fitted to features pooled over time, "
-            "scaled by the training items; their settings were searched on training items that were left out, whole items at a "
-            "time, and probabilities calibrated on the validation items."
+            f"Baselines of scikit-learn (Pedregosa et al., 2011; {', '.join(names)}) were fitted to features pooled over time"
+            f"{_describe_estimators(contents.instances)}"
         )
     if COMBINATION in estimators:
         sentences.append("Classifiers were fitted to embeddings and hand-crafted features of the training items.")
@@ -233,6 +234,24 @@ def _values(values: Iterable[object]) -> str:
     return " or ".join(dict.fromkeys(map(str, values)))
 
 
+def _describe_estimators(instances: Sequence[InstanceResults]) -> str:
+    """Return which items fitted, chose and calibrated the estimators."""
+    estimators = [instance for instance in instances if instance.settings.architecture in CLASSICAL]
+    fits = {"validation" in fitted_sides(record) for instance in estimators for record in instance.folds.values()}
+    ways = []
+    if fits - {False}:
+        ways.append(
+            " of all items that are not tested; inner folds over whole items chose their settings and calibrated their "
+            "probabilities, and validation values are out of fold"
+        )
+    if fits - {True}:
+        ways.append(
+            " of the training items; their settings were searched on training items that were left out, whole items at a "
+            "time, and probabilities calibrated on the validation items"
+        )
+    return f"{'; others'.join(ways)}."
+
+
 def _describe_values(contents: PageContents) -> str:
     side = side_name(test_side(contents.instances), contents.instances)
     ranking = contents.ranking
@@ -247,10 +266,7 @@ def _describe_values(contents: PageContents) -> str:
     kinds = []
     if any(method.startswith("t") for method in methods):
         kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
-    if "t corrected for skewness" in methods:
-        kinds.append("corrected for skewness (Hall, 1992)")
-    if "Wilson" in methods:
-        kinds.append("of shares of items the score interval (Wilson, 1927)")
+        kinds.append("degrees of freedom of the effective number of items (Kish, 1965), class by class (Satterthwaite, 1946)")
     clause = interval_clause(contents.instances)
     intervals = f"; 95 % intervals are {clause} (items, not clips; {', '.join(kinds)})" if kinds else ""
     has_labels = contents.instances[0].task.has_thresholds
@@ -258,7 +274,7 @@ def _describe_values(contents: PageContents) -> str:
     selected = ""
     if len(contents.instances) > 1:
         figure = f"{side_name(ranking.side, contents.instances)} {ranking.metric}"
-        selected = f" An instance was selected by the best mean {figure}; test values chose nothing."
+        selected = f" An instance was selected by the best mean {figure}{ranking.because}; test values chose nothing."
         if len(contents.folds.plan.folds) > 1:
             selected += (
                 " The mean validation value uses items that other folds test, so the test value of the selected "

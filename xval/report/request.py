@@ -16,11 +16,18 @@ class PageRequest:
         data_folder: Where the corpora lie; None: as the settings say.
         with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
         with_audit: Run the leakage audit.
-        explain: How the worst answers are explained; None: not at all.
+        explain: How the worst answers are explained; None: not at all, and a page on which they are is kept.
+        run: Whether a run writes the page: one that goes on (or was interrupted), or one that has ended; empty: none does.
     """
 
     instance: int | None = None
     data_folder: Path | None = None
     with_audio: bool = True
     with_audit: bool = True
-    explain: ExplainMethod | None = None
+    explain: ExplainMethod | Literal["none"] | None = None
+    run: Literal["", "goes on", "has ended"] = ""
+
+    @property
+    def explain_method(self) -> ExplainMethod | None:
+        """How the worst answers are explained; None: not at all."""
+        return None if self.explain == "none" else self.explain

@@ -3,6 +3,7 @@
 Comes in: a results folder. Goes out: the page, whole or not at all.
 """
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,32 +15,53 @@ from xval.results.folder import ExperimentFolder
 if TYPE_CHECKING:
     from xval.report.contents import PageContents
 
-_CLIP, _WITH_CORPUS = b'src="data:audio/', b"<main data-corpus="
+_CLIP, _WITH_CORPUS, _EXPLANATION = b'src="data:audio/', b"<main data-corpus=", b'<img class="explanation"'
+_EXPLAINED_BY = re.compile(rb'<main[^>]* data-explain="(\w+)"')
+_SOME_METHOD = "METHOD"  # of a page that does not name it
 
 
 def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
     """Write the page; see `contents.read_contents`.
 
     Raises:
-        ResultsError: The page that is there has clips or parts of the corpus that this one lacks, because they are not found.
+        ResultsError: The page that is there has clips, explanations or parts of the corpus that this one lacks, because they
+            are not found or were not asked for.
     """
     from xval.report.contents import read_contents
     from xval.report.page import make_page
 
-    contents = read_contents(folder, request)
+    old = folder.page.read_bytes() if folder.page.is_file() else b""
+    explained_before = _explained_by(old)
+    if request.explain is None and not request.run and _EXPLANATION in old:
+        raise ResultsError(
+            f"{folder.page}: kept, because it shows what its worst answers rest on, and a new one would not. Give --explain "
+            f"{explained_before} to compute these pictures again, or --explain none for a page without them."
+        )
+    contents = read_contents(folder, request, explained_before)
     page = make_page(contents).encode()
+    if contents.explanations and contents.explanations.missing and page.count(_EXPLANATION) < old.count(_EXPLANATION):
+        raise ResultsError(
+            f"{folder.page}: kept, because it has {counted(old.count(_EXPLANATION), 'picture')} of what its worst answers rest "
+            f"on, and a new one would have {page.count(_EXPLANATION) or 'none'}: {contents.explanations.missing.rstrip('.')}. "
+            "Once this is fixed, repeat the command; or give --explain none for a page without them."
+        )
     if request.with_audio:
-        _refuse_poorer(folder.page, page, contents)
+        _refuse_poorer(folder.page, old, page, contents)
     write_atomically(folder.page, page)
     return folder.page
 
 
-def _refuse_poorer(path: Path, page: bytes, contents: "PageContents") -> None:
+def _explained_by(page: bytes) -> str:
+    """Return how the worst answers on a page are explained, or were before a run wrote it; empty: they never were."""
+    method = _EXPLAINED_BY.search(page)
+    return method.group(1).decode() if method else _SOME_METHOD if _EXPLANATION in page else ""
+
+
+def _refuse_poorer(path: Path, old: bytes, page: bytes, contents: "PageContents") -> None:
     """Keep a page that has what cannot be read now, as on another machine without the corpus or its audio."""
     missing = contents.missing
-    if not missing or not path.is_file():
+    if not missing or not old:
         return
-    old = path.read_bytes()
     n_old, n_new = old.count(_CLIP), page.count(_CLIP)
     has_corpus = _WITH_CORPUS in old and _WITH_CORPUS not in page
     if n_new < n_old or has_corpus:

@@ -8,15 +8,19 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 8
+OVER_ITEMS_VERSION = 9
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 
 class LeftOut(TypedDict):
-    """A pooled figure in each training run: of all items, and without each item (of more than 500: each group) in turn."""
+    """A pooled figure in each training run: of all items, and without each item (of more than 500: each group) in turn.
+
+    `weights` are the examples of each in each class that the figure is of, as of `MetricOverItems`.
+    """
 
     figures: list[float]
     without: list[list[float]]
+    weights: list[list[int]]
 
 
 class ItemChance(TypedDict, total=False):
@@ -50,6 +54,7 @@ class ItemFigure(ItemChance):
         chance: What the best strategy reaches that does not listen.
         strategy: That strategy in words.
         left_out: Of pooled main metrics, further ones and those of events, for comparisons.
+        no_interval: Why there are too few items for an interval, such as ``only 2 items of class 'ill'``.
     """
 
     items: float | None
@@ -62,6 +67,7 @@ class ItemFigure(ItemChance):
     chance: float | None
     strategy: str
     left_out: NotRequired[LeftOut]
+    no_interval: NotRequired[str]
 
 
 class ClassRecall(TypedDict):

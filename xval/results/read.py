@@ -213,6 +213,11 @@ def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder)
     return [*dict.fromkeys([*([CellFolder(folder.cells.resolve())] if folder.cells.is_dir() else []), *named])]
 
 
+def fitted_sides(record: Record) -> list[str]:
+    """Return the sides whose items a model was fitted to; of an estimator also those that validate, by answers out of fold."""
+    return list(record.get("fitted_to", ["training"]))
+
+
 def is_current(
     record: Mapping[str, Any], settings_hash: str, folds_hash: str, own_code: Mapping[str, str] | None = None
 ) -> bool:

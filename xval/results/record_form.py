@@ -43,6 +43,7 @@ class _Record(_Part):
     seed: Whole
     items: _Items
     seconds: Number
+    fitted_to: list[Literal["training", "validation"]] = []
     models: list[dict[str, Any]] = []
     own_code: dict[str, str] | None = None
 

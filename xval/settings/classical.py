@@ -15,10 +15,14 @@ Statistic = Literal["mean", "deviation", "minimum", "maximum", "median", "delta_
 """What `pooling` may name; delta_: of the differences of neighbouring frames."""
 STATISTICS: tuple[str, ...] = get_args(Statistic)
 
+FIT_ON = "fit_on"
+NEUTRAL_OPTIONS: Mapping[str, object] = {FIT_ON: "training"}
+"""Options of later versions at the value that changes nothing, which are no part of the hash there: older results hold."""
 _SHARED = (
     Option("pooling", "tuple[str, ...]", ("mean", "deviation")),
     Option("time_parts", "int", 1),
     Option("pca_components", "int", 0),
+    Option(FIT_ON, "Literal['all', 'training']", "all"),
 )
 _KERNEL = (
     Option("kernel", "Literal['rbf', 'linear']", "rbf"),
@@ -74,6 +78,11 @@ CLASSICAL: Mapping[str, Architecture] = {
 }
 WORDS: Mapping[str, tuple[str, ...]] = {"gamma": ("scale",), "max_features": ("sqrt", "log2")}
 """Words that scikit-learn has for values of options that are numbers otherwise."""
+
+
+def fits_validation(options: Mapping[str, Any]) -> bool:
+    """Return whether an instance with these options fits its estimator to the validation items, too."""
+    return options.get(FIT_ON) == "all"
 
 
 def single_values(options: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ else the first contradiction.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
@@ -13,6 +13,7 @@ from pydantic import AfterValidator, TypeAdapter
 from xval.base import keras_objects, user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.measures import binary, metrics
+from xval.measures.task import Task
 from xval.settings import architectures, further_metrics, model_address, optimizers
 from xval.settings.schema import Settings
 
@@ -33,6 +34,7 @@ def _check_together(settings: Settings) -> Settings:
     _check_names(settings)
     _check_clip_classes(settings)
     _check_monitor(settings)
+    _check_rank_by(settings)
     _check_training(settings)
     _check_item_scaling(settings)
     _check_task(settings)
@@ -47,9 +49,15 @@ def _with_known_names(settings: Settings) -> Settings:
     text = further_metrics.known_names(task, settings.metrics)
     beside = {further_metrics.short_name(name) for name in further_metrics.split_names(text)}
     prefix, name = ("val_", settings.monitor[4:]) if settings.monitor.startswith("val_") else ("", settings.monitor)
+    names = {"metrics": text, "monitor": f"{prefix}{_known_name(task, name, beside)}"}
+    rank_by = _known_name(task, settings.rank_by.removeprefix("val_"), beside)
+    return settings.model_copy(update=names | {"rank_by": rank_by})
+
+
+def _known_name(task: Task, name: str, beside: Collection[str]) -> str:
+    """Return the name that a metric has in records; `beside`: further ones, which have their own."""
     known = name if name in beside else metrics.canonical_name(task.name, name)
-    known = binary.canonical(known) if binary.canonical(known) in beside else known
-    return settings.model_copy(update={"metrics": text, "monitor": f"{prefix}{known}"})
+    return binary.canonical(known) if binary.canonical(known) in beside else known
 
 
 _CHECKED = TypeAdapter(Annotated[Settings, AfterValidator(_check_together)])
@@ -137,6 +145,17 @@ def _check_monitor(settings: Settings) -> None:
     if settings.monitor not in monitors:
         raise ValueError(
             f"monitor '{settings.monitor}' is not produced by any metric. {suggestion(settings.monitor, monitors)}"
+        )
+
+
+def _check_rank_by(settings: Settings) -> None:
+    task = settings.task
+    further = further_metrics.directions(settings.task_type, settings.metrics)
+    allowed = dict.fromkeys(["auto", "loss", *metrics.metric_names(task.name), *task.recorded_metrics, *further])
+    if settings.rank_by not in allowed:
+        raise ValueError(
+            f"rank_by '{settings.rank_by}' is no validation metric of this instance. {suggestion(settings.rank_by, allowed)} "
+            "Another metric has to be named in metrics, too"
         )
 
 

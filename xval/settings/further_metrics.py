@@ -8,13 +8,14 @@ whether more of it is better: by the decorator ``xval.metric``, or by an attribu
 import ast
 import math
 import warnings
+from collections.abc import Collection
 from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import keras_names, keras_objects, user_code
+from xval.base import keras_names, keras_objects, own_imports, user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_objects import KerasObject
 from xval.base.literals import source_of
@@ -137,6 +138,18 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
                 described = KerasObject("keras.metrics", task.keras_metrics[name].class_name)
             further[name] = Metric(_KerasFunction(described), higher)
     return further
+
+
+def untrusted(text: str) -> dict[str, str]:
+    """Return those of the further metrics whose code is not imported where results are looked at, each with the reason."""
+    modules = {name: name.rpartition(".")[0] for name in split_names(text) if user_code.is_dotted(name)}
+    own = {name: module for name, module in modules.items() if not name.startswith(sklearn_metrics.PACKAGE)}
+    return {name: str(own_imports.refuse(module)) for name, module in own.items() if not own_imports.may_import(module)}
+
+
+def without(text: str, names: Collection[str]) -> str:
+    """Return the parameter ``metrics`` without some of them."""
+    return ", ".join(name for name in split_names(text) if name not in names) or "auto"
 
 
 def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> None:

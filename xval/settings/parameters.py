@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, PrivateAttr, ValidationError, create_model
 
 from xval.base.errors import REMEDY, ResultsError
+from xval.settings.classical import NEUTRAL_OPTIONS
 from xval.settings.contradictions import checked_settings
 from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Part, Settings
 
@@ -112,10 +113,13 @@ def describe_faults(error: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in faults)
 
 
+_NEUTRAL = {**NEUTRAL, **NEUTRAL_OPTIONS}
+
+
 def that_change_results(parameters: Mapping[str, object]) -> dict[str, object]:
     """Return the parameters that can change a result, without those that are as before they could be set."""
     hashed = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
-    return {name: value for name, value in hashed.items() if NEUTRAL.get(name, ...) != value}
+    return {name: value for name, value in hashed.items() if _NEUTRAL.get(name, ...) != value}
 
 
 def hash_parameters(parameters: Mapping[str, object]) -> str:

@@ -177,9 +177,9 @@ class Settings(FeatureSettings):
     schedule_patience: Annotated[PositiveInt, _PACE | Scope.NETWORK]
     final_learning_rate: Annotated[OptionalPositiveFloat, _PACE | Scope.NETWORK]
     loss: Annotated[str, Scope.MODEL | Scope.LOSS]
-    class_weights: Annotated[str, BeforeValidator(read_class_weights), _PACE]
-    weight_column: Annotated[OptionalText, _NETWORK] = None
-    sampling: Annotated[Literal["none", "balanced"], _PACE | Scope.NETWORK] = "none"
+    class_weights: Annotated[str, BeforeValidator(read_class_weights), _PACE | Scope.LOSS]
+    weight_column: Annotated[OptionalText, _NETWORK | Scope.LOSS] = None
+    sampling: Annotated[Literal["none", "balanced"], _PACE | Scope.NETWORK | Scope.LOSS] = "none"
     clip_norm: Annotated[OptionalPositiveFloat, _NETWORK]
     weight_average: Annotated[OptionalFactor, _NETWORK] = None
     warmup_epochs: Annotated[NonNegativeInt, _PACE | Scope.NETWORK] = 0
@@ -199,6 +199,7 @@ class Settings(FeatureSettings):
     silence: Annotated[OptionalText, BeforeValidator(join_names), reading(join_codes), _RUN | _WORDS] = (
         None  # as data_on_device
     )
+    rank_by: Annotated[str, _RUN | _WORDS] = "auto"  # as data_on_device
     evaluate_training: Annotated[bool, _PACE]
     metrics: Annotated[str, BeforeValidator(join_names), _PACE | Scope.MODEL]
     positive_class: Annotated[OptionalText, Scope.EXPERIMENT | _PACE | Scope.MODEL] = None  # as train_fraction

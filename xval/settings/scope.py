@@ -29,7 +29,8 @@ class Scope(Flag):
     MODEL = auto()
     """It decides whether a model can be built, and its loss, optimizer, schedule and metrics be used."""
     LOSS = auto()
-    """Validation losses compare only between instances that agree in it."""
+    """Validation losses compare only between instances that agree in it: they would be of other clips, or of models that were
+    trained to answer other shares of the classes."""
     WORDS = auto()
     """It is only said beside results, so that a run also gives its new value to instances that are finished."""
     FEATURE_LOSS = auto()

@@ -165,7 +165,7 @@ def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make
     assert (pair.n_items, pair.n_deals, pair.n_runs, pair.claim) == (4, 2, 2, "this way of training")
     text = describe_to_publish(found)
     assert "on the same 4 folds of 4 items, in 2 repetitions of the cross-validation, one seed per fold" in text
-    assert "Satterthwaite, F. E. (1946)" in text
+    assert "Cochran, W. G. (1964)" in text
 
 
 def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make):

@@ -136,6 +136,17 @@ def nested(make):
     return [make(number, [dict.fromkeys(names, fold) for fold in of], learning_rate=number) for number, of in folds.items()]
 
 
+def tied(make):
+    names = ("accuracy", "balanced_accuracy")
+    folds = {number: [0.5 + 0.01 * (number * place % 7) for place in range(6)] for number in MANY}
+    return [make(number, [dict.fromkeys(names, fold) for fold in of], learning_rate=number) for number, of in folds.items()]
+
+
+def identical(make):
+    names = ("accuracy", "balanced_accuracy")
+    return [make(number, [dict.fromkeys(names, 0.5)] * 6, learning_rate=number) for number in MANY]
+
+
 BOTH = {"test_where": 'language == "en"', "train_where": 'language == "en"'}
 MADE = {
     Code.HEARD_BEFORE: (heard_before, leaked, vouched),
@@ -156,7 +167,7 @@ MADE = {
     Code.FAILED_PARTS: (lambda make: with_records(several(make), failed_parts={"novelty": "ValueError: no"}),),
     Code.NOT_ABOVE_CHANCE: (lambda make: measured(several(make), 0.4, 0.7),),
     Code.ITEM_KNOWN: (lambda make: measured(several(make), 0.55, 0.7, group_chance=0.56, permuted=0.59, permuted_high=0.65),),
-    Code.TIE: (several,),
+    Code.TIE: (tied, identical),
     Code.NESTED: (nested,),
     Code.SEEDS: (seeds,),
     Code.FITTED_VALIDATION: (fitted,),

@@ -2,11 +2,12 @@
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
+from xval.answers.comparison.choose import compare_with
 from xval.answers.findings import find_findings
-from xval.measures.statistics.comparison import corrected_t
+from xval.answers.nested_selection import choose_nested
+from xval.answers.ranking import rank_instances
 from xval.settings.finding_codes import Code
 from xval.settings.space import SearchPlan, choice, integers, log_uniform
 
@@ -124,24 +125,23 @@ def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
     assert not {Code.TIE, Code.NESTED} & set(found)
 
 
-def test_a_tie_is_said_with_what_to_do_and_a_clear_difference_is_not(make_instance):
+def test_a_tie_is_what_the_comparison_of_the_choice_leaves_undecided(make_instance):
+    def make(number, folds):
+        records = [dict.fromkeys(("accuracy", "balanced_accuracy"), value) for value in folds]
+        return make_instance(number, records, learning_rate=number)
+
     folds = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
-    near = [make_instance(number, values, learning_rate=number) for number, values in ((1, folds), (2, sorted(folds)))]
-    far = [
-        near[0],
-        make_instance(2, [value - 0.4 + 0.01 * (number % 2) for number, value in enumerate(folds)], learning_rate=2),
-    ]
-    test = corrected_t(np.subtract(folds, sorted(folds)), 1.0)  # one item tests and one trains, in these records
-    low, high = test.interval()
+    near = [make(1, folds), make(2, sorted(folds))]
+    far = [near[0], make(2, [value - 0.4 + 0.01 * (number % 2) for number, value in enumerate(folds)])]
+    (pair,) = compare_with(choose_nested(near, rank_instances(near)), near[1:]).pairs
+    low, high = (-end for end in reversed(pair.interval))
     assert texts(near)[Code.TIE] == (
-        "cnn_small, learning_rate 1 (instance 1) has the highest validation accuracy, but not by a margin that these items can "
-        f"prove: {test.value:.3f} [{low:.3f}, {high:.3f}] to "
-        "instance 2. Run three repetitions (fold_repeats = 3): what training again would change is unknown."
+        "No clear winner: the choice among 2 instances is not shown better than cnn_small, learning_rate 2 (instance 2) "
+        f"(test balanced_accuracy {-pair.difference:.3f} [{low:.3f}, {high:.3f}] to instance 2). Run three repetitions "
+        "(fold_repeats = 3): what training again would change is unknown."
     )
     fixed = [replace(one, written=one.written.model_copy(update={"parameters": one.parameters | FIXED})) for one in near]
-    assert texts(fixed)[Code.TIE].endswith(
-        "Take the simpler of instances 1 and 2: even 3 more items would hardly show differences as small as these."
-    )
+    assert "of instances 1 and 2" in texts(fixed)[Code.TIE]
     assert Code.TIE not in texts(far)
     at_chance = replace(near[1], over_items=over_items(0.45, 0.7))
     assert Code.TIE not in texts([near[0], at_chance]), "it is not to be taken, however simple"

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from xval.answers import nested_selection
 from xval.answers.headline import MOST_WORDS, find_headline
 
 FOLDS = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
@@ -29,7 +30,15 @@ def with_interval(instance, low, high, *, value=None, chance=0.5, metric="balanc
 
 
 @pytest.fixture
-def make(make_instance):
+def nested_low(monkeypatch):
+    """Give the nested value an interval: there are no predictions to measure it of."""
+    given = {"low": 0.51}
+    monkeypatch.setattr(nested_selection, "_measured", lambda nested: with_interval(nested, given["low"], 0.65))
+    return given
+
+
+@pytest.fixture
+def make(make_instance, nested_low):
     """Return a function that makes an instance with an interval of its main figure."""
 
     def made(number, folds, *, name="", low=0.45, high=0.65, **parameters):
@@ -58,10 +67,20 @@ def test_an_instance_alone_is_compared_with_chance(make):
     assert lines_of([make(1, FOLDS, architecture="svm", low=0.51)]).next.endswith("architecture = cnn_small.")
 
 
-def test_what_is_not_above_chance_is_not_claimed(make):
+def test_what_is_not_above_chance_is_not_claimed(make, nested_low):
+    nested_low["low"] = 0.45
     _, claim, step = lines_of([make(1, FOLDS, low=0.45), make(2, LOWER, low=0.1, high=0.3)])
     assert claim == "You cannot claim that it is above chance."
     assert step.startswith("Look at the labels and the curves")
+
+
+def test_of_a_chosen_instance_the_nested_interval_decides(make, nested_low):
+    """Its own interval excludes chance, as that of the best of many does by luck."""
+    nested_low["low"] = 0.45
+    instances = [make(1, FOLDS, low=0.51), make(2, sorted(FOLDS), low=0.51)]
+    assert lines_of(instances).claim == "You cannot claim that it is above chance."
+    nested_low["low"] = 0.51
+    assert lines_of([make(1, FOLDS, low=0.45), instances[1]]).claim.startswith("It is above chance, but")
 
 
 def test_where_instances_compete_the_nested_value_stands_first_and_the_own_one_with_how_much_better_it_is(make):
@@ -114,7 +133,7 @@ def test_the_next_step_of_a_tie_is_repetitions_where_they_are_cheap_and_else_mor
     assert lines_of(instances).next.startswith("Run three repetitions (fold_repeats = 3)")
     slow = [replace(one, jobs={key: {**record, "seconds": 1000.0} for key, record in one.jobs.items()}) for one in instances]
     assert lines_of(slow).next == (
-        "Take the simpler of instances 1 and 2: even 18 more items would hardly show differences as small as these."
+        "Take the simpler of instances 1 and 2, or test 18 more items to show the observed difference of 0.030 to instance 2."
     )
     assert lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1)]).next.startswith("Report it: python -m xval report")
 
@@ -130,7 +149,7 @@ def test_several_trainings_are_this_way_of_training(make, make_record):
         return replace(one, n_folds=len(folds))
 
     claim = lines_of([trained_twice(1, FOLDS), trained_twice(2, LOWER)]).claim
-    assert claim == "This way of training is better than net 2 (instance 2)."
+    assert claim == "The choice is better than net 2 (instance 2)."
 
 
 def test_what_draws_nothing_is_not_advised_to_train_with_other_seeds(make):
@@ -140,7 +159,7 @@ def test_what_draws_nothing_is_not_advised_to_train_with_other_seeds(make):
     assert step(architecture="svm").startswith("Run three repetitions (fold_repeats = 3)")
     assert step(fold_strategy="leave_one_out").startswith("Run three repetitions (repeats = 3)")
     assert step(architecture="svm", fold_strategy="leave_one_out").startswith(
-        "Take the simpler of instances 1 and 2: even 18 more items"
+        "Take the simpler of instances 1 and 2, or test 18 more items"
     )
 
 
@@ -180,7 +199,7 @@ def test_nothing_finished_says_what_to_do(make_instance, make_failure):
 
 
 def test_without_a_validation_value_nothing_is_selected(make):
-    undefined = [make(number, [{"balanced_accuracy": 0.5, "auc": None}], monitor="val_auc") for number in (1, 2)]
+    undefined = [make(number, [{"balanced_accuracy": None, "auc": None}], rank_by="auc") for number in (1, 2)]
     assert lines_of(undefined).found == "No instance is selected: none has a validation auc."
 
 

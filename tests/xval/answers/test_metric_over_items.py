@@ -58,7 +58,7 @@ def test_the_interval_holds_what_repeats_change(examples, metric):
     over_items = MetricOverItems(metric, [examples, other])
 
     assert over_items.run_figures() == pytest.approx(alone)
-    wanted = figure_interval(4, over_items.figure, runs=alone)
+    wanted = figure_interval(4, over_items.figure, runs=alone, weights=over_items.weights)
     assert over_items.interval()[:2] == pytest.approx(wanted[:2])
     assert over_items.interval().covers == "method"
     assert MetricOverItems(metric, [examples, examples]).interval().covers == "models"

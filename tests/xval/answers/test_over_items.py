@@ -255,9 +255,9 @@ def test_what_was_computed_while_a_fold_ended_is_not_kept(run, monkeypatch):
     folder.estimates_file(1).unlink()
     record = read_json(folder.fold_folder(1, 2) / "record.json")
 
-    def measure(instance, further):
+    def measure(instance, further, *options):
         run.results.add_fold(1, 2, record["metrics"]["test"], draw(seed=1)[1], seconds=11.0)
-        return measure_over_items(instance, further)
+        return measure_over_items(instance, further, *options)
 
     monkeypatch.setattr("xval.answers.over_items.measure_over_items", measure)
     rebuild(folder)
@@ -302,7 +302,7 @@ def test_they_are_a_table_for_pandas(run):
 
 
 def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval(run):
-    tables = [table(f"s{fold}", [fold % 2] * 30, np.linspace(0.1, 0.8, 30) + 0.05 * fold) for fold in range(4)]
+    tables = [table(f"s{fold}", [fold % 2] * 30, np.linspace(0.1, 0.8, 30) + 0.05 * fold) for fold in range(6)]
     instance = run(tables, comment_1="gender")
     header, *rows = openpyxl.load_workbook(run.results.folder.workbook)["intervals"].iter_rows(values_only=True)
     by_metric = {row[3]: dict(zip(header, row, strict=True)) for row in rows if row[0] == 1}
@@ -318,7 +318,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     workbook = openpyxl.load_workbook(run.results.folder.workbook)
     texts = [str(cell.value) for name in ("metrics", "findings") for column in workbook[name].iter_cols() for cell in column]
     assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
-    assert any(text.startswith("4 items tell you little about others") for text in texts)
+    assert any(text.startswith("3 items of class 'no' tell you little about others") for text in texts)
 
 
 def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):

@@ -68,7 +68,7 @@ def test_a_study_as_large_as_the_pilot_has_its_error(experiment):
     (pair,) = compare_instances(experiment.folder.path, [2], baseline=1, metric="accuracy").pairs
 
     low, high = pair.interval
-    assert pilots.difference.half_width(N_ITEMS, 1) == pytest.approx((high - low) / 2)
+    assert pilots.difference.difference_half_width(N_ITEMS, 1) == pytest.approx((high - low) / 2)
     assert pilots.difference.detectable(N_ITEMS, 1) == pytest.approx(pair.least_detectable)
     assert pilots.difference.detectable(3 * N_ITEMS, 1) == pytest.approx(pair.planned(3 * N_ITEMS, 1))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from xval.answers.pilot import PUBLISHED, Pilots
+from xval.answers.pilot import Pilots
 from xval.commands.plan import describe_needed
 from xval.measures.statistics.planning import Pilot
 
@@ -30,14 +30,6 @@ def test_more_trainings_and_more_clips_need_fewer_speakers(command):
     assert needed("--runs", 10) < needed("--runs", 3)
 
 
-def test_an_interval_that_more_speakers_widen_is_explained(command):
-    few, many = (command("plan", "--from", "fsdd", "--speakers", sizes).out for sizes in ("10,20", "10,100,1000"))
-
-    assert "widens again" not in few
-    assert "With more speakers the interval widens again" in many
-    assert "3 trainings tell it badly. More of them (--runs) narrow it." in " ".join(many.split())
-
-
 def test_what_no_number_of_speakers_shows_is_said(command):
     ended = command("plan", "--difference", 0.001)
 
@@ -54,26 +46,15 @@ def test_more_speakers_than_are_tried_is_no_fault_of_training(command, results):
     assert "what training anew changes is more" not in ended.out
 
 
-def test_more_clips_are_not_advised_where_they_do_not_help():
-    # With endless clips the error is that of two trainings, which have one degree of freedom.
+def test_few_sentences_stand_below_the_table():
+    """The number to record, and the number where the variance of the pilot is as large as it may be."""
     pilot = Pilot.of_deviations(0.02, 0.4, 0.03, n_items=12, n_clips=20, n_runs=2)
 
-    lines = describe_needed(Pilots("a pilot", "accuracy", "speaker", pilot, pilot), 0.15, 2, None)
+    lines = describe_needed(Pilots("a pilot", "accuracy", "speaker", pilot, pilot), 0.3, 2, None)
 
-    assert lines[0].startswith("Record 6 speakers")
-    assert " and more do not show it, since 2 trainings tell too little" in lines[1]
-    too_many = int(lines[1].split()[0])
-    assert pilot.detectable(too_many - 1, 2) <= 0.15 < pilot.detectable(too_many, 2)
-    assert "were it at its upper 80 % limit, no number of them shows it" in lines[2]
-    assert not any("any number of clips" in line for line in lines)
-
-
-def test_a_number_beyond_all_that_are_tried_is_not_named():
-    # Shown by 36 actors and by 100,000; not by endlessly many.
-    lines = describe_needed(PUBLISHED["ravdess"], 0.039144, 3, None)
-
-    assert lines[0].startswith("Record 36 actors")
-    assert not any("do not show it" in line for line in lines)
+    assert len(lines) == 2
+    assert lines[0].startswith("Record ")
+    assert "12 speakers tell their variance roughly: were it at its upper 80 % limit, " in lines[1]
 
 
 def test_a_pilot_of_ones_own_is_read(command, results):

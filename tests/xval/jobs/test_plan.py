@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from functools import partial
 from hashlib import blake2b
 from pathlib import Path
@@ -10,6 +11,7 @@ from preprocessing import store
 from xval.base import keras_backends
 from xval.base.errors import CorpusError, FoldsError, ResultsError, SettingsError
 from xval.base.json_files import write_json
+from xval.folds.plan import FoldPlan
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import make_jobs, make_plan, write_settings
@@ -125,6 +127,28 @@ def test_raising_and_lowering_the_deals_keeps_what_is_finished(made, finish):
     assert made([{}], fold_repeats=2).to_do == [(1, 5, 1), (1, 6, 1)]
     with pytest.raises(ResultsError, match=r"instances 1 were tested on other folds \(fold_seed was 1, now 2"):
         made([{}], fold_repeats=2, fold_seed=2)
+
+
+def test_folds_of_an_earlier_version_stay_when_deals_are_added_or_the_corpus_is_prepared_anew(made, finish):
+    once = made([{}])
+    before = json.loads(made.folder.folds_file.read_text())
+    drawn_otherwise = [
+        {**fold, "training": sorted({*fold["training"], *fold["validation"]} - {other}), "validation": [other]}
+        for fold in before["folds"]
+        for other in [fold["training"][0]]
+    ]
+    plan = FoldPlan.from_dict(before | {"folds": drawn_otherwise})
+    assert plan.hash != once.folds.hash
+    write_json(made.folder.folds_file, before | {"folds": drawn_otherwise, "hash": plan.hash, "corpus_fingerprint": "another"})
+    finish(replace(once, folds=plan), (1, 1), (1, 2), (1, 3))
+
+    assert made([{}]).folds.hash == plan.hash
+    twice = made([{}], fold_repeats=2)
+
+    assert (twice.done, twice.to_do) == ([(1, 1, 1), (1, 2, 1), (1, 3, 1)], [(1, 4, 1), (1, 5, 1), (1, 6, 1)])
+    assert twice.folds.deals[0] == plan.folds
+    assert made([{}], fold_repeats=2).folds == twice.folds
+    assert made([{}]).folds.folds == plan.folds
 
 
 @pytest.mark.parametrize("strategy", ["leave_one_out", "predefined", "holdout"])

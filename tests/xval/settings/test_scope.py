@@ -41,13 +41,13 @@ EXPECTED = {
         "page", "tracking", "gpu_ID", "executor", "workers", "workers_per_gpu", "threads_per_job", "max_worker_memory_mb",
         "in_memory_mb",
         "data_on_device", "lock", "lease_s", "search_storage", "checkpoint_minutes", *CLUSTER, *FOLDS, "repeats",
-        "silence", "item_name", "item_decision", "positive_class",
+        "silence", "item_name", "rank_by", "item_decision", "positive_class",
     ),
     Scope.UNHASHED: (
         "num_experiment", "experiment_folder", "data_folder", "overwrite_results", "debug_mode", "page", "tracking", "gpu_ID",
         "executor", "workers", "workers_per_gpu", "max_worker_memory_mb", "in_memory_mb", "data_on_device", "lock", "lease_s",
         "checkpoint_minutes", *CLUSTER, "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2",
-        *FOLDS, "repeats", "search_storage", "pretrained_on", "silence", "item_name", "recipe",
+        *FOLDS, "repeats", "search_storage", "pretrained_on", "silence", "item_name", "rank_by", "recipe",
     ),
     Scope.BETWEEN_STEPS: (
         "seed", "learning_rate", "schedule", "schedule_arguments", "schedule_unit", "schedule_decay", "schedule_patience",
@@ -58,7 +58,8 @@ EXPECTED = {
         "evaluate_training",
         "tensorboard",
         "generator", "comment_1", "comment_2", "num_experiment", "experiment_folder", "overwrite_results", "debug_mode",
-        "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence", "item_name", "recipe",
+        "page", "tracking", "search_storage", "checkpoint_minutes", "pretrained_on", "silence", "item_name", "rank_by",
+        "recipe",
     ),
     Scope.NETWORK: (
         "reshaping_type", "normalization", "regularization_lambda", "generator", "num_epochs", "optimizer", "learning_rate",
@@ -76,9 +77,12 @@ EXPECTED = {
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
         *TUNING, *FeatureSettings.model_fields, *AUGMENTATION,
     ),
-    Scope.WORDS: ("silence", "item_name", "pretrained_on", "comment_1", "comment_2"),
+    Scope.WORDS: ("silence", "item_name", "rank_by", "pretrained_on", "comment_1", "comment_2"),
     Scope.NUMBERS: ("target_scaling",),
-    Scope.LOSS: ("target_scaling", "loss", "example_length_s", "example_overlap", "train_where", "enrolment_s"),
+    Scope.LOSS: (
+        "target_scaling", "loss", "example_length_s", "example_overlap", "train_where", "enrolment_s",
+        "class_weights", "weight_column", "sampling",
+    ),
     Scope.FEATURE_LOSS: ("normalization", *FeatureSettings.model_fields),
     Scope.FRAME_LOSS: ("label_form", "label_frame_s", "frame_overlap", "annotation_policy"),
 }  # fmt: skip

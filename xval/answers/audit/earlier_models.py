@@ -10,6 +10,7 @@ from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.answers.pretrained import Origin, explain, judge_record
 from xval.base.errors import CorpusError
+from xval.results.read import fitted_sides
 
 
 def _corpus_names(evidence: Evidence) -> tuple[str, ...]:
@@ -38,10 +39,13 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 findings.faults.append(
                     f"{job.name}: its model, or one that it was made of, has seen the tested {quoted(tested)}"
                 )
-            if validated := trained & sides["validation"]:
+            is_fitted_to_all = "validation" in fitted_sides(job.record)  # its validation figures are out of fold
+            if (validated := trained & sides["validation"]) and not is_fitted_to_all:
                 findings.faults.append(
                     f"{job.name}: its model, or one that it was made of, was trained on {quoted(validated)}, which validates"
                 )
+            if is_fitted_to_all and (unfitted := (sides["training"] | sides["validation"]) - trained):
+                findings.faults.append(f"{job.name}: model.json does not say that its model was fitted to {quoted(unfitted)}")
             if missing := (sides["training"] | sides["validation"]) - seen:
                 findings.faults.append(f"{job.name}: model.json does not say that its model has seen {quoted(missing)}")
             _check_origin(job, findings)

@@ -24,6 +24,7 @@ from xval.jobs.fold_part import Clips
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 from xval.models.saved.leakage import heard_elsewhere, known_again
 from xval.models.saved.seen import read_seen
+from xval.results.read import fitted_sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 COPIES = "copies of one source clip"
 _NOT_SEARCHED = {
     "arrays": "its examples are arrays, too many of them, or of too few values, to tell copies from what is alike",
-    "audio": "its clips were not compared with each other. python -m preprocessing compares up to 5,000 of them, "
-    "python -m preprocessing check more",
+    "audio": "its clips were not compared with each other. python -m preprocessing compares up to 5,000 of them; "
+    "python -m preprocessing check CORPUS ... compares more, and lists them as nearly identical across items",
 }
 
 
@@ -111,9 +112,10 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
                     "that it was made of, had no audio hashes"
                 )
             sides = job.sides
-            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values()
+            held_out = sides["validation"] - set().union(*(sides[side] for side in fitted_sides(job.record)))
+            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values(), held_out
             if key not in known:
-                known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides)
+                known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides, held_out)
             findings.add_faults(job.name, known[key])
             findings.add_faults(job.name, _heard_in_another_form(job, evidence, known))
             if (origin := judge_origin(job)).state == "unknown":
@@ -150,9 +152,13 @@ def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tup
 
 
 def _faults_of_seen(
-    index: "pd.DataFrame", heard: NDArray[np.uint64], trained: NDArray[np.uint64], sides: Mapping[str, Collection[str]]
+    index: "pd.DataFrame",
+    heard: NDArray[np.uint64],
+    trained: NDArray[np.uint64],
+    sides: Mapping[str, Collection[str]],
+    held_out: Collection[str],
 ) -> list[str]:
-    """Return what is wrong with the lists of audio that a model has heard and was trained on."""
+    """Return what is wrong with the lists of audio that a model has heard and was trained on; none of it may be `held_out`."""
     index = index[index["audio_hash"].fillna("") != ""]
     hashes = short_hashes(index["audio_hash"])
     is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
@@ -160,7 +166,7 @@ def _faults_of_seen(
     faults: list[str] = []
     if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):
         faults.append(f"its model has seen the audio of the tested clip {quoted(set(leaked))}")
-    if len(leaked := index.loc[has_trained & index["item"].isin(sides["validation"]), "clip"]):
+    if len(leaked := index.loc[has_trained & index["item"].isin(held_out), "clip"]):
         faults.append(f"its model was trained on the audio of clip {quoted(set(leaked))}, which validates")
     if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
         faults.append(Damage(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated"))

@@ -47,7 +47,6 @@ def compare_instances(
     baseline: int | str | None = None,
     metric: str | None = None,
     rope: float = ROPE,
-    posterior: bool = False,
 ) -> Comparison:
     """Compare instances of finished experiments over the items that both have tested, in a test metric.
 
@@ -60,7 +59,6 @@ def compare_instances(
         baseline: What the others are compared with; None: the instance among them that the validation figures select.
         metric: Name of the metric; None: the first main metric of the task.
         rope: Half of the region of practical equivalence, in the unit of the metric.
-        posterior: Show the probabilities of the Bayesian correlated t test, too.
 
     Raises:
         ResultsError: An experiment, an instance or a finished fold is missing or damaged; the corpora, the tasks or what the
@@ -72,7 +70,7 @@ def compare_instances(
     chosen = _choose(home, [*named, *instances], baseline)
     first = None if baseline is None else next(iter(chosen))
     of_these = first is None and len(chosen) < len(home.instances())
-    (comparison,) = _compare(chosen, [first], metric, rope, of_these=of_these, posterior=posterior)
+    (comparison,) = _compare(chosen, [first], metric, rope, of_these=of_these)
     return replace(comparison, nested=_describe_nested(home, chosen, comparison.metric))
 
 
@@ -126,7 +124,6 @@ def _compare(
     rope: float,
     *,
     of_these: bool = False,
-    posterior: bool = False,
 ) -> list[Comparison]:
     """Return a comparison with each baseline; None: the instance that validation selects."""
     if len(chosen) < 2:
@@ -169,7 +166,7 @@ def _compare(
             ]
         step = "" if corrections else _next_step(comparison, chosen)  # by other labels, nothing tells them apart
         limits = (*notes, *comparison.notes, *unsuited)
-        comparisons.append(replace(comparison, notes=limits, corrections=corrections, with_posterior=posterior, next_step=step))
+        comparisons.append(replace(comparison, notes=limits, corrections=corrections, next_step=step))
     return comparisons
 
 
@@ -183,7 +180,10 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
         for pair in pairs
     ]
     names = (comparison.baseline, *(pair.instance for pair in pairs))
-    return describe_next_step(margins, [chosen[name] for name in names], simplest_of(names))
+    is_choice = {name: isinstance(chosen[name], NestedInstance) for name in names}
+    simplest = simplest_of(dict.fromkeys(str(chosen[name].number) if is_choice[name] else name for name in names))
+    trained = [chosen[name] for name in names if not is_choice[name]]  # ties in a choice are no repeats
+    return describe_next_step(margins, trained, simplest)
 
 
 def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
@@ -194,7 +194,8 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation value to select a baseline by. Use --baseline.")
-    reason = f"selected by the best mean {side_name(ranking.side, instances)} {ranking.metric}{' of these' * of_these}"
+    figure = f"{side_name(ranking.side, instances)} {ranking.metric}{' of these' * of_these}"
+    reason = f"selected by the best mean {figure}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
     return names[ranking.selected], reason

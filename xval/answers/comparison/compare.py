@@ -5,8 +5,8 @@ Comes in: a `Competitor` for each instance and one for the baseline. Goes out: a
 Items are the unit: no test takes clips as units. The figures that are compared are those that tables have beside their
 intervals, means over items or pooled over all that was tested, and their difference is tested over items, with the variance
 between training runs where there are several (`item_difference`). Figures that are not known of items, as losses, are tested by
-the corrected resampled t test over folds (Nadeau and Bengio 2003). Holm's (1979) adjustment is in the family "all against the
-baseline", and the intervals are adjusted alike.
+the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the family
+"all against the baseline"; each interval is the usual one, of its own comparison.
 """
 
 import math
@@ -20,10 +20,11 @@ import numpy as np
 from xval.answers.comparison.competitor import Competitor, are_alike
 from xval.answers.comparison.item_values import ItemValues
 from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, ROPE, Comparison, Pair
-from xval.answers.item_words import item_word, items_word
+from xval.answers.finding import capital
+from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.next_step import ways_to_retrain
 from xval.base.errors import ResultsError, counted, first_of
-from xval.measures.statistics.comparison import corrected_t, holm, holm_intervals, item_difference
+from xval.measures.statistics.comparison import corrected_t, holm, item_difference
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds
 from xval.measures.statistics.planning import LEVEL
@@ -80,11 +81,10 @@ def compare(
             "intervals are too small: put speakers into folds, not clips."
         )
     adjusted, equal = (holm(np.array([getattr(pair, name) for pair in pairs])) for name in ("p_holm", "p_equal"))
-    intervals = holm_intervals([pair.test for pair in pairs], LEVEL)
     level = LEVEL / max(1, int(np.sum(~np.isnan(adjusted))))
     final = tuple(
-        replace(pair, p_holm=float(p), p_equal=float(p_equal), interval=cut_difference(*ends, bounds), level=level)
-        for pair, p, p_equal, ends in zip(pairs, adjusted, equal, intervals, strict=True)
+        replace(pair, p_holm=float(p), p_equal=float(p_equal), interval=cut_difference(*pair.interval, bounds), level=level)
+        for pair, p, p_equal in zip(pairs, adjusted, equal, strict=True)
     )
     item = item_word(competitor.instance for competitor in (baseline, *instances))
     largest = bounds[1] - bounds[0] if bounds else math.inf
@@ -113,13 +113,15 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     elif left_out := _describe_left_out(instance, baseline, folds):
         notes.append(f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}.")
     if values:
-        own, other = values
-        differences = own.values - other.values
+        own, other = (of.by_training() for of in values)
+        differences = own.minus(other)
         mean, baseline_mean = float(own.figures.mean()), float(other.figures.mean())
-        test = item_difference(differences, mean - baseline_mean)
-        of_items = dict(zip(own.items, differences.mean(axis=1).tolist(), strict=True))
+        test = item_difference(differences.values, mean - baseline_mean, own.weights)
+        too_few = own.too_few or other.too_few
+        of_items = {} if too_few else dict(zip(own.items, differences.values.mean(axis=1).tolist(), strict=True))
+        seed_share = values[0].minus(values[1]).seed_share
     else:
-        mean, baseline_mean, of_items = fmean(means), fmean(baseline_means), {}
+        mean, baseline_mean, of_items, seed_share, too_few = fmean(means), fmean(baseline_means), {}, math.nan, ""
         ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
         test = corrected_t(np.array(list(of_folds.values())), ratio)
         notes.append(
@@ -128,6 +130,8 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         )
     if not test.components:
         few = f"Only {counted(n_items, item)} tested: too few for a test." if n_items < FEWEST_ITEMS else ""
+        if too_few:
+            few = f"{capital(call_items_of(both, too_few))} tested: too few for a test."
         notes.append(few or "All differ by the same amount, so no error can be estimated: there is no test.")
     if any(len(of.n_repeats(folds)) > 1 for of in (instance, baseline)):
         listed = " or ".join(map(str, n_repeats))
@@ -146,7 +150,8 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         has_same_folds=is_dealt_alike,
         n_repeats=n_repeats,
         n_deals=len(tested) / n_items,
-        n_runs=len(values[0].runs) if values else 1,
+        n_runs=len(values[0].by_training().runs) if values else 1,
+        seed_share=seed_share,
         test=test,
         interval=test.interval(),
         p_holm=test.p,

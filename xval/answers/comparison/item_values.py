@@ -12,11 +12,14 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.answers.deals import folds_of_deals
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.over_items import MOST_VALUES
 from xval.answers.tested_items import item_means
 from xval.answers.whole_repeats import read_repeats, whole_repeats
+from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import find, metric_names
+from xval.measures.statistics.components import variance_components
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import LeftOut
 from xval.results.job_key import JobKey
@@ -36,6 +39,8 @@ class ItemValues(NamedTuple):
         runs: Folds and repeat of each run; no fold: runs that are not told apart.
         figures: float64 (n_runs,).
         values: float64 (n_items, n_runs), of each item; of pooled figures the pseudo-values of the jackknife.
+        weights: float64 (n_classes, n_items), examples of each item in each class that a pooled figure is of; None: of a mean.
+        too_few: Why no error is known, such as ``only 2 items of class 'ill'``; the values are NaN then.
     """
 
     of: Basis
@@ -43,6 +48,8 @@ class ItemValues(NamedTuple):
     runs: tuple[_Run, ...]
     figures: NDArray[np.float64]
     values: NDArray[np.float64]
+    weights: NDArray[np.float64] | None = None
+    too_few: str = ""
 
     def averaged(self) -> "ItemValues":
         """Return the mean over the runs, as one run."""
@@ -58,6 +65,30 @@ class ItemValues(NamedTuple):
         return self._replace(
             runs=tuple((deal, 0) for deal in deals), figures=self.figures @ weights, values=self.values @ weights
         )
+
+    def by_training(self) -> "ItemValues":
+        """Return the values in each training: each deal, with its seeds averaged, or each seed of a single deal.
+
+        The seeds of a deal share its folds, and so whatever these bring by luck: see `group_runs`.
+        """
+        return self.by_deal() if len({folds for folds, _ in self.runs}) > 1 else self
+
+    def minus(self, other: "ItemValues") -> "ItemValues":
+        """Return the differences to values of the same items in the same runs."""
+        return self._replace(figures=self.figures - other.figures, values=self.values - other.values)
+
+    @property
+    def seed_share(self) -> float:
+        """Which share of the variance between trainings comes from seeds; NaN: there is one seed, or they do not differ."""
+        of_deals: dict[frozenset[int], list[float]] = {}
+        for (folds, _), figure in zip(self.runs, self.figures.tolist(), strict=True):
+            of_deals.setdefault(folds, []).append(figure)
+        most = max(map(len, of_deals.values()))
+        if most == 1 or len(of_deals) == 1:
+            return 1.0 if most > 1 else nan
+        parts = variance_components(np.array([[*figures, *[nan] * (most - len(figures))] for figures in of_deals.values()]))
+        between = float(np.var([np.mean(figures) for figures in of_deals.values()], ddof=1))
+        return min(1.0, parts.seed / parts.n_repeats / between) if between else nan
 
     def in_runs(self, runs: Sequence[_Run]) -> "ItemValues":
         """Return the values in these runs, each that of the run with the same folds, whatever its seed."""
@@ -88,9 +119,17 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
     if (is_known and find(task.name, metric).is_mean) or (figure and figure["of"] == "items"):
         return _means(part, metric, repeats)
     left_out = figure.get("left_out") if figure and is_whole else None
-    if left_out is None and is_known and repeats:
-        examples = read_tested(part, repeats, metric)
-        left_out = MetricOverItems(find(task.name, metric), examples, is_mean=False).left_out() if examples else None
+    too_few = figure.get("no_interval", "") if figure and is_whole else ""
+    if left_out is None and not too_few and is_known and repeats and (examples := read_tested(part, repeats, metric)):
+        over_items = MetricOverItems(find(task.name, metric), examples, is_mean=False, has_classes=task.has_classes)
+        left_out = over_items.left_out()
+        too_few = over_items.no_interval(next(iter(part.folds.values())).get("class_names", []))
+        pooled = over_items.figure()
+    elif too_few and figure:
+        pooled = finite_or_nan(figure["pooled"])
+    if too_few:
+        items = tuple(sorted(item_means(part)))
+        return ItemValues("pooled", items, (_AVERAGED,), np.array([pooled]), np.full((len(items), 1), nan), None, too_few)
     return _pooled(part, left_out, repeats) if left_out else None
 
 
@@ -111,15 +150,19 @@ def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey
 
 
 def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues | None:
-    """Return the values of items, as the records have them; where not all repeats are whole, the means over runs."""
-    of_items = item_means(instance)
-    items = tuple(sorted(of_items))
-    runs: tuple[_Run, ...] = (_AVERAGED,)
-    values = np.array([[of_items[item].get(metric, nan)] for item in items])
-    if sum(map(len, repeats)) == len(instance.done):
-        by_run = [item_means(_of_jobs(instance, jobs.values())) for jobs in repeats]
-        runs = tuple(map(_run_of, repeats))
-        values = np.array([[figures[item].get(metric, nan) for figures in by_run] for item in items])
+    """Return the values of items, as the records have them; where not all repeats are whole, the means over those of a deal."""
+    items = tuple(sorted(item_means(instance)))
+    runs, jobs_of = tuple(map(_run_of, repeats)), [list(jobs.values()) for jobs in repeats]
+    if sum(map(len, repeats)) != len(instance.done):
+        deals = [frozenset(folds) for folds in folds_of_deals(instance).values()]
+        runs, jobs_of = (
+            tuple((deal, 0) for deal in deals),
+            [[key for key in instance.done if key.fold in deal] for deal in deals],
+        )
+    by_run = [item_means(_of_jobs(instance, jobs)) for jobs in jobs_of]
+    if any(figures.keys() != set(items) for figures in by_run):  # a deal is not finished
+        runs, by_run = (_AVERAGED,), [item_means(instance)]
+    values = np.array([[figures[item].get(metric, nan) for figures in by_run] for item in items])
     return ItemValues("items", items, runs, values.mean(axis=0), values) if np.isfinite(values).all() else None
 
 
@@ -132,7 +175,8 @@ def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapp
     runs = tuple(map(_run_of, repeats))
     if len(figures) < len(runs):  # events of the seeds of a deal are counted together
         runs = tuple(dict.fromkeys((folds, 0) for folds, _ in runs))
-    return ItemValues("pooled", tuple(names), runs, figures, n_items * figures - (n_items - 1) * without)
+    values, weights = n_items * figures - (n_items - 1) * without, np.array(left_out["weights"], np.float64)
+    return ItemValues("pooled", tuple(names), runs, figures, values, weights)
 
 
 def _run_of(jobs: Mapping[int, JobKey]) -> _Run:

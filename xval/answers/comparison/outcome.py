@@ -12,12 +12,12 @@ import pandas as pd
 
 from xval.answers.figure_text import rounded
 from xval.base.item_word import ITEM
-from xval.measures.statistics.comparison import Difference, Posterior
+from xval.measures.statistics.comparison import Difference
 from xval.measures.statistics.planning import LEVEL, Pilot, detectable
 
 ROPE = 0.01  # suits shares
 FEWEST_FOLDS_OF_EQUALITY = 3
-THESE_MODELS, THIS_TRAINING = "these models", "this way of training"
+THESE_MODELS, THESE_FOLDS, THIS_TRAINING = "these models", "this way of training on these folds", "this way of training"
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ class Pair:
         has_same_folds: Whether the baseline was tested in the same folds; otherwise they share items alone.
         n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
         n_deals: How often an item is tested: the number of deals, if no fold is left out.
-        n_runs: Number of training runs that are told apart: deals times seeds.
+        n_runs: Number of trainings that are told apart: deals, whose seeds are averaged, or the seeds of a single deal.
+        seed_share: Which share of the variance between trainings comes from seeds; NaN: it was not measured.
         test: The difference with its error.
-        interval: The 95 % interval, simultaneous for all pairs of the comparison: it excludes 0 where `p_holm` is at most 0.05.
+        interval: The 95 % interval of this difference, not adjusted for the other pairs.
         p_holm: Of the test, adjusted for all pairs of the comparison; NaN: no test.
         p_equal: Of the test that the difference lies within the ROPE, adjusted alike; NaN: no test.
         level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
@@ -58,6 +59,7 @@ class Pair:
     n_repeats: tuple[int, ...]
     n_deals: float
     n_runs: int
+    seed_share: float
     test: Difference
     interval: tuple[float, float]
     p_holm: float
@@ -74,8 +76,13 @@ class Pair:
 
     @property
     def claim(self) -> str:
-        """What the verdict is of: ``these models`` as they are, or ``this way of training``, with other deals and seeds."""
-        return THESE_MODELS if len(self.test.components) < 2 and self.basis != "folds" else THIS_TRAINING
+        """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one deal."""
+        if self.basis == "folds":
+            return THIS_TRAINING
+        if len(self.test.components) < 2:
+            return THESE_MODELS
+        has_one_partition = self.n_folds == self.n_items  # each item by itself is tested: there is no other
+        return THIS_TRAINING if round(self.n_deals) > 1 or has_one_partition else THESE_FOLDS
 
     @property
     def verdict(self) -> str:
@@ -96,14 +103,23 @@ class Pair:
     def planned(self, n_items: int, n_repeats: int) -> float:
         """Return the smallest true difference that a study of another size would find with a probability of 80 %.
 
+        Seeds lower the part of the variance between trainings that was seen between seeds; partitions into folds are as many as
+        now.
+
         Returns:
-            The difference; NaN where it is not known, as other repeats are of one training run, or of what draws nothing.
+            The difference; NaN where it is not known: other numbers of seeds where one was trained, or of what draws nothing.
         """
-        repeats = max(self.n_repeats)
-        has_seeds = len(self.test.components) > 1 and "repeats" in self.ways_to_retrain
-        if n_repeats != repeats and not has_seeds:
+        components, repeats = self.test.components, max(self.n_repeats)
+        if n_repeats == repeats:
+            return Pilot(components, self.n_items, 1).detectable(n_items, 1, level=self.level)
+        if len(components) < 2 or math.isnan(self.seed_share) or "repeats" not in self.ways_to_retrain:
             return math.nan
-        return Pilot(self.test.components, self.n_items, repeats).detectable(n_items, n_repeats, level=self.level)
+        if round(self.n_deals) == 1:
+            return Pilot(components, self.n_items, repeats).detectable(n_items, n_repeats, level=self.level)
+        of_items, of_runs = components
+        share = 1 - self.seed_share + self.seed_share * repeats / n_repeats
+        planned = of_items, of_runs._replace(variance=of_runs.variance * share)
+        return Pilot(planned, self.n_items, 1).detectable(n_items, 1, level=self.level)
 
 
 @dataclass(frozen=True, repr=False)
@@ -120,7 +136,6 @@ class Comparison:
         next_step: What would tell apart those that are undecided; empty: all are decided.
         nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
         corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
-        with_posterior: The probabilities of the Bayesian correlated t test were asked for.
     """
 
     metric: str
@@ -136,7 +151,6 @@ class Comparison:
     next_step: str = ""
     nested: tuple[str, ...] = ()
     corrections: tuple[str, ...] = ()
-    with_posterior: bool = False
 
     @property
     def undecided(self) -> tuple[Pair, ...]:
@@ -153,10 +167,6 @@ class Comparison:
         """All numbers, a row per pair: the tests, then the differences per fold and per item (NaN: not in this pair)."""
         return pd.DataFrame([self._row(pair) for pair in self.pairs])
 
-    def posterior(self, pair: Pair) -> Posterior:
-        """Return the probabilities that an instance is better, practically equal, worse."""
-        return pair.test.posterior(self.rope, higher_is_better=self.higher_is_better)
-
     def __repr__(self) -> str:
         """Return the baseline and the main numbers of each pair; ``table`` has all of them."""
         shown = ["instance", "comment", "mean", "difference", "low", "high", "p_holm", "verdict"]
@@ -165,18 +175,16 @@ class Comparison:
         return "\n".join([first, table, *self.corrections, *self.notes])
 
     def _row(self, pair: Pair) -> dict[str, object]:
-        (low, high), (low_alone, high_alone) = pair.interval, pair.test.interval()
+        low, high = pair.interval
         variances = dict(zip(("items", "runs"), (variance for variance, _ in pair.test.components), strict=False))
-        posterior = self.posterior(pair)._asdict() if self.with_posterior else {}
         return {
             "instance": pair.instance, "comment": pair.comment, "baseline": self.baseline, "metric": self.metric,
             "higher_is_better": self.higher_is_better, "mean": pair.mean, "baseline_mean": pair.baseline_mean,
-            "basis": pair.basis, "difference": pair.difference, "low": low, "high": high, "low_alone": low_alone,
-            "high_alone": high_alone, "standard_error": pair.test.standard_error, "df": pair.test.error.freedom,
+            "basis": pair.basis, "difference": pair.difference, "low": low, "high": high,
+            "standard_error": pair.test.standard_error, "df": pair.test.error.freedom,
             "n_folds": pair.n_folds, "n_items": pair.n_items, "n_repeats": max(pair.n_repeats), "n_deals": pair.n_deals,
             "n_runs": pair.n_runs, "p": pair.test.p, "p_holm": pair.p_holm, "n_comparisons": self.n_comparisons,
             "rope": self.rope, "p_equal_holm": pair.p_equal,
-            **{f"p_{name}": value for name, value in posterior.items()},
             "variance_items": variances.get("items", math.nan), "variance_runs": variances.get("runs", math.nan),
             "least_detectable": pair.least_detectable, "verdict": pair.verdict, "claim": pair.claim,
             "notes": " ".join(pair.notes),

@@ -6,7 +6,7 @@ Comes in: a `Comparison`. Goes out: text.
 import math
 from collections.abc import Callable, Sequence
 
-from xval.answers.comparison.outcome import THESE_MODELS, Comparison, Pair
+from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS, THIS_TRAINING, Comparison, Pair
 from xval.answers.comparison.sources import SOURCES
 from xval.answers.figure_text import ROUNDING, decimals, in_column
 from xval.answers.finding import capital
@@ -17,7 +17,6 @@ from xval.measures.statistics.planning import LEVEL, WANTED_POWER
 from xval.settings.resolve import describe_numbers
 
 HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
-_POSTERIOR = "better / equal / worse"
 _PLANNED_REPEATS = 5
 _CLAIMS = {
     "better": "You can claim that {names} {are} better than {baseline}",
@@ -35,13 +34,8 @@ _VERDICTS = {
 }
 
 
-def header(comparison: Comparison) -> tuple[str, ...]:
-    """Return the header of `table_rows`."""
-    return (*HEADER[:-1], *([_POSTERIOR] if comparison.with_posterior else []), HEADER[-1])
-
-
 def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
-    """Return a row for each pair, with the columns of `header`."""
+    """Return a row for each pair, with the columns of `HEADER`."""
     mean = in_column(pair.mean for pair in comparison.pairs)
     difference = in_column(number for pair in comparison.pairs for number in (pair.difference, *pair.interval))
     return [
@@ -51,7 +45,6 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
             mean(pair.mean),
             f"{_signed(pair.difference, difference)} {_interval(pair, difference)}".rstrip(),
             _p(pair.p_holm),
-            *([" / ".join(map(_probability, comparison.posterior(pair)))] if comparison.with_posterior else []),
             pair.verdict,
         )
         for pair in comparison.pairs
@@ -93,15 +86,24 @@ def _instances(names: Sequence[str]) -> str:
 
 def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
     """Return what verdicts are about, and how to claim more."""
-    if claim != THESE_MODELS:
-        return f"This is a claim about this way of training, on {items}."
-    ways = settings_to_retrain(dict.fromkeys(way for pair in pairs for way in pair.ways_to_retrain))
+    of = "these trained models" if claim == THESE_MODELS else claim
+    said = f"This is a claim about {of}, on {items}."
+    if claim == THIS_TRAINING:
+        return said
+    ways = dict.fromkeys(way for pair in pairs for way in pair.ways_to_retrain)
+    if claim == THESE_FOLDS:
+        return (
+            f"{said} To claim it of other folds, too, repeat the cross-validation ({settings_to_retrain(['fold_repeats'])})."
+            if "fold_repeats" in ways
+            else said
+        )
+    listed = settings_to_retrain(ways)
     more = (
-        f"To claim it of this way of training, train several times ({ways})."
-        if ways
+        f"To claim it of this way of training, train several times ({listed})."
+        if listed
         else "Training again would change nothing."
     )
-    return f"This is a claim about these trained models, on {items}. {more}"
+    return f"{said} {more}"
 
 
 def describe_columns(comparison: Comparison) -> str:
@@ -109,13 +111,12 @@ def describe_columns(comparison: Comparison) -> str:
     if not comparison.n_comparisons:
         return "There is no test, because no error can be estimated."
     adjusted = (
-        f"p and intervals are adjusted for {_comparisons(comparison)}: an interval that excludes 0 shows a difference. "
+        f"p is adjusted for {_comparisons(comparison)} (Holm) and decides; each interval is of its own comparison. "
         if comparison.n_comparisons > 1
         else ""
     )
     equal = f"Practically equal: shown to lie within ±{comparison.rope:g} (--rope)."
-    posterior = f" {capital(_POSTERIOR)}: how probable each is, not adjusted." if comparison.with_posterior else ""
-    return f"{adjusted}{equal}{posterior}"
+    return f"{adjusted}{equal}"
 
 
 def describe_limits(comparison: Comparison) -> list[str]:
@@ -184,7 +185,7 @@ def describe_methods(comparison: Comparison) -> str:
         text += f" Paired differences were tested, two-sided, by a t test over {_items(comparison)}"
         text += " (pooled values: jackknife; Efron & Stein, 1981)" if any(pair.basis == "pooled" for pair in tested) else ""
         text += (
-            ", with the variance between training runs added (degrees of freedom: Satterthwaite, 1946)."
+            ", with the variance between training runs added (degrees of freedom: weighted by variances, after Cochran, 1964)."
             if any(len(pair.test.components) > 1 for pair in tested)
             else ", without the variance between training runs: the results are about these trained models."
         )
@@ -192,18 +193,13 @@ def describe_methods(comparison: Comparison) -> str:
         text += " Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003)."
     if comparison.n_comparisons > 1:
         text += (
-            f" p values were adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979); the 95 % intervals are "
-            "simultaneous and agree with them (Strassburger & Bretz, 2008)."
+            f" p values were adjusted for {_comparisons(comparison)} with the baseline (Holm, 1979); the 95 % intervals "
+            "are not adjusted."
         )
     text += (
         " Instances were called practically equal where two one-sided tests (Schuirmann, 1987) showed a difference within "
         f"±{comparison.rope:g}."
     )
-    if comparison.with_posterior:
-        text += (
-            " The posterior probabilities that an instance is better than the baseline, practically equal or worse are those "
-            "of a Student t with the same error (Benavoli et al., 2017)."
-        )
     return text
 
 
@@ -219,10 +215,6 @@ def describe_result(comparison: Comparison, pair: Pair) -> str:
         f"difference {_signed(pair.difference)}, 95 % interval {_interval(pair)}",
         f"t({pair.test.error.freedom:.3g}) = {t:z.2f}, {_equals(pair.test.p)}{holm}",
     ]
-    if comparison.with_posterior:
-        posterior = comparison.posterior(pair)
-        named_values = zip(posterior._fields, posterior, strict=True)
-        facts.append(f"probability of {', '.join(f'{name} {_probability(value)}' for name, value in named_values)}")
     return f"{reached} ({'; '.join(facts)}): {_VERDICTS[pair.verdict]}."
 
 
@@ -286,7 +278,3 @@ def _p(p: float) -> str:
 
 def _equals(p: float) -> str:
     return f"p {'<' if p < 0.001 else '='} {max(p, 0.001):.3f}"
-
-
-def _probability(probability: float) -> str:
-    return "-" if math.isnan(probability) else f"{probability:.2f}"

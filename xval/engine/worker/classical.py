@@ -19,12 +19,14 @@ from xval.data.class_weights import for_estimator
 from xval.data.fold import FoldData, load_fold
 from xval.data.target_scaling import target_scaling
 from xval.engine.worker.combination import CombinedFeatures
-from xval.jobs.fold_part import read_clips_of, read_enrolment_of
-from xval.jobs.job import Job
+from xval.folds.plan import Fold
+from xval.jobs.fold_part import Clips, read_clips_of, read_enrolment_of
+from xval.jobs.job import Job, job_seed
 from xval.jobs.record import describe_untested, versions
 from xval.models.saved.novelty import Novelty, choose_kept, describe_novelty, measure_novelty
 from xval.models.saved.seen import Seen
 from xval.settings.architectures import COMBINATION
+from xval.settings.classical import fits_validation
 from xval.settings.schema import Settings
 from xval.training.classical.checks import check_skops
 from xval.training.classical.estimators import EstimatorSpec
@@ -70,10 +72,24 @@ class PooledFeatures:
         """Write nothing: features are made by settings alone, which are in model.json."""
 
 
-def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
+def train_and_test(
+    job: Job,
+    folder: Path,
+    *,
+    store: FeatureStore | None = None,
+    source_of: Callable[[Job, FeatureStore], PooledFeatures] | None = None,
+    is_kept: bool = True,
+) -> dict[str, Any]:
     """Fit an estimator to one fold's training items, calibrate and test it, and write what it leaves.
 
     That is model.skops, model.json, the cut networks, grid.csv and predictions.parquet.
+
+    Args:
+        job: What to fit.
+        folder: Where to.
+        store: Where examples are read; None: the store of the job.
+        source_of: Makes the features of them; None: as the architecture says.
+        is_kept: Save the model, too.
 
     Returns:
         The part of the record that a trained network has too, and the models of a combination with what is known of their
@@ -81,12 +97,15 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     """
     settings = job.settings
     check_skops(settings.architecture)
-    store = open_store(Path(job.store_folder))
-    source = (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures)(job, store)
+    store = store or open_store(Path(job.store_folder))
+    source = (source_of or (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures))(job, store)
     clips = read_clips_of(settings, store.folder.parents[1])
+    fold = job.fold
+    if fits_validation(job.options):
+        fold, clips = replace(fold, training=(*fold.training, *fold.validation)), _with_validation(clips, fold, store)
     data = load_fold(
         store,
-        job.fold,
+        fold,
         settings.feature_settings(),
         in_memory=False,
         clips=clips,
@@ -98,13 +117,16 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     fitted = _fit(job, source, data, sides)
     about = describe_estimator(fitted, str(job.options.get("classifier", settings.architecture)), **source.about)
     novelty = _novelty(fitted, sides, data, job)
-    save(folder, fitted, about, job, store, earlier=source.earlier, novelty=novelty)
-    source.write(folder)
+    if is_kept:
+        save(folder, fitted, about, replace(job, fold=fold), store, earlier=source.earlier, novelty=novelty)
+        source.write(folder)
     if job.refit:
         tested = describe_untested(job, data, data.class_names) | {"epochs": job.refit.epochs}
     else:
         threads = settings.threads_per_job
         predictions = {side: fitted.answers(values, threads=threads) for side, values in sides.items()}
+        if fitted.out_of_fold is not None:
+            predictions["validation"] = _of_validation(fitted.out_of_fold, data)
         evaluation = evaluate_predictions(predictions, data, settings, loss=loss_without_keras(settings, data))
         evaluation.write(folder)
         tested = {"status": "done", **evaluation.figures}
@@ -116,6 +138,7 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
         "n_parameters": None,
         "n_features": int(sides["training"].shape[1]),
         "classifier_settings": fitted.settings,
+        **({} if fold is job.fold else {"fitted_to": ["training", "validation"]}),
         "searched_on": fitted.searched_on if fitted.grid else None,
         "search_score": None if best is None else {metric: best},
         "temperature": fitted.temperature,
@@ -125,9 +148,34 @@ def train_and_test(job: Job, folder: Path) -> dict[str, Any]:
     }
 
 
+def _with_validation(clips: Clips, fold: Fold, store: FeatureStore) -> Clips:
+    """Return the clips that count where the validation items train too, by theirs: without those that only scale them."""
+    if not clips:
+        return clips
+    known = store.examples.groupby("item")["clip"].agg(set)
+    counted = {
+        clip
+        for side in ("training", "validation")
+        for item in getattr(fold, side)
+        for clip in known.get(item, set()) & set(clips.get(side, known.get(item, set())))
+    }
+    return {**clips, "training": frozenset(counted)}
+
+
+def _of_validation(out_of_fold: NDArray[np.float32], data: FoldData) -> NDArray[np.float32]:
+    """Return the answers out of fold on the validation examples, in their order, of those on all that trains."""
+    known, wanted = (
+        zip(examples.table["item"], examples.table["row"], strict=True)
+        for examples in (data.training, data.sides["validation"])
+    )
+    places = {row: place for place, row in enumerate(known)}
+    return out_of_fold[[places[row] for row in wanted]]
+
+
 def _novelty(fitted: FittedEstimator, sides: Mapping[str, NDArray[np.float32]], data: FoldData, job: Job) -> Novelty | None:
-    """Return from which distance on an input is unlike what an estimator was fitted to."""
-    training = fitted.scaled(sides["training"])
+    """Return from which distance on an input is unlike what an estimator was fitted to: its training items, without others."""
+    is_training = data.sides["training"].table["item"].isin(job.fold.training).to_numpy()
+    training = fitted.scaled(sides["training"][is_training])
     kept = training[choose_kept(*training.shape)]
     if "validation" not in sides:
         limit_ratio = job.refit.facts.get("novelty_limit_ratio") if job.refit else None
@@ -146,7 +194,8 @@ def _fit(
     if settings.scales_targets:
         target_statistics = target_scaling(data.store, data.training_items, data.clips.get("training"))
         scaling = target_statistics.mean, target_statistics.deviation
-    validation = Part(sides["validation"], np.asarray(data.sides["validation"].targets)) if "validation" in sides else None
+    is_held_out = "validation" in sides and not fits_validation(job.options)
+    validation = Part(sides["validation"], np.asarray(data.sides["validation"].targets)) if is_held_out else None
     spec, chosen = source.spec, job.refit.facts.get("classifier_settings") if job.refit else None
     if chosen:
         spec = replace(spec, grid={name: (value,) for name, value in chosen.items()})
@@ -158,6 +207,7 @@ def _fit(
         has_classes=settings.task.has_classes,
         validation=validation,
         search_on_validation=source.search_on_validation,
+        inner_seed=job_seed(settings.seed, job.fold.number) if fits_validation(job.options) else None,
         scaling=scaling,
         class_weight=for_estimator(settings.class_weights, data.class_names),
         scored=~training.table["augmented"].to_numpy(bool),

@@ -4,9 +4,9 @@ Comes in: the value of each item, or a figure as a function of items; and its va
 `Interval`.
 
 Items are the unit, not clips: clips of one speaker are alike, and an interval over clips would be too narrow. It is Student
-t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), for a mean the usual one. From 12
-items on its limits are corrected for the skewness of the items (Hall, JRSS B 54, 1992), as of accuracies near 1 of which a few
-are low.
+t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), for a mean the usual one, on a
+scale that keeps within the bounds. Its degrees of freedom are those of the items that the figure rests on
+(`xval.measures.statistics.effective_items`).
 
 With a single training run an interval is about other items for the same models: it does not know that other deals and seeds
 give other models. With several, their variance is added (`xval.measures.statistics.crossed`), and it is about what training in
@@ -15,21 +15,27 @@ this way reaches. benchmarks/statistics_simulation.py measures both.
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError
-from xval.measures.statistics.crossed import Component, half_width, run_component
+from xval.measures.statistics.crossed import half_width, run_component
+from xval.measures.statistics.effective_items import FEWEST_ITEMS as FEWEST_ITEMS
+from xval.measures.statistics.effective_items import fewest_items, item_component, item_freedom
 
-FEWEST_ITEMS = 3  # for an interval at all
 FEWEST_ITEMS_TO_RELY_ON = 6
-FEWEST_ITEMS_OF_SKEWNESS = 12  # fewer do not tell it
 MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are more items than this
 MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
+MOST_VALUES_OF_BOOTSTRAP = 1_000_000_000  # probabilities times resamples, of which a user asks for
+N_RESAMPLES = 2000
+_MOST_DRAWS = 10  # times the resamples that are wanted, where a figure is undefined in most
 _ROUNDING = 1e-9
 
+Bootstrap = Literal["bootstrap", "bca"]
+"""Percentiles of resamples, or bias-corrected and accelerated ones."""
 Bounds = tuple[float, float]
 _Items = NDArray[np.intp]
 _Numbers = NDArray[np.float64]
@@ -41,9 +47,8 @@ class Interval(NamedTuple):
     Attributes:
         low: Its lower end.
         high: Its upper end.
-        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``t corrected for skewness``, ``Welch t``, ``Wilson``
-            or ``exact limit``.
-        n_undefined: Number of sets with one item left out in which the figure is NaN; they are left out.
+        method: ``t``, ``t on the logit scale``, ``t on the log scale``, ``Welch t``, ``exact limit``,
+            ``percentile bootstrap`` or ``BCa bootstrap``.
         covers: ``models``: what these trained models reach on other items; ``method``: what training in this way reaches.
     """
 
@@ -51,7 +56,6 @@ class Interval(NamedTuple):
     high: float
     n_items: int
     method: str
-    n_undefined: int = 0
     covers: Literal["models", "method"] = "models"
 
     @property
@@ -69,28 +73,27 @@ def mean_interval(
     bounds: Bounds | None = (0.0, 1.0),
     confidence: float = 0.95,
     runs: Sequence[float] | NDArray[Any] = (),
+    bootstrap: Bootstrap | None = None,
 ) -> Interval | None:
     """Return the interval of a mean over items; see `figure_interval`.
-
-    Where each item is right or wrong, as with one decision for each, the mean is a share, whose interval is Wilson's (JASA 22,
-    1927): it holds its confidence with few items and near 0 and 1 (Brown, Cai and DasGupta, Statistical Science 16, 2001).
 
     Args:
         values: float (n_items,), averaged over training runs; each may be any value within the bounds, both ends included.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         confidence: Of the interval, between 0 and 1.
         runs: float (n_runs,), the mean by each training run.
+        bootstrap: As of `figure_interval`.
     """
     values = np.asarray(values, dtype=np.float64)
-    if bounds == (0.0, 1.0) and len(values) >= FEWEST_ITEMS and _is_share(values) and not run_component(np.asarray(runs)):
-        return _wilson(float(values.mean()), len(values), confidence)
     if bounds is not None and ((values < bounds[0] - _ROUNDING) | (values > bounds[1] + _ROUNDING)).any():
         raise SettingsError(
             f"interval: received values from {values.min()} to {values.max()}; allowed: {bounds[0]} to {bounds[1]}."
         )
-    return figure_interval(
-        len(values), lambda items: float(values[items].mean()), bounds=bounds, confidence=confidence, runs=runs
-    )
+
+    def mean(items: _Items) -> float:
+        return float(values[items].mean())
+
+    return figure_interval(len(values), mean, bounds=bounds, confidence=confidence, runs=runs, bootstrap=bootstrap)
 
 
 def figure_interval(
@@ -100,18 +103,23 @@ def figure_interval(
     bounds: Bounds | None = (0.0, 1.0),
     confidence: float = 0.95,
     runs: Sequence[float] | NDArray[Any] = (),
+    weights: NDArray[Any] | None = None,
+    bootstrap: Bootstrap | None = None,
 ) -> Interval | None:
     """Return the interval of a figure, such as a macro F1 of all clips.
 
-    It is Student t with n_items - 1 degrees of freedom; with several training runs, those of Satterthwaite. From 12 items on it
-    is corrected for the skewness of the items, and cut at the bounds. With fewer, or with several training runs, whose skewness
-    is not known, t is taken on a scale that keeps within the bounds: within finite ones the logit scale of the figure (delta
-    method; between -1 and 1 this is Fisher's z), with one finite bound the log scale of the distance to it. Items may be at a
-    bound: it is the figure of all items that is transformed.
+    It is Student t, with the degrees of freedom of `xval.measures.statistics.effective_items`; with several training runs,
+    those of Satterthwaite. It is taken on a scale that keeps within the bounds: within finite ones the logit scale of the
+    figure (delta method; between -1 and 1 this is Fisher's z), with one finite bound the log scale of the distance to it. Items
+    may be at a bound: it is the figure of all items that is transformed.
 
     If no item varies and the figure is at a bound (all items are 1), the other limit is the exact one, which
-    ``tail ** (1 / n_items)`` of the range lies away from the opposite bound: at a smaller mean, all items would be 1 with less
-    probability than the tail, 2.5 %.
+    ``tail ** (1 / n)`` of the range lies away from the opposite bound: at a smaller mean, all of n items would be 1 with less
+    probability than the tail, 2.5 %. n is one more than the degrees of freedom: of items that weigh the same, their number.
+
+    The bootstrap draws items with replacement, all examples of each (Efron and Tibshirani, An Introduction to the Bootstrap,
+    1993, chapters 13 and 14). It covers less where items are few, and is there to compare with the intervals of others. It is
+    about these models, as training runs are not drawn.
 
     Args:
         n_items: Number of items.
@@ -119,14 +127,18 @@ def figure_interval(
         bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
         confidence: Of the interval, between 0 and 1.
         runs: float (n_runs,), the figure of all items by each training run; see `xval.measures.statistics.crossed`.
+        weights: float (n_classes, n_items), the examples of each item, as of `item_component`; None: the figure weighs items,
+            not examples.
+        bootstrap: Take this kind of bootstrap in place of t, with ``numpy.random.default_rng(0)``; None: t.
 
     Returns:
-        The interval. None: there are fewer than 3 items; the figure is NaN or infinite, or defined in fewer than 3 of the sets
-        with one item left out; no item changes a figure that is at no bound, so that its error cannot be estimated.
+        The interval. None: there are fewer than 3 items, or fewer than 3 of a class that the figure is of; the figure is NaN or
+        infinite, also with an item left out; no item changes a figure that is at no bound, so that its error cannot be
+        estimated.
     """
     if not 0 < confidence < 1:
         raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
-    if n_items < FEWEST_ITEMS:
+    if n_items < FEWEST_ITEMS or (weights is not None and fewest_items(weights)[0] < FEWEST_ITEMS):
         return None
     estimate = compute(np.arange(n_items))
     if not math.isfinite(estimate):
@@ -134,42 +146,63 @@ def figure_interval(
     low, high = bounds or (-math.inf, math.inf)
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
         raise SettingsError(f"interval: received the value {estimate}; allowed: {low} to {high}.")
-    without, n_undefined = _leave_out(n_items, compute)
-    if len(without) < FEWEST_ITEMS:
+    without = leave_out(n_items, compute)
+    if not np.isfinite(without).all():  # the item without which it is undefined would add most to the variance
         return None
-    tail = (1 - confidence) / 2
+    if bootstrap and np.ptp(without) > _ROUNDING * np.abs(without).max():
+        return _bootstrap(estimate, n_items, compute, bootstrap, without, confidence)
+    weights = None if weights is None else sum_left_out(weights)
     if np.ptp(without) <= _ROUNDING * np.abs(without).max():
-        share = tail ** (1 / n_items)
+        n_effective = n_items if weights is None else 1 + item_freedom(weights)
+        share = ((1 - confidence) / 2) ** (1 / n_effective)
         if estimate >= high - _ROUNDING and math.isfinite(low):
-            return Interval(low + share * (high - low), high, n_items, "exact limit", n_undefined)
+            return Interval(low + share * (high - low), high, n_items, "exact limit")
         if estimate <= low + _ROUNDING and math.isfinite(high):
-            return Interval(low, high - share * (high - low), n_items, "exact limit", n_undefined)
+            return Interval(low, high - share * (high - low), n_items, "exact limit")
         return None
-    n_sets = len(without) + n_undefined
-    of_items = Component((n_sets - 1) * float(np.var(without)), n_sets - 1)
+    of_items = item_component((len(without) - 1) / len(without) * (without - without.mean()) ** 2, weights)
     of_runs = run_component(np.asarray(runs))
-    half = half_width(confidence, of_items, of_runs=of_runs)
-    if of_runs or n_sets < FEWEST_ITEMS_OF_SKEWNESS:
-        ends, method = _t_limits(estimate, half, (low, high))
-    else:
-        error = math.sqrt(of_items.variance)
-        ends, method = _skewed_limits(estimate, without, error, half / error).clip(low, high), "t corrected for skewness"
-    return Interval(float(ends[0]), float(ends[1]), n_items, method, n_undefined, "method" if of_runs else "models")
+    ends, method = _t_limits(estimate, half_width(confidence, of_items, of_runs=of_runs), (low, high))
+    return Interval(float(ends[0]), float(ends[1]), n_items, method, "method" if of_runs else "models")
 
 
-def _is_share(values: _Numbers) -> bool:
-    """Return whether each value is 0 or 1, and both occur."""
-    return bool(np.isin(values, (0.0, 1.0)).all()) and 0 < values.mean() < 1
+def _bootstrap(
+    estimate: float, n_items: int, compute: Callable[[_Items], float], kind: Bootstrap, without: _Numbers, confidence: float
+) -> Interval | None:
+    """Return the interval of a figure by the bootstrap; None: undefined in nearly all draws, or the same in all.
+
+    A draw in which the figure is undefined, as AUC is without an item of one class, is drawn again.
+    """
+    rng = np.random.default_rng(0)
+    drawn = (compute(rng.integers(n_items, size=n_items)) for _ in range(_MOST_DRAWS * N_RESAMPLES))
+    resampled = np.fromiter(islice(filter(math.isfinite, drawn), N_RESAMPLES), np.float64)
+    if len(resampled) < N_RESAMPLES or np.ptp(resampled) <= _ROUNDING * np.abs(resampled).max():
+        return None
+    ends = bootstrap_ends(estimate, resampled, without if kind == "bca" else None, confidence)
+    return Interval(float(ends[0]), float(ends[1]), n_items, "BCa bootstrap" if kind == "bca" else "percentile bootstrap")
 
 
-def _wilson(share: float, n_items: int, confidence: float) -> Interval:
+def bootstrap_ends(estimate: float, resampled: _Numbers, without: _Numbers | None, confidence: float = 0.95) -> _Numbers:
+    """Return both ends by the bootstrap.
+
+    Args:
+        estimate: The figure of all items.
+        resampled: float64 (n_resamples,), of items that were drawn.
+        without: float64 (n_items,), without each item, for the acceleration of BCa (Efron, JASA 82, 1987); None: percentiles.
+        confidence: Of the interval.
+    """
     from scipy import special
 
-    quantile = float(special.ndtri((1 + confidence) / 2))
-    shrunk = quantile**2 / n_items
-    middle = (share + shrunk / 2) / (1 + shrunk)
-    half = quantile * math.sqrt(share * (1 - share) / n_items + shrunk / (4 * n_items)) / (1 + shrunk)
-    return Interval(middle - half, middle + half, n_items, "Wilson")
+    tails = np.array([1 - confidence, 1 + confidence]) / 2
+    if without is not None:
+        below = (np.sum(resampled < estimate) + np.sum(resampled <= estimate)) / (2 * len(resampled))
+        bias = special.ndtri(np.clip(below, 1 / len(resampled), 1 - 1 / len(resampled)))
+        influence = without.mean() - without
+        squares = float((influence**2).sum())
+        acceleration = float((influence**3).sum()) / (6 * squares**1.5) if squares else 0.0
+        shifted = bias + special.ndtri(tails)
+        tails = special.ndtr(bias + shifted / (1 - acceleration * shifted))
+    return np.quantile(resampled, tails)
 
 
 def left_out(n_items: int) -> Iterable[NDArray[np.intp]]:
@@ -181,22 +214,16 @@ def left_out(n_items: int) -> Iterable[NDArray[np.intp]]:
     )
 
 
-def _leave_out(n_items: int, compute: Callable[[_Items], float]) -> tuple[_Numbers, int]:
-    """Return the figure without each item, or without each of 500 groups of items, and how often it is undefined."""
+def leave_out(n_items: int, compute: Callable[[_Items], float]) -> _Numbers:
+    """Return the figure without each item, or without each of 500 groups of items; NaN where it is undefined."""
     numbers = np.arange(n_items)
-    figures = np.array([compute(np.delete(numbers, own)) for own in left_out(n_items)])
-    is_undefined = np.isnan(figures)
-    return figures[~is_undefined], int(is_undefined.sum())
+    return np.array([compute(np.delete(numbers, own)) for own in left_out(n_items)])
 
 
-def _skewed_limits(estimate: float, without: _Numbers, error: float, quantile: float) -> _Numbers:
-    """Return both limits by the inverse of Hall's cubic transformation; of items that are not skewed, those of t."""
-    influence = (len(without) - 1) * (without.mean() - without)
-    skewness = float((influence**3).sum()) / (len(without) * error) ** 3
-    quantiles = np.array([quantile, -quantile])
-    if abs(skewness) > _ROUNDING:
-        quantiles = 3 / skewness * (np.cbrt(1 + skewness * (quantiles - skewness / 6)) - 1)
-    return np.asarray(estimate - error * quantiles)
+def sum_left_out(weights: NDArray[Any]) -> _Numbers:
+    """Return weights of items, float (n_classes, n_items), as those of what `left_out` leaves out in turn."""
+    table = np.asarray(weights, dtype=np.float64)
+    return np.stack([table[:, own].sum(axis=1) for own in left_out(table.shape[1])], axis=1)
 
 
 def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, str]:
@@ -213,4 +240,4 @@ def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, s
         return low + (estimate - low) * np.exp(halves / (estimate - low)), "t on the log scale"
     if low == -math.inf and estimate < high < math.inf:
         return high - (high - estimate) * np.exp(-halves / (high - estimate)), "t on the log scale"
-    return estimate + halves, "t"
+    return (estimate + halves).clip(low, high), "t"

@@ -10,7 +10,8 @@ from functools import cache
 from typing import NamedTuple
 
 from xval.base.errors import SettingsError
-from xval.measures.statistics.crossed import Component, add_components, half_width
+from xval.measures.statistics.comparison import Difference
+from xval.measures.statistics.crossed import Component, add_runs, half_width
 
 LEVEL = 0.05
 WANTED_POWER = 0.8
@@ -71,13 +72,17 @@ class Pilot(NamedTuple):
         ]
 
     def half_width(self, n_items: float, n_runs: float, n_clips: float | None = None) -> float:
-        """Return half of the width of the 95 % interval that a study of another size has, as of `error`."""
+        """Return half of the width of the 95 % interval of a figure that a study of another size has, as of `error`."""
         of_items, *of_runs = self.error(n_items, n_runs, n_clips)
         return half_width(1 - LEVEL, of_items, of_runs=of_runs[0] if of_runs else None)
 
+    def difference_half_width(self, n_items: float, n_runs: float, n_clips: float | None = None) -> float:
+        """Return half of the width of the 95 % interval of a difference that a study of another size has, as of `error`."""
+        return Difference(0.0, tuple(self.error(n_items, n_runs, n_clips))).interval(1 - LEVEL)[1]
+
     def detectable(self, n_items: float, n_runs: float, n_clips: float | None = None, *, level: float = LEVEL) -> float:
         """Return the true difference that a study of another size shows with a probability of 80 %; NaN: no error is known."""
-        return detectable(add_components(*self.error(n_items, n_runs, n_clips)), level) if self.components else math.nan
+        return detectable(add_runs(*self.error(n_items, n_runs, n_clips)), level) if self.components else math.nan
 
     def cautious(self) -> "Pilot":
         """Return the pilot with the upper 80 % limit of its variance, as few items tell it badly.
@@ -86,7 +91,7 @@ class Pilot(NamedTuple):
         """
         from scipy import special
 
-        freedom = add_components(*self.components).freedom
+        freedom = add_runs(*self.components).freedom
         factor = freedom / (2 * float(special.gammaincinv(freedom / 2, 1 - _CAUTION)))  # of chi square
         return self._replace(components=[Component(variance * factor, df) for variance, df in self.components])
 

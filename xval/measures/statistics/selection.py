@@ -33,7 +33,9 @@ class NestedSelection(NamedTuple):
     is_chosen: NDArray[np.bool_]
 
 
-def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_better: bool) -> NestedSelection:
+def select_nested(
+    validation: NDArray[Any], test: NDArray[Any], *, higher_is_better: bool, losses: NDArray[Any] | None = None
+) -> NestedSelection:
     """Choose an instance in each fold by that fold's own validation figures.
 
     An instance that lacks one of the two figures in a fold (NaN) cannot be chosen there. Instances that tie share the fold,
@@ -43,6 +45,7 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
         validation: float (n_instances, n_folds), averaged over repeats.
         test: float (n_instances, n_folds), averaged over repeats.
         higher_is_better: Of the validation figure; False for a loss.
+        losses: float (n_instances, n_folds), of which the smaller one decides where instances tie; None: nothing does.
     """
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)
     if validation.shape != test.shape or validation.ndim != 2:
@@ -52,8 +55,10 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
         )
     is_there = ~(np.isnan(validation) | np.isnan(test))
     scores = np.where(is_there, validation if higher_is_better else -validation, -np.inf)
-    best = scores.max(axis=0, initial=-np.inf)
-    is_chosen = is_there & (scores >= best - _ROUNDING * np.abs(best, where=np.isfinite(best), out=np.zeros_like(best)))
+    is_chosen = is_there & _is_highest(scores)
+    if losses is not None:
+        decides = np.where(is_chosen & np.isfinite(losses), -np.asarray(losses, dtype=np.float64), -np.inf)
+        is_chosen &= _is_highest(decides) | ~np.isfinite(decides).any(axis=0)
     n_chosen = is_chosen.sum(axis=0)
     sums = np.where(is_chosen, test, 0).sum(axis=0)
     figures = np.divide(sums, n_chosen, out=np.full(len(sums), math.nan), where=n_chosen > 0)
@@ -63,3 +68,9 @@ def select_nested(validation: NDArray[Any], test: NDArray[Any], *, higher_is_bet
         test_figures=figures,
         is_chosen=is_chosen,
     )
+
+
+def _is_highest(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Return which scores are the highest of their column, but for rounding; -inf is none."""
+    best = scores.max(axis=0, initial=-np.inf)
+    return np.asarray(scores >= best - _ROUNDING * np.abs(best, where=np.isfinite(best), out=np.zeros_like(best)), bool)

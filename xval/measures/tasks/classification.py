@@ -19,7 +19,7 @@ from xval.measures.calibration import are_probabilities, brier_score, measure_ca
 from xval.measures.confusion import Predictions, Targets, per_class
 from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Names, Renames
 from xval.measures.labels import LabelledData, TrueLabels, match_labels
-from xval.measures.metrics import Chance, metric
+from xval.measures.metrics import Chance, all_examples, metric
 from xval.measures.side import Side
 from xval.measures.task import ClassTask
 
@@ -154,6 +154,7 @@ def brier(targets: Targets, predictions: Predictions) -> float:
     higher_is_better=False,
     bounds=(0, 1),
     is_pooled=True,
+    rests_on=all_examples,
     chance=_shares_are_calibrated,
     aliases=("expected_calibration_error",),
 )
@@ -237,7 +238,12 @@ class Classification(ClassTask):
             n_right, n_true = recalls(drawn)
             return float(np.mean(n_right[n_true > 0] / n_true[n_true > 0]))
 
-        return {"accuracy": of_clips, "balanced_accuracy": of_classes}
+        of_class = np.bincount(targets * n_items + items, minlength=(int(targets.max()) + 1) * n_items).reshape(-1, n_items)
+        of_item = of_class.sum(axis=0, keepdims=True)
+        return {
+            "accuracy": DrawnFigure(of_clips, of_item),
+            "balanced_accuracy": DrawnFigure(of_classes, of_class[of_class.any(axis=1)]),
+        }
 
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
         """Return the true and the most probable class; the error is the probability of the latter minus that of the former."""

@@ -23,7 +23,7 @@ from xval.measures.confusion import THRESHOLD, ClassCounts, all_classes, count_c
 from xval.measures.events.figure_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
 from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Figures, Names, Renames
 from xval.measures.labels import LabelledData, TrueLabels
-from xval.measures.metrics import metric
+from xval.measures.metrics import all_examples, metric
 from xval.measures.side import Side
 from xval.measures.task import ClassTask, LabelsTask, constant_answer
 
@@ -66,19 +66,19 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     return mean_of_defined((recalls + divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_f1))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_f1), rests_on=all_examples)
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
     return float(_count_events(targets, predictions).total.f1)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision), rests_on=all_examples)
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
     return float(_count_events(targets, predictions).total.precision)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_recall))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_recall), rests_on=all_examples)
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
     return float(_count_events(targets, predictions).total.recall)
@@ -193,7 +193,7 @@ class FrameClassification(ClassTask):
             n_correct, n_both = counts[drawn].sum(axis=0)
             return 2 * n_correct / n_both if n_both else float("nan")
 
-        return {"event_f1": f1_of}
+        return {"event_f1": DrawnFigure(f1_of, counts[:, 1].clip(1)[np.newaxis])}
 
     def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
         """Return what a model answers that gives every frame the shares of the classes among the training frames."""

@@ -33,7 +33,7 @@ from xval.measures.label_counts import (
     ranking_precision,
 )
 from xval.measures.labels import LabelledData, TrueLabels, match_label_sets
-from xval.measures.metrics import Chance, find, metric
+from xval.measures.metrics import Chance, all_examples, find, labels_and_rest, metric
 from xval.measures.side import Side
 from xval.measures.statistics import thresholds as label_thresholds
 from xval.measures.task import LabelsTask
@@ -112,7 +112,7 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     return mean_of_defined(average_precisions(targets, predictions))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc", "macro_auc"))
+@metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc", "macro_auc"), rests_on=labels_and_rest)
 def auc(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the ROC curve of each label, averaged over labels (macro).
 
@@ -140,7 +140,7 @@ def macro_f1(targets: Targets, predictions: Predictions) -> float:
     return mean_of_defined(counts.f1[counts.n_true > 0])
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_best_micro_f1, aliases=("f1_micro",))
+@metric(higher_is_better=True, bounds=(0, 1), chance=_best_micro_f1, aliases=("f1_micro",), rests_on=all_examples)
 def micro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all labels together, each predicted from 0.5 on; NaN where none is true or predicted."""
     return float(count_classes(targets, predictions).total.f1)

@@ -93,10 +93,9 @@ def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
     width = max(map(len, figures.metrics))
     for name, value in figures.metrics.items():
         interval = figures.intervals.get(name)
-        between = ""
+        between = f"   (no interval: {call_items(figures.too_few[name], word)})" if name in figures.too_few else ""
         if interval:
-            undefined = f", undefined without {interval.n_undefined} of them" if interval.n_undefined else ""
-            how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}{undefined}"
+            how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}"
             between = f"   {' to '.join(rounded(interval.low, interval.high))} ({how})"
         yield f"{name:{width}}  {number(value):>8}{between}"
 

@@ -62,7 +62,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, width)
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
-        f"Best first by the mean {ranked_by}. Points: {figure}; bars: its 95 % interval; line: chance.",
+        f"Best first by the mean {ranked_by}{ranking.because}. Points: {figure}; bars: its 95 % interval; line: chance.",
         "Test values rank nothing. Overlapping bars do not show that instances are equal: python -m xval compare tests that.",
         *([f"Charted are the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
     )

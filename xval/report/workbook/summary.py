@@ -21,7 +21,7 @@ POSITION = 1
 HEADER_ROW = 5  # below the three lines of the headline and an empty row
 _WIDEST_NAME = 34
 _MOST_ON_A_PAGE = 30  # instances
-_MOST_COMPARED = 40  # instances; of more the ties are those over folds
+_MOST_COMPARED = 40  # instances; of more only the best is marked
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
@@ -93,7 +93,7 @@ def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int
     """Return the instances that a comparison with the best of a column does not tell from it, as the second line has it."""
     by_number = {instance.number: instance for instance in contents.instances if instance.done}
     if not best.mean or len(by_number) > _MOST_COMPARED:
-        return best.mean_ties
+        return frozenset()
     from xval.answers.comparison.choose import compare_with  # here, because it loads pandas and scipy
 
     first = by_number[min(best.mean)]
@@ -102,7 +102,7 @@ def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int
     try:
         pairs = compare_with(first, others, metric=metric).pairs
     except (ResultsError, SettingsError):
-        return best.mean_ties
+        return frozenset()
     return frozenset(int(pair.instance) for pair in pairs if pair.verdict != "worse")
 
 

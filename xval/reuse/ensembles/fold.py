@@ -31,9 +31,11 @@ from xval.models.losses import data_loss
 from xval.models.saved.initial import hash_bytes, hash_member
 from xval.models.saved.seen import read_seen
 from xval.results.folder import ENSEMBLE_NAME
+from xval.results.read import fitted_sides
 from xval.reuse.ensembles import model_file
 from xval.reuse.ensembles.combine import Combiner, choose_members, cross_predict, mean_of, stack_members
 from xval.reuse.ensembles.members import Member, answers_of, are_same_examples
+from xval.settings import further_metrics
 from xval.training.evaluation.fold import KEPT_SIDES, evaluate_predictions
 
 
@@ -69,7 +71,8 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     for side, values in by_side.items():
         examples = data.sides[side]
         by_side[side] = examples.split(values) if isinstance(examples, FrameExamples) else values
-    evaluation = evaluate_predictions(by_side, data, settings, {})
+    trusted = further_metrics.without(settings.metrics, further_metrics.untrusted(settings.metrics))
+    evaluation = evaluate_predictions(by_side, data, settings.model_copy(update={"metrics": trusted}), {})
     evaluation.write(temporary)
     combined = "examples" if same_examples else "clips"
     described = [
@@ -85,9 +88,11 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     write_json(temporary / "model.json", describe_model(job, store, class_names, seen, thresholds), flushed=False)
     write_heard_audio(temporary, job, store, seen)
     counts = [member.record["n_parameters"] for member in members]
+    fitted = {side for member in members for side in fitted_sides(member.record)}
     return {
         **describe_job(job),
         "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+        **({"fitted_to": sorted(fitted)} if len(fitted) > 1 else {}),
         "status": "done",
         **evaluation.figures,
         "n_parameters": None if None in counts else sum(counts),

@@ -28,6 +28,7 @@ from xval.results.open import open_results
 from xval.reuse.ensembles.fold import combine_fold
 from xval.reuse.ensembles.members import Member, find_members
 from xval.settings.architectures import ENSEMBLE
+from xval.settings.further_metrics import untrusted
 from xval.settings.resolve import Instance
 
 _NAMES = {"mean": "", "choose": ", chosen", "stack": ", stacked"}
@@ -45,11 +46,13 @@ class Ensemble:
         number: Of its instance.
         name: ``ensemble 1+3+5``; of other methods than the mean ``ensemble 1+3+5, chosen`` or ``..., stacked``.
         weights: By fold, the weight of each member with its key.
+        left_out: The metrics that it has no values of, since their code is not imported, each with the reason.
     """
 
     number: int
     name: str
     weights: dict[int, list[tuple[JobKey, float]]]
+    left_out: dict[str, str]
 
 
 def make_ensemble(
@@ -86,7 +89,7 @@ def make_ensemble(
         refuse_damage(Path(store))
     weights = _make_folds(folder, instance, jobs, members, method)
     folder.end_replacing(instance.number, keys, keys)  # begun by an earlier version
-    return Ensemble(instance.number, instance.settings.comment_1, weights)
+    return Ensemble(instance.number, instance.settings.comment_1, weights, untrusted(instance.settings.metrics))
 
 
 def _make_folds(

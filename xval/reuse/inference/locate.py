@@ -65,7 +65,8 @@ def _selected(folder: ExperimentFolder) -> Found:
         raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {side_name(ranking.side, instances)} {ranking.metric}; {_describe_folds(chosen, members)}",
+        f"{chosen}: selected by {side_name(ranking.side, instances)} {ranking.metric}{ranking.because}; "
+        f"{_describe_folds(chosen, members)}",
     )
 
 

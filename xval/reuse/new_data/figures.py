@@ -4,7 +4,7 @@ Comes in: targets, and the predictions of the model. Goes out: `Figures`.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -31,6 +31,7 @@ class Figures:
         unit: ``clips`` or ``frames``.
         metrics: By name; NaN: undefined.
         intervals: Over items; empty with fewer than 3 items, without metrics that take too long or have none.
+        too_few: Why metrics have none, by name: ``only 2 items of class 'ill'``.
         item_metrics: n_clips and the metrics of each item; empty if every clip is an item of its own.
         predictions: A row per clip or frame.
         class_metrics: A row per class; the index is its name.
@@ -47,6 +48,7 @@ class Figures:
     confusion_matrix: list[list[int]] | None = None
     calibration: Calibration | None = None
     events: pd.DataFrame | None = None
+    too_few: Mapping[str, str] = field(default_factory=dict)
 
 
 def measure(
@@ -70,12 +72,14 @@ def measure(
     targets, answers = side.counted()
     known = [name for name in metrics.metric_names(task.name) if name in figures]
     answered = partial(TestedExamples, items, items, np.zeros(len(items), np.int64), targets)  # clips and folds do not matter
-    intervals = _metric_intervals(task, known, answered(answers))
+    by_metric = _over_items(task, known, answered(answers))
     if options.thresholds is not None:
         plain = [name.removeprefix("tuned_") for name in TUNED_METRICS]
-        tuned = _metric_intervals(task, plain, answered(decide(answers, options.thresholds)))
-        intervals |= {f"tuned_{name}": interval for name, interval in tuned.items()}
-    intervals |= _defined({name: figure_interval(n_items, compute) for name, compute in task.counted_figures(side).items()})
+        tuned = _over_items(task, plain, answered(decide(answers, options.thresholds)))
+        by_metric |= {f"tuned_{name}": over_items for name, over_items in tuned.items()}
+    intervals = _defined({name: over_items.interval() for name, over_items in by_metric.items()})
+    drawn = task.counted_figures(side).items()
+    intervals |= _defined({name: figure_interval(n_items, compute, weights=weights) for name, (compute, weights) in drawn})
     by_class = task.class_rows(side, evaluation.classes)
     matrix = evaluation.classes.get("confusion_matrix")
     return Figures(
@@ -88,6 +92,11 @@ def measure(
         confusion_matrix=matrix,
         calibration=measure_calibration(targets, answers) if matrix else None,
         events=side.tables().get("events.csv"),
+        too_few={
+            name: too_few
+            for name, over_items in by_metric.items()
+            if name not in intervals and (too_few := over_items.no_interval(options.class_names))
+        },
     )
 
 
@@ -118,10 +127,12 @@ def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, flo
     return {name: value for name, value in figures.items() if name not in names}
 
 
-def _metric_intervals(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, Interval]:
-    """Return the intervals of metrics, by name; those of very many examples have none, which would take minutes."""
-    metrics_over_items = {name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False) for name in names}
-    return _defined({name: over_items.interval() for name, over_items in metrics_over_items.items()})
+def _over_items(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, MetricOverItems]:
+    """Return metrics over items, by name."""
+    return {
+        name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False, has_classes=task.has_classes)
+        for name in names
+    }
 
 
 def _defined(intervals: Mapping[str, Interval | None]) -> dict[str, Interval]:

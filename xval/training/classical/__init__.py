@@ -14,9 +14,10 @@ It reads the stored features of an example, pooled over the frames that are no p
 the time; an example that is one vector is read as it is. They are scaled by the training examples (before that, with
 ``normalization = per_item``, by the clips of their item), and ``pca_components`` above 0 keeps that many principal components.
 
-The options with several values (``C``, ``gamma``, ...) are a grid, which is searched inside the training items: each setting is
-fitted without some of the items and scored on those (macro F1; mean squared error). One value is no search. Probabilities are
-calibrated on the validation items (calibration.py).
+It is fitted to all items that are not tested (``fit_on = all``). The options with several values (``C``, ``gamma``, ...) are a
+grid, which is searched by inner folds over these: each setting is fitted without some of the items and scored on those (macro
+F1; mean squared error). One value is no search. The answers out of fold are those on the validation side, and calibrate
+probabilities (calibration.py). With ``fit_on = training`` the validation items take no part but in calibrating.
 
 ``feature_combination`` (xval/training/combination) reads what networks make of an example, and hand-made features, with one of
 these.

@@ -41,12 +41,19 @@ def fit_temperature(pipeline: Pipeline, features: NDArray[np.floating], targets:
         The temperature; None where no example has a class that the classifier knows.
     """
     known = np.isin(targets, pipeline.classes_)
-    if not known.any():
+    return temperature_of_scores(
+        scores_of(pipeline, features[known]) if known.any() else np.empty((0, len(pipeline.classes_))),
+        np.searchsorted(pipeline.classes_, targets[known]),
+    )
+
+
+def temperature_of_scores(scores: NDArray[np.float64], places: NDArray[np.integer]) -> float | None:
+    """Return the same for scores, float64 (n_examples, n_fitted_classes), and the places of the true classes among these."""
+    if not len(places):
         return None
-    scores = scores_of(pipeline, features[known])
     return calibration.fit_temperature(
         lambda temperature: np.asarray(log_softmax(scores / temperature, axis=1), np.float64),
-        np.searchsorted(pipeline.classes_, targets[known]),
+        places,
         n_wrong=scores.shape[1] - 1,  # each other class once
     )
 

@@ -1,10 +1,11 @@
-"""Scaler, principal components and an estimator of scikit-learn, chosen and fitted on training items alone.
+"""Scaler, principal components and an estimator of scikit-learn, chosen and fitted without items that are tested.
 
 Comes in: features, targets and items of training examples. Goes out: a `FittedEstimator`, and the scores of the searched grid.
 
-A grid is searched by leaving training items out (GroupKFold), or, where features come from networks that have learnt the
-training items by heart, on the validation items, which those networks were not fitted to: what such a network makes of a
-training item says nothing about what it makes of another.
+A grid is searched by leaving items out. Inner folds (`inner_seed`) also give an answer to each example by an estimator that was
+fitted without its item, for validation figures and the temperature. Without them folds of the training items search
+(GroupKFold), or, where features come from networks that have learnt the training items by heart, the validation items do, which
+those networks were not fitted to: what such a network makes of a training item says nothing about what it makes of another.
 """
 
 import warnings
@@ -15,21 +16,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import f1_score
-from sklearn.model_selection import GroupKFold, ParameterGrid
+from sklearn.model_selection import GroupKFold, ParameterGrid, StratifiedGroupKFold
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from xval.base.errors import JobError
-from xval.training.classical.calibration import fit_temperature, probabilities_of
+from xval.training.classical.calibration import fit_temperature, probabilities_of, scores_of, temperature_of_scores
 from xval.training.classical.estimators import ClassWeight, EstimatorSpec
 from xval.training.classical.kernels import decide
 from xval.training.classical.shared_inputs import SharedInputs
 
 MOST_SPLITS = 5
-LEFT_OUT, VALIDATION = "training_items_left_out", "validation_items"
+LEFT_OUT, VALIDATION, INNER_FOLDS = "training_items_left_out", "validation_items", "inner_folds"
+Positions = Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
+"""Which examples each split fits, and which it scores."""
 
 
 class Part(NamedTuple):
@@ -67,7 +71,9 @@ class FittedEstimator:
         temperature: See calibration.py; None of numbers, and where there was nothing to calibrate with.
         settings: The chosen ones.
         grid: The scores of all settings, in the order of the search; empty where there was but one.
-        searched_on: What scored them: training_items_left_out or validation_items.
+        searched_on: What scored them: training_items_left_out, validation_items or inner_folds.
+        out_of_fold: Answers on the examples that it was fitted to by estimators that were fitted without their items, float32
+            (n_examples, n_outputs), NaN of those that are not scored; None: there are none.
         target_mean: Of numbers: what is added to the answers, which are multiplied by the deviation first.
         target_deviation: float32 (n_outputs,), as the mean.
     """
@@ -81,6 +87,7 @@ class FittedEstimator:
     searched_on: str = LEFT_OUT
     target_mean: NDArray[np.float32] | None = None
     target_deviation: NDArray[np.float32] | None = None
+    out_of_fold: NDArray[np.float32] | None = None
 
     def scaled(self, features: NDArray[np.floating]) -> NDArray[np.float32]:
         """Return what the estimator itself reads: features behind scaler and components, float32 (n_examples, n_scaled)."""
@@ -114,6 +121,7 @@ def fit_estimator(
     has_classes: bool,
     validation: Part | None = None,
     search_on_validation: bool = False,
+    inner_seed: int | None = None,
     scaling: tuple[NDArray[np.float32], NDArray[np.float32]] | None = None,
     class_weight: ClassWeight = None,
     scored: NDArray[np.bool_] | None = None,
@@ -133,6 +141,8 @@ def fit_estimator(
         has_classes: Whether targets are classes.
         validation: What the probabilities are calibrated on; None: they are not.
         search_on_validation: Score the grid on it, too, instead of on training items that were left out.
+        inner_seed: Of the inner folds, which then also give the answers out of fold, and calibrate by these; None: the grid is
+            searched by folds without a seed, and there are no such answers.
         scaling: Mean and deviation of the numbers to predict, float32 (n_outputs,); the estimator answers in them.
         class_weight: Of scikit-learn: ``balanced``, or a weight for each class number.
         scored: bool (n_examples,), the examples that are scored in the search; augmented ones only ever train. None: all.
@@ -148,9 +158,11 @@ def fit_estimator(
     settings, grid = list(ParameterGrid({name: list(values) for name, values in spec.grid.items()})), tuple[GridScore, ...]()
     with _threads(threads):
         judge, whole = validation if search_on_validation else None, Part(features, targets)
-        is_split = len(settings) > 1 and judge is None
-        positions = _splits(whole, groups, scored, has_classes=has_classes) if is_split else []
-        fewest = min([len(features), *(len(fitted) for fitted, _ in positions)])
+        is_split = (len(settings) > 1 and judge is None) or inner_seed is not None
+        positions = _splits(whole, groups, scored, has_classes=has_classes, seed=inner_seed) if is_split else []
+        is_searched = len(settings) > 1 and judge is None
+        usable = _with_classes(positions, whole, has_classes=has_classes) if is_searched else positions
+        fewest = min([len(features), *(len(fitted) for fitted, _ in usable)])
         settings = [candidate for candidate in settings if candidate.get("n_neighbors", 1) <= fewest]
         if not settings:
             raise JobError(f"n_neighbors: all of {spec.grid['n_neighbors']} are more than the {fewest} training examples.")
@@ -158,13 +170,19 @@ def fit_estimator(
         pipeline = spec.make(has_classes=has_classes, n_components=n_components, class_weight=class_weight, seed=seed)
         best = settings[0]
         if len(settings) > 1:
-            splits = ((whole.at(fitted), whole.at(held)) for fitted, held in positions)  # copies of one split at a time
+            splits = ((whole.at(fitted), whole.at(held)) for fitted, held in usable)  # copies of one split at a time
             grid = _search(pipeline, spec, settings, splits if judge is None else [(whole, judge)], has_classes=has_classes)
             choose = max if has_classes else min
             best = choose(grid, key=lambda candidate: candidate.score).settings  # the first of them
         pipeline[-1].set_params(**spec.parameters(best, pipeline[-1]))
         pipeline.fit(features, targets)
         temperature = fit_temperature(pipeline, *validation) if has_classes and validation is not None else None
+        held_out = None
+        if inner_seed is not None and has_classes:
+            temperature, held_out = _probabilities_out_of_fold(pipeline, whole, positions, n_outputs)
+        elif inner_seed is not None:
+            held_out = _numbers_out_of_fold(pipeline, whole, positions, n_outputs, scaling)
+    target_mean, target_deviation = scaling or (None, None)
     return FittedEstimator(
         pipeline,
         n_outputs,
@@ -172,9 +190,54 @@ def fit_estimator(
         temperature,
         best,
         grid,
-        VALIDATION if search_on_validation else LEFT_OUT,
-        *(scaling or (None, None)),
+        VALIDATION if search_on_validation else LEFT_OUT if inner_seed is None else INNER_FOLDS,
+        target_mean,
+        target_deviation,
+        held_out,
     )
+
+
+def _probabilities_out_of_fold(
+    pipeline: Pipeline, whole: Part, positions: Positions, n_outputs: int
+) -> tuple[float | None, NDArray[np.float32]]:
+    """Return the temperature that fits the scores of examples that a split has not fitted, and their probabilities.
+
+    A split that fits examples of one class alone answers this class; it tells nothing about the temperature.
+    """
+    scores = np.full((len(whole.targets), len(pipeline.classes_)), -np.inf)
+    held_out, calibrating = (np.zeros(len(scores), bool) for _ in range(2))
+    for fitted, held in positions:
+        classes = np.unique(whole.targets[fitted])
+        columns = np.searchsorted(pipeline.classes_, classes)
+        held_out[held], calibrating[held] = True, len(classes) == len(pipeline.classes_)
+        if len(classes) == 1:
+            scores[held, columns[0]] = 0
+        else:
+            of_split = clone(pipeline).fit(*whole.at(fitted))
+            scores[np.ix_(held, columns)] = scores_of(of_split, whole.features[held])
+    places = np.searchsorted(pipeline.classes_, whole.targets)
+    temperature = temperature_of_scores(scores[calibrating], places[calibrating])
+    probabilities = np.full((len(scores), n_outputs), np.nan, np.float32)
+    probabilities[held_out] = 0
+    probabilities[np.ix_(held_out, pipeline.classes_)] = softmax(scores[held_out] / (temperature or 1.0), axis=1)
+    return temperature, probabilities
+
+
+def _numbers_out_of_fold(
+    pipeline: Pipeline,
+    whole: Part,
+    positions: Positions,
+    n_outputs: int,
+    scaling: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+) -> NDArray[np.float32]:
+    """Return what is predicted of examples that a split has not fitted, in the unit of the targets."""
+    values = np.full((len(whole.targets), n_outputs), np.nan, np.float32)
+    mean, deviation = scaling or (0, 1)
+    for fitted, held in positions:
+        of_split = clone(pipeline).fit(*whole.at(fitted))
+        answers = decide(of_split, whole.features[held], "predict").reshape(len(held), n_outputs)
+        values[held] = answers * deviation + mean
+    return values
 
 
 def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) -> None:
@@ -187,9 +250,9 @@ def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) 
 
 
 def _splits(
-    training: Part, groups: NDArray[Any], scored: NDArray[np.bool_] | None, *, has_classes: bool
+    training: Part, groups: NDArray[Any], scored: NDArray[np.bool_] | None, *, has_classes: bool, seed: int | None
 ) -> list[tuple[NDArray[np.intp], NDArray[np.intp]]]:
-    """Return which examples to fit and which to score, by whole items; splits that leave one class to fit are left out."""
+    """Return which examples to fit and which to score, by whole items; with a seed classes are spread evenly over splits."""
     features, targets = training
     scored = np.ones(len(targets), bool) if scored is None else scored
     n_items = len(np.unique(groups))
@@ -198,11 +261,22 @@ def _splits(
             f"a grid is searched by leaving training items out; there are {n_items} of them, at least two are needed. Give one "
             "value to each option, which needs no search, or leave more items for training."
         )
-    cut = GroupKFold(min(MOST_SPLITS, n_items)).split(features, None, groups)
+    n_splits = min(MOST_SPLITS, n_items)
+    if seed is None:
+        cut = GroupKFold(n_splits).split(features, None, groups)
+    elif has_classes and np.bincount(targets).max() >= n_splits:
+        with warnings.catch_warnings(category=UserWarning, action="ignore"):  # of classes with few examples
+            cut = list(StratifiedGroupKFold(n_splits, shuffle=True, random_state=seed).split(features, targets, groups))
+    else:
+        names, codes = np.unique(groups, return_inverse=True)
+        cut = GroupKFold(n_splits).split(features, None, np.random.default_rng(seed).permutation(len(names))[codes])
     positions = [(fitted, held[scored[held]]) for fitted, held in cut]
-    splits = [
-        (fitted, held) for fitted, held in positions if len(held) and (not has_classes or len(np.unique(targets[fitted])) > 1)
-    ]
+    return [(fitted, held) for fitted, held in positions if len(held)]
+
+
+def _with_classes(positions: Positions, training: Part, *, has_classes: bool) -> Positions:
+    """Return the splits that leave several classes to fit, or any numbers."""
+    splits = [(fitted, held) for fitted, held in positions if not has_classes or len(np.unique(training.targets[fitted])) > 1]
     if not splits:
         raise JobError(
             "the settings of the classifier cannot be searched: whichever training items are left out, the others have one "

@@ -19,13 +19,12 @@ from xval.answers.comparison.text import (
     describe_plans,
     describe_result,
     describe_to_publish,
-    header,
     table_rows,
 )
 from xval.answers.figure_text import decimals
 from xval.base.errors import ResultsError, SettingsError
 from xval.measures.statistics.comparison import corrected_t, item_difference
-from xval.measures.statistics.crossed import Component, add_components
+from xval.measures.statistics.crossed import Component, add_runs
 from xval.measures.statistics.planning import least_detectable
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
@@ -90,22 +89,6 @@ def test_the_numbers_of_a_pair_by_hand():
     assert stats.nct.sf(stats.t.ppf(0.975, 3), 3, shift) == pytest.approx(0.8, abs=1e-6)
 
 
-@pytest.mark.parametrize("rope", [0, 0.02])
-def test_probabilities_are_shown_where_they_are_asked_for(rope):
-    found = compare_accuracy(
-        [competitor("2", numbered([0.8, 0.7, 0.9]))], competitor("1", numbered([0.5, 0.6, 0.6])), rope=rope
-    )
-    asked = replace(found, with_posterior=True)
-
-    assert not {"p_better", "p_worse"} & set(found.table)
-    assert "Benavoli" not in describe_to_publish(found)
-    assert asked.table[["p_better", "p_equal", "p_worse"]].sum(axis=1)[0] == pytest.approx(1)
-    assert (len(header(found)), len(table_rows(found)[0])) == (6, 6)
-    assert (len(header(asked)), len(table_rows(asked)[0])) == (7, 7)
-    assert table_rows(asked)[0][5].count(" / ") == 2
-    assert "Time for a change" in describe_to_publish(asked)
-
-
 def test_holm_adjusts_for_all_comparisons_with_the_baseline_and_no_others():
     rng = np.random.default_rng(1)
     baseline = competitor("1", numbered(rng.uniform(0.4, 0.5, 6)))
@@ -162,7 +145,7 @@ def test_more_seeds_are_planned_from_the_variance_between_runs_and_not_without_i
     assert pair.planned(6, 3) == pytest.approx(pair.least_detectable)
     assert pair.planned(12, 5) < pair.planned(6, 5) < pair.planned(6, 3)
     of_items, of_runs = pair.test.components
-    planned = add_components(Component(of_items.variance / 2, 11), Component(of_runs.variance / 2, 5))
+    planned = add_runs(Component(of_items.variance / 2, 11), Component(of_runs.variance / 2, 5))
     assert pair.planned(12, 6) == pytest.approx(math.sqrt(planned.variance) * least_detectable(1, planned.freedom))
     first = [competitor(name, {k: v[0] for k, v in each.items()}) for name, each in (("2", own), ("1", other))]
     alone = compare_accuracy(first[:1], first[1])
@@ -303,7 +286,7 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
 def with_events(name, figure, without):
     """Return a competitor whose four recordings are pooled into an F1 of events, which is known without each of them."""
     plain = competitor(name, numbered([0.5] * 4), task_type="frame_classification")
-    left_out = {"figures": [figure], "without": [[value] for value in without]}
+    left_out = {"figures": [figure], "without": [[value] for value in without], "weights": [[5] * 4]}
     pooled = {"items": None, "pooled": figure, "of": "pooled", "left_out": left_out}
     return Competitor(name, replace(plain.instance, over_items={"figures": {"test": {"event_f1": pooled}}}), "event_f1")
 

@@ -21,6 +21,15 @@ def test_each_fold_chooses_by_its_own_validation_and_ties_share_it():
     assert found.is_chosen.tolist() == [[True, False, True, True], [False, True, True, False]]
 
 
+def test_the_smaller_loss_decides_between_ties_where_both_have_one():
+    losses = np.array([[9.0, 9.0, 0.3, 9.0], [0.1, 0.1, 0.2, 0.1]])
+
+    found = select_nested(VALIDATION, TEST, higher_is_better=True, losses=losses)
+    assert found.is_chosen.tolist() == [[True, False, False, True], [False, True, True, False]]
+    unknown = select_nested(VALIDATION, TEST, higher_is_better=True, losses=np.full_like(losses, NAN))
+    assert unknown.is_chosen.tolist() == [[True, False, True, True], [False, True, True, False]]
+
+
 @pytest.mark.parametrize("sign", [1, -1])
 def test_what_rounding_tells_apart_is_a_tie(sign):
     found = select_nested([[0.1 + 0.2], [0.3], [0.2]] * np.array(sign), [[0.2], [0.4], [0.9]], higher_is_better=sign > 0)

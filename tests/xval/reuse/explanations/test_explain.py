@@ -91,5 +91,5 @@ def test_the_page_explains_the_worst_answers_where_that_is_asked_for(experiment)
 
     assert 'class="explanation" src="data:image/png;base64,' in text
     assert "Occlusion. " in text
-    plain = write_page(folder, PageRequest(1, experiment.data, with_audio=False, with_audit=False)).read_text()
+    plain = write_page(folder, PageRequest(1, experiment.data, with_audio=False, with_audit=False, explain="none")).read_text()
     assert "Occlusion" not in plain

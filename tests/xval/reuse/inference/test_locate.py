@@ -6,7 +6,13 @@ from xval.base.errors import ResultsError
 from xval.base.json_files import write_json
 from xval.reuse.inference.locate import find_members
 
-PARAMETERS = {"task_type": "classification", "monitor": "val_accuracy", "architecture": "mlp", "loss": "auto"}
+PARAMETERS = {
+    "task_type": "classification",
+    "monitor": "val_accuracy",
+    "rank_by": "accuracy",
+    "architecture": "mlp",
+    "loss": "auto",
+}
 FOLDS = (1, 2, 10)
 
 

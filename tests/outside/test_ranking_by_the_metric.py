@@ -1,0 +1,99 @@
+"""`rank_by`: the validation metric that is reported selects an instance; `monitor` chooses the epoch."""
+
+import json
+
+import numpy as np
+import pytest
+
+from preprocessing.store import write
+
+
+def said(study, *arguments: str) -> str:
+    """Return in one line what the end of a run says, which trains nothing more."""
+    ended = study.run("--details", *arguments)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return " ".join(ended.stdout.split())
+
+
+def change_records(study, instance: int, change) -> None:
+    """Rewrite the records of an instance, as another version or an own metric would have left them."""
+    for path in study.results.glob(f"instance_{instance}/fold_*/record.json"):
+        record = json.loads(path.read_text())
+        for part in ("metrics", "clip_metrics"):
+            change(record[part]["validation"])
+        path.write_text(json.dumps(record))
+
+
+def validation(study, instance: int, metric: str) -> float:
+    return np.mean([study.record(instance, fold)["metrics"]["validation"][metric] for fold in (1, 2)])
+
+
+def test_a_corpus_with_one_frequent_class_does_not_select_the_constant_answer(empty):
+    rng = np.random.default_rng(0)
+    predictors, labels = {}, {}
+    for number in range(6):
+        is_ill = np.arange(40) % 20 == 0
+        predictors[f"s{number}"] = (rng.normal(size=(40, 12, 8)) + 0.12 * is_ill[:, None, None]).astype("float32")
+        labels[f"s{number}"] = ["ill" if ill else "well" for ill in is_ill]
+    write("small", predictors, labels, data_folder=empty.folder / "data")
+    weighted = {"architecture": "logistic", "C": (0.001,), "class_weights": "balanced"}
+    empty.train({"architecture": "constant"}, weighted, num_folds=2)
+
+    losses, accuracies = ([validation(empty, number, name) for number in (1, 2)] for name in ("loss", "balanced_accuracy"))
+    assert losses[0] < losses[1]
+    assert accuracies[0] == 0.5 < accuracies[1]
+    assert "logistic (instance 2) is selected: best mean validation balanced_accuracy (0." in said(empty)
+    assert "selected by the best mean validation balanced_accuracy" in empty.xval("compare", empty.EXPERIMENT).stdout
+
+    asked = said(empty, "--set", "rank_by=loss")
+    assert "logistic (instance 2) is selected: best mean validation balanced_accuracy (0." in asked
+    assert "; instances that differ in class_weights have no comparable loss)" in asked
+
+
+def test_rank_by_ranks_finished_instances_anew_and_trains_nothing(study):
+    study.train(
+        {"architecture": "constant"}, {"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "forest", "n_trees": 5}
+    )
+    for number, (accuracy, loss) in enumerate(((0.4, 0.1), (0.9, 0.3), (0.9, 0.2)), start=1):
+        change_records(study, number, lambda figures, new={"balanced_accuracy": accuracy, "loss": loss}: figures.update(new))
+    trained = {path: path.stat().st_mtime_ns for path in study.results.glob("instance_*/fold_*/record.json")}
+
+    assert "forest (instance 3) is selected: best mean validation balanced_accuracy (0.900" in said(study)  # a tie: by the loss
+    assert "constant (instance 1) is selected: best mean validation loss (0.100" in said(study, "--set", "rank_by=val_loss")
+    assert '"selected": 1' in (study.results / "summary.json").read_text()
+    assert "best mean validation macro_f1" in said(study, "--set", "rank_by=macro_f1")
+    assert trained == {path: path.stat().st_mtime_ns for path in study.results.glob("instance_*/fold_*/record.json")}
+    assert len(trained) == 6
+
+
+def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):
+    study.train({"architecture": "constant"}, {"architecture": "knn", "n_neighbors": (1,)})
+    for number, loss in ((1, 0.1), (2, 0.3)):
+        change_records(study, number, lambda figures, loss=loss: figures.update(loss=loss))
+    change_records(study, 2, lambda figures: figures.pop("balanced_accuracy"))
+    reason = "best mean validation loss (0.100 ± 0.000; not every instance has a validation balanced_accuracy)"
+    assert f"constant (instance 1) is selected: {reason}" in said(study)
+    printed = " ".join(study.xval("compare", study.EXPERIMENT).stdout.split())
+    assert "validation loss; not every instance has a validation balanced_accuracy" in printed
+
+
+@pytest.mark.parametrize(
+    ("task", "names", "main"),
+    [
+        ("multilabel_classification", ["mlp", "mlp"], "mean_average_precision"),
+        ("regression", ["ridge", "constant"], "rmse"),
+        ("representation", ["daf_autoencoder", "daf_autoencoder"], "explained_variance"),
+    ],
+)
+def test_every_task_ranks_by_its_main_metric(study, task, names, main):
+    study.corpus(task)
+    study.train(*({"architecture": name, "seed": 1, "batch_size": 8 * n} for n, name in enumerate(names, 1)), task_type=task)
+    assert f"is selected: best mean validation {main} (" in said(study)
+
+
+@pytest.mark.parametrize("value", ["balanced_acuracy", "f1", "val_monitor"])
+def test_a_metric_that_records_will_not_have_is_refused_before_the_first_job(study, value):
+    study.script({"architecture": "constant"}, rank_by=value)
+    message = study.mistake("exp.py", "--executor", "inline")
+    assert f"rank_by '{value.removeprefix('val_')}' is no validation metric" in message
+    assert not list(study.results.glob("instance_*/fold_*"))

@@ -1,0 +1,325 @@
+"""Is one instance above chance? Its estimator is trained again with labels that were permuted.
+
+Models of one cross-validation are trained on each other's test items, so that their values are correlated, which no interval
+over items knows. Trained again with permuted labels, they show what chance reaches in this very study, and the test is exact
+(Ojala and Garriga, JMLR 11, 2010; Phipson and Smyth, SAGMB 9, 2010: p is never 0).
+
+Labels are permuted within what is exchangeable where there is nothing to hear. Where each item has one class (a diagnosis),
+items change places: an item takes the label of another, with its place in the folds, which were balanced by labels. Otherwise
+the labels of the clips of each item are permuted, so that what knowing the item reaches is in both.
+"""
+
+import math
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from preprocessing.console import progress_bar
+from preprocessing.store import FeatureStore
+from xval.answers.chosen_instance import choose_instance
+from xval.answers.estimates import over_items_of
+from xval.answers.figure_text import decimals, format_time
+from xval.answers.metric_over_items import MetricOverItems
+from xval.answers.whole_repeats import whole_repeats
+from xval.base.errors import ResultsError, SettingsError, plural_of
+from xval.base.item_word import ITEM
+from xval.base.json_files import write_json
+from xval.engine.worker.classical import PooledFeatures, train_and_test
+from xval.experiment.feature_stores import make_instance_store
+from xval.folds.plan import Fold
+from xval.folds.predefined import SIDES
+from xval.jobs.job import Job, job_seed
+from xval.jobs.written_settings import restore_instance
+from xval.measures.metrics import find
+from xval.results.folder import ExperimentFolder
+from xval.results.instance import InstanceResults
+from xval.results.item_figures import ItemFigure
+from xval.results.job_key import JobKey
+from xval.results.open import open_results
+from xval.results.tested_examples import TestedExamples, read_examples
+from xval.settings.classical import CLASSICAL
+
+FILE_NAME = "permutation_test.json"
+_FEWEST_WAYS = 20  # of which p can be 0.05
+_MOST_SECONDS = 3600
+_ROUNDING = 1e-9
+_SAME = 1e-6  # values that differ by less are of the same training
+
+Targets = Mapping[str, NDArray[Any]]
+"""Of the examples of each item, in the order of its rows."""
+
+
+class PermutationTest(NamedTuple):
+    """What permuted labels reach.
+
+    Attributes:
+        value: Of the instance.
+        permuted: Its value with each permutation; NaN: undefined.
+        n_as_high: Permutations that are at least as good, undefined ones included.
+        permutes_items: Whether items change places; False: the labels of clips, within items.
+    """
+
+    metric: str
+    value: float
+    permuted: tuple[float, ...]
+    n_as_high: int
+    permutes_items: bool
+
+    @property
+    def p(self) -> float:
+        """One-sided."""
+        return (1 + self.n_as_high) / (1 + len(self.permuted))
+
+
+@dataclass(frozen=True)
+class _PermutedStore(FeatureStore):
+    """A feature store whose examples have other targets."""
+
+    permuted: Targets = field(default_factory=dict)
+
+    def targets(self, item: str | int) -> Any:
+        return self.permuted[str(item)]
+
+
+class _KeptFeatures(PooledFeatures):
+    """The features of examples, each of which is pooled once for all permutations."""
+
+    def __init__(self, kept: dict[tuple[str, int], NDArray[np.float32]], job: Job, store: FeatureStore) -> None:
+        super().__init__(job, store)
+        self._kept = kept
+
+    def of(self, examples: Any) -> NDArray[np.float32]:
+        rows = list(zip(examples.table["item"], examples.table["row"].tolist(), strict=True))
+        if not all(row in self._kept for row in rows):
+            self._kept.update(zip(rows, super().of(examples), strict=True))
+        return np.array([self._kept[row] for row in rows])
+
+
+@dataclass(frozen=True)
+class _Study:
+    """An instance as it was trained, and the corpus that it was trained on.
+
+    Attributes:
+        repeats: The jobs of each repeat, by fold.
+        figure: What is tested.
+        sources: The clip that each augmented clip was made of.
+    """
+
+    instance: InstanceResults
+    repeats: Sequence[Mapping[int, JobKey]]
+    metric: str
+    figure: ItemFigure
+    store: FeatureStore
+    sources: Mapping[str, str]
+    kept: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
+
+    @cached_property
+    def targets(self) -> dict[str, NDArray[Any]]:
+        return {item: np.asarray(self.store.targets(item)) for item in self.store.items}
+
+    @cached_property
+    def permutes_items(self) -> bool:
+        """Whether each item has one class, or one number."""
+        return all(bool((of_item == of_item[0]).all()) for of_item in self.targets.values())
+
+    @cached_property
+    def items(self) -> list[str]:
+        """The items of all folds, which are permuted."""
+        return sorted({item for record in self.instance.folds.values() for side in SIDES for item in record["items"][side]})
+
+    @cached_property
+    def clips(self) -> dict[str, NDArray[np.intp]]:
+        """For each item and each of its examples the number of the clip that its label is of."""
+        return {
+            str(item): np.unique([self.sources.get(clip, clip) for clip in rows["clip"]], return_inverse=True)[1]
+            for item, rows in self.store.examples.groupby("item")
+        }
+
+    def count_ways(self) -> float:
+        """Return the logarithm of the number of different ways to permute the labels."""
+        if self.permutes_items:
+            return _log_ways(np.array([self.targets[item][0] for item in self.items]))
+        return math.fsum(_log_ways(self._of_clips(item)) for item in self.items)
+
+    def _of_clips(self, item: str) -> NDArray[Any]:
+        return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
+
+    def permute(self, rng: np.random.Generator) -> tuple[Targets, Mapping[str, str]]:
+        """Return targets, and the item that stands in the place of each."""
+        if not self.permutes_items:
+            permuted = {item: rng.permutation(self._of_clips(item))[self.clips[item]] for item in self.items}
+            return self.targets | permuted, {}
+        in_place_of = dict(zip(self.items, rng.permutation(np.array(self.items, object)).tolist(), strict=True))
+        moved = {
+            other: np.repeat(self.targets[item][:1], len(self.targets[other]), axis=0) for item, other in in_place_of.items()
+        }
+        return self.targets | moved, in_place_of
+
+    def train(self, job: Job, targets: Targets, in_place_of: Mapping[str, str]) -> float:
+        """Return the value of the instance with these targets, trained on all folds with all seeds."""
+        store = _PermutedStore(self.store.folder, self.store.description, targets)
+        settings, task = self.instance.settings, self.instance.task
+        averaging = settings.averaging if self.instance.has_windows or settings.item_decision != "none" else None
+        with tempfile.TemporaryDirectory(prefix="xval_permuted_") as folder:
+            examples: list[TestedExamples] = []
+            for number, jobs in enumerate(self.repeats):
+                paths, class_names = {}, []
+                for fold, key in jobs.items():
+                    sides = (self.instance.done[key]["items"][side] for side in SIDES)
+                    moved = [tuple(sorted(in_place_of.get(item, item) for item in of_side)) for of_side in sides]
+                    own = replace(
+                        job, fold=Fold(fold, *moved), repeat=key.repeat, seed=job_seed(settings.seed, fold, key.repeat)
+                    )
+                    place = Path(folder) / f"{number}_{fold}"
+                    place.mkdir()
+                    record = train_and_test(
+                        own, place, store=store, source_of=lambda *given: _KeptFeatures(self.kept, *given), is_kept=False
+                    )
+                    paths[fold], class_names = place / "predictions.parquet", record.get("class_names", [])
+                examples.append(read_examples(task, paths, class_names, averaging))
+        return MetricOverItems(find(task.name, self.metric), examples, is_mean=self.figure["of"] == "items").figure()
+
+
+def permute_labels(
+    folder: ExperimentFolder, number: int | None, n_permutations: int, console: Console, *, is_agreed: bool
+) -> PermutationTest:
+    """Return the permutation test of an instance that is an estimator, and write it into the folder of the instance.
+
+    Args:
+        folder: The experiment.
+        number: Of the instance; None: the one that the validation values select.
+        n_permutations: How often labels are permuted.
+        console: Is told how long it takes.
+        is_agreed: It may take more than an hour.
+
+    Raises:
+        SettingsError: The instance is no estimator, or it would take more than an hour and nobody has agreed to that.
+        ResultsError: Something is missing, is not what it was, or labels can be permuted in too few ways.
+    """
+    instance = choose_instance(folder, number)
+    _refuse_what_cannot(instance, n_permutations)
+    study, job = _read(folder, instance, console)
+    if study.count_ways() < math.log(_FEWEST_WAYS) - _ROUNDING:
+        ways = round(math.exp(study.count_ways()))
+        raise ResultsError(
+            f"instance {instance.number}: its labels can be permuted in {ways} different ways; expected {_FEWEST_WAYS} or "
+            f"more, so that p can be 0.05. Test more {plural_of(_item_word(instance))}."
+        )
+    begun = time.perf_counter()
+    known = float(study.figure[study.figure["of"]] or math.nan)
+    value = study.train(job, study.targets, {})
+    seconds = (time.perf_counter() - begun) * n_permutations
+    if not abs(value - known) <= _SAME * max(1, abs(known)):
+        raise ResultsError(
+            f"instance {instance.number}: trained again it reaches {study.metric} {value:.6f}; its folds have {known:.6f}. The "
+            "code, the features or scikit-learn have changed since: run the instance again (--overwrite), then test it."
+        )
+    console.print(f"{n_permutations} permutations take about {format_time(seconds)} on one core.")
+    if seconds > _MOST_SECONDS and not is_agreed:
+        raise SettingsError(
+            f"--permutations {n_permutations}: takes about {format_time(seconds)}. Add --yes, or ask for fewer."
+        )
+    rng, permuted = np.random.default_rng(instance.settings.seed), list[float]()
+    with progress_bar(console, "Training with permuted labels", noun="permutations") as advance:
+        for done in range(1, n_permutations + 1):
+            permuted.append(study.train(job, *study.permute(rng)))
+            advance(done, n_permutations)
+    sign = 1 if find(instance.task.name, study.metric).higher_is_better else -1
+    n_as_high = sum(not sign * (other - value) < -_ROUNDING for other in permuted)  # NaN counts
+    test = PermutationTest(study.metric, value, tuple(permuted), n_as_high, study.permutes_items)
+    written = test._asdict() | {"permuted": [round(other, 6) for other in permuted], "p": test.p}
+    write_json(folder.instance_folder(instance.number) / FILE_NAME, written)
+    return test
+
+
+def describe_test(test: PermutationTest, instance: InstanceResults, n_competing: int) -> list[str]:
+    """Return what a permutation test says, in sentences."""
+    item = _item_word(instance)
+    how = f"each {item} took the label and the place in the folds of another" if test.permutes_items else (
+        f"the labels of the clips of each {item} were permuted"
+    )  # fmt: skip
+    known = [value for value in test.permuted if not math.isnan(value)]
+    verdict = "above chance" if test.p <= 0.05 else "not shown to be above chance"
+    reached = f"mean {decimals(float(np.mean(known)))}, highest {decimals(max(known))}" if known else "undefined"
+    lines = [
+        f"Instance {instance.number}: test {test.metric} {decimals(test.value)}; trained again with permuted labels {reached}.",
+        f"It is {verdict}: p = {test.p:.3f} ({test.n_as_high} of {len(test.permuted)} permutations are as good; {how}).",
+    ]
+    if n_competing > 1:
+        lines.append(
+            f"p is of this instance by itself. If it was chosen among the {n_competing} instances by their values, report the "
+            "nested value and its interval."
+        )
+    return lines
+
+
+def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
+    settings, where = instance.settings, f"--permutations: instance {instance.number}"
+    if settings.architecture not in CLASSICAL:
+        cost = format_time(instance.seconds * n_permutations)
+        raise SettingsError(
+            f"{where} has architecture '{settings.architecture}', and only estimators are trained again "
+            f"({', '.join(CLASSICAL)}). {n_permutations} trainings of all its folds would take about {cost}. Test an "
+            "estimator on the same features, or report the interval."
+        )
+    given = [name for name in ("search", "train_where", "test_where", "enrolment_s") if getattr(settings, name) is not None]
+    if given:
+        raise SettingsError(f"{where} has {given[0]}, with which labels are not permuted. Test an instance without it.")
+
+
+def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -> tuple[_Study, Job]:
+    """Return the study of an instance, and a job of it, with any fold."""
+    from preprocessing.corpus import open_corpus
+
+    number = result.number
+    results = open_results(folder)
+    over_items = over_items_of(results, result, results.folder.state(number), [], None)
+    metric = result.task.main_metrics[0]
+    figure = replace(result, over_items=over_items).item_figure("clip_test" if result.has_windows else "test", metric)
+    repeats = whole_repeats(result)
+    if figure is None or figure[figure["of"]] is None or sum(map(len, repeats)) < result.n_jobs:
+        raise ResultsError(
+            f"{folder.instance_folder(number)}: {sum(map(len, repeats))} of {result.n_jobs} jobs have a test {metric} of whole "
+            "repeats; a permutation test needs all of them. Run the instance first."
+        )
+    instance, folds = restore_instance(folder, number), results.folds.plan
+    corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
+    if corpus.index_hash != folds.index_hash:
+        raise ResultsError(
+            f"corpus '{instance.settings.dataset}' in {corpus.folder} is not the one that the folds were made from. Run the "
+            "experiment again with --overwrite."
+        )
+    store = make_instance_store(corpus, instance, console, where=f"instance {number}")
+    augmented = corpus.index[corpus.index["augmented"].astype(bool)]
+    sources = dict(zip(augmented["clip"], augmented["source_clip"], strict=True))
+    job = Job(
+        experiment_folder=str(folder.path.resolve()),
+        code_folder="",
+        store_folder=str(store.folder.resolve()),
+        instance=number,
+        fold=folds.folds[0],
+        settings=instance.settings,
+        options=instance.options,
+        settings_hash=instance.settings_hash,
+        folds_hash=folds.hash,
+        seed=0,
+    )
+    return _Study(result, repeats, metric, figure, store, sources), job
+
+
+def _log_ways(labels: NDArray[Any]) -> float:
+    """Return the logarithm of the number of different orders of labels."""
+    counts = np.unique(labels, axis=0, return_counts=True)[1]
+    return math.lgamma(len(labels) + 1) - math.fsum(math.lgamma(int(count) + 1) for count in counts)
+
+
+def _item_word(instance: InstanceResults) -> str:
+    return instance.written.item_word or ITEM

@@ -1,0 +1,62 @@
+"""How many items a figure rests on, where they have unequal numbers of examples and where it is one of classes.
+
+Comes in: the number of examples of each item, in each class where the figure is one of classes. Goes out: the variance of the
+figure over items with its degrees of freedom, from which intervals and comparisons take their width.
+
+A speaker of 200 clips and one of 1 are not two: what is pooled over their clips is nearly that of the first. Kish's effective
+number, (sum of weights)^2 / sum of squared weights (Survey Sampling, 1965), is how many items of equal size tell as much. A
+figure of classes, such as AUC or balanced accuracy, varies with the items of each class: the fewer a class has, the more each
+of them counts. Each class has its part of the variance, with the degrees of freedom of its own items, and their sum those of
+Satterthwaite (Biometrics Bulletin 2, 1946), which are nearly those of the smallest class. The parts are those that items have
+which differ alike, and not those that were found: three speakers who are alike by luck would seem to be sure.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.measures.statistics.crossed import Component
+
+FEWEST_ITEMS = 3  # for an interval or a test at all; of each class, where the figure is one of classes
+_Numbers = NDArray[np.float64]
+
+
+def effective_number(weights: NDArray[Any]) -> _Numbers:
+    """Return Kish's effective number of items, float64 (n_classes,), from their weights, float (n_classes, n_items)."""
+    table = np.asarray(weights, dtype=np.float64)
+    return np.asarray(table.sum(axis=-1) ** 2 / (table**2).sum(axis=-1))
+
+
+def fewest_items(weights: NDArray[Any]) -> tuple[int, int]:
+    """Return the number of items of the class that has the fewest, and the place of this class."""
+    n_items = (np.asarray(weights) > 0).sum(axis=-1)
+    return int(n_items.min()), int(n_items.argmin())
+
+
+def item_component(squares: NDArray[Any], weights: NDArray[Any] | None = None) -> Component:
+    """Return the variance of a figure over items.
+
+    Args:
+        squares: float (n_items,), what each item adds to the variance.
+        weights: As of `item_freedom`; None: all items weigh the same.
+    """
+    return Component(float(np.sum(squares)), len(squares) - 1 if weights is None else item_freedom(weights))
+
+
+def item_freedom(weights: NDArray[Any]) -> float:
+    """Return the degrees of freedom of the variance of a figure over items, at least 1.
+
+    Of one class they are its effective number of items less 1. Where items have examples of several classes, the part of an
+    item goes to the classes by its share of their examples; they are never more than those of all items together.
+
+    Args:
+        weights: float (n_classes, n_items), the examples of each item in each class that the figure is of, one row where it is
+            not one of classes.
+    """
+    table = np.asarray(weights, dtype=np.float64)
+    shares = table / table.sum(axis=1, keepdims=True)
+    squares = shares.mean(axis=0) ** 2
+    of_classes = shares / np.where(shares.any(axis=0), shares.sum(axis=0), 1) @ squares
+    of_each = np.maximum(effective_number(table) - 1, 1)
+    return float(max(1.0, min(1 / squares.sum() - 1, of_classes.sum() ** 2 / (of_classes**2 / of_each).sum())))
