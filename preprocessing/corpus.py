@@ -179,9 +179,10 @@ def make_corpus(
         are_gone = not any(Path(audio_folder, path).exists() for path in left_out["path"])
         place = Path(audio_folder).resolve()
         advice = f" Paths are relative to {place}; name another folder with --audio-folder." * are_gone
-        first = left_out["path"][0]
-        if are_gone and (Path(first).is_absolute() or PureWindowsPath(first).is_absolute()):
-            advice = f" It is a whole path, perhaps of another computer: write what follows the folder {place} alone."
+        given = str(clips["path"].iloc[0])
+        if are_gone and (Path(given).is_absolute() or PureWindowsPath(given).is_absolute()):
+            relative = f"'{PureWindowsPath(given).name}', which is relative to {place}"  # of either system
+            advice = f" '{given}' is a whole path, perhaps of another computer: write such as {relative}."
         raise CorpusError(
             f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "
             f"says why. The first: {left_out['path'][0]}: {left_out['reason'][0]}{advice}"

@@ -135,7 +135,7 @@ class WholeFile(io.RawIOBase):
 
 
 def refuse_second_file(path: Path) -> None:
-    """Refuse a file of chunks or an mp4 file behind which a second one begins: no decoder reads that.
+    """Refuse a file of chunks or an mp4 file behind which a second one begins, or more samples: no decoder reads that.
 
     Raises:
         AudioError: It is one.
@@ -146,9 +146,29 @@ def refuse_second_file(path: Path) -> None:
             place = _second_mp4(file)
         else:
             end = samples.start + samples.n_bytes
+            _refuse_second_samples(path, file, samples)
             place = next((begin for begin in (end, end + 1) if _begins_file(file, begin)), 0)
     if place:
         raise _second_file(path, place)
+
+
+def _refuse_second_samples(path: Path, file: io.BufferedReader, samples: _Samples) -> None:
+    """Refuse a file with a second chunk of samples, wherever it is among those behind the first."""
+    kind, place = samples.kind, samples.start + samples.n_bytes
+    n_head = struct.calcsize(kind.head)
+    for _ in range(_MOST_CHUNKS if kind.data != b".snd" else 0):
+        place += -place % kind.alignment
+        file.seek(place)
+        head = file.read(n_head)
+        if len(head) < n_head or not re.fullmatch(rb"[ -~]{4}", head[:4]):
+            return
+        name, n_bytes = struct.unpack(kind.head, head)
+        if name == kind.data:
+            raise AudioError(
+                f"{path}: a second chunk of samples begins at byte {place} of it, and programs read the first one alone. Join "
+                "them with a program for audio, or cut them apart."
+            )
+        place += n_bytes if kind.counts_head else n_head + n_bytes
 
 
 def _begins_file(file: io.BufferedReader, place: int) -> bool:
@@ -178,6 +198,7 @@ def open_whole(path: Path, bytes_per_s: float) -> WholeFile | None:
         samples = _find_samples(file, size)
         if samples is None or samples.n_bytes + samples.start + _TOLERANCE_S * bytes_per_s >= size:
             return None
+        _refuse_second_samples(path, file, samples)
         n_bytes = samples.n_bytes
         while size - samples.start - n_bytes >= _32_BITS and samples.kind.head.endswith("I"):
             n_bytes += _32_BITS

@@ -56,13 +56,13 @@ def summarise(clips: "pd.DataFrame") -> dict[str, Any]:
     """Return what of the clips of a corpus would be lost.
 
     Args:
-        clips: clip, and sample_rate_hz, n_channels, peak, kept_in_mean and shares_above as of
+        clips: clip, and sample_rate_hz, n_channels, peak, kept_in_mean, shares_above and n_tracks as of
             `preprocessing.audio.read.AudioFacts`.
 
     Returns:
         JSON. Each where there is such a clip: ``above``, with ``edge_hz`` and `_describe` for each edge above which clips have
         most of their power; ``cancelled``, of those whose channels cancel in their mean; ``unscaled``, of those with too large
-        samples.
+        samples; ``tracks``, of those in files with several sound tracks.
     """
     lost: dict[str, Any] = {}
     shares = np.array(clips["shares_above"].tolist())
@@ -79,6 +79,8 @@ def summarise(clips: "pd.DataFrame") -> dict[str, Any]:
         lost["cancelled"] = _describe(clips, is_cancelled, kept)
     if (peak > LARGEST_PEAK).any():
         lost["unscaled"] = _describe(clips, peak > LARGEST_PEAK, peak)
+    if ((n_tracks := clips["n_tracks"].to_numpy()) > 1).any():
+        lost["tracks"] = _describe(clips, n_tracks > 1, n_tracks)
     return lost
 
 

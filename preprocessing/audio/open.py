@@ -8,6 +8,7 @@ import json
 import math
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -32,6 +33,7 @@ _NOTHING_FETCHED = (
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
 )
 """How a text begins that is there in place of audio, and what to do."""
+_DRIVE = re.compile(r"[A-Za-z]:")
 _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
 
 # 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
@@ -49,6 +51,7 @@ class OpenAudio(Protocol):
         duration_s: Its length as the file says, in its header or its last packet; NaN where it does not.
         subtype: How a sample is stored: ``PCM_16``, ``FLOAT``, ``VORBIS``, ``AAC``.
         longer: How much its header says and how much is there, which is read, where that is more; else empty.
+        n_tracks: How many sound tracks it has, of which the first is read.
     """
 
     sample_rate_hz: int
@@ -56,6 +59,7 @@ class OpenAudio(Protocol):
     duration_s: float
     subtype: str
     longer: str
+    n_tracks: int
 
     @property
     def n_samples(self) -> int | None:
@@ -87,7 +91,7 @@ def open_audio(path: Path) -> OpenAudio:
     """
     try:
         if not path.is_file():
-            raise AudioError(f"{path}: {'a folder, no audio file' if path.is_dir() else 'no such file'}.")
+            raise AudioError(f"{path}: {'a folder, no audio file' if path.is_dir() else f'no such file{_guess(path)}'}.")
         if not path.stat().st_size:
             raise AudioError(f"{path}: the file is empty (0 bytes).")
         try:
@@ -110,6 +114,19 @@ def open_audio(path: Path) -> OpenAudio:
             f"{HIGHEST_RATE_HZ} Hz."
         )
     return audio
+
+
+def _guess(path: Path) -> str:
+    """Return why there is no such file, for an error; empty: nothing is known."""
+    if any(_DRIVE.fullmatch(part) for part in path.parts[1:]):
+        return ": this is a whole path of Windows"
+    names = _names_by_case(path.parent) if path.parent.is_dir() else {}
+    return f", but '{names[path.name.casefold()]}', with another case" if path.name.casefold() in names else ""
+
+
+@lru_cache(maxsize=8)  # of many files that are missing
+def _names_by_case(folder: Path) -> dict[str, str]:
+    return {path.name.casefold(): path.name for path in folder.iterdir()}
 
 
 def _name_text(path: Path) -> str:

@@ -85,6 +85,7 @@ class PyavAudio:
             raise AudioError(f"{self._path}: cannot be decoded as audio (its codec is unknown, or its header is damaged).")
         context.thread_count = 1
         self._track = track
+        self.n_tracks = len(tracks)
         self.sample_rate_hz: int = context.sample_rate
         self.n_channels: int = context.layout.nb_channels
         self.subtype = _PCM.sub(_pcm_name, context.name).upper()

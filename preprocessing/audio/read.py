@@ -53,6 +53,7 @@ class AudioFacts:
         kept_in_mean: The share of the power of the channels that their mean has: 1 of equal ones, 1/n of n different ones, 0
             where they cancel.
         shares_above: Which share of the power lies above each of `preprocessing.audio.lost_sound.EDGES_HZ`.
+        n_tracks: Sound tracks of the file, of which the first is read.
     """
 
     duration_s: float
@@ -63,6 +64,7 @@ class AudioFacts:
     peak: float
     kept_in_mean: float
     shares_above: tuple[float, ...]
+    n_tracks: int
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ class Decoded:
         n_channels: Channels of the file, before the mix to mono.
         audio_hash: As of `AudioFacts`, of the mean of all channels, whichever was chosen; None where it was not asked for.
         kept_in_mean: As of `AudioFacts`.
+        n_tracks: As of `AudioFacts`.
     """
 
     samples: NDArray[np.float32]
@@ -82,6 +85,7 @@ class Decoded:
     n_channels: int
     audio_hash: str | None
     kept_in_mean: float
+    n_tracks: int
 
 
 def read_audio(
@@ -161,7 +165,7 @@ def decode(
         raise AudioError(f"{path}: contains no samples.")
     samples.resize(n_samples, refcheck=False)
     kept = power_of_mean / power_of_all if power_of_all else 1.0
-    return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest(), kept)
+    return Decoded(samples, rate_hz, audio.n_channels, None if digest is None else digest.hexdigest(), kept, audio.n_tracks)
 
 
 def read_blocks(
@@ -267,6 +271,7 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         peak=peak,
         kept_in_mean=clip.kept_in_mean,
         shares_above=shares_above(clip.samples, clip.sample_rate_hz),
+        n_tracks=clip.n_tracks,
     )
 
 

@@ -68,6 +68,7 @@ class SoundfileAudio:
         """
         self._path = path
         self.longer = ""
+        self.n_tracks = 1
         self._whole: WholeFile | None = None
         if path.suffix.lower() == ".raw":  # soundfile needs to be told the rate of one
             raise Unreadable(_HEADERLESS)
@@ -76,9 +77,7 @@ class SoundfileAudio:
                 self._file = soundfile.SoundFile(path)
         except soundfile.LibsndfileError as error:
             if error.code == _MALFORMED:
-                raise AudioError(
-                    f"{path}: cannot be decoded as audio (its header is damaged, or longer than the file)."
-                ) from error
+                raise AudioError(f"{path}: cannot be decoded as audio (it is truncated, or its header is damaged).") from error
             raise Unreadable(_describe(error)) from error
         self.sample_rate_hz: int = self._file.samplerate
         self.n_channels: int = self._file.channels

@@ -115,6 +115,11 @@ def _is_hidden(path: Path) -> bool:
     return any(part.startswith((".", "__MACOSX")) for part in path.parts)
 
 
+def is_of_mac(path: Path) -> bool:
+    """Return whether a file is what macOS leaves beside others, called as they are: it holds no audio."""
+    return any(part.startswith(("._", "__MACOSX")) for part in path.parts)
+
+
 def _holds(folder: Path, others: Iterable[Path]) -> bool:
     return any(other.is_relative_to(folder) for other in others)
 

@@ -6,6 +6,7 @@ files are called.
 
 import hashlib
 from collections import defaultdict
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,11 +35,12 @@ def first_paths(clips: "pd.DataFrame", audio_folder: Path) -> list[str]:
     names: dict[str, str] = {}
     for size, files in by_size.items():
         for file, its_paths in files.items():
-            content = _hash_file(file) if len(files) > 1 else file
+            content = _hash_file(file, file.stat().st_mtime_ns) if len(files) > 1 else file
             names |= dict.fromkeys(its_paths, first.setdefault((size, content), its_paths[0]))
     return [names.get(path, path) for path in paths]
 
 
-def _hash_file(path: Path) -> bytes:
+@cache  # a list is looked at when it is checked, and when it is written
+def _hash_file(path: Path, _: int) -> bytes:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "blake2b").digest()

@@ -28,6 +28,7 @@ from preprocessing.clips.listing import (
     is_utf8,
 )
 from preprocessing.clips.notation import common_spellings, composed, similar_names
+from preprocessing.clips.same_files import first_paths
 from xval.base.errors import CorpusError, first_of, suggestion
 from xval.folds.shared_audio import describe_shared_file, find_shared_files
 
@@ -121,7 +122,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         _refuse_repeated(checked, pd.Series(stretches), "clip (file and stretch)")
         _refuse_repeated(checked, checked["clip"], "clip name")
         if clips.attrs.get(OVERLAPS) == ASK:
-            _refuse_overlaps(checked)
+            _refuse_overlaps(checked, audio_folder)
     with gathered(problems):
         if clips.attrs.get(SHARED_FILES) == ASK:
             refuse_shared_files(checked)
@@ -379,12 +380,13 @@ def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str
     )
 
 
-def _refuse_overlaps(checked: "pd.DataFrame") -> None:
-    """Raise when clips of one file and item overlap, as a file and a part do; what two items share is refused by folds."""
+def _refuse_overlaps(checked: "pd.DataFrame", audio_folder: Path) -> None:
+    """Raise when clips of one recording and item overlap, as a file and a part do; what two items share is refused by folds."""
     own = checked[~checked["augmented"]]
     if own[["start_s", "end_s"]].isna().all(axis=None):  # whole files, each listed once
         return
-    spans = zip(own["path"], own["item"], own["start_s"].fillna(0.0), own["end_s"].fillna(math.inf), own["clip"], strict=True)
+    recordings = first_paths(own, audio_folder)  # also by links and copies
+    spans = zip(recordings, own["item"], own["start_s"].fillna(0.0), own["end_s"].fillna(math.inf), own["clip"], strict=True)
     pairs, reached, until, first = list[tuple[str, str]](), ("", ""), 0.0, ""
     for path, item, start_s, end_s, clip in sorted(spans):
         if (path, item) != reached:

@@ -19,6 +19,7 @@ from preprocessing.clips.listing import (
     ITEM_NAME,
     files_below,
     first_names,
+    is_of_mac,
     list_audio,
     list_audio_in_each,
 )
@@ -26,7 +27,7 @@ from preprocessing.clips.notation import composed
 from preprocessing.corpora._class_folders import ClassFolders, find_class_folders
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
-from xval.base.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError, counted
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -256,6 +257,12 @@ def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
     )
 
 
+def _same_folder(audio_folder: Path, name: str, classes: list[str]) -> str:
+    """Return which class's folder a link leads to, too; empty: to none."""
+    real = (audio_folder / name).resolve()
+    return next((first for first in classes if (audio_folder / first).resolve() == real), "")
+
+
 def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, called: str = "it", is_whole: bool) -> str:
     """Return a note of the folders that are no classes, where folders are, and of the files in folders that are no audio.
 
@@ -271,7 +278,16 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, call
     endings = [path.suffix.lower().lstrip(".") or "none" for path in visible if path.suffix.lower() not in AUDIO_SUFFIXES]
     folders = {path.name for path in audio_folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))}
     empty = sorted(folders - set(classes or folders))
-    notes = [f"no audio in the folders {first_names(empty)}, which are not classes"] if empty else []
+    linked = {name: first for name in empty if (first := _same_folder(audio_folder, name, classes or []))}
+    notes = [f"{name} is the same folder as {first}, read once, as {first}" for name, first in linked.items()]
+    if empty := [name for name in empty if name not in linked]:
+        notes.append(f"no audio in the folders {first_names(empty)}, which are not classes")
+    hidden = [path for path in inside if path not in visible and not is_of_mac(path) and path.suffix.lower() in AUDIO_SUFFIXES]
+    if hidden:
+        notes.append(
+            f"{counted(len(hidden), 'hidden audio file')} in {called} {'is' if len(hidden) == 1 else 'are'} not read "
+            f"({first_names(sorted(path.as_posix() for path in hidden))}); rename what is hidden to read it"
+        )
     if endings:
         notes.append(f"{len(endings)} files in {called} are not audio by their names ({first_names(sorted(set(endings)))})")
     return "; ".join(notes)

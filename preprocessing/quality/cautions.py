@@ -211,6 +211,11 @@ def lost_sound(lost: Mapping[str, Any] | None, settings: FeatureSettings) -> lis
             f"{_of_clips(unscaled, 'reach', 'reaches')} {unscaled['least']:.0f} to {unscaled['most']:.0f} times full scale, as "
             "integers in a float file. Divide them by 32768 (16 bit) and write them again, or give --set db_reference=max"
         )
+    if tracks := lost.get("tracks"):
+        texts.append(
+            f"{_of_clips(tracks, 'have', 'has')} up to {tracks['most']:g} sound tracks in a file, of which the first is read. "
+            "Write the others into files of their own, and list these, if they are meant"
+        )
     return texts
 
 

@@ -26,7 +26,7 @@ MISSING, EMPTY, NOT_FETCHED, DOES_NOT_OPEN = "missing", "empty", "no audio yet",
 OUTSIDE, DOES_NOT_DECODE, NOT_FINITE = "outside its file", "does not decode", "NaN"
 """What the column ``broken`` says; null where a clip can be read."""
 
-_TEXTS = {"subtype": "object", "longer": "object", "broken": "object", "reason": "object"}
+_TEXTS = {"subtype": "object", "longer": "object", "tracks": "object", "broken": "object", "reason": "object"}
 
 HEADER_COLUMNS = ("duration_s", "sample_rate_hz", "n_channels", "subtype")
 MEASURED_COLUMNS = ("peak_dbfs", "rms_dbfs", "dc_offset", "clipped_share", "kept_in_mean", "audio_hash")
@@ -56,14 +56,14 @@ def read_headers(
     Returns:
         The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
         sample_rate_hz and n_channels (Int64), subtype, longer (how much more than its header says a file holds; null: it does
-        not), broken and reason.
+        not), tracks (how many sound tracks there are; null: one), broken and reason.
     """
     import pandas as pd
 
     paths = list(dict.fromkeys(clips["path"]))
     files = [Path(audio_folder) / path for path in paths]
     headers = list(map_in_processes(_read_header, files, n_processes=n_processes, progress=progress))
-    columns = [*HEADER_COLUMNS, "longer", "broken", "reason"]
+    columns = [*HEADER_COLUMNS, "longer", "tracks", "broken", "reason"]
     table = pd.DataFrame(headers, index=pd.Index(paths), columns=columns).astype(
         {"duration_s": "float64", "sample_rate_hz": "Int64", "n_channels": "Int64", **_TEXTS}
     )
@@ -158,7 +158,9 @@ def _read_header(path: Path) -> dict[str, Any]:
     except AudioError as error:
         kind = NOT_FETCHED if isinstance(error, NotFetchedError) else DOES_NOT_OPEN
         return {"broken": kind, "reason": _reason(error, path)}
-    columns: dict[str, Any] = {column: getattr(header, column) for column in HEADER_COLUMNS} | {"longer": header.longer or None}
+    columns: dict[str, Any] = {column: getattr(header, column) for column in HEADER_COLUMNS}
+    tracks = f"{header.n_tracks} sound tracks" if header.n_tracks > 1 else None
+    columns |= {"longer": header.longer or None, "tracks": tracks}
     if not header.duration_s:
         columns |= {"broken": EMPTY, "reason": "contains no samples"}
     return columns

@@ -164,7 +164,15 @@ FAULTS = (
         "doubtful",
         "The file holds more than its header says, as joined files do, or those of a recorder that lost power.",
         "All of it is read. Check that it belongs to one recording; other programs may stop at the header.",
-        rules.longer_files,
+        rules.files_with("longer"),
+        shows_first=True,
+    ),
+    Fault(
+        "several sound tracks",
+        "doubtful",
+        "The file has several sound tracks, of which the first is read, as recorders with a track for each microphone write.",
+        "Write the others into files of their own, and list these, if they are meant.",
+        rules.files_with("tracks"),
         shows_first=True,
     ),
     Fault(

@@ -197,10 +197,14 @@ def clips_where(column: str, is_wrong: "Callable[[pd.Series[float], Criteria], p
     return find
 
 
-def longer_files(facts: "pd.DataFrame", _: Criteria) -> Reasons:
-    """Find clips whose file holds more than its header says."""
-    longer = facts.loc[facts["broken"].isna(), "longer"].dropna()
-    return dict(zip(map(int, longer.index), longer, strict=True))
+def files_with(column: str) -> Rule:
+    """Return the rule that finds clips whose file has a text in a column of its header's facts."""
+
+    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+        texts = facts.loc[facts["broken"].isna(), column].dropna()
+        return dict(zip(map(int, texts.index), texts, strict=True))
+
+    return find
 
 
 def too_few_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:

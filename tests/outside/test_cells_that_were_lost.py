@@ -192,3 +192,10 @@ def test_another_case_of_a_file_name_is_told(clips):
     read(clips)
     (reason,) = pd.read_csv(clips.folder / "data/e/left_out.csv")["reason"]
     assert reason == "no such file, but 's0_0.wav', with another case."
+
+
+@pytest.mark.parametrize("folder", ["C:\\sounds\\", "/home/ann/sounds/"])
+def test_whole_paths_of_another_computer_are_told(clips, folder):
+    clips.file("t.csv", "\n".join(map(",".join, (NAMES, *((folder + name, *others) for name, *others in ROWS)))))
+    said = refused(clips)
+    assert f"'{folder}s0_0.wav' is a whole path, perhaps of another computer: write such as 's0_0.wav'" in said

@@ -121,6 +121,13 @@ def test_explain_draws_what_an_answer_rests_on(copied):
     assert "'high'" in copied.mistake("-m", "xval", "explain", FOLD, CLIP, "--of", "hihg")
 
 
+@pytest.mark.long
+def test_explain_takes_an_experiment_and_a_clip_of_its_corpus(copied):
+    ended = copied.xval("explain", copied.EXPERIMENT, "high/s0_1.wav", "--method", "occlusion")
+    assert ended.returncode == 0, ended.stderr
+    assert "s0_1_occlusion.png" in "".join(ended.stdout.split())
+
+
 def test_explain_prints_what_groups_of_features_give_an_estimator(finished):
     ended = finished.xval("explain", f"{finished.EXPERIMENT}/instance_3/fold_1")
 

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     from xval.reuse.explanations.picture import describe, draw_explanation
 
     output = options.output or fold / "explanations"
-    audio = [_find(clip, fold, options.data_folder) for clip in options.clips]
+    audio = [_find(clip, fold, model.description.dataset, options.data_folder) for clip in options.clips]
     written: dict[str, int] = {}
     for explanation in explain(model, audio, method=options.method, of=options.of, steps=options.steps):
         stem = re.sub(r"[^\w.-]+", "_", Path(explanation.name).stem)
@@ -85,21 +85,19 @@ def _print_importance(fold: Path, options: argparse.Namespace, console: "Console
     print_table(measure_importance(fold, data_folder=options.data_folder), console, nothing="no features")
 
 
-def _find(clip: str, fold: Path, data_folder: Path | None) -> "Audio":
+def _find(clip: str, fold: Path, dataset: str, data_folder: Path | None) -> "Audio":
     """Return an audio file or folder, or the clip of this name in the corpus of the experiment."""
     if Path(clip).exists():
         return clip
     from preprocessing.corpus import open_corpus
     from xval.base.errors import CorpusError
     from xval.base.json_files import read_json
-    from xval.models.saved.description import read_description
-    from xval.results.folder import KERAS_NAME, find_model_file
     from xval.reuse.inference.sources import Stretch
 
-    model = find_model_file(fold) or fold / KERAS_NAME
-    written = read_json(fold.parent / "settings.json") or {}
+    places = (fold.parent, fold, *sorted(fold.glob("instance_*")))  # of a fold, an instance, an experiment
+    written = next(filter(None, (read_json(place / "settings.json") for place in places)), {})
     stated = Path(str(written.get("parameters", {}).get("data_folder", "data")))
-    corpus = open_corpus(read_description(model).dataset, data_folder or stated)
+    corpus = open_corpus(dataset, data_folder or stated)
     matches = corpus.index[corpus.index["clip"] == clip]
     if matches.empty:
         raise CorpusError(f"{clip}: no such file, and no clip of {corpus.folder}.")
