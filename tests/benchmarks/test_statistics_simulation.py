@@ -60,3 +60,14 @@ def test_the_coverage_of_unlike_speakers_has_each_kind_of_interval(tmp_path):
     errors = found["error"].dropna()
     assert len(errors) == 3 * 4
     assert (errors <= 0.05 + 4 * (0.05 * 0.95 / 160) ** 0.5).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("option", "columns"), [("--seeds", "compare, these folds"), ("--chance", "permuted labels")])
+def test_errors_where_nothing_is_to_be_found_have_a_table(option, columns):
+    command = [sys.executable, str(ROOT / "benchmarks" / "statistics_simulation.py"), "--quick", option]
+
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
+
+    assert columns in ended.stdout
+    assert "Monte Carlo error" in " ".join(ended.stdout.split())

@@ -35,7 +35,6 @@ from xval.answers.summary import differing_parameters, main_and_own, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
-from xval.measures.statistics.planning import LEVEL
 from xval.measures.task import Task
 from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.agreement_pictures import draw_agreement, draw_operating_points
@@ -49,13 +48,6 @@ _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
 _ROOM = 76  # characters of 1,100 px that the table of instances has beside number, comment, validation figure and time
 _ROOM_OF_FIGURE = 22  # of 0.842 [0.766, 0.901]
-_VERDICTS = {
-    "better": "worse than {}",
-    "worse": "better than {}",
-    "practically equal": "practically equal to {}",
-    "undecided": "not proven to differ from {}",
-    "no test": "not tested against {}",
-}
 """What the baseline is, by the verdict on the other instance."""
 
 
@@ -181,26 +173,12 @@ def _is_custom(contents: PageContents) -> bool:
 
 def describe_answer(contents: PageContents) -> list[str]:
     """Return what the three lines leave unsaid, in sentences."""
-    compared = [_describe_verdicts(contents.comparisons[0])] if contents.comparisons else []
     searched = filter(None, map(describe_search, contents.instances))
     return [
         describe_selection(contents.instances),
         *searched,
-        *compared,
         *(finding.line for finding in find_findings(contents.instances)),
     ]
-
-
-def _describe_verdicts(comparison: Comparison) -> str:
-    """Return which instances the baseline is better or worse than, and which it cannot be told from."""
-    by_verdict: dict[str, list[str]] = {}
-    for pair in comparison.pairs:
-        by_verdict.setdefault(pair.verdict, []).append(pair.instance)
-    told = "; ".join(words.format(", ".join(by_verdict[name])) for name, words in _VERDICTS.items() if name in by_verdict)
-    return (
-        f"In {comparison.figure}, instance {comparison.baseline} is {told} (level {LEVEL}, Holm; of "
-        f"{' or '.join(dict.fromkeys(pair.claim for pair in comparison.pairs))})."
-    )
 
 
 def _weaknesses(contents: PageContents, task: Task) -> list[str]:
