@@ -56,8 +56,8 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     least = least_outputs(instance.settings.task_type, instance.settings.rank_by)
     if 0 < len(corpus.class_names) < least:
         raise SettingsError(
-            f"rank_by '{instance.settings.rank_by}' needs {least} classes or more; the corpus has {len(corpus.class_names)}. Set "
-            "auto, or another metric."
+            f"rank_by '{instance.settings.rank_by}' needs {least} classes or more; the corpus has {len(corpus.class_names)}. "
+            "Set auto, or another metric."
         )
     read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
