@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 _ALIASES = {
-    **dict.fromkeys(("file", "fileid", "file_id", "filename", "file_name", "recording"), "path"),
+    **dict.fromkeys(("file", "fileid", "file_id", "filename", "file_name", "recording", "audio_filepath"), "path"),
     **dict.fromkeys(("start", "onset"), "start_s"),
     **dict.fromkeys(("end", "offset"), "end_s"),
 }
@@ -193,6 +193,10 @@ def read_header_line(
         columns, lines = _by_call(annotation, reading)
         return columns, reading.choose_rows([(column,) for column in columns], lines)
     columns = [plain_name(column) for column in header]
+    if {"start_s", "end_s", "offset", "duration"} <= set(map(lower_name, header)):  # a json of NeMo, whose offset is a begin
+        columns = [
+            lower_name(name) if lower_name(name) == "offset" else column for name, column in zip(header, columns, strict=True)
+        ]
     if "fileid" in map(lower_name, header):  # the number names a recording, and its other names say which that is
         columns = [
             column if lower_name(name) not in _NAMING[1:] else lower_name(name)

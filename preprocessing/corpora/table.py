@@ -44,7 +44,7 @@ from preprocessing.corpora._tables import (
     refuse_measurements,
     wrong_widths,
 )
-from preprocessing.corpora._usual_names import usual_name
+from preprocessing.corpora._usual_names import similar_name
 from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
@@ -290,7 +290,7 @@ def _check_header(
         raise CorpusError(f"{table}, line 1: unknown column '{wrong[0]}'. {suggestion(wrong[1], expected)}")
     absent = [name for name in expected if name not in columns]
     meant = {
-        column: usual_name(column) or next(iter(get_close_matches(column.lower(), absent, n=1, cutoff=0.8)), "")
+        column: similar_name(column, columns) or next(iter(get_close_matches(column.lower(), absent, n=1, cutoff=0.8)), "")
         for column in further
     }
     return [

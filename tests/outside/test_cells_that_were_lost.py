@@ -45,9 +45,29 @@ def refused(study, name="t.csv", *options):
     return " ".join(study.mistake("-m", "preprocessing", "table", name, "--dataset", "e", *options).split())
 
 
+@pytest.mark.parametrize(("start", "end"), [("start_ms", "end_ms"), ("Start sample", "End sample"), ("start", "duration")])
+def test_stretches_in_other_units_or_as_a_length_are_named(clips, start, end):
+    csv(clips, **{start: 10, end: 20})
+    said, _ = read(clips)
+    assert f"The column '{start}' is kept as a further one; what is read of a clip is in a column 'start_s'." in said
+    assert f"The column '{end}' is kept as a further one; what is read of a clip is in a column 'end_s'." in said
+
+
+def test_a_duration_without_a_begin_is_a_further_column(clips):
+    csv(clips, duration=0.5, gender="f")
+    assert "further one" not in read(clips)[0]
+
+
 @pytest.mark.parametrize(
     ("start", "end"),
-    [("start", "end"), ("onset", "offset"), ("Start_Time", "end_time"), ("begin", "stop"), ("Begin Time (s)", "t_end")],
+    [
+        ("xmin", "xmax"),
+        ("start", "end"),
+        ("onset", "offset"),
+        ("Start_Time", "end_time"),
+        ("begin", "stop"),
+        ("Begin Time (s)", "t_end"),
+    ],
 )
 def test_columns_that_look_like_stretches_are_named_in_tables_and_read_in_events(clips, start, end):
     csv(clips, **{start: 0.1, end: 0.3})
@@ -75,6 +95,11 @@ def test_offset_and_duration_of_json_are_read_whatever_the_path_is_called(clips)
     clips.file("t.jsonl", "\n".join(map(json.dumps, records)))
     _, index = read(clips, "t.jsonl")
     assert index["duration_s"].round(6).tolist() == [0.2] * 6
+
+    events = [{"audio_filepath" if name == "path" else name: value for name, value in record.items()} for record in records]
+    clips.file("e.jsonl", "\n".join(map(json.dumps, events)))
+    assert clips.prepare("events", "e.jsonl", "--dataset", "e").returncode == 0
+    assert set(pd.read_parquet(clips.folder / "data/e/corpus.parquet")["start_s"]) == {0.1}
 
     clips.file("t.jsonl", "\n".join(json.dumps(record | {"onset": 0.0}) for record in records))
     said, _ = read(clips, "t.jsonl")  # where the offset is an end
