@@ -38,7 +38,7 @@ def files_of(study):
 
 
 def test_classes_that_can_be_learned_are_above_chance(study):
-    study.train({"architecture": "logistic", "C": (0.1,)}, num_folds=3)
+    study.train({"architecture": "logistic", "C": (0.1,)})
     before = files_of(study)
     written, text = permuted(study, "1", "--permutations", "19")
     assert written["n_as_high"] == 0
@@ -51,7 +51,7 @@ def test_classes_that_can_be_learned_are_above_chance(study):
 
 def test_items_of_one_class_change_places(study):
     one_class_each(study)
-    study.train({"architecture": "knn", "n_neighbors": (1,)}, num_folds=5, fold_repeats=2)
+    study.train({"architecture": "knn", "n_neighbors": (1,)}, fold_repeats=2)
     written, text = permuted(study, "--permutations", "19")
     assert written["permutes_items"]
     assert written["p"] > 0.05
@@ -62,7 +62,7 @@ def test_items_of_one_class_change_places(study):
 
 def test_a_regression_is_permuted_too(study):
     study.corpus("regression")
-    study.train({"architecture": "ridge", "alpha": (1.0,)}, task_type="regression", num_folds=3)
+    study.train({"architecture": "ridge", "alpha": (1.0,)}, task_type="regression")
     written, _ = permuted(study, "1", "--permutations", "19")
     assert written["p"] == 0.05
 
