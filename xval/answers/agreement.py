@@ -80,6 +80,7 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
         return known[key]
 
     everyone = of_items(np.arange(n_items))
+    n_clips = np.array([[len(rows) for rows in repeats[0].rows]])
     runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
     values = []
     for place in range(3):
@@ -90,7 +91,10 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
         is_quick = len(repeats) * n_items * min(n_items, MOST_LEFT_OUT) <= _MOST_ITEMS_LEFT_OUT
         by_run = [everyone[run, place].mean() for run in runs]
         values.append(
-            Value(figure(np.arange(n_items)), figure_interval(n_items, figure, bounds=None, runs=by_run) if is_quick else None)
+            Value(
+                figure(np.arange(n_items)),
+                figure_interval(n_items, figure, bounds=None, runs=by_run, weights=n_clips) if is_quick else None,
+            )
         )
     biases = [_bias_of_item(repeats[0].names[item], [of_repeat[item] for of_repeat in by_item]) for item in range(n_items)]
     means = np.concatenate([(own + other) / 2 for own, other in zip(predicted, true, strict=True)])

@@ -118,7 +118,9 @@ class Standardised:
                 (own == group) & np.isin(examples.targets, classes)
                 for examples, own in zip(self._repeats, self._groups, strict=True)
             ]
-            self._known[group, classes, is_mean] = MetricOverItems(metric, self._repeats, keep, is_mean=is_mean)
+            self._known[group, classes, is_mean] = MetricOverItems(
+                metric, self._repeats, keep, is_mean=is_mean, has_classes=True
+            )
         return self._known[group, classes, is_mean]
 
 
@@ -170,15 +172,28 @@ def _find_interval(
                 for sign, group in ((1, first), (-1, second))
             )
 
-        interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, runs=runs)
+        weights = None
+        if first.weights is not None and second.weights is not None:
+            weights = np.concatenate([_among(everyone, first), _among(everyone, second)])
+        interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, runs=runs, weights=weights)
     else:
         interval = independent_difference(
-            len(first.items), first.figure, len(second.items), second.figure, confidence=confidence, runs=runs
+            *(len(first.items), first.figure, len(second.items), second.figure),
+            confidence=confidence,
+            runs=runs,
+            weights=(first.weights, second.weights),
         )
     if interval is not None:
         ends = cut_difference(interval.low, interval.high, metric.bounds)
         interval = interval._replace(low=ends[0], high=ends[1])
     return interval
+
+
+def _among(everyone: NDArray[np.intp], group: MetricOverItems) -> NDArray[np.float64]:
+    """Return the weights of the items of a group among all, 0 for those that it has not."""
+    weights = np.zeros((len(group.weights), len(everyone)))  # type: ignore[arg-type]
+    weights[:, np.isin(everyone, group.items)] = group.weights
+    return weights
 
 
 def with_intervals(found: Sequence[tuple[Gap, FindInterval] | None]) -> list[Gap | None]:

@@ -90,7 +90,10 @@ def operating_points(
             {"sensitivity": free, "specificity": held} if fixed == "specificity" else {"sensitivity": held, "specificity": free}
         )
         rows.append(PointRow(f"{fixed} {least:.2f}", threshold, **sides))
-    auc, eer = (_measure(Metric(partial(of, number), higher, bounds=(0, 1)), tested.repeats) for of, higher in _OF_CURVE)
+    auc, eer = (
+        _measure(Metric(partial(of, number), higher, bounds=(0, 1), rests_on=binary.rests_on(number)), tested.repeats)
+        for of, higher in _OF_CURVE
+    )
     return OperatingPoints(class_names[number], positive is not None, tuple(filter(None, curves)), tuple(rows), auc, eer)
 
 

@@ -143,7 +143,11 @@ def _worth(
     wrong_by_run = [_share_of(of_run[:, 3], of_run[:, 2]) for of_run in by_run]
     # A run that answers nothing has no share of wrong answers, so that what training anew changes is not known.
     has_interval = answered.any() and np.isfinite(wrong_by_run).all()
-    interval = figure_interval(len(by_item), wrong_of_answered, runs=wrong_by_run) if has_interval else None
+    interval = (
+        figure_interval(len(by_item), wrong_of_answered, runs=wrong_by_run, weights=answered[np.newaxis])
+        if has_interval
+        else None
+    )
     return Worth(
         Value(float(covered.mean()), mean_interval(covered, runs=of_runs[0])),
         Value(float(size.mean()), mean_interval(size, bounds=(1.0, float(n_classes)), runs=of_runs[1])),

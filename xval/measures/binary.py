@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import plain_name
 from xval.measures.confusion import Predictions, Targets
-from xval.measures.metrics import Chance, Metric
+from xval.measures.metrics import Chance, Metric, RestsOn
 from xval.measures.operating_points import FIXED, point_at
 
 WRITTEN = "positive_class:"
@@ -78,15 +78,22 @@ def find(name: str, positive: int) -> Metric:
 
     It is NaN where it is undefined: the sensitivity of examples of which none is positive.
     """
-    sides = {"sensitivity": (True,), "specificity": (False,)}.get(name, (True, False))
-    rests_on = partial(_rests_on, positive, sides)
     if name in FIXED:
         at_point, chance = partial(_measure_at, name, positive), partial(_chance_at, name)
-        return Metric(at_point, higher_is_better=True, bounds=(0, 1), chance=chance, is_pooled=True, rests_on=rests_on)
-    return Metric(partial(_measure, _OF_TABLE[name], positive), higher_is_better=True, bounds=(0, 1), rests_on=rests_on)
+        return Metric(
+            at_point, higher_is_better=True, bounds=(0, 1), chance=chance, is_pooled=True, rests_on=rests_on(positive)
+        )
+    sides = {"sensitivity": (True,), "specificity": (False,)}.get(name, (True, False))
+    measured = partial(_measure, _OF_TABLE[name], positive)
+    return Metric(measured, higher_is_better=True, bounds=(0, 1), rests_on=rests_on(positive, sides))
 
 
-def _rests_on(positive: int, sides: Sequence[bool], targets: Targets) -> NDArray[np.bool_]:
+def rests_on(positive: int, sides: Sequence[bool] = (True, False)) -> RestsOn:
+    """Return which examples are positive, and which are not, as far as a figure is of them; see `Metric`."""
+    return partial(_sides_of, positive, sides)
+
+
+def _sides_of(positive: int, sides: Sequence[bool], targets: Targets) -> NDArray[np.bool_]:
     return np.stack([(targets == positive) == side for side in sides], axis=1)
 
 

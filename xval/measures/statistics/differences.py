@@ -12,7 +12,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.measures.statistics.crossed import Component, half_width, run_component
+from xval.measures.statistics.crossed import half_width, run_component
+from xval.measures.statistics.effective_items import fewest_items, item_component
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds, Interval
 
 Figure = Callable[[NDArray[Any]], float]
@@ -27,18 +28,24 @@ def independent_difference(
     *,
     confidence: float = 0.95,
     runs: Sequence[float] | NDArray[Any] = (),
+    weights: tuple[NDArray[Any] | None, NDArray[Any] | None] = (None, None),
 ) -> Interval | None:
     """Return the interval of the figure of the first group less that of the second, each with its number of items.
 
-    `runs` are the differences by each training run, float (n_runs,), as of `figure_interval`.
+    `runs` are the differences by each training run, float (n_runs,), and `weights` the examples of the items of each group, as
+    of `figure_interval`.
 
-    None: a group has fewer than 3 items, a figure is undefined with an item left out, or no item changes one.
+    None: a group has fewer than 3 items, or fewer than 3 of a class that the figure is of; a figure is undefined with an item
+    left out, or no item changes one.
     """
     if min(n_first, n_second) < FEWEST_ITEMS:
         return None
-    of_items = [Component(_jackknife_variance(n, figure), n - 1) for n, figure in ((n_first, first), (n_second, second))]
-    if not 0 < math.fsum(component.variance for component in of_items) < math.inf:
+    if any(of is not None and fewest_items(of)[0] < FEWEST_ITEMS for of in weights):
         return None
+    squares = [_jackknife_squares(n, figure) for n, figure in ((n_first, first), (n_second, second))]
+    if not 0 < math.fsum(of.sum() for of in squares) < math.inf:
+        return None
+    of_items = [item_component(of, own) for of, own in zip(squares, weights, strict=True)]
     of_runs = run_component(np.asarray(runs))
     half = half_width(confidence, *of_items, of_runs=of_runs)
     difference = first(np.arange(n_first)) - second(np.arange(n_second))
@@ -52,7 +59,8 @@ def cut_difference(low: float, high: float, bounds: Bounds | None) -> tuple[floa
     return max(low, -most), min(high, most)
 
 
-def _jackknife_variance(n_items: int, figure: Figure) -> float:
+def _jackknife_squares(n_items: int, figure: Figure) -> NDArray[np.float64]:
+    """Return what each item adds to the variance."""
     numbers = np.arange(n_items)
     without = np.array([figure(np.delete(numbers, item)) for item in numbers])
-    return float((n_items - 1) * np.var(without))
+    return np.asarray((n_items - 1) / n_items * (without - without.mean()) ** 2)
