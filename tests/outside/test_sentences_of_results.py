@@ -43,7 +43,6 @@ def test_identical_instances_have_no_difference_to_show(empty):
     study_of(empty, even, difference=0.35)
     text = said(empty, SVM | {"gamma": ("scale",)}, SVM | {"gamma": ("0.1",)}, fold_repeats=3)
     assert "Take the simpler of instances 1 and 2: they have the same values for every item." in text
-    assert "Take the simpler of instances 1 and 2: they have the same validation loss in every fold." in text
     assert "observed difference" not in text
     compared = empty.xval("compare", empty.EXPERIMENT).stdout
     assert "observed difference" not in compared
@@ -91,20 +90,6 @@ def test_seeds_are_selected_by_their_common_mean(empty):
     network = {"architecture": "mlp", "n_units": (4,)}
     text = said(empty, network | {"seed": 1}, network | {"seed": 2}, {"architecture": "constant"}, num_epochs=20)
     assert ", which differ in their seed; its own " in text
-
-
-def test_advice_on_validation_counts_those_that_validate(empty):
-    study_of(empty, even, difference=0.2, n_items=12)
-    text = said(
-        empty,
-        SVM | {"C": (0.1,)},
-        {"architecture": "logistic"},
-        {"architecture": "knn"},
-        fold_repeats=3,
-        validation_fraction=0.2,
-    )
-    (finding,) = [line for line in text.splitlines() if "XV303" in line]
-    assert "validate to show" in finding or "more validation items" in finding, finding
 
 
 def test_perfect_instances_are_suspicious(empty):

@@ -310,12 +310,14 @@ def _tie(
         return None
     pair = next((ties[number] for number in ranking.instances if number in ties), next(iter(ties.values())))
     difference, low, high = rounded(0 - pair.difference, *(sorted(0 - end for end in pair.interval)))
-    interval = f"{difference}, no test" if math.isnan(pair.interval[0]) else f"{difference} [{low}, {high}]"
+    shown = f"{comparison.metric} {difference}{', no test' if math.isnan(pair.interval[0]) else f' [{low}, {high}]'}"
+    if pair.is_none:
+        shown = f"the same {comparison.metric} for every {item_word(done)}"
     who = f"the choice among {nested.n_competing} instances" if nested else name_instances([selected.number], done)
     return Finding(
         Code.TIE,
-        f"No clear winner: {who} is not shown better than {name_instances(sorted(ties), done)} (test "
-        f"{comparison.metric} {interval} to instance {pair.instance}).",
+        f"No clear winner: {who} is not shown better than {name_instances(sorted(ties), done)} (test: "
+        f"{shown}, against instance {pair.instance}).",
         comparison.next_step,
         (ranking.selected, *ties),
     )

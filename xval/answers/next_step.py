@@ -74,9 +74,11 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
         instances: All that are compared, with finished folds.
         simplest: What to take where nothing helps; see `simplest_of`.
     """
-    if are_perfect(instances):
-        return "All are perfect: look for what gives the answers away, such as length, silence or names, or test harder clips."
     if all(margin.is_none for margin in margins):
+        if are_perfect(instances):
+            return (
+                "All are perfect: look for what gives the answers away, such as length, silence or names, or test harder clips."
+            )
         return f"Take {simplest}: they have the same values for every {item_word(instances)}."
     margins = [margin for margin in margins if not margin.is_none]
     is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
@@ -97,10 +99,10 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
 
 
 def are_perfect(instances: Sequence[InstanceResults]) -> bool:
-    """Return whether several instances all have the best possible value of the main test metric."""
+    """Return whether instances all have the best possible value of the main test metric."""
     side, name = test_side(instances), instances[0].task.main_metrics[0]
     bounds, is_higher = find(instances[0].task.name, name).bounds, direction(instances, name)
-    if bounds is None or is_higher is None or len(instances) < 2:
+    if bounds is None or is_higher is None:
         return False
     return all(instance.over_folds(side, name)["mean"] == bounds[is_higher] for instance in instances)
 
