@@ -63,6 +63,7 @@ bench: .venv/.installed-test ## measure speed and memory, for long (benchmarks/R
 	$(BIN)/python benchmarks/report.py
 	$(BIN)/python benchmarks/listing.py
 	$(BIN)/python benchmarks/calibration.py
+	$(BIN)/python benchmarks/group_gaps.py
 	$(BIN)/python benchmarks/scaling.py
 	$(BIN)/python benchmarks/memory.py
 	$(BIN)/python benchmarks/backends.py

@@ -26,9 +26,17 @@ from preprocessing.clips.index_file import (
     word_of_item,
     write_index_files,
 )
-from preprocessing.clips.listing import ITEM_NAME, SIMILAR_NAMES
+from preprocessing.clips.listing import ASK, ITEM_NAME, SHARED_FILES, SIMILAR_NAMES
 from preprocessing.clips.same_files import first_paths
-from preprocessing.clips.table import NAMED, check_clips, check_names, class_names_of, label_columns, plain_path
+from preprocessing.clips.table import (
+    NAMED,
+    check_clips,
+    check_names,
+    class_names_of,
+    label_columns,
+    plain_path,
+    refuse_shared_files,
+)
 from preprocessing.corpus_folder import command_to_make, corpus_folder, index_path
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
@@ -185,6 +193,9 @@ def make_corpus(
             f"Every clip of {corpus} in {audio_folder} that can be used is an augmented copy, and copies are never tested. "
             f"{folder / LEFT_OUT_NAME} says what is wrong with the others; list the originals too."
         )
+    index = index.assign(path=first_paths(index, audio_folder))
+    if clips.attrs.get(SHARED_FILES) == ASK:
+        refuse_shared_files(index)  # also of files with the same content, now that they have one path
     events = None if annotations is None else events_of(annotations, index)
     classes, listed_classes = (
         class_names_of(labelled["label"], task_type) if "label" in labelled else ()
@@ -192,7 +203,7 @@ def make_corpus(
     )
     left_out.attrs["lost_classes"] = tuple(name for name in listed_classes if name not in classes)
     opened = write_index(
-        index.assign(path=first_paths(index, audio_folder)),
+        index,
         folder=folder,
         corpus=corpus,
         audio_folder=audio_folder,

@@ -122,6 +122,8 @@ NEEDS = {
         "python benchmarks/embeddings.py --seconds 20 --threads 1",
         "python benchmarks/statistics_simulation.py --ways",
         "python benchmarks/statistics_simulation.py --intervals",
+        "python benchmarks/statistics_simulation.py --seeds",
+        "python benchmarks/statistics_simulation.py --chance",
         "python benchmarks/calibration.py --sets --repetitions 1000",
         "python benchmarks/long_clips.py --lengths --rounds 1",
     },

@@ -15,10 +15,10 @@ NO_UTF8 = "are not UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames fi
 ITEM_NAME = "item_name"
 """What ``attrs`` of a table of clips, and a fact of an index, call the column that the items were read from."""
 
-SIMILAR_NAMES, OVERLAPS = "similar_names", "overlaps"
-"""What ``attrs`` of a table of clips, and options, call two questions that a user answers: whether names that differ in
-notation alone are one or several, and whether clips of one file that overlap are kept. Where ``attrs`` have no answer, the
-first are refused and the latter kept."""
+SIMILAR_NAMES, OVERLAPS, SHARED_FILES = "similar_names", "overlaps", "shared_files"
+"""What ``attrs`` of a table of clips, and options, call three questions that a user answers: whether names that differ in
+notation alone are one or several, whether clips of one file that overlap are kept, and whether a file may have segments of
+several items. Where ``attrs`` have no answer, the first are refused and the others kept."""
 ASK, ONE, SEVERAL, KEEP = "ask", "one", "several", "keep"
 
 HEADER_CHECKED = "header_checked"

@@ -16,10 +16,21 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, is_missing, join_labels, plain_name, split_labels
-from preprocessing.clips.listing import ASK, HEADER_CHECKED, KEEP, NO_UTF8, OVERLAPS, SEVERAL, SIMILAR_NAMES, is_utf8
+from preprocessing.clips.listing import (
+    ASK,
+    HEADER_CHECKED,
+    KEEP,
+    NO_UTF8,
+    OVERLAPS,
+    SEVERAL,
+    SHARED_FILES,
+    SIMILAR_NAMES,
+    is_utf8,
+)
 from preprocessing.clips.notation import common_spellings, composed, similar_names
 from preprocessing.clips.same_files import first_paths
 from xval.base.errors import CorpusError, first_of, suggestion
+from xval.folds.shared_audio import describe_shared_file, find_shared_files
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +75,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
             label of every clip for several labels),
             labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
             under one item or under two, two items (but files) or classes differ in notation alone, or a name cannot be written
-            (`check_names`).
+            (`check_names`). Where ``attrs`` ask, also for clips that overlap, and for a file with segments of several items.
     """
     import pandas as pd
 
@@ -112,6 +123,9 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         _refuse_repeated(checked, checked["clip"], "clip name")
         if clips.attrs.get(OVERLAPS) == ASK:
             _refuse_overlaps(checked, audio_folder)
+    with gathered(problems):
+        if clips.attrs.get(SHARED_FILES) == ASK:
+            refuse_shared_files(checked)
     if problems:
         raise CorpusError("\n  ".join(problems))
     return checked
@@ -124,6 +138,22 @@ def gathered(problems: list[str]) -> Iterator[None]:
         yield
     except CorpusError as error:
         problems.append(str(error))
+
+
+def refuse_shared_files(clips: "pd.DataFrame") -> None:
+    """Raise when segments of one file are under several items: of one speaker, some would train and the others be tested.
+
+    Columns: clip, path, item, augmented; files with the same content have the same path, as of `same_files.first_paths`.
+    """
+    shared = list(find_shared_files(clips))
+    if shared:
+        more = f" Such files in all: {len(shared)}." if len(shared) > 1 else ""
+        what = describe_shared_file(shared[0])
+        option = SHARED_FILES.replace("_", "-")
+        raise CorpusError(
+            f"{what[:1].upper()}{what[1:]}: one recording would train and be tested. Give them one item (what stays on one "
+            f"side of a fold); if it is meant, as of two speakers in a dialogue, give --{option} {KEEP}.{more}"
+        )
 
 
 def check_names(names: Iterable[str], what: str, answer: str = "") -> None:

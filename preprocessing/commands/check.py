@@ -59,6 +59,7 @@ def main(arguments: Sequence[str]) -> int:
     from preprocessing.quality.near_duplicates import find_near_duplicates
     from preprocessing.quality.report import Subject
     from preprocessing.quality.rules import Criteria
+    from xval.folds.shared_columns import find_shared_columns
 
     folder = values.output or corpus_folder(corpus.dataset, corpus.data_folder) / "quality"
     console = make_console()
@@ -78,7 +79,8 @@ def main(arguments: Sequence[str]) -> int:
             facts = find_near_duplicates(facts, corpus.audio_folder, n_processes=n_processes, progress=progress)
     facts = facts.assign(recording=first_paths(facts, corpus.audio_folder))
     has_examples = corpus.task_type != "frame_classification"
-    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type, settings, has_examples)
+    columns = () if refusal else find_shared_columns(*_with_further(listed, clips))
+    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type, settings, has_examples, columns)
     facts, findings = find_faults(facts, criteria)
     folds = Verdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
     if not folds.refusal:
@@ -140,6 +142,16 @@ def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tup
         return add_copies(checked, audio_folder), ""
     except CorpusError as error:
         return checked, str(error)
+
+
+def _with_further(listed: "pd.DataFrame", clips: "pd.DataFrame") -> "tuple[pd.DataFrame, list[str]]":
+    """Return the checked clips of a list, without augmented copies, with its further columns, and the names of these."""
+    from preprocessing.clips.columns import collect_columns
+
+    own = clips.iloc[: len(listed)]
+    further = collect_columns(listed, own["clip"])
+    names = [name for name in map(str, further.columns) if name not in own]
+    return own.assign(**{name: further[name].to_numpy() for name in names}).loc[~own["augmented"]], names
 
 
 def _foldable(corpus: CorpusChoice, facts: "pd.DataFrame") -> "pd.DataFrame":

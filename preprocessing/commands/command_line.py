@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from preprocessing import corpora
-from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SIMILAR_NAMES, shorten
+from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES, shorten
 from preprocessing.corpora._layout import refuse_unknown, split_names
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
@@ -40,6 +40,7 @@ class CorpusChoice:
         similar_names: ``ask``, ``one`` or ``several``: whether names that differ in notation alone are asked about, the same,
             or different.
         overlaps: ``ask`` or ``keep``: whether clips of one file that overlap are asked about.
+        shared_files: ``ask`` or ``keep``: whether a file of which several items have segments is asked about.
     """
 
     reader: corpora.CorpusReader
@@ -54,6 +55,7 @@ class CorpusChoice:
     classes: tuple[str, ...] = ()
     similar_names: str = ASK
     overlaps: str = ASK
+    shared_files: str = ASK
 
     def __post_init__(self) -> None:
         """Refuse to cut recordings whose frames are labelled, and to choose classes where there are none."""
@@ -74,7 +76,9 @@ class CorpusChoice:
         clips = self.reader.list_clips(self.folders or self.audio_folder, **self.options, **answer)
         if self.similar_names == ONE:
             clips = with_common_names(clips, self.task_type)
-        clips.attrs |= {SIMILAR_NAMES: self.similar_names, **({} if self.reader.has_recordings else {OVERLAPS: self.overlaps})}
+        clips.attrs[SIMILAR_NAMES] = self.similar_names
+        if not self.reader.has_recordings:
+            clips.attrs |= {OVERLAPS: self.overlaps, SHARED_FILES: self.shared_files}
         # Of folders that are given one by one nothing else is listed.
         called = dict(zip(clips["path"], clips["clip"], strict=True)) if self.folders and "clip" in clips else None
         if self.classes:
@@ -213,6 +217,14 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             default=ASK,
             help="whether clips of one file that overlap are kept (default: ask)",
         )
+    if SHARED_FILES not in names and not reader.has_recordings:
+        parser.add_argument(
+            "--shared-files",
+            dest="answer_shared_files",
+            choices=(ASK, KEEP),
+            default=ASK,
+            help="whether a file may have segments of several items, as of two speakers in a dialogue (default: ask)",
+        )
     parser.add_argument(
         "--speech-table",
         type=Path,
@@ -248,6 +260,7 @@ def read_corpus_choice(values: argparse.Namespace, reader: corpora.CorpusReader)
         classes=getattr(values, "kept_classes", ()),
         similar_names=getattr(values, "answer_names", ASK),
         overlaps=getattr(values, "answer_overlaps", ASK),
+        shared_files=getattr(values, "answer_shared_files", ASK),
         dataset=own_name if values.dataset is None else values.dataset,
         data_folder=values.data_folder,
         task_type=values.task_type if reader.has_recordings else reader.task_type(**options),

@@ -238,11 +238,14 @@ def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.
 
 def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReader) -> list[str]:
     """Return what an experiment on this corpus will refuse, and what its figures would hide."""
+    from preprocessing.quality.cautions import describe_shared, shared_columns
+
     original = corpus.index[~corpus.index["augmented"]]
     items, longest_s = original["item"], original["duration_s"].max()
     warnings = []
     if text := describe_random_split(items.value_counts().tolist(), _item_option(reader)):
         warnings.append(text)
+    warnings += [describe_shared(column, corpus.item_name) for column in shared_columns(corpus)]
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
         warnings.append(

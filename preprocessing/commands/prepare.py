@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from preprocessing import corpora
 from preprocessing.clips.label_sets import MULTI_LABEL, cell_of
-from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SIMILAR_NAMES
+from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES
 from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
 from preprocessing.console import make_console
@@ -161,7 +161,9 @@ def choose_corpus(
     if task_type is not None and "task_type" in known:
         given["task_type"] = task_type
     classes = given.pop("classes", ()) if "classes" not in known else ()
-    questions = {SIMILAR_NAMES: (ASK, ONE, SEVERAL), **({} if reader.has_recordings else {OVERLAPS: (ASK, KEEP)})}
+    questions: dict[str, tuple[str, ...]] = {SIMILAR_NAMES: (ASK, ONE, SEVERAL)}
+    if not reader.has_recordings:
+        questions |= {OVERLAPS: (ASK, KEEP), SHARED_FILES: (ASK, KEEP)}
     answers = {
         f"answer_{name.removeprefix('similar_')}": _answer(name, given.pop(name), allowed)
         for name, allowed in questions.items()

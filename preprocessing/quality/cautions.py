@@ -13,6 +13,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from preprocessing.annotations.settings import FrameSettings
+from preprocessing.clips.columns import further_columns, with_columns
 from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
 from preprocessing.clips.listing import first_names
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
@@ -24,6 +25,9 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
 from preprocessing.quality.lost_events import lost_events
 from xval.base.errors import counted
+from xval.folds.plan import Fold
+from xval.folds.shared_audio import describe_shared_file, find_shared_files
+from xval.folds.shared_columns import SharedColumn, find_shared_columns, first_on_two_sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +47,7 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings, frames: FrameSettin
         frames: How its recordings are cut into frames, each with a label; None: clips have labels.
     """
     clips = corpus.index[~corpus.index["augmented"]]
-    cautions = [_corrected(corpus), _near_duplicates(corpus)]
+    cautions = [_corrected(corpus), _near_duplicates(corpus), _shared_files(clips)]
     if corpus.task_type == "classification":
         cautions += [measured_labels(clips), lonely_classes(clips)]
     if corpus.task_type == MULTI_LABEL:
@@ -349,6 +353,32 @@ def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     return (
         f"{n_without} of {len(clips)} recordings have no row among the events, count as not annotated, and are neither trained "
         "on nor tested. Where nothing is heard, give a row without start_s and end_s"
+    )
+
+
+def shared_columns(corpus: Corpus, folds: Sequence[Fold] | None = None) -> list[SharedColumn]:
+    """Return the further columns whose values several items share; with folds those of which one has a value on two sides."""
+    table = with_columns(corpus.index, corpus.folder)
+    clips = table[~table["augmented"].astype(bool)]
+    found = find_shared_columns(clips, further_columns(clips.columns))
+    if folds is None:
+        return found
+    return [column for column in found if first_on_two_sides(clips, column.column, folds) is not None]
+
+
+def describe_shared(column: SharedColumn, item: str) -> str:
+    """Return a caution on a column of `shared_columns`; `item` is what the corpus calls an item."""
+    return f"{column.describe(item)}, so that one '{column.column}' trains and is tested. {column.advice}"
+
+
+def _shared_files(clips: "pd.DataFrame") -> str:
+    shared = list(find_shared_files(clips))
+    if not shared:
+        return ""
+    more = f" ({len(shared)} such files)" if len(shared) > 1 else ""
+    return (
+        f"{describe_shared_file(shared[0])}{more}, so one recording may train and be tested. Give the segments of a file one "
+        "item, unless other people speak in them"
     )
 
 

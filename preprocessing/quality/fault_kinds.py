@@ -122,6 +122,21 @@ FAULTS = (
         "class",
     ),
     Fault(
+        "one file across items",
+        "doubtful",
+        "Segments of one file, of links to it or of copies of it are under several items: one recording trains and is tested.",
+        "Give all of them the same item, unless other people speak in them (--shared-files keep).",
+        rules.shared_files,
+    ),
+    Fault(
+        "items share a column",
+        "doubtful",
+        "Several items have one value of a column, as sessions have one speaker: folds over items put it on two sides.",
+        "If results are to hold for new ones, make that column the item.",
+        rules.columns_of_several_items,
+        "column",
+    ),
+    Fault(
         "nearly identical across items",
         "doubtful",
         "One recording is under several items at another level, in another encoding or with other ends: a model that "

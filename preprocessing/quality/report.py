@@ -29,8 +29,8 @@ LARGEST_N_LISTED = 50
 _METHOD = """Audio is identical when the decoded samples (mean of the channels) and the sample rate are equal, whatever the
 files are called and however they are packed. It is nearly identical when the normalised cross-correlation of the samples up to
 4 kHz has a peak of 0.85 or more: one recording at another level or rate, in lossy quality, or with padded or slightly cut ends.
-The first minute is compared, of each clip with those that are nearest to it. Silent clips are not compared. Levels are of the
-mean of the channels, clipping is of the worst channel."""
+Copies whose pitch, speed or room was changed are not found. The first minute is compared, of each clip with those that are
+nearest to it. Silent clips are not compared. Levels are of the mean of the channels, clipping is of the worst channel."""
 
 LEVELS = {
     "refused": "no folds are made of such a corpus",

@@ -4,7 +4,7 @@ Comes in: the facts about every clip, and the criteria. Goes out: `Reasons`, by 
 item or sample rate that has the fault.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -16,7 +16,8 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.quality.cautions import measured_labels, one_label_per_row, padded_durations
 from xval.base.errors import counted
 from xval.folds.random_split import is_random_split
-from xval.folds.shared_audio import find_shared_audio
+from xval.folds.shared_audio import find_shared_audio, find_shared_files
+from xval.folds.shared_columns import SharedColumn
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,7 @@ class Criteria:
         clipped_share: Clips with this share of their samples in flat tops, or more, are clipped.
         task_type: Of the corpus, as of `TASKS_WITH_CLASSES`, or without classes.
         settings: The features that are to be made of the clips.
+        shared_columns: Further columns of the corpus whose values several items share.
         has_examples: Clips or windows of them are examples; not so where frames of whole recordings are labelled.
     """
 
@@ -50,6 +52,7 @@ class Criteria:
     task_type: str
     settings: FeatureSettings
     has_examples: bool = True
+    shared_columns: Sequence[SharedColumn] = ()
 
 
 def usable_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
@@ -124,6 +127,20 @@ def overlaps_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
         row: text.replace("same audio as", "overlaps with")
         for _, group in find_shared_audio(clips)
         if group[["start_s", "end_s"]].notna().any(axis=None)
+        for row, text in _others(group, "item")
+    }
+
+
+def columns_of_several_items(_: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    """Find columns with one value for each item, and several items for most values."""
+    return {column.column: column.describe() for column in criteria.shared_columns}
+
+
+def shared_files(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    """Find segments of one recording that are under several items."""
+    return {
+        row: text.replace("same audio as", "a segment of the file of")
+        for group in find_shared_files(facts.assign(path=facts["recording"]))
         for row, text in _others(group, "item")
     }
 

@@ -44,3 +44,30 @@ def test_the_coverage_of_intervals_has_a_share_and_its_error_for_each_study(tmp_
     assert shares.stack().dropna().between(0.5, 1).all()
     covered = found["accuracy"].dropna()
     assert found.loc[covered.index, "accuracy, error"].to_numpy() == pytest.approx((covered * (1 - covered) / 6) ** 0.5)
+
+
+@pytest.mark.slow
+def test_the_coverage_of_unlike_speakers_has_each_kind_of_interval(tmp_path):
+    command = [sys.executable, str(ROOT / "benchmarks" / "statistics_simulation.py"), "--repetitions", "40", "--coverage"]
+
+    subprocess.run([*command, "--csv", str(tmp_path / "shares.csv")], cwd=ROOT, capture_output=True, check=True)
+
+    found = pd.read_csv(tmp_path / "shares.csv", index_col=["case", "speakers"])
+    covered = found["interval"].dropna()
+    hard = covered.index.get_level_values("case").str.contains("bimodal|near 1")
+    assert (covered[~hard] >= 0.95 - 4 * (0.05 * 0.95 / 40) ** 0.5).all(), covered
+    assert covered.mean() > found["percentile bootstrap"].mean() + 0.03
+    errors = found["error"].dropna()
+    assert len(errors) == 3 * 4
+    assert (errors <= 0.05 + 4 * (0.05 * 0.95 / 160) ** 0.5).all()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("option", "columns"), [("--seeds", "compare, these folds"), ("--chance", "permuted labels")])
+def test_errors_where_nothing_is_to_be_found_have_a_table(option, columns):
+    command = [sys.executable, str(ROOT / "benchmarks" / "statistics_simulation.py"), "--quick", option]
+
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, text=True)
+
+    assert columns in ended.stdout
+    assert "Monte Carlo error" in " ".join(ended.stdout.split())

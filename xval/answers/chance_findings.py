@@ -3,18 +3,23 @@
 Comes in: instances with finished folds. Goes out: `Finding`s.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding
 from xval.answers.item_words import item_word, items_word
-from xval.answers.names import name_instances
+from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance
 from xval.answers.summary import direction, side_name, test_side
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
 from xval.settings.architectures import trains_network
 from xval.settings.finding_codes import Code
+
+_IGNORES_THE_AUDIO = "constant"
+_WITHOUT_WEIGHTS = ("constant", "knn")  # of classes
+_CROSSENTROPIES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
 
 
 def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | None) -> Finding | None:
@@ -29,20 +34,57 @@ def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | N
     if not numbers:
         return None
     is_of_choice = nested is not None and nested.number in numbers
+    figure = f"{side_name(side, done)} {metric}"
+    has_interval = {_figures(done, nested)[number]["low"] is not None for number in numbers}
+    what = {
+        (True,): f"whose 95 % interval of {figure} contains chance or is worse",
+        (False,): f"whose {figure} is not {beyond_chance(done)} and has no interval",
+        (False, True): f"whose 95 % interval of {figure}, or value where it has none, contains chance or is worse",
+    }[tuple(sorted(has_interval))]
     return Finding(
         Code.NOT_ABOVE_CHANCE,
-        f"Not above chance: {name_instances(numbers, done)}, whose 95 % interval of {side_name(side, done)} {metric} contains "
-        f"chance or is worse{describe_choice(nested) if nested and is_of_choice else ''}.",
+        f"Not {beyond_chance(done)}: {name_instances(numbers, done)}, {what}"
+        f"{describe_choice(nested) if nested and is_of_choice else ''}.",
         f"Do not rank these; {what_to_try(done, numbers)}, or test more {items_word(done)}.",
         tuple(numbers),
     )
 
 
+def beyond_chance(done: Sequence[InstanceResults]) -> str:
+    """Return ``above chance``; of a main metric such as an error, of which less is better, ``better than chance``."""
+    return "above chance" if direction(done, done[0].task.main_metrics[0]) else "better than chance"
+
+
 def what_to_try(done: Sequence[InstanceResults], numbers: Collection[int]) -> str:
-    """Return what may bring instances above chance: epochs are those of networks."""
+    """Return what may bring instances above chance: epochs are those of networks, and weights of classes those of rare ones."""
+    concerned = [
+        instance for instance in done if instance.number in numbers and instance.settings.architecture != _IGNORES_THE_AUDIO
+    ]
+    if not concerned:
+        return "add an instance that reads the audio"
+    if frequent := [instance.number for instance in concerned if _answers_the_frequent(instance)]:
+        whose = f" of instance{'s' * (len(frequent) > 1)} {name_numbers(frequent)}" * (len(frequent) < len(concerned))
+        return f"set class_weights = balanced (most answers{whose} are the most frequent class)"
     if _are_networks(done, numbers):
         return "look at the labels and the curves, train longer (num_epochs)"
     return "look at the labels, try other features"
+
+
+def _answers_the_frequent(instance: InstanceResults) -> bool:
+    """Return whether a model without weights of classes answers the most frequent class for most clips of the other ones."""
+    matrices = [record["confusion_matrix"]["test"] for record in instance.done.values() if "confusion_matrix" in record]
+    if _weighs_classes(instance) or instance.settings.architecture in _WITHOUT_WEIGHTS or not matrices:
+        return False
+    counts = [[sum(cells) for cells in zip(*rows, strict=True)] for rows in zip(*matrices, strict=True)]
+    n_true = [sum(row) for row in counts]
+    frequent = n_true.index(max(n_true))
+    others = sum(n_true) - n_true[frequent]
+    missed = sum(row[frequent] for number, row in enumerate(counts) if number != frequent)
+    return bool(max(n_true) > 2 * min(n_true) and 2 * missed > others)
+
+
+def _weighs_classes(instance: InstanceResults) -> bool:
+    return instance.parameters.get("class_weights", "none") != "none" or instance.parameters.get("sampling") == "balanced"
 
 
 def _are_networks(done: Sequence[InstanceResults], numbers: Collection[int]) -> bool:
@@ -84,26 +126,55 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None, neste
     )
 
 
-def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Finding | None:
+def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Iterator[Finding]:
     """Say which instances have a validation loss above that of guessing, though they are not known to be at chance."""
     hopeless = at_chance.instances if at_chance else ()
-    numbers = []
+    overconfident, unsure = list[int](), list[int]()
     for instance in (candidate for candidate in done if candidate.number not in hopeless):
         loss, guessing = (instance.over_folds(side, "loss")["mean"] for side in ("validation", "chance"))
         if loss is not None and guessing is not None and loss > guessing:
-            numbers.append(instance.number)
-    if not numbers:
-        return None
+            (unsure if loss <= _loss_of_any_class(instance) else overconfident).append(instance.number)
+    if overconfident:
+        yield _overconfident(done, overconfident)
+    if unsure:
+        yield _other_shares(done, unsure)
+
+
+def _loss_of_any_class(instance: InstanceResults) -> float:
+    """Return the loss of answering all classes alike; whoever has less is not overconfident. Known of crossentropy, else 0.
+
+    Guessing has less where classes are uneven, since it answers each as often as it occurs.
+    """
+    n_classes = max(len(record.get("class_names", ())) for record in instance.done.values())
+    is_known = instance.task.loss_name(str(instance.parameters.get("loss", "auto"))) in _CROSSENTROPIES and n_classes
+    return math.log(n_classes) if is_known else 0.0
+
+
+def _overconfident(done: Sequence[InstanceResults], numbers: Sequence[int]) -> Finding:
     above = f"the validation loss of {name_instances(numbers, done)} is worse than that of guessing"
-    is_network = _are_networks(done, numbers)
     text, advice = f"Some answers are far off: {above}.", "Look at the worst answers"
     try_instead = "; try a lower learning_rate or fewer num_epochs."
     if done[0].task.has_classes:
         text = f"Overconfident where it is wrong: {above}."
         advice = "Do not use the probabilities as they are"
         try_instead = "; try monitor = val_loss, label_smoothing or fewer num_epochs."
-    advice += try_instead if is_network else f"; let more {items_word(done)} validate (validation_fraction)."
+    advice += try_instead if _are_networks(done, numbers) else f"; let more {items_word(done)} validate (validation_fraction)."
     return Finding(Code.TOO_SURE, text, advice, tuple(numbers))
+
+
+def _other_shares(done: Sequence[InstanceResults], numbers: Sequence[int]) -> Finding:
+    are_weighted = any(_weighs_classes(instance) for instance in done if instance.number in numbers)
+    why = ": class_weights and sampling make rare classes look frequent" if are_weighted else ""
+    try_instead = "" if are_weighted else "; train longer (num_epochs), or set calibration = temperature"
+    if not are_weighted and not _are_networks(done, numbers):
+        try_instead = f"; let more {items_word(done)} validate (validation_fraction)"
+    return Finding(
+        Code.TOO_SURE,
+        "Probabilities do not fit how often classes occur: the validation loss of "
+        f"{name_instances(numbers, done)} is worse than that of guessing.",
+        f"Do not use them as they are{why}{try_instead}.",
+        tuple(numbers),
+    )
 
 
 def _figures(done: Sequence[InstanceResults], nested: NestedInstance | None) -> Mapping[int, ItemFigure]:

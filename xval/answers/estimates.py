@@ -4,7 +4,7 @@ Comes in: an experiment. Goes out: both, and estimates.json of the instance, whi
 that they are of. What is not there, or is of others, is computed anew.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -51,18 +51,14 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
         return {}  # named by the reader of records
     current = results.current(instance, results.records(instance)[0])
     done = {key: record for key, record in current.items() if record["status"] == "done"}
-    loaded: dict[str, AddedMetric | None] = {}
-    for name in requested if done else ():
-        short = name.rpartition(".")[2]
-        try:
-            with looking_in(results.own_folders(instance)):
-                loaded[short] = load_metric(written.settings.task_type, name)
-        except XvalError as error:
-            loaded[short] = None  # what is kept of it stays
-            if not _has_figures(results, instance, done, name):
-                damaged.append(f"{error} New values of {short} of instance {instance} are missing.")
-    if not loaded:
+    if not done or not requested:
         return {}
+    loaded, errors = load_requested(results, instance)
+    for name, error in errors.items():
+        short = name.rpartition(".")[2]
+        loaded[short] = None  # what is kept of it stays
+        if not _has_figures(results, instance, done, name):
+            damaged.append(f"{error} New values of {short} of instance {instance} are missing.")
     old = _kept(results, instance)
     further: JsonObject = {}
     for key, record in done.items():
@@ -104,7 +100,7 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
     with looking_in(instance.written.own_folders):
         names = open_results(instance.experiment).requested_metrics
         asked = {name.rpartition(".")[2]: load_metric(instance.task.name, name).metric for name in names}
-    computed, faults = _compute(instance, asked, bootstrap, only)
+    computed, faults = compute_over_items(instance, asked, bootstrap, only)
     if computed is None or faults:
         raise ResultsError("\n".join(faults))
     figures = {
@@ -118,6 +114,19 @@ def _with_ends(figure: ItemFigure, other: ItemFigure | None) -> ItemFigure:
     """Return a figure with the interval of another; None: without one."""
     ends = {name: other and other[name] for name in ("low", "high", "method", "covers")}
     return cast("ItemFigure", figure | ends)
+
+
+def load_requested(results: OpenResults, instance: int) -> tuple[dict[str, AddedMetric | None], dict[str, XvalError]]:
+    """Return the metrics that were asked for, by the names of their figures; and errors by the names that were asked for."""
+    loaded, errors = dict[str, AddedMetric | None](), dict[str, XvalError]()
+    for name in results.requested_metrics:
+        try:
+            with looking_in(results.own_folders(instance)):
+                added = load_metric(results.settings(instance).settings.task_type, name)
+                loaded[added.name] = added
+        except XvalError as error:
+            errors[name] = error
+    return loaded, errors
 
 
 def _has_figures(results: OpenResults, instance: int, done: Iterable[JobKey], written: str) -> bool:
@@ -156,11 +165,11 @@ def over_items_of(
     if old.over_items and _is_known(results, old.over_items["of"], done):
         return cast("OverItems", old.over_items["figures"])
     if further is None:
-        computed, faults = results.once(("over items", number), state, partial(_compute, instance, None))
+        computed, faults = results.once(("over items", number), state, partial(compute_over_items, instance, None))
     else:
-        jobs = {key.folder_name: results.source(key) | {"further": _further(record)} for key, record in done.items()}
-        computed, faults = _compute(instance, further)
-        if computed and not (faults and own_imports.is_restricted()):  # which another call may know more of
+        jobs = {key.folder_name: source_of_figures(results, key, record) for key, record in done.items()}
+        computed, faults = compute_over_items(instance, further)
+        if computed and is_worth_keeping(faults):
             over_items = {"of": {"version": OVER_ITEMS_VERSION, "jobs": jobs}, "figures": computed}
             _keep(results, number, state, Estimates(old.further, over_items))
     damaged += faults
@@ -177,22 +186,38 @@ def _is_known(results: OpenResults, of: Mapping[str, Any], done: Mapping[JobKey,
     jobs = of["jobs"]
     if of["version"] != OVER_ITEMS_VERSION or jobs.keys() != {key.folder_name for key in done}:
         return False
-    kept = [(jobs[key.folder_name], key, record) for key, record in done.items()]
-    return all(known["further"] == _further(record) and results.is_source(known, key) for known, key, record in kept)
+    return all(is_source_of_figures(results, jobs[key.folder_name], key, record) for key, record in done.items())
 
 
-def _further(record: Record) -> JsonObject:
-    """Return the versions of the metrics that were added to a record, by name."""
-    return record.get("added_metrics", {})  # type: ignore[no-any-return]
+def source_of_figures(results: OpenResults, key: JobKey, record: Record) -> JsonObject:
+    """Return what figures over items are of: the files of a job, and the versions of the metrics that were added to it."""
+    return results.source(key) | {"further": record.get("added_metrics", {})}
 
 
-def _compute(
+def is_source_of_figures(results: OpenResults, known: Mapping[str, Any], key: JobKey, record: Record) -> bool:
+    """Return whether `known`, of `source_of_figures`, is of a job as it is now."""
+    return bool(known["further"] == record.get("added_metrics", {})) and results.is_source(known, key)
+
+
+def is_worth_keeping(faults: Sequence[str]) -> bool:
+    """Return whether figures are all that can be known; code that was not named here may be named by another call."""
+    return not (faults and own_imports.is_restricted())
+
+
+def compute_over_items(
     instance: InstanceResults,
     further: Mapping[str, Metric] | None,
     bootstrap: "Bootstrap | None" = None,
     only: Collection[str] | None = None,
 ) -> tuple[OverItems | None, list[str]]:
-    """Return the figures over items of an instance, and what is wrong."""
+    """Return the figures over items of an instance, or of the jobs that folds choose among several; and what is wrong.
+
+    Args:
+        instance: With its finished jobs.
+        further: Metrics that were asked for; the user's own of the instance are added. None: neither of them.
+        bootstrap: Which kind intervals are of; None: none.
+        only: As of `with_bootstrap`.
+    """
     from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
 
     faults: list[str] = []

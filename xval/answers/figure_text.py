@@ -17,8 +17,9 @@ ROUNDING = 1e-15
 """What is left of a difference of equal means."""
 LEAST_SHOWN, MOST_SHOWN = 0.0005, 1e6
 """What three decimals show: smaller numbers become 0.000, larger ones rows of digits."""
-_OF = {"items": "mean over items", "pooled": "pooled over all test examples"}
-"""What a value is, by its kind in `ItemFigure`; an item is called what it is."""
+OVER_FOLDS = "mean over folds"
+_OF = {"items": "mean over items", "pooled": "pooled over all test examples", "decisions": "pooled over all test items"}
+"""What a value is, by its kind in `ItemFigure`, or pooled of items with one decision each; an item is called what it is."""
 
 
 class Estimate(NamedTuple):
@@ -28,7 +29,8 @@ class Estimate(NamedTuple):
         value: The figure; None: undefined or not there yet.
         low: Lower end of its 95 % interval over items; None: there is none.
         high: Upper end.
-        of: What the figure is: ``mean over speakers``, ``pooled over all test examples`` or ``mean over folds``.
+        of: What the figure is: ``mean over speakers``, ``pooled over all test examples``, of one decision for each speaker
+            ``pooled over all test speakers``, or ``mean over folds``.
         chance: What the best strategy reaches that does not listen; None: not known.
         folds: The value of each fold and repeat that has one.
     """
@@ -60,8 +62,9 @@ def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
     chance = level.lowest if level else None
     over_items = instance.item_figure(side, metric)
     if over_items is None or over_items[over_items["of"]] is None:
-        return Estimate(instance.over_folds(side, metric)["mean"], None, None, "mean over folds", chance, folds)
-    of = call_items_of([instance], _OF[over_items["of"]])
+        return Estimate(instance.over_folds(side, metric)["mean"], None, None, OVER_FOLDS, chance, folds)
+    is_of_decisions = over_items["of"] == "pooled" and side == "clip_test" and instance.decides_items
+    of = call_items_of([instance], _OF["decisions" if is_of_decisions else over_items["of"]])
     return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], of, chance, folds)
 
 

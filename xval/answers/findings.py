@@ -22,6 +22,7 @@ from xval.answers.summary import metric_words
 from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
+from xval.folds.shared_columns import SharedColumn
 from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code, silenced
@@ -48,6 +49,7 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
     at_chance = not_above_chance(done, nested)
     yield from _pretrained(done)
     yield from _cautions(done)
+    yield from _shared_columns(done)
     yield from (
         _random_split(done),
         _other_clips(done),
@@ -64,7 +66,7 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
     yield from (
         at_chance,
         item_known(done, at_chance, nested),
-        too_sure(done, at_chance),
+        *too_sure(done, at_chance),
         diverged(done),
         last_epoch(done),
         failed_parts(done),
@@ -107,6 +109,30 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         what, _, advice = text.partition(". ")
         advice = f"{advice or 'Read the results with this in mind'}."
         yield Finding(Code.CORPUS, f"{capital(what)}{whose}.", advice, tuple(numbers) if whose else ())
+
+
+def _shared_columns(done: Sequence[InstanceResults]) -> Iterable[Finding]:
+    """Say which columns have a value on two sides of a fold, though each item has one: first those that fix the label."""
+    for column in dict.fromkeys(column for instance in done for column in instance.shared_columns):
+        yield Finding(
+            Code.SHARED_COLUMN,
+            f"{column.describe(item_word(done))}: one '{column.column}' trains and is tested.",
+            f"{column.advice}.",
+        )
+
+
+def leaking_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
+    """Return a column that names who is heard, fixes the label and has a value on two sides of a fold; None: none is known."""
+    column = fixing_column(done)
+    return column if column and column.is_leak else None
+
+
+def fixing_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
+    """Return a column that fixes the label and has a value on two sides of a fold, first one that names who is heard."""
+    if Code.SHARED_COLUMN in silenced(instance.parameters.get("silence") for instance in done):
+        return None
+    columns = [column for instance in done for column in instance.shared_columns if column.fixes_label]
+    return min(columns, key=lambda column: not column.is_leak, default=None)
 
 
 def _random_split(done: Sequence[InstanceResults]) -> Finding | None:
@@ -280,7 +306,7 @@ def _tie(
     comparison = compare_chosen(done, ranking, selected, nested)
     ties = {int(pair.instance): pair for pair in comparison.undecided} if comparison else {}
     ties = {number: pair for number, pair in ties.items() if number not in hopeless}
-    if comparison is None or not ties:
+    if comparison is None or not ties or not comparison.next_step:  # where labels differ or models leak nothing would help
         return None
     pair = next((ties[number] for number in ranking.instances if number in ties), next(iter(ties.values())))
     difference, low, high = rounded(0 - pair.difference, *(sorted(0 - end for end in pair.interval)))
@@ -297,4 +323,8 @@ def _tie(
 
 def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None:
     said = describe_nested(done, ranking)
-    return Finding(Code.NESTED, said[0], f"Report this nested value first; {said[1]}.") if said else None
+    if said is None:
+        return None
+    is_leaked = any(judge_instance(instance).state == "leaked" for instance in done) or leaking_column(done) is not None
+    advice = "Do not report this value, which has the same leak" if is_leaked else "Report this nested value first"
+    return Finding(Code.NESTED, said[0], f"{advice}; {said[1]}.")

@@ -9,7 +9,7 @@ down to these classes.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from itertools import combinations
 from operator import itemgetter
@@ -27,7 +27,9 @@ from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval, figure_in
 from xval.results.tested_examples import TestedExamples
 
 _LEVEL = 0.05
-_FEWEST_ITEMS_OF_CLASS = 2  # one is left out for an interval
+
+FindInterval = Callable[[float], Interval | None]
+"""From a confidence to the interval of a gap; None: it cannot be estimated."""
 
 
 class Gap(NamedTuple):
@@ -36,19 +38,29 @@ class Gap(NamedTuple):
     Attributes:
         higher: The group with the higher figure.
         lower: The group with the lower one.
-        interval: Over items, 95 % for all pairs of groups together (Bonferroni).
-        n_pairs: Number of these pairs.
+        figures: Of both, within these classes.
+        value: The first of them minus the second.
+        interval: Over items, at the level at which Holm's procedure decides on this gap: it excludes 0 where the gap is shown.
+        n_pairs: Number of pairs of groups of the column.
         is_within_items: Whether some items have clips in both, so that their differences within items count.
         within: The classes that it is of, in words; empty: examples have no classes.
+        n_columns: Columns whose gaps are tested together.
     """
 
     higher: str
     lower: str
+    figures: tuple[float, float]
     value: float
     interval: Interval | None
     n_pairs: int
     is_within_items: bool
     within: str = ""
+    n_columns: int = 1
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether the interval excludes 0."""
+        return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
 def is_of_classes(metric: Metric) -> bool:
@@ -82,7 +94,7 @@ class Standardised:
         if has_classes:
             table = pd.DataFrame({"group": groups[0], "target": repeats[0].targets, "item": repeats[0].items})
             n_items = table.groupby(["group", "target"])["item"].nunique()
-            kept = n_items.index[n_items >= _FEWEST_ITEMS_OF_CLASS]
+            kept = n_items.index[n_items >= FEWEST_ITEMS]
             self._classes = {group: {int(target) for own, target in kept if own == group} for group in all_classes}
 
     def pair(self, first: str, second: str) -> tuple[MetricOverItems, MetricOverItems, int] | None:
@@ -120,8 +132,8 @@ def _mean_of_classes(
     return math.fsum(function(targets[own], predictions[own]) for own in of_classes) / len(classes)
 
 
-def find_gap(groups: Sequence[str], standardised: Standardised) -> Gap | None:
-    """Return the largest difference between some groups; None: no two can be compared."""
+def find_gap(groups: Sequence[str], standardised: Standardised) -> tuple[Gap, FindInterval] | None:
+    """Return the largest difference between some groups, and what finds its interval; None: no two can be compared."""
     gaps = []
     for high, low in combinations(groups, 2):
         if (over_items := standardised.pair(high, low)) is None:
@@ -135,12 +147,19 @@ def find_gap(groups: Sequence[str], standardised: Standardised) -> Gap | None:
     size, value, (high, low), (first, second), n_classes = max(gaps, key=itemgetter(0))
     if value < 0:
         high, low, first, second = low, high, second, first
-    confidence = 1 - _LEVEL / len(gaps)
     is_within = bool(np.isin(first.items, second.items).any())
     within = f"{'mean over' * is_of_classes(standardised.metric) or 'over'} the {counted(n_classes, 'class')} that both have"
-    gap = Gap(high, low, size, None, len(gaps), is_within, within if n_classes else "")
+    figures = first.figure(), second.figure()
+    gap = Gap(high, low, figures, size, None, len(gaps), is_within, within if n_classes else "")
+    return gap, partial(_find_interval, first, second, standardised.metric, is_within=is_within)
+
+
+def _find_interval(
+    first: MetricOverItems, second: MetricOverItems, metric: Metric, confidence: float, *, is_within: bool
+) -> Interval | None:
+    """Return the interval of the difference between two groups."""
     if first.is_too_large or second.is_too_large:
-        return gap
+        return None
     runs = np.subtract(first.run_figures(), second.run_figures())
     if is_within:
         everyone = np.union1d(first.items, second.items)
@@ -157,6 +176,28 @@ def find_gap(groups: Sequence[str], standardised: Standardised) -> Gap | None:
             len(first.items), first.figure, len(second.items), second.figure, confidence=confidence, runs=runs
         )
     if interval is not None:
-        ends = cut_difference(interval.low, interval.high, standardised.metric.bounds)
+        ends = cut_difference(interval.low, interval.high, metric.bounds)
         interval = interval._replace(low=ends[0], high=ends[1])
-    return gap._replace(interval=interval)
+    return interval
+
+
+def with_intervals(found: Sequence[tuple[Gap, FindInterval] | None]) -> list[Gap | None]:
+    """Return the gaps of several columns with intervals by the procedure of Holm.
+
+    With n gaps that are not decided on, those are shown whose interval at the level 0.05 / n, shared among the pairs of their
+    groups, excludes 0. The rest is tested again as if there were no others, until none of them is shown.
+    """
+    gaps = [of_column and of_column[0] for of_column in found]
+    n_columns, waiting = sum(gap is not None for gap in gaps), [place for place, gap in enumerate(gaps) if gap]
+    while waiting:
+        n_waiting, left = len(waiting), []
+        for place in waiting:
+            gap, find_interval = found[place]  # type: ignore[misc]
+            interval = find_interval(1 - _LEVEL / (n_waiting * gap.n_pairs))
+            gaps[place] = tested = gap._replace(interval=interval, n_columns=n_columns)
+            if not tested.is_shown:
+                left.append(place)
+        if len(left) == n_waiting:
+            break
+        waiting = left
+    return gaps

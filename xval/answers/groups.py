@@ -7,14 +7,14 @@ unit: a metric that is a mean is averaged over the items of the group, others ar
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from xval.answers.figure_text import rounded
+from xval.answers.figure_text import LEAST_SHOWN, in_column, rounded
 from xval.answers.group_columns import GroupColumn
-from xval.answers.group_gaps import Gap, Standardised, find_gap
+from xval.answers.group_gaps import FindInterval, Gap, Standardised, find_gap, with_intervals
 from xval.answers.item_words import item_word
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.pretrained import clause, judge_instance
@@ -33,6 +33,8 @@ from xval.results.added_metrics import load_metric
 from xval.results.instance import InstanceResults
 from xval.results.tested_examples import TestedExamples
 
+IN_GAP = "in the gap"
+"""The column of the figures that a gap is of."""
 _MOST_VALUES = 20_000_000  # probabilities that are read for the groups; more would take minutes
 
 
@@ -90,6 +92,16 @@ class Groups(NamedTuple):
     notes: tuple[str, ...]
     item: str = ITEM
 
+    def of_gap(self, group: str) -> float | None:
+        """Return the figure of a group within the classes of the gap; None: it is not in the gap."""
+        return dict(zip((self.gap.higher, self.gap.lower), self.gap.figures, strict=True)).get(group) if self.gap else None
+
+    @property
+    def gap_is_of_others(self) -> bool:
+        """Whether the figures that the gap is of are not those of all clips of its two groups."""
+        pairs = [(figure.value, self.of_gap(figure.group)) for figure in self.figures]
+        return any(own is not None and abs(value - own) >= LEAST_SHOWN for value, own in pairs)
+
 
 def read_tested(instance: InstanceResults) -> AnsweredInstance:
     """Read the stored predictions of an instance.
@@ -117,18 +129,25 @@ def read_tested(instance: InstanceResults) -> AnsweredInstance:
     return AnsweredInstance(instance.number, instance.task, tuple(read), own_folders, origin, item_word([instance]))
 
 
-def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | None = None) -> Groups:
-    """Compute a metric of each group, averaged over repeats, and the largest gap.
+def measure_groups(tested: AnsweredInstance, columns: Sequence[GroupColumn], metric: str | None = None) -> list[Groups]:
+    """Compute a metric of each group of each column, averaged over repeats, and the largest gap of each column.
 
     The metric is one of the task, or the dotted path of one; None: the first main metric of the task.
     """
     with looking_in(tested.own_folders):
         name, chosen_metric = _find_metric(tested.task, metric)
+    measured = [_measure_column(tested, column, name, chosen_metric) for column in columns]
+    gaps = with_intervals([found for _, found in measured])
+    return [groups._replace(gap=gap) for (groups, _), gap in zip(measured, gaps, strict=True)]
+
+
+def _measure_column(
+    tested: AnsweredInstance, column: GroupColumn, name: str, metric: Metric
+) -> tuple[Groups, tuple[Gap, FindInterval] | None]:
+    """Return the metric by the groups of a column, and the gap whose interval is that of all columns together."""
     groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
     members = {
-        group: MetricOverItems(
-            chosen_metric, tested.repeats, [own == group for own in groups], has_classes=tested.task.has_classes
-        )
+        group: MetricOverItems(metric, tested.repeats, [own == group for own in groups], has_classes=tested.task.has_classes)
         for group in column.names
     }
     filled = {group: over_items for group, over_items in members.items() if len(over_items.items)}
@@ -140,7 +159,7 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
     items = plural_of(tested.item)
     measured = [figure.group for figure in figures if figure.n_items >= FEWEST_ITEMS and math.isfinite(figure.value)]
     has_classes = tested.task.has_classes and tested.repeats[0].targets.ndim == 1
-    gap = find_gap(measured, Standardised(chosen_metric, tested.repeats, groups, filled, has_classes=has_classes))
+    gap = find_gap(measured, Standardised(metric, tested.repeats, groups, filled, has_classes=has_classes))
     n_without = len(set(clips) - set(column.groups.index))
     few = [f"{figure.group} ({figure.n_items})" for figure in figures if figure.n_items < FEWEST_ITEMS_TO_RELY_ON]
     cut = ""
@@ -156,12 +175,13 @@ def measure_groups(tested: AnsweredInstance, column: GroupColumn, metric: str | 
             "their values and the gap a lot."
         )
     if gap is None:
-        classes = " and that share a class" * has_classes
+        classes = f" and that share a class of {FEWEST_ITEMS} {items} in each" * has_classes
         notes.append(
             f"The gap is unknown: it takes two groups with {FEWEST_ITEMS} {items} or more, in which {name} is defined{classes}."
         )
-    of = "mean over items" if chosen_metric.is_mean else "pooled"
-    return Groups(tested.instance, column.name, name, of, figures, gap, tuple(filter(None, notes)), tested.item)
+    of = "mean over items" if metric.is_mean else "pooled"
+    found = Groups(tested.instance, column.name, name, of, figures, None, tuple(filter(None, notes)), tested.item)
+    return found, gap
 
 
 def describe_gap(groups: Groups) -> str:
@@ -169,15 +189,20 @@ def describe_gap(groups: Groups) -> str:
     gap = groups.gap
     if gap is None:
         return ""
-    start = f"Gap in {groups.metric} by {groups.column}: {gap.higher} minus {gap.lower} {_signed(gap.value)}"
-    within = gap.within and f", {gap.within}"
+    figures = " minus ".join(map(in_column([gap.value, *gap.figures]), gap.figures))
+    start = (
+        f"Gap in {groups.metric} by {groups.column}: {gap.higher} minus {gap.lower} {_signed(gap.value)} "
+        f"({figures}{gap.within and f', {gap.within}'})"
+    )
     if gap.interval is None:
-        return f"{start}{within}; its interval cannot be estimated."
-    pairs = f", for all {gap.n_pairs} pairs of groups together" if gap.n_pairs > 1 else ""
+        return f"{start}; its interval cannot be estimated."
+    several = [f"{gap.n_pairs} pairs of groups"] * (gap.n_pairs > 1) + [f"{gap.n_columns} columns"] * (gap.n_columns > 1)
+    adjusted = several and f", adjusted for {' and '.join(several)}"
     items = plural_of(groups.item)
     how = f"over {items}, paired within {items}" if gap.is_within_items else f"over {items}"
-    verdict = "It contains 0: no gap is shown." if gap.interval.low <= 0 <= gap.interval.high else "It excludes 0."
-    return f"{start} [{_signed(gap.interval.low)}, {_signed(gap.interval.high)}] (95 % {how}{pairs}){within}. {verdict}"
+    verdict = "It excludes 0." if gap.is_shown else "It contains 0: no gap is shown."
+    ends = f"[{_signed(gap.interval.low)}, {_signed(gap.interval.high)}]"
+    return f"{start}, {ends} (95 % {how}{adjusted or ''}). {verdict}"
 
 
 def _signed(number: float) -> str:
@@ -189,7 +214,7 @@ def _signed(number: float) -> str:
 def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
     """Return which group of a column is answered worse than another, in a sentence; empty where no gap is shown."""
     gap = groups.gap
-    if gap is None or gap.interval is None or gap.interval.low <= 0 <= gap.interval.high:
+    if gap is None or gap.interval is None or not gap.is_shown:
         return ""
     worse, better = (gap.lower, gap.higher) if higher_is_better else (gap.higher, gap.lower)
     size = "{} [{}, {}]".format(*rounded(gap.value, gap.interval.low, gap.interval.high))
@@ -199,19 +224,26 @@ def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
 
 
 def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
-    """Return a row per group, and one per gap: instance, column, metric, of, group, figure, low, high, method, items, clips."""
+    """Return a row per group, and one per gap: instance, column, metric, of, group, figure, low, high, method, items, clips.
+
+    The column ``in the gap`` has the figures of the two groups that the gap is of, within the classes that both have.
+    """
     rows: list[tuple[object, ...]] = []
     for groups in several:
         of_all = (groups.instance, groups.column, groups.metric, groups.of)
         rows += [
-            (*of_all, figure.group, finite_or_none(figure.value), *_ends(figure.interval), figure.n_items, figure.n_clips)
+            (
+                *(*of_all, figure.group, finite_or_none(figure.value)),
+                *(*_ends(figure.interval), figure.n_items, figure.n_clips, groups.of_gap(figure.group)),
+            )
             for figure in groups.figures
         ]
         if groups.gap is not None:
             name = f"gap: {groups.gap.higher} minus {groups.gap.lower}"
-            rows.append((*of_all, name, groups.gap.value, *_ends(groups.gap.interval), None, None))
-    names = ["instance", "column", "metric", "of", "group", "figure", "low", "high", "method", "items", "clips"]
-    return pd.DataFrame(rows, columns=names).astype({"low": float, "high": float, "items": "Int64", "clips": "Int64"})
+            rows.append((*of_all, name, groups.gap.value, *_ends(groups.gap.interval), None, None, None))
+    names = ["instance", "column", "metric", "of", "group", "figure", "low", "high", "method", "items", "clips", IN_GAP]
+    table = pd.DataFrame(rows, columns=names)
+    return table.astype({"low": float, "high": float, IN_GAP: float, "items": "Int64", "clips": "Int64"})
 
 
 def _ends(interval: Interval | None) -> tuple[float | None, float | None, str]:

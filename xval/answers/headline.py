@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from xval.answers.chance_findings import item_known, not_above_chance, what_to_try
+from xval.answers.chance_findings import beyond_chance, item_known, not_above_chance, what_to_try
 from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.figure_text import ROUNDING, Estimate, decimals, estimate, fixed
 from xval.answers.finding import Finding, capital
+from xval.answers.findings import fixing_column, leaking_column
 from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.names import name_instances
 from xval.answers.nested_selection import NestedInstance, bias_words, choose_nested, selection_bias
@@ -28,6 +29,7 @@ from xval.settings.resolve import describe_numbers
 
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
+    from xval.folds.shared_columns import SharedColumn
 
 _LEAST_OF_TWO = 0.005  # of smaller numbers two decimals show nothing
 MOST_WORDS = 25
@@ -110,8 +112,14 @@ class _Answer:
 
     @property
     def is_complete(self) -> bool:
-        """Whether the value may be reported: no fold is missing, and no model had heard what it was tested on."""
-        return len(self.selected.folds) == self.selected.n_folds and judge_instance(self.selected).state != "leaked"
+        """Whether the value may be reported: no fold is missing, and no model had heard what, or who, it was tested on."""
+        is_leaked = judge_instance(self.selected).state == "leaked" or self.leaking is not None
+        return len(self.selected.folds) == self.selected.n_folds and not is_leaked
+
+    @cached_property
+    def leaking(self) -> "SharedColumn | None":
+        """See `leaking_column`."""
+        return leaking_column(self.done)
 
     @property
     def is_random_split(self) -> bool:
@@ -158,6 +166,9 @@ def _claim(answer: _Answer) -> str:
     figure = (answer.nested or selected).item_figure(answer.side, answer.metric)
     if origin.state == "leaked":
         return "Claim nothing about it: its model had heard what it was tested on."
+    if answer.leaking:
+        items, column = items_word(answer.done), answer.leaking.column
+        return f"Claim nothing about it: {items} of one '{column}' train and are tested, and '{column}' fixes the label."
     if lacking:
         return f"Claim nothing about it yet: {lacking} of its {counted(selected.n_folds, 'fold')} {_are(lacking)} missing."
     if figure is None or figure["low"] is None:
@@ -165,11 +176,11 @@ def _claim(answer: _Answer) -> str:
         why = f" ({too_few})" if too_few else ""
         return f"Claim nothing about it yet: its value has no interval over {items_word(answer.done)}{why}."
     if answer.is_at_chance:
-        return "You cannot claim that it is above chance."
+        return f"You cannot claim that it is {beyond_chance(answer.done)}."
     known = item_known(answer.done, answer.at_chance, answer.nested)
     if known and selected.number in known.instances:
         return f"It is above chance, but not above what knowing the {item_word(answer.done)} alone reaches."
-    above = "It is above chance" if figure["chance"] is not None else ""
+    above = f"It is {beyond_chance(answer.done)}" if figure["chance"] is not None else ""
     verdicts: dict[str, list[int]] = {}
     pairs = answer.comparison.pairs if answer.comparison else ()
     for pair in pairs:
@@ -210,6 +221,12 @@ def _next(answer: _Answer) -> str:
         return step
     if judge_instance(selected).state == "leaked":
         return "Leave out what was heard before: python -m xval check has the names."
+    if answer.leaking:
+        return f"Make '{answer.leaking.column}' the item (--item {answer.leaking.column}), and run again."
+    if column := fixing_column(answer.done):
+        return (
+            f"Make '{column.column}' the item (--item {column.column}) if results are to hold for new ones: it fixes the label."
+        )
     if answer.is_random_split:
         return "Split by speaker (or whatever must stay unseen), not by clip: see docs/folds.md."
     if answer.is_at_chance:

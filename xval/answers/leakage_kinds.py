@@ -56,7 +56,7 @@ _ROWS = (
     _Row(
         "L1.4 duplicates",
         ("identical audio", "near-duplicates", "augmented copies"),
-        "no clip or near-duplicate is on two sides of a fold",
+        "no clip or near-duplicate is on two sides of a fold; copies changed in pitch, speed or room are not looked for",
     ),
     _Row(
         "L2 features that are not legitimate",
@@ -67,10 +67,10 @@ _ROWS = (
     _Row("L3.1 temporal leakage", (), "when the clips were recorded is not known"),
     _Row(
         "L3.2 training and test samples that depend on each other",
-        ("items", "clips", "random split"),
-        "whole items are on one side, as far as their names tell them apart",
+        ("items", "clips", "random split", "shared columns"),
+        "whole items are on one side, as far as their names and columns tell them apart",
     ),
-    _Row("L3.2 one speaker under two names", (), "not checked: items are told apart by their names alone"),
+    _Row("L3.2 one speaker under two names", (), "not checked: items are told apart by their names and columns alone"),
     _Row(
         "L3.3 sampling bias in the test set", (), "whether the corpus is like the recordings that the model is for is not known"
     ),

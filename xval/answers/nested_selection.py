@@ -5,19 +5,20 @@ that is measured and compared like any other; see `xval.measures.statistics.sele
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.answers.estimates import compute_over_items, is_source_of_figures, is_worth_keeping, load_requested, source_of_figures
 from xval.answers.figure_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.fitted_validation import comparable
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import direction, test_side
+from xval.answers.summary import direction, side_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
 from xval.results.estimates_file import Estimates, read_estimates, write_estimates
@@ -63,6 +64,12 @@ def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedIn
     Returns:
         With figures over items, if the predictions can be read; None: there is nothing to choose, or less than two folds.
     """
+    instance = _choose(done, ranking)
+    return instance and replace(instance, over_items=_kept(instance) or _compute(instance))
+
+
+def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
+    """Return the jobs that folds choose, as `choose_nested`, without figures over items."""
     if ranking.selected is None:
         return None
     done = comparable(done)
@@ -91,7 +98,7 @@ def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedIn
         for repeat, key in enumerate(keys, start=1):
             own = JobKey(selected.number, fold, repeat)
             chosen[own], jobs[own] = key, competing[key.instance].done[key]
-    instance = NestedInstance(
+    return NestedInstance(
         experiment=selected.experiment,
         written=selected.written,
         jobs=jobs,
@@ -101,44 +108,54 @@ def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedIn
         n_competing=len(groups),
         left_out=tuple(instance.number for instance in done if instance.number not in competing),
     )
-    return _measured(instance)
 
 
-def _measured(instance: NestedInstance) -> NestedInstance:
-    """Return the instance with its figures over items; those that are kept, where they are of the same jobs."""
-    results, keys = open_results(instance.experiment), instance.chosen.values()
+def _kept(instance: NestedInstance) -> OverItems | None:
+    """Return the figures over items that are kept, where they are of the same jobs."""
+    results = open_results(instance.experiment)
+    jobs = {str(of): (of, instance.done[own]) for own, of in instance.chosen.items()}
     try:
         kept = read_estimates(instance.experiment.nested_estimates_file).over_items
-        is_same = kept and kept["version"] == OVER_ITEMS_VERSION and kept["jobs"].keys() == set(map(str, keys))
-        if is_same and all(results.is_source(kept["jobs"][str(key)], key) for key in keys):
-            return replace(instance, over_items=kept["figures"])
-        return replace(instance, over_items=_compute(instance))
+        if not kept or kept["version"] != OVER_ITEMS_VERSION or kept["jobs"].keys() != jobs.keys():
+            return None
+        is_same = all(is_source_of_figures(results, kept["jobs"][name], *job) for name, job in jobs.items())
     except (ResultsError, OSError):
-        return instance  # a rebuild names what cannot be read
+        return None
+    return cast("OverItems", kept["figures"]) if is_same else None
 
 
-def _compute(instance: NestedInstance) -> OverItems:
-    """Return the figures over items, computed once for the same jobs."""
-    from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
+def _compute(instance: NestedInstance) -> OverItems | None:
+    """Return the figures over items without those of the user's own metrics, computed once for the same jobs.
 
+    Whoever looks at results runs no code that came with them; a rebuild, which may, keeps all figures (`keep_nested`).
+    """
     results = open_results(instance.experiment)
-    sources = [results.source(key) for key in instance.chosen.values()]
-    return results.once("nested selection", sources, lambda: measure_over_items(instance))
+    try:
+        sources = [results.source(key) for key in instance.chosen.values()]
+        return results.once("nested selection", sources, lambda: compute_over_items(instance, None)[0])
+    except (ResultsError, OSError):
+        return None  # a rebuild names what cannot be read
 
 
 def keep_nested(instances: Sequence[InstanceResults]) -> None:
-    """Write what is computed of the chosen jobs into nested_estimates.json, where there is something to choose."""
+    """Write what is computed of the chosen jobs into nested_estimates.json, where there is something to choose.
+
+    Its metrics are all that instances have: of the task, of the user's own, and those that were asked for.
+    """
     done = [instance for instance in instances if instance.folds]
-    nested = choose_nested(done, rank_instances(done)) if done else None
-    if nested is None or nested.over_items is None:
+    nested = _choose(done, rank_instances(done)) if done else None
+    if nested is None or _kept(nested):
         return
     results, path = open_results(nested.experiment), nested.experiment.nested_estimates_file
-    jobs = {str(key): results.source(key) for key in nested.chosen.values()}
-    kept = Estimates({}, {"version": OVER_ITEMS_VERSION, "jobs": jobs, "figures": nested.over_items})
-    with suppress(ResultsError):
-        if read_estimates(path) == kept:
-            return
-    write_estimates(path, kept)
+    try:
+        loaded, errors = load_requested(results, nested.number)
+        further = {name: added.metric for name, added in loaded.items() if added}
+        computed, faults = compute_over_items(nested, further)
+        jobs = {str(of): source_of_figures(results, of, nested.done[own]) for own, of in nested.chosen.items()}
+    except (ResultsError, OSError):
+        return  # instances have named it
+    if computed and is_worth_keeping([*faults, *map(str, errors.values())]):
+        write_estimates(path, Estimates({}, {"version": OVER_ITEMS_VERSION, "jobs": jobs, "figures": computed}))
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:
@@ -182,7 +199,8 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: s
     said = "" if bias is None else f", which is {bias_words(bias)}"
     left_out = f" (without {name_numbers(nested.left_out)}: folds missing)" if nested.left_out else ""
     text = (
-        f"Choosing among {nested.n_competing} instances{left_out} in each fold by its own validation reaches test {metric} "
+        f"Choosing among {nested.n_competing} instances{left_out} in each fold by its own validation reaches "
+        f"{side_name(side, done)} {metric} "
         f"{format_test(nested, side, metric)}."
     )
     called = name_instances([selected.number], done)

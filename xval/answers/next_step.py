@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from xval.answers.figure_text import decimals
-from xval.answers.item_words import items_word
+from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_numbers
+from xval.answers.summary import direction, test_side
+from xval.measures.metrics import find
 from xval.measures.statistics.planning import items_needed
 from xval.results.instance import InstanceResults
 from xval.settings.randomness import has_randomness
@@ -28,14 +30,14 @@ class Margin(NamedTuple):
         difference: The observed one.
         n_items: That were tested.
         detectable: From a number of items to the true difference that they show with a probability of 80 %; NaN: not known.
-        figure: What differs, such as ``validation loss``; empty: the main test metric.
+        is_none: Both have the same value everywhere, so that no study of this kind shows a difference.
     """
 
     to: str
     difference: float
     n_items: int
     detectable: Callable[[int], float]
-    figure: str = ""
+    is_none: bool = False
 
 
 def ways_to_retrain(instances: Iterable[InstanceResults]) -> tuple[str, ...]:
@@ -72,6 +74,11 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
         instances: All that are compared, with finished folds.
         simplest: What to take where nothing helps; see `simplest_of`.
     """
+    if are_perfect(instances):
+        return "All are perfect: look for what gives the answers away, such as length, silence or names, or test harder clips."
+    if all(margin.is_none for margin in margins):
+        return f"Take {simplest}: they have the same values for every {item_word(instances)}."
+    margins = [margin for margin in margins if not margin.is_none]
     is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
     ways = ways_to_retrain(instances)
     if is_trained_once and ways and sum(instance.seconds for instance in instances) <= _MOST_SECONDS_TO_REPEAT:
@@ -85,9 +92,17 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
         n_more = (_MOST_TIMES - 1) * most.n_items
         return f"Take {simplest}: even {n_more} more {items_word(instances)} would hardly show differences as small as these."
     n_more, margin = min(needed, key=lambda pair: pair[0])
-    size = f"{decimals(abs(margin.difference))}{f' in {margin.figure}' if margin.figure else ''}"
-    more = f"{n_more} more {items_word(instances, n_more)}"
+    size, more = decimals(abs(margin.difference)), f"{n_more} more {items_word(instances, n_more)}"
     return f"Take {simplest}, or test {more} to show the observed difference of {size} to instance {margin.to}."
+
+
+def are_perfect(instances: Sequence[InstanceResults]) -> bool:
+    """Return whether several instances all have the best possible value of the main test metric."""
+    side, name = test_side(instances), instances[0].task.main_metrics[0]
+    bounds, is_higher = find(instances[0].task.name, name).bounds, direction(instances, name)
+    if bounds is None or is_higher is None or len(instances) < 2:
+        return False
+    return all(instance.over_folds(side, name)["mean"] == bounds[is_higher] for instance in instances)
 
 
 def _items_needed(margin: Margin) -> int | None:

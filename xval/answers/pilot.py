@@ -165,15 +165,21 @@ def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:
     return Pilot(pair.test.components, pair.n_items, pair.n_runs, n_clips)
 
 
+def clips_text(n_clips: float) -> str:
+    """Return ``60 clips``, of a mean ``57.5 clips``."""
+    return f"{n_clips:.3g} clip{'s' * (n_clips != 1)}"
+
+
 def _size(pilot: Pilot, item: str) -> str:
     return (
-        f"{counted(round(pilot.n_items), item)} with {pilot.n_clips:.3g} clips, trained {counted(round(pilot.n_runs), 'time')}"
+        f"{counted(round(pilot.n_items), item)} with {clips_text(pilot.n_clips)}, trained "
+        f"{counted(round(pilot.n_runs), 'time')}"
     )
 
 
 def _tested(instance: InstanceResults, metric: str) -> list[TestedExamples]:
     """Return the clips that were tested in each repeat; none: they are not known, or an item has one decision."""
-    if instance.task.target == "frame" or instance.settings.item_decision != "none":
+    if instance.task.target == "frame" or instance.decides_items:
         return []
     return read_tested(instance, whole_repeats(instance), metric)
 

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time
+from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time, rounded
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
-from xval.answers.names import name_instances, names_of
+from xval.answers.names import name_instances, name_numbers, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, side_name, test_side
@@ -123,7 +123,7 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
         reached.setdefault(shown, []).append(metric)
     listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
-    mean = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
+    mean = selected_mean(instances, ranking)
     alone = len(instances) == 1
     reason = (
         f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean}{ranking.because})"
@@ -131,6 +131,21 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
+
+
+def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str:
+    """Return the mean validation figure that the selected instance is chosen by: of one that has several seeds, of all of them.
+
+    The instance itself is the first of its seeds, of which another one may have a better value.
+    """
+    selected = next(instance for instance in instances if instance.number == ranking.selected)
+    own = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
+    twins = next((group for group in seed_twins(parameters_of(instances)) if selected.number in group), ())
+    if not twins:
+        return own
+    means = [instance.over_folds(ranking.side, ranking.metric)["mean"] for instance in instances if instance.number in twins]
+    common = fmean(mean for mean in means if mean is not None)
+    return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ in their seed; its own {own}"
 
 
 def summary_table(

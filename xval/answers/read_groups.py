@@ -42,4 +42,4 @@ def read_groups(
             "the table and prepare the corpus again, which leaves folds and results as they are; or name a column with --by."
         )
     tested = read_tested(chosen)
-    return [measure_groups(tested, find_groups(table, name), metric) for name in columns]
+    return measure_groups(tested, [find_groups(table, name) for name in columns], metric)

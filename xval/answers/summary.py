@@ -52,7 +52,7 @@ def has_windows(instances: Iterable[InstanceResults]) -> bool:
 
 def side_name(side: str, instances: Iterable[InstanceResults] = ()) -> str:
     """Return what a side is called: ``test``, ``test clip``, or ``test speaker`` where each item has one decision."""
-    deciding = [instance for instance in instances if instance.settings.item_decision != "none"]
+    deciding = [instance for instance in instances if instance.decides_items]
     return _SIDE_NAMES[side].replace("clip", item_word(deciding)) if deciding else _SIDE_NAMES[side]
 
 

@@ -62,7 +62,6 @@ def rank_items(instances: Sequence[InstanceResults]) -> tuple[str, bool, list[It
         counted = [value for value, is_whole in zip(values, complete, strict=True) if is_whole or not any(complete)]
         defined = [value for value in counted if value is not None and isfinite(value)]
         folds = tuple(fold for fold, record in instances[tester].folds.items() if item in record["item_metrics"]["test"])
-        n_clips = int(by_instance[tester][item]["n_clips"])
-        rows.append(ItemRow(item, folds, n_clips, fmean(defined) if defined else None, values))
+        rows.append(ItemRow(item, folds, instances[tester].n_clips[item], fmean(defined) if defined else None, values))
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))
     return metric, higher, rows

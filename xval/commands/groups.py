@@ -8,7 +8,8 @@ so that a corpus may be prepared again with another column after the training. N
   95 %            interval over the items of the group
   gap             the largest difference between two groups with 3 items or more, within the classes that both have, so that a
                   different mix of classes makes none; its interval is paired within items where items have clips in both, and
-                  holds for all pairs of groups together
+                  is adjusted for all pairs of groups (Bonferroni) and all columns (Holm)
+  in the gap      the values of these two groups within these classes, where they differ from those of all their clips
 
 Numbers, such as age, are cut into bins at their quantiles.
 
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the figures of each column, and write the numbers."""
     from rich.text import Text
 
-    from xval.answers.groups import describe_gap, groups_table
+    from xval.answers.groups import IN_GAP, describe_gap, groups_table
     from xval.answers.read_groups import read_groups
     from xval.base.errors import plural_of
     from xval.report.text_tables import Output, print_table, write_table
@@ -56,7 +57,8 @@ def run(options: argparse.Namespace) -> int:
     for grouping in groupings:
         table = groups_table([grouping])
         is_gap = table["group"].str.startswith("gap: ") & table["items"].isna()
-        shown = table.loc[~is_gap, ["group", "figure", "low", "high", "items", "clips"]].rename(
+        names = ["group", "figure", "low", "high", *[IN_GAP] * grouping.gap_is_of_others, "items", "clips"]
+        shown = table.loc[~is_gap, names].rename(
             columns={
                 "group": grouping.column,
                 "figure": grouping.metric,

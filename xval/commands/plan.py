@@ -146,8 +146,10 @@ def _needed(pilot: "Pilot", difference: float, n_runs: int, n_clips: float | Non
 
 
 def _describe_size(pilots: "Pilots", n_runs: int, n_clips: int | None) -> str:
-    clips = pilots.value.n_clips if n_clips is None else n_clips
-    return f"{clips:.3g} clips of each {pilots.item}, trained {counted(n_runs, 'time')}"
+    from xval.answers.pilot import clips_text
+
+    clips = clips_text(pilots.value.n_clips if n_clips is None else n_clips)
+    return f"{clips} of each {pilots.item}, trained {counted(n_runs, 'time')}"
 
 
 def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[str]:

@@ -25,6 +25,7 @@ from xval.jobs.fold_part import describe_left_out, part_of_fold, read_clip_weigh
 from xval.jobs.job import job_seed
 from xval.jobs.plan import Plan
 from xval.measures.binary import check_class
+from xval.measures.metrics import least_outputs
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
 from xval.models.saved.leakage import judge
@@ -52,6 +53,12 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     check_class_names(instance.settings.class_weights, corpus.class_names)
     of_positive = further_metrics.of_positive(instance.settings.task_type, instance.settings.metrics)
     check_class(of_positive, instance.settings.positive_class, corpus.class_names, 'Experiment(..., positive_class="{}")')
+    least = least_outputs(instance.settings.task_type, instance.settings.rank_by)
+    if 0 < len(corpus.class_names) < least:
+        raise SettingsError(
+            f"rank_by '{instance.settings.rank_by}' needs {least} classes or more; the corpus has {len(corpus.class_names)}. "
+            "Set auto, or another metric."
+        )
     read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
         raise SettingsError(f"tensorboard=true: tensorboard is not installed. Install it: {how_to_install('tracking')}")

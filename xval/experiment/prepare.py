@@ -24,7 +24,7 @@ from xval.experiment.search import feature_variants
 from xval.folds.plan import Fold
 from xval.jobs.folds_file import write_folds
 from xval.jobs.job import Job
-from xval.jobs.plan import Plan, make_jobs, renew_words, write_settings
+from xval.jobs.plan import AboutCorpus, Plan, make_jobs, renew_words, write_settings
 from xval.results.job_key import JobKey
 from xval.settings.resolve import Declaration, Instance, resolve_values
 
@@ -76,6 +76,8 @@ def prepare_jobs(
     if untried := describe_untried(settings.backend):
         console.print(untried, soft_wrap=True, markup=False)
     found = [unused_folds(settings.fold_strategy, corpus), *(text for texts in cautions_of.values() for text in texts)]
+    columns = cautions.shared_columns(corpus, planned.folds.folds)
+    found += [cautions.describe_shared(column, corpus.item_name) for column in columns]
     print_cautions([text for text in found if text], console, in_python=in_python)
     if settings.overwrite_results:
         _set_aside(planned, sorted(numbers))
@@ -85,8 +87,8 @@ def prepare_jobs(
     with _script(declaration) as script:
         code_folder = snapshot.take_snapshot(planned.folder.path / "code", script, sorted(own))
     for instance in to_run:
-        cautions_found = cautions_of[instance.number]
-        write_settings(planned.folder, instance, declaration.description, declaration.script, cautions_found, corpus.item_name)
+        about = AboutCorpus(cautions_of[instance.number], corpus.item_name, columns)
+        write_settings(planned.folder, instance, declaration.description, declaration.script, about)
     return make_jobs(planned, code_folder, stores, parts), corpus
 
 
@@ -161,11 +163,12 @@ def restore_settings(planned: Plan, declaration: Declaration) -> bool:
                 is_restored |= renew_words(planned.folder, instance)
         else:
             from preprocessing.corpus import open_corpus
-            from preprocessing.quality.cautions import find_cautions
+            from preprocessing.quality.cautions import find_cautions, shared_columns
 
             corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
             cautions = find_cautions(corpus, instance.settings.feature_settings(), instance.settings.frames)
-            write_settings(planned.folder, instance, declaration.description, declaration.script, cautions, corpus.item_name)
+            about = AboutCorpus(cautions, corpus.item_name, shared_columns(corpus, planned.folds.folds))
+            write_settings(planned.folder, instance, declaration.description, declaration.script, about)
             is_restored = True
     return is_restored
 

@@ -146,12 +146,8 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     chosen = ranking.rank_instances(instances)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
-    best = next(instance for instance in instances if instance.number == chosen.selected)
-    figure = format_figure(best.over_folds(chosen.side, chosen.metric), best.n_folds)
-    console.print(
-        f"Instance {chosen.selected} is selected: best mean {side_name(chosen.side, instances)} {chosen.metric} "
-        f"({figure}{chosen.because})."
-    )
+    figure = f"{side_name(chosen.side, instances)} {chosen.metric} ({ranking.selected_mean(instances, chosen)}{chosen.because})"
+    console.print(f"Instance {chosen.selected} is selected: best mean {figure}.")
     for finding in find_findings(instances):
         console.print(f"- {finding.line}", soft_wrap=True, markup=False)
     return chosen.selected

@@ -33,6 +33,23 @@ def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFram
             yield kind, group
 
 
+def find_shared_files(index: "pd.DataFrame") -> Iterator["pd.DataFrame"]:
+    """Yield the clips of each file of which several items have segments; the index has clip, item, path and augmented."""
+    if "path" not in index:
+        return
+    own = index[~index["augmented"].astype(bool) & (index["path"].fillna("") != "")]
+    several = own[own.groupby("path")["item"].transform("nunique") > 1]
+    for _, group in several.groupby("path", sort=True):
+        yield group
+
+
+def describe_shared_file(group: "pd.DataFrame") -> str:
+    """Return ``segments of the file 'a.wav' are under the items 'anna' and 'ben'``, of many items the first two."""
+    items = sorted(map(str, group["item"].unique()))
+    more = f" and {len(items) - 2} more" if len(items) > 2 else ""
+    return f"segments of the file '{group['path'].iloc[0]}' are under the items '{items[0]}' and '{items[1]}'{more}"
+
+
 def find_tested(pairs: "pd.DataFrame", fold: Fold, clips: Mapping[str, Collection[str]]) -> list[str]:
     """Return the tested clips of a fold that nearly equal one that trains or validates, sorted.
 

@@ -7,6 +7,7 @@ contradicts what the folder holds is refused here, before anything is trained.
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from xval.base.code_changes import describe_changes
 from xval.base.errors import FoldsError, ResultsError, how_to_install
@@ -14,6 +15,7 @@ from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.base.keras_backends import BACKENDS, installed_backends
 from xval.base.own_files import own_folders
 from xval.folds.plan import Fold, FoldPlan
+from xval.folds.shared_columns import SharedColumn
 from xval.jobs.folds_file import SPLITTER_CHANGES
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
@@ -61,17 +63,23 @@ def done_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, job
     }
 
 
-def write_settings(
-    folder: ExperimentFolder,
-    instance: Instance,
-    description: str,
-    script: str = "",
-    cautions: Sequence[str] = (),
-    item_name: str = "",
-) -> None:
-    """Write settings.json of an instance: every parameter, where it came from, and the cautions about its corpus.
+class AboutCorpus(NamedTuple):
+    """What settings.json says of the corpus; see the attributes of `WrittenInstance` of these names."""
 
-    It says as well in which folders the modules of the user's own lie, and what the corpus calls an item.
+    cautions: Sequence[str] = ()
+    item_name: str = ""
+    shared_columns: Sequence[SharedColumn] = ()
+
+
+_NOTHING = AboutCorpus()
+
+
+def write_settings(
+    folder: ExperimentFolder, instance: Instance, description: str, script: str = "", about: AboutCorpus = _NOTHING
+) -> None:
+    """Write settings.json of an instance: every parameter, where it came from, and what is to be known of its corpus.
+
+    It says as well in which folders the modules of the user's own lie.
     """
     content = {
         "format_version": FORMAT_VERSION,
@@ -82,8 +90,9 @@ def write_settings(
         "settings_hash": instance.settings_hash,
         "parameters": instance.parameters,
         "sources": instance.sources,
-        "cautions": list(cautions),
-        "item_name": item_name,
+        "cautions": list(about.cautions),
+        "item_name": about.item_name,
+        **({"shared_columns": [column._asdict() for column in about.shared_columns]} if about.shared_columns else {}),
     }
     folder.instance_folder(instance.number).mkdir(parents=True, exist_ok=True)
     write_if_changed(folder.instance_folder(instance.number) / "settings.json", content)

@@ -21,7 +21,8 @@ class Answered:
     """Targets and predictions of examples or clips; `xval.measures.events.recordings` has those of frames.
 
     Attributes:
-        rows: DataFrame, a row each: item, clip, and what else names it.
+        rows: DataFrame, a row each: item, clip, and what else names it; of items with one decision also n_clips, how many
+            clips it is of.
         targets: As the metrics of the task take them.
         predictions: float32 (n, n_outputs); of a representation (n,).
     """
@@ -33,6 +34,11 @@ class Answered:
     def __len__(self) -> int:
         """Return the number of examples or clips."""
         return len(self.predictions)
+
+    @property
+    def n_clips(self) -> int:
+        """The number of clips, where a row is a clip or a decision; those of a decision are all counted."""
+        return int(self.rows["n_clips"].sum()) if "n_clips" in self.rows else len(self)
 
     def counted(self) -> tuple[NDArray[Any], NDArray[np.float32]]:
         """Return the targets and predictions that metrics see."""
@@ -49,7 +55,10 @@ class Answered:
             codes = answered.rows[column].factorize()[0]
             first = np.unique(codes, return_index=True)[1]
             targets, predictions = combine_clips(answered.targets, answered.predictions, codes, how)
-            answered = Answered(answered.rows.iloc[first].reset_index(drop=True), targets, predictions)
+            rows = answered.rows.iloc[first].reset_index(drop=True)
+            if column == "item":
+                rows["n_clips"] = np.bincount(codes)
+            answered = Answered(rows, targets, predictions)
         return answered
 
     def by_item(self) -> Iterator[tuple[str, "Answered"]]:

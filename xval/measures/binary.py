@@ -1,4 +1,4 @@
-"""Metrics of one class against the others, the positive one: sensitivity, specificity, F1 and predictive values.
+"""Metrics of one class against the others, the positive one: sensitivity, specificity, F1, predictive values, fixed points.
 
 Comes in: names of the setting ``metrics``, the setting ``positive_class``, and the classes of a corpus. Goes out: functions of
 targets and predictions. Nobody but the user knows which of two classes is to be found, so that there is no default.
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import plain_name
 from xval.measures.confusion import Predictions, Targets
-from xval.measures.metrics import Metric
+from xval.measures.metrics import Chance, Metric
+from xval.measures.operating_points import FIXED, point_at
 
 WRITTEN = "positive_class:"
 """Before the number of the class in the written name of a metric that was added after training: ``positive_class:1.f1``."""
@@ -52,7 +53,7 @@ _OF_TABLE: dict[str, Callable[[int, int, int, int], float]] = {
     "ppv": _ppv,
     "npv": _npv,
 }
-NAMES = tuple(_OF_TABLE)
+NAMES = (*_OF_TABLE, *FIXED)
 _ALIASES = {
     "truepositiverate": "sensitivity",
     "tpr": "sensitivity",
@@ -78,8 +79,11 @@ def find(name: str, positive: int) -> Metric:
     It is NaN where it is undefined: the sensitivity of examples of which none is positive.
     """
     sides = {"sensitivity": (True,), "specificity": (False,)}.get(name, (True, False))
-    measured = partial(_measure, _OF_TABLE[name], positive)
-    return Metric(measured, higher_is_better=True, bounds=(0, 1), rests_on=partial(_rests_on, positive, sides))
+    rests_on = partial(_rests_on, positive, sides)
+    if name in FIXED:
+        at_point, chance = partial(_measure_at, name, positive), partial(_chance_at, name)
+        return Metric(at_point, higher_is_better=True, bounds=(0, 1), chance=chance, is_pooled=True, rests_on=rests_on)
+    return Metric(partial(_measure, _OF_TABLE[name], positive), higher_is_better=True, bounds=(0, 1), rests_on=rests_on)
 
 
 def _rests_on(positive: int, sides: Sequence[bool], targets: Targets) -> NDArray[np.bool_]:
@@ -92,6 +96,17 @@ def _measure(
     is_positive, is_found = targets == positive, np.argmax(predictions, axis=1) == positive
     hits, found, positives = (int(np.count_nonzero(of)) for of in (is_positive & is_found, is_found, is_positive))
     return of_table(hits, positives - hits, found - hits, len(targets) - positives - found + hits)
+
+
+def _measure_at(name: str, positive: int, targets: Targets, predictions: Predictions) -> float:
+    point = point_at(name, targets == positive, predictions[:, positive])
+    if point is None:
+        return float("nan")
+    return point.sensitivity if FIXED[name][0] == "specificity" else point.specificity
+
+
+def _chance_at(name: str, targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - every chance takes both
+    return Chance(1 - FIXED[name][1], "any answer that does not depend on the audio")
 
 
 def number_of(positive_class: str | None, class_names: Sequence[str]) -> int | None:

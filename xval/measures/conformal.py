@@ -12,14 +12,17 @@ with what the same model makes of the new clip (cross-conformal prediction, Vovk
 """
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, MOST_VALUES_OF_INTERVAL, figure_interval
+
 _ROUNDING = 1e-9
-_N_DRAWS, _N_SHARES = 200, 50
+_N_SHARES = 50
 
 
 @dataclass(frozen=True)
@@ -63,14 +66,28 @@ class SpeakerScores:
         return np.asarray(p_values, np.float64)
 
 
+class Answers(NamedTuple):
+    """What one training answered on tested clips.
+
+    Attributes:
+        targets: int64 (n_clips,), class numbers.
+        probabilities: float (n_clips, n_classes).
+        items: (n_clips,), the speaker of each clip; all trainings are tested on the same speakers.
+    """
+
+    targets: NDArray[Any]
+    probabilities: NDArray[np.floating]
+    items: NDArray[Any]
+
+
 class RiskCurve(NamedTuple):
     """What is wrong where only the clips with the most probable answers are answered; every speaker counts alike.
 
     Attributes:
         shares: float64 (n,), of the clips that are answered at least, rising to 1: clips that are equally sure are answered
             together, as from a threshold on.
-        risks: float64 (n,), of these the share that is answered wrongly.
-        low: float64 (n,), the lower end of the 95 % interval over speakers (percentile bootstrap).
+        risks: float64 (n,), of these the share that is answered wrongly; the mean over trainings.
+        low: float64 (n,), the lower end of the 95 % interval as of `figure_interval`; NaN: it cannot be estimated.
         high: float64 (n,), its upper end.
     """
 
@@ -78,6 +95,11 @@ class RiskCurve(NamedTuple):
     risks: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+
+    @property
+    def has_interval(self) -> bool:
+        """Whether some share of clips has one."""
+        return bool(np.isfinite(self.low).any())
 
 
 def score_classes(probabilities: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -118,29 +140,50 @@ def prediction_sets(scores: SpeakerScores, probabilities: NDArray[np.floating], 
     return np.asarray(sets, bool)
 
 
-def risk_curve(targets: NDArray[Any], probabilities: NDArray[np.floating], items: NDArray[Any]) -> RiskCurve:
+def risk_curve(repeats: Sequence[Answers], runs: Sequence[Sequence[int]] = ((0,),)) -> RiskCurve:
     """Return the share of wrong answers over the share of clips that are answered, the surest first.
 
     Args:
-        targets: int64 (n_clips,), class numbers.
-        probabilities: float (n_clips, n_classes).
-        items: (n_clips,), the speaker of each clip.
+        repeats: What each training answered.
+        runs: Which of them are one training run, whose variance is in the interval where there are several.
     """
-    _, item_of, n_clips = np.unique(items, return_inverse=True, return_counts=True)
-    sure = probabilities.max(axis=1)
+    curves, n_items = [_risks_of(answers) for answers in repeats], len(np.unique(repeats[0].items))
+    shares = np.arange(1, _N_SHARES + 1) / _N_SHARES
+    known = dict[bytes, NDArray[np.float64]]()  # one set of speakers gives the risks of all shares
+
+    def risks(speakers: NDArray[np.intp]) -> NDArray[np.float64]:
+        if (key := speakers.tobytes()) not in known:
+            n_drawn = np.bincount(speakers, minlength=n_items)
+            known[key] = np.array([of_repeat(n_drawn, shares) for of_repeat in curves])  # (n_repeats, n_shares)
+        return known[key]
+
+    everyone = risks(np.arange(n_items))
+    of_runs = np.array([everyone[run].mean(axis=0) for run in map(list, runs)])
+    low, high = np.full((2, _N_SHARES), math.nan)
+    if sum(len(answers.targets) for answers in repeats) * min(n_items, MOST_LEFT_OUT) <= MOST_VALUES_OF_INTERVAL:
+        for place in range(_N_SHARES):
+
+            def risk(speakers: NDArray[np.intp], place: int = place) -> float:
+                return float(risks(speakers)[:, place].mean())
+
+            if interval := figure_interval(n_items, risk, runs=of_runs[:, place]):
+                low[place], high[place] = interval.low, interval.high
+    return RiskCurve(shares, everyone.mean(axis=0), low, high)
+
+
+def _risks_of(answers: Answers) -> Callable[[NDArray[Any], NDArray[np.float64]], NDArray[np.float64]]:
+    """Return the function from how often each speaker is drawn, and shares of clips, to the share of wrong answers."""
+    _, item_of, n_clips = np.unique(answers.items, return_inverse=True, return_counts=True)
+    sure = answers.probabilities.max(axis=1)
     order = np.argsort(-sure, kind="stable")
     last_alike = np.searchsorted(-sure[order], -sure[order], side="right") - 1
-    is_wrong, item_of = (probabilities.argmax(axis=1) != targets)[order], item_of[order]
-    shares = np.arange(1, _N_SHARES + 1) / _N_SHARES
+    is_wrong, item_of = (answers.probabilities.argmax(axis=1) != answers.targets)[order], item_of[order]
 
-    def risks(n_drawn: NDArray[Any]) -> NDArray[np.float64]:
+    def risks(n_drawn: NDArray[Any], shares: NDArray[np.float64]) -> NDArray[np.float64]:
         weights = (n_drawn / n_clips)[item_of]
         answered, wrong = np.cumsum(weights), np.cumsum(weights * is_wrong)
         places = np.minimum(np.searchsorted(answered, shares * answered[-1] * (1 - _ROUNDING)), len(order) - 1)
         places = last_alike[places]
         return np.asarray(wrong[places] / answered[places], np.float64)
 
-    n_items, rng = len(n_clips), np.random.default_rng(0)
-    drawn = [risks(np.bincount(rng.integers(0, n_items, n_items), minlength=n_items)) for _ in range(_N_DRAWS)]
-    low, high = np.quantile(drawn, [0.025, 0.975], axis=0)
-    return RiskCurve(shares, risks(np.ones(n_items)), low, high)
+    return risks

@@ -102,7 +102,7 @@ def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, unit: s
 def draw_risk(risk: RiskCurve) -> Markup:
     """Draw the share of wrong answers over the share of clips that are answered, with its 95 % interval."""
     across, right = svg.Scale(0, 1, 48, _SMALL_WIDTH - 14), _SMALL_WIDTH - 14
-    up = svg.spanning([0.0, *risk.high], _SMALL_HEIGHT - 30, 12)
+    up = svg.spanning([0.0, *risk.risks, *filter(math.isfinite, risk.high)], _SMALL_HEIGHT - 30, 12)
     parts = [_grid(across, 12, _SMALL_HEIGHT - 30), _side_axis(up, 48, right)]
     for values, class_ in ((risk.low, "chance"), (risk.high, "chance"), (risk.risks, "curve training")):
         points = [(across(share), up(value)) for share, value in zip(risk.shares, values, strict=True)]

@@ -34,6 +34,10 @@ _BIBTEX = {
   title = {The Jackknife Estimate of Variance}, author = {Efron, Bradley and Stein, Charles},
   journal = {The Annals of Statistics}, volume = {9}, number = {3}, pages = {586--596}, year = {1981}
 }""",
+    "Satterthwaite, 1946": """@article{satterthwaite1946approximate,
+  title = {An Approximate Distribution of Estimates of Variance Components}, author = {Satterthwaite, Franklin E.},
+  journal = {Biometrics Bulletin}, volume = {2}, number = {6}, pages = {110--114}, year = {1946}
+}""",
     "Kish, 1965": """@book{kish1965survey,
   title = {Survey Sampling}, author = {Kish, Leslie}, publisher = {Wiley}, address = {New York}, year = {1965}
 }""",

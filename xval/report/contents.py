@@ -15,13 +15,15 @@ import pandas as pd
 
 from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus, open_corpus
+from xval.answers.agreement import Agreement, agreements
 from xval.answers.audit import audit
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.choose import compare_each
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.group_columns import find_groups, group_columns
-from xval.answers.groups import Groups, measure_groups, read_tested
+from xval.answers.groups import AnsweredInstance, Groups, measure_groups, read_tested
 from xval.answers.names import names_of
+from xval.answers.operating_points import OperatingPoints, operating_points
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_instances
 from xval.answers.when_to_answer import WhenToAnswer, when_to_answer
@@ -44,6 +46,7 @@ MOST_COMPARED = 10
 """Instances in the comparison matrix."""
 
 _MOST_SIDE_BY_SIDE = 4  # instances whose answers stand side by side
+_MOST_AGREEMENTS = 8  # targets
 _MOST_PREDICTED = 20  # instances whose predicted numbers are drawn
 _MOST_SOUND_BYTES = 6_000_000
 
@@ -62,6 +65,8 @@ class PageContents:
         events: Events of recordings by instance, where frames are classified.
         groups: Main figure of that instance by the groups of each further column of the corpus.
         group_note: Why there are none though there are such columns.
+        operating_points: Of two classes, or of the class that is to be found, of that instance; None: of others.
+        agreements: Of the first targets of that instance, where it predicts numbers.
         when_to_answer: When that instance should answer; None: it does not tell classes of clips apart.
         corpus: None where it cannot be read.
         sounds: None: no audio is embedded.
@@ -84,6 +89,8 @@ class PageContents:
     events: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     groups: Sequence[Groups] = ()
     group_note: str = ""
+    operating_points: OperatingPoints | None = None
+    agreements: Sequence[Agreement] = ()
     when_to_answer: WhenToAnswer | None = None
     corpus: Corpus | None = None
     sounds: Sounds | None = None
@@ -153,7 +160,9 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
     shown = [number for number in dict.fromkeys([errors_of, *best]) if number is not None]
     answers, events = _read_answers(folder, instances, shown)
     measured = next((instance for instance in instances if instance.number == errors_of), None)
-    groups, group_note = _measure_groups(measured, corpus)
+    tested, tested_note = _read_tested(measured)
+    class_names = next(iter(measured.folds.values())).get("class_names", []) if measured and tested else []
+    groups, group_note = _measure_groups(tested, tested_note, corpus)
     explanation_note, was_explained = "", explained_before if request.run else ""
     if was_explained:
         explanation_note = (
@@ -172,6 +181,10 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
         events=events,
         groups=groups,
         group_note=group_note,
+        operating_points=operating_points(tested, class_names, measured.settings.positive_class)
+        if measured and tested
+        else None,
+        agreements=agreements(tested, class_names)[:_MOST_AGREEMENTS] if tested else [],
         when_to_answer=when_to_answer(measured) if measured else None,
         corpus=corpus,
         sounds=sounds,
@@ -231,19 +244,28 @@ def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Pa
     return corpus, ""
 
 
-def _measure_groups(instance: InstanceResults | None, corpus: Corpus | None) -> tuple[list[Groups], str]:
+def _read_tested(instance: InstanceResults | None) -> tuple[AnsweredInstance | None, str]:
+    """Return what was tested of an instance, or why it cannot be read."""
+    try:
+        return (read_tested(instance) if instance else None), ""
+    except UsageError as error:
+        return None, str(error)
+
+
+def _measure_groups(tested: AnsweredInstance | None, note: str, corpus: Corpus | None) -> tuple[list[Groups], str]:
     """Return the figures of an instance by the groups of each further column, or why there are none in spite of columns."""
-    if instance is None or corpus is None:
+    if corpus is None:
         return [], ""
     try:
         clips = with_columns(corpus.index, corpus.folder)
         columns = group_columns(clips)
         if not corpus.is_custom and clips["duration_s"].nunique() > 1:
             columns.append("duration_s")
-        answers = read_tested(instance) if columns else None
+        if tested is None or not columns:
+            return [], note if columns else ""
+        return measure_groups(tested, [find_groups(clips, name) for name in columns]), ""
     except UsageError as error:
         return [], str(error)
-    return [measure_groups(answers, find_groups(clips, name)) for name in columns] if answers else [], ""
 
 
 def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Curves]:

@@ -13,7 +13,16 @@ from markupsafe import Markup
 from preprocessing.corpus import CUSTOM
 from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import Comparison, Pair
-from xval.answers.figure_text import Estimate, estimate, format_figure, format_folds, format_time, in_column, texts_of
+from xval.answers.figure_text import (
+    Estimate,
+    estimate,
+    format_figure,
+    format_folds,
+    format_time,
+    in_column,
+    interval_clause,
+    texts_of,
+)
 from xval.answers.findings import find_findings
 from xval.answers.groups import describe_gap, describe_weakness
 from xval.answers.headline import find_headline
@@ -26,9 +35,9 @@ from xval.answers.summary import differing_parameters, main_and_own, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
-from xval.measures.statistics.planning import LEVEL
 from xval.measures.task import Task
 from xval.report import charts, protocol, training_table, worst_answers
+from xval.report.agreement_pictures import draw_agreement, draw_operating_points
 from xval.report.citations import bibtex
 from xval.report.contents import PageContents
 from xval.report.figures import MainColumn, main_columns, parameter_text
@@ -39,13 +48,6 @@ _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
 _ROOM = 76  # characters of 1,100 px that the table of instances has beside number, comment, validation figure and time
 _ROOM_OF_FIGURE = 22  # of 0.842 [0.766, 0.901]
-_VERDICTS = {
-    "better": "worse than {}",
-    "worse": "better than {}",
-    "practically equal": "practically equal to {}",
-    "undecided": "not proven to differ from {}",
-    "no test": "not tested against {}",
-}
 """What the baseline is, by the verdict on the other instance."""
 
 
@@ -136,6 +138,7 @@ def make_page(contents: PageContents) -> str:
         item_metric=item_metric,
         item_word=item_word(instances),
         items_word=items_word(instances),
+        decides_items=instances[0].decides_items,
         item_instances=compared,
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
@@ -143,7 +146,10 @@ def make_page(contents: PageContents) -> str:
         failing=worst_answers.failing_items(contents, task),
         worst_order=task.worst_first,
         weaknesses=_weaknesses(contents, task),
+        risk_interval=_words_of_interval(contents),
         risk_picture=charts.draw_risk(contents.when_to_answer.curve) if contents.when_to_answer else None,
+        operating_pictures=draw_operating_points(contents.operating_points) if contents.operating_points else [],
+        agreement_pictures=list(map(draw_agreement, contents.agreements)),
         event_labels=worst_answers.event_labels(contents),
         protocol=paragraphs,
         training_header=training_table.HEADER,
@@ -154,6 +160,12 @@ def make_page(contents: PageContents) -> str:
     )
 
 
+def _words_of_interval(contents: PageContents) -> str:
+    """Return what the intervals of the instance are about whose errors are shown."""
+    shown = [contents.by_number[contents.errors_of]] if contents.errors_of else []
+    return interval_clause(shown) or f"over {items_word(shown)}"
+
+
 def _is_custom(contents: PageContents) -> bool:
     """Return whether the examples of some instance were handed in as arrays."""
     return any(record.get("store") == CUSTOM for instance in contents.instances for record in instance.folds.values())
@@ -161,26 +173,12 @@ def _is_custom(contents: PageContents) -> bool:
 
 def describe_answer(contents: PageContents) -> list[str]:
     """Return what the three lines leave unsaid, in sentences."""
-    compared = [_describe_verdicts(contents.comparisons[0])] if contents.comparisons else []
     searched = filter(None, map(describe_search, contents.instances))
     return [
         describe_selection(contents.instances),
         *searched,
-        *compared,
         *(finding.line for finding in find_findings(contents.instances)),
     ]
-
-
-def _describe_verdicts(comparison: Comparison) -> str:
-    """Return which instances the baseline is better or worse than, and which it cannot be told from."""
-    by_verdict: dict[str, list[str]] = {}
-    for pair in comparison.pairs:
-        by_verdict.setdefault(pair.verdict, []).append(pair.instance)
-    told = "; ".join(words.format(", ".join(by_verdict[name])) for name, words in _VERDICTS.items() if name in by_verdict)
-    return (
-        f"In {comparison.figure}, instance {comparison.baseline} is {told} (level {LEVEL}, Holm; of "
-        f"{' or '.join(dict.fromkeys(pair.claim for pair in comparison.pairs))})."
-    )
 
 
 def _weaknesses(contents: PageContents, task: Task) -> list[str]:

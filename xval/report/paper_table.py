@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import Comparison
-from xval.answers.figure_text import Estimate, estimate, fixed, interval_clause, texts_of
+from xval.answers.figure_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import items_word
 from xval.answers.names import names_of
@@ -62,7 +62,11 @@ def make_table(
     for instance in shown:
         name = _row_name(instance, f"{nested.name}, nested" if nested and instance is nested else names[instance.number])
         marked = {} if instance is nested else comparisons
-        rows.append((name, [_cell(instance, column.side, column.name, marked) for column in columns]))
+        cells = [_cell(instance, column.side, column.name, marked) for column in columns]
+        if instance is nested and selected:
+            others = [estimate(selected, column.side, column.name) for column in columns]
+            cells = [(_of_kind(own, other), mark) for (own, mark), other in zip(cells, others, strict=True)]
+        rows.append((name, cells))
     titles = [_title(column, direction(instances, column.name)) for column in columns]
     table = PaperTable(titles, rows)
     note = _note(table, instances, comparisons)
@@ -111,6 +115,12 @@ def to_latex(table: PaperTable, *, label: str) -> str:
 def _cell(instance: InstanceResults, side: str, metric: str, comparisons: Mapping[str, Comparison]) -> tuple[Estimate, str]:
     verdicts = {pair.instance: pair.verdict for pair in comparisons[metric].pairs} if metric in comparisons else {}
     return estimate(instance, side, metric), _MARKS.get(verdicts.get(str(instance.number), ""), "")
+
+
+def _of_kind(nested: Estimate, selected: Estimate) -> Estimate:
+    """Return the nested value; none where it is known by fold alone, and that below it over items: these are two statistics."""
+    is_other = nested.of != selected.of and nested.of == OVER_FOLDS
+    return nested._replace(value=None, low=None, high=None) if is_other else nested
 
 
 def _texts(table: PaperTable) -> list[tuple[str, list[tuple[str, str]]]]:

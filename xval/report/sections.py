@@ -42,6 +42,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
         html = template.render(
             number=number,
             items_word=items_word([instance]),
+            answered_word=items_word([instance]) if instance.decides_items else "clips",
             name=contents.name_of(number),
             is_selected=number == selected,
             origin=explain(judge_instance(instance)),

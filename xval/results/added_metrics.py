@@ -17,7 +17,7 @@ from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, s
 from xval.base.json_files import FORMAT_VERSION, write_json
 from xval.base.module_places import cached_by_place, looking_in
 from xval.base.own_files import own_files
-from xval.measures import binary, metrics
+from xval.measures import binary, metrics, operating_points
 from xval.measures.metrics import Chance, Metric
 from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
@@ -88,7 +88,9 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
     """
     if written.startswith(binary.WRITTEN):
         number, name = written.removeprefix(binary.WRITTEN).split(".")
-        return AddedMetric(name, binary.find(name, int(number)), _hash([Path(binary.__file__)]) + number)
+        return AddedMetric(
+            name, binary.find(name, int(number)), _hash([Path(binary.__file__), Path(operating_points.__file__)]) + number
+        )
     if not user_code.is_dotted(written):
         task_metric = metrics.find(task_type, written)
         return AddedMetric(written, task_metric, _hash([Path(task_metric.function.__code__.co_filename)]))

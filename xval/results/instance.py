@@ -13,7 +13,9 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, TypedDict
 
+from xval.base.errors import ResultsError
 from xval.base.numbers import finite_or_nan
+from xval.folds.shared_columns import SharedColumn
 from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
@@ -108,11 +110,41 @@ class InstanceResults:
             first.setdefault(key.fold, record)
         return first
 
-    @property
+    @cached_property
     def n_clips(self) -> dict[str, int]:
-        """The number of clips of each item that the finished folds have tested."""
-        tested = (record["item_metrics"]["test"] for record in self.folds.values())
-        return {item: item_metrics["n_clips"] for of_fold in tested for item, item_metrics in of_fold.items()}
+        """The number of clips of each item that the finished folds have tested, also where an item has one decision."""
+        counts: dict[str, int] = {}
+        for key, record in self.done.items():
+            if self.folds[key.fold] is record:
+                counts |= self._count_clips(key, record)
+        return counts
+
+    @property
+    def decides_items(self) -> bool:
+        """Whether each item has one decision, made of the answers to its clips."""
+        return self.settings.item_decision != "none"
+
+    @property
+    def shared_columns(self) -> list[SharedColumn]:
+        """The columns of the corpus, as they were when it ran, of which a fold has a value on two sides; the worst first."""
+        return [SharedColumn(**column) for column in self.written.shared_columns]
+
+    def _count_answers(self, record: Record) -> int:
+        """Return how many answers the figures of a record are of: of clips, or of items with one decision."""
+        tested = record["item_metrics"]["test"]
+        return len(tested) if self.decides_items else sum(item["n_clips"] for item in tested.values())
+
+    def _count_clips(self, key: JobKey, record: Record) -> dict[str, int]:
+        """Return how many clips of each item a job has tested; records of an earlier version counted a decision as one."""
+        counts = {item: int(figures["n_clips"]) for item, figures in record["item_metrics"]["test"].items()}
+        if not self.decides_items or sum(counts.values()) > len(counts):
+            return counts
+        from xval.results.tested_examples import count_clips  # here, because it loads pandas
+
+        try:
+            return counts | count_clips(self.predictions_file(key))
+        except (OSError, ResultsError):
+            return counts
 
     @property
     def failed_folds(self) -> set[int]:
@@ -146,10 +178,12 @@ class InstanceResults:
 
     @cached_property
     def has_windows(self) -> bool:
-        """Whether clips are cut into several examples. Sequences of frames are none: figures are those of all frames."""
+        """Whether several examples have one answer: those of a clip that is cut, or of an item with one decision.
+
+        Sequences of frames are none: figures are those of all frames.
+        """
         return self.task.target != "frame" and any(
-            record["n_examples"]["test"] > sum(item["n_clips"] for item in record["item_metrics"]["test"].values())
-            for record in self.folds.values()
+            record["n_examples"]["test"] > self._count_answers(record) for record in self.folds.values()
         )
 
     def not_done(self) -> list[dict[str, Any]]:

@@ -92,6 +92,7 @@ class WrittenInstance(BaseModel):
         sources: Where each of them came from.
         cautions: What is to be known about its corpus with its features; see preprocessing/quality/cautions.py.
         own_folders: Where modules of the user's own lay.
+        shared_columns: The columns of its corpus of which a fold has a value on two sides; see xval/folds/shared_columns.py.
         item_name: What the corpus calls an item; empty: not known.
     """
 
@@ -106,6 +107,7 @@ class WrittenInstance(BaseModel):
     cautions: list[str] = []
     own_folders: list[str] = []
     item_name: str = ""
+    shared_columns: list[dict[str, Any]] = []
 
     @property
     def item_word(self) -> str:

@@ -21,7 +21,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION
 from xval.results.status import overall_state
 
-SUMMARY_VERSION = f"2.{OVER_ITEMS_VERSION}"
+SUMMARY_VERSION = f"3.{OVER_ITEMS_VERSION}"
 """Of what a summary holds, and of the code that computes its figures; one of another version is not read."""
 
 UNKNOWN = "unknown"

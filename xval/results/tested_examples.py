@@ -87,6 +87,18 @@ def read_examples(
     return TestedExamples(items, clips, folds, targets, predictions)
 
 
+def count_clips(path: Path) -> dict[str, int]:
+    """Return the number of test clips of each item that a predictions.parquet has.
+
+    Raises:
+        ResultsError: The file is damaged.
+        FileNotFoundError: It is missing.
+    """
+    table = _read(path, columns=("item", "clip", "side"))
+    counts = table.filter(pc.equal(table["side"], "test")).group_by("item").aggregate([("clip", "count_distinct")])
+    return dict(zip(counts["item"].to_pylist(), counts["clip_count_distinct"].to_pylist(), strict=True))
+
+
 def read_fold(
     task: Task, fold: int, path: Path, class_names: Sequence[str], averaging: Averaging | None
 ) -> dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]]:

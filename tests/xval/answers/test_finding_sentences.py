@@ -93,6 +93,14 @@ def missing_repeats(make):
     return [make(number, [0.5, 0.6], folds_total=2, repeats=3, learning_rate=number) for number in MANY]
 
 
+def shared(make):
+    column = {"column": "speaker", "n_values": 24, "n_items": 120, "fixes_label": True, "is_who": True}
+    return [
+        replace(instance, written=instance.written.model_copy(update={"shared_columns": [column]}))
+        for instance in several(make)
+    ]
+
+
 def epochs(make):
     return with_records(several(make), best_epoch=3, epochs=3)
 
@@ -157,6 +165,7 @@ MADE = {
     Code.FOLDS_LACKING_CLASSES: (lambda make: measured(several(make), 0.4, 0.7, lacking=[1, 3, 5, 7, 9]),),
     Code.UNTUNED_LABELS: (lambda make: with_records(several(make), untuned_labels=["glass", "siren", "car", "rain"]),),
     Code.OTHER_CLIPS: (lambda make: several(make, **BOTH),),
+    Code.SHARED_COLUMN: (shared,),
     Code.FOLDS_MISSING: (missing_folds,),
     Code.REPEATS_MISSING: (missing_repeats,),
     Code.LAST_EPOCH: (epochs,),

@@ -50,6 +50,11 @@ def tested(table):
     return AnsweredInstance(3, find_task("classification"), tuple(repeats))
 
 
+def measure_one(tested, column, metric=None):
+    """Return the figures by the groups of a column that is looked at alone."""
+    return measure_groups(tested, [column], metric)[0]
+
+
 def right(tested):
     """Return whether each answer is right, averaged over repeats."""
     return np.mean([each.predictions.argmax(axis=1) == each.targets for each in tested.repeats], axis=0)
@@ -64,12 +69,12 @@ def within_classes(tested, groups, items, classes=(0, 1, 2)):
 
 def test_what_models_may_have_heard_before_stands_beside_the_figures(table, tested) -> None:
     said = tested._replace(origin="pretrained part of unknown origin: onnx:encoder.onnx")
-    notes = measure_groups(said, find_groups(table, "gender")).notes
-    assert notes == (f"Instance 3: {said.origin}.", *measure_groups(tested, find_groups(table, "gender")).notes)
+    notes = measure_one(said, find_groups(table, "gender")).notes
+    assert notes == (f"Instance 3: {said.origin}.", *measure_one(tested, find_groups(table, "gender")).notes)
 
 
 def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> None:
-    found = measure_groups(tested, find_groups(table, "gender"))
+    found = measure_one(tested, find_groups(table, "gender"))
     assert (found.metric, found.of) == ("balanced_accuracy", "pooled")
     for figure in found.figures:
         rows = (table["gender"] == figure.group).to_numpy()
@@ -80,7 +85,7 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
         assert (figure.n_items, figure.n_clips) == (4, 4 * N_CLIPS)
     assert "24 test clips without gender left out." in " ".join(found.notes)
     column = find_groups(table, "gender")
-    found = measure_groups(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
+    found = measure_one(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
     assert "No clip of other was tested." in found.notes
     assert "Fewer than 6 items tell you little about others: female (4), male (4)" in " ".join(found.notes)
 
@@ -89,7 +94,7 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
     ("written", "name"), [("UAR", "balanced_accuracy"), ("acc", "accuracy"), ("sklearn:cohen_kappa_score", "cohen_kappa_score")]
 )
 def test_a_metric_may_be_named_as_elsewhere(table, tested, written, name) -> None:
-    assert measure_groups(tested, find_groups(table, "gender"), written).metric == name
+    assert measure_one(tested, find_groups(table, "gender"), written).metric == name
 
 
 @pytest.mark.parametrize(
@@ -108,7 +113,7 @@ def test_bins_of_numbers_are_said_in_as_few_digits_as_tell_them_apart(table, fir
 
 def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested) -> None:
     tested = tested._replace(repeats=tested.repeats[:1])
-    found = measure_groups(tested, find_groups(table, "gender"), "accuracy")
+    found = measure_one(tested, find_groups(table, "gender"), "accuracy")
     of_items = within_classes(tested, table["gender"], table["item"])
     wanted = stats.ttest_ind(of_items["female"], of_items["male"], equal_var=False).confidence_interval(0.95)
     assert (found.of, found.gap.higher, found.gap.lower, found.gap.is_within_items) == (
@@ -120,12 +125,13 @@ def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested
     assert found.gap.value == pytest.approx(of_items["female"].mean() - of_items["male"].mean(), abs=1e-12)
     assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
     verdict = "It excludes 0." if wanted[0] > 0 else "It contains 0: no gap is shown."
-    assert describe_gap(found).endswith(f"(95 % over items), mean over the 3 classes that both have. {verdict}")
+    assert describe_gap(found).endswith(f"(95 % over items). {verdict}")
+    assert "mean over the 3 classes that both have" in describe_gap(found)
 
 
 def test_the_gap_between_groups_of_clips_is_paired_within_items(table, tested) -> None:
     tested = tested._replace(repeats=tested.repeats[:1])
-    found = measure_groups(tested, find_groups(table, "recorder"), "accuracy")
+    found = measure_one(tested, find_groups(table, "recorder"), "accuracy")
     of_items = within_classes(tested, table["recorder"], table["item"])
     wanted = stats.ttest_rel(of_items["near"], of_items["far"]).confidence_interval(0.95)
     assert found.gap.is_within_items
@@ -135,11 +141,11 @@ def test_the_gap_between_groups_of_clips_is_paired_within_items(table, tested) -
 
 @pytest.mark.parametrize("column", ["gender", "recorder"])
 def test_with_several_seeds_the_interval_of_the_gap_holds_what_they_change(table, tested, column) -> None:
-    gap = measure_groups(tested, find_groups(table, column), "accuracy").gap
-    alike = measure_groups(tested._replace(repeats=tested.repeats[:1] * 2), find_groups(table, column), "accuracy").gap
+    gap = measure_one(tested, find_groups(table, column), "accuracy").gap
+    alike = measure_one(tested._replace(repeats=tested.repeats[:1] * 2), find_groups(table, column), "accuracy").gap
     assert (gap.interval.covers, alike.interval.covers) == ("method", "models")
     by_seed = [
-        measure_groups(tested._replace(repeats=(repeat,)), find_groups(table, column), "accuracy").gap.value
+        measure_one(tested._replace(repeats=(repeat,)), find_groups(table, column), "accuracy").gap.value
         for repeat in tested.repeats
     ]
     assert gap.value == pytest.approx(np.mean(by_seed))
@@ -158,7 +164,7 @@ def test_a_class_that_one_group_lacks_makes_no_gap(table, metric):
     takes = table["take"].astype(int)
     targets = np.where(table["recorder"] == "near", takes // 2 % 3, 1 + takes // 2 % 2).astype(np.intp)
     is_right = (targets == 0) | (takes < 12 + table["item"].str[1].astype(int) % 3)
-    found = measure_groups(answer(table, targets, is_right), find_groups(table, "recorder"), metric)
+    found = measure_one(answer(table, targets, is_right), find_groups(table, "recorder"), metric)
 
     values = {figure.group: figure.value for figure in found.figures}
     raw = abs(values["near"] - values["far"])
@@ -176,7 +182,7 @@ def test_where_an_item_lacks_a_class_both_groups_are_pooled(table):
     clips = table[kept]
     targets = (np.flatnonzero(kept) % 3).astype(np.intp)
     is_right = ~((clips["item"] == "s0") & (targets == 0)) & (clips["take"].astype(int) % 5 > 0)
-    found = measure_groups(answer(clips, targets, is_right), find_groups(table, "recorder"), "accuracy")
+    found = measure_one(answer(clips, targets, is_right), find_groups(table, "recorder"), "accuracy")
 
     by_class = pd.DataFrame({"right": is_right, "group": clips["recorder"], "target": targets})
     pooled = by_class.groupby(["group", "target"])["right"].mean().groupby("group").mean()
@@ -186,7 +192,7 @@ def test_where_an_item_lacks_a_class_both_groups_are_pooled(table):
 def test_groups_whose_common_classes_two_items_have_make_no_gap(table):
     shared = table["item"].isin(["s0", "s1"])
     targets = np.where(shared, 2, np.where(table["recorder"] == "near", 0, 1)).astype(np.intp)
-    found = measure_groups(answer(table, targets, table["recorder"] == "near"), find_groups(table, "recorder"))
+    found = measure_one(answer(table, targets, table["recorder"] == "near"), find_groups(table, "recorder"))
 
     assert found.gap is None
     assert "The gap is unknown" in found.notes[-1]
@@ -194,23 +200,60 @@ def test_groups_whose_common_classes_two_items_have_make_no_gap(table):
 
 def test_groups_without_a_common_class_have_no_gap(table):
     targets = np.where(table["recorder"] == "near", 0, 1).astype(np.intp)
-    found = measure_groups(answer(table, targets, table["take"] < "12"), find_groups(table, "recorder"))
+    found = measure_one(answer(table, targets, table["take"] < "12"), find_groups(table, "recorder"))
 
     assert found.gap is None
     assert found.notes[-1] == (
         "The gap is unknown: it takes two groups with 3 actors or more, in which balanced_accuracy is defined and that share a "
-        "class."
+        "class of 3 actors in each."
     )
 
 
 def test_with_more_groups_the_interval_of_the_gap_holds_for_all_pairs(table, tested) -> None:
     three = table.assign(room=[("a", "b", "c")[int(item[1]) % 3] for item in table["item"]])
-    found = measure_groups(tested, find_groups(three, "room"), "accuracy")
+    found = measure_one(tested, find_groups(three, "room"), "accuracy")
     of_items = within_classes(tested, three["room"], three["item"])
     higher, lower = of_items[found.gap.higher], of_items[found.gap.lower]
     wanted = stats.ttest_ind(higher, lower, equal_var=False).confidence_interval(1 - 0.05 / 3)
     assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
-    assert "for all 3 pairs of groups together" in describe_gap(found)
+    assert "adjusted for 3 pairs of groups)" in describe_gap(found)
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+def test_gaps_of_several_columns_are_tested_together(table, is_shown) -> None:
+    """By Holm: with a gap that is shown at half the level, the other is tested at the whole."""
+    named = table.assign(accent=[("x", "y")[int(item[1]) // 2 % 2] for item in table["item"]])
+    rng, takes = np.random.default_rng(1), table["take"].astype(int)
+    targets = (np.arange(len(table)) % 3).astype(np.intp)
+    is_near = (table["recorder"] == "near").to_numpy()
+    is_right = (rng.random(len(table)) < np.where(is_near & is_shown, 0.95, 0.4)) & (takes < 22)
+    columns = [find_groups(named, name) for name in ("recorder", "accent")]
+    recorder, accent = measure_groups(answer(table, targets, is_right), columns, "accuracy")
+
+    of_items = within_classes(answer(table, targets, is_right), table["recorder"], table["item"])
+    level = 0.05 / 2
+    paired = stats.ttest_rel(of_items[recorder.gap.higher], of_items[recorder.gap.lower]).confidence_interval(1 - level)
+    assert recorder.gap.interval[:2] == pytest.approx(tuple(paired), abs=1e-9)
+    assert recorder.gap.is_shown == is_shown
+    of_items = within_classes(answer(table, targets, is_right), named["accent"], table["item"])
+    level = 0.05 if is_shown else 0.05 / 2
+    welch = stats.ttest_ind(of_items[accent.gap.higher], of_items[accent.gap.lower], equal_var=False)
+    assert accent.gap.interval[:2] == pytest.approx(tuple(welch.confidence_interval(1 - level)), abs=1e-9)
+    assert "adjusted for 2 columns)" in describe_gap(accent)
+
+
+def test_the_figures_of_a_gap_stand_beside_those_of_all_clips_where_they_differ(table) -> None:
+    takes = table["take"].astype(int)
+    targets = np.where(table["recorder"] == "near", takes // 2 % 3, 1 + takes // 2 % 2).astype(np.intp)
+    is_right = (targets == 0) | (takes < 12 + table["item"].str[1].astype(int) % 3)
+    found = measure_one(answer(table, targets, is_right), find_groups(table, "recorder"))
+    rows = groups_table([found]).set_index("group")
+
+    assert found.gap_is_of_others
+    high, low = (rows.loc[name, "in the gap"] for name in (found.gap.higher, found.gap.lower))
+    assert high - low == pytest.approx(found.gap.value)
+    assert rows.loc[f"gap: {found.gap.higher} minus {found.gap.lower}", "figure"] == pytest.approx(high - low)
+    assert f"({high:.3f} minus {low:.3f}, mean over the 2 classes that both have)" in describe_gap(found)
 
 
 def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> None:
@@ -221,9 +264,7 @@ def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> 
         chosen = np.where(is_right, each.targets, (each.targets + 1) % 3)
         arrays = (table["item"].to_numpy(), each.clips, each.folds, each.targets)
         answers.append(tested_examples.TestedExamples(*arrays, np.eye(3, dtype=np.float32)[chosen]))
-    gap = measure_groups(
-        tested._replace(repeats=tuple(answers)), find_groups(sites[sites["site"] != "1"], "site"), "accuracy"
-    ).gap
+    gap = measure_one(tested._replace(repeats=tuple(answers)), find_groups(sites[sites["site"] != "1"], "site"), "accuracy").gap
     assert gap.value == pytest.approx(2 / 3)
     assert (gap.interval.low, gap.interval.high) == (pytest.approx(2 / 3 - 1.434218, abs=1e-5), 1)
     assert cut_difference(-1.4, 0.2, (0, 1)) == (-1, 0.2)
@@ -233,8 +274,8 @@ def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> 
 def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> None:
     column = find_groups(table, "age")
     assert column.names == ("20 to 40", "45 to 60")
-    assert "age is cut at its quantiles over items into 2 bins: 20 to 40; 45 to 60." in measure_groups(tested, column).notes
-    found = groups_table([measure_groups(tested, column, "accuracy")])
+    assert "age is cut at its quantiles over items into 2 bins: 20 to 40; 45 to 60." in measure_one(tested, column).notes
+    found = groups_table([measure_one(tested, column, "accuracy")])
     assert found["group"].tolist()[:2] == ["20 to 40", "45 to 60"]
     assert found["items"].tolist()[:2] == [5, 4]
     assert found["group"].tolist()[2].startswith("gap: ")
@@ -245,7 +286,7 @@ def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> N
 
 def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:
     few = table.assign(dialect=["x" if item in ("s0", "s1") else None for item in table["item"]])
-    found = measure_groups(tested, find_groups(few, "dialect"), "accuracy")
+    found = measure_one(tested, find_groups(few, "dialect"), "accuracy")
     assert found.figures[0].interval is None
     assert found.gap is None
     assert "The gap is unknown: it takes two groups with 3 items or more" in found.notes[-1]

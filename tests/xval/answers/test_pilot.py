@@ -90,7 +90,9 @@ def test_instances_that_give_the_same_answers_tell_no_difference(experiment):
     for fold, right in enumerate(is_right(1), start=1):
         add_fold(experiment, 3, fold, right)
 
-    with pytest.raises(ResultsError, match=r"All differ by the same amount.* Name other instances \(--instance, --baseline\)"):
+    with pytest.raises(
+        ResultsError, match=r"Both have the same values of every .* Name other instances \(--instance, --baseline\)"
+    ):
         read_pilots(experiment.folder.path, 3, 1, "accuracy")
 
 

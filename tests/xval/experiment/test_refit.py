@@ -234,9 +234,13 @@ def test_without_a_number_validation_selects_the_instance_also_beside_a_damaged_
 
     assert "begins again, its checkpoint cannot be used: it is damaged" in printed
 
-    losses = {i: np.mean([experiment.record(i, k)["metrics"]["validation"]["loss"] for k in (1, 2)]) for i in (1, 2)}
-    assert losses[1] < losses[2]
-    assert f"Instance 1 is selected: best mean validation loss ({losses[1]:.3f} ±" in printed
+    figures = [[experiment.record(i, k)["metrics"]["validation"] for k in (1, 2)] for i in (1, 2)]
+    uar, losses = (
+        [np.mean([of_fold[name] for of_fold in of_instance]) for of_instance in figures]
+        for name in ("balanced_accuracy", "loss")
+    )
+    assert (-uar[0], losses[0]) < (-uar[1], losses[1])
+    assert f"Instance 1 is selected: best mean validation balanced_accuracy ({uar[0]:.3f} ±" in printed
     assert path.parent.parent == experiment.instance_folder(1)
 
 

@@ -66,6 +66,11 @@ def search(space, parameters=None, overrides=None, **shared):
         ({"monitor": choice(["val_loss", "val_accuracy"])}, {}, "search: 'monitor' decides what is compared"),
         ({"loss": choice(["auto", "focal"])}, {"monitor": "val_loss"}, "search: 'loss' changes what val_loss measures; set"),
         ({"regularization_lambda": uniform(0, 1)}, {"monitor": "val_loss"}, "changes what val_loss measures"),
+        (
+            {"class_weights": choice(["none", "balanced"])},
+            {"monitor": "val_loss"},
+            "'class_weights' changes what val_loss measures",
+        ),
         ({"dropout": uniform(0, 0.5)}, {"train_fraction": 0.5}, "train_fraction trains on a share"),
         ({"dropout": uniform(0, 0.5)}, {"monitor": "loss"}, "monitor"),
         ({"learning_rate": uniform(0.1, 1)}, {"architecture": "feature_combination"}, "trains no network"),

@@ -47,11 +47,14 @@ RULES: tuple[Rule, ...] = (
     seeds.REPEATS,
     thresholds.THRESHOLDS,
     items.RANDOM_SPLIT,
+    items.SHARED_COLUMNS,
 )
 """The rules, in the order of their verdicts."""
 
 NOT_CHECKED = (
-    "one speaker under two names: items are told apart by their names alone",
+    "one speaker under two names: items are told apart by their names, and by columns that the corpus has, alone",
+    "copies of a clip whose pitch, speed or room was changed, as by augmentation before the corpus was made",
+    "how arrays were made that a script handed in: features that all labels have chosen or scaled look like any others",
     "what a label can be told by beside the sound that is meant, as the microphone or the length of a clip",
     "whether the clips are of the time, places and people that the model is for",
 )

@@ -19,7 +19,7 @@ from xval.answers.pretrained import clause
 from xval.base.errors import CorpusError, ResultsError, counted
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
-from xval.folds.shared_audio import find_shared_audio, find_tested
+from xval.folds.shared_audio import describe_shared_file, find_shared_audio, find_shared_files, find_tested
 from xval.jobs.fold_part import Clips
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
 from xval.models.saved.leakage import heard_elsewhere, known_again
@@ -54,9 +54,23 @@ def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
     return faults
 
 
+def _files_on_two_sides(evidence: Evidence) -> Iterator[str]:
+    """Yield the files of the corpus of which a fold has segments on two sides, under several items."""
+    for group in find_shared_files(evidence.corpus.index):
+        items = set(group["item"])
+        for fold in evidence.folds.plan.folds:
+            if sum(not items.isdisjoint(getattr(fold, side)) for side in SIDES) > 1:
+                yield (
+                    f"fold {fold.number}: {describe_shared_file(group)}, on two sides. Give the segments of a file one item, "
+                    "unless other people speak in them"
+                )
+                break
+
+
 def _check_corpus(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         findings.faults += shared_faults(evidence, copies=False)
+        findings.warnings += _files_on_two_sides(evidence)
         hashes = evidence.corpus.index["audio_hash"].fillna("")
         without = evidence.corpus.index.loc[hashes == "", "clip"]
         if len(without):

@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping
 from itertools import combinations
 
 from preprocessing.clips.columns import with_columns
+from preprocessing.quality.cautions import shared_columns
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.base.errors import XvalError
@@ -91,9 +92,22 @@ def _check_split(evidence: Evidence, findings: Findings) -> None:
             findings.warnings.append(text)
 
 
+def _check_columns(evidence: Evidence, findings: Findings) -> None:
+    with findings.looking_at(""):
+        folds = evidence.folds.plan.folds
+        for column in shared_columns(evidence.corpus, folds):
+            said = f"{column.describe(evidence.corpus.item_name)}: one '{column.column}' trains and is tested. {column.advice}"
+            (findings.faults if column.is_leak else findings.warnings).append(said)
+
+
 ITEMS = Rule(
     "items",
     "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repetition)",
     _check_items,
 )
 RANDOM_SPLIT = Rule("random split", "most clips share their item with others, which the folds keep on one side", _check_split)
+SHARED_COLUMNS = Rule(
+    "shared columns",
+    "nobody whom a further column of the corpus names, such as the speaker of sessions, is on two sides of a fold",
+    _check_columns,
+)

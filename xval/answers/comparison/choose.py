@@ -19,7 +19,9 @@ from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
 from xval.answers.finding import capital
+from xval.answers.findings import leaking_column
 from xval.answers.fitted_validation import fitted_to_own_items
+from xval.answers.item_words import item_word
 from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
 from xval.answers.next_step import Margin, describe_next_step, simplest_of
@@ -139,12 +141,16 @@ def _compare(
     called = _names(chosen)
     competitors = {name: Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()}
     unit: str = "examples" if metric == "loss" and has_windows(numbered) else task.unit
-    if metric != "loss" and any(instance.settings.item_decision != "none" for instance in numbered):
+    if metric != "loss" and any(instance.decides_items for instance in numbered):
         unit = "items"
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(task, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
     notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
+    columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
+    notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' trains and is tested." for column in columns]
+    leaks = tuple(name for name, instance in chosen.items() if judge_instance(instance).state == "leaked")
+    leaks = tuple(chosen) if leaking_column(numbered) else leaks
     corrections = tuple(describe_corrections(chosen))
     comparisons = []
     for baseline in baselines:
@@ -164,9 +170,10 @@ def _compare(
             unsuited = [
                 f"±{ROPE:g} suits shares, which this metric is not: give the difference that you would ignore (--rope)."
             ]
-        step = "" if corrections else _next_step(comparison, chosen)  # by other labels, nothing tells them apart
+        # By other labels, and by what they have heard, nothing tells them apart.
+        step = "" if corrections or leaks else _next_step(comparison, chosen)
         limits = (*notes, *comparison.notes, *unsuited)
-        comparisons.append(replace(comparison, notes=limits, corrections=corrections, next_step=step))
+        comparisons.append(replace(comparison, notes=limits, corrections=corrections, leaks=leaks, next_step=step))
     return comparisons
 
 
@@ -176,7 +183,13 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     if not pairs:
         return ""
     margins = [
-        Margin(pair.instance, pair.difference, pair.n_items, partial(pair.planned, n_repeats=max(pair.n_repeats)))
+        Margin(
+            pair.instance,
+            pair.difference,
+            pair.n_items,
+            partial(pair.planned, n_repeats=max(pair.n_repeats)),
+            is_none=pair.is_none,
+        )
         for pair in pairs
     ]
     names = (comparison.baseline, *(pair.instance for pair in pairs))

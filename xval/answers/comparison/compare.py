@@ -132,7 +132,9 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         few = f"Only {counted(n_items, item)} tested: too few for a test." if n_items < FEWEST_ITEMS else ""
         if too_few:
             few = f"{capital(call_items_of(both, too_few))} tested: too few for a test."
-        notes.append(few or "All differ by the same amount, so no error can be estimated: there is no test.")
+        is_none = not any(of_items.values() or of_folds.values())
+        alike = f"Both have the same values of every {item}" if is_none else "All differ by the same amount"
+        notes.append(few or f"{alike}, so no error can be estimated: there is no test.")
     if any(len(of.n_repeats(folds)) > 1 for of in (instance, baseline)):
         listed = " or ".join(map(str, n_repeats))
         notes.append(f"Folds have {listed} seeds; each fold counts with the mean of its seeds.")

@@ -10,7 +10,7 @@ from typing import Literal
 
 import pandas as pd
 
-from xval.answers.figure_text import rounded
+from xval.answers.figure_text import ROUNDING, rounded
 from xval.base.item_word import ITEM
 from xval.measures.statistics.comparison import Difference
 from xval.measures.statistics.planning import LEVEL, Pilot, detectable
@@ -75,6 +75,12 @@ class Pair:
         return self.test.value
 
     @property
+    def is_none(self) -> bool:
+        """Whether both have the same value in each fold, and of each item."""
+        differences = [self.difference, *self.of_folds.values(), *self.of_items.values()]
+        return all(abs(difference) <= ROUNDING for difference in differences)
+
+    @property
     def claim(self) -> str:
         """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one deal."""
         if self.basis == "folds":
@@ -136,6 +142,7 @@ class Comparison:
         next_step: What would tell apart those that are undecided; empty: all are decided.
         nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
         corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
+        leaks: Names of those whose models had heard what, or whom, they were tested on.
     """
 
     metric: str
@@ -151,6 +158,7 @@ class Comparison:
     next_step: str = ""
     nested: tuple[str, ...] = ()
     corrections: tuple[str, ...] = ()
+    leaks: tuple[str, ...] = ()
 
     @property
     def undecided(self) -> tuple[Pair, ...]:

@@ -25,7 +25,7 @@ _CLAIMS = {
     "undecided": "You cannot claim that {names} {are} better or worse than {baseline}, nor that they are equal",
     "no test": "Nothing can be claimed about {names} and {baseline}: there is no test",
 }
-_BASES = {"items": "mean over {items}", "pooled": "over all test examples together", "folds": "mean over folds"}
+_BASES = {"items": "mean over {items}", "pooled": "pooled over all folds", "folds": "mean over folds"}
 _VERDICTS = {
     "better": "the instance is better",
     "worse": "the instance is worse",
@@ -65,6 +65,8 @@ def describe_claims(comparison: Comparison) -> list[str]:
     """Return what may be said of the instances, a sentence for each verdict, and what it is of."""
     if comparison.corrections:  # another truth is no merit of an instance
         return ["You cannot claim that one is better: they were tested by different labels.", *comparison.corrections]
+    if comparison.leaks:
+        return [f"Claim nothing: models of {_instances(comparison.leaks)} had heard what, or whom, they were tested on."]
     lines = []
     for claim in dict.fromkeys(pair.claim for pair in comparison.pairs):
         pairs = [pair for pair in comparison.pairs if pair.claim == claim]

@@ -51,6 +51,11 @@ class AnsweredRecordings:
         return len(self.recordings)
 
     @property
+    def n_clips(self) -> int:
+        """The number of recordings."""
+        return len(self)
+
+    @property
     def targets(self) -> NDArray[Any]:
         """Of all frames: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes)."""
         return np.concatenate([recording.targets for recording in self.recordings])

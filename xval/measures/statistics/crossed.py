@@ -55,8 +55,8 @@ def add_runs(of_items: Component, of_runs: Component | None = None) -> Component
 
     ``1 / freedom`` is the mean of that of both, weighted by their variances, as Cochran's approximation weights the quantiles
     (Biometrics 20, 1964). Satterthwaite weights by the squares, so that three runs that differ little by luck would count for
-    nothing: it errs in up to 7.5 % for 5 % with three runs, and in 12 % with two (``benchmarks/statistics_simulation.py
-    --seeds``).
+    nothing: where partitions differ, it errs in up to 7.4 % for 5 % with three runs, and in 9.9 % with two
+    (``benchmarks/statistics_simulation.py --seeds``).
     """
     if of_runs is None:
         return of_items

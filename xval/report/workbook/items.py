@@ -45,8 +45,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.set_width(1, cells.text_width([row.item for row in rows], lowest=12))
     for column in range(len(_FIRST), last_column + 1):
         sheet.set_width(column, 10 if column == len(_FIRST) else 14)
+    what = "of the decision for" if instances[0].decides_items else "on the clips of"
     notes = (
-        f"{metric} on the clips of each item, from the fold that tests it (fold_repeats: their mean); the worst item first.",
+        f"{metric} {what} each item, from the fold that tests it (fold_repeats: their mean); the worst item first.",
         "mean: over the instances that have tested every item, so that items are comparable; over all if there are none.",
     )
     sheet.put_notes(last_row + 2, notes)

@@ -11,7 +11,7 @@ those networks were not fitted to: what such a network makes of a training item 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -182,8 +182,7 @@ def fit_estimator(
             temperature, held_out = _probabilities_out_of_fold(pipeline, whole, positions, n_outputs)
         elif inner_seed is not None:
             held_out = _numbers_out_of_fold(pipeline, whole, positions, n_outputs, scaling)
-    target_mean, target_deviation = scaling or (None, None)
-    return FittedEstimator(
+    fitted = FittedEstimator(
         pipeline,
         n_outputs,
         has_classes,
@@ -191,10 +190,9 @@ def fit_estimator(
         best,
         grid,
         VALIDATION if search_on_validation else LEFT_OUT if inner_seed is None else INNER_FOLDS,
-        target_mean,
-        target_deviation,
-        held_out,
+        *(scaling or (None, None)),
     )
+    return replace(fitted, out_of_fold=held_out)
 
 
 def _probabilities_out_of_fold(

@@ -1,0 +1,73 @@
+"""Where each item has one decision, what is said is of items and of all of their clips; nothing calls them single clips."""
+
+import json
+
+import numpy as np
+
+from preprocessing.store import write
+
+N_PATIENTS, N_CLIPS = 12, 4
+
+
+def decide(study, n_clips=N_CLIPS, difference=1.0):
+    """Train an estimator that makes one decision for each of 12 items."""
+    rng = np.random.default_rng(0)
+    predictors = {
+        f"p{n:02}": rng.normal(difference * (n % 2) + 0.3 * rng.normal(), 1, (n_clips, 6, 4)).astype("float32")
+        for n in range(N_PATIENTS)
+    }
+    targets = {item: [("healthy", "ill")[int(item[1:]) % 2]] * n_clips for item in predictors}
+    write("small", predictors, targets, data_folder=study.folder / "data", task_type="classification")
+    return study.train({"architecture": "svm", "C": (1.0,)}, item_decision="mean", num_folds=3, page="complete").stdout
+
+
+def test_decisions_are_no_single_clips(empty):
+    """All clips of an item count, in the three lines, in findings, in tables and in a plan."""
+    said = decide(empty)
+    assert "on new items" in said
+    assert "XV102" not in said
+    assert "clips" not in said
+    page = (empty.results / "report.html").read_text()
+    assert "one clip" not in page
+    assert "not by clip" not in page
+    assert "Confusions: items" in page
+    assert "accuracy of the decision for each item" in page
+    table = empty.xval("report", empty.EXPERIMENT, "--latex").stdout
+    assert "pooled over all test items" in table
+    assert "test examples" not in table
+    tested = empty.record()["item_metrics"]["test"]
+    assert {figures["n_clips"] for figures in tested.values()} == {N_CLIPS}
+
+
+def test_records_that_counted_decisions_are_read(empty):
+    """Records of an earlier version had one clip for each decision; their predictions have the clips."""
+    decide(empty)
+    for path in empty.results.glob("instance_1/fold_*/record.json"):
+        record = json.loads(path.read_text())
+        for figures in record["item_metrics"]["test"].values():
+            figures["n_clips"] = 1
+        path.write_text(json.dumps(record))
+    said = empty.run().stdout
+    assert "on new items" in said
+    assert "XV102" not in said
+
+
+def test_decisions_of_single_clips_are_a_random_split(empty):
+    """Where each item has one clip indeed, that stays to be said."""
+    said = decide(empty, n_clips=1)
+    assert "on new clips" in said
+    assert "XV102" in said
+
+
+def test_a_plan_has_the_clips_of_a_decision(empty):
+    """The pilot is of so many clips of each item."""
+    decide(empty, difference=0.3)
+    planned = empty.xval("plan", "--from", empty.EXPERIMENT)
+    assert f"12 items with {N_CLIPS} clips" in planned.stdout, planned.stdout + planned.stderr
+
+
+def test_the_decisions_of_new_data_have_their_clips(empty):
+    decide(empty)
+    evaluated = empty.xval("evaluate", f"{empty.EXPERIMENT}/instance_1/fold_1/model.skops", "small")
+    (row,) = [line for line in evaluated.stdout.splitlines() if line.startswith("p00 ")]
+    assert row.split()[-1] == str(N_CLIPS), evaluated.stdout

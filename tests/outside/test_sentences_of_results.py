@@ -1,0 +1,146 @@
+"""Sentences beside results that were false in some study: each study is small, and what it says is held."""
+
+import numpy as np
+import pandas as pd
+import soundfile
+
+from preprocessing.store import write
+
+N_ITEMS, N_CLIPS = 8, 10
+
+
+def study_of(study, targets_of, *, difference=1.0, task="classification", n_items=N_ITEMS):
+    """Write a corpus of arrays, whose values follow from their targets as strongly as is said; targets are of (item, clip)."""
+    rng = np.random.default_rng(0)
+    predictors, targets = {}, {}
+    for item in range(n_items):
+        own = [targets_of(item, clip) for clip in range(N_CLIPS)]
+        levels = np.array([float(target == "b") if isinstance(target, str) else target for target in own])
+        noise = rng.normal(size=(N_CLIPS, 6, 4))
+        predictors[f"s{item}"] = (noise + difference * levels[:, None, None]).astype("float32")
+        targets[f"s{item}"] = own if isinstance(own[0], str) else np.array(own, "float32")
+    write("small", predictors, targets, data_folder=study.folder / "data", task_type=task)
+
+
+def even(_item, clip):
+    return "ab"[clip % 2]
+
+
+def rare(_item, clip):
+    return "ab"[clip == 0]
+
+
+def said(study, *instances, **settings):
+    """Return what a run prints, with all findings."""
+    study.train(*instances, **{"num_folds": 4, "fold_strategy": "balanced"} | settings)
+    return study.run("--details").stdout
+
+
+SVM = {"architecture": "svm", "C": (1.0,), "kernel": "linear"}
+
+
+def test_identical_instances_have_no_difference_to_show(empty):
+    study_of(empty, even, difference=0.35)
+    text = said(empty, SVM | {"gamma": ("scale",)}, SVM | {"gamma": ("0.1",)}, fold_repeats=3)
+    assert "Take the simpler of instances 1 and 2: they have the same values for every item." in text
+    assert "Take the simpler of instances 1 and 2: they have the same validation loss in every fold." in text
+    assert "observed difference" not in text
+    compared = empty.xval("compare", empty.EXPERIMENT).stdout
+    assert "observed difference" not in compared
+    assert "Both have the same values of every item" in compared
+
+
+def test_an_error_is_better_than_chance_and_not_above_it(empty):
+    study_of(empty, lambda item, clip: 0.2 * clip + 0.1 * item, task="regression")
+    text = said(empty, {"architecture": "ridge"}, task_type="regression")
+    assert "It is better than chance" in text
+    assert "above chance" not in text
+
+
+def test_an_error_that_is_no_better_is_not_above_chance_either(empty):
+    study_of(empty, lambda item, clip: 0.2 * clip + 0.1 * item, task="regression", difference=0.0)
+    text = said(empty, {"architecture": "ridge"}, task_type="regression")
+    assert "You cannot claim that it is better than chance." in text
+    assert "Not better than chance" in text
+    assert "above chance" not in text
+
+
+def test_a_model_with_weighted_classes_is_not_overconfident(empty):
+    """Its probabilities are too even for a rare class, and the loss is worse than that of guessing by shares."""
+    study_of(empty, rare, difference=1.5)
+    text = said(empty, {"architecture": "mlp", "n_units": (4,), "class_weights": "balanced"}, num_epochs=10)
+    assert "XV206: Probabilities do not fit how often classes occur" in text
+    assert "class_weights and sampling make rare classes look frequent" in text
+    assert "Overconfident" not in text
+
+
+def test_an_interval_that_does_not_exist_contains_nothing(empty):
+    study_of(empty, even)
+    text = said(empty, {"architecture": "constant"})
+    assert (
+        "Not above chance: constant (instance 1), whose test balanced_accuracy is not above chance and has no interval" in text
+    )
+    assert "interval of test" not in text
+    assert "add an instance that reads the audio" in text
+    assert "labels" not in text
+
+
+def test_seeds_are_selected_by_their_common_mean(empty):
+    """The mean of one seed beside a better one would contradict that it is the best."""
+    study_of(empty, even, difference=0.5)
+    network = {"architecture": "mlp", "n_units": (4,)}
+    text = said(empty, network | {"seed": 1}, network | {"seed": 2}, {"architecture": "constant"}, num_epochs=20)
+    assert ", which differ in their seed; its own " in text
+
+
+def test_advice_on_validation_counts_those_that_validate(empty):
+    study_of(empty, even, difference=0.2, n_items=12)
+    text = said(
+        empty,
+        SVM | {"C": (0.1,)},
+        {"architecture": "logistic"},
+        {"architecture": "knn"},
+        fold_repeats=3,
+        validation_fraction=0.2,
+    )
+    (finding,) = [line for line in text.splitlines() if "XV303" in line]
+    assert "validate to show" in finding or "more validation items" in finding, finding
+
+
+def test_perfect_instances_are_suspicious(empty):
+    study_of(empty, even, difference=20.0)
+    text = said(empty, SVM, {"architecture": "logistic"}, fold_repeats=3)
+    assert "All are perfect: look for what gives the answers away" in text
+    assert "Take the simpler" not in text
+
+
+def test_a_model_that_answers_the_frequent_class_lacks_weights(empty):
+    study_of(empty, rare, difference=0.6)
+    network = {"architecture": "mlp", "n_units": (4,)}
+    text = said(empty, network, network | {"class_weights": "balanced"}, num_epochs=20)
+    (finding,) = [line for line in text.splitlines() if "XV301" in line]
+    assert "set class_weights = balanced (most answers of instance 1 are the most frequent class)" in finding
+    assert "look at the labels" not in finding
+
+
+def test_what_has_heard_the_tested_clips_is_not_to_be_reported(empty):
+    """One item has the recordings of another at half of the level: the nested value has the same leak as any other."""
+    rng, rate_hz = np.random.default_rng(0), 4000
+    (empty.folder / "audio").mkdir()
+    recordings = rng.normal(size=(5, 4, 1200)) + 2 * np.sin(np.arange(1200) * np.array([0.5, 1.5, 0.5, 1.5])[:, None])
+    rows = []
+    for item, clip in np.ndindex(6, 4):
+        samples = 0.1 * recordings[item] if item < 5 else 0.05 * recordings[0]
+        soundfile.write(empty.folder / f"audio/s{item}_{clip}.wav", samples[clip], rate_hz)
+        rows.append((f"s{item}_{clip}.wav", f"s{item}", "ab"[clip % 2]))
+    pd.DataFrame(rows, columns=["path", "item", "label"]).to_csv(empty.folder / "audio/t.csv", index=False)
+    assert empty.prepare("table", "audio/t.csv", "--dataset", "small").returncode == 0
+    features = {"sample_rate_hz": rate_hz, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
+    text = said(empty, SVM, {"architecture": "logistic"}, fold_strategy="leave_one_out", **features)
+    lines = text.splitlines()
+    assert any("Claim nothing about it: its model had heard what it was tested on." in line for line in lines), text
+    assert any("Do not report this value, which has the same leak; the chosen " in line for line in lines), text
+    assert not any("Report " in line for line in lines), text
+    compared = empty.xval("compare", empty.EXPERIMENT).stdout.splitlines()
+    assert any("Claim nothing: models of instances 1-2 had heard what, or whom" in line for line in compared), compared
+    assert not any("You can" in line for line in compared), compared

@@ -1,0 +1,117 @@
+"""How predicted numbers agree with true ones: bias, limits of agreement, and the bias of each item.
+
+Comes in: what was tested of an instance. Goes out: an `Agreement` for each target, which the page draws as a Bland-Altman plot.
+
+A difference is predicted minus true. 95 % of the differences of new clips are to lie within the limits of agreement, 1.96
+standard deviations below and above the bias (Bland and Altman, Lancet 327, 1986). Clips of an item are alike, so that the
+deviation is that of the variances between and within items together (Bland and Altman, Journal of Biopharmaceutical Statistics
+17, 2007).
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xval.answers.deals import group_runs
+from xval.answers.groups import AnsweredInstance
+from xval.answers.operating_points import Value
+from xval.measures.statistics.components import variance_components
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, figure_interval
+from xval.results.tested_examples import TestedExamples
+
+_WIDTH = 1.96  # deviations of a normal distribution on each side of 95 %
+_MOST_ITEMS_LEFT_OUT = 100_000  # times items left out; more would take minutes
+
+
+class ItemBias(NamedTuple):
+    """The mean difference of an item, and the standard deviation of its differences; NaN of a single clip."""
+
+    item: str
+    n_clips: int
+    bias: float
+    deviation: float
+
+
+class Agreement(NamedTuple):
+    """Differences of one target, predicted minus true, over all trainings.
+
+    Attributes:
+        name: Of the target.
+        bias: The mean difference, of clips.
+        low: The lower limit of agreement.
+        high: The upper one.
+        by_item: The items, that with the largest bias first.
+        means: float64 (n_clips,), of true and predicted, by all trainings one after the other.
+        differences: float64 (n_clips,).
+    """
+
+    name: str
+    bias: Value
+    low: Value
+    high: Value
+    by_item: tuple[ItemBias, ...]
+    means: NDArray[np.float64]
+    differences: NDArray[np.float64]
+
+
+def agreements(tested: AnsweredInstance, names: Sequence[str]) -> list[Agreement]:
+    """Return the agreement of each target; empty: the task predicts no numbers of clips."""
+    if not tested.task.draws_numbers:
+        return []
+    n_targets = tested.repeats[0].targets.shape[1]
+    named = names if len(names) == n_targets else list(map(str, range(n_targets)))
+    return [_agreement(tested.repeats, number, name) for number, name in enumerate(named)]
+
+
+def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agreement:
+    true = [examples.targets[:, number].astype(np.float64) for examples in repeats]
+    predicted = [examples.predictions[:, number].astype(np.float64) for examples in repeats]
+    differences = [own - other for own, other in zip(predicted, true, strict=True)]
+    by_item = [[of[rows] for rows in examples.rows] for of, examples in zip(differences, repeats, strict=True)]
+    n_items, known = len(repeats[0].names), dict[bytes, NDArray[np.float64]]()
+
+    def of_items(items: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return bias and limits by each training, float64 (n_repeats, 3)."""
+        if (key := items.tobytes()) not in known:
+            known[key] = np.array([_limits([of_repeat[item] for item in items.tolist()]) for of_repeat in by_item])
+        return known[key]
+
+    everyone = of_items(np.arange(n_items))
+    runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
+    values = []
+    for place in range(3):
+
+        def figure(items: NDArray[np.intp], place: int = place) -> float:
+            return float(of_items(items)[:, place].mean())
+
+        is_quick = len(repeats) * n_items * min(n_items, MOST_LEFT_OUT) <= _MOST_ITEMS_LEFT_OUT
+        by_run = [everyone[run, place].mean() for run in runs]
+        values.append(
+            Value(figure(np.arange(n_items)), figure_interval(n_items, figure, bounds=None, runs=by_run) if is_quick else None)
+        )
+    biases = [_bias_of_item(repeats[0].names[item], [of_repeat[item] for of_repeat in by_item]) for item in range(n_items)]
+    means = np.concatenate([(own + other) / 2 for own, other in zip(predicted, true, strict=True)])
+    by_size = sorted(biases, key=lambda of_item: -abs(of_item.bias))
+    bias, low, high = values
+    return Agreement(name, bias, low, high, tuple(by_size), means, np.concatenate(differences))
+
+
+def _limits(of_items: Sequence[NDArray[np.float64]]) -> tuple[float, float, float]:
+    """Return the mean of the differences of some items and the limits of agreement; NaN of a single difference."""
+    table = np.full((len(of_items), max(map(len, of_items))), np.nan)
+    for row, differences in zip(table, of_items, strict=True):
+        row[: len(differences)] = differences
+    components = variance_components(table)
+    variances = [variance for variance in (components.fold, components.seed) if math.isfinite(variance)]
+    bias = float(np.concatenate(of_items).mean())
+    deviation = math.sqrt(math.fsum(variances)) if variances else math.nan
+    return bias, bias - _WIDTH * deviation, bias + _WIDTH * deviation
+
+
+def _bias_of_item(item: str, of_repeats: Sequence[NDArray[np.float64]]) -> ItemBias:
+    deviations = [differences.std(ddof=1) if len(differences) > 1 else math.nan for differences in of_repeats]
+    bias = float(np.mean([differences.mean() for differences in of_repeats]))
+    return ItemBias(item, len(of_repeats[0]), bias, float(np.mean(deviations)))

@@ -1,0 +1,111 @@
+"""How well the probability of one class finds its clips: curves over all thresholds, and points on them with their intervals.
+
+Comes in: what was tested of an instance. Goes out: `OperatingPoints`, which the page draws.
+"""
+
+import math
+from collections.abc import Sequence
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from xval.answers.groups import AnsweredInstance
+from xval.answers.metric_over_items import MetricOverItems
+from xval.measures import binary
+from xval.measures.arrays import area_under_roc, equal_error_rate
+from xval.measures.confusion import Predictions, Targets
+from xval.measures.metrics import Metric
+from xval.measures.operating_points import FIXED, Curves, find_curves, point_at
+from xval.measures.statistics.intervals import Interval
+from xval.results.tested_examples import TestedExamples
+
+
+class Value(NamedTuple):
+    """A figure of all tested clips, the mean over trainings, with its 95 % interval over items; None: it has none."""
+
+    value: float
+    interval: Interval | None
+
+
+class PointRow(NamedTuple):
+    """An operating point.
+
+    Attributes:
+        name: What is held fixed, such as ``specificity 0.90``.
+        threshold: Of the probability of the positive class, the mean over trainings; None: the most probable class is taken.
+        sensitivity: Without an interval where it is what is held fixed.
+        specificity: Likewise.
+    """
+
+    name: str
+    threshold: float | None
+    sensitivity: Value
+    specificity: Value
+
+
+class OperatingPoints(NamedTuple):
+    """Curves and points of one class against the others.
+
+    Attributes:
+        positive: The class that is to be found.
+        is_named: Whether the setting positive_class names it; otherwise it is the last of two.
+        curves: Of each training.
+        points: Of all of them together.
+        auc: Area under the ROC curve.
+        eer: Equal error rate.
+    """
+
+    positive: str
+    is_named: bool
+    curves: tuple[Curves, ...]
+    points: tuple[PointRow, ...]
+    auc: Value
+    eer: Value
+
+
+def operating_points(
+    tested: AnsweredInstance, class_names: Sequence[str], positive_class: str | None
+) -> OperatingPoints | None:
+    """Return curves and points; None: there are more than two classes and none is named, or one side has no clips.
+
+    Without a name the last class is the positive one, as in scikit-learn; ROC and DET of the other one are its mirror images.
+    """
+    positive = binary.number_of(positive_class, class_names)
+    if not tested.task.has_positive_class or (positive is None and len(class_names) != 2):
+        return None
+    number = len(class_names) - 1 if positive is None else positive
+    curves = [find_curves(examples.targets == number, examples.predictions[:, number]) for examples in tested.repeats]
+    if not all(curves):
+        return None
+    of_table = {name: _measure(binary.find(name, number), tested.repeats) for name in ("sensitivity", "specificity")}
+    rows = [PointRow("most probable class", None, **of_table)]
+    for name, (fixed, least) in FIXED.items():
+        points = [point_at(name, examples.targets == number, examples.predictions[:, number]) for examples in tested.repeats]
+        defined = [point for point in points if point]
+        threshold = float(np.mean([min(point.threshold, 1.0) for point in defined]))
+        held = Value(float(np.mean([getattr(point, fixed) for point in defined])), None)
+        free = _measure(binary.find(name, number), tested.repeats)
+        sides = (
+            {"sensitivity": free, "specificity": held} if fixed == "specificity" else {"sensitivity": held, "specificity": free}
+        )
+        rows.append(PointRow(f"{fixed} {least:.2f}", threshold, **sides))
+    auc, eer = (_measure(Metric(partial(of, number), higher, bounds=(0, 1)), tested.repeats) for of, higher in _OF_CURVE)
+    return OperatingPoints(class_names[number], positive is not None, tuple(filter(None, curves)), tuple(rows), auc, eer)
+
+
+def _measure(metric: Metric, repeats: Sequence[TestedExamples]) -> Value:
+    over_items = MetricOverItems(metric, repeats, is_mean=False, has_classes=True)
+    return Value(over_items.figure(), over_items.interval())
+
+
+def _auc(number: int, targets: Targets, predictions: Predictions) -> float:
+    return area_under_roc(predictions[:, number], targets == number)
+
+
+def _eer(number: int, targets: Targets, predictions: Predictions) -> float:
+    is_positive = targets == number
+    return equal_error_rate(is_positive, predictions[:, number]) if 0 < is_positive.sum() < len(targets) else math.nan
+
+
+_OF_CURVE = ((_auc, True), (_eer, False))
