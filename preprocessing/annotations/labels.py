@@ -163,25 +163,57 @@ def frame_labels(
     unknown = sorted({*events["label"], *disputed["label"]} - set(class_names))
     if unknown:
         raise CorpusError(f"Events are labelled '{unknown[0]}', which is not a class. {suggestion(unknown[0], class_names)}")
-    edges = np.arange(n_frames + 1, dtype=np.int64) * frame_samples
-    # The share times the length may miss a whole number by the last digit.
-    needed = max(1, math.ceil(overlap * frame_samples - 1e-6))
 
     def targets(*tables: "pd.DataFrame") -> NDArray[Any]:
-        shares = np.zeros((n_frames, len(heard_names)), dtype=np.int64)
-        for number, name in enumerate(heard_names):
-            own = [table[table["label"] == name] for table in tables]
-            sets = [intervals.from_seconds(rows["start_s"], rows["end_s"], sample_rate_hz) for rows in own]
-            shares[:, number] = intervals.covered(intervals.join(sets), edges)
-        if form == "multi_label":
-            return (shares >= needed).astype(np.float32)
-        # One more column, so that there is a largest one where the background is the only class.
-        largest = np.argmax(np.column_stack([shares, np.zeros(n_frames, dtype=np.int64)]), axis=1)
-        return np.where((shares >= needed).any(axis=1), largest + 1, 0).astype(np.int64)
+        heard = heard_samples(tables, heard_names, n_frames, frame_samples, sample_rate_hz)
+        needed = needed_samples(overlap, frame_samples)
+        return (heard >= needed).astype(np.float32) if form == "multi_label" else largest_classes(heard, needed)
 
     values = targets(events)
     differs = (values != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
     return FrameLabels(values, np.where(differs, 0, 1).astype(np.float32))
+
+
+def heard_samples(
+    tables: "Sequence[pd.DataFrame]", names: Sequence[str], n_frames: int, frame_samples: int, sample_rate_hz: int
+) -> NDArray[np.int64]:
+    """Return how many samples of each frame events of each class cover.
+
+    Args:
+        tables: Events: start_s, end_s, label; they may overlap.
+        names: The classes.
+        n_frames: How many, from the begin of the recording.
+        frame_samples: Length of a frame.
+        sample_rate_hz: Rate at which samples are counted.
+
+    Returns:
+        int64 (n_frames, n_classes).
+    """
+    edges = np.arange(n_frames + 1, dtype=np.int64) * frame_samples
+    # Columns are taken out once: a look into a table costs as much as all the rest.
+    starts_s, ends_s, labels = (np.concatenate([table[name].to_numpy() for table in tables]) for name in COLUMNS)
+    covered = np.zeros((n_frames, len(names)), dtype=np.int64)
+    for number, name in enumerate(names):
+        own = labels == name
+        covered[:, number] = intervals.covered(intervals.from_seconds(starts_s[own], ends_s[own], sample_rate_hz), edges)
+    return covered
+
+
+def needed_samples(overlap: float, frame_samples: int) -> int:
+    """Return how many samples of a frame a class must cover to be in it."""
+    return max(1, math.ceil(overlap * frame_samples - 1e-6))  # the share times the length may miss a whole number
+
+
+def largest_classes(heard: NDArray[np.int64], needed: int) -> NDArray[np.int64]:
+    """Return the class of each frame, of those heard the one that covers more, from 1; 0 where none covers enough.
+
+    Args:
+        heard: As of `heard_samples`.
+        needed: As of `needed_samples`.
+    """
+    # One more column, so that there is a largest one where the background is the only class.
+    largest = np.argmax(np.column_stack([heard, np.zeros(len(heard), dtype=np.int64)]), axis=1)
+    return np.where((heard >= needed).any(axis=1), largest + 1, 0).astype(np.int64)
 
 
 def _check_annotator(name: str, annotations: Annotations) -> None:

@@ -386,7 +386,13 @@ def _refuse_overlaps(checked: "pd.DataFrame", audio_folder: Path) -> None:
     if own[["start_s", "end_s"]].isna().all(axis=None):  # whole files, each listed once
         return
     recordings = first_paths(own, audio_folder)  # also by links and copies
-    spans = zip(recordings, own["item"], own["start_s"].fillna(0.0), own["end_s"].fillna(math.inf), own["clip"], strict=True)
+    columns = recordings, own["item"], own["start_s"].fillna(0.0), own["end_s"].fillna(math.inf), own["clip"]
+    spans = list(zip(*columns, strict=True))
+    # Copies of whole files are compared by their audio, with those in lists without stretches.
+    whole = dict(
+        reversed([((path, item), clip) for path, item, start_s, end_s, clip in spans if (start_s, end_s) == (0, math.inf)])
+    )
+    spans = [span for span in spans if span[2:4] != (0, math.inf) or whole[span[:2]] == span[4]]
     pairs, reached, until, first = list[tuple[str, str]](), ("", ""), 0.0, ""
     for path, item, start_s, end_s, clip in sorted(spans):
         if (path, item) != reached:

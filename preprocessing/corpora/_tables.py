@@ -83,7 +83,7 @@ def read_table(
 ) -> tuple[list[str], Lines]:
     """Read a table: an Excel file's first sheet, a parquet file, a list in json or json lines, or else a csv file.
 
-    A csv file is in UTF-8, separated by whichever of ``,`` ``;`` and tab its first line has most of.
+    A csv file is in UTF-8, separated by whichever of ``,`` ``;`` tab and ``|`` its first line has most of.
 
     Args:
         table: The file.

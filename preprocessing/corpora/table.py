@@ -1,6 +1,6 @@
 """Any corpus that is described by a table, one line per clip.
 
-Layout: a csv file in UTF-8, separated by commas, semicolons or tabs; an Excel file (.xlsx), whose first sheet is read; a
+Layout: a csv file in UTF-8, separated by commas, semicolons, tabs or |; an Excel file (.xlsx), whose first sheet is read; a
 .parquet file; or a list of records in json or json lines, as manifests of NeMo are. The first line names the columns: path,
 item, label; optionally clip, phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language,
 recorder ...) are kept as they are, for figures by group and for choosing clips. The targets of a regression may have names:

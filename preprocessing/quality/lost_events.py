@@ -7,7 +7,17 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from preprocessing.annotations.labels import BACKGROUND, POLICIES, frame_labels, resolve_recordings
+import numpy as np
+
+from preprocessing.annotations.labels import (
+    BACKGROUND,
+    COLUMNS,
+    POLICIES,
+    heard_samples,
+    largest_classes,
+    needed_samples,
+    resolve_recordings,
+)
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import first_names
 from preprocessing.clips.table import natural_key
@@ -32,31 +42,26 @@ def lost_events(annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: Fram
     labelled, taken = Counter[str](), Counter[str]()
     n_labelled = n_shared = 0
     size, durations = frames.frame_samples(sample_rate_hz), dict(zip(clips["clip"], clips["duration_s"], strict=True))
-    for clip, (heard, disputed) in resolve_recordings(
-        annotations.rename(columns={"clip": "path"}), frames.annotation_policy
-    ).items():
-        heard = heard[heard["label"] != BACKGROUND]
-        if heard.empty or math.isnan(durations.get(clip, math.nan)):
+    needed = needed_samples(frames.frame_overlap, size)
+    resolved = resolve_recordings(annotations.rename(columns={"clip": "path"}), frames.annotation_policy)
+    for clip, (heard, _) in resolved.items():
+        names = sorted(set(heard["label"]) - {BACKGROUND}, key=natural_key)
+        if not names or math.isnan(durations.get(clip, math.nan)):
             continue
-        names = sorted(set(heard["label"]), key=natural_key)
-        cut = {
-            "n_frames": round(durations[clip] * sample_rate_hz) // size,
-            "frame_samples": size,
-            "sample_rate_hz": sample_rate_hz,
-        }
-        labels = {"overlap": frames.frame_overlap, **cut}
-        active = frame_labels(heard, disputed[:0], names, form="multi_label", **labels).targets > 0
-        for start_s, end_s, label in heard[["start_s", "end_s", "label"]].itertuples(index=False):
-            events[label] += 1
+        samples = heard_samples([heard], names, round(durations[clip] * sample_rate_hz) // size, size, sample_rate_hz)
+        active = samples >= needed
+        number_of = {name: number for number, name in enumerate(names)}
+        for start_s, end_s, label in zip(*(heard[name].tolist() for name in COLUMNS), strict=True):
+            if label == BACKGROUND:
+                continue
             within = slice(int(start_s * sample_rate_hz) // size, math.ceil(end_s * sample_rate_hz / size))
-            lost[label] += not active[within, names.index(label)].any()
-        is_shared = active.sum(axis=1) > 1
-        n_labelled, n_shared = n_labelled + int(active.any(axis=1).sum()), n_shared + int(is_shared.sum())
-        if is_shared.any():
-            kept = frame_labels(heard, disputed[:0], [BACKGROUND, *names], form="multi_class", **labels).targets
-            for number, name in enumerate(names):
-                taken[name] += int((active[:, number] & (kept != number + 1)).sum())
+            events[label] += 1
+            lost[label] += not active[within, number_of[label]].any()
+        n_labelled += int(active.any(axis=1).sum())
+        n_shared += int((active.sum(axis=1) > 1).sum())
+        other = active & (largest_classes(samples, needed)[:, np.newaxis] != np.arange(1, len(names) + 1))
         labelled.update(dict(zip(names, active.sum(axis=0).tolist(), strict=True)))
+        taken.update(dict(zip(names, other.sum(axis=0).tolist(), strict=True)))
     texts = []
     if lost.total():
         texts.append(

@@ -121,11 +121,10 @@ def test_explain_draws_what_an_answer_rests_on(copied):
     assert "'high'" in copied.mistake("-m", "xval", "explain", FOLD, CLIP, "--of", "hihg")
 
 
-@pytest.mark.long
-def test_explain_takes_an_experiment_and_a_clip_of_its_corpus(copied):
-    ended = copied.xval("explain", copied.EXPERIMENT, "high/s0_1.wav", "--method", "occlusion")
-    assert ended.returncode == 0, ended.stderr
-    assert "s0_1_occlusion.png" in "".join(ended.stdout.split())
+@pytest.mark.parametrize("folder", ["", "/instance_1"])
+def test_explain_of_several_models_asks_for_the_fold_of_one(finished, folder):
+    said = finished.mistake("-m", "xval", "explain", finished.EXPERIMENT + folder, "high/s0_1.wav", "--method", "occlusion")
+    assert "several models; name the fold of one, such as" in said
 
 
 def test_explain_prints_what_groups_of_features_give_an_estimator(finished):

@@ -107,3 +107,10 @@ def test_overlaps_are_found_through_links_and_copies(clips, make):
 
     assert "The clips 'f/x/a_0.wav' and 'other.wav#0.1-0.4' overlap" in text
     assert clips.prepare("table", "t.csv", "--overlaps", "keep").returncode == 0
+
+
+def test_a_copy_of_a_whole_file_is_as_in_a_list_without_stretches(clips):
+    shutil.copy(clips.folder / "f/x/a_0.wav", clips.folder / "other.wav")
+    table(clips, "other.wav,a,x,,", "f/x/b_0.wav,d,x,0.1,0.4", header="path,item,label,start_s,end_s")
+    (clips.folder / "t.csv").write_text((clips.folder / "t.csv").read_text().replace("f/x/b_0.wav,b,x,,\n", ""))
+    assert clips.prepare("table", "t.csv").returncode == 0
