@@ -137,7 +137,7 @@ def test_a_tie_is_what_the_comparison_of_the_choice_leaves_undecided(make_instan
     low, high = (-end for end in reversed(pair.interval))
     assert texts(near)[Code.TIE] == (
         "No clear winner: the choice among 2 instances is not shown better than cnn_small, learning_rate 2 (instance 2) "
-        f"(test balanced_accuracy {-pair.difference:.3f} [{low:.3f}, {high:.3f}] to instance 2). Run three repetitions "
+        f"(test: balanced_accuracy {-pair.difference:.3f} [{low:.3f}, {high:.3f}], against instance 2). Run three repetitions "
         "(fold_repeats = 3): what training again would change is unknown."
     )
     fixed = [replace(one, written=one.written.model_copy(update={"parameters": one.parameters | FIXED})) for one in near]
