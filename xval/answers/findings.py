@@ -13,6 +13,7 @@ from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding, capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
+from xval.answers.leaking_column import leaking_column
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
 from xval.answers.pretrained import Origin, clause, judge_instance
@@ -22,7 +23,6 @@ from xval.answers.summary import metric_words
 from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import first_of
 from xval.folds.random_split import count_lone_clips
-from xval.folds.shared_columns import SharedColumn
 from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code, silenced
@@ -119,20 +119,6 @@ def _shared_columns(done: Sequence[InstanceResults]) -> Iterable[Finding]:
             f"{column.describe(item_word(done))}: one '{column.column}' trains and is tested.",
             f"{column.advice}.",
         )
-
-
-def leaking_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
-    """Return a column that names who is heard, fixes the label and has a value on two sides of a fold; None: none is known."""
-    column = fixing_column(done)
-    return column if column and column.is_leak else None
-
-
-def fixing_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
-    """Return a column that fixes the label and has a value on two sides of a fold, first one that names who is heard."""
-    if Code.SHARED_COLUMN in silenced(instance.parameters.get("silence") for instance in done):
-        return None
-    columns = [column for instance in done for column in instance.shared_columns if column.fixes_label]
-    return min(columns, key=lambda column: not column.is_leak, default=None)
 
 
 def _random_split(done: Sequence[InstanceResults]) -> Finding | None:

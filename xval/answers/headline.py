@@ -12,8 +12,8 @@ from xval.answers.chance_findings import beyond_chance, item_known, not_above_ch
 from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.figure_text import ROUNDING, Estimate, decimals, estimate, fixed
 from xval.answers.finding import Finding, capital
-from xval.answers.findings import fixing_column, leaking_column
 from xval.answers.item_words import call_items_of, item_word, items_word
+from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.names import name_instances
 from xval.answers.nested_selection import NestedInstance, bias_words, choose_nested, selection_bias
 from xval.answers.pretrained import judge_instance

@@ -19,9 +19,9 @@ from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
 from xval.answers.finding import capital
-from xval.answers.findings import leaking_column
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word
+from xval.answers.leaking_column import leaking_column
 from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
 from xval.answers.next_step import Margin, describe_next_step, simplest_of

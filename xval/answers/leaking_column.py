@@ -1,0 +1,24 @@
+"""A column of the corpus that has one value for each item, fixes the label, and has a value on two sides of a fold.
+
+Comes in: instances. Goes out: a `SharedColumn`, such as the speaker of sessions, or None.
+"""
+
+from collections.abc import Sequence
+
+from xval.folds.shared_columns import SharedColumn
+from xval.results.instance import InstanceResults
+from xval.settings.finding_codes import Code, silenced
+
+
+def leaking_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
+    """Return a column that names who is heard, fixes the label and has a value on two sides of a fold; None: none is known."""
+    column = fixing_column(done)
+    return column if column and column.is_leak else None
+
+
+def fixing_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
+    """Return a column that fixes the label and has a value on two sides of a fold, first one that names who is heard."""
+    if Code.SHARED_COLUMN in silenced(instance.parameters.get("silence") for instance in done):
+        return None
+    columns = [column for instance in done for column in instance.shared_columns if column.fixes_label]
+    return min(columns, key=lambda column: not column.is_leak, default=None)
