@@ -230,7 +230,7 @@ def test_review_takes_a_number_for_its_port(finished):
 
 
 def test_of_folds_that_a_publisher_made_claims_are_about_new_recordings(study):
-    study.script({"architecture": "svm"}, {"architecture": "constant"}, item_name="fold")
+    study.script({"architecture": "svm"}, {"architecture": "knn", "n_neighbors": (9,)}, item_name="fold")
 
     said = study.run()
     compared = study.xval("compare", study.EXPERIMENT)
