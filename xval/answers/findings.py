@@ -289,6 +289,8 @@ def _tie(
     if ranking.selected is None or ranking.selected in hopeless:
         return None
     selected = next(instance for instance in done if instance.number == ranking.selected)
+    if len(selected.folds) < selected.n_folds:  # nothing is claimed yet
+        return None
     comparison = compare_chosen(done, ranking, selected, nested)
     ties = {int(pair.instance): pair for pair in comparison.undecided} if comparison else {}
     ties = {number: pair for number, pair in ties.items() if number not in hopeless}
