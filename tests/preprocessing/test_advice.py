@@ -96,11 +96,16 @@ AGES = "".join(f"anna_no.wav,s{number % 3},{number},{number}e-3\n" for number in
         (FLAT, "path,speaker,label\n" + ROWS, "table words/clips.csv", r"give (--item speaker)\."),
         (FLAT, "path,item,Word\n" + ROWS, "table words/clips.csv", r"give (--label Word)\."),
         (FLAT, "path,who,label\n" + ROWS, "table words/clips.csv", r"each file is an item: (--item path)\."),
-        (FLAT, "path,item,label,start_s\n" + AGES, "table words/clips.csv --overlaps keep", r"give (--task-type regression);"),
         (
             FLAT,
             "path,item,label,start_s\n" + AGES,
-            "table words/clips.csv --overlaps keep",
+            "table words/clips.csv --overlaps keep --shared-files keep",
+            r"give (--task-type regression);",
+        ),
+        (
+            FLAT,
+            "path,item,label,start_s\n" + AGES,
+            "table words/clips.csv --overlaps keep --shared-files keep",
             r"of a class, (--task-type classification)\.",
         ),
         (FLAT, "path,item,label\n" + ROWS, "table words/clips.csv --audio-folder gone", r"give it with (--audio-folder)\."),
