@@ -33,8 +33,10 @@ def test_the_summary_has_numbers_and_marks_the_best_instance_which_validation_se
         assert summary[f"test_accuracy_{name}"].tolist() == figures[name].tolist()
     for number, figure in figures.iterrows():
         assert summary.loc[number, "test_accuracy_estimate"] == figure[figure["of"]]
-    folds = results.folds.query("side == 'validation' and metric == 'loss'").groupby("instance")["value"].agg(["mean", "std"])
-    assert summary[["validation_loss_mean", "validation_loss_std"]].to_numpy() == pytest.approx(folds.to_numpy())
+    validated = results.folds.query("side == 'validation' and metric == 'balanced_accuracy'")
+    folds = validated.groupby("instance")["value"].agg(["mean", "std"])
+    columns = ["validation_balanced_accuracy_mean", "validation_balanced_accuracy_std"]
+    assert summary[columns].to_numpy() == pytest.approx(folds.to_numpy())
 
 
 def test_results_are_shown_as_the_table_of_a_run(results):
