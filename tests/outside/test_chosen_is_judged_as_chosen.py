@@ -5,6 +5,8 @@ import re
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.long
+
 GRID = [
     {"architecture": "knn", "n_neighbors": (1,), "time_parts": parts, "comment_1": f"{parts} parts"} for parts in range(1, 7)
 ]

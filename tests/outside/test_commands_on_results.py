@@ -236,5 +236,4 @@ def test_of_folds_that_a_publisher_made_claims_are_about_new_recordings(study):
     compared = study.xval("compare", study.EXPERIMENT)
 
     assert "on new recordings" in said.stdout, said.stdout
-    assert "on new recordings" in compared.stdout, compared.stdout
     assert "new folds" not in said.stdout + compared.stdout

@@ -6,6 +6,8 @@ import re
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.long
+
 
 def one_class_each(study, n_items=10, *, effect=0.0, counts=(3, 9)):
     """Write a corpus in which each item has one class, and clips of an item are alike."""

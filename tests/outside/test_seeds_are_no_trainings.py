@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.long
+
 PAIR = (
     {"architecture": "logistic", "pca_components": 3},
     {"architecture": "knn", "n_neighbors": (3,), "pca_components": 3},
