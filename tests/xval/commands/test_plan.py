@@ -8,7 +8,7 @@ from xval.measures.statistics.planning import Pilot
 
 
 def test_the_number_to_record_stands_below_the_table(command, tmp_path):
-    ended = command("plan", "--speakers", "10..60", "--clips", 20, "--difference", 0.05, "--to", tmp_path / "plan.svg")
+    ended = command("plan", "--speakers", "10..60", "--clips", 20, "--difference", 0.06, "--to", tmp_path / "plan.svg")
 
     assert (ended.code, ended.err) == (0, "")
     rows = [line.split() for line in ended.out.splitlines() if line[:1].isdigit() and len(line.split()) == 4]
@@ -16,14 +16,15 @@ def test_the_number_to_record_stands_below_the_table(command, tmp_path):
     least = {int(row[0]): float(row[3]) for row in rows}
     assert list(least.values()) == sorted(least.values(), reverse=True)
     (needed,) = [int(line.split()[1]) for line in ended.out.splitlines() if line.startswith("Record ")]
-    below, above = needed // 5 * 5, needed // 5 * 5 + 5
-    assert least[above] <= 0.05 <= least[below]
+    below = (needed - 1) // 5 * 5
+    above = below + 5
+    assert least[above] <= 0.06 <= least[below]
     assert (tmp_path / "plan.svg").read_text().count("<path") > 10
 
 
 def test_more_trainings_and_more_clips_need_fewer_speakers(command):
     def needed(*arguments):
-        lines = command("plan", "--difference", 0.04, *arguments).out.splitlines()
+        lines = command("plan", "--difference", 0.05, *arguments).out.splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("Record "))
 
     assert needed("--clips", 60) < needed("--clips", 10)
