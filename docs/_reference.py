@@ -18,8 +18,10 @@ def settings_page() -> str:
     """Return the settings with their defaults and meanings, as config.ini has them."""
     lines = [
         "# All settings",
-        "Each setting of `config.ini`, with its default. An experiment, a variant or `--set KEY=VALUE` overrides it:"
-        " [Write and run an experiment](../experiments.md). `none` switches an optional setting off.",
+        (
+            "Each setting of `config.ini`, with its default. An experiment, a variant or `--set KEY=VALUE` overrides it:"
+            " [Write and run an experiment](../experiments.md). `none` switches an optional setting off."
+        ),
     ]
     comment: list[str] = []
     for line in (_ROOT / "config.ini").read_text(encoding="utf-8").splitlines():
@@ -38,8 +40,10 @@ def architectures_page() -> str:
     """Return the networks and estimators that `architecture` may name, with their options."""
     lines = [
         "# All networks and estimators",
-        "What `architecture` may name. Give an option in a variant as a setting, for example"
-        ' `{"architecture": "svm", "C": (1.0, 10.0)}`. Your own network: [Custom architectures](../own_parts.md).',
+        (
+            "What `architecture` may name. Give an option in a variant as a setting, for example"
+            ' `{"architecture": "svm", "C": (1.0, 10.0)}`. Your own network: [Custom architectures](../own_parts.md).'
+        ),
     ]
     for name in architecture_names():
         architecture = find_architecture(name)
