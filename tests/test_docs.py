@@ -50,12 +50,12 @@ NEEDS = {
     "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
     "many minutes": {"python experiments/search.py", "python experiments/search.py 2", "pip install -e '.[search]'"},
     "a corpus that is not generated here": {
-        "python -m preprocessing ravdess FOLDER",
+        "xval prepare ravdess FOLDER",
         "python -m preprocessing ravdess ravdess_audio --download --dataset emotions",
         "python -m xval groups results/ravdess/experiment_1 --by intensity",
-        "python -m preprocessing audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
-        "python -m preprocessing huggingface SOURCE --label word --item speaker --dataset words",
-        "python -m augmentation mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",
+        "xval prepare audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
+        "xval prepare huggingface SOURCE --label word --item speaker --dataset words",
+        "xval augment mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",
         "python experiments/voxceleb.py",
         "python -m preprocessing ravdess FOLDER --folds five",
         "python experiments/ravdess.py 1 6",
@@ -81,7 +81,7 @@ NEEDS = {
         "python -m xval compare results/ravdess/experiment_1 nested --baseline 906",
         "python experiments/fma.py",
         "python experiments/bats.py",
-        "python -m preprocessing my_corpus FOLDER",
+        "xval prepare my_corpus FOLDER",
         "python -m xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
         r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
         "python benchmarks/features.py FOLDER",
@@ -95,7 +95,7 @@ NEEDS = {
         "python experiments/demo.py --set dataset=demo_corrected",
         "python -m xval compare results/demo/experiment_1 1 results/demo_corrected/experiment_1:1",
     },
-    "a corpus whose name other commands need": {"python -m preprocessing rename mine ravens"},
+    "a corpus whose name other commands need": {"xval prepare rename mine ravens"},
     "a corpus with a column of languages": {
         "python experiments/exp1.py --where 'language == \"de\"'",
         """python experiments/exp1.py --set 'train_where=language == "de"' --set 'test_where=language == "en"'""",
@@ -356,7 +356,7 @@ def test_settings_in_the_text_are_settings():
 
 def rows_of_terms():
     """Yield the names of Keras or scikit-learn, and what is written for them here, of each row of from_keras.md."""
-    terms, _ = PAGES["from_keras.md"].split("## Forms of networks")  # which tests/outside/test_forms.py holds to what happens
+    terms, _ = PAGES["from_keras.md"].split("## Supported Keras models")  # which tests/outside/test_forms.py holds to what happens
     for there, here in re.findall(r"^\| (.+?) \| (.+) \|$", terms, re.MULTILINE):
         yield re.findall(r"`([^`]+)`", there), re.findall(r"`([^`]+)`", here)
 
