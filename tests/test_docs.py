@@ -52,7 +52,6 @@ NEEDS = {
     "a corpus that is not generated here": {
         "xval prepare ravdess FOLDER",
         "python -m preprocessing ravdess ravdess_audio --download --dataset emotions",
-        "python -m xval groups results/ravdess/experiment_1 --by intensity",
         "xval prepare audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
         "xval prepare huggingface SOURCE --label word --item speaker --dataset words",
         "xval augment mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",
