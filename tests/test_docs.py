@@ -176,7 +176,7 @@ TO_RUN = [
     text
     for page, text, is_inline in COMMANDS
     if text.startswith(("python", "xval"))
-    and page not in ("emotion.md", "systems.md", *MEASURED)  # emotion.md is run below, systems.md by tests/outside/test_systems.py
+    and page not in ("emotion.md", "systems.md", *MEASURED)  # the first is run below, systems by tests/outside/test_systems.py
     and not (is_inline and NAMES_ALONE.fullmatch(text))
     and text not in set().union(*NEEDS.values())
 ]
@@ -302,7 +302,7 @@ def value_of(node, code):
 
 
 def test_links_hold_where_the_pages_lie():
-    places = {name: ROOT / "docs" for name in PAGES} | {name: ROOT / "benchmarks" for name in MEASURED}
+    places = dict.fromkeys(PAGES, ROOT / "docs") | dict.fromkeys(MEASURED, ROOT / "benchmarks")
     places |= {"README.md": ROOT, "CONTRIBUTING.md": ROOT}
     texts = PAGES | {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")}
     links = {(page, link) for page in texts for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", texts[page])}

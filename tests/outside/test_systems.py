@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "benchmarks/systems.md"
 SYSTEM = re.compile(r"^### (.+?)\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 LINE = re.compile(r"^\|[^|]*\| `(.+)` \|$", re.MULTILINE)
-TABLES = {title: LINE.findall(text) for title, text in SYSTEM.findall(PAGE.read_text().partition("## Every feature and its command")[2])}
+FEATURES = PAGE.read_text().partition("## Every feature and its command")[2]
+TABLES = {title: LINE.findall(text) for title, text in SYSTEM.findall(FEATURES)}
 QUICK = {
     "exp1": {},
     "voxceleb": {"batch_size": 8},
