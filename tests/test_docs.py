@@ -109,7 +109,7 @@ NEEDS = {
         "python benchmarks/calibration.py --sets --repetitions 1000",
     },
     "a package of npm": {
-        "xval bundle results/demo/experiment_1/instance_1/fold_1 --to page --onnxruntime-web ort.tgz",
+        "xval bundle results/demo/experiment_1/instance_1/fold_1 --output page --onnxruntime-web ort.tgz",
     },
     "a recorder or a microphone": {
         "xval predict results/demo/experiment_1 --follow recordings --output heard.csv",
