@@ -325,6 +325,12 @@ def test_links_hold_where_the_pages_lie():
     assert {(page, link) for page, link in links if not (places[page] / link).exists()} == set()
 
 
+def test_pages_made_from_the_code_are_what_it_makes():
+    made = importlib.import_module("docs._reference")
+
+    assert {name: (ROOT / "docs/reference" / name).read_text(encoding="utf-8") for name in made.PAGES} == made.all_pages()
+
+
 def test_the_reference_has_every_public_name():
     assert set(re.findall(r"^::: xval\.(\w+)$", PAGES["api.md"], re.MULTILINE)) == set(xval._PUBLIC)
 
