@@ -340,7 +340,7 @@ def test_settings_in_the_text_are_settings():
 
 def rows_of_terms():
     """Yield the names of Keras or scikit-learn, and what is written for them here, of each row of from_keras.md."""
-    terms, _ = PAGES["from_keras.md"].split("## Supported Keras models")  # which tests/outside/test_forms.py holds to what happens
+    terms, _ = PAGES["from_keras.md"].split("## Supported Keras models")  # tested by tests/outside/test_forms.py
     for there, here in re.findall(r"^\| (.+?) \| (.+) \|$", terms, re.MULTILINE):
         yield re.findall(r"`([^`]+)`", there), re.findall(r"`([^`]+)`", here)
 
