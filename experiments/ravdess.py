@@ -1,9 +1,9 @@
 """Emotion of acted speech on RAVDESS: what each step of the ladder brings for actors that nothing trained or chose on.
 
-python -m preprocessing ravdess RAVDESS_FOLDER --folds five
+xval prepare ravdess RAVDESS_FOLDER --folds five
 python experiments/ravdess.py 1 5
 python experiments/ravdess.py 6 11        needs openSMILE: pip install -e '.[opensmile]'
-python -m xval ensemble results/ravdess/experiment_1 8,9,11
+xval ensemble results/ravdess/experiment_1 8,9,11
 
 The five folds are those of ResLSTM-SA (arXiv 2606.03359), whose figure, 0.623 balanced accuracy, had its settings chosen by the
 tested actors and its features scaled over all of them. Here tested actors choose nothing. docs/ravdess.md has what was

@@ -1,4 +1,4 @@
-"""``python -m preprocessing encoders [NAME | fetch NAME]``: list pretrained encoders, describe one, or fetch its files.
+"""``xval prepare encoders [NAME | fetch NAME]``: list pretrained encoders, describe one, or fetch its files.
 
 Comes in: the name of a preset. Goes out: what is known of it, or its files in the cache of the hub.
 """
@@ -10,7 +10,7 @@ from preprocessing.encoders import Preset, find_in_cache, find_preset, preset_na
 from preprocessing.options.argument_parser import Parser
 from xval.base.errors import SettingsError
 
-_PROGRAM = "python -m preprocessing encoders"
+_PROGRAM = "xval prepare encoders"
 _UNKNOWN = "unknown"
 
 

@@ -27,6 +27,7 @@ from xval.results.folder import ExperimentFolder, find_experiment
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
+GROUP = "Results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
