@@ -523,9 +523,6 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
     """Experiments train one epoch of one fold, what else is run finds the demo with one epoch of every fold."""
     failed = []
 
-    def prepares(text):
-        return text.startswith(("xval prepare", "xval augment"))
-
     def run(*words):
         command = [sys.executable, *words]
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False)

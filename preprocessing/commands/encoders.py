@@ -33,7 +33,7 @@ def make_parser() -> Parser:
         prog=_PROGRAM,
         usage=f"{_PROGRAM} [NAME | fetch NAME] [--yes] [--sha256 DIGITS | --unchecked] [--revision COMMIT]",
         description="List pretrained encoders (embedding_model = NAME), say what is known of one, or fetch its files into the "
-        "cache of the hub. A run itself downloads nothing. Without network: docs/encoders.md.",
+        "cache of the hub. A run itself downloads nothing. Without network: docs/embeddings.md.",
     )
     parser.add_argument("words", nargs="*", metavar="NAME", help="a preset, or fetch and a preset; none: all are listed")
     parser.add_argument("--yes", action="store_true", help="fetch without a question")
