@@ -39,7 +39,9 @@ MEASURED = ("benchmarks/ravdess.md", "benchmarks/statistics.md", "benchmarks/sys
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in MEASURED}
 PAGES |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 PROGRAMS = ("python ", "xval ", "make ", "pip ")
-NAMES_ALONE = re.compile(r"(python -m \w+|xval)( [\w-]+)?")
+NAMES_ALONE = re.compile(r"(python -m \w+|xval)( [\w-]+)?( (show|rename|encoders|convert|mix))?")
+MODULES = {"python -m xval": "xval", "python -m preprocessing": "xval prepare", "python -m augmentation": "xval augment"}
+OF_PREPARING = ("prepare", "augment")
 
 PATTERN = re.compile(r" \.\.\.|\b(NAME|ROUTE|COMMAND)\b")  # the form of many commands, not one to be run
 OF_A_STUDY = {  # what `xval new` makes, and a user in it
@@ -164,18 +166,25 @@ def commands_of(page, text):
                     yield Command(page, part.partition(" > ")[0].strip(), inline)
 
 
+def as_xval(text):
+    """Return a command as ``xval ...``, however it is written."""
+    return next((text.replace(module, name, 1) for module, name in MODULES.items() if text.startswith(module)), text)
+
+
 def blocks(language):
     return [(page, code) for page, text in PAGES.items() for found, code in code_of(text) if found == language]
 
 
 COMMANDS = sorted({command.text: command for page, text in PAGES.items() for command in commands_of(page, text)}.values())
+EXCUSED = {as_xval(text) for listed in NEEDS.values() for text in listed}
 TO_RUN = [
-    text
+    as_xval(text)
     for page, text, is_inline in COMMANDS
     if text.startswith(("python", "xval"))
-    and page not in ("emotion.md", "systems.md", *MEASURED)  # the first is run below, systems by tests/outside/test_systems.py
+    and page
+    not in ("get_started.md", "systems.md", *MEASURED)  # the first is run below, systems by tests/outside/test_systems.py
     and not (is_inline and NAMES_ALONE.fullmatch(text))
-    and text not in set().union(*NEEDS.values())
+    and as_xval(text) not in EXCUSED
 ]
 
 
@@ -213,7 +222,10 @@ def understood(monkeypatch, capsys):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.page}: {command.text}")
 def test_every_command_is_understood_by_its_program(command, understood, monkeypatch, tmp_path):
-    program, *words = shlex.split(command.text)
+    program, *words = shlex.split(as_xval(command.text))
+    if [program, *words[:1]] == ["xval", "run"] and len(words) > 1:  # its options are those of the script
+        understood(program, *words)
+        program, words = "python", words[1:]
     write_own_parts(tmp_path)
     monkeypatch.chdir(tmp_path)
     if "my_corpus" in words:
@@ -225,30 +237,25 @@ def test_every_command_is_understood_by_its_program(command, understood, monkeyp
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
         assert not words[-1].startswith(".[") or set(re.findall(r"[\[,](\w+)", words[-1])) <= set(extras)
     elif program == "xval":
-        found = understood("xval", *words, *["--help"] * bool(command.is_inline and NAMES_ALONE.fullmatch(command.text)))
-        if words[0] in ("prepare", "augment"):
-            read = read_augmentation_settings if words[0] == "augment" else read_settings
+        is_name = command.is_inline and NAMES_ALONE.fullmatch(command.text)
+        found = understood("xval", *words, *["--help"] * bool(is_name))
+        if words[0] in OF_PREPARING and not is_name:
+            read = read_augmentation_settings if words[0] == "augment" and words[1] != "mix" else read_settings
             read(getattr(found, "overrides", None) or [])
-    elif words[0] != "-m":
+    else:
         assert (ROOT / words[0]).is_file()
         if "ArgumentParser" in (ROOT / words[0]).read_text() or words[0].startswith("experiments/"):
             found = understood(*words)
             if words[0].startswith("experiments/"):
                 declaration, request = found
                 resolve(declaration, request.numbers, request.overrides)
-    elif command.is_inline and NAMES_ALONE.fullmatch(command.text):
-        understood(words[1], *words[2:], "--help")
-    else:
-        found = understood(*words[1:])
-        read = read_augmentation_settings if words[1] == "augmentation" else read_settings
-        read(getattr(found, "overrides", None) or [])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("xval", "predict", "results", "a.wav", "--outptu", "b.csv"), "--outptu"),
-        (("preprocessing", "show", "CLIP.wav", "--sett", "n_mels=40"), "--sett"),
+        (("xval", "prepare", "show", "CLIP.wav", "--sett", "n_mels=40"), "--sett"),
         (("experiments/exp1.py", "9"), "no instance 9"),
     ],
 )
@@ -258,9 +265,7 @@ def test_a_wrong_command_is_not_understood(understood, arguments, message):
 
 
 def test_no_command_is_excused_that_the_docs_do_not_have():
-    excused = [text for listed in NEEDS.values() for text in listed]
-
-    assert set(excused) <= {command.text for command in COMMANDS}
+    assert {as_xval(command.text) for command in COMMANDS} >= EXCUSED
     assert len(TO_RUN) > 40
 
 
@@ -422,8 +427,8 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
 
     What preprocessing says to do next is done too.
     """
-    (script,) = [code for page, code in blocks("python") if page == "emotion.md"]
-    shell = "\n".join(code for language, code in code_of(PAGES["emotion.md"]) if language == "sh")
+    (script,) = [code for page, code in blocks("python") if page == "get_started.md"]
+    shell = "\n".join(code for language, code in code_of(PAGES["get_started.md"]) if language == "sh")
     (project.folder / "xval").mkdir()
     monkeypatch.chdir(project.folder / "xval")
     answers = []
@@ -434,10 +439,10 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
                 monkeypatch.chdir(folder)
                 Path("experiments/emotion.py").write_text(script)
                 write_audio(Path.cwd())
-            case ["python", "-m", "preprocessing", "ravdess", *_]:
+            case ["xval", "prepare", "ravdess", *_] | ["python", "-m", "preprocessing", "ravdess", *_]:
                 continue
-            case ["python", "-m", module, *words]:
-                smaller = ["--n-speakers", "4"] if words[0] == "demo" else []
+            case ["python", "-m", module, *words] | [("xval" as module), *words]:
+                smaller = ["--n-speakers", "4"] if words[-1] == "demo" else []
                 answers.append(project.run_module(module, *words, *smaller))
                 for _, name, *further in map(
                     shlex.split, re.findall(r"^Next +(python experiments.*)", answers[-1].stdout, re.M)
@@ -515,9 +520,6 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
     """Experiments train one epoch of one fold, what else is run finds the demo with one epoch of every fold."""
     failed = []
 
-    def prepares(text):
-        return text.startswith(("xval prepare", "xval augment"))
-
     def run(*words):
         command = [sys.executable, *words]
         ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=1200, check=False)
@@ -534,12 +536,12 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
     for dataset in ("demo", "folders"):
         run("-m", "preprocessing", "demo", "--dataset", dataset)
     script("experiments/demo.py", "--folds", ",".join(map(str, range(1, 13))))  # 4 folds, dealt three times
-    for text in sorted(TO_RUN, key=lambda text: ("xval" in text and not prepares(text), "experiments" in text)):
+    for text in sorted(TO_RUN, key=lambda text: (text.startswith("xval") - ("prepare" in text), "experiments" in text)):
         program, *words = shlex.split(text)
-        if program == "xval":
-            run("-m", "xval", *words)
+        if program == "python" or words[0] == "run":
+            script(*words[words[0] == "run" :])
         else:
-            script(*words) if words[0] != "-m" else run(*words)
+            run("-m", program, *words)
     for page in ("results.md", "saved_models.md"):
         code = "\n".join(code for found, code in blocks("python") if found == page and code.startswith("import "))
         run("-c", code)

@@ -220,7 +220,7 @@ def _next(answer: _Answer) -> str:
     if step := _to_run(answer):
         return step
     if judge_instance(selected).state == "leaked":
-        return "Leave out what was heard before: python -m xval check has the names."
+        return "Leave out what was heard before: xval audit has the names."
     if answer.leaking:
         return f"Make '{answer.leaking.column}' the item (--item {answer.leaking.column}), and run again."
     if column := fixing_column(answer.done):
@@ -240,7 +240,7 @@ def _next(answer: _Answer) -> str:
         other = "cnn_small" if selected.settings.architecture in CLASSICAL else "svm"
         return f"Add an instance to compare it with, such as architecture = {other}."
     if not comparison.undecided:
-        return "Report it: python -m xval report with --latex prints the table for a paper."
+        return "Report it: xval report with --latex prints the table for a paper."
     return comparison.next_step
 
 

@@ -135,7 +135,7 @@ def test_the_next_step_of_a_tie_is_repetitions_where_they_are_cheap_and_else_mor
     assert lines_of(slow).next == (
         "Take the simpler of instances 1 and 2, or test 18 more items to show the observed difference of 0.030 to instance 2."
     )
-    assert lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1)]).next.startswith("Report it: python -m xval report")
+    assert lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1)]).next.startswith("Report it: xval report")
 
 
 def test_several_trainings_are_this_way_of_training(make, make_record):

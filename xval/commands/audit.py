@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xval.answers.audit.verdict import Verdict
 
 SUMMARY = "audit an experiment for leakage, with a verdict per rule"
+GROUP = "Results"
 
 _STYLES = {"ok": "green", "warning": "yellow", "not checkable": "yellow", "FAILED": "bold red"}
 _MOST_LINES = 20

@@ -3,7 +3,7 @@
 It prepares the corpus, writes an experiment as a script, experiments/start_<dataset>.py, and runs its instances as the steps
 of a ladder, the cheapest first, all on the same folds: a constant answer; duration and level of a clip; an SVM on MFCC, and on
 hand-made features for voices; a small network; a linear classifier and an SVM on the embeddings of each pretrained encoder
-that is on this machine (python -m preprocessing encoders), and, on a GPU, these fine-tuned. It stops when the time is up, and
+that is on this machine (xval prepare encoders), and, on a GPU, these fine-tuned. It stops when the time is up, and
 ends with the table, the three lines and the page. The same command continues.
 
 Edit the script, and run it or this command again: what is finished is kept.
@@ -11,7 +11,7 @@ Edit the script, and run it or this command again: what is finished is kept.
 source:
   a folder with a folder for each class; --item-pattern finds the speaker in the names of its files, --label-pattern the class
   several folders, each of which is a class
-  a folder of a corpus that python -m preprocessing knows, such as RAVDESS
+  a folder of a corpus that xval prepare knows, such as RAVDESS
   a csv, xlsx or parquet file with the columns path, item and label
   the name of a corpus that is prepared already
 
@@ -29,6 +29,7 @@ from xval.experiment.command_line import make_wide_console
 from xval.experiment.start import StartRequest, start
 
 SUMMARY = "from a folder of recordings to a ranked answer: baselines, embeddings and a network on the same folds"
+GROUP = "Start"
 RUNS_OWN_CODE = True
 
 
@@ -63,9 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="whether speakers, or classes, that differ in notation alone (1 and 01, spk_1 and spk-1) are one or several "
         "(default: they are asked about)",
     )
-    parser.add_argument(
-        "--reader", metavar="NAME", help="of the folder: one of python -m preprocessing (default: the one that knows it)"
-    )
+    parser.add_argument("--reader", metavar="NAME", help="of the folder: one of xval prepare (default: the one that knows it)")
     parser.add_argument("--dataset", metavar="NAME", help="what the corpus is called (default: after the folder or the table)")
     parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: as config.ini says)")
 

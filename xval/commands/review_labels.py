@@ -7,7 +7,7 @@ reviewer ended. A second reviewer sees none of the verdicts of the first; Cohen'
 alone: a clip has one label.
 
 Verdicts go to data/<dataset>/corrections.csv. They change no audio and no corpus by themselves:
-python -m preprocessing CORPUS ... --corrections FILE makes a corpus of its own name of those that all reviewers agree on.
+xval prepare CORPUS ... --corrections FILE makes a corpus of its own name of those that all reviewers agree on.
 
 The page is served on this machine alone, at an address that holds a token: whoever has the address may judge. Ctrl-C ends it.
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from xval.report.review.session import Review
 
 SUMMARY = "judge labels that may be wrong, in the browser: spectrogram, audio, one key each"
+GROUP = "Results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

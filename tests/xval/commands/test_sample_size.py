@@ -1,14 +1,14 @@
-"""``python -m xval plan``, as typed."""
+"""``xval sample-size``, as typed."""
 
 import pytest
 
 from xval.answers.pilot import Pilots
-from xval.commands.plan import describe_needed
+from xval.commands.sample_size import describe_needed
 from xval.measures.statistics.planning import Pilot
 
 
 def test_the_number_to_record_stands_below_the_table(command, tmp_path):
-    ended = command("plan", "--speakers", "10..60", "--clips", 20, "--difference", 0.06, "--to", tmp_path / "plan.svg")
+    ended = command("sample-size", "--speakers", "10..60", "--clips", 20, "--difference", 0.06, "--to", tmp_path / "plan.svg")
 
     assert (ended.code, ended.err) == (0, "")
     rows = [line.split() for line in ended.out.splitlines() if line[:1].isdigit() and len(line.split()) == 4]
@@ -24,7 +24,7 @@ def test_the_number_to_record_stands_below_the_table(command, tmp_path):
 
 def test_more_trainings_and_more_clips_need_fewer_speakers(command):
     def needed(*arguments):
-        lines = command("plan", "--difference", 0.05, *arguments).out.splitlines()
+        lines = command("sample-size", "--difference", 0.05, *arguments).out.splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("Record "))
 
     assert needed("--clips", 60) < needed("--clips", 10)
@@ -32,7 +32,7 @@ def test_more_trainings_and_more_clips_need_fewer_speakers(command):
 
 
 def test_what_no_number_of_speakers_shows_is_said(command):
-    ended = command("plan", "--difference", 0.001)
+    ended = command("sample-size", "--difference", 0.001)
 
     assert ended.code == 0
     assert "No number of actors shows a difference of 0.001" in ended.out
@@ -40,7 +40,7 @@ def test_what_no_number_of_speakers_shows_is_said(command):
 
 
 def test_more_speakers_than_are_tried_is_no_fault_of_training(command, results):
-    ended = command("plan", "--from", results, "--instance", 1, "--baseline", 3, "--difference", 0.0001)
+    ended = command("sample-size", "--from", results, "--instance", 1, "--baseline", 3, "--difference", 0.0001)
 
     assert ended.code == 0
     assert "More than 100,000 items are needed to show a difference of 0.0001" in " ".join(ended.out.split())
@@ -59,7 +59,9 @@ def test_few_sentences_stand_below_the_table():
 
 
 def test_a_pilot_of_ones_own_is_read(command, results):
-    ended = command("plan", "--from", results, "--speakers", "12,24", "--instance", 1, "--baseline", 3, "--difference", 0.2)
+    ended = command(
+        "sample-size", "--from", results, "--speakers", "12,24", "--instance", 1, "--baseline", 3, "--difference", 0.2
+    )
 
     assert (ended.code, ended.err) == (0, "")
     first, *_ = ended.out.splitlines()
@@ -86,7 +88,7 @@ def test_a_pilot_of_ones_own_is_read(command, results):
     ],
 )
 def test_what_is_typed_wrong_is_said_with_exit_code_2(command, arguments, message):
-    ended = command("plan", *arguments)
+    ended = command("sample-size", *arguments)
 
     assert (ended.code, ended.out) == (2, "")
     assert message in " ".join(ended.err.split())

@@ -45,7 +45,7 @@ def study(tmp_path, monkeypatch):
                 soundfile.write(path, 0.3 * samples + 0.03 * rng.normal(size=samples.size), 8000)
     (tmp_path / "config.ini").write_text("[execution]\nexecutor = inline\n[experiment]\npage = none\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", "python -m xval", raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "xval", raising=False)
     (tmp_path / "experiments").mkdir()
     monkeypatch.setattr(ladder, "_steps", lambda **_: STEPS)
     return tmp_path
@@ -57,11 +57,11 @@ def records(study):
 
 
 def test_recordings_become_one_answer_and_the_script_goes_on_with_it(study, in_process, capfd, project):
-    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 0
+    assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 0
     printed = capfd.readouterr().out
     done = records(study)
     ended = project.run_script("experiments/start_words.py")
-    again = main(["start", "words"])
+    again = main(["quickstart", "words"])
 
     assert [number for number in (1, 2) if f"Step {number} of 2" in printed] == [1, 2]
     assert "on new items" in printed
@@ -101,7 +101,7 @@ def test_ctrl_c_is_not_taken_for_the_end_of_the_time(study, monkeypatch, capsys)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(start, "run_jobs", interrupted)
-    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 130
+    assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 130
     assert "Finished work is kept" in capsys.readouterr().err
 
 
@@ -116,7 +116,7 @@ def test_the_time_ends_what_a_shell_script_started_in_the_background_where_ctrl_
 
 
 def test_no_time_prepares_and_writes_the_script_and_trains_nothing(study, capfd):
-    assert main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"]) == 0
+    assert main(["quickstart", "words", "--item-pattern", "([a-d])_", "--minutes", "0"]) == 0
     printed = capfd.readouterr().out
     assert "Step" not in printed
     assert "Not finished: the most frequent class (instance 1), knn (instance 2)" in printed
@@ -127,7 +127,7 @@ def test_a_step_whose_folds_fail_is_run_once_and_the_others_are_answered(study, 
     starved = {**STEPS[1], "n_neighbors": (1000,)}
     monkeypatch.setattr(ladder, "_steps", lambda **_: [STEPS[0], starved])
 
-    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 1
+    assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 1
 
     printed = capfd.readouterr().out
     assert printed.count("4 jobs failed") == 1
@@ -147,7 +147,7 @@ def test_a_step_whose_folds_fail_is_run_once_and_the_others_are_answered(study, 
 )
 def test_a_script_that_was_edited_wrongly_is_named(added, match, study, capfd):
     write_script(study, added)
-    assert main(["start", "words"]) == 2
+    assert main(["quickstart", "words"]) == 2
     assert match in capfd.readouterr().err
 
 
@@ -161,7 +161,7 @@ def test_a_script_that_was_edited_may_import_what_lies_beside_it(study, monkeypa
 
 
 def write_script(study, added):
-    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    main(["quickstart", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
     script = Path("experiments", "start_words.py")
     script.write_text(f"{script.read_text()}\n{added}\n")
     return script
@@ -170,16 +170,16 @@ def write_script(study, added):
 def test_names_of_files_say_the_class_where_no_folder_does(study):
     for path in (study / "words").rglob("*.wav"):
         path.rename(study / "words" / f"{path.parent.name}_{path.name}")
-    main(["start", "words", "--label-pattern", "(low|high)_", "--item-pattern", "_([a-d])_", "--minutes", "0"])
+    main(["quickstart", "words", "--label-pattern", "(low|high)_", "--item-pattern", "_([a-d])_", "--minutes", "0"])
     clips = open_corpus("words", Path("data")).index
     assert (set(clips["label"]), set(clips["item"])) == ({"low", "high"}, set("abcd"))
 
 
 def test_a_fault_of_all_steps_is_said_and_ends_the_command(study, capfd):
-    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    main(["quickstart", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
     script = study / "experiments" / "start_words.py"
     script.write_text(script.read_text().replace("num_folds=4", "num_folds=9"))
-    assert main(["start", "words"]) == 2
+    assert main(["quickstart", "words"]) == 2
     printed = capfd.readouterr()
     assert printed.err.startswith("error: num_folds=9 is more than the 4 items of the corpus")
     assert printed.out.count("Left out") == 1
@@ -188,7 +188,7 @@ def test_a_fault_of_all_steps_is_said_and_ends_the_command(study, capfd):
 def test_the_steps_of_numbers_are_instances_that_can_be_run(project, monkeypatch):
     monkeypatch.setattr(ladder, "_is_here", lambda _: False)
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", "python -m xval", raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "xval", raising=False)
     of_arrays = open_corpus("toy", project.folder / "data")
     index = of_arrays.index.assign(sample_rate_hz=8000)
     of_audio = replace(of_arrays, corpus="table", index=index, task_type="regression")
@@ -201,9 +201,9 @@ def test_the_steps_of_numbers_are_instances_that_can_be_run(project, monkeypatch
 
 
 def test_two_folders_whose_names_end_differently_are_two_corpora(study):
-    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    main(["quickstart", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
     (study / "words").rename(study / "words.v2")
-    main(["start", "words.v2", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    main(["quickstart", "words.v2", "--item-pattern", "([a-d])_", "--minutes", "0"])
     assert sorted(path.name for path in (study / "data").iterdir()) == ["words", "words_v2"]
 
 
@@ -217,15 +217,15 @@ def test_two_folders_whose_names_end_differently_are_two_corpora(study):
     ],
 )
 def test_other_speakers_or_classes_than_a_prepared_corpus_has_are_refused(patterns, match, study, capfd):
-    main(["start", "words", "--minutes", "0"])
-    assert main(["start", "words", "--minutes", "0", *patterns]) == 2
+    main(["quickstart", "words", "--minutes", "0"])
+    assert main(["quickstart", "words", "--minutes", "0", *patterns]) == 2
     assert re.search(match, capfd.readouterr().err)
 
 
 def test_a_prepared_corpus_is_used_again_with_the_patterns_that_it_was_made_with(study, capfd):
     patterns = ["--item-pattern", "([a-d])_", "--minutes", "0"]
-    main(["start", "words", *patterns])
-    assert main(["start", "words", *patterns]) == 0
+    main(["quickstart", "words", *patterns])
+    assert main(["quickstart", "words", *patterns]) == 0
     assert "as it is" in capfd.readouterr().out
 
 
@@ -233,29 +233,29 @@ def test_a_table_that_was_corrected_is_not_passed_over(study, capfd):
     rows = [f"words/{path.parent.name}/{path.name},{path.name[0]},{path.parent.name}" for path in study.rglob("*.wav")]
     table = study / "clips.csv"
     table.write_text("\n".join(["path,item,label", *rows]))
-    main(["start", "clips.csv", "--minutes", "0"])
-    assert main(["start", "clips.csv", "--minutes", "0"]) == 0
+    main(["quickstart", "clips.csv", "--minutes", "0"])
+    assert main(["quickstart", "clips.csv", "--minutes", "0"]) == 0
     table.write_text(table.read_text().replace(",a,low", ",a,high"))
-    assert main(["start", "clips.csv", "--minutes", "0"]) == 2
+    assert main(["quickstart", "clips.csv", "--minutes", "0"]) == 2
     assert re.search("another label for 2 of 16 clips .* 'low', now 'high'.*start_clips.py", capfd.readouterr().err)
 
 
 def test_a_folder_of_the_same_name_elsewhere_is_another_corpus(study, capfd):
-    main(["start", "words", "--minutes", "0"])
+    main(["quickstart", "words", "--minutes", "0"])
     shutil.copytree(study / "words", study / "other" / "words")
-    assert main(["start", "other/words", "--minutes", "0"]) == 2
+    assert main(["quickstart", "other/words", "--minutes", "0"]) == 2
     assert re.search("is of .*/words, not of .*other/words. Give another name with --dataset", capfd.readouterr().err)
 
 
 def test_an_option_of_preprocessing_alone_is_said_with_the_command_that_has_it(study, capfd):
     (study / "clips.csv").write_text("file,item,label\nwords/low/a_1.wav,a,low\n")
-    assert main(["start", "clips.csv"]) == 2
+    assert main(["quickstart", "clips.csv"]) == 2
     told = capfd.readouterr().err
-    assert "give --path file. `start` has no --path: python -m preprocessing table clips.csv ... --dataset clips, and" in told
+    assert "give --path file. `quickstart` has no --path: xval prepare table clips.csv ... --dataset clips, and" in told
 
 
 def test_a_corpus_of_a_low_rate_is_prepared_as_its_script_reads_it(study, capfd):
-    main(["start", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
+    main(["quickstart", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
     assert "lower rate" not in capfd.readouterr().out
     (store,) = (study / "data" / "words" / "features").glob("*/store.json")
     assert json.loads(store.read_text())["feature_settings"]["hop_length"] == 80
@@ -265,7 +265,7 @@ def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, i
     wrong = {"architecture": "knn", "features": "embedding", "embedding_model": "onnx:gone.onnx"}
     monkeypatch.setattr(ladder, "_steps", lambda **_: [wrong, STEPS[0]])
 
-    assert main(["start", "words", "--item-pattern", "([a-d])_"]) == 1
+    assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 1
 
     printed = capfd.readouterr().out
     assert "Left out: " in printed
@@ -297,7 +297,7 @@ def test_what_cannot_be_used_is_refused_before_anything_is_trained(source, match
 def test_the_steps_of_a_corpus_are_declared_as_a_script_with_its_rate_and_folds(project, monkeypatch):
     monkeypatch.setattr(ladder, "_is_here", lambda _: False)
     monkeypatch.chdir(project.folder)
-    monkeypatch.setattr(sys.modules["__main__"], "__file__", "python -m xval", raising=False)
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", "xval", raising=False)
     of_arrays = open_corpus("toy", project.folder / "data")
     of_audio = replace(of_arrays, corpus="table", index=of_arrays.index.assign(sample_rate_hz=8000))
 

@@ -1,6 +1,6 @@
 """Tell how well embeddings verify speakers: the equal error rate over pairs of recordings, same speaker or not.
 
-EMBEDDINGS is what `python -m xval embed` writes (.parquet), of speakers that the model has not heard if the figure is to say
+EMBEDDINGS is what `xval embed` writes (.parquet), of speakers that the model has not heard if the figure is to say
 something about others. The score of a pair is the cosine similarity. Who speaks is the name of a file's folder, or what
 --speaker-pattern finds in its path.
 """
@@ -13,11 +13,12 @@ from preprocessing.console import make_console
 from xval.base.errors import ResultsError, SettingsError
 
 SUMMARY = "verification of speakers: the equal error rate over pairs of embeddings"
+GROUP = "Models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS", help="a .parquet file of python -m xval embed")
+    parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS", help="a .parquet file of xval embed")
     parser.add_argument(
         "--speaker-pattern", metavar="REGEX", help="its first group finds the speaker in the path (default: the folder's name)"
     )
@@ -33,10 +34,10 @@ def run(options: argparse.Namespace) -> int:
         wanted = [name for name in column_names(path) if name == "path" or name.startswith("embedding_")]
         table = read_frame(path, columns=wanted)
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: no readable parquet file ({error}). python -m xval embed writes one.") from error
+        raise ResultsError(f"{path}: no readable parquet file ({error}). xval embed writes one.") from error
     names = [name for name in table if str(name).startswith("embedding_") and table[name].dtype.kind == "f"]
     if not names or "path" not in table:
-        raise ResultsError(f"{path}: has no columns path and embedding_0, ...; python -m xval embed writes them.")
+        raise ResultsError(f"{path}: has no columns path and embedding_0, ...; xval embed writes them.")
     speakers = table["path"].map(lambda name: _speaker(str(name), options.speaker_pattern))
     verification = verification_eer(table[names].to_numpy(), speakers.to_numpy(dtype=str))
     interval = (

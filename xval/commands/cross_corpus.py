@@ -16,6 +16,7 @@ from xval.answers.figure_text import rounded
 from xval.base.errors import SettingsError, plural_of
 
 SUMMARY = "train on one corpus and test on another, for all pairs of several"
+GROUP = "Run"
 RUNS_OWN_CODE = True
 
 _FOLDER = "results/cross"

@@ -1,4 +1,4 @@
-"""python -m xval check: verdicts as text and JSON, exit codes, and nothing of a backend."""
+"""xval audit: verdicts as text and JSON, exit codes, and nothing of a backend."""
 
 import json
 import shutil
@@ -7,11 +7,11 @@ import sys
 
 import pytest
 
-COMMANDS = ("status", "check", "rebuild")
+COMMANDS = ("status", "audit", "rebuild")
 
 
 def test_all_in_order(command, results, finished):
-    code, printed, errors = command("check", results, "--data-folder", finished.folder / "data")
+    code, printed, errors = command("audit", results, "--data-folder", finished.folder / "data")
 
     assert (code, errors) == (0, "")
     assert "ok            normaliser: every model normalises by the statistics of the training items" in printed
@@ -19,7 +19,7 @@ def test_all_in_order(command, results, finished):
 
 
 def test_without_the_corpus_nothing_is_silently_ok(command, results):
-    code, printed, _ = command("check", results)
+    code, printed, _ = command("audit", results)
 
     assert code == 0
     assert "not checkable clips: " in printed
@@ -30,7 +30,7 @@ def test_without_the_corpus_nothing_is_silently_ok(command, results):
 def test_the_corpus_is_found_from_the_current_folder(command, results, finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
 
-    assert "20 rules: 20 ok" in command("check", results)[1]
+    assert "20 rules: 20 ok" in command("audit", results)[1]
 
 
 def test_a_failed_rule_names_the_culprit(command, results, finished):
@@ -39,8 +39,8 @@ def test_a_failed_rule_names_the_culprit(command, results, finished):
     record["items"]["test"].append("nobody")
     path.write_text(json.dumps(record))
 
-    code, printed, _ = command("check", results, "--data-folder", finished.folder / "data")
-    as_json = json.loads(command("check", results, "--data-folder", finished.folder / "data", "--json")[1])
+    code, printed, _ = command("audit", results, "--data-folder", finished.folder / "data")
+    as_json = json.loads(command("audit", results, "--data-folder", finished.folder / "data", "--json")[1])
 
     assert code == 1
     assert "FAILED        items: " in printed
@@ -56,7 +56,7 @@ def test_the_rules_call_an_item_what_it_is(command, results):
     for path in results.glob("instance_*/settings.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"item_name": "singer"}))
 
-    assert "items: no singer is on two sides of a fold" in command("check", results)[1]
+    assert "items: no singer is on two sides of a fold" in command("audit", results)[1]
 
 
 def test_long_lists_are_cut_and_said_to_be(command, results):
@@ -64,7 +64,7 @@ def test_long_lists_are_cut_and_said_to_be(command, results):
         for instance in range(4, 16):
             shutil.copytree(results / "instance_1" / f"fold_{fold}", results / f"instance_{instance}" / f"fold_{fold}")
 
-    code, printed, _ = command("check", results)
+    code, printed, _ = command("audit", results)
 
     assert code == 1
     assert "more; --json has them all" in printed
@@ -91,7 +91,7 @@ def test_none_of_the_commands_loads_a_backend(finished, results):
     program = (
         "import sys; from xval.__main__ import main\n"
         "codes = [main([name, sys.argv[1], *more]) for name, *more in "
-        "[('status',), ('check', '--data-folder', sys.argv[2]), ('rebuild',)]]\n"
+        "[('status',), ('audit', '--data-folder', sys.argv[2]), ('rebuild',)]]\n"
         "print('ENDED', codes, sorted({'keras', 'tensorflow', 'torch', 'jax'} & set(sys.modules)))"
     )
     arguments = [sys.executable, "-c", program, str(results), str(finished.folder / "data")]

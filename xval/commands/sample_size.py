@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from xval.measures.statistics.planning import Pilot
 
 SUMMARY = "how many speakers to record to show a difference, before it is done"
+GROUP = "Start"
 
 _FEWEST, _MOST = 3, 100_000
 _ENDLESS = 1e15  # items, whose error is nothing beside that of training runs
