@@ -34,7 +34,8 @@ from xval.settings.part_arguments import PARTS, is_argument
 from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
-MEASURED = ("benchmarks/ravdess.md", "benchmarks/systems.md")  # whose commands are held to the programs as those of the docs
+# Their commands are held to the programs as those of the docs.
+MEASURED = ("benchmarks/ravdess.md", "benchmarks/statistics.md", "benchmarks/systems.md")
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in MEASURED}
 PAGES |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 PROGRAMS = ("python ", "xval ", "make ", "pip ")
@@ -69,16 +70,15 @@ NEEDS = {
         "python experiments/fma.py",
         "python experiments/bats.py",
         "xval prepare my_corpus FOLDER",
-        "python -m xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
-        r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
-        "python benchmarks/label_suspects.py FOLDER_OF_THE_DIGITS --seed 2",
+        "xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
+        r"xval speaker-eer embeddings.parquet --speaker-pattern '(id\d+)/'",
     },
     "a reviewer in front of a browser": {
-        "python -m xval review results/demo/experiment_1",
-        "python -m xval review results/demo/experiment_1 1 --reviewer ann",
-        "python -m preprocessing demo --corrections data/demo/corrections.csv",
-        "python experiments/demo.py --set dataset=demo_corrected",
-        "python -m xval compare results/demo/experiment_1 1 results/demo_corrected/experiment_1:1",
+        "xval review-labels results/demo/experiment_1",
+        "xval review-labels results/demo/experiment_1:1 --reviewer ann",
+        "xval prepare demo --corrections data/demo/corrections.csv",
+        "xval run experiments/demo.py --set dataset=demo_corrected",
+        "xval compare results/demo/experiment_1 1 results/demo_corrected/experiment_1:1",
     },
     "a corpus whose name other commands need": {"xval prepare rename mine ravens"},
     "a corpus with a column of languages": {
@@ -94,20 +94,18 @@ NEEDS = {
         "xval status FOLDER",
         "xval add-metrics EXPERIMENT my_module.my_metric",
         "xval refit EXPERIMENT:N",
-        "python -m xval compare EXPERIMENT 3 OTHER:3 --metric ece",
+        "xval compare EXPERIMENT --metric ece",
+        "xval report EXPERIMENT --details",
+        "xval rebuild EXPERIMENT",
+        "xval audit EXPERIMENT",
+        "xval status EXPERIMENT",
+        "xval refit EXPERIMENT",
         "xval export MODEL --format onnx --from-samples",
     },
     "a server": {"python experiments/search.py --set 'search_storage=postgresql://me:${PASSWORD}@host/searches'"},
     "a cluster": {
         "python experiments/exp1.py --executor slurm --set slurm_partition=gpu",
         "python experiments/exp1.py --executor ray --set ray_address=HOST:6379",
-    },
-    "minutes, and shows nothing of the docs: see benchmarks/README.md": {
-        "python benchmarks/statistics_simulation.py --ways",
-        "python benchmarks/statistics_simulation.py --intervals",
-        "python benchmarks/statistics_simulation.py --seeds",
-        "python benchmarks/statistics_simulation.py --chance",
-        "python benchmarks/calibration.py --sets --repetitions 1000",
     },
     "a package of npm": {
         "xval bundle results/demo/experiment_1/instance_1/fold_1 --output page --onnxruntime-web ort.tgz",
@@ -345,9 +343,8 @@ def test_settings_in_the_text_are_settings():
 
 def rows_of_terms():
     """Yield the names of Keras or scikit-learn, and what is written for them here, of each row of from_keras.md."""
-    terms, _ = PAGES["from_keras.md"].split(
-        "## Supported Keras models"
-    )  # which tests/outside/test_forms.py holds to what happens
+    # tests/outside/test_forms.py holds the part behind it to what happens.
+    terms, _ = PAGES["from_keras.md"].split("## Supported Keras models")
     for there, here in re.findall(r"^\| (.+?) \| (.+) \|$", terms, re.MULTILINE):
         yield re.findall(r"`([^`]+)`", there), re.findall(r"`([^`]+)`", here)
 
