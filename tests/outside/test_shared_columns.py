@@ -50,9 +50,9 @@ def test_labels_that_follow_from_the_speaker_are_no_result(empty):
     assert what in prepared(empty)
     said = trained(empty)
     assert f"The corpus: {what}, so that one 'speaker' trains and is tested" in said
-    lines = said[said.index("reaches") :]
-    assert "Claim nothing about it: sessions of one 'speaker' train and are tested, and 'speaker' fixes the label." in lines
-    assert "Make 'speaker' the item (--item speaker), and run again." in lines
+    lines = said[said.index("Result:") :]
+    assert "Sessions of one 'speaker' are in training and test, and the 'speaker' determines the label." in lines
+    assert "Prepare the dataset with --item speaker and run again." in lines
     assert "XV109" in lines
     assert "above chance" not in lines
     audit = empty.xval("audit", "results/t/experiment_1")
@@ -61,7 +61,7 @@ def test_labels_that_follow_from_the_speaker_are_no_result(empty):
     assert what in audit.stdout
     assert what in (empty.folder / "results/t/experiment_1/report.html").read_text().replace("&#39;", "'")
     silenced = empty.run("--set", "silence=XV109").stdout
-    assert "Claim nothing about it" not in silenced
+    assert "Not valid as a test" not in silenced
     assert "XV109" not in silenced
 
 
@@ -71,7 +71,7 @@ def test_speakers_whose_labels_differ_are_a_warning(empty):
     prepared(empty)
     said = trained(empty)
     assert "XV109" in said
-    assert "Claim nothing" not in said
+    assert "Not valid as a test" not in said
     audit = empty.xval("audit", "results/t/experiment_1")
     assert "warning       shared columns" in audit.stdout
     assert audit.returncode == 0
@@ -81,7 +81,8 @@ def test_what_else_fixes_the_label_is_named_as_the_next_step(empty):
     """A farm is nobody who is heard, but its cows may be known by its barn."""
     record(empty, label=of_speaker, column="farm")
     prepared(empty)
-    assert "Make 'farm' the item (--item farm) if results are to hold for new ones: it fixes the label." in trained(empty)
+    said = trained(empty)
+    assert "Prepare the dataset with --item farm if results are to hold for new ones, because the 'farm' determines" in said
 
 
 @pytest.mark.parametrize(

@@ -204,7 +204,7 @@ class Results:
         """Return the summary as text, as a run prints it."""
         import pandas as pd
 
-        header, rows = summary_table(read_finished(self._experiment))
+        header, rows, _ = summary_table(read_finished(self._experiment))
         return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
     def _has_figures(self) -> bool:

@@ -17,6 +17,7 @@ from xval.answers.deals import describe_deals
 from xval.answers.figure_text import interval_clause
 from xval.answers.findings import find_findings
 from xval.answers.headline import find_headline
+from xval.answers.line_cases import Headline
 from xval.answers.names import names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components
@@ -30,7 +31,7 @@ from xval.jobs.plan import Plan
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
-from xval.results.summaries import is_current, read_summary
+from xval.results.summaries import ANY_EXPERIMENT, is_current, read_summary
 from xval.settings.resolve import Instance, describe_numbers
 
 _LISTED_JOBS = 5
@@ -41,7 +42,7 @@ _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s
 _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by validation. ±: standard deviation over folds."
 
-_OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
+_OF_WINDOWS = "test clip: whole clips, the predictions for their windows combined; test: windows."
 
 
 def print_figures(
@@ -50,17 +51,16 @@ def print_figures(
     """Print the table of some instances, the three lines on them, and with details what else has to be said; return them."""
     instances = read_instances(folder, numbers)
     if instances:
-        header, rows = ranking.summary_table(instances, most=_MOST_ROWS)
-        console.print(make_table(*merge_equal(header, rows)))
-        of_windows = any(name.startswith("test clip ") for name in header)
+        header, rows, same = ranking.summary_table(instances, most=_MOST_ROWS)
+        console.print(make_table(header, rows))
         clause = interval_clause(instances)
-        uar = " balanced_accuracy: UAR." if any("balanced_accuracy" in name for name in header) else ""
-        intervals = f" [ ]: 95 % interval {clause}." if clause else ""
-        console.print(f"{_LEGEND}{intervals}{uar}{_OF_WINDOWS if of_windows else ''}\n", soft_wrap=True, markup=False)
+        intervals = [f"[ ]: 95 % interval {clause}."] if clause else []
+        of_windows = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
+        console.print(" ".join([_LEGEND, *intervals, *same, *of_windows]) + "\n", soft_wrap=True, markup=False)
         if len(rows) < len(instances):
             console.print(f"The {len(rows)} best of {len(instances)} instances by validation; the workbook has all of them.")
-        for line in _headline(folder, instances):
-            console.print(Text(line), soft_wrap=True)
+        for label, line in _headline(folder, instances).labelled:
+            console.print(Text.assemble((f"{label + ':':<10}", "bold"), line), soft_wrap=True)
         console.print()
         others = set(folder.instances()) - {instance.number for instance in instances}
         if others := {number for number in others if folder.jobs(number)}:
@@ -71,11 +71,12 @@ def print_figures(
     return instances
 
 
-def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Sequence[str]:
+def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Headline:
     """Return the three lines; those of the summary where it is of these instances, for a comparison loads slow libraries."""
     summary = read_summary(folder)
-    is_of_these = summary and summary.n_instances == len(instances) and is_current(summary, folder)
-    return summary.headline if summary and is_of_these else find_headline(instances)
+    if summary and summary.lines and summary.n_instances == len(instances) and is_current(summary, folder):
+        return Headline(*(line.replace(ANY_EXPERIMENT, str(folder.path)) for line in summary.lines.values()))
+    return find_headline(instances)
 
 
 def _count_findings(instances: Sequence[InstanceResults]) -> list[str]:
@@ -190,23 +191,6 @@ def job_table(planned: Plan) -> "TextTable":
 def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> "TextTable":
     """Return a table of text cells."""
     return TextTable(header, rows)
-
-
-def merge_equal(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Merge metrics of one side whose texts are the same in all rows: ``test balanced_accuracy = accuracy``.
-
-    Heads with a space are those of metrics, the side before the last space, as of `summary_table`.
-    """
-    merged: dict[tuple[object, ...], list[int]] = {}
-    for column, name in enumerate(header):
-        side = name.rpartition(" ")[0]
-        merged.setdefault((side or name, *(row[column] for row in rows)), []).append(column)
-    heads = (
-        " = ".join([header[first], *(header[other].rpartition(" ")[2] for other in others)])
-        for first, *others in merged.values()
-    )
-    kept = [first for first, *_ in merged.values()]
-    return tuple(heads), [tuple(row[column] for column in kept) for row in rows]
 
 
 class TextTable:

@@ -64,7 +64,7 @@ def test_recordings_become_one_answer_and_the_script_goes_on_with_it(study, in_p
     again = main(["quickstart", "words"])
 
     assert [number for number in (1, 2) if f"Step {number} of 2" in printed] == [1, 2]
-    assert "on new items" in printed
+    assert "on unseen items" in printed
     assert len(done) == 2 * 4, "four folds of single speakers"
     accuracies = {
         number: [m["accuracy"] for path, (_, m) in done.items() if f"instance_{number}" in str(path)] for number in (1, 2)
@@ -132,7 +132,7 @@ def test_a_step_whose_folds_fail_is_run_once_and_the_others_are_answered(study, 
     printed = capfd.readouterr().out
     assert printed.count("4 jobs failed") == 1
     assert printed.count("instance 2, fold 1") <= 2
-    assert "on new items" in printed
+    assert "on unseen items" in printed
 
 
 @pytest.mark.parametrize(
