@@ -90,8 +90,10 @@ def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     assert entries.count("@") == 1 + len(cited)  # xval itself
     assert "Features of models 1-2 were normalised with statistics of the training items." in methods
     assert "Features of model 3 were normalised in each example with its own statistics." in methods
-    trained = r"Model \d, the selected one, is the network mlp \(features .* at 4000 Hz\), trained by adam \(Kingma & Ba, 2015\) with a "
-    assert re.search(trained + r"learning rate of 0\.01 in batches of 16 for at most 1 epoch\.", methods)
+    trained = r"Model \d, the selected one, is the network mlp \(features .* at 4000 Hz\), trained by adam "
+    assert re.search(
+        trained + r"\(Kingma & Ba, 2015\) with a learning rate of 0\.01 in batches of 16 for at most 1 epoch\.", methods
+    )
     assert "1 epochs" not in methods
 
 
