@@ -116,6 +116,24 @@ def test_augmentation_optimizer_and_calibration_are_cited(study):
     assert "pedregosa2011scikit" not in keys
 
 
+def test_the_card_of_a_final_model_has_the_parts_of_model_cards(study):
+    study.train(SVM, item_name="speaker")
+    ended = study.xval("refit", study.EXPERIMENT)
+    assert ended.returncode == 0, ended.stderr
+
+    card = (study.results / "instance_1" / "refit" / "model_card.md").read_text(encoding="utf-8")
+
+    headings = re.findall("^## (.*)$", card, re.MULTILINE)
+    assert headings == ["Model details", "Intended use", "Training data", "Evaluation", "How to use it"]
+    assert "All 6 speakers of the dataset small (72 clips). Seed " in card
+    assert (
+        "**This model is untested: no speaker is left to test it.** The scores are the mean and sample standard deviation over "
+        "the folds, whose models were tested on unseen speakers. They are the estimate of cross-validation for a model trained "
+        "like this, and no test of this model."
+    ) in card
+    assert "    xval predict model.skops FILE" in card
+
+
 def caption_of(latex):
     return latex.partition(r"\caption{")[2].partition("}\n")[0]
 
