@@ -144,7 +144,7 @@ def test_the_caption_is_short_and_the_notes_have_the_rest(finished):
     caption, (_, notes) = caption_of(latex), latex.split(r"\footnotesize")
     assert caption == "Test scores of 3 models on small in 3-fold cross-validation over 6 items."
     assert len(caption.split()) <= 45
-    assert r"Model & Test balanced accuracy (UAR) $\uparrow$" in latex
+    assert r"Model & Balanced accuracy (UAR) $\uparrow$" in latex
     for text in (
         "over all test examples; chance 0.500.",
         r"In brackets: 95 \% interval over items",

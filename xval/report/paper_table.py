@@ -155,7 +155,8 @@ def _row_name(instance: InstanceResults, name: str) -> str:
 
 def _title(column: MainColumn, higher_is_better: bool | None) -> str:
     arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
-    return f"{capital(column.side_name)} {metric_words(column.name)}{arrow}"
+    unit = column.side_name.removeprefix("test").strip()  # the caption says that scores are those of the test
+    return capital(f"{unit} {metric_words(column.name)}{arrow}".strip())
 
 
 def _caption(instances: Sequence[InstanceResults]) -> str:

@@ -30,6 +30,8 @@ _SCALINGS = {
     ("per_bin", "global"): "normalised with statistics of the training items",
     ("per_clip",): "normalised in each example with its own statistics",
 }
+_CLIPS = (ITEM, "clip", "file", "recording")
+"""What items are called that may be single clips, whose speakers are not known."""
 _AUGMENTATIONS = {
     "augment_time_masks": "masks over time (Park et al., 2019)",
     "augment_frequency_masks": "masks over frequency (Park et al., 2019)",
@@ -87,8 +89,7 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     tested = {item for fold in plan.folds for item in fold.test}
     n_items = len(tested.union(*(fold.training + fold.validation for fold in plan.folds)))
     item = item_word(instances)
-    # Where each clip is an item of its own, whose it is is not known.
-    parts_clips = item in (ITEM, "clip") and all(is_random_split(instance.n_clips.values()) for instance in instances)
+    parts_clips = item in _CLIPS and all(is_random_split(instance.n_clips.values()) for instance in instances)
     independent = "" if parts_clips or item == "fold" else f"{item}-independent "
     item = "published fold" if item == "fold" else item
     n_folds, strategy = len(plan.folds) // plan.n_deals, str(plan.settings.get("fold_strategy", settings.fold_strategy))

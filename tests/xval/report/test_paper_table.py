@@ -53,7 +53,7 @@ def test_marks_say_what_the_comparison_says(table):
     marks = [[mark for _, mark in cells] for _, cells in table.rows]
 
     assert marks == [["", ""], ["=", "="], ["-", "-"]]
-    assert table.header == ["Test balanced accuracy (UAR) ↑", "Test accuracy ↑"]
+    assert table.header == ["Balanced accuracy (UAR) ↑", "Accuracy ↑"]
     scores, accuracy, intervals, marks = table.notes
     assert scores == "Balanced accuracy (UAR): mean over folds; chance 0.500."
     assert accuracy == "Accuracy: mean over folds or pooled over all test examples; chance 0.500."
@@ -168,7 +168,7 @@ def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_ma
     found = [replace(make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2, dataset="toy"), over_items=over_items)]
 
     table = make_table(found, {})
-    assert table.header == ["Test balanced accuracy (UAR) ↑"]
+    assert table.header == ["Balanced accuracy (UAR) ↑"]
     assert table.notes == (
         "Balanced accuracy (UAR): pooled over all test examples; chance 0.500. Accuracy: the same values.",
         "In brackets: 95 % interval over items, for these trained models; training anew would add to it.",
