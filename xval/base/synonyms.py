@@ -11,7 +11,7 @@ from xval.base.keras_names import plain_name
 _FOLDS = "'num_folds', or 'fold_strategy' for a splitter of your own, in Experiment(...)"
 _AUGMENTATION = (
     "one setting for each kind: 'augment_noise', 'augment_gain_db', 'augment_time_shift_s' and the others of "
-    "[augmentation_in_training] in config.ini"
+    "[training_augmentation] in config.ini"
 )
 _SEEDS = "'seed' for the training, or 'fold_seed' for the folds"
 _EPOCHS = "'num_epochs'"
