@@ -21,8 +21,8 @@ from xval.answers.deals import describe_deals
 from xval.answers.figure_text import fixed, interval_clause
 from xval.answers.findings import find_findings
 from xval.answers.headline import find_headline
-from xval.answers.line_cases import Headline
 from xval.answers.item_words import items_word
+from xval.answers.line_cases import Headline
 from xval.answers.names import names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components
