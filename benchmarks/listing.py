@@ -1,4 +1,4 @@
-"""How long a shared folder of many experiments takes to be listed: ``python -m xval list``, imports and the table included.
+"""How long a shared folder of many experiments takes to be listed: ``xval list``, imports and the table included.
 
 python benchmarks/listing.py [--quick] [--experiments N]
 

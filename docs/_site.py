@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).parents[1]
-_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config.ini", "Dockerfile", "apptainer.def")
+_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "config.ini", "Dockerfile", "apptainer.def")
 _FORMS = ("benchmarks/*.md", "notebooks/*.ipynb")
 
 
@@ -32,4 +32,5 @@ def on_page_markdown(markdown: str, page: Page, **_: object) -> str:
     """Return the text of a page with links as they are in the site, where docs/ and the root are one folder."""
     if page.file.src_uri in _outside():
         return re.sub(r"(\]\((?:\.\./)*)docs/", r"\1", markdown)
-    return markdown.replace("](../", "](")
+    up = "../" * (page.file.src_uri.count("/") + 1)  # out of docs/
+    return markdown.replace(f"]({up}", f"]({up.removesuffix('../')}")

@@ -255,7 +255,7 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         if clip.kept_in_mean < smallest_kept(clip.n_channels):
             raise AudioError(
                 f"{path}: silent, because its {clip.n_channels} channels cancel in their mean. Copies of one channel: "
-                "python -m preprocessing convert IN OUT --channel 0"
+                "xval prepare convert IN OUT --channel 0"
             )
         raise AudioError(f"{path}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
     if clip.samples.size < SHORTEST_S * clip.sample_rate_hz:

@@ -40,7 +40,7 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
         skipped.
     """
     if folder.is_file():
-        raise CorpusError(f"{folder} is a file; give the folder that holds {expected}. Tables: python -m preprocessing table")
+        raise CorpusError(f"{folder} is a file; give the folder that holds {expected}. Tables: xval prepare table")
     if not folder.is_dir():
         raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
     return _audio_among(folder, files_below(folder), expected, suffixes)

@@ -1,4 +1,4 @@
-"""``python -m preprocessing CORPUS ...``: read a corpus, write its index, and make its feature store.
+"""``xval prepare CORPUS ...``: read a corpus, write its index, and make its feature store.
 
 Comes in: which corpus, where it lies, and the features that are wanted. Goes out: data/<dataset>/, and what became of the
 clips, printed.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import first_names
 from preprocessing.commands import COMMANDS
+from preprocessing.commands.check import add_check_arguments, check_corpus, options_of_check
 from preprocessing.commands.command_line import (
     SETTINGS_HELP,
     CorpusChoice,
@@ -28,7 +29,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
 from xval.base.config_file import experiments_folder
-from xval.base.errors import counted
+from xval.base.errors import SettingsError, counted
 from xval.base.item_word import ITEM, call_items
 from xval.base.operating_system import quote
 from xval.folds.random_split import describe_random_split
@@ -40,23 +41,34 @@ if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
     from preprocessing.store import FeatureStore
 
-_PROGRAM = "python -m preprocessing"
+_PROGRAM = "xval prepare"
 _USAGE = f"""\
 CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]
+       {_PROGRAM} CORPUS ... --check [--headers-only] [--output DIR]
        {_PROGRAM} {"|".join(COMMANDS)} ..."""
 _DESCRIPTION = "Read the audio of a corpus and make the feature store that experiments train on."
 _first = partial(first_names, most=10)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Make the index and the feature store of a corpus, and say what became of its clips."""
+def main(arguments: Sequence[str]) -> int:
+    """Make the index and the feature store of a corpus, and say what became of its clips; with --check, only report on it."""
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
     parser, reader = make_parser(name)
     known = parser.parse_all(arguments[1:])
+    _refuse_what_does_not_go_together(known)
     chosen = read_corpus_choice(known, reader)
-    make_features(
-        chosen, known.overrides, make_console(), download_first=known.download, n_processes=known.workers or count_cores()
-    )
+    n_processes = known.workers or count_cores()
+    if known.check:
+        return check_corpus(chosen, known, n_processes)
+    make_features(chosen, known.overrides, make_console(), download_first=known.download, n_processes=n_processes)
+    return 0
+
+
+def _refuse_what_does_not_go_together(known: argparse.Namespace) -> None:
+    of_making = {"--corrections": known.corrections, "--download": known.download or None}
+    for option, value in (of_making if known.check else options_of_check(known)).items():
+        if value is not None:
+            raise SettingsError(f"{option}: {'does not go' if known.check else 'goes'} with --check.")
 
 
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
@@ -67,12 +79,13 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
         "--corrections",
         type=Path,
         metavar="FILE",
-        help="labels that the reviewers of python -m xval review agree on (corrections.csv), for a corpus of its own name "
+        help="labels that the reviewers of xval review-labels agree on (corrections.csv), for a corpus of its own name "
         "(default: the name with _corrected)",
     )
     parser.add_argument("--download", action="store_true", help=fetched)
     add_settings_argument(parser, SETTINGS_HELP, ("features",))
     add_workers_argument(parser, " that read audio")
+    add_check_arguments(parser)
     return parser, reader
 
 
@@ -125,7 +138,7 @@ def make_features(
         compared = write_across_items(corpus, n_processes=n_processes, progress=progress)
     if compared is None:
         console.print(
-            f"Note       more than {MOST_COMPARED} clips: only python -m preprocessing check {corpus.corpus} ... looks for "
+            f"Note       more than {MOST_COMPARED} clips: only xval prepare {corpus.corpus} ... --check looks for "
             "near-duplicates"
         )
     folds = judge_folds(corpus.index, corpus.task_type)
@@ -250,7 +263,7 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReade
     if len(shared) and not corpus.is_custom:
         warnings.append(
             f"{counted(len(shared), 'clip')} have identical audio under several items, and folds refuse to separate them; "
-            f"python -m preprocessing check {corpus.corpus} ... names them"
+            f"xval prepare {corpus.corpus} ... --check names them"
         )
     if settings.example_length_s is not None and settings.example_length_s >= longest_s:
         warnings.append(
@@ -267,7 +280,7 @@ def _item_option(reader: CorpusReader) -> str:
         return "--item-pattern, or a column item of a table"
     if "item" in options and not options["item"].choices:
         return "--item, which names a column"
-    return "a column item of a table: python -m preprocessing table"
+    return "a column item of a table: xval prepare table"
 
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str], advised: Sequence[str]) -> str:
@@ -304,7 +317,7 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
     script = next((name for name in general if (experiments / name).is_file()), None)
     if script is None:
-        return "python -m xval new my_study"
+        return "xval new my_study"
     if script != "bats.py":
         further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []

@@ -91,7 +91,7 @@ def _refuse_other_folders(database: Any, folder: Path) -> None:
             if boundary.find(str(file)) is None:
                 raise CorpusError(
                     f"{folder}, table {name}: {str(file)!r} leads out of {folder}, links followed. A database names files in "
-                    "its own folder alone: put the audio there. Clips that lie anywhere: python -m preprocessing table"
+                    "its own folder alone: put the audio there. Clips that lie anywhere: xval prepare table"
                 )
 
 

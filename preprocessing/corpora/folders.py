@@ -119,7 +119,7 @@ def list_labelled(
                 f"{folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
                 f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}. If {folder} is "
                 "one class, give the folders of the others too (evaluate takes it alone, with --labels NAME). Without classes, "
-                f"for an autoencoder: python -m preprocessing folders {quote(str(folder))} --task-type representation"
+                f"for an autoencoder: xval prepare folders {quote(str(folder))} --task-type representation"
             )
         clips = pd.DataFrame({"path": paths, "label": [path.split("/", maxsplit=1)[0] for path in paths]})
     named = clips["clip" if "clip" in clips else "path"].tolist()
@@ -214,7 +214,7 @@ def _name_known(audio_folder: Path | Sequence[Path]) -> str:
 
     places = _places(audio_folder)
     known = recognise(places[0]) if len(places) == 1 else []
-    commands = " or ".join(f"python -m preprocessing {name} {quote(str(places[0]))}" for name in known)
+    commands = " or ".join(f"xval prepare {name} {quote(str(places[0]))}" for name in known)
     return f"the files are named as those of a known corpus; its reader finds speakers and labels: {commands}" if known else ""
 
 

@@ -114,7 +114,7 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
     if not corpus.audio_folder.is_dir():
         raise CorpusError(
             f"{corpus.audio_folder}: the audio of corpus '{corpus.dataset}' is not there any more. If it was moved, run "
-            "python -m preprocessing again with its new folder."
+            "xval prepare again with its new folder."
         )
     original = corpus.index.loc[~corpus.index["augmented"]]
     length = clip_samples(settings, float(original["duration_s"].max()))
@@ -187,7 +187,7 @@ def _append_all(
     if lost:
         raise CorpusError(
             f"No clip is left of {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items). {failures[lost[0]]} "
-            "Where files have changed since the index was made, run python -m preprocessing again; where they do not go with "
+            "Where files have changed since the index was made, run xval prepare again; where they do not go with "
             "these features, change the features, or take the files out of the corpus first."
         )
 
@@ -236,7 +236,7 @@ def read_clip(path: Path, start_s: float, end_s: float, audio_hash: str, setting
     start, end = (None if math.isnan(value) else value for value in (start_s, end_s))
     decoded = decode(path, start_s=start, end_s=end, channel=settings.channel_number, with_hash=True)
     if decoded.audio_hash != audio_hash:
-        raise CorpusError(f"{path}: the audio has changed since the index was made. Run python -m preprocessing again.")
+        raise CorpusError(f"{path}: the audio has changed since the index was made. Run xval prepare again.")
     with np.errstate(over="ignore", invalid="ignore"):
         return resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
 

@@ -62,7 +62,7 @@ def test_decisions_of_single_clips_are_a_random_split(empty):
 def test_a_plan_has_the_clips_of_a_decision(empty):
     """The pilot is of so many clips of each item."""
     decide(empty, difference=0.3)
-    planned = empty.xval("plan", "--from", empty.EXPERIMENT)
+    planned = empty.xval("sample-size", "--from", empty.EXPERIMENT)
     assert f"12 items with {N_CLIPS} clips" in planned.stdout, planned.stdout + planned.stderr
 
 

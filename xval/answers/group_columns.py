@@ -78,7 +78,7 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
     if name not in known:
         raise SettingsError(
             f"--by {name}: the corpus has no such column. {suggestion(name, known)} Further columns of a table, and what the "
-            "file names of a known corpus say, are kept by python -m preprocessing: prepare the corpus again, which leaves "
+            "file names of a known corpus say, are kept by xval prepare: prepare the corpus again, which leaves "
             "folds, stores and results as they are."
         )
     filled = table.loc[table[name].notna() & ~table["augmented"].astype(bool), ["clip", "item", name]]

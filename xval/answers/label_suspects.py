@@ -158,7 +158,7 @@ def read_answered(instance: InstanceResults) -> AnsweredClips:
     if instance.task.name != "classification":
         raise ResultsError(
             f"{instance.experiment.path}: labels of {instance.task.name} cannot be reviewed; only those of classification can, "
-            "where a clip has one label. python -m xval report shows the worst answers of any task."
+            "where a clip has one label. xval report shows the worst answers of any task."
         )
     repeats = read_tested(instance).repeats
     predictions = np.concatenate([tested.predictions for tested in repeats]).astype(np.float64)

@@ -27,6 +27,7 @@ from xval.results.folder import ExperimentFolder, find_experiment
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
+GROUP = "Results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval",
         choices=("t", "bootstrap", "bca"),
         default="t",
-        help="of the table: t, or a bootstrap over items (percentile or BCa), see docs/intervals.md (default: %(default)s)",
+        help="of the table: t, or a bootstrap over items (percentile or BCa), see docs/statistics.md (default: %(default)s)",
     )
     parser.add_argument(
         "--errors-of", type=int, metavar="INSTANCE", help="whose worst answers the page shows (default: the selected one)"

@@ -1,4 +1,4 @@
-"""The ladder of `python -m xval start`: the steps from the least baseline to the strongest model that is at hand, as a script.
+"""The ladder of `xval quickstart`: the steps from the least baseline to the strongest model that is at hand, as a script.
 
 Comes in: a prepared corpus and what is installed. Goes out: an experiment script with an instance for each step, the cheapest
 first; and later what that script declares.
@@ -45,7 +45,7 @@ _TASKS = ("classification", "regression")
 
 _SCRIPT = '''"""{description}
 
-The instances are steps from the least baseline to the strongest model, the cheapest first. `python -m xval start` wrote them:
+The instances are steps from the least baseline to the strongest model, the cheapest first. `xval quickstart` wrote them:
 edit them as you like. Finished folds are kept, so that running the script again trains only what is new.
 
 python {path}
@@ -71,8 +71,8 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
     """
     if corpus.task_type not in _TASKS:
         raise SettingsError(
-            f"{corpus.dataset}: its task is {corpus.task_type}; `start` has steps for {' and '.join(_TASKS)} alone. Write an "
-            "experiment of your own: docs/experiments.md."
+            f"{corpus.dataset}: its task is {corpus.task_type}; `quickstart` has steps for {' and '.join(_TASKS)} alone. Write "
+            "an experiment of your own: docs/experiments.md."
         )
     folds = judge_folds(corpus.index, corpus.task_type)
     if folds.refusal:
@@ -134,7 +134,7 @@ def read_ladder(path: Path) -> Declaration:
     except Exception as error:  # whatever its user has written
         raise SettingsError(f"{path}: {one_line(error)}. See where: python {path}") from error
     if not isinstance(experiment, Experiment) or not len(experiment):
-        raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `start` writes it anew.")
+        raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `quickstart` writes it anew.")
     return experiment.declaration
 
 

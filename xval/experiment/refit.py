@@ -300,5 +300,5 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
         f"({record['n_training_clips']} clips), {record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
         f"It is untested: no {item or ITEM} is left to test it. What cross-validation estimates for it, from {n_folds} folds "
         f"with fewer training {call_items('items', item)}: {record_side(record, instance.settings, item)} {figures}{end}\n"
-        f"Next: python -m xval predict {path} FILE"
+        f"Next: xval predict {path} FILE"
     )

@@ -57,7 +57,7 @@ def describe_protocol(contents: PageContents) -> list[str]:
 def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     """Return what the leakage audit found, in a sentence or two."""
     if verdicts is None:
-        return "The leakage audit was not run for this page; python -m xval report runs it."
+        return "The leakage audit was not run for this page; xval report runs it."
     states = [verdict.state for verdict in verdicts]
     tally = ", ".join(
         f"{states.count(state)} {state}" for state in ("ok", "warning", "not checkable", "FAILED") if state in states

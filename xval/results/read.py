@@ -201,7 +201,9 @@ def requested_metrics(folder: ExperimentFolder) -> list[str]:
         content = {}
     names = content.get("metrics")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ResultsError(f"{folder.added_metrics}: damaged. Delete it and add the metrics again: rebuild --metrics.")
+        raise ResultsError(
+            f"{folder.added_metrics}: damaged. Delete it and add the metrics again: xval add-metrics {folder.path} NAME."
+        )
     return names
 
 

@@ -1,4 +1,4 @@
-"""python -m xval compare, as typed: the table, the paragraph, the numbers as csv."""
+"""xval compare, as typed: the table, the paragraph, the numbers as csv."""
 
 import json
 import subprocess
@@ -114,13 +114,11 @@ def test_records_that_check_fails_are_named_beside_their_figures(command, result
 
     assert ended.code == 0
     (line, *_) = [line for line in ended.out.splitlines() if "Do not rely" in line]
-    assert line.startswith(
-        f"Do not rely on these values: python -m xval check {results} fails what they are of (figures: instance 3"
-    )
+    assert line.startswith(f"Do not rely on these values: xval audit {results} fails what they are of (figures: instance 3")
     assert "record.json has the test accuracy 0.123; its predictions give" in line
     assert "settings hash: instance 3: the parameters in settings.json have the hash" in line
     assert "Do not rely" not in command("compare", results, "1", "2").out
-    assert f"check {results} fails" in command("compare", results, "1", f"{results}:3").out
+    assert f"audit {results} fails" in command("compare", results, "1", f"{results}:3").out
 
 
 @pytest.mark.parametrize("name", ["compare", "report"])

@@ -1,4 +1,4 @@
-"""python -m xval report: the page anew, or the table for a paper."""
+"""xval report: the page anew, or the table for a paper."""
 
 import re
 

@@ -82,7 +82,7 @@ def test_an_experiment_without_a_current_summary_is_said_to_be_unknown(add, look
 
     assert (looks.n_experiments, looks.unknown) == (1, (old.folder.path,))
     assert "looked at by this experiment: 1 instance" in text
-    assert text.endswith(f"Of 1 further experiment on this corpus it is not known: python -m xval rebuild {old.folder.path}")
+    assert text.endswith(f"Of 1 further experiment on this corpus it is not known: xval rebuild {old.folder.path}")
 
 
 def test_what_has_tested_nothing_yet_does_not_count(add, looks_of, make_results, tmp_path):

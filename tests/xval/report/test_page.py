@@ -352,7 +352,7 @@ def test_a_page_while_folds_are_missing_and_rules_are_broken(copy, read_page, mo
 
     assert "3 of 6 folds done" in page.text["header"]
     assert "folds: means leave out" in page.text["answer"]
-    assert "fault 5. and 2 more: python -m xval check" in page.text["protocol"]
+    assert "fault 5. and 2 more: xval audit" in page.text["protocol"]
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")

@@ -38,7 +38,7 @@ Predictions = NDArray[np.float32]
 
 _WANTED = (
     "A model that labels frames is tested on recordings with annotated events: prepare them with "
-    "python -m preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
+    "xval prepare events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
     "give NAME."
 )
 

@@ -49,7 +49,7 @@ def check_samples(described: ModelDescription, path: Path) -> None:
     if reasons := [reason for is_there, reason in obstacles if is_there]:
         raise ExportError(
             f"{path}: cannot be exported from samples to answer: {'; '.join(reasons)}. Train one without that; or hand it "
-            "over as it is: python -m xval export without --from-samples writes the network alone, and python -m xval predict "
+            "over as it is: xval export without --from-samples writes the network alone, and xval predict "
             "reads its fold folder."
         )
 

@@ -167,7 +167,7 @@ def naming_reader(data: str, data_folder: Path) -> Iterator[None]:
         reader = readers[0]
         place = "" if data_folder == Path("data") else f" --data-folder {quote(str(data_folder))}"
         raise CorpusError(
-            f"{error} It is laid out as the corpus {' or '.join(readers)}: prepare it with python -m preprocessing {reader} "
+            f"{error} It is laid out as the corpus {' or '.join(readers)}: prepare it with xval prepare {reader} "
             f"{quote(data)}{place}, and name {reader} instead of the folder."
         ) from error
 
@@ -228,9 +228,7 @@ def _read_folder(folders: Sequence[Path], task_type: str, options: ReadOptions) 
 
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
     if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise CorpusError(
-            f"{path}: is not a table. Expected {_WANTED}. Audio without labels: python -m xval predict MODEL {path}"
-        )
+        raise CorpusError(f"{path}: is not a table. Expected {_WANTED}. Audio without labels: xval predict MODEL {path}")
     if why_not := find_task(task_type).why_no_table:
         raise CorpusError(f"{path}: {why_not}")
     _refuse_pattern(options)
