@@ -136,7 +136,7 @@ def test_the_card_of_a_final_model_has_the_parts_of_model_cards(study):
     assert (
         "**This model is untested: no speaker is left to test it.** The scores are the mean and sample standard deviation over "
         "the folds, whose models were tested on unseen speakers. They are the estimate of cross-validation for a model trained "
-        "like this, and no test of this model."
+        "like this, not a test of this model."
     ) in card
     assert "    xval predict model.skops FILE" in card
 
