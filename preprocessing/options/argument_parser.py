@@ -69,9 +69,10 @@ class Parser(argparse.ArgumentParser):
             name, _, value = override.partition("=")
             option = f"--{name.replace('_', '-')}"
             if option in self._option_string_actions and name not in self._settings():
-                raise SettingsError(
-                    f"--set {override}: an option of this command, no setting. Write {option} {value or 'VALUE'}."
-                )
+                how = f"Write {option} {value or 'VALUE'}."
+                if synonym := describe_synonym(name):
+                    how += synonym.replace("Here it is", " If it is to be a setting:")
+                raise SettingsError(f"--set {override}: an option of this command, no setting. {how}")
 
     def _what_to_write(self, option: str) -> str:
         """Return what stands in the place of an unknown option: ``--set`` where it is a setting, or the options there are."""
@@ -90,8 +91,15 @@ class Parser(argparse.ArgumentParser):
             if any(name in section for section in read_defaults().values()):
                 return f"It is a setting of other commands, such as experiments: give --set {name}=VALUE there."
             if synonym := describe_synonym(name):
-                return f"{synonym} Settings are given as --set NAME=VALUE."
+                return f"{synonym} {self._how_to_set(synonym)}"
         return suggestion(option, self._option_string_actions)
+
+    def _how_to_set(self, synonym: str) -> str:
+        """Return how the first of the settings or options that a synonym names is given here."""
+        named = re.search(r"'(\w+)'", synonym)
+        if named is None or named[1] not in self._settings():
+            return "Settings are given as --set NAME=VALUE."
+        return f"Type: --set {named[1]}=VALUE."
 
     def _known_as(self, option: str) -> str:
         """Return what this command has in place of an option of other programs; empty: nothing."""

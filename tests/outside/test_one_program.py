@@ -219,3 +219,119 @@ def test_python_takes_the_same_name(finished):
 
     assert ended.returncode == 0, ended.stderr
     assert "'high', 'low'" in ended.stdout
+
+
+GUESSES = {
+    "train": "xval run SCRIPT",
+    "fit": "xval run SCRIPT",
+    "cross_val_score": "xval run SCRIPT",
+    "exp.py": "xval run exp.py",
+    "init": "xval new",
+    "preprocess": "xval prepare CORPUS",
+    "show": "xval report EXPERIMENT",
+    "results": "xval list",
+    "tune": "experiment.search",
+    "loso": "--set fold_strategy=leave_one_out",
+    "seeds": "--repeats 3",
+    "folds": "--set num_folds=",
+    "test": "xval evaluate MODEL DATA",
+    "eval": "xval evaluate MODEL DATA",
+    "score": "xval evaluate MODEL DATA",
+    "validate": "xval evaluate MODEL DATA",
+    "clean": "--overwrite",
+    "diff": "xval compare EXPERIMENT",
+    "log": "xval status EXPERIMENT",
+    "ls": "xval list",
+    "ui": "xval report EXPERIMENT",
+    "serve": "xval predict MODEL --follow",
+    "infer": "xval predict MODEL AUDIO",
+    "shap": "xval explain MODEL",
+    "leakage": "xval audit EXPERIMENT",
+    "power": "xval sample-size",
+    "upload": "xval bundle MODEL --hub",
+    "Train": "xval run SCRIPT",
+    "add_metrics": "'add-metrics'",
+}
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_a_guessed_command_is_answered_with_what_to_type(empty, name):
+    assert GUESSES[name] in empty.mistake("-m", "xval", name)
+
+
+OF_SCRIPTS = {
+    "--epochs": "--set num_epochs=VALUE",
+    "--seed": "--set seed=VALUE",
+    "--seeds": "--repeats 3",
+    "--cv": "--set num_folds=VALUE",
+    "--n-splits": "--set num_folds=VALUE",
+    "--n-repeats": "--fold-repeats 3",
+    "--loso": "--set fold_strategy=leave_one_out",
+    "--lr": "--set learning_rate=VALUE",
+    "--device": "--gpu 0",
+    "--instances": "--only 3-7",
+    "--n-jobs": "--workers N",
+    "--resume": "the same command continues",
+    "--force": "--overwrite",
+    "-k": "--only 3-7",
+    "-j": "--workers N",
+    "-v": "--verbose",
+    "--dryrun": "'--dry-run'",
+}
+
+
+@pytest.mark.parametrize("option", OF_SCRIPTS)
+def test_a_guessed_option_of_a_script_is_answered_with_what_to_type(study, option):
+    study.script({"architecture": "mlp"})
+
+    assert OF_SCRIPTS[option] in study.mistake("exp.py", option, "3")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("loso", "'fold_strategy': leave_one_out"),
+        ("n_splits", "'num_folds'"),
+        ("folds", "'num_folds'"),
+        ("lr", "'learning_rate'"),
+        ("seeds", "'repeats'"),
+        ("n_repeats", "'fold_repeats'"),
+        ("bs", "'batch_size'"),
+        ("arch", "'architecture'"),
+        ("normalize", "'normalization'"),
+        ("task", "'task_type'"),
+    ],
+)
+def test_a_guessed_setting_is_answered_with_the_setting(study, name, answer):
+    study.script({"architecture": "mlp"})
+
+    assert answer in study.mistake("exp.py", "--set", f"{name}=3")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("predict", "E", "--threshold", "0.5"), "--coverage 0.9"),
+        (("compare", "E", "--latex"), "xval report EXPERIMENT --latex"),
+        (("groups", "E", "--group", "gender"), "--by COLUMN"),
+        (("export", "E:1", "--to", "onnx"), "--output FILE"),
+        (("export", "E:1", "--output", "net.pb"), ".onnx"),
+        (("E",), "xval report results/small/experiment_1"),
+        (("status", "E:1"), "leave :1 out"),
+    ],
+)
+def test_guesses_of_what_commands_take(finished, words, answer):
+    said = finished.mistake("-m", "xval", *(word.replace("E", finished.EXPERIMENT) for word in words))
+
+    assert answer in said
+
+
+def test_what_is_answered_exists(empty):
+    """A command that an answer names is a command, and an option of a script is one of it."""
+    listed = re.findall(r"^  ([\w-]+)  ", empty.xval("--help").stdout, re.MULTILINE)
+    options = set(re.findall(r"--[\w-]+", empty.xval("run", "--help").stdout))
+
+    for name in (*GUESSES, *OLD_NAMES):
+        said = empty.mistake("-m", "xval", name).partition("Type:")[2]
+        assert set(re.findall(r"xval ([\w-]+)", said)) <= set(listed), said
+        assert set(re.findall(r"xval run SCRIPT.*?(--[\w-]+)", said)) <= options, said
