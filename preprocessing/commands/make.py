@@ -148,7 +148,8 @@ def make_features(
     given = given_folds(corpus.index, corpus.task_type)
     if given.note:
         console.print(f"Note       {given.note if says_next else in_python(given.note)}")
-    for warning in [*_warnings(corpus, settings, chosen.reader), *find_cautions(corpus, settings, frames)]:
+    trained = _settings_of_experiment(corpus, settings, overrides)
+    for warning in [*_warnings(corpus, trained, chosen.reader), *find_cautions(corpus, trained, frames)]:
         said = call_items(warning, _item_word(corpus))
         console.print(f"Warning    {said if says_next else in_python(said)}")
     if folds.refusal:
@@ -293,36 +294,51 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose kind of features is that of its experiments
     settings = [text for text in overrides if not (is_framewise and text.startswith("features="))]
-    own = experiments / f"{corpus.dataset}.py"
-    if corpus.corrections and not own.is_file():  # that of the corpus that was reviewed
-        own = experiments / f"{Path(corpus.corrections['file']).parent.name}.py"
-        settings = [f"dataset={corpus.dataset}", *settings]
-    if own.is_file():
-        written, numbers = _read_script(own)
-        features = dict(setting.partition("=")[::2] for setting in overrides).get("features")
-        if written.get("task_type", "classification") == corpus.task_type and features in (
-            None,
-            written.get("features", features),
-        ):
-            is_predefined = written.get("fold_strategy") == "predefined"
-            strategies = [setting for setting in folds if setting.startswith("fold_strategy=")]
-            if is_predefined and not strategies:
-                folds = ["fold_strategy=balanced", *folds]
-            elif is_predefined and strategies == ["fold_strategy=predefined"]:
-                folds = [setting for setting in folds if setting not in strategies]
-            elif "fold_strategy" in written and not strategies:
-                folds = []
-            return _with_settings(own, [*settings, *folds], numbers)
-        settings = list(overrides)
+    if own := _own_experiment(corpus, overrides):
+        script, written, numbers = own
+        is_predefined = written.get("fold_strategy") == "predefined"
+        strategies = [setting for setting in folds if setting.startswith("fold_strategy=")]
+        if is_predefined and not strategies:
+            folds = ["fold_strategy=balanced", *folds]
+        elif is_predefined and strategies == ["fold_strategy=predefined"]:
+            folds = [setting for setting in folds if setting not in strategies]
+        elif "fold_strategy" in written and not strategies:
+            folds = []
+        dataset = [] if script.stem == corpus.dataset else [f"dataset={corpus.dataset}"]
+        return _with_settings(script, [*dataset, *settings, *folds], numbers)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
-    script = next((name for name in general if (experiments / name).is_file()), None)
-    if script is None:
+    name = next((name for name in general if (experiments / name).is_file()), None)
+    if name is None:
         return "xval new my_study"
-    if script != "bats.py":
+    if name != "bats.py":
         further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
         settings = [*further, *(overrides or advised)]
-    return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings, *folds])
+    return _with_settings(experiments / name, [f"dataset={corpus.dataset}", *settings, *folds])
+
+
+def _own_experiment(corpus: "Corpus", overrides: Sequence[str]) -> tuple[Path, dict[str, object], str] | None:
+    """Return the script of a corpus with what `_read_script` reads of it; None: there is none for its task and features."""
+    own = experiments_folder() / f"{corpus.dataset}.py"
+    if corpus.corrections and not own.is_file():  # that of the corpus that was reviewed
+        own = experiments_folder() / f"{Path(corpus.corrections['file']).parent.name}.py"
+    if not own.is_file():
+        return None
+    written, numbers = _read_script(own)
+    features = dict(setting.partition("=")[::2] for setting in overrides).get("features")
+    has_task = written.get("task_type", "classification") == corpus.task_type
+    return (own, written, numbers) if has_task and features in (None, written.get("features", features)) else None
+
+
+def _settings_of_experiment(corpus: "Corpus", settings: "FeatureSettings", overrides: Sequence[str]) -> "FeatureSettings":
+    """Return the features that the experiment of a corpus will train on, where it has one; those of the command come first."""
+    own, asked = _own_experiment(corpus, overrides), {text.partition("=")[0].strip() for text in overrides}
+    names = set(type(settings).model_fields) - asked
+    written = [f"{name}={value}" for name, value in (own[1] if own else {}).items() if name in names]
+    try:
+        return read_settings([*overrides, *written])
+    except SettingsError:  # which the run names
+        return settings
 
 
 def _read_script(script: Path) -> tuple[dict[str, object], str]:

@@ -214,7 +214,7 @@ class Forms:
 
         of_keras = [form for form in forms if not form.startswith("own_")]  # other layers are code that no setting names
         self.done(4, of_keras, combine)
-        self.refused(5, [form for form in forms if form not in of_keras], combine, "no imported code has registered with Keras")
+        self.refused(5, [form for form in forms if form not in of_keras], combine, "whose code is not imported")
 
     def transfer(self, forms):
         """Start from the saved models, freeze the first block, and let each block learn at a rate of its own."""

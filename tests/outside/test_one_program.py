@@ -1,7 +1,10 @@
 """One program, ``xval``: its commands, what it prints of itself, and what it answers to names that it does not have."""
 
+import json
 import re
+from io import StringIO
 
+import pandas as pd
 import pytest
 
 OLD_NAMES = {
@@ -116,3 +119,219 @@ def test_a_script_that_is_not_there_is_named(study):
     study.file("experiments/mine.py", "")
 
     assert "experiments/mine.py" in study.mistake("-m", "xval", "run", "mine.py")
+
+
+TABLES = {
+    "status": (),
+    "audit": (),
+    "compare": (),
+    "groups": ("--by", "gender"),
+    "list": (),
+    "review-labels": (),
+}
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_tables_are_printed_and_written_alike(finished, tmp_path, command):
+    words = (command, "results" if command == "list" else finished.EXPERIMENT, *TABLES[command])
+
+    as_csv, as_json = (finished.xval(*words, "--format", form) for form in ("csv", "json"))
+    for ending in ("csv", "json", "xlsx", "parquet"):
+        written = finished.xval(*words, "--output", tmp_path / f"t.{ending}")
+        assert written.returncode == 0, written.stderr
+
+    assert as_csv.returncode == as_json.returncode == 0, as_csv.stderr + as_json.stderr
+    rows = pd.read_csv(StringIO(as_csv.stdout))
+    assert len(rows)
+    assert list(rows) == list(pd.read_excel(tmp_path / "t.xlsx")) == list(pd.read_parquet(tmp_path / "t.parquet"))
+    assert as_csv.stdout == (tmp_path / "t.csv").read_text()
+    assert json.loads(as_json.stdout) == json.loads((tmp_path / "t.json").read_text())
+
+
+def test_what_an_output_is_depends_on_its_ending(finished, tmp_path):
+    plan = ("sample-size", "--speakers", "10,40")
+    assert finished.xval(*plan, "--output", tmp_path / "plan.svg").returncode == 0
+    assert (tmp_path / "plan.svg").read_text().lstrip().startswith("<?xml")
+    assert finished.xval(*plan, "--output", tmp_path / "plan.csv").returncode == 0
+    assert len(pd.read_csv(tmp_path / "plan.csv")) == 2
+
+    for command in ("compare", "groups", "predict"):
+        said = finished.mistake("-m", "xval", command, finished.EXPERIMENT, "audio", "--output", "t.doc")
+        assert "ends in .csv, .json, .xlsx, .parquet" in said or "Unexpected" in said
+    assert "--format json" in finished.mistake("-m", "xval", "list", "--output", "json")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("status", "E", "--json"), "--format json"),
+        (("compare", "E", "--csv", "a.csv"), "--output FILE.csv"),
+        (("sample-size", "--to", "a.png"), "--output FILE"),
+        (("bundle", "E", "--to", "a"), "--output FILE"),
+        (("bundle", "E", "--dry-run"), "--hub OWNER/NAME"),
+        (("sample-size", "--from", "E", "--instance", "1"), "--from EXPERIMENT:N"),
+        (("refit", "E", "2"), "EXPERIMENT:N"),
+        (("groups", "E", "2"), "EXPERIMENT:N"),
+    ],
+)
+def test_an_option_of_before_is_answered_with_the_new_one(finished, words, answer):
+    given = [finished.EXPERIMENT if word == "E" else word for word in words]
+
+    assert answer in finished.mistake("-m", "xval", *given)
+
+
+def test_a_model_is_named_alike_everywhere(copied):
+    name, folder = f"{copied.EXPERIMENT}:1", f"{copied.EXPERIMENT}/instance_1"
+    clip = "audio/low/s0_0.wav"
+
+    assert copied.xval("groups", name).stdout == copied.xval("groups", folder).stdout
+    by_name, by_path = (copied.xval("predict", model, clip, "--format", "csv") for model in (name, folder))
+    assert by_name.returncode == 0, by_name.stderr
+    assert by_name.stdout == by_path.stdout
+    one, other = (copied.xval("report", *words, "--markdown") for words in ((name,), (copied.EXPERIMENT, "1")))
+    assert (one.returncode, one.stdout) == (0, other.stdout), one.stderr
+    exported = copied.xval("export", name, "--format", "weights_h5")
+    assert "one model is exported at a time" in exported.stderr
+    assert "xval refit" in exported.stderr
+    ensemble = copied.xval("ensemble", name, f"{copied.EXPERIMENT}:2")
+    assert ensemble.returncode == 0, ensemble.stderr
+    assert "ensemble 1+2" in ensemble.stdout
+    planned = copied.xval("sample-size", "--from", f"{copied.EXPERIMENT}:3", "--baseline", "1", "--difference", "0.2")
+    assert "instances 1 and 3" in planned.stdout or planned.returncode == 0, planned.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("predict", "N", "audio"), ("groups", "N"), ("review-labels", "N"), ("refit", "N"), ("export", "N", "--format", "onnx")],
+)
+def test_an_instance_that_is_not_there_is_named(finished, words):
+    given = [f"{finished.EXPERIMENT}:9" if word == "N" else word for word in words]
+
+    said = finished.mistake("-m", "xval", *given)
+    assert "no instance 9" in said
+    assert "Available: 1" in said
+
+
+def test_python_takes_the_same_name(finished):
+    ended = finished.python(
+        "-c", "import sys, xval; print(xval.load_model(sys.argv[1]).class_names)", f"{finished.EXPERIMENT}:2"
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "'high', 'low'" in ended.stdout
+
+
+GUESSES = {
+    "train": "xval run SCRIPT",
+    "fit": "xval run SCRIPT",
+    "cross_val_score": "xval run SCRIPT",
+    "exp.py": "xval run exp.py",
+    "init": "xval new",
+    "preprocess": "xval prepare CORPUS",
+    "show": "xval report EXPERIMENT",
+    "results": "xval list",
+    "tune": "experiment.search",
+    "loso": "--set fold_strategy=leave_one_out",
+    "seeds": "--repeats 3",
+    "folds": "--set num_folds=",
+    "test": "xval evaluate MODEL DATA",
+    "eval": "xval evaluate MODEL DATA",
+    "score": "xval evaluate MODEL DATA",
+    "validate": "xval evaluate MODEL DATA",
+    "clean": "--overwrite",
+    "diff": "xval compare EXPERIMENT",
+    "log": "xval status EXPERIMENT",
+    "ls": "xval list",
+    "ui": "xval report EXPERIMENT",
+    "serve": "xval predict MODEL --follow",
+    "infer": "xval predict MODEL AUDIO",
+    "shap": "xval explain MODEL",
+    "leakage": "xval audit EXPERIMENT",
+    "power": "xval sample-size",
+    "upload": "xval bundle MODEL --hub",
+    "Train": "xval run SCRIPT",
+    "add_metrics": "'add-metrics'",
+}
+
+
+@pytest.mark.parametrize("name", GUESSES)
+def test_a_guessed_command_is_answered_with_what_to_type(empty, name):
+    assert GUESSES[name] in empty.mistake("-m", "xval", name)
+
+
+OF_SCRIPTS = {
+    "--epochs": "--set num_epochs=VALUE",
+    "--seed": "--set seed=VALUE",
+    "--seeds": "--repeats 3",
+    "--cv": "--set num_folds=VALUE",
+    "--n-splits": "--set num_folds=VALUE",
+    "--n-repeats": "--fold-repeats 3",
+    "--loso": "--set fold_strategy=leave_one_out",
+    "--lr": "--set learning_rate=VALUE",
+    "--device": "--gpu 0",
+    "--instances": "--only 3-7",
+    "--n-jobs": "--workers N",
+    "--resume": "the same command continues",
+    "--force": "--overwrite",
+    "-k": "--only 3-7",
+    "-j": "--workers N",
+    "-v": "--verbose",
+    "--dryrun": "'--dry-run'",
+}
+
+
+@pytest.mark.parametrize("option", OF_SCRIPTS)
+def test_a_guessed_option_of_a_script_is_answered_with_what_to_type(study, option):
+    study.script({"architecture": "mlp"})
+
+    assert OF_SCRIPTS[option] in study.mistake("exp.py", option, "3")
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("loso", "'fold_strategy': leave_one_out"),
+        ("n_splits", "'num_folds'"),
+        ("folds", "'num_folds'"),
+        ("lr", "'learning_rate'"),
+        ("seeds", "'repeats'"),
+        ("n_repeats", "'fold_repeats'"),
+        ("bs", "'batch_size'"),
+        ("arch", "'architecture'"),
+        ("normalize", "'normalization'"),
+        ("task", "'task_type'"),
+    ],
+)
+def test_a_guessed_setting_is_answered_with_the_setting(study, name, answer):
+    study.script({"architecture": "mlp"})
+
+    assert answer in study.mistake("exp.py", "--set", f"{name}=3")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("predict", "E", "--threshold", "0.5"), "--coverage 0.9"),
+        (("compare", "E", "--latex"), "xval report EXPERIMENT --latex"),
+        (("groups", "E", "--group", "gender"), "--by COLUMN"),
+        (("export", "E:1", "--to", "onnx"), "--output FILE"),
+        (("export", "E:1", "--output", "net.pb"), ".onnx"),
+        (("E",), "xval report results/small/experiment_1"),
+        (("status", "E:1"), "leave :1 out"),
+    ],
+)
+def test_guesses_of_what_commands_take(finished, words, answer):
+    said = finished.mistake("-m", "xval", *(word.replace("E", finished.EXPERIMENT) for word in words))
+
+    assert answer in said
+
+
+def test_what_is_answered_exists(empty):
+    """A command that an answer names is a command, and an option of a script is one of it."""
+    listed = re.findall(r"^  ([\w-]+)  ", empty.xval("--help").stdout, re.MULTILINE)
+    options = set(re.findall(r"--[\w-]+", empty.xval("run", "--help").stdout))
+
+    for name in (*GUESSES, *OLD_NAMES):
+        said = empty.mistake("-m", "xval", name).partition("Type:")[2]
+        assert set(re.findall(r"xval ([\w-]+)", said)) <= set(listed), said
+        assert set(re.findall(r"xval run SCRIPT.*?(--[\w-]+)", said)) <= options, said

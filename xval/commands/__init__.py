@@ -14,6 +14,7 @@ from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from xval.base.errors import SettingsError, suggestion
+from xval.base.operating_system import quote
 from xval.base.synonyms import COMMANDS
 
 GROUPS = ("Start", "Run", "Results", "Compare", "Models", "Maintain")
@@ -51,6 +52,10 @@ def find_command(name: str) -> Command:
     """Import the command of a name, such as ``run-job``."""
     if name in command_names():
         return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))
-    if to_type := COMMANDS.get(name.lower()):
+    if name.endswith(".py"):
+        raise SettingsError(f"'{name}' is no command of xval. Type: xval run {quote(name)}")
+    if Path(name, "folds.json").is_file():
+        raise SettingsError(f"'{name}' is no command of xval. Type: xval report {quote(name)}")
+    if to_type := COMMANDS.get(name.lower().replace("_", "-")):
         raise SettingsError(f"'{name}' is no command of xval. Type: {to_type}")
     raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")

@@ -61,8 +61,10 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
         raise SettingsError("--follow and --microphone exclude each other.")
     if options.audio:
         raise SettingsError(f"{name}: goes without AUDIO; received {options.audio[0]}.")
-    if output.kind not in (None, "csv"):
-        raise SettingsError(f"{name}: writes csv rows as they come; received --output {output.path or output.kind}.")
+    if output.path is not None and output.path.suffix.lower() != ".csv":
+        raise SettingsError(f"{name}: writes csv rows as they come; received --output {output.path}.")
+    if output.format == "json":
+        raise SettingsError(f"{name}: prints csv rows as they come; received --format json.")
     if options.item_pattern != "none":
         raise SettingsError(f"{name}: answers file by file, so --item-pattern does nothing; leave it away.")
     if options.microphone and (options.segments or options.examples):

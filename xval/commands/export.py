@@ -13,6 +13,8 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
+from xval.base.errors import SettingsError
+from xval.commands._model_arguments import add_model_path
 from xval.commands._own_modules import add_import
 from xval.reuse.export.formats import FORMATS
 from xval.reuse.export.write import export_model
@@ -23,11 +25,14 @@ GROUP = "Models"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
+    add_model_path(parser)
     add_import(parser)
-    parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
+    parser.add_argument("--format", metavar="|".join(FORMATS), help="what to write (default: by the ending of --output)")
     parser.add_argument(
-        "--output", type=Path, metavar="PATH", help="where to (default: <dataset>_instance_<i>_fold_<k>... beside the results)"
+        "--output",
+        type=Path,
+        metavar="PATH",
+        help="where to, such as net.onnx (default: <dataset>_instance_<i>_fold_<k>... beside the results)",
     )
     parser.add_argument(
         "--from-samples",
@@ -40,7 +45,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Export, and say what was written and how well it agrees."""
     export = export_model(
-        options.model, options.format, options.output, overwrite=options.overwrite, from_samples=options.from_samples
+        options.model,
+        options.format or _format_of(options.output),
+        options.output,
+        overwrite=options.overwrite,
+        from_samples=options.from_samples,
     )
     shape = ", ".join("any" if size is None else str(size) for size in export.input_shape)
     agreement = export.agreement
@@ -50,3 +59,15 @@ def run(options: argparse.Namespace) -> int:
         f"{agreement.difference:.1e} from those of the Keras model (allowed: {agreement.tolerance:.1e})"
     )
     return 0
+
+
+def _format_of(output: Path | None) -> str:
+    """Return the format of which a path has the ending."""
+    for export_format in FORMATS.values():
+        if output is not None and output.name.endswith(export_format.ending):
+            return export_format.name
+    endings = ", ".join(export_format.ending for export_format in FORMATS.values())
+    received = "" if output is None else f"received --output {output}; "
+    raise SettingsError(
+        f"{received}expected --format {' or '.join(FORMATS)}, or --output with a name that ends in one of {endings}."
+    )

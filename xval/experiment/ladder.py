@@ -20,7 +20,8 @@ from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import find_preset, preset_names
 from preprocessing.quality.foldable import judge_folds
 from xval.backend.devices import find_gpus
-from xval.base.errors import FoldsError, SettingsError, XvalError, one_line
+from xval.base.errors import FoldsError, SettingsError, XvalError, one_line, plural_of
+from xval.base.item_word import ITEM, written_out
 from xval.base.json_files import naming
 from xval.experiment.declare import Experiment
 from xval.settings.resolve import Declaration
@@ -89,8 +90,9 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         steps = _of_arrays(has_classes=has_classes)
     else:
         steps = _steps(has_classes=has_classes, length=length_of_most(corpus.index["duration_s"].dropna().to_numpy()))
+    items = plural_of(written_out(corpus.item_name) or ITEM)
     text = _SCRIPT.format(
-        description=f"What does a model reach on unseen {corpus.item_name or 'item'}s of {corpus.dataset}?",
+        description=f"What does a model reach on unseen {items} of {corpus.dataset}?",
         path=path.as_posix(),
         shared="".join(f"    {name}={_quoted(value)},\n" for name, value in shared.items()),
         instances="".join(f"experiment[{number}] = {_quoted(step)}\n" for number, step in enumerate(steps, start=1)),

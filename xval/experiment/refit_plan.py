@@ -28,9 +28,9 @@ from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
-    "Mean and sample standard deviation over the folds, whose models were tested on items that they had not heard. This is "
-    "what cross-validation estimates for a model trained like this; it is not a test of this model. If the instance was chosen "
-    "among several, it is too good on average, and the nested value in results.xlsx estimates choice and training together."
+    "The scores are the mean and sample standard deviation over the folds, whose models were tested on unseen items. They are "
+    "the estimate of cross-validation for a model trained like this, not a test of this model. If the model was chosen among "
+    "several, they are optimistic; the nested value in results.xlsx is not."
 )
 
 

@@ -130,7 +130,7 @@ def make_plan(
     chosen = sorted(available if fold_numbers is None else set(fold_numbers))
     missing = sorted(set(chosen) - set(available))
     if missing:
-        raise FoldsError(f"no fold {', '.join(map(str, missing))}. Available: 1-{available[-1]}.")
+        raise FoldsError(f"no fold {', '.join(map(str, missing))}. Available: 1-{available[-1]}. --set num_folds=N makes more.")
     plan = Plan(folder, folds, instances, tuple(chosen))
     faults: list[str] = []
     replaced = {instance.number for instance in instances} if overwrite and fold_numbers is None else set()

@@ -3,15 +3,13 @@
 Comes in: the table of a plan. Goes out: a .png, .svg or .pdf file.
 """
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.file_replacement import replace_file
-from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_title
-from xval.base.errors import SettingsError, plural_of
+from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_figure, write_title
+from xval.base.errors import plural_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,17 +17,7 @@ if TYPE_CHECKING:
 
     from xval.answers.extrapolated_curve import ItemCurve
 
-FORMATS = (".png", ".svg", ".pdf")
-_DPI = 150
 _LOOKS = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least difference": (BLUE, "-")}
-
-
-def check_picture(path: Path) -> None:
-    """Refuse a path that no picture can be written to."""
-    if path.suffix.lower() not in FORMATS:
-        raise SettingsError(f"--to {path}: expected a file whose name ends in {', '.join(FORMATS)}.")
-    if not path.absolute().parent.is_dir():
-        raise SettingsError(f"--to {path}: there is no folder {path.parent}.")
 
 
 def write_picture(
@@ -45,7 +33,7 @@ def write_picture(
     """Draw the columns of a plan over the number of items, and the difference asked for where it is shown.
 
     Args:
-        path: Of the file, see `check_picture`.
+        path: Of the file: .png, .svg or .pdf.
         table: n_items, and the columns of a plan.
         item: What an item is called.
         difference: Asked for.
@@ -68,11 +56,7 @@ def write_picture(
     axes.legend(frameon=False, fontsize="small")
     write_title(axes, title)
     plain_axes(axes)
-    kind = path.suffix[1:].lower()
-    undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # such names are drawn as boxes
-        replace_file(path, lambda temporary: figure.savefig(temporary, format=kind, dpi=_DPI, metadata=undated))
+    write_figure(figure, path)
 
 
 def _draw_curve(axes: "Axes", curve: "ItemCurve", most: float, item: str) -> None:

@@ -44,7 +44,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
         "This is a claim about these trained models, on unseen items.",
         "p is adjusted for 2 comparisons (Holm) and decides; each interval is of its own comparison.",
         "True difference that would be shown with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
-        "Methods. Test balanced accuracy (UAR) of clips, mean over items, was compared between instances 1, 3 and the",
+        "Methods. Test balanced accuracy (UAR) of clips, mean over items, was compared between models 1, 3 and the",
         "Results. Choosing among 3 instances in each fold by its own validation reaches test balanced_accuracy",
         "[width] 1 (instance 1) reached 0.575, the baseline 0.838",
         "Sources.",
@@ -59,7 +59,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
 def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
     path = tmp_path / "numbers.csv"
 
-    code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--csv", path)
+    code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--output", path)
 
     assert code == 0
     assert f"1 row: {path}" in printed

@@ -101,8 +101,8 @@ def test_one_value_of_the_experiment_is_wanted_where_instances_cannot_differ():
 @pytest.mark.parametrize(
     ("option", "answer"),
     [
-        ("--lr=0.1", "Unknown option --lr=0.1. Here it is 'learning_rate'. Settings are given as --set NAME=VALUE."),
-        ("--epochs", "Here it is 'num_epochs'. Settings are given as --set NAME=VALUE."),
+        ("--lr=0.1", "Unknown option --lr=0.1. Here it is 'learning_rate'. Type: --set learning_rate=VALUE."),
+        ("--epochs", "Here it is 'num_epochs'. Type: --set num_epochs=VALUE."),
         ("--learning-rate", "Unknown option --learning-rate. Settings are given as --set: --set learning_rate=VALUE."),
         ("--overwite", "Did you mean '--overwrite'?"),
     ],
