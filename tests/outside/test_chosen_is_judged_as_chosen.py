@@ -35,5 +35,5 @@ def test_lines_do_not_contradict_each_other_on_random_labels(study, seed):
         assert "better than" not in text
         assert "XV301" in text
         details = " ".join(study.run("--details").stdout.split())
-        assert "by its nested value" in details
+        assert "by its nested estimate" in details
         assert "Do not rank these" in details

@@ -68,15 +68,15 @@ def test_a_model_with_weighted_classes_is_not_overconfident(empty):
     """Its probabilities are too even for a rare class, and the loss is worse than that of guessing by shares."""
     study_of(empty, rare, difference=1.5)
     text = said(empty, {"architecture": "mlp", "n_units": (4,), "class_weights": "balanced"}, num_epochs=10)
-    assert "XV206: Probabilities do not fit how often classes occur" in text
+    assert "XV206 overconfident: Probabilities of mlp (1) do not match how often classes occur" in text
     assert "class_weights and sampling make rare classes look frequent" in text
-    assert "Overconfident" not in text
+    assert "is overconfident" not in text
 
 
 def test_an_interval_that_does_not_exist_contains_nothing(empty):
     study_of(empty, even)
     text = said(empty, {"architecture": "constant"})
-    assert "Not above chance: constant (1), whose test balanced_accuracy is not above chance and has no interval" in text
+    assert "Not above chance: constant (1), because test balanced accuracy (UAR) is not above chance and has" in text
     assert "interval of test" not in text
     assert "Add a variant that reads the audio" in text
     assert "labels" not in text
@@ -122,7 +122,7 @@ def test_what_has_heard_the_tested_clips_is_not_to_be_reported(empty):
     text = said(empty, SVM, {"architecture": "logistic"}, fold_strategy="leave_one_out", **features)
     lines = text.splitlines()
     assert any("Some tested clips are nearly identical to training clips." in line for line in lines), text
-    assert any("Do not report this value, which has the same leak; the chosen " in line for line in lines), text
+    assert any("Do not report this estimate, which has the same leak; the chosen " in line for line in lines), text
     assert not any("Report " in line for line in lines), text
     compared = empty.xval("compare", empty.EXPERIMENT).stdout.splitlines()
     assert any("Claim nothing: models of instances 1-2 had heard what, or whom" in line for line in compared), compared

@@ -18,7 +18,7 @@ from typing import Any, Literal, get_args
 import pandas as pd
 
 from xval.answers.estimates import with_bootstrap
-from xval.answers.pretrained import ORIGIN, clause, judge_instance
+from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import rank_instances, tested_columns
 from xval.answers.read import read_instance
 from xval.answers.summary import chance_level, differing_parameters
@@ -189,7 +189,7 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
             figures = _numbers(instance, side, metric)
             row |= {f"{side}_{metric}_{name}": finite_or_nan(value) for name, value in figures.items()}
         row |= {"seconds": instance.seconds, "n_folds": instance.n_folds, "n_folds_done": len(instance.folds)}
-        rows.append(row | {ORIGIN.replace(" ", "_"): clause(judge_instance(instance))})
+        rows.append(row | {"heard_before": clause(judge_instance(instance))})
     return pd.DataFrame(rows, index=pd.Index([instance.number for instance in instances], name="instance"))
 
 

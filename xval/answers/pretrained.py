@@ -15,7 +15,7 @@ from xval.models.saved.leakage import State
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, may_load_weights
 
-ORIGIN = "heard before"
+ORIGIN = "leakage"
 """The header of the clauses in tables."""
 
 NEAR_DUPLICATES = "near-duplicates of tested clips"

@@ -117,16 +117,16 @@ def test_figures_by_group_and_dataframes_say_it(instances, monkeypatch):
 def test_terminal_and_findings_say_it(instances):
     header, rows, _ = summary_table(instances)
 
-    assert header[-1] == "heard before"
+    assert header[-1] == "leakage"
     assert [row[-1] for row in rows] == ["nothing known", *SAID.values()]
     assert describe_selection(instances[1:2]).endswith(f"; {SAID[2]}.")
     texts = {finding.instances: finding.line for finding in find_findings(instances) if finding.code == Code.HEARD_BEFORE}
-    assert {numbers[0]: SAID[numbers[0]] in text for numbers, text in texts.items()} == dict.fromkeys(SAID, True)
-    assert "say what it was trained on (pretrained_on)" in texts[2,]
-    assert "pretrained_on" not in texts[3,]
-    assert "The test values are too good" in texts[4,]
+    assert SAID[2] in texts[2,]
+    assert "State its training data (pretrained_on)" in texts[2,]
+    assert "onnx:encoder.onnx was trained on AudioSet; no speakers of this corpus, as you state" in texts[3,]
+    assert "some tested clips are nearly identical to training clips. The scores are optimistic" in texts[4,]
     clean_header, *_ = summary_table(instances[:1])
-    assert "heard before" not in clean_header
+    assert "leakage" not in clean_header
     assert not any(finding.code == Code.HEARD_BEFORE for finding in find_findings(instances[:1]))
 
 

@@ -355,7 +355,7 @@ def test_a_page_while_folds_are_missing_and_rules_are_broken(copy, read_page, mo
     page = read_page(write_page(copy, PageRequest(with_audio=False)))
 
     assert "3 of 6 folds done" in page.text["header"]
-    assert "folds: means leave out" in page.text["answer"]
+    assert "folds, so means skip" in page.text["answer"]
     assert "fault 5. and 2 more: xval audit" in page.text["protocol"]
 
 

@@ -121,7 +121,7 @@ def test_findings_have_a_sheet_with_what_to_do(workbook_of, make_instance):
     header, *rows = workbook["findings"].iter_rows(values_only=True, max_row=2)
     assert header == ("code", "what is", "what to do", "instances")
     assert rows[0][0].startswith("XV")
-    assert "XV201" in {cell.value for cell in workbook["findings"]["A"]}
+    assert "XV201 missing-folds" in {cell.value for cell in workbook["findings"]["A"]}
 
 
 def test_the_rows_of_findings_are_as_high_as_their_texts(workbook_of, make_instance):
