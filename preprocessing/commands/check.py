@@ -38,7 +38,7 @@ TABLE_NAME, COUNTS_NAME, PAGE_NAME = "quality.csv", "class_item.csv", "quality.h
 
 _PROGRAM = "python -m preprocessing check"
 _USAGE = "CORPUS ... [--headers-only] [--min-duration-s S] [--clipped-share SHARE] [--output DIR]"
-_DESCRIPTION = "Report what is wrong with a corpus: clips that are identical across items, damaged, silent, clipped ..."
+_DESCRIPTION = "Report faults of a dataset: clips that are identical across items, damaged, silent, clipped ..."
 _STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
 
 
@@ -103,20 +103,20 @@ def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
     """Return the parser of the command line of a corpus, and its reader."""
     parser, reader = make_corpus_parser(_PROGRAM, corpus)
-    parser.add_argument("--headers-only", action="store_true", help="read the headers of the files alone: fast, finds less")
+    parser.add_argument("--headers-only", action="store_true", help="read only the headers of the files: fast, but finds less")
     parser.add_argument(
         "--min-duration-s",
         type=number_reader("--min-duration-s"),
         default=0.1,
         metavar="S",
-        help="shorter clips are too short (default: %(default)s s)",
+        help="clips shorter than this count as too short (default: %(default)s s)",
     )
     parser.add_argument(
         "--clipped-share",
         type=number_reader("--clipped-share", largest=1),
         default=0.001,
         metavar="SHARE",
-        help="clips with this share of their samples cut off are clipped (0 to 1, default: %(default)s)",
+        help="share of clipped samples from which a clip counts as clipped (0 to 1, default: %(default)s)",
     )
     parser.add_argument(
         "--output", type=Path, metavar="DIR", help="folder of the report (default: DATA_FOLDER/DATASET/quality)"
@@ -225,9 +225,9 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
     if subject.folds.note:
         console.print(f"Note       {subject.folds.note}")
     if subject.refusal:
-        console.print(f"Refused    the list of clips: {subject.refusal}", style="bold red")
+        console.print(f"Problem    the list of clips: {subject.refusal}", style="bold red")
     if subject.folds.refusal:
-        console.print(f"Refused    no experiment can use this yet: {subject.folds.refusal}", style="bold red")
+        console.print(f"Problem    no experiment can use this yet: {subject.folds.refusal}", style="bold red")
     for finding in findings:
         fault = finding.fault
         extent, advice = (
