@@ -38,7 +38,7 @@ def test_other_encodings_are_named(tmp_path, encoding):
     path = tmp_path / "config.ini"
     path.write_text("[experiment]\ndataset = é\n", encoding=encoding)
 
-    with pytest.raises(SettingsError, match=r"config\.ini: not in UTF-8 \(.*, byte \d+\)\. Save it as UTF-8\."):
+    with pytest.raises(SettingsError, match=r"config\.ini: not text in UTF-8 \(.*, byte \d+\)\. Save it as UTF-8\."):
         read_defaults(path)
 
 
