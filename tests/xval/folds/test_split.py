@@ -219,9 +219,9 @@ def test_augmented_clips_count_for_nothing():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_folds": 7}, r"num_folds=7 is more than the 6 items of the corpus; allowed: 2 to 6"),
-        ({"num_folds": 1}, r"num_folds=1; allowed: 2 to 6"),
-        ({"num_folds": 2, "validation": "next_fold"}, r"needs three folds or more; there are 2"),
+        ({"num_folds": 7}, r"num_folds=7 is more than the 6 items of the dataset; expected 2 to 6"),
+        ({"num_folds": 1}, r"num_folds=1; expected 2 to 6"),
+        ({"num_folds": 2, "validation": "next_fold"}, r"needs at least three folds; received 2"),
         ({"fold_strategy": "predefined"}, r"needs a column fold or phase"),
     ],
 )
@@ -258,7 +258,7 @@ def test_two_items_are_too_few():
 def test_a_label_of_one_item_only_is_refused():
     index = index_of({"s1": ["a", "rare"], "s2": ["a"], "s3": ["a"], "s4": ["a"]})
 
-    with pytest.raises(FoldsError, match=r"1 label of one item only: 'rare' \(item 's1'\)"):
+    with pytest.raises(FoldsError, match=r"1 label of only one item: 'rare' \(item 's1'\)"):
         split(index)
 
 
@@ -316,7 +316,7 @@ def with_stretches(*stretches):
 
 def test_stretches_of_one_file_that_overlap_are_refused_under_two_items():
     split(with_stretches((0.0, 1.0), (1.0, 2.0), (2.0, 3.0)))
-    with pytest.raises(FoldsError, match=r"overlapping stretches of one file on two sides of fold \d"):
+    with pytest.raises(FoldsError, match=r"overlapping segments of one file on two sides of fold \d"):
         split(with_stretches((0.0, 1.0), (0.9, 2.0)), fold_strategy="leave_one_out")
     # The second ends before the third begins, but the first reaches over both.
     with pytest.raises(FoldsError, match=r"overlapping stretches .* 'speaker_0[02]'"):
@@ -386,5 +386,5 @@ def test_a_clip_counts_for_each_of_its_labels():
 
     assert [sorted(int(item[1:]) < 3 for item in fold.test) for fold in plan.folds] == [[False, True]] * 3
     index.loc[index["item"] == "s0", "label"] = "dog;wind"
-    with pytest.raises(FoldsError, match=r"1 label of one item only: 'wind' \(item 's0'\)"):
+    with pytest.raises(FoldsError, match=r"1 label of only one item: 'wind' \(item 's0'\)"):
         split(index, "multilabel_classification")
