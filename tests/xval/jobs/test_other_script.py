@@ -78,7 +78,7 @@ def test_of_two_scripts_that_begin_at_once_in_an_empty_folder_one_is_refused(emp
         refuse_other_script(empty, declared("b.py"))  # of this very process, which runs one after the other
         monkeypatch.setattr(other_script, "process_name", lambda: "another")
         for refused in (refuse_other_script, lambda *given: working_in(*given).__enter__()):
-            with pytest.raises(ResultsError, match=r"another script, a\.py \(at work now\); this is b\.py.*num_experiment=2"):
+            with pytest.raises(ResultsError, match=r"another script, a\.py \(running now\). This is b\.py.*num_experiment=2"):
                 refused(empty, declared("b.py"))
         for welcome in (declared("a.py"), declared("notebook")):
             with working_in(empty, welcome):

@@ -99,12 +99,12 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
         try:
             model = read_keras_model(path)
         except UnsafeModelError as error:
-            problem, advice, _ = str(error).partition("modules of your own have to be")
+            problem, advice, _ = str(error).partition("your own modules have to be")
             if not advice:
                 raise
             raise UnsafeModelError(
-                f"{problem}a combination imports no modules of your own. Combine a network of Keras's own layers, or start "
-                "from this one by initial_model"
+                f"{problem}a combination does not import your own modules. Combine a network that has only Keras layers, or "
+                "start from this one with initial_model"
             ) from error
         wanted = tuple(model.input.shape[1:])
         may_differ = store.is_waveform and not is_address(name) and takes_lengths(settings)
@@ -117,8 +117,9 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
         )
         if not fits:
             raise SettingsError(
-                f"models: {path} reads examples of shape {wanted}, the feature store {store.folder} holds {stored}. Clips are "
-                "padded to the longest of their corpus: set clip_length_s in both instances, or take a model of this corpus"
+                f"models: {path} reads examples of shape {wanted}, but the feature store {store.folder} has {stored}. Clips "
+                "are padded to the longest of their dataset. Set clip_length_s in both instances, or use a model of this "
+                "dataset"
             )
         networks.append(cut_model(model, options.layers_dropped, where=str(path)))
     return networks
