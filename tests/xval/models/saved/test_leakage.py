@@ -69,9 +69,9 @@ def test_a_model_that_knows_the_test_or_validation_side_has_leaked(judge_model, 
 @pytest.mark.parametrize(
     ("described", "reason"),
     [
-        ({"trained_items": None}, "nothing beside it says all"),
+        ({"trained_items": None}, "the training data of it"),
         ({"initial_model_items": "unknown"}, "or a model that it was made of"),
-        ({"seen_items": {"speech": ["a"], "other": ["d"]}}, "items of another corpus that have the same names (d)"),
+        ({"seen_items": {"speech": ["a"], "other": ["d"]}}, "items of another dataset with the same names (d)"),
     ],
 )
 def test_what_cannot_be_known_is_said(judge_model, described, reason):
@@ -92,7 +92,7 @@ def test_a_model_without_one_of_its_files_is_unknown(tmp_path, corpus, judge_mod
 def test_without_hashes_of_the_corpus_items_alone_are_compared(tmp_path, judge_model):
     assert judge_model().state == "clean"
     verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
-    assert (verdict.state, verdict.reason) == ("unknown", "the corpus of the fold has no audio hashes to compare")
+    assert (verdict.state, verdict.reason) == ("unknown", "the dataset of the fold has no audio hashes to compare")
 
     judge_model("ad")
     verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
@@ -149,8 +149,8 @@ def test_clips_that_only_sound_alike_can_be_left_out(judge_stranger):
 @pytest.mark.parametrize(
     ("lacking", "reason"),
     [
-        ("seen_fingerprints.npy", "it carries no fingerprints of what it has heard"),
-        ("data/speech/fingerprints.npy", "the corpus of the fold has no fingerprints to compare"),
+        ("seen_fingerprints.npy", "it has no fingerprints of its training clips"),
+        ("data/speech/fingerprints.npy", "the dataset of the fold has no fingerprints to compare"),
     ],
 )
 def test_without_fingerprints_a_model_of_another_corpus_is_unknown(tmp_path, corpus, judge_stranger, lacking, reason):

@@ -53,7 +53,7 @@ def test_layers_of_its_own_are_found_by_the_name_of_the_architecture(folder, run
     found = json.loads(run_on("tensorflow", folder / "loads.py", folder, path=[PROJECT_ROOT]))
 
     assert "names 'xval>SincConv'" in found["alone"]
-    assert "model.json must lie beside the model" in found["alone"]
+    assert "model.json must be next to the model" in found["alone"]
     assert found["difference"] < 1e-6
     assert "architectures.sincnet" in found["imported"]
     assert "architectures.denet" not in found["imported"]
@@ -80,7 +80,7 @@ def test_what_is_no_model_is_named(tmp_path):
     with pytest.raises(ResultsError, match="no such model"):
         read_keras_model(tmp_path / "model.keras")
     (tmp_path / "model.keras").write_bytes(b"not a model")
-    with pytest.raises(ResultsError, match=r"model\.keras: refused, it is not a zip archive"):
+    with pytest.raises(ResultsError, match=r"model\.keras: not loaded, because it is not a zip archive"):
         read_keras_model(tmp_path / "model.keras")
 
 
