@@ -115,7 +115,7 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     figure_name = f"{side_name(ranking.side, instances)} {ranking.metric}"
     if ranking.selected is None:
         is_done = any(len(instance.folds) for instance in instances)
-        return f"No instance is selected: none has a {figure_name}." if is_done else "No fold is finished yet."
+        return f"No instance is selected, because none has a {figure_name}." if is_done else "No fold is finished yet."
     selected = next(candidate for candidate in instances if candidate.number == ranking.selected)
     side = test_side(instances)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
@@ -145,7 +145,7 @@ def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str
         return own
     means = [instance.over_folds(ranking.side, ranking.metric)["mean"] for instance in instances if instance.number in twins]
     common = fmean(mean for mean in means if mean is not None)
-    return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ in their seed; its own {own}"
+    return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ only in the seed; its own {own}"
 
 
 def summary_table(

@@ -52,8 +52,8 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
         return ""
     mean, of_folds, of_seeds = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
     return (
-        f"{metric} {mean}; standard deviation {of_folds} between folds, {of_seeds} "
-        f"between seeds within a fold ({parts.n_folds} folds, {parts.n_repeats:.3g} repeats)"
+        f"{metric} {mean}; standard deviation {of_folds} between folds, {of_seeds} between seeds within a fold "
+        f"({parts.n_folds} folds, {parts.n_repeats:.3g} seeds)"
     )
 
 
@@ -71,7 +71,7 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int
 def describe_seed_twins(group: Sequence[int]) -> tuple[str, str]:
     """Return what one group of `seed_twins` is, and what to declare instead."""
     return (
-        f"Instances {name_numbers(group)} differ only in their seed: they are repeats of one method and share one rank.",
+        f"Instances {name_numbers(group)} differ only in the seed, so they are one method and share one rank.",
         f"Declare one instance with repeats = {len(group)} instead.",
     )
 

@@ -41,7 +41,7 @@ _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s
 _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by validation. ±: standard deviation over folds."
 
-_OF_WINDOWS = " test clip: whole clips, the answers for their windows combined; test: windows."
+_OF_WINDOWS = " test clip: whole clips, with the predictions for their windows combined; test: windows."
 
 
 def print_figures(
@@ -64,7 +64,7 @@ def print_figures(
         console.print()
         others = set(folder.instances()) - {instance.number for instance in instances}
         if others := {number for number in others if folder.jobs(number)}:
-            line = f"These lines are about these instances; the workbook and the page compare them with {len(others)} more."
+            line = f"These lines are about the chosen instances; the workbook and the page also compare {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
         for line in _details(instances) if details else _count_findings(instances):
             console.print(Text(line), soft_wrap=True)

@@ -120,7 +120,7 @@ def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_reco
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
     instances = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
     found = texts(instances)
-    assert "Instances 1-3 differ only in their seed" in found[Code.SEEDS]
+    assert "Instances 1-3 differ only in the seed" in found[Code.SEEDS]
     assert "repeats = 3" in found[Code.SEEDS]
     assert not {Code.TIE, Code.NESTED} & set(found)
 
@@ -280,13 +280,13 @@ def test_missing_folds_are_counted(make_instance, make_failure):
 
 
 def test_few_items_and_a_random_split_are_said(make_instance, make_record):
-    assert texts([make_instance(1, [0.5] * 5)])[Code.FEW_ITEMS].startswith("5 items tell you little about others")
+    assert texts([make_instance(1, [0.5] * 5)])[Code.FEW_ITEMS].startswith("5 items say little about others")
     assert Code.FEW_ITEMS not in texts([make_instance(1, [0.5] * 6)])
     assert Code.RANDOM_SPLIT not in texts([make_instance(1, [0.5] * 6)])
     for n_clips, said in (([1] * 9, "Each of the 9 items has one clip"), ([1] * 8 + [2], "8 of 9 items have one clip")):
         clips = {f"clip {number}": {"n_clips": n_of_item, "accuracy": 1.0} for number, n_of_item in enumerate(n_clips)}
         found = texts([make_instance(1, [make_record(1, {"accuracy": 1.0}, item_metrics={"test": clips})])])
-        assert found[Code.RANDOM_SPLIT].startswith(f"{said}, as in a random split. If several are of one speaker")
+        assert found[Code.RANDOM_SPLIT].startswith(f"{said}, which is a random split. If several are of one speaker")
 
 
 def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):

@@ -200,7 +200,7 @@ def test_nothing_finished_says_what_to_do(make_instance, make_failure):
 
 def test_without_a_validation_value_nothing_is_selected(make):
     undefined = [make(number, [{"balanced_accuracy": None, "auc": None}], rank_by="auc") for number in (1, 2)]
-    assert lines_of(undefined).found == "No instance is selected: none has a validation auc."
+    assert lines_of(undefined).found == "No instance is selected, because none has a validation auc."
 
 
 def test_an_error_is_reached_too_and_no_interval_claims_nothing(make_instance):

@@ -53,7 +53,9 @@ def test_no_more_items_are_advised_where_they_would_not_show_what_was_observed(m
 
 
 def test_more_items_are_advised_where_no_error_is_known(make_instance):
-    assert advise(make_instance, margin(0.02, math.nan)) == "Test more actors: no error can be estimated from these."
+    assert (
+        advise(make_instance, margin(0.02, math.nan)) == "Test more actors: the standard error cannot be estimated from these."
+    )
 
 
 def test_three_repetitions_come_first_where_they_are_cheap(make_instance, make_record):

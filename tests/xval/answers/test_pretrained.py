@@ -34,7 +34,7 @@ UNKNOWN = "pretrained part of unknown origin: "
          "leaked: resemblyzer"),
         ({"embedder_leakage": {"state": "unknown", "reason": "x"}},
          {**ONNX, "embedding_model": "whisper-small", "pretrained_on": "the web; not this corpus"},
-         "pretrained part whisper-small, which the user vouches for: the web; not this corpus"),
+         "pretrained part whisper-small, trained according to the user on: the web; not this corpus"),
         ({"store": "custom"}, ONNX, ""),  # arrays have no embedder
         ({}, {**ONNX, "features": "logmel"}, ""),
         ({}, {"encoder": "transformers:a/b", "architecture": "encoder"}, f"{UNKNOWN}transformers:a/b"),
@@ -57,7 +57,8 @@ UNKNOWN = "pretrained part of unknown origin: "
         ({"members_origin": {"state": "clean"}}, {"architecture": "ensemble"}, ""),
         ({"near_duplicates": 3}, ONNX, "leaked: near-duplicates of tested clips"),
         ({"near_duplicates": 0}, {}, ""),
-        ({}, {**ONNX, "pretrained_on": "AudioSet"}, "pretrained part onnx:encoder.onnx, which the user vouches for: AudioSet"),
+        ({}, {**ONNX, "pretrained_on": "AudioSet"},
+            "pretrained part onnx:encoder.onnx, trained according to the user on: AudioSet"),
         ({"near_duplicates": 1}, {"pretrained_on": "AudioSet"},
          "leaked: near-duplicates of tested clips"),
     ],
@@ -76,14 +77,14 @@ def test_the_worst_verdict_counts_and_is_kept_in_records():
     assert worst([unknown, leaked, vouched]) == leaked
     other = judge_record({}, {**ONNX, "embedding_model": "onnx:b.onnx", "pretrained_on": "music"})
     both = worst([vouched, other])
-    assert clause(both).endswith("onnx:encoder.onnx; onnx:b.onnx, which the user vouches for: speech; music")
+    assert clause(both).endswith("onnx:encoder.onnx; onnx:b.onnx, trained according to the user on: speech; music")
     ensemble = judge_record({"members_origin": to_record(both)}, {"architecture": "ensemble", "pretrained_on": "nothing"})
     assert ensemble == both  # what is said of members stays
     assert judge_record({"expected_origin": "odd"}, {}).state == "unknown"
     for origin in (leaked, vouched, unknown):
         assert from_record(to_record(origin)) == origin
     assert from_record({"state": "odd"}) is None
-    assert explain(unknown) == f"{UNKNOWN}initial_model a.keras (nothing says what it was trained on)"
+    assert explain(unknown) == f"{UNKNOWN}initial_model a.keras (its training data are not known)"
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def instances(make_instance):
 
 SAID = {
     2: f"{UNKNOWN}onnx:encoder.onnx",
-    3: "pretrained part onnx:encoder.onnx, which the user vouches for: AudioSet; no speakers of this corpus",
+    3: "pretrained part onnx:encoder.onnx, trained according to the user on: AudioSet; no speakers of this corpus",
     4: "leaked: near-duplicates of tested clips",
 }
 
@@ -124,7 +125,7 @@ def test_terminal_and_findings_say_it(instances):
     assert {numbers[0]: SAID[numbers[0]] in text for numbers, text in texts.items()} == dict.fromkeys(SAID, True)
     assert "say what it was trained on (pretrained_on)" in texts[2,]
     assert "pretrained_on" not in texts[3,]
-    assert "The test values are too good" in texts[4,]
+    assert "The test scores are optimistically biased" in texts[4,]
     clean_header, _ = summary_table(instances[:1])
     assert "heard before" not in clean_header
     assert not any(finding.code == Code.HEARD_BEFORE for finding in find_findings(instances[:1]))
@@ -165,4 +166,4 @@ def test_the_card_says_what_its_folds_say(make_settings):
 
     assert "unknown origin" not in describe_model(record, settings)
     card = describe_model(record | {"expected_origin": to_record(judge_record({}, ONNX))}, settings)
-    assert f"**{UNKNOWN}onnx:encoder.onnx (nothing says what it was trained on).**" in card
+    assert f"**{UNKNOWN}onnx:encoder.onnx (its training data are not known).**" in card

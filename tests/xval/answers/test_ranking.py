@@ -212,7 +212,7 @@ def test_without_any_finished_fold_nothing_is_selected(make_instance, make_failu
     assert describe_selection(instances) == "No fold is finished yet."
     assert summary_table(instances)[1] == [("1", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
     undefined = [make_instance(1, [{"accuracy": 0.5, "auc": None}], rank_by="auc")]  # the validation items have one class
-    assert describe_selection(undefined) == "No instance is selected: none has a validation auc."
+    assert describe_selection(undefined) == "No instance is selected, because none has a validation auc."
 
 
 def test_the_best_of_some_come_by_number_and_unranked_ones_only_where_there_is_room():

@@ -157,7 +157,7 @@ def test_a_file_that_the_model_has_no_answer_to_is_named_and_gets_no_class(
     code, rows, said = followed(wait, wait, wait)
 
     assert (code, rows["path"].tolist()) == (1, [str(recordings / "a.wav")])
-    assert f"left out: {recordings / 'b.wav'}: {model.members[0]} answers with NaN or infinite values" in said
+    assert f"left out: {recordings / 'b.wav'}: {model.members[0]} outputs NaN or infinite values" in said
     assert "Stopped: 1 file answered, 1 left out." in said
 
 
@@ -228,7 +228,7 @@ def test_a_file_of_another_model_is_refused_before_anything_comes(command, fold,
     ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "rows.csv")
 
     assert ended.code == 2
-    assert "rows.csv: its columns are path, probability_dog, and the rows have path, start_s" in " ".join(ended.err.split())
+    assert "rows.csv: its columns are path, probability_dog, but the rows have path, start_s" in " ".join(ended.err.split())
 
 
 def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
@@ -237,7 +237,7 @@ def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
 
     with (
         GrowingCsv(tmp_path / "rows.csv") as rows,
-        pytest.raises(SettingsError, match="its columns are path, probability_low, and the rows have path, x"),
+        pytest.raises(SettingsError, match="its columns are path, probability_low, but the rows have path, x"),
     ):
         rows.append(pd.DataFrame({"path": ["b.wav"], "x": [0.5]}))
 
@@ -279,7 +279,7 @@ def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, rec
     ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "notes.csv")
 
     assert ended.code == 2
-    assert "notes.csv: the file has no predictions, whose first column is path" in " ".join(ended.err.split())
+    assert "notes.csv: not a file of predictions, whose first column is path" in " ".join(ended.err.split())
     assert (tmp_path / "notes.csv").read_text() == "my notes"
 
 

@@ -80,7 +80,7 @@ def test_a_pilot_of_ones_own_is_read(command, results):
         (["--difference", "5"], "--difference 5: two values of balanced_accuracy differ by at most 1."),
         (["--to", "plan.doc"], "--to plan.doc: expected a file whose name ends in .png, .svg, .pdf."),
         (["--to", "nowhere/plan.png"], "--to nowhere/plan.png: there is no folder nowhere."),
-        (["--instance", "0"], "--instance: goes with a pilot of your own"),
+        (["--instance", "0"], "--instance: needs your own"),
         (["--from", "results/nowhere"], "--from results/nowhere: no such folder."),
         (["--speaker", "10..20"], "Did you mean '--speakers'?"),
     ],

@@ -209,7 +209,7 @@ def test_without_its_sidecar_a_model_is_refused_with_what_is_missing(command, fo
     ended = command("predict", tmp_path / "model.keras", save_untrained.audio / "0_0.wav")
 
     assert ended.code == 2
-    assert "model.json: missing. It says which features model.keras reads" in ended.err
+    assert "model.json: missing. It describes the features that model.keras reads" in ended.err
 
 
 def test_a_renamed_model_and_its_sidecar_work(command, fold, save_untrained, tmp_path):
@@ -240,7 +240,7 @@ def test_wrong_options_are_refused(command, fold, save_untrained, options, messa
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process its peak of memory")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system lacks a process its peak of memory")
 def test_two_hours_are_predicted_in_little_memory(save_untrained, tmp_path):
     """A file of two hours at 44.1 kHz has 1.3 GB as float32."""
     n_samples = 2 * 3600 * 44100
@@ -321,7 +321,7 @@ def test_there_is_no_answer_to_silence_and_to_what_is_unlike_all_that_was_heard(
 
     noisy, silent = command("predict", fold, tmp_path, "--coverage", "0.3", "--output", "json").rows()
 
-    assert (noisy["answer"], silent["answer"]) == ("no answer: unlike all that was heard", "no answer: it is silent")
+    assert (noisy["answer"], silent["answer"]) == ("no answer: unlike the training data", "no answer: it is silent")
 
 
 def test_a_coverage_that_is_no_share_or_without_the_predictions_of_the_folds_is_refused(command, trained, save_untrained):
@@ -334,9 +334,9 @@ def test_a_coverage_that_is_no_share_or_without_the_predictions_of_the_folds_is_
     (refit / "model.json").write_text(json.dumps(described | {"is_untested": True, "fold": 0}))
     refused = command("predict", refit, file, "--coverage", "0.5")
     said = " ".join(refused.err.split())
-    assert (refused.code, refused.out.count("whole corpus, so nothing was left to test it")) == (2, 1)
+    assert (refused.code, refused.out.count("whole dataset, so there are nothing was left to test it")) == (2, 1)
     assert f"coverage=0.5: {refit} has a final model" in said
-    assert "no validation speakers are left to make sets by. Name its instance folder" in said
+    assert "no validation speakers to calibrate the sets. Give its instance folder" in said
     for path in fold.parent.glob("fold_*/predictions.parquet"):
         path.unlink()
     assert "has no predictions.parquet" in command("predict", fold, file, "--coverage", "0.5").err

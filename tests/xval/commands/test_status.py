@@ -99,7 +99,7 @@ def test_a_job_with_a_checkpoint_goes_on_from_there(command, results, running):
 
     assert code == 0
     assert "epoch 7 of 50, checkpoint at epoch 6" in printed
-    assert "fold 2: to do: the next run goes on at epoch 13" in printed
+    assert "fold 2: to do: the next run continues at epoch 13" in printed
     assert [jobs[key]["checkpoint"] for key in ((1, 1), (1, 2), (2, 1))] == [6, 12, None]
     assert command("check", results, "--data-folder", results)[1].count(".npz") == 0
 

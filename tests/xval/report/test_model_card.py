@@ -52,4 +52,4 @@ def test_the_card_says_that_the_model_is_untested_and_what_the_folds_expect(tmp_
     write_card(tmp_path, record | {"store": "custom"}, make_settings(dataset="arrays"))
 
     assert " Hz" not in (tmp_path / CARD_NAME).read_text(encoding="utf-8")
-    assert "All 2 items of the corpus demo (20 clips), for\n4 epochs" in card
+    assert "All 2 items of the dataset demo (20 clips), for\n4 epochs" in card

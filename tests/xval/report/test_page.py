@@ -168,7 +168,7 @@ def test_a_part_of_unknown_origin_and_the_kinds_of_leakage_stand_there(copy, rea
     (row,) = [row for row in page.tables["instances"][0] if row[0]["text"].split()[0] == "2"]
     assert any(said in cell["text"].replace("\u200b", "") for cell in row)
     assert f"=global (instance 2): {said}." in page.text["answer"]
-    assert f"{said} (nothing says what it was trained on)" in page.text["details"]
+    assert f"{said} (its training data are not known)" in page.text["details"]
     kinds = {row[0]["text"]: row[1]["text"] for row in page.tables["protocol"][1]}
     assert kinds["L1.1 no test set"] == "ok"
     assert kinds["L2 features that are not legitimate"] == kinds["L3.2 one speaker under two names"] == "unknown"
@@ -322,7 +322,7 @@ def test_without_the_corpus_a_page_with_clips_is_kept_and_a_new_one_says_so(copy
     assert copy.page.read_bytes() == before
     copy.page.unlink()
     page = read_page(write_page(copy, PageRequest(with_audit=False)))
-    assert "No corpus 'tones'" in page.text["errors"]
+    assert "There is no dataset 'tones'" in page.text["errors"]
     assert not page.of("audio")
 
 

@@ -35,13 +35,14 @@ class Found(NamedTuple):
 def find_members(path: Path) -> Found:
     """Return the models in a path; at least one."""
     if not path.exists():
-        raise ResultsError(f"{path}: no such model or folder. Expected {_WANTED}.")
+        raise ResultsError(f"{path}: there is no such model or folder. Expected {_WANTED}.")
     if path.is_file():
         if path.suffix not in (".keras", ".skops") and path.name != ENSEMBLE_NAME:
-            raise ResultsError(f"{path}: no saved model. Expected {_WANTED}.")
+            raise ResultsError(f"{path}: not a saved model. Expected {_WANTED}.")
         if path.suffix == ".skops" and path.name != ESTIMATOR_NAME:
             raise ResultsError(
-                f"{path}: an estimator keeps its name, {ESTIMATOR_NAME}, beside model.json and the networks of a combination."
+                f"{path}: a saved estimator must keep its name, {ESTIMATOR_NAME}, and be next to model.json and the networks "
+                "of a combination."
             )
         return Found([path], "")
     if model := find_model_file(path):
@@ -50,7 +51,7 @@ def find_members(path: Path) -> Found:
         return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
     if (path / "folds.json").is_file():
         return _selected(ExperimentFolder(path))
-    raise ResultsError(f"{path}: holds no finished model. Expected {_WANTED}.")
+    raise ResultsError(f"{path}: has no finished model. Expected {_WANTED}.")
 
 
 def _selected(folder: ExperimentFolder) -> Found:
@@ -58,11 +59,11 @@ def _selected(folder: ExperimentFolder) -> Found:
     instances = read_finished(folder, over_items=False)
     ranking = rank_instances(instances)
     if ranking.selected is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
+        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}. Give the folder of an instance.")
     chosen = folder.instance_folder(ranking.selected)
     members = _models_of_folds(chosen)
     if not members:
-        raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
+        raise ResultsError(f"{chosen}: selected by validation, but its models are missing. Give another instance folder.")
     return Found(
         members,
         f"{chosen}: selected by {side_name(ranking.side, instances)} {ranking.metric}{ranking.because}; "

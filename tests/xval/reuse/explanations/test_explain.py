@@ -77,7 +77,7 @@ def test_a_sound_is_drawn_where_it_is_in_a_clip_that_is_padded(experiment, tmp_p
 
 
 def test_what_cannot_be_explained_is_refused_by_name(experiment):
-    with pytest.raises(SettingsError, match="several models; name the fold"):
+    with pytest.raises(SettingsError, match=r"several models\. Give the fold"):
         next(explain(load_model(experiment.results / "instance_1"), experiment.audio / "speaker_0_1.wav"))
     with pytest.raises(SettingsError, match=r"--of loud: .*low"):
         next(explain(load_model(experiment.results / "instance_1" / "fold_1"), experiment.audio, of="loud"))
