@@ -143,12 +143,12 @@ def test_what_is_only_said_beside_results_changes_without_training(two_of_three)
 
     assert "Nothing to do: all 4 jobs are done." in ended.stdout
     assert "a new name" in ended.stdout
-    assert "actors tell you little about others" in ended.stdout
+    assert "actors say little about others" in ended.stdout
     assert "XV201" not in ended.stdout
     assert project.figures() == before
     texts = [str(cell.value) for row in openpyxl.load_workbook(project.results / "results.xlsx")["findings"] for cell in row]
     assert not any("XV201" in text for text in texts)
-    assert any("actors tell you little about others" in text for text in texts)
+    assert any("actors say little about others" in text for text in texts)
 
 
 @pytest.mark.parametrize(("argument", "loaded"), [("--help", []), ("--list", []), ("--dry-run", ["pandas", "pyarrow"])])
@@ -181,7 +181,7 @@ def test_settings_that_are_gone_are_written_again_though_their_jobs_are_done(pro
         settings.unlink()
         ended = project.run("1", last)
         assert ended.returncode == 0, ended.stderr
-        assert "left out of the workbook" not in ended.stdout
+        assert "excluded from the workbook" not in ended.stdout
         assert settings.read_text() == written
 
 

@@ -49,7 +49,7 @@ def test_labels_that_follow_from_the_speaker_are_no_result(empty):
     what = "18 sessions share 6 values of the column 'speaker', which fixes the label"
     assert what in prepared(empty)
     said = trained(empty)
-    assert f"The corpus: {what}, so that one 'speaker' trains and is tested" in said
+    assert f"The corpus: {what}, so that one 'speaker' is in training and test" in said
     lines = said[said.index("reaches") :]
     assert "Claim nothing about it: sessions of one 'speaker' train and are tested, and 'speaker' fixes the label." in lines
     assert "Make 'speaker' the item (--item speaker), and run again." in lines
@@ -81,7 +81,7 @@ def test_what_else_fixes_the_label_is_named_as_the_next_step(empty):
     """A farm is nobody who is heard, but its cows may be known by its barn."""
     record(empty, label=of_speaker, column="farm")
     prepared(empty)
-    assert "Make 'farm' the item (--item farm) if results are to hold for new ones: it fixes the label." in trained(empty)
+    assert "Make 'farm' the item (--item farm) to test on unseen ones: it fixes the label." in trained(empty)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,8 @@ def test_an_instance_is_named_behind_its_experiment(finished):
 
     assert with_colon.returncode == 0, with_colon.stderr
     assert with_colon.stdout == apart.stdout
-    assert "1 instance to compare; wanted are two or more" in alone
-    assert f"as a word of its own: {EARLIER} 1" in elsewhere
+    assert "1 instance to compare; expected at least two" in alone
+    assert f"as a separate argument: {EARLIER} 1" in elsewhere
 
 
 def test_what_an_estimator_does_not_use_leaves_it_done(copied):
