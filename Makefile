@@ -39,7 +39,7 @@ test-all: .venv/.installed-test ## run all other tests (about 15 minutes)
 test-slow: .venv/.installed-test ## run the long tests too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --hypothesis-profile random
 
-torture: .venv/.installed-test ## kill it, fill its disk, damage its files, by the hundred; a table of what failed (hours; docs/robustness.md)
+torture: .venv/.installed-test ## kill it, fill its disk, damage its files, by the hundred; a table of what failed (hours; docs/reproducibility.md)
 	$(BIN)/python tests/torture $(OPTIONS)
 
 check: .venv/.installed-test docs ## format, lint, types, the direction of imports, the links of the docs

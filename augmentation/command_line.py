@@ -1,4 +1,4 @@
-"""The command line of ``python -m augmentation``: its help, and its words turned into what a user asks for.
+"""The command line of ``xval augment``: its help, and its words turned into what a user asks for.
 
 Comes in: argv. Goes out: an `Augmentation` or a `Mixing` whose values have their types, or a help text.
 """
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.console import make_console
 from preprocessing.corpora import row_options, rows_of
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, whole_number
 from preprocessing.parallel import count_cores
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from augmentation.folder import Augmentation
     from augmentation.mix import Mixing
 
-_PROGRAM = "python -m augmentation"
+_PROGRAM = "xval augment"
 _DESCRIPTION = """\
 Make N augmented copies of every audio file in INPUT (also several folders) and below it, each by a random subset of transforms
 in random order, and the unchanged file next to them, in the same folders of OUTPUT. All are mono wav files of 16 bit with a
@@ -26,7 +27,7 @@ The transforms are the files of augmentation/transforms/; their probabilities an
 [offline_augmentation], and --set changes them for one run:
   --set background_noise_probability=0.8 --set background_noise_folder=noises --set time_stretch_probability=0
 
-  python -m augmentation mix --help     place annotated events into background recordings"""
+  xval augment mix --help     place annotated events into background recordings"""
 _MIX_DESCRIPTION = """\
 Place the annotated events in the recordings of EVENTS into excerpts of the recordings of BACKGROUNDS, and write the mixtures
 with their annotation to OUTPUT: annotation.csv, with a row per event and, labelled background, one per segment between them.
@@ -37,7 +38,21 @@ _MIX_EPILOG = """\
 Lengths, gaps and signal-to-noise ratios are in config.ini, section [mixing], and --set changes them for one run:
   --set mixture_min_snr_db=-5 --set mixture_duration_s=20
 
-Next: python -m preprocessing events OUTPUT/annotation.csv --item item"""
+Next: xval prepare events OUTPUT/annotation.csv --item item"""
+
+
+def carry_out(arguments: Sequence[str]) -> None:
+    """Carry out what follows ``xval augment``: make copies, or mixtures."""
+    if arguments and arguments[0] == "mix":
+        mixing = parse_mixing(arguments[1:])
+        from augmentation.mix import mix_events
+
+        mix_events(mixing, make_console())
+    else:
+        wanted = parse_augmentation(arguments)
+        from augmentation.folder import augment_folder
+
+        augment_folder(wanted, make_console())
 
 
 def make_parser() -> Parser:

@@ -1,7 +1,7 @@
-"""``python -m augmentation mix``: place annotated events into background recordings.
+"""``xval augment mix``: place annotated events into background recordings.
 
 Comes in: recordings with an annotation, backgrounds, settings and a seed. Goes out: wav files, annotation.csv, left_out.csv and
-a note of the settings. ``python -m preprocessing events OUTPUT/annotation.csv --item item`` then reads them.
+a note of the settings. ``xval prepare events OUTPUT/annotation.csv --item item`` then reads them.
 """
 
 import time
@@ -116,7 +116,7 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
         console.print(f"Skipped    {len(faults)} events or mixtures; reasons: {output / LEFT_OUT_NAME}")
     console.print(f"Annotation {output / ANNOTATION_NAME}")
     console.print(f"Time       {seconds:.1f} s, {n_new / seconds:.1f} files per second")
-    console.print(f"Next       python -m preprocessing events {quote(str(output / ANNOTATION_NAME))} --item item")
+    console.print(f"Next       xval prepare events {quote(str(output / ANNOTATION_NAME))} --item item")
 
 
 def _list_events(wanted: Mixing, console: "Console") -> list[Event]:

@@ -1,4 +1,4 @@
-"""The settings of ``python -m augmentation`` and of its command ``mix``.
+"""The settings of ``xval augment`` and of its command ``mix``.
 
 Comes in: their sections of config.ini, and ``--set KEY=VALUE``. Goes out: frozen settings, checked.
 

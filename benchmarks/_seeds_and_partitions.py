@@ -2,7 +2,7 @@
 
 The difference of two algorithms is drawn for each speaker, training by training: an effect of the speaker, one of the partition
 into folds, which all seeds on these folds share, one of the seed, and what is left. The deviations are those that
-``python -m xval plan`` prints of RAVDESS (speaker 0.045, clip 0.385 of 60 clips); the deviation between trainings, 0.012 there
+``xval sample-size`` prints of RAVDESS (speaker 0.045, clip 0.385 of 60 clips); the deviation between trainings, 0.012 there
 and 0.011 on the digits, is of one seed on other folds, so partitions of 0.01 are as noisy as theirs, and 0.02 twice as noisy.
 
 Comes in: a number of repetitions. Goes out: a table of shares of studies with p at most 0.05, with its Monte Carlo error.

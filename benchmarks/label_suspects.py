@@ -1,4 +1,4 @@
-"""Labels that were swapped at random: the share of them among the first suspects of `python -m xval review`.
+"""Labels that were swapped at random: the share of them among the first suspects of `xval review-labels`.
 
 python benchmarks/label_suspects.py [FOLDER] [--seed 1] [--svm]     the Free Spoken Digit Dataset; about 6 minutes on a core
 

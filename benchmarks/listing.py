@@ -1,4 +1,4 @@
-"""How long a shared folder of many experiments takes to be listed: ``python -m xval list``, imports and the table included.
+"""How long a shared folder of many experiments takes to be listed: ``xval list``, imports and the table included.
 
 python benchmarks/listing.py [--quick] [--experiments N]
 
@@ -44,7 +44,7 @@ def add_experiment(root: Path, number: int) -> None:
         selected=3,
         name="svm, mfcc",
         main=main,
-        headline=["svm, mfcc reaches 0.600."],
+        lines={"result": "svm, mfcc reaches 0.600."},
         tested=Tested(items="a", n_instances=N_INSTANCES, deals=["d"], seeds=["1"]),
     )
     write_json(folder.summary_file, summary.model_dump(), flushed=False)

@@ -3,7 +3,7 @@
 python benchmarks/near_duplicates.py [--quick] [FOLDER]    its .wav files, else generated speech; 3,000 digits take 4 minutes
 
 Every file is taken for a recording of its own. A copy counts as found when its source is among the nearest fingerprints (or the
-other way round) and their likeness is high enough, as `python -m preprocessing check` decides.
+other way round) and their likeness is high enough, as `xval prepare --check` decides.
 """
 
 import argparse

@@ -207,7 +207,7 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         idle = plan_jobs(folder, declaration, "idle")[:n_idle]
         judge("a job of no work in a warm worker", 0.05, measure_idle_jobs(folder / "idle", idle, results.fold_folder(1, 1)))
         judge(f"plan of {n_jobs:,} jobs", max(2 * share, 0.5), *measure(lambda: plan_anew(folder, declaration)))
-        commands = {name: ("-m", "xval", name, str(results.path)) for name in ("rebuild", "status", "check")}
+        commands = {name: ("-m", "xval", name, str(results.path)) for name in ("rebuild", "status", "audit")}
         target_s = max(30 * share, 5)
         forget_derived(results)
         rebuilt = measure(lambda: run_python(folder, *commands["rebuild"]), 1)
@@ -221,7 +221,7 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         show("status of it", *measure(lambda: run_python(folder, *commands["status"]), 1))
         if share < 1:
             # It ends with 1: the figures of all instances but one are made up.
-            show("check of it", *measure(lambda: run_python(folder, *commands["check"], exit_code=1), 1))
+            show("audit of it", *measure(lambda: run_python(folder, *commands["audit"], exit_code=1), 1))
         seconds, steps = measure_steps(plan_jobs(folder, declaration, "small")[:5])
         show("a small real job in a warm process: one epoch, two dozen examples, mlp", seconds)
         for name, step_s in steps.items():

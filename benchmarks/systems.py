@@ -34,7 +34,7 @@ class System:
 
     Attributes:
         write: Writes the corpus into a folder; with ``quick=True`` a small one.
-        prepare: What follows ``python -m preprocessing``; ``{folder}`` stands for the folder of the corpus.
+        prepare: What follows ``xval prepare``; ``{folder}`` stands for the folder of the corpus.
         instances: First and last instance.
         settings: What is changed in the script's settings.
         quick: What else is changed with --quick.

@@ -6,7 +6,7 @@ FOLDER holds the recordings of the Free Spoken Digit Dataset (default: the envir
 14 epochs, instance 1 of experiments/fsdd.py: `cnn_small` on TensorFlow, on the CPU. Both sides use all cores, run in turn in
 one call, each in processes and a folder of their own, and end with a table.
 
-- The project: `python -m preprocessing fsdd FOLDER` and `python experiments/fsdd.py 1 1 cpu`, as users type them.
+- The project: `xval prepare fsdd FOLDER` and `python experiments/fsdd.py 1 1 cpu`, as users type them.
 - The script (_plain_job.py): features with librosa in a loop, kept in one array; a `fit` with early stopping for each of the
   same folds, on TensorFlow's own threads; accuracies into a csv.
 
@@ -113,7 +113,7 @@ def run_project(folder: Path, recordings: Path | None) -> tuple[Run, dict[str, A
     trained = call_python(folder, str(script), "1", "1", "cpu")
     results = results_folder({"experiment_folder": folder / "results", "dataset": dataset, "num_experiment": 1})
     records = read_records(results)
-    parts = {"corpus: python -m preprocessing": prepared.wall_s}
+    parts = {"corpus: xval prepare": prepared.wall_s}
     parts |= divide_run(results, records, started, started + trained.wall_s)
     settings = json.loads((results / "instance_1" / "settings.json").read_bytes())["parameters"]
     job = {

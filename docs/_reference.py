@@ -2,10 +2,15 @@
 
 import argparse
 import ast
+import contextlib
+import io
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from xval.__main__ import main as carry_out
+from xval.commands import GROUPS, describe_commands
 from xval.settings.architectures import architecture_names, find_architecture
 from xval.settings.options import Option
 
@@ -57,6 +62,37 @@ def architectures_page() -> str:
     return "\n\n".join(lines) + "\n"
 
 
+def commands_page() -> str:
+    """Return the help of each command."""
+    lines = [
+        "# All commands",
+        ("`xval COMMAND --help` prints the same. `python -m xval`, `python -m preprocessing` (`xval prepare`) and"
+        " `python -m augmentation` (`xval augment`) do the same without an installed program."),
+    ]
+    commands = describe_commands()
+    for group in GROUPS:
+        lines.append(f"## {group}")
+        for name, (of, _) in commands.items():
+            if of == group:
+                lines += [f"### xval {name}", f"```text\n{_help(name).strip()}\n```"]
+    return "\n\n".join(lines) + "\n"
+
+
+def _help(command: str) -> str:
+    """Return what `xval COMMAND --help` prints in a terminal of 100 columns."""
+    printed = io.StringIO()
+    before = os.environ.get("COLUMNS")
+    os.environ["COLUMNS"] = "100"
+    try:
+        with contextlib.redirect_stdout(printed), contextlib.suppress(SystemExit):
+            carry_out([command, "--help"])
+    finally:
+        os.environ.pop("COLUMNS")
+        if before is not None:
+            os.environ["COLUMNS"] = before
+    return printed.getvalue()
+
+
 def _about(docstring: str | None) -> Iterator[str]:
     """Yield the paragraphs of a module, without those on its inputs and outputs."""
     for paragraph in re.split(r"\n\n+", docstring or ""):
@@ -79,7 +115,7 @@ def _text(text: str) -> str:
     return re.sub(r"docs/([\w\\]+)\.md", lambda page: f"[{page[1]}](../{page[1].replace(chr(92), '')}.md)", text)
 
 
-PAGES = {"settings.md": settings_page, "architectures.md": architectures_page}
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "architectures.md": architectures_page}
 
 
 def all_pages() -> dict[str, str]:

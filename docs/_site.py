@@ -12,7 +12,7 @@ from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
 _ROOT = Path(__file__).parents[1]
-_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config.ini", "Dockerfile", "apptainer.def")
+_OUTSIDE = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "CITATION.cff", "config.ini", "Dockerfile", "apptainer.def")
 _FORMS = ("benchmarks/*.md", "notebooks/*.ipynb")
 
 

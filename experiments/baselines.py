@@ -2,9 +2,9 @@
 
 About 2 minutes of CPU time; mean test accuracy of the SVM near 0.76, of logistic regression near 0.69, chance 0.17.
 
-python -m preprocessing demo
+xval prepare demo
 python experiments/baselines.py
-python -m xval compare results/demo/experiment_4 --baseline results/demo/experiment_1:1
+xval compare results/demo/experiment_4 --baseline results/demo/experiment_1:1
 """
 
 from importlib.util import find_spec

@@ -3,10 +3,10 @@
 Recordings whose calls are annotated, perhaps by two annotators who disagree: see annotation_policy in config.ini. Results are
 metrics of frames, of segments and of events; events.csv beside each model lists what was annotated and what was found.
 
-python -m preprocessing bats FOLDER --task-type frame_classification
+xval prepare bats FOLDER --task-type frame_classification
 python experiments/bats.py
 
-Any recordings with a table of events: python -m preprocessing events TABLE.csv --task-type frame_classification, then
+Any recordings with a table of events: xval prepare events TABLE.csv --task-type frame_classification, then
 python experiments/bats.py --set dataset=NAME
 
 At 16 kHz, as here, nothing above 8 kHz is heard. For echolocation give the rate of the files:

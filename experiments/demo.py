@@ -2,7 +2,7 @@
 
 About a minute on 2 CPU cores; mean test accuracy near 0.65, chance 0.17.
 
-python -m preprocessing demo
+xval prepare demo
 python experiments/demo.py
 """
 

@@ -2,11 +2,11 @@
 
 Mean test accuracy 0.87 to 0.90, chance 0.17; 11 seconds of CPU time. docs/recipe.md says by which other speakers it was chosen.
 
-python -m preprocessing demo
-python -m augmentation data/demo/audio data/demo_copies/audio 5 --set pitch_shift_probability=1 --set equalizer_probability=1 \
+xval prepare demo
+xval augment data/demo/audio data/demo_copies/audio 5 --set pitch_shift_probability=1 --set equalizer_probability=1 \
     --set background_noise_probability=0 --set band_limit_probability=0 --set clipping_probability=0 --set gain_probability=0 \
     --set reverb_probability=0 --set time_stretch_probability=0
-python -m preprocessing demo --audio-folder data/demo_copies/audio --dataset demo_copies
+xval prepare demo --audio-folder data/demo_copies/audio --dataset demo_copies
 python experiments/demo_recipe.py
 """
 

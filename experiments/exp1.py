@@ -1,6 +1,6 @@
 """Which small network copes best with unseen speakers, and does regularisation help? (demo corpus, 4 folds)
 
-python -m preprocessing demo
+xval prepare demo
 python experiments/exp1.py            all instances
 python experiments/exp1.py 3 7 1      instances 3 to 7 on GPU 1; on a machine without GPUs, on the CPU
 

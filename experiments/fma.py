@@ -3,7 +3,7 @@
 The workbook has the metrics of windows and of tracks side by side. Folds are the official split, in which no artist stands
 twice; --set fold_strategy=balanced deals whole artists to folds instead. Chance is 0.125.
 
-python -m preprocessing fma FOLDER
+xval prepare fma FOLDER
 python experiments/fma.py
 tensorboard --logdir results/fma
 """

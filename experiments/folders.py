@@ -4,7 +4,7 @@ The names of the folders are the classes. Instances 3 and 4 read the networks of
 comes from a network that has seen the test items; they run behind it. For another corpus or experiment number change DATASET or
 NETWORKS below.
 
-python -m preprocessing folders FOLDER --item-pattern 'REGEX of the speaker in the path' --dataset folders
+xval prepare folders FOLDER --item-pattern 'REGEX of the speaker in the path' --dataset folders
 python experiments/folders.py
 """
 

@@ -3,7 +3,7 @@
 embeddings.parquet beside each model has the code of every clip. The error is in units of the normalised features: the mean of
 the training items alone reaches the level that stands as chance.
 
-python -m preprocessing folders FOLDER --item-pattern 'REGEX of the speaker in the path' --dataset folders
+xval prepare folders FOLDER --item-pattern 'REGEX of the speaker in the path' --dataset folders
 python experiments/folders_representation.py
 """
 

@@ -2,7 +2,7 @@
 
 Mean test accuracy from 0.76 (instance 1) to 0.93 (instance 13), chance 0.10; instances 1 to 5 took 40 minutes of CPU time.
 
-python -m preprocessing fsdd FOLDER_OF_THE_RECORDINGS
+xval prepare fsdd FOLDER_OF_THE_RECORDINGS
 python experiments/fsdd.py
 """
 

@@ -1,12 +1,12 @@
 """Emotion of acted speech on RAVDESS: what each step of the ladder brings for actors that nothing trained or chose on.
 
-python -m preprocessing ravdess RAVDESS_FOLDER --folds five
+xval prepare ravdess RAVDESS_FOLDER --folds five
 python experiments/ravdess.py 1 5
 python experiments/ravdess.py 6 11        needs openSMILE: pip install -e '.[opensmile]'
-python -m xval ensemble results/ravdess/experiment_1 8,9,11
+xval ensemble results/ravdess/experiment_1 8,9,11
 
 The five folds are those of ResLSTM-SA (arXiv 2606.03359), whose figure, 0.623 balanced accuracy, had its settings chosen by the
-tested actors and its features scaled over all of them. Here tested actors choose nothing. docs/ravdess.md has what was
+tested actors and its features scaled over all of them. Here tested actors choose nothing. benchmarks/ravdess.md has what was
 measured. Estimators and networks on ComParE (1 to 12, 17, 19 to 24) take seconds a fold, networks over frames (13 to 16, 18,
 25, 26) some seconds or more for each epoch.
 """
@@ -130,7 +130,7 @@ experiment[16] = {**coarse, **per_speaker, "comment_1": "a residual LSTM in coar
 experiment[17] = {**mlp, "comment_1": "MLP on ComParE"}
 experiment[18] = {**coarse, "comment_1": "a residual LSTM in coarse frames"}
 
-# Further kinds of features, for the ensembles that docs/ravdess.md chooses by validation.
+# Further kinds of features, for the ensembles that benchmarks/ravdess.md chooses by validation.
 egemaps = {"features": "embedding", "embedding_model": "opensmile-egemaps"}
 praat = {"features": "embedding", "embedding_model": "praat"}
 speaker_encoder = {"features": "embedding", "embedding_model": "resemblyzer"}

@@ -2,7 +2,7 @@
 
 Demo corpus, 4 folds of 30 trials: about 3 minutes of one CPU core.
 
-python -m preprocessing demo
+xval prepare demo
 python experiments/search.py
 """
 

@@ -4,7 +4,7 @@ Networks that average over time train on a random 3 s crop of each utterance in 
 those with a dense layer over time see the first 3 s. Spectrograms are made on the device, from the waveform. With its 1,251
 speakers this needs a GPU.
 
-python -m preprocessing voxceleb FOLDER --phases iden_split.txt --set features=waveform
+xval prepare voxceleb FOLDER --phases iden_split.txt --set features=waveform
 python experiments/voxceleb.py 3 3 0
 
 Without a list of phases: --set fold_strategy=balanced, which deals the videos to folds. Known speakers of the digits corpus, on

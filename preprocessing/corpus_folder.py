@@ -78,7 +78,7 @@ def command_to_make(dataset: str) -> str:
     """Return the command that makes a corpus, as far as its name tells."""
     names = corpora.corpus_names()
     if dataset not in names:
-        return f"python -m preprocessing CORPUS ... --dataset {dataset}  (CORPUS --help; one of {', '.join(names)})"
+        return f"xval prepare CORPUS ... --dataset {dataset}  (CORPUS --help; one of {', '.join(names)})"
     reader = corpora.find_corpus(dataset)
     options = {option.name: option.default for option in reader.options}
     is_default = not any(option.is_required for option in reader.options) and reader.default_dataset(**options) == dataset

@@ -34,9 +34,14 @@ from xval.settings.part_arguments import PARTS, is_argument
 from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
-PAGES = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
+# Their commands are held to the programs as those of the docs.
+MEASURED = ("benchmarks/ravdess.md", "benchmarks/statistics.md", "benchmarks/systems.md")
+PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in MEASURED}
+PAGES |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 PROGRAMS = ("python ", "xval ", "make ", "pip ")
-NAMES_ALONE = re.compile(r"python -m \w+( \w+)?")
+NAMES_ALONE = re.compile(r"(python -m \w+|xval)( [\w-]+)?( (show|rename|encoders|convert|mix))?")
+MODULES = {"python -m xval": "xval", "python -m preprocessing": "xval prepare", "python -m augmentation": "xval augment"}
+OF_PREPARING = ("prepare", "augment")
 
 PATTERN = re.compile(r" \.\.\.|\b(NAME|ROUTE|COMMAND)\b")  # the form of many commands, not one to be run
 OF_A_STUDY = {  # what `xval new` makes, and a user in it
@@ -50,52 +55,32 @@ NEEDS = {
     "the packages anew, or an hour": {"make demo", "make test", "make test-slow", "make bench", "make docs"},
     "many minutes": {"python experiments/search.py", "python experiments/search.py 2", "pip install -e '.[search]'"},
     "a corpus that is not generated here": {
-        "python -m preprocessing ravdess FOLDER",
+        "xval prepare ravdess FOLDER",
         "python -m preprocessing ravdess ravdess_audio --download --dataset emotions",
-        "python -m xval groups results/ravdess/experiment_1 --by intensity",
-        "python -m preprocessing audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
-        "python -m preprocessing huggingface SOURCE --label word --item speaker --dataset words",
-        "python -m augmentation mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",
+        "xval prepare audformat FOLDER_OF_DB_YAML --label emotion --dataset emodb",
+        "xval prepare huggingface SOURCE --label word --item speaker --dataset words",
+        "xval augment mix EVENTS BACKGROUNDS OUTPUT --annotation CSV",
         "python experiments/voxceleb.py",
-        "python -m preprocessing ravdess FOLDER --folds five",
-        "python experiments/ravdess.py 1 6",
-        "python experiments/ravdess.py 7 11",
-        "python experiments/ravdess.py 19 24",
-        "python experiments/ravdess.py 25 25",
-        "python -m xval ensemble results/ravdess/experiment_1 4,6,21",
-        "python -m xval ensemble results/ravdess/experiment_1 8,11,24",
-        "python -m xval cross ravdess emodb crema_d --set architecture=svm --set features=mfcc",
-        "python -m xval evaluate results/ravdess/experiment_1/instance_2 new.csv",
-        'python -m xval predict results/ravdess/experiment_1/instance_2 clips --item-pattern "(anna|ben)_"',
+        "xval cross-corpus ravdess emodb crema_d --set architecture=svm --set features=mfcc",
+        "xval evaluate results/ravdess/experiment_1:2 new.csv",
+        'xval predict results/ravdess/experiment_1:2 clips --item-pattern "(anna|ben)_"',
         "python -m xval start ravdess_audio",
         "python -m xval start my_clips.csv",
         "python -m xval start one_folder --label-pattern '^([a-z]+)_' --item-pattern '_([^_]+)[.]wav'",
-        "python experiments/ravdess.py 12 12 --repeats 3 --set backend=jax",
-        "python experiments/ravdess.py 16 16 --set backend=jax",
-        "python experiments/ravdess.py 17 17 --repeats 3 --set backend=jax",
-        "python experiments/ravdess.py 18 18 --set backend=jax",
-        "python -m xval ensemble results/ravdess/experiment_1 4,5,6",
-        "python -m xval ensemble results/ravdess/experiment_1 8,9,11",
-        "python -m xval ensemble results/ravdess/experiment_1 4,5,6,17,18",
-        "python -m xval ensemble results/ravdess/experiment_1 8,9,11,12,16",
-        "python -m xval compare results/ravdess/experiment_1 nested --baseline 906",
         "python experiments/fma.py",
         "python experiments/bats.py",
-        "python -m preprocessing my_corpus FOLDER",
-        "python -m xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
-        r"python -m xval verify embeddings.parquet --speaker-pattern '(id\d+)/'",
-        "python benchmarks/features.py FOLDER",
-        "python benchmarks/transfer.py FOLDER_OF_THE_DIGITS",
-        "python benchmarks/label_suspects.py FOLDER_OF_THE_DIGITS --seed 2",
+        "xval prepare my_corpus FOLDER",
+        "xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
+        r"xval speaker-eer embeddings.parquet --speaker-pattern '(id\d+)/'",
     },
     "a reviewer in front of a browser": {
-        "python -m xval review results/demo/experiment_1",
-        "python -m xval review results/demo/experiment_1 1 --reviewer ann",
-        "python -m preprocessing demo --corrections data/demo/corrections.csv",
-        "python experiments/demo.py --set dataset=demo_corrected",
-        "python -m xval compare results/demo/experiment_1 1 results/demo_corrected/experiment_1:1",
+        "xval review-labels results/demo/experiment_1",
+        "xval review-labels results/demo/experiment_1:1 --reviewer ann",
+        "xval prepare demo --corrections data/demo/corrections.csv",
+        "xval run experiments/demo.py --set dataset=demo_corrected",
+        "xval compare results/demo/experiment_1 1 results/demo_corrected/experiment_1:1",
     },
-    "a corpus whose name other commands need": {"python -m preprocessing rename mine ravens"},
+    "a corpus whose name other commands need": {"xval prepare rename mine ravens"},
     "a corpus with a column of languages": {
         "python experiments/exp1.py --where 'language == \"de\"'",
         """python experiments/exp1.py --set 'train_where=language == "de"' --set 'test_where=language == "en"'""",
@@ -106,37 +91,32 @@ NEEDS = {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 4",
     },
     "an experiment of the reader's": {
-        "python -m xval status FOLDER",
-        "python -m xval rebuild EXPERIMENT --metrics my_module.my_metric",
-        "python -m xval compare EXPERIMENT 3 OTHER:3 --metric ece",
-        "python -m xval export MODEL --format onnx --from-samples",
+        "xval status FOLDER",
+        "xval add-metrics EXPERIMENT my_module.my_metric",
+        "xval refit EXPERIMENT:N",
+        "xval compare EXPERIMENT --metric ece",
+        "xval report EXPERIMENT --details",
+        "xval rebuild EXPERIMENT",
+        "xval audit EXPERIMENT",
+        "xval status EXPERIMENT",
+        "xval refit EXPERIMENT",
+        "xval export MODEL --format onnx --from-samples",
     },
     "a server": {"python experiments/search.py --set 'search_storage=postgresql://me:${PASSWORD}@host/searches'"},
     "a cluster": {
         "python experiments/exp1.py --executor slurm --set slurm_partition=gpu",
         "python experiments/exp1.py --executor ray --set ray_address=HOST:6379",
     },
-    "minutes, and shows nothing of the docs: see benchmarks/README.md": {
-        "python benchmarks/feature_store.py 20000 2",
-        "python benchmarks/offline_augmentation.py",
-        "python benchmarks/embeddings.py --seconds 20 --threads 1",
-        "python benchmarks/statistics_simulation.py --ways",
-        "python benchmarks/statistics_simulation.py --intervals",
-        "python benchmarks/statistics_simulation.py --seeds",
-        "python benchmarks/statistics_simulation.py --chance",
-        "python benchmarks/calibration.py --sets --repetitions 1000",
-        "python benchmarks/long_clips.py --lengths --rounds 1",
-    },
     "a package of npm": {
-        "python -m xval bundle results/demo/experiment_1/instance_1/fold_1 --to page --onnxruntime-web ort.tgz",
+        "xval bundle results/demo/experiment_1/instance_1/fold_1 --output page --onnxruntime-web ort.tgz",
     },
     "a recorder or a microphone": {
-        "python -m xval predict results/demo/experiment_1 --follow recordings --output heard.csv",
-        "python -m xval predict results/demo/experiment_1 --microphone --seconds 30",
+        "xval predict results/demo/experiment_1 --follow recordings --output heard.csv",
+        "xval predict results/demo/experiment_1 --microphone --seconds 30",
     },
     "a network, from which an encoder is fetched": {
-        "python -m preprocessing encoders fetch hubert-base --unchecked",
-        "python -m preprocessing encoders fetch wav2vec2-base",
+        "xval prepare encoders fetch hubert-base --unchecked",
+        "xval prepare encoders fetch wav2vec2-base",
     },
     "a GPU": {
         "python experiments/exp1.py 3 7 0 --workers-per-gpu 8 --set backend=jax",
@@ -186,18 +166,25 @@ def commands_of(page, text):
                     yield Command(page, part.partition(" > ")[0].strip(), inline)
 
 
+def as_xval(text):
+    """Return a command as ``xval ...``, however it is written."""
+    return next((text.replace(module, name, 1) for module, name in MODULES.items() if text.startswith(module)), text)
+
+
 def blocks(language):
     return [(page, code) for page, text in PAGES.items() for found, code in code_of(text) if found == language]
 
 
 COMMANDS = sorted({command.text: command for page, text in PAGES.items() for command in commands_of(page, text)}.values())
+EXCUSED = {as_xval(text) for listed in NEEDS.values() for text in listed}
 TO_RUN = [
-    text
+    as_xval(text)
     for page, text, is_inline in COMMANDS
-    if text.startswith("python")
-    and page not in ("emotion.md", "systems.md")  # emotion.md is run below, systems.md by tests/outside/test_systems.py
+    if text.startswith(("python", "xval"))
+    and page
+    not in ("get_started.md", "systems.md", *MEASURED)  # the first is run below, systems by tests/outside/test_systems.py
     and not (is_inline and NAMES_ALONE.fullmatch(text))
-    and text not in set().union(*NEEDS.values())
+    and as_xval(text) not in EXCUSED
 ]
 
 
@@ -235,7 +222,10 @@ def understood(monkeypatch, capsys):
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: f"{command.page}: {command.text}")
 def test_every_command_is_understood_by_its_program(command, understood, monkeypatch, tmp_path):
-    program, *words = shlex.split(command.text)
+    program, *words = shlex.split(as_xval(command.text))
+    if [program, *words[:1]] == ["xval", "run"] and len(words) > 1:  # its options are those of the script
+        understood(program, *words)
+        program, words = "python", words[1:]
     write_own_parts(tmp_path)
     monkeypatch.chdir(tmp_path)
     if "my_corpus" in words:
@@ -247,27 +237,25 @@ def test_every_command_is_understood_by_its_program(command, understood, monkeyp
         extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
         assert not words[-1].startswith(".[") or set(re.findall(r"[\[,](\w+)", words[-1])) <= set(extras)
     elif program == "xval":
-        understood("xval", *words)
-    elif words[0] != "-m":
+        is_name = command.is_inline and NAMES_ALONE.fullmatch(command.text)
+        found = understood("xval", *words, *["--help"] * bool(is_name))
+        if words[0] in OF_PREPARING and not is_name:
+            read = read_augmentation_settings if words[0] == "augment" and words[1] != "mix" else read_settings
+            read(getattr(found, "overrides", None) or [])
+    else:
         assert (ROOT / words[0]).is_file()
         if "ArgumentParser" in (ROOT / words[0]).read_text() or words[0].startswith("experiments/"):
             found = understood(*words)
             if words[0].startswith("experiments/"):
                 declaration, request = found
                 resolve(declaration, request.numbers, request.overrides)
-    elif command.is_inline and NAMES_ALONE.fullmatch(command.text):
-        understood(words[1], *words[2:], "--help")
-    else:
-        found = understood(*words[1:])
-        read = read_augmentation_settings if words[1] == "augmentation" else read_settings
-        read(getattr(found, "overrides", None) or [])
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("xval", "predict", "results", "a.wav", "--outptu", "b.csv"), "--outptu"),
-        (("preprocessing", "show", "CLIP.wav", "--sett", "n_mels=40"), "--sett"),
+        (("xval", "prepare", "show", "CLIP.wav", "--sett", "n_mels=40"), "--sett"),
         (("experiments/exp1.py", "9"), "no instance 9"),
     ],
 )
@@ -277,9 +265,7 @@ def test_a_wrong_command_is_not_understood(understood, arguments, message):
 
 
 def test_no_command_is_excused_that_the_docs_do_not_have():
-    excused = [text for listed in NEEDS.values() for text in listed]
-
-    assert set(excused) <= {command.text for command in COMMANDS}
+    assert {as_xval(command.text) for command in COMMANDS} >= EXCUSED
     assert len(TO_RUN) > 40
 
 
@@ -318,7 +304,8 @@ def value_of(node, code):
 
 
 def test_links_hold_where_the_pages_lie():
-    places = {"README.md": ROOT, "CONTRIBUTING.md": ROOT} | {name: ROOT / "docs" for name in PAGES if name != "README.md"}
+    places = dict.fromkeys(PAGES, ROOT / "docs") | dict.fromkeys(MEASURED, ROOT / "benchmarks")
+    places |= {"README.md": ROOT, "CONTRIBUTING.md": ROOT}
     texts = PAGES | {"CONTRIBUTING.md": (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")}
     links = {(page, link) for page in texts for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", texts[page])}
 
@@ -356,7 +343,8 @@ def test_settings_in_the_text_are_settings():
 
 def rows_of_terms():
     """Yield the names of Keras or scikit-learn, and what is written for them here, of each row of from_keras.md."""
-    terms, _ = PAGES["from_keras.md"].split("## Forms of networks")  # which tests/outside/test_forms.py holds to what happens
+    # tests/outside/test_forms.py holds the part behind it to what happens.
+    terms, _ = PAGES["from_keras.md"].split("## Supported Keras models")
     for there, here in re.findall(r"^\| (.+?) \| (.+) \|$", terms, re.MULTILINE):
         yield re.findall(r"`([^`]+)`", there), re.findall(r"`([^`]+)`", here)
 
@@ -439,8 +427,8 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
 
     What preprocessing says to do next is done too.
     """
-    (script,) = [code for page, code in blocks("python") if page == "emotion.md"]
-    shell = "\n".join(code for language, code in code_of(PAGES["emotion.md"]) if language == "sh")
+    (script,) = [code for page, code in blocks("python") if page == "get_started.md"]
+    shell = "\n".join(code for language, code in code_of(PAGES["get_started.md"]) if language == "sh")
     (project.folder / "xval").mkdir()
     monkeypatch.chdir(project.folder / "xval")
     answers = []
@@ -451,10 +439,10 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
                 monkeypatch.chdir(folder)
                 Path("experiments/emotion.py").write_text(script)
                 write_audio(Path.cwd())
-            case ["python", "-m", "preprocessing", "ravdess", *_]:
+            case ["xval", "prepare", "ravdess", *_] | ["python", "-m", "preprocessing", "ravdess", *_]:
                 continue
-            case ["python", "-m", module, *words]:
-                smaller = ["--n-speakers", "4"] if words[0] == "demo" else []
+            case ["python", "-m", module, *words] | [("xval" as module), *words]:
+                smaller = ["--n-speakers", "4"] if words[-1] == "demo" else []
                 answers.append(project.run_module(module, *words, *smaller))
                 for _, name, *further in map(
                     shlex.split, re.findall(r"^Next +(python experiments.*)", answers[-1].stdout, re.M)
@@ -548,9 +536,12 @@ def test_every_command_that_needs_nothing_works_as_printed(tmp_path):
     for dataset in ("demo", "folders"):
         run("-m", "preprocessing", "demo", "--dataset", dataset)
     script("experiments/demo.py", "--folds", ",".join(map(str, range(1, 13))))  # 4 folds, dealt three times
-    for text in sorted(TO_RUN, key=lambda text: ("xval" in text, "experiments" in text)):
-        words = shlex.split(text)[1:]
-        script(*words) if words[0] != "-m" else run(*words)
+    for text in sorted(TO_RUN, key=lambda text: (text.startswith("xval") - ("prepare" in text), "experiments" in text)):
+        program, *words = shlex.split(text)
+        if program == "python" or words[0] == "run":
+            script(*words[words[0] == "run" :])
+        else:
+            run("-m", program, *words)
     for page in ("results.md", "saved_models.md"):
         code = "\n".join(code for found, code in blocks("python") if found == page and code.startswith("import "))
         run("-c", code)

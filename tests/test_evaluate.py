@@ -1,4 +1,4 @@
-"""``python -m xval evaluate``: the figures of an experiment again, and what it says of data that the model has seen."""
+"""``xval evaluate``: the figures of an experiment again, and what it says of data that the model has seen."""
 
 import json
 import shutil

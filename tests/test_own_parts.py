@@ -193,7 +193,7 @@ def test_code_that_changed_is_refused_wherever_its_figures_are_shown_and_comment
     ended = study.run()
     assert f"xval itself has changed since 2 finished jobs ran (code/{code.name})" in ended.stdout
     assert again in ended.stdout
-    assert "ok            code hash" in study.command("check", results).stdout
+    assert "ok            code hash" in study.command("audit", results).stdout
 
     blocks.write_text("KERNEL = 7\n")
 
@@ -204,7 +204,7 @@ def test_code_that_changed_is_refused_wherever_its_figures_are_shown_and_comment
         assert f"finished results (folds 1, 2) were made with other code: {said}. Restore the code" in ended.stderr
         assert "--overwrite" in ended.stderr
     assert f"fold 1-2: stale: done with other code: {said}" in study.command("status", results).stdout
-    checked = study.command("check", results)
+    checked = study.command("audit", results)
     assert "FAILED        code hash" in checked.stdout
     assert said in checked.stdout
     assert said in study.command("refit", results, "1").stderr
@@ -218,7 +218,7 @@ def test_code_that_changed_is_refused_wherever_its_figures_are_shown_and_comment
         path.write_text(json.dumps(content))
     blocks.write_text("KERNEL = 3\n")
     assert again in study.run().stdout
-    checked = study.command("check", results).stdout
+    checked = study.command("audit", results).stdout
     assert "not checkable code hash" in checked
     assert "which of your own code it used is not known" in checked
 

@@ -71,7 +71,7 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process,
     assert len(rows) == 6
     assert sum(sheet.cell(row, 1).font.b for row in range(2, 8)) == 2
     assert "Nothing to do" in project.run().stdout
-    assert project.run_module("xval", "check", str(project.results)).returncode == 0
+    assert project.run_module("xval", "audit", str(project.results)).returncode == 0
 
     (project.results / "instance_1" / "fold_1" / "record.json").unlink()
     status = project.run_module("xval", "status", str(project.results)).stdout
@@ -111,7 +111,7 @@ def test_features_are_searched_and_the_final_model_searches_on_all_items(tones, 
     assert set(record["items"]["training"]) == items
     assert tones.run_module("xval", "predict", str(refit / "model.keras"), "audio/0_0.wav").returncode == 0
     assert "Nothing to do" in tones.run_module("xval", "refit", str(tones.results)).stdout
-    assert tones.run_module("xval", "check", str(tones.results)).returncode == 0
+    assert tones.run_module("xval", "audit", str(tones.results)).returncode == 0
 
 
 @pytest.mark.slow

@@ -139,8 +139,8 @@ def test_the_first_seconds_of_a_speaker_scale_its_other_clips_which_alone_are_te
     assert "Features of instances 1, 3 were scaled for each" in page
     compared = tones.run_module("xval", "compare", str(tones.results))
     assert compared.returncode == 2
-    assert "instances with other enrolment_s are tested on different clips" in " ".join(compared.stderr.split())
-    checked = tones.run_module("xval", "check", str(tones.results))
+    assert "instances with other enrolment_s are tested on other clips" in " ".join(compared.stderr.split())
+    checked = tones.run_module("xval", "audit", str(tones.results))
     assert checked.returncode == 0, checked.stdout
     assert "scaled by its first clips without their labels, and these are not tested" in " ".join(checked.stdout.split())
     ended = tones.run("2", "--overwrite", "--set", "enrolment_s=60")
@@ -155,7 +155,7 @@ def test_page_table_audit_and_model_card_say_that_it_is_transductive(run):
         table = project.run_module("xval", "report", str(project.results), flag).stdout
         assert re.search(r"Features of instance 1 were scaled for each \w+ by its own clips", " ".join(table.split()))
     assert "Features of instance 1 were scaled for each" in (project.results / "report.html").read_text()
-    checked = " ".join(project.run_module("xval", "check", str(project.results)).stdout.split())
+    checked = " ".join(project.run_module("xval", "audit", str(project.results)).stdout.split())
     assert "instance 1: each item, of any side, is scaled by its own clips without their labels (transductive)" in checked
 
     fold = str(project.results / "instance_1" / "fold_1")
@@ -241,8 +241,8 @@ def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_
     assert "of items" in compared
     latex = " ".join(diagnosed.run_module("xval", "report", str(diagnosed.results), "--latex").stdout.split())
     assert "Each item has one decision" in latex
-    assert "scores, intervals and chance are of items" in (diagnosed.results / "report.html").read_text()
-    checked = diagnosed.run_module("xval", "check", str(diagnosed.results))
+    assert "values, intervals and chance are of items" in (diagnosed.results / "report.html").read_text()
+    checked = diagnosed.run_module("xval", "audit", str(diagnosed.results))
     assert checked.returncode == 0, checked.stdout
     said = diagnosed.run_module("xval", "evaluate", str(diagnosed.results / "instance_1" / "fold_1"), "toy")
     assert "Each item has one decision" in " ".join(said.stdout.split())

@@ -1,4 +1,4 @@
-"""``python -m xval COMMAND ...``, or ``xval COMMAND ...``: what is done with the results of experiments.
+"""The program: ``xval COMMAND ...``, or ``python -m xval COMMAND ...``.
 
 Comes in: argv. Goes out: what the command prints and writes, and an exit code: 0 done, 1 something failed, 2 wrong usage or
 input, 130 interrupted.
@@ -17,18 +17,25 @@ from preprocessing.console import program
 from preprocessing.options.argument_parser import Parser
 from xval.base import own_imports
 from xval.base.module_places import looking_last_in
-from xval.commands import command_names, find_command
+from xval.base.version import __version__
+from xval.commands import GROUPS, describe_commands, find_command
 
-_PROGRAM = "python -m xval"
+_PROGRAM = "xval"
 
 
 @program
 def main(arguments: Sequence[str]) -> int:
-    """Carry out what follows ``python -m xval``."""
-    if not arguments or arguments[0] in ("-h", "--help"):
+    """Carry out what follows ``xval``."""
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
         sys.stdout.write(_help())
         return 0
+    if arguments[0] in ("-V", "--version", "version"):
+        sys.stdout.write(f"{_PROGRAM} {__version__}\n")
+        return 0
     command = find_command(arguments[0])
+    if hasattr(command, "main"):  # it has parsers of its own
+        code: int = command.main(arguments[1:])
+        return code
     parser = Parser(prog=f"{_PROGRAM} {arguments[0]}", description=(command.__doc__ or command.SUMMARY).strip())
     command.add_arguments(parser)
     options = parser.parse_all(arguments[1:])
@@ -39,12 +46,17 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _help() -> str:
-    width = max(map(len, command_names()))
-    listed = "\n".join(f"  {name:{width}}  {find_command(name).SUMMARY}" for name in command_names())
+    commands = describe_commands()
+    width = max(map(len, commands))
+    listed = "\n\n".join(
+        "\n".join([f"{group}:", *(f"  {name:{width}}  {text}" for name, (of, text) in commands.items() if of == group)])
+        for group in GROUPS
+    )
     return (
-        f"usage: {_PROGRAM} COMMAND ...\n\nWork with the results of experiments.\n\ncommands:\n{listed}\n\n"
+        f"usage: {_PROGRAM} COMMAND ...\n       {_PROGRAM} --version\n\n"
+        "Cross-validated deep-learning experiments on audio.\n\n"
+        f"{listed}\n\n"
         f"What a command needs and which options it has: {_PROGRAM} COMMAND --help\n"
-        "Experiments are run by their scripts: python experiments/exp1.py --help\n"
     )
 
 

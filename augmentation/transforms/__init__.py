@@ -1,4 +1,4 @@
-"""One file per transform, found by its name: add a file here and ``python -m augmentation`` uses it.
+"""One file per transform, found by its name: add a file here and ``xval augment`` uses it.
 
 Such a file keeps drawing apart from applying, with two functions:
 

@@ -1,6 +1,6 @@
 """Augmented copies of audio files: how they are named, and the list that says what each is a copy of.
 
-Comes in: augmented.csv, which ``python -m augmentation`` writes at the root of its output folder. Goes out: the clips of a
+Comes in: augmented.csv, which ``xval augment`` writes at the root of its output folder. Goes out: the clips of a
 corpus with a row for every copy, under its source's item, marked as augmented.
 """
 
@@ -104,14 +104,14 @@ def _refuse_unexplained(
         reason = f"no {COPIES_NAME} names their sources" if list_path is None else f"{list_path} does not list them"
         raise CorpusError(
             f"{audio_folder} has {len(unexplained)} files named like augmented copies, such as {unexplained[0]}, but "
-            f"{reason}. Run python -m augmentation again, give the folder that it wrote, or move them away."
+            f"{reason}. Run xval augment again, give the folder that it wrote, or move them away."
         )
     sources = dict(zip(copies["path"], copies["source"], strict=True))
     orphans = [path for path in sorted(there) if sources[path] not in listed and not (audio_folder / sources[path]).is_file()]
     if orphans:
         raise CorpusError(
             f"{audio_folder} has {len(orphans)} augmented copies whose source files are missing, such as {orphans[0]} of "
-            f"{sources[orphans[0]]}. Move them away, or run python -m augmentation again."
+            f"{sources[orphans[0]]}. Move them away, or run xval augment again."
         )
 
 
@@ -159,11 +159,11 @@ def _read(path: Path) -> "pd.DataFrame":
         copies["time_factor"] = copies["time_factor"].astype("float64")
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(
-            f"{path}: cannot be read as the list of augmented copies ({error}). Run python -m augmentation again."
+            f"{path}: cannot be read as the list of augmented copies ({error}). Run xval augment again."
         ) from error
     missing = [column for column in COPIES_COLUMNS if column not in copies]
     if missing:
-        raise CorpusError(f"{path}: no column '{missing[0]}'. Run python -m augmentation again with --overwrite.")
+        raise CorpusError(f"{path}: no column '{missing[0]}'. Run xval augment again with --overwrite.")
     factors = copies["time_factor"]
     faults = {
         "a time_factor that is not a finite number above 0": ~(np.isfinite(factors) & (factors > 0)),
@@ -176,7 +176,7 @@ def _read(path: Path) -> "pd.DataFrame":
             path_there, source, factor = copies.loc[is_wrong, ["path", "source", "time_factor"]].iloc[0]
             raise CorpusError(
                 f"{path}: {is_wrong.sum()} lines have {fault}, such as '{path_there},{source},...,{factor}'. "
-                "Run python -m augmentation again with --overwrite."
+                "Run xval augment again with --overwrite."
             )
     return copies
 

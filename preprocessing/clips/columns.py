@@ -93,9 +93,7 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
         _check(table, index)
         columns = table.set_index("clip").loc[list(index["clip"])].reset_index(drop=True)
     except (OSError, ValueError, KeyError) as error:
-        raise CorpusError(
-            f"{path}: damaged, or from another dataset ({brief(error)}). Run python -m preprocessing again."
-        ) from error
+        raise CorpusError(f"{path}: damaged, or from another dataset ({brief(error)}). Run xval prepare again.") from error
     return pd.concat([index.reset_index(drop=True), columns], axis=1)
 
 

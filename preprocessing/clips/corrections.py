@@ -1,6 +1,6 @@
 """corrections.csv: what reviewers said of the labels of clips; and the clips of a corpus with what all of them agree on.
 
-Comes in: verdicts, one by one, of ``python -m xval review``; or the file. Goes out: the file, a row per clip and reviewer, the
+Comes in: verdicts, one by one, of ``xval review-labels``; or the file. Goes out: the file, a row per clip and reviewer, the
 last verdict below; or a list of clips with other labels. Audio and the reviewed corpus stay as they are.
 """
 
@@ -240,7 +240,7 @@ def read_corrections(path: Path) -> Corrections:
     verdicts = read_verdicts(path)
     if not verdicts:
         raise CorpusError(
-            f"--corrections {path}: {'there is no verdict in it' if path.exists() else 'no such file'}. python -m xval "
+            f"--corrections {path}: {'there is no verdict in it' if path.exists() else 'no such file'}. xval "
             "review EXPERIMENT writes one."
         )
     if len(hashes := {verdict.index_hash for verdict in verdicts}) > 1:

@@ -83,7 +83,7 @@ def read_fingerprints(folder: Path) -> Fingerprints | None:
     try:
         return from_array(np.load(path, allow_pickle=False))
     except (OSError, ValueError, EOFError) as error:
-        raise CorpusError(f"{path}: damaged ({error}). Delete it; python -m preprocessing writes it again.") from error
+        raise CorpusError(f"{path}: damaged ({error}). Delete it; xval prepare writes it again.") from error
 
 
 def join(several: Sequence[Fingerprints]) -> Fingerprints:

@@ -40,7 +40,7 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
         skipped.
     """
     if folder.is_file():
-        raise CorpusError(f"{folder} is a file. Give the folder of {expected}. For a table: python -m preprocessing table")
+        raise CorpusError(f"{folder} is a file. Give the folder of {expected}. For a table: xval prepare table")
     if not folder.is_dir():
         raise CorpusError(f"There is no folder {folder}. Give the folder of {expected}.")
     return _audio_among(folder, files_below(folder), expected, suffixes)

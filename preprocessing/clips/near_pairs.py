@@ -61,4 +61,4 @@ def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame | None":
         table = table[table["index_hash"] == index_hash].drop(columns="index_hash")
         return table[table["clip"] != ""] if len(table) else None
     except (OSError, ValueError, KeyError) as error:
-        raise CorpusError(f"{path}: damaged ({error}). Delete it; python -m preprocessing writes it again.") from error
+        raise CorpusError(f"{path}: damaged ({error}). Delete it; xval prepare writes it again.") from error

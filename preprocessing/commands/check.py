@@ -1,4 +1,4 @@
-"""``python -m preprocessing check CORPUS ...``: from a corpus to data/<dataset>/quality/, a report on what is wrong with it.
+"""``xval prepare CORPUS ... --check``: from a corpus to data/<dataset>/quality/, a report on what is wrong with it.
 
 There are quality.csv with a row per clip, class_item.csv with the clips of each class and item, quality.html, and its pictures.
 """
@@ -10,18 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.commands.command_line import (
-    SETTINGS_HELP,
-    CorpusChoice,
-    make_corpus_parser,
-    read_corpus_choice,
-    read_corpus_name,
-    read_settings,
-)
+from preprocessing.commands.command_line import CorpusChoice, read_settings
 from preprocessing.console import EXIT_USAGE, make_console, progress_bar
-from preprocessing.corpora import CorpusReader
-from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument, number_reader
-from preprocessing.parallel import count_cores
+from preprocessing.options.argument_parser import Parser, number_reader
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, counted
 from xval.base.item_word import ITEM, call_items
@@ -36,18 +27,20 @@ if TYPE_CHECKING:
 
 TABLE_NAME, COUNTS_NAME, PAGE_NAME = "quality.csv", "class_item.csv", "quality.html"
 
-_PROGRAM = "python -m preprocessing check"
-_USAGE = "CORPUS ... [--headers-only] [--min-duration-s S] [--clipped-share SHARE] [--output DIR]"
-_DESCRIPTION = "Report faults of a dataset: clips that are identical across items, damaged, silent, clipped ..."
+_MIN_DURATION_S, _CLIPPED_SHARE = 0.1, 0.001
 _STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
 
 
-def main(arguments: Sequence[str]) -> int:
+def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: int) -> int:
     """Report on a corpus; return 2 where experiments refuse it, else 0.
 
     A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing.
+
+    Args:
+        corpus: Which one, and where it lies.
+        values: What `add_check_arguments` declares, and the settings (`overrides`).
+        n_processes: Processes that read audio.
     """
-    values, corpus = _parse(arguments)
     settings = read_settings(corpus.feature_overrides(values.overrides))
     from preprocessing.clips.index_file import word_of_item
     from preprocessing.clips.listing import ITEM_NAME
@@ -61,7 +54,7 @@ def main(arguments: Sequence[str]) -> int:
     from preprocessing.quality.rules import Criteria
     from xval.folds.shared_columns import find_shared_columns
 
-    folder = values.output or corpus_folder(corpus.dataset, corpus.data_folder) / "quality"
+    folder = values.check_output or corpus_folder(corpus.dataset, corpus.data_folder) / "quality"
     console = make_console()
     console.print(f"Listing the clips of {corpus.reader.name} in {corpus.place}")
     # The events of recordings are looked at one by one.
@@ -69,10 +62,9 @@ def main(arguments: Sequence[str]) -> int:
     listed = corpus.list_clips()
     note = str(listed.attrs.get("note", ""))
     clips, refusal = _complete(listed, corpus.audio_folder, task_type)
-    n_processes = values.workers or count_cores()
     with progress_bar(console, "Reading headers", "files") as progress:
         facts = read_headers(clips, corpus.audio_folder, n_processes=n_processes, progress=progress)
-    if not values.headers_only:
+    if not values.check_headers_only:
         with progress_bar(console, "Decoding") as progress:
             facts = measure(facts, corpus.audio_folder, n_processes=n_processes, progress=progress)
         with progress_bar(console, "Comparing", "pairs") as progress:
@@ -80,13 +72,17 @@ def main(arguments: Sequence[str]) -> int:
     facts = facts.assign(recording=first_paths(facts, corpus.audio_folder))
     has_examples = corpus.task_type != "frame_classification"
     columns = () if refusal else find_shared_columns(*_with_further(listed, clips))
-    criteria = Criteria(values.min_duration_s, values.clipped_share, task_type, settings, has_examples, columns)
+    least_s = _MIN_DURATION_S if values.check_min_duration_s is None else values.check_min_duration_s
+    clipped = _CLIPPED_SHARE if values.check_clipped_share is None else values.check_clipped_share
+    criteria = Criteria(least_s, clipped, task_type, settings, has_examples, columns)
     facts, findings = find_faults(facts, criteria)
     folds = Verdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
     if not folds.refusal:
         findings = without_refusal(findings)
     audio_folder, word = corpus.place, word_of_item(str(listed.attrs.get(ITEM_NAME, "")))
-    subject = Subject(corpus.dataset, corpus.reader.name, audio_folder, values.headers_only, refusal, note, folds, word)
+    subject = Subject(
+        corpus.dataset, corpus.reader.name, audio_folder, bool(values.check_headers_only), refusal, note, folds, word
+    )
     _write(folder, subject, facts, findings, criteria)
     _summarise(console, facts, findings, subject)
     console.print(f"Page       {folder / PAGE_NAME}")
@@ -94,36 +90,48 @@ def main(arguments: Sequence[str]) -> int:
     return EXIT_USAGE if is_refused else 0
 
 
-def _parse(arguments: Sequence[str]) -> tuple[argparse.Namespace, CorpusChoice]:
-    parser, reader = make_parser(read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION))
-    values = parser.parse_all(arguments[1:])
-    return values, read_corpus_choice(values, reader)
-
-
-def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
-    """Return the parser of the command line of a corpus, and its reader."""
-    parser, reader = make_corpus_parser(_PROGRAM, corpus)
-    parser.add_argument("--headers-only", action="store_true", help="read only the headers of the files: fast, but finds less")
-    parser.add_argument(
+def add_check_arguments(parser: Parser) -> None:
+    """Declare --check and what goes with it alone, which `options_of_check` reads."""
+    group = parser.add_argument_group("to look at the corpus only")
+    group.add_argument("--check", action="store_true", help="report what is wrong with it, and prepare nothing")
+    group.add_argument(
+        "--headers-only",
+        action="store_true",
+        default=None,
+        dest="check_headers_only",
+        help="read only the headers of the files: fast, finds less",
+    )
+    group.add_argument(
         "--min-duration-s",
         type=number_reader("--min-duration-s"),
-        default=0.1,
+        dest="check_min_duration_s",
         metavar="S",
-        help="clips shorter than this count as too short (default: %(default)s s)",
+        help=f"shorter clips are too short (default: {_MIN_DURATION_S} s)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--clipped-share",
         type=number_reader("--clipped-share", largest=1),
-        default=0.001,
+        dest="check_clipped_share",
         metavar="SHARE",
-        help="share of clipped samples from which a clip counts as clipped (0 to 1, default: %(default)s)",
+        help=f"clips with this share of their samples cut off are clipped (0 to 1, default: {_CLIPPED_SHARE})",
     )
-    parser.add_argument(
-        "--output", type=Path, metavar="DIR", help="folder of the report (default: DATA_FOLDER/DATASET/quality)"
+    group.add_argument(
+        "--output",
+        type=Path,
+        dest="check_output",
+        metavar="DIR",
+        help="folder of the report (default: DATA_FOLDER/DATASET/quality)",
     )
-    add_settings_argument(parser, SETTINGS_HELP, ("features",))
-    add_workers_argument(parser, " that read audio")
-    return parser, reader
+
+
+def options_of_check(values: argparse.Namespace) -> dict[str, object]:
+    """Return what goes with --check alone, by option; None where it is not given."""
+    prefix = "check_"
+    return {
+        f"--{name.removeprefix(prefix).replace('_', '-')}": value
+        for name, value in vars(values).items()
+        if name.startswith(prefix)
+    }
 
 
 def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tuple[pd.DataFrame, str]":

@@ -1,4 +1,4 @@
-"""What the commands of ``python -m preprocessing`` have in common: which corpus is meant, and which features.
+"""What the commands of ``xval prepare`` have in common: which corpus is meant, and which features.
 
 Comes in: argv. Goes out: a `CorpusChoice` and `FeatureSettings`, or a help text that lists the corpora.
 """

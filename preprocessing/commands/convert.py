@@ -1,4 +1,4 @@
-"""``python -m preprocessing convert IN OUT``: from a folder of any audio files to mono wav copies, subfolders kept.
+"""``xval prepare convert IN OUT``: from a folder of any audio files to mono wav copies, subfolders kept.
 
 With a table of words or phonemes, silence before, behind and between them is left out. left_out.csv has what cannot be decoded.
 """
@@ -187,7 +187,7 @@ def _convert(task: "tuple[Path, Path, Sequence[tuple[float, float]] | None]", *,
 def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
-        prog="python -m preprocessing convert",
+        prog="xval prepare convert",
         description="Write mono wav copies of the audio files in a folder and below it. Existing copies are kept, so an "
         "interrupted run continues; copies of removed or replaced files are removed or written again. Files that cannot be "
         "decoded are listed in OUT/left_out.csv.",

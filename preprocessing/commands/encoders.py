@@ -1,4 +1,4 @@
-"""``python -m preprocessing encoders [NAME | fetch NAME]``: list pretrained encoders, describe one, or fetch its files.
+"""``xval prepare encoders [NAME | fetch NAME]``: list pretrained encoders, describe one, or fetch its files.
 
 Comes in: the name of a preset. Goes out: what is known of it, or its files in the cache of the hub.
 """
@@ -10,7 +10,7 @@ from preprocessing.encoders import Preset, find_in_cache, find_preset, preset_na
 from preprocessing.options.argument_parser import Parser
 from xval.base.errors import SettingsError
 
-_PROGRAM = "python -m preprocessing encoders"
+_PROGRAM = "xval prepare encoders"
 _UNKNOWN = "unknown"
 
 
@@ -32,8 +32,8 @@ def make_parser() -> Parser:
     parser = Parser(
         prog=_PROGRAM,
         usage=f"{_PROGRAM} [NAME | fetch NAME] [--yes] [--sha256 DIGITS | --unchecked] [--revision COMMIT]",
-        description="List pretrained encoders (embedding_model = NAME), describe one, or fetch its files into the cache of the "
-        "Hugging Face hub. A run itself downloads nothing. Without network: docs/encoders.md.",
+        description="List pretrained encoders (embedding_model = NAME), describe one, or fetch its files into the cache of "
+        "the Hugging Face hub. A run itself downloads nothing. Without network: docs/embeddings.md.",
     )
     parser.add_argument("words", nargs="*", metavar="NAME", help="a preset, or fetch and a preset (default: list all)")
     parser.add_argument("--yes", action="store_true", help="fetch without asking")

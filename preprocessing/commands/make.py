@@ -1,4 +1,4 @@
-"""``python -m preprocessing CORPUS ...``: read a corpus, write its index, and make its feature store.
+"""``xval prepare CORPUS ...``: read a corpus, write its index, and make its feature store.
 
 Comes in: which corpus, where it lies, and the features that are wanted. Goes out: data/<dataset>/, and what became of the
 clips, printed.
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import first_names
 from preprocessing.commands import COMMANDS
+from preprocessing.commands.check import add_check_arguments, check_corpus, options_of_check
 from preprocessing.commands.command_line import (
     SETTINGS_HELP,
     CorpusChoice,
@@ -28,7 +29,7 @@ from preprocessing.features.settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
 from xval.base.config_file import experiments_folder
-from xval.base.errors import counted
+from xval.base.errors import SettingsError, counted
 from xval.base.item_word import ITEM, call_items
 from xval.base.operating_system import quote
 from xval.folds.random_split import describe_random_split
@@ -40,23 +41,34 @@ if TYPE_CHECKING:
     from preprocessing.corpus import Corpus
     from preprocessing.store import FeatureStore
 
-_PROGRAM = "python -m preprocessing"
+_PROGRAM = "xval prepare"
 _USAGE = f"""\
 CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]
+       {_PROGRAM} CORPUS ... --check [--headers-only] [--output DIR]
        {_PROGRAM} {"|".join(COMMANDS)} ..."""
 _DESCRIPTION = "Read the audio of a corpus and make the feature store that experiments use."
 _first = partial(first_names, most=10)
 
 
-def main(arguments: Sequence[str]) -> None:
-    """Make the index and the feature store of a corpus, and say what became of its clips."""
+def main(arguments: Sequence[str]) -> int:
+    """Make the index and the feature store of a corpus, and say what became of its clips; with --check, only report on it."""
     name = read_corpus_name(arguments, _PROGRAM, _USAGE, _DESCRIPTION, COMMANDS)
     parser, reader = make_parser(name)
     known = parser.parse_all(arguments[1:])
+    _refuse_what_does_not_go_together(known)
     chosen = read_corpus_choice(known, reader)
-    make_features(
-        chosen, known.overrides, make_console(), download_first=known.download, n_processes=known.workers or count_cores()
-    )
+    n_processes = known.workers or count_cores()
+    if known.check:
+        return check_corpus(chosen, known, n_processes)
+    make_features(chosen, known.overrides, make_console(), download_first=known.download, n_processes=n_processes)
+    return 0
+
+
+def _refuse_what_does_not_go_together(known: argparse.Namespace) -> None:
+    of_making = {"--corrections": known.corrections, "--download": known.download or None}
+    for option, value in (of_making if known.check else options_of_check(known)).items():
+        if value is not None:
+            raise SettingsError(f"{option}: {'does not go' if known.check else 'goes'} with --check.")
 
 
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
@@ -67,12 +79,13 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
         "--corrections",
         type=Path,
         metavar="FILE",
-        help="apply the labels that the reviewers of python -m xval review agree on (corrections.csv), and make a separate "
+        help="apply the labels that the reviewers of xval review-labels agree on (corrections.csv), and make a separate "
         "dataset (default name: with _corrected)",
     )
     parser.add_argument("--download", action="store_true", help=fetched)
     add_settings_argument(parser, SETTINGS_HELP, ("features",))
     add_workers_argument(parser, " that read audio")
+    add_check_arguments(parser)
     return parser, reader
 
 
@@ -125,7 +138,7 @@ def make_features(
         compared = write_across_items(corpus, n_processes=n_processes, progress=progress)
     if compared is None:
         console.print(
-            f"Note       more than {MOST_COMPARED} clips: only python -m preprocessing check {corpus.corpus} ... looks for "
+            f"Note       more than {MOST_COMPARED} clips: only xval prepare {corpus.corpus} ... --check looks for "
             "near-duplicates"
         )
     folds = judge_folds(corpus.index, corpus.task_type)
@@ -135,7 +148,8 @@ def make_features(
     given = given_folds(corpus.index, corpus.task_type)
     if given.note:
         console.print(f"Note       {given.note if says_next else in_python(given.note)}")
-    for warning in [*_warnings(corpus, settings, chosen.reader), *find_cautions(corpus, settings, frames)]:
+    trained = _settings_of_experiment(corpus, settings, overrides)
+    for warning in [*_warnings(corpus, trained, chosen.reader), *find_cautions(corpus, trained, frames)]:
         said = call_items(warning, _item_word(corpus))
         console.print(f"Warning    {said if says_next else in_python(said)}")
     if folds.refusal:
@@ -248,7 +262,7 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReade
     if len(shared) and not corpus.is_custom:
         warnings.append(
             f"{counted(len(shared), 'clip')} have identical audio under several items, and folds do not separate them; "
-            f"python -m preprocessing check {corpus.corpus} ... lists them"
+            f"xval prepare {corpus.corpus} ... --check lists them"
         )
     if settings.example_length_s is not None and settings.example_length_s >= longest_s:
         warnings.append(
@@ -265,7 +279,7 @@ def _item_option(reader: CorpusReader) -> str:
         return "--item-pattern, or a column item of a table"
     if "item" in options and not options["item"].choices:
         return "--item with a column"
-    return "a column item of a table: python -m preprocessing table"
+    return "a column item of a table: xval prepare table"
 
 
 def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[str], advised: Sequence[str]) -> str:
@@ -278,36 +292,51 @@ def _next_command(corpus: "Corpus", overrides: Sequence[str], folds: Sequence[st
     experiments = experiments_folder()
     is_framewise = corpus.task_type == "frame_classification"  # whose kind of features is that of its experiments
     settings = [text for text in overrides if not (is_framewise and text.startswith("features="))]
-    own = experiments / f"{corpus.dataset}.py"
-    if corpus.corrections and not own.is_file():  # that of the corpus that was reviewed
-        own = experiments / f"{Path(corpus.corrections['file']).parent.name}.py"
-        settings = [f"dataset={corpus.dataset}", *settings]
-    if own.is_file():
-        written, numbers = _read_script(own)
-        features = dict(setting.partition("=")[::2] for setting in overrides).get("features")
-        if written.get("task_type", "classification") == corpus.task_type and features in (
-            None,
-            written.get("features", features),
-        ):
-            is_predefined = written.get("fold_strategy") == "predefined"
-            strategies = [setting for setting in folds if setting.startswith("fold_strategy=")]
-            if is_predefined and not strategies:
-                folds = ["fold_strategy=balanced", *folds]
-            elif is_predefined and strategies == ["fold_strategy=predefined"]:
-                folds = [setting for setting in folds if setting not in strategies]
-            elif "fold_strategy" in written and not strategies:
-                folds = []
-            return _with_settings(own, [*settings, *folds], numbers)
-        settings = list(overrides)
+    if own := _own_experiment(corpus, overrides):
+        script, written, numbers = own
+        is_predefined = written.get("fold_strategy") == "predefined"
+        strategies = [setting for setting in folds if setting.startswith("fold_strategy=")]
+        if is_predefined and not strategies:
+            folds = ["fold_strategy=balanced", *folds]
+        elif is_predefined and strategies == ["fold_strategy=predefined"]:
+            folds = [setting for setting in folds if setting not in strategies]
+        elif "fold_strategy" in written and not strategies:
+            folds = []
+        dataset = [] if script.stem == corpus.dataset else [f"dataset={corpus.dataset}"]
+        return _with_settings(script, [*dataset, *settings, *folds], numbers)
     general = ["bats.py" if is_framewise else "exp1.py", "first.py"]  # of the project, of a study
-    script = next((name for name in general if (experiments / name).is_file()), None)
-    if script is None:
-        return "python -m xval new my_study"
-    if script != "bats.py":
+    name = next((name for name in general if (experiments / name).is_file()), None)
+    if name is None:
+        return "xval new my_study"
+    if name != "bats.py":
         further = [] if corpus.task_type == "classification" else [f"task_type={corpus.task_type}"]
         further += ["architecture=daf_autoencoder"] if corpus.task_type == "representation" else []
         settings = [*further, *(overrides or advised)]
-    return _with_settings(experiments / script, [f"dataset={corpus.dataset}", *settings, *folds])
+    return _with_settings(experiments / name, [f"dataset={corpus.dataset}", *settings, *folds])
+
+
+def _own_experiment(corpus: "Corpus", overrides: Sequence[str]) -> tuple[Path, dict[str, object], str] | None:
+    """Return the script of a corpus with what `_read_script` reads of it; None: there is none for its task and features."""
+    own = experiments_folder() / f"{corpus.dataset}.py"
+    if corpus.corrections and not own.is_file():  # that of the corpus that was reviewed
+        own = experiments_folder() / f"{Path(corpus.corrections['file']).parent.name}.py"
+    if not own.is_file():
+        return None
+    written, numbers = _read_script(own)
+    features = dict(setting.partition("=")[::2] for setting in overrides).get("features")
+    has_task = written.get("task_type", "classification") == corpus.task_type
+    return (own, written, numbers) if has_task and features in (None, written.get("features", features)) else None
+
+
+def _settings_of_experiment(corpus: "Corpus", settings: "FeatureSettings", overrides: Sequence[str]) -> "FeatureSettings":
+    """Return the features that the experiment of a corpus will train on, where it has one; those of the command come first."""
+    own, asked = _own_experiment(corpus, overrides), {text.partition("=")[0].strip() for text in overrides}
+    names = set(type(settings).model_fields) - asked
+    written = [f"{name}={value}" for name, value in (own[1] if own else {}).items() if name in names]
+    try:
+        return read_settings([*overrides, *written])
+    except SettingsError:  # which the run names
+        return settings
 
 
 def _read_script(script: Path) -> tuple[dict[str, object], str]:

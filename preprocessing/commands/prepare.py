@@ -57,7 +57,7 @@ def prepare(
             for representation. Of frames, and of several labels, see `preprocessing.store.write`.
         items: Of predictors in one array: what each example belongs to (speaker, session), (n_examples,). No item is on two
             sides of a split.
-        corpus: Name of a reader, as ``python -m preprocessing NAME``; None: ``folders`` or ``table``.
+        corpus: Name of a reader, as ``xval prepare NAME``; None: ``folders`` or ``table``.
         dataset: Its name in experiments; None: as the reader names it. A DataFrame and arrays need one.
         audio_folder: What the paths of a table are relative to; None: the folder of the table, for a DataFrame the current one.
         data_folder: Folder of all corpora; None: that of config.ini.

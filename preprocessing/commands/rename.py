@@ -1,4 +1,4 @@
-"""``python -m preprocessing rename OLD NEW``: give a prepared corpus another name.
+"""``xval prepare rename OLD NEW``: give a prepared corpus another name.
 
 Comes in: the two names. Goes out: data/<new>, with a note of the old name by which results that name it still find it.
 """
@@ -11,7 +11,7 @@ from preprocessing.options.argument_parser import Parser, add_data_folder_argume
 from xval.base.config_file import read_default
 from xval.base.errors import CorpusError
 
-_PROGRAM = "python -m preprocessing rename"
+_PROGRAM = "xval prepare rename"
 
 
 def main(arguments: Sequence[str]) -> None:

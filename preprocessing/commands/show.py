@@ -1,4 +1,4 @@
-"""``python -m preprocessing show AUDIO_FILE ...``: draw clips as a model gets them: waveform, features, windows.
+"""``xval prepare show AUDIO_FILE ...``: draw clips as a model gets them: waveform, features, windows.
 
 Comes in: audio files, or clips of a corpus that was made, and feature settings. Goes out: one PNG for each.
 """
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from preprocessing.features.settings import FeatureSettings
 
-_PROGRAM = "python -m preprocessing show"
+_PROGRAM = "xval prepare show"
 
 
 class _Clip(NamedTuple):

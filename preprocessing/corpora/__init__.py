@@ -1,4 +1,4 @@
-"""One file per corpus, found by its name: add a file here and ``python -m preprocessing NAME`` reads that corpus.
+"""One file per corpus, found by its name: add a file here and ``xval prepare NAME`` reads that corpus.
 
 The folder corpora of a user's study (see `xval.base.config_file.find_study`) holds further ones.
 
@@ -96,7 +96,7 @@ class Option:
             if self.name == "task_type" and text in TASK_TYPES:  # another task is no misspelt one
                 raise SettingsError(
                     f"{self.flag} {text}: these labels are for {' or '.join(self.choices)}. For numbers or several labels "
-                    "use a table: python -m preprocessing table --help"
+                    "use a table: xval prepare table --help"
                 )
             raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
         if self.kind is bool:
@@ -152,7 +152,7 @@ class CorpusReader:
         """The shortest command that reads this corpus."""
         words = [] if self.has_default_audio_folder else ["AUDIO_FOLDER"]
         words += [option.name.upper() for option in self.options if option.is_required]
-        return " ".join(["python -m preprocessing", self.name, *words])
+        return " ".join(["xval prepare", self.name, *words])
 
     def default_audio_folder(self, data_folder: Path, **options: object) -> Path:
         """Return the audio folder of these options when none is given."""

@@ -72,9 +72,7 @@ def find_class_folders(folders: Path | Sequence[Path], labels: str, *, are_class
 def _check_each(given: Sequence[Path]) -> None:
     for folder in given:
         if folder.is_file():
-            raise CorpusError(
-                f"{folder} is a file among folders. Give only folders. For a table: python -m preprocessing table"
-            )
+            raise CorpusError(f"{folder} is a file among folders. Give only folders. For a table: xval prepare table")
         if not folder.is_dir():
             words = " ".join(map(str, given))
             whole = f", as in {quote(words)}" if Path(words).exists() else ""

@@ -10,9 +10,7 @@ from xval.base.errors import first_of
 
 _SEPARATORS = ("_", "-", " ", ".")
 _MOST_LISTED = 6
-_TABLE = (
-    "list them in a table with the columns path, item and label: python -m preprocessing table clips.csv --audio-folder FOLDER"
-)
+_TABLE = "list them in a table with the columns path, item and label: xval prepare table clips.csv --audio-folder FOLDER"
 
 
 def advise_patterns(names: Sequence[str]) -> str:

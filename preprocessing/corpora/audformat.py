@@ -91,7 +91,7 @@ def _refuse_other_folders(database: Any, folder: Path) -> None:
             if boundary.find(str(file)) is None:
                 raise CorpusError(
                     f"{folder}, table {name}: {str(file)!r} is outside {folder} once links are followed. A database may only "
-                    "name files in its own folder: put the audio there. For clips anywhere: python -m preprocessing table"
+                    "name files in its own folder: put the audio there. For clips anywhere: xval prepare table"
                 )
 
 

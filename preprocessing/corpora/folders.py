@@ -119,7 +119,7 @@ def list_labelled(
                 f"{folder} has {len(beside)} audio files outside of class folders: {first_names(beside)}. Expected: "
                 f"{_EXPECTED}. Move them into folders, one per class; or {advise_patterns(beside)}. If {folder} is one "
                 "class, give the folders of the other classes too (evaluate accepts one class, with --labels NAME). Without "
-                f"classes, for an autoencoder: python -m preprocessing folders {quote(str(folder))} --task-type "
+                f"classes, for an autoencoder: xval prepare folders {quote(str(folder))} --task-type "
                 "representation"
             )
         clips = pd.DataFrame({"path": paths, "label": [path.split("/", maxsplit=1)[0] for path in paths]})
@@ -215,7 +215,7 @@ def _name_known(audio_folder: Path | Sequence[Path]) -> str:
 
     places = _places(audio_folder)
     known = recognise(places[0]) if len(places) == 1 else []
-    commands = " or ".join(f"python -m preprocessing {name} {quote(str(places[0]))}" for name in known)
+    commands = " or ".join(f"xval prepare {name} {quote(str(places[0]))}" for name in known)
     return (
         (f"the files are named like those of a known corpus, whose reader finds speakers and labels: {commands}")
         if known

@@ -159,7 +159,7 @@ class FeatureSettings(BaseModel):
                 )
         elif self.embedding_model is None:
             raise ValueError(
-                "features=embedding needs embedding_model, such as wav2vec2-base; python -m preprocessing encoders lists them"
+                "features=embedding needs embedding_model, such as wav2vec2-base; xval prepare encoders lists them"
             )
         elif self.stretch_frames is not None and self.embedding_pooling != "none":
             raise ValueError(f"embedding_pooling={self.embedding_pooling} leaves no frames to stretch. Set stretch_frames=none")

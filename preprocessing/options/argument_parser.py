@@ -12,13 +12,13 @@ from typing import Any, NoReturn
 
 from xval.base.config_file import read_default, read_defaults
 from xval.base.errors import SettingsError, suggestion
-from xval.base.synonyms import describe_synonym
+from xval.base.synonyms import OPTIONS, describe_synonym
 
 _LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
 
 _TRUTHS = ("true", "false", "yes", "no", "1", "0")
 _LETTER = 2  # characters of an option of one letter
-_ELSEWHERE = {"-s": "If it means segmentation: segments are predicted by python -m xval predict MODEL AUDIO --segments."}
+_ELSEWHERE = {"-s": "If it means segmentation: segments are predicted by xval predict MODEL AUDIO --segments."}
 """What options of other programs for audio are here, where the command has none that begins so."""
 
 
@@ -75,6 +75,8 @@ class Parser(argparse.ArgumentParser):
             longer := [name for name in self._option_string_actions if name.startswith(f"-{option}")]
         ):
             return f"Did you mean {' or '.join(longer)}? Options cannot be abbreviated."
+        if to_type := OPTIONS.get(self.prog.removeprefix("xval "), {}).get(option):
+            return f"Type: {to_type}"
         if option in _ELSEWHERE:
             return _ELSEWHERE[option]
         name = option.strip("-").replace("-", "_")

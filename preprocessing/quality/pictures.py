@@ -1,12 +1,11 @@
-"""Pictures as PNG: the paper they are drawn on.
-
-Comes in: a size. Goes out: a figure to draw in, and its PNG.
+"""The paper that pictures are drawn on, and their files.
 
 Figures are drawn without pyplot, so that no window system and no state of the process is needed.
 """
 
 import warnings
 from io import BytesIO
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 BLUE, RED, GREY = "#2a6f97", "#c0392b", "#8a8f98"
 
 _DPI = 110
+_FILE_DPI = 150
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":
@@ -36,6 +36,17 @@ def png(figure: "Figure") -> bytes:
         buffer = BytesIO()
         figure.savefig(buffer, format="png", dpi=_DPI, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def write_figure(figure: "Figure", path: Path) -> None:
+    """Write a figure as .png, .svg or .pdf, by the ending of the path; the same figure gives the same bytes."""
+    from preprocessing.file_replacement import replace_file
+
+    kind = path.suffix[1:].lower()
+    undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # such names are drawn as boxes
+        replace_file(path, lambda temporary: figure.savefig(temporary, format=kind, dpi=_FILE_DPI, metadata=undated))
 
 
 def write_title(axes: "Axes", text: str) -> None:

@@ -187,7 +187,7 @@ def _append_all(
     if lost:
         raise CorpusError(
             f"No clip is left of {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items). "
-            f"{failures[lost[0]]} If files have changed since the dataset was prepared, run python -m preprocessing again. "
+            f"{failures[lost[0]]} If files have changed since the dataset was prepared, run xval prepare again. "
             "If they do not suit these features, change the features, or remove the files from the dataset first."
         )
 
@@ -236,7 +236,7 @@ def read_clip(path: Path, start_s: float, end_s: float, audio_hash: str, setting
     start, end = (None if math.isnan(value) else value for value in (start_s, end_s))
     decoded = decode(path, start_s=start, end_s=end, channel=settings.channel_number, with_hash=True)
     if decoded.audio_hash != audio_hash:
-        raise CorpusError(f"{path}: the audio has changed since the dataset was prepared. Run python -m preprocessing again.")
+        raise CorpusError(f"{path}: the audio has changed since the dataset was prepared. Run xval prepare again.")
     with np.errstate(over="ignore", invalid="ignore"):
         return resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
 

@@ -63,7 +63,7 @@ def test_a_table_without_labels_and_a_folder_with_a_blank_are_said_as_they_are(c
     assert main(["mix", "events", "backgrounds", "with blank", *SHORT, "--annotation", "some events.csv"]) == 0
     said = capsys.readouterr().out
     assert "Note       some events.csv has no column 'label', so every event is labelled 'event'" in said
-    assert "Next       python -m preprocessing events 'with blank/annotation.csv' --item item" in said
+    assert "Next       xval prepare events 'with blank/annotation.csv' --item item" in said
 
 
 def test_events_lie_where_the_annotation_says_at_the_ratio_that_it_says() -> None:

@@ -145,7 +145,7 @@ class Study:
         return table
 
     def prepare(self, *arguments: object, **features: object) -> subprocess.CompletedProcess:
-        """Run ``python -m preprocessing`` for a corpus, with small features."""
+        """Run ``xval prepare`` for a corpus, with small features."""
         settings = [word for name, value in (FEATURES | features).items() for word in ("--set", f"{name}={value}")]
         return self.python("-m", "preprocessing", *arguments, "--workers", "1", *settings)
 
@@ -193,11 +193,11 @@ class Study:
         return self.python(script, *arguments, "--executor", "inline", **variables)
 
     def xval(self, *arguments: object, **variables: str) -> subprocess.CompletedProcess:
-        """Run ``python -m xval``."""
+        """Run ``xval``."""
         return self.python("-m", "xval", *arguments, **variables)
 
     def without_rights(self, *arguments: object) -> subprocess.CompletedProcess:
-        """Run ``python -m xval`` as who may write only where the file system says so, which root need not heed (Linux)."""
+        """Run ``xval`` as who may write only where the file system says so, which root need not heed (Linux)."""
         return self.python("-c", WITHOUT_RIGHTS, *arguments)
 
     def mistake(self, *arguments: object, **variables: str) -> str:

@@ -1,4 +1,4 @@
-"""Runs Python commands in forks of a process that has loaded Keras: ``python exp.py``, ``python -m xval``, ``python -c``.
+"""Runs Python commands in forks of a process that has loaded Keras: ``python exp.py``, ``xval``, ``python -c``.
 
 Reads a line of JSON for each command, {"arguments", "folder", "variables"}, and answers with {"code", "printed", "errors"}. It
 ends with its standard input. KERAS_BACKEND is set. Nothing is computed before a fork, since a backend could not be forked then.

@@ -117,11 +117,11 @@ def test_some_of_the_classes(empty):
         assert "2 classes (a, c)" in said
         assert "of other classes skipped (b)" in said
     assert "Did you mean 'c'" in empty.mistake("-m", "preprocessing", "folders", "audio", "--classes", "a,cc")
-    assert "one class" in empty.mistake("-m", "preprocessing", "check", "folders", "audio", "--classes", "a")
+    assert "one class" in empty.mistake("-m", "preprocessing", "folders", "--check", "audio", "--classes", "a")
 
 
 def test_check_takes_class_folders(apart):
-    ended = apart.python("-m", "preprocessing", "check", "folders", "one/low", "two/deep/high", *SPEAKER, "--workers", "1")
+    ended = apart.python("-m", "preprocessing", "folders", "--check", "one/low", "two/deep/high", *SPEAKER, "--workers", "1")
 
     assert ended.returncode == 0, ended.stderr
     assert "24 clips of 6 speakers" in ended.stdout
@@ -158,8 +158,8 @@ def test_copies_of_class_folders(apart):
 
 @pytest.mark.long
 def test_start_and_evaluate_take_class_folders(apart):
-    ended = apart.xval("start", "one/low", "two/deep/high", "--minutes", "0", *SPEAKER)
-    other = apart.mistake("-m", "xval", "start", "audio/low", "two/deep/high", "--minutes", "0", *SPEAKER)
+    ended = apart.xval("quickstart", "one/low", "two/deep/high", "--minutes", "0", *SPEAKER)
+    other = apart.mistake("-m", "xval", "quickstart", "audio/low", "two/deep/high", "--minutes", "0", *SPEAKER)
     apart.script({"architecture": "svm", "C": (1.0,)}, dataset="low_high", workers=1, num_folds=2)
     trained = apart.run()
     model = apart.folder / "results" / "low_high" / "experiment_1"

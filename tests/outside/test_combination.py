@@ -79,7 +79,7 @@ def test_a_bundle_of_a_combination_is_read_without_the_results(tones):
     before = tones.python("-c", predicting, CLIP, *folders.values())
     assert "--onnxruntime-web" in tones.mistake("-m", "xval", "bundle", folders["refit"], "--onnxruntime-web", "ort.tgz")
 
-    for part, command in (("fold_1", ("bundle",)), ("refit", ("publish", "--dry-run"))):
+    for part, command in (("fold_1", ("bundle",)), ("refit", ("bundle", "--hub", "me/net"))):
         bundled = tones.xval(*command, folders[part], "--to", f"out/{part}")
         assert bundled.returncode == 0, bundled.stderr
         assert "There is no ONNX file" in bundled.stdout
@@ -204,7 +204,7 @@ def test_a_network_of_another_clip_length_reads_what_it_was_trained_on(tones, ba
     assert ended.returncode == 0, ended.stderr
     answer = pd.read_csv(tones.folder / "answer.csv")[columns].iloc[0]
     assert answer.to_numpy() == pytest.approx(found[columns].iloc[0].to_numpy(), abs=1e-6)
-    checked = tones.xval("check", tones.EXPERIMENT)
+    checked = tones.xval("audit", tones.EXPERIMENT)
     assert checked.returncode == 0, checked.stdout + checked.stderr
 
 

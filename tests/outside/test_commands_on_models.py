@@ -97,10 +97,10 @@ def test_embed_and_verify_speakers(copied):
 
     assert ended.returncode == 0
     assert len(pd.read_parquet(copied.folder / "embeddings.parquet")) == 24
-    verified = copied.xval("verify", "embeddings.parquet", "--speaker-pattern", r"(s\d)_")
+    verified = copied.xval("speaker-eer", "embeddings.parquet", "--speaker-pattern", r"(s\d)_")
     assert verified.returncode == 0
     assert "qual error rate 0." in verified.stdout
-    assert "finds nothing" in copied.mistake("-m", "xval", "verify", "embeddings.parquet", "--speaker-pattern", "(x)")
+    assert "finds nothing" in copied.mistake("-m", "xval", "speaker-eer", "embeddings.parquet", "--speaker-pattern", "(x)")
 
 
 def test_embed_takes_a_layer_and_writes_arrays(copied):
@@ -178,7 +178,7 @@ def test_export_names_the_forms_and_refuses_an_estimator(finished):
 
 
 @pytest.mark.long
-def test_bundle_and_publish_a_model(copied):
+def test_bundle_a_model_for_the_hub(copied):
     ended = copied.xval("bundle", FOLD, "--to", "handed", "--licence", "mit", "--zip")
 
     assert ended.returncode == 0, ended.stderr
@@ -190,12 +190,12 @@ def test_bundle_and_publish_a_model(copied):
     checked = subprocess.run(["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=bundle, check=False)
     assert checked.returncode == 0
     assert zipfile.ZipFile(copied.folder / "handed.zip").testzip() is None
-    published = copied.xval("publish", "handed", "--dry-run", "--repository", "me/net")
+    published = copied.xval("bundle", "handed", "--hub", "me/net")
     assert published.returncode == 0
     assert "hf upload me/net" in published.stdout
-    assert "--dry-run" in copied.mistake("-m", "xval", "publish", "handed")
+    assert "OWNER/NAME" in copied.mistake("-m", "xval", "bundle", "handed", "--hub", "net")
     (bundle / "model.json").write_text("{}")
-    changed = copied.xval("publish", "handed", "--dry-run")
+    changed = copied.xval("bundle", "handed", "--hub", "me/net")
     assert changed.returncode == 1
     assert "model.json: changed" in changed.stdout
 
@@ -208,7 +208,7 @@ def test_ensemble_is_an_instance_like_others(copied):
     members = [copied.predictions(number, 1).query("side == 'test'")["probability_low"] for number in (1, 2)]
     mean = copied.predictions(901, 1).query("side == 'test'")["probability_low"]
     assert np.allclose(mean, np.mean(members, axis=0), atol=1e-6)
-    assert copied.xval("check", copied.EXPERIMENT).returncode == 0
+    assert copied.xval("audit", copied.EXPERIMENT).returncode == 0
     assert "901" in copied.xval("compare", copied.EXPERIMENT).stdout
     assert len(answers(copied, f"{copied.EXPERIMENT}/instance_901", CLIP)) == 1
 
@@ -270,7 +270,7 @@ def test_cross_trains_on_each_corpus_and_tests_on_the_other(copied):
     assert copied.prepare("folders", "audio", "--item-pattern", r"(s\d)_", "--dataset", "other").returncode == 0
 
     ended = copied.xval(
-        "cross", "small", "other", "--set", "architecture=mlp", "--set", "num_epochs=1", "--set", "num_folds=2",
+        "cross-corpus", "small", "other", "--set", "architecture=mlp", "--set", "num_epochs=1", "--set", "num_folds=2",
         *[word for key, value in {"n_mels": 8, "n_fft": 64, "win_length": 64, "hop_length": 32}.items()
           for word in ("--set", f"{key}={value}")], "--set", "sample_rate_hz=4000", "--output", "pairs.csv",
     )  # fmt: skip
@@ -280,4 +280,4 @@ def test_cross_trains_on_each_corpus_and_tests_on_the_other(copied):
 
 
 def test_cross_takes_two_corpora(finished):
-    assert "two" in finished.mistake("-m", "xval", "cross", "small", "small")
+    assert "two" in finished.mistake("-m", "xval", "cross-corpus", "small", "small")

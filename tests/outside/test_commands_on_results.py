@@ -22,7 +22,7 @@ def test_status_counts_the_jobs(finished):
 
 
 def test_check_finds_nothing_in_sound_results(finished):
-    ended = finished.xval("check", finished.EXPERIMENT, "--json")
+    ended = finished.xval("audit", finished.EXPERIMENT, "--json")
 
     assert ended.returncode == 0
     verdicts = json.loads(ended.stdout)["verdicts"]
@@ -35,7 +35,7 @@ def test_check_fails_where_a_value_was_edited(copied):
     record["metrics"]["test"]["accuracy"] = 0.987
     (copied.fold() / "record.json").write_text(json.dumps(record))
 
-    ended = copied.xval("check", copied.EXPERIMENT)
+    ended = copied.xval("audit", copied.EXPERIMENT)
 
     assert ended.returncode == 1
     assert "FAILED" in ended.stdout
@@ -47,7 +47,7 @@ def test_check_fails_where_a_test_speaker_trains(copied):
     record["items"]["training"].append(record["items"]["test"][0])
     (copied.fold() / "record.json").write_text(json.dumps(record))
 
-    ended = copied.xval("check", copied.EXPERIMENT)
+    ended = copied.xval("audit", copied.EXPERIMENT)
 
     assert ended.returncode == 1
     assert record["items"]["test"][0] in ended.stdout
@@ -168,7 +168,7 @@ def test_rebuild_writes_what_was_lost(copied):
 def test_rebuild_adds_metrics_to_finished_folds(copied):
     copied.file("mine.py", METRIC)
 
-    ended = copied.xval("rebuild", copied.EXPERIMENT, "--metrics", "mine.share_of_high", "sklearn:cohen_kappa_score")
+    ended = copied.xval("add-metrics", copied.EXPERIMENT, "mine.share_of_high", "sklearn:cohen_kappa_score")
 
     assert ended.returncode == 0, ended.stderr
     rows = copied.python("-c", f"import xval; print(sorted(set(xval.load_results({copied.EXPERIMENT!r})['metric'])))").stdout
@@ -188,7 +188,7 @@ def share_of_high(targets, predictions):
 
 
 def test_rebuild_names_a_metric_that_is_none(finished):
-    assert "cohen_kapa" in finished.mistake("-m", "xval", "rebuild", finished.EXPERIMENT, "--metrics", "cohen_kapa")
+    assert "cohen_kapa" in finished.mistake("-m", "xval", "add-metrics", finished.EXPERIMENT, "cohen_kapa")
 
 
 def test_rebuild_leaves_out_a_damaged_record_and_says_so(copied):
@@ -201,8 +201,10 @@ def test_rebuild_leaves_out_a_damaged_record_and_says_so(copied):
 
 
 def test_plan_says_how_many_speakers(copied):
-    known = copied.xval("plan", "--speakers", "10,40", "--clips", "20")
-    own = copied.xval("plan", "--from", copied.EXPERIMENT, "--speakers", "6..12", "--difference", "0.2", "--to", "plan.svg")
+    known = copied.xval("sample-size", "--speakers", "10,40", "--clips", "20")
+    own = copied.xval(
+        "sample-size", "--from", copied.EXPERIMENT, "--speakers", "6..12", "--difference", "0.2", "--to", "plan.svg"
+    )
 
     assert known.returncode == own.returncode == 0
     assert re.search(r"Record \d+ actors", known.stdout)
@@ -212,11 +214,11 @@ def test_plan_says_how_many_speakers(copied):
 
 @pytest.mark.parametrize("arguments", [("--speakers", "9..3"), ("--difference", "0"), ("--clips", "many")])
 def test_plan_names_a_number_that_is_none(empty, arguments):
-    assert arguments[0] in empty.mistake("-m", "xval", "plan", *arguments)
+    assert arguments[0] in empty.mistake("-m", "xval", "sample-size", *arguments)
 
 
 def test_review_lists_labels_that_may_be_wrong(copied):
-    ended = copied.xval("review", copied.EXPERIMENT, "3", "--csv", "suspects.csv")
+    ended = copied.xval("review-labels", copied.EXPERIMENT, "3", "--csv", "suspects.csv")
 
     assert ended.returncode == 0
     suspects = pd.read_csv(copied.folder / "suspects.csv")
@@ -226,7 +228,7 @@ def test_review_lists_labels_that_may_be_wrong(copied):
 
 
 def test_review_takes_a_number_for_its_port(finished):
-    assert "--port" in finished.mistake("-m", "xval", "review", finished.EXPERIMENT, "--port", "99999")
+    assert "--port" in finished.mistake("-m", "xval", "review-labels", finished.EXPERIMENT, "--port", "99999")
 
 
 def test_of_folds_that_a_publisher_made_claims_are_about_new_recordings(study):

@@ -92,7 +92,7 @@ def test_beside_the_scripts_of_a_study_it_is_named(study):
 def test_commands_in_the_folder_read_it_too(study):
     study.file("config.ini", "[experiment]\ndata_folder = corpora\n")
 
-    ended = study.python("-m", "xval", "start", "nothing")
+    ended = study.python("-m", "xval", "quickstart", "nothing")
 
     assert ended.returncode == 2
     assert "corpora" in ended.stderr

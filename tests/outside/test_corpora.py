@@ -1,4 +1,4 @@
-"""Routes of data: `python -m preprocessing`, `python -m augmentation`, `preprocessing.prepare`, `preprocessing.store.write`."""
+"""Routes of data: `xval prepare`, `xval augment`, `preprocessing.prepare`, `preprocessing.store.write`."""
 
 import json
 import re
@@ -107,7 +107,7 @@ def test_a_cell_may_have_several_labels(empty):
         (("encoders", "fetch", "wav2vec3"), "wav2vec2-base"),
         (("rename", "smal", "other"), "smal"),
         (("convert", "nowhere", "copies"), "nowhere"),
-        (("check", "table", "audio/clip.csv"), "audio/clip.csv"),
+        (("table", "--check", "audio/clip.csv"), "audio/clip.csv"),
     ],
     ids=lambda given: " ".join(given) if isinstance(given, tuple) else "",
 )
@@ -279,7 +279,7 @@ def test_check_reports_what_is_wrong_before_training(empty):
     table = empty.recordings()
     shutil.copy(empty.folder / "audio" / table["path"][0], empty.folder / "audio" / table["path"][4])  # of another speaker
 
-    ended = empty.python("-m", "preprocessing", "check", "table", "audio/clips.csv")
+    ended = empty.python("-m", "preprocessing", "table", "--check", "audio/clips.csv")
 
     assert ended.returncode == 2  # it is refused
     assert "identical" in ended.stdout
@@ -303,7 +303,7 @@ def test_rename_keeps_results_and_corpus_together(copied):
 
     assert ended.returncode == 0
     assert (copied.folder / "data" / "ravens").exists()
-    assert copied.xval("check", copied.EXPERIMENT).returncode == 0
+    assert copied.xval("audit", copied.EXPERIMENT).returncode == 0
     assert "Available: ravens" in copied.mistake("-m", "preprocessing", "rename", "swans", "geese")
 
 
@@ -452,4 +452,4 @@ def test_folders_of_a_known_corpus_are_named(empty):
     said = empty.prepare("folders", "audio", "--dataset", "actors")
 
     assert said.returncode == 0, said.stderr
-    assert "python -m preprocessing ravdess audio" in " ".join(said.stdout.split())
+    assert "xval prepare ravdess audio" in " ".join(said.stdout.split())

@@ -52,19 +52,19 @@ FOLD = f"{STUDY}/instance_1/fold_1"
 LOOKS = [
     ["list", "results"],
     ["status", STUDY],
-    ["check", STUDY],
+    ["audit", STUDY],
     ["compare", STUDY],
     ["groups", STUDY],
     ["report", STUDY, "--explain", "occlusion"],
     ["rebuild", STUDY],
-    ["review", STUDY],
+    ["review-labels", STUDY],
     ["ensemble", STUDY, "1", "2"],
     ["evaluate", f"{STUDY}/instance_1", "clips"],
     ["export", f"{STUDY}/instance_2/fold_1", "--format", "weights_h5"],
     ["bundle", FOLD],
-    ["publish", FOLD, "--dry-run"],
-    ["plan", "--from", STUDY],
-    ["verify", "embeddings.parquet"],
+    ["bundle", FOLD, "--hub", "me/net"],
+    ["sample-size", "--from", STUDY],
+    ["speaker-eer", "embeddings.parquet"],
 ]
 """Commands of one process; those that choose a device are called one by one."""
 IN_TURN = """

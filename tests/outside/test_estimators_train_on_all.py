@@ -34,7 +34,7 @@ def test_the_model_of_a_fold_knows_training_and_validation_items_and_no_tested_o
         sides(study)["training"],
     ]
     assert not set(described[0]["seen_items"]["small"]) & sides(study)["test"]
-    checked = study.xval("check", study.EXPERIMENT)
+    checked = study.xval("audit", study.EXPERIMENT)
     assert checked.returncode == 0, checked.stdout
 
 
@@ -136,7 +136,7 @@ def test_first_clips_that_scale_a_validation_item_neither_train_nor_validate(emp
     n_validated = of_all["n_examples"]["validation"]
     assert n_validated == of_training["n_examples"]["validation"] < 4 * len(of_all["items"]["validation"])
     assert of_all["n_training_examples"] == of_training["n_training_examples"] + n_validated
-    assert empty.xval("check", empty.EXPERIMENT).returncode == 0
+    assert empty.xval("audit", empty.EXPERIMENT).returncode == 0
 
 
 def test_an_ensemble_and_a_final_model_are_made_of_it(study):
@@ -145,7 +145,7 @@ def test_an_ensemble_and_a_final_model_are_made_of_it(study):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     stacked = study.record(901)
     assert stacked["items"] == study.record(1)["items"] == study.record(2)["items"]
-    assert study.xval("check", study.EXPERIMENT).returncode == 0
+    assert study.xval("audit", study.EXPERIMENT).returncode == 0
     refitted = study.xval("refit", study.EXPERIMENT, "1")
     assert refitted.returncode == 0, refitted.stdout + refitted.stderr
     about = json.loads((study.results / "instance_1" / "refit" / "model.json").read_text())

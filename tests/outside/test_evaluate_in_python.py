@@ -1,4 +1,4 @@
-"""`model.evaluate` gives the scores of ``python -m xval evaluate``, and `model.predict` takes an array of examples."""
+"""`model.evaluate` gives the scores of ``xval evaluate``, and `model.predict` takes an array of examples."""
 
 import json
 

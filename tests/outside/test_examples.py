@@ -37,8 +37,8 @@ def test_an_example_lists_its_instances(empty, script):
 def test_an_example_says_how_to_make_its_corpus(empty, script):
     said = empty.mistake(EXPERIMENTS / script, "--dry-run")
 
-    assert "python -m preprocessing" in said
-    assert "python -m preprocessing" in (EXPERIMENTS / script).read_text()
+    assert "xval prepare" in said
+    assert "xval prepare" in (EXPERIMENTS / script).read_text()
 
 
 @pytest.mark.parametrize("script", ["demo.py", "exp1.py", "search.py"])

@@ -21,31 +21,39 @@ WORKS, REFUSED = (
 )
 COLUMNS = ("trained, saved, predicted, ensembled", "embedded, cut", "transferred", "explained, exported")
 ROWS = {
-    "`Sequential`, with and without `Input`, by `add()`": ("sequential", "sequential_without_input", "sequential_by_add"),
-    "functional": ("functional", "functional_of_lists"),
-    "functional with `keras.ops`, `x + y`, `x[:, 1:]`": ("operators",),
-    "residual connections, `BatchNormalization`, `Dropout`": ("residual",),
-    "a model in a model, also layers of equal names in them": (
+    "`Sequential`, functional, `keras.ops`, residual connections": (
+        "sequential",
+        "sequential_without_input",
+        "sequential_by_add",
+        "functional",
+        "functional_of_lists",
+        "operators",
+        "residual",
+    ),
+    "nested models": (
         "sequential_in_sequential",
         "functional_in_sequential",
         "sequential_in_functional",
         "backbones_of_equal_names",
     ),
-    "a layer or a model that is called twice": ("shared_layer", "shared_model"),
-    "layers named as those of xval: `normalization`, `prediction`": ("names_of_xval",),
+    "a layer or model that is called twice": ("shared_layer", "shared_model"),
+    "layers named `normalization`, `prediction`": ("names_of_xval",),
     "`LSTM`, `GRU`, `RNN`, `Bidirectional`, `Masking`": ("recurrent", "masking"),
-    "`TimeDistributed` of a layer or a model": ("time_distributed",),
-    "`MultiHeadAttention`, `Embedding`": ("attention", "embedding"),
-    "your own layer, also with layers in it": ("own_layers", "own_layer_of_layers"),
-    "your own `keras.Model` class, its layers in attributes, lists or dicts": ("own_model", "own_model_of_lists"),
-    "your own class that calls `super().__init__(inputs, outputs)`": ("own_functional",),
-    "your own class with `add_weight` beside its layers": ("own_model_with_weights",),
+    "`TimeDistributed`, `MultiHeadAttention`, `Embedding`, custom layers": (
+        "time_distributed",
+        "attention",
+        "embedding",
+        "own_layers",
+        "own_layer_of_layers",
+    ),
+    "subclassed `keras.Model`": ("own_model", "own_model_of_lists", "own_functional"),
+    "subclassed `keras.Model` with `add_weight`": ("own_model_with_weights",),
     "a layer or class that is not registered": ("own_layer_without_registration", "own_model_without_get_config"),
-    "a layer of layers with `compute_output_shape` and no `build`": ("own_layer_without_build",),
+    "a layer of layers with `compute_output_shape`, without `build`": ("own_layer_without_build",),
     "`Lambda`": ("lambda_layer",),
-    "a class with its own `train_step`, `test_step` or `compute_loss`": ("own_training",),
+    "own `train_step`, `test_step` or `compute_loss`": ("own_training",),
     "several inputs": ("two_inputs",),
-    "several outputs, or a dict of them": ("two_outputs", "dict_outputs"),
+    "several outputs": ("two_outputs", "dict_outputs"),
     "another output shape": ("wrong_shape",),
     "a fixed batch size, `stateful=True`": ("fixed_batch", "stateful"),
 }
@@ -73,7 +81,7 @@ RESULTS = "results/tones/experiment"
 
 def read_docs():
     """Return the cells of each row of the table of forms."""
-    lines = DOCS[DOCS.index("## Forms of networks") :].splitlines()
+    lines = DOCS[DOCS.index("## Supported Keras models") :].splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines if line.startswith("| ")]
     assert tuple(rows[0][1:5]) == COLUMNS
     return {row[0].strip("| ").strip(): [cell.strip() for cell in row[1:]] for row in rows[1:]}
@@ -206,7 +214,7 @@ class Forms:
 
         of_keras = [form for form in forms if not form.startswith("own_")]  # other layers are code that no setting names
         self.done(4, of_keras, combine)
-        self.refused(5, [form for form in forms if form not in of_keras], combine, "no imported code has registered with Keras")
+        self.refused(5, [form for form in forms if form not in of_keras], combine, "whose code is not imported")
 
     def transfer(self, forms):
         """Start from the saved models, freeze the first block, and let each block learn at a rate of its own."""

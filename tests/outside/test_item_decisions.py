@@ -24,7 +24,7 @@ def decide(study, n_clips=N_CLIPS, difference=1.0):
 def test_decisions_are_no_single_clips(empty):
     """All clips of an item count, in the three lines, in findings, in tables and in a plan."""
     said = decide(empty)
-    assert "on new items" in said
+    assert "Not above chance: the interval includes" in said
     assert "XV102" not in said
     assert "clips" not in said
     page = (empty.results / "report.html").read_text()
@@ -48,21 +48,21 @@ def test_records_that_counted_decisions_are_read(empty):
             figures["n_clips"] = 1
         path.write_text(json.dumps(record))
     said = empty.run().stdout
-    assert "on new items" in said
+    assert "Not above chance: the interval includes" in said
     assert "XV102" not in said
 
 
 def test_decisions_of_single_clips_are_a_random_split(empty):
     """Where each item has one clip indeed, that stays to be said."""
     said = decide(empty, n_clips=1)
-    assert "on new clips" in said
+    assert "on unseen" not in said
     assert "XV102" in said
 
 
 def test_a_plan_has_the_clips_of_a_decision(empty):
     """The pilot is of so many clips of each item."""
     decide(empty, difference=0.3)
-    planned = empty.xval("plan", "--from", empty.EXPERIMENT)
+    planned = empty.xval("sample-size", "--from", empty.EXPERIMENT)
     assert f"12 items with {N_CLIPS} clips" in planned.stdout, planned.stdout + planned.stderr
 
 

@@ -103,7 +103,7 @@ def whole(seconds):
 
 @pytest.mark.long
 def test_check_prepare_and_convert_read_them_whole(written):
-    ended = written.prepare("check", "folders", "audio", "--dataset", "small")
+    ended = written.prepare("folders", "--check", "audio", "--dataset", "small")
     assert ended.returncode == 0, ended.stderr
     checked = pd.read_csv(written.folder / "data/small/quality/quality.csv", dtype={"faults": str}, keep_default_na=False)
     whole(dict(zip(checked["path"], checked["duration_s"], strict=True)))
@@ -121,7 +121,7 @@ def test_check_prepare_and_convert_read_them_whole(written):
 
 
 def test_check_names_them(written):
-    ended = written.prepare("check", "folders", "audio", "--dataset", "small", "--headers-only")
+    ended = written.prepare("folders", "--check", "audio", "--dataset", "small", "--headers-only")
 
     line = next(line for line in " ".join(ended.stdout.split()).split("Doubtful ") if line.startswith("longer than its header"))
     named = pd.read_csv(written.folder / "data/small/quality/quality.csv", keep_default_na=False)
@@ -138,7 +138,9 @@ def test_a_stretch_behind_the_end_of_the_header_is_there(written):
     lines = [f"{'ab'[number % 2]}/{name},2.0,2.5,{'ab'[number % 2]},s{number % 5}" for number, name in enumerate(LONGER)]
     written.file("audio/events.csv", "\n".join(["path,start_s,end_s,label,item", *lines, ""]))
 
-    checked = written.prepare("check", "events", "audio/events.csv", "--dataset", "small", "--item", "item", "--label", "label")
+    checked = written.prepare(
+        "events", "--check", "audio/events.csv", "--dataset", "small", "--item", "item", "--label", "label"
+    )
     ended = written.prepare("events", "audio/events.csv", "--dataset", "small", "--item", "item", "--label", "label")
 
     assert "outside" not in checked.stdout.lower(), checked.stdout

@@ -30,7 +30,7 @@ def warnings(study):
     """Return what preprocessing and check say of the corpus."""
     prepared, checked = (
         study.prepare("folders", "audio", "--dataset", "small"),
-        study.prepare("check", "folders", "audio", "--dataset", "small"),
+        study.prepare("folders", "--check", "audio", "--dataset", "small"),
     )
     assert prepared.returncode == checked.returncode == 0, prepared.stderr + checked.stderr
     return prepared.stdout, checked.stdout

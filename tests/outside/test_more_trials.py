@@ -57,7 +57,7 @@ def test_further_trials_alone_run_and_all_ends_as_if_asked_for_at_once(study):
     for name, record in records(study, 2).items():
         assert without_times(record["search"]) == without_times(new[name]["search"])
         assert record["metrics"] == new[name]["metrics"]
-    checked = study.xval("check", "results/small/experiment_1")
+    checked = study.xval("audit", "results/small/experiment_1")
     assert checked.returncode == 0, checked.stdout
 
 

@@ -24,7 +24,7 @@ def test_what_is_there_in_place_of_audio_is_named(empty, text, name):
             empty.file(f"audio/{label}/s{speaker}.{'wav' if speaker % 2 else 'mp3'}", text)
 
     error = empty.mistake("-m", "preprocessing", "folders", "audio", "--dataset", "small")
-    checked = empty.prepare("check", "folders", "audio", "--dataset", "small").stdout
+    checked = empty.prepare("folders", "--check", "audio", "--dataset", "small").stdout
 
     assert name in error
     assert "no audio yet: 8 clips" in checked

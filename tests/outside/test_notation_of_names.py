@@ -65,9 +65,9 @@ def test_both_answers_go_on(empty):
     words = table(empty, ("1", "01", "1.0"))
     assert "24 clips of 4 items (1, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "one").stdout
     assert "24 clips of 6 items (01, 1, 1.0, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "several").stdout
-    checked = empty.python("-m", "preprocessing", "check", *words, "--headers-only").stdout
-    assert "Problem    the list of clips: The items '01', '1' and '1.0' differ only in notation" in checked
-    checked = empty.python("-m", "preprocessing", "check", *words, "--headers-only", "--similar-names", "one").stdout
+    checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only").stdout
+    assert "Refused    the list of clips: The items '01', '1' and '1.0' differ in notation alone" in checked
+    checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only", "--similar-names", "one").stdout
     assert "24 clips of 4 items" in checked
     assert "Refused" not in checked
 
@@ -139,16 +139,16 @@ def test_a_data_frame(empty, monkeypatch):
 def test_start_takes_the_answer(empty):
     words = table(empty, ("1", "01"))[1]
 
-    said = empty.mistake("-m", "xval", "start", words, "--minutes", "0")
-    ended = empty.xval("start", words, "--minutes", "0", "--similar-names", "one")
-    again = empty.xval("start", words, "--minutes", "0", "--similar-names", "one")
+    said = empty.mistake("-m", "xval", "quickstart", words, "--minutes", "0")
+    ended = empty.xval("quickstart", words, "--minutes", "0", "--similar-names", "one")
+    again = empty.xval("quickstart", words, "--minutes", "0", "--similar-names", "one")
 
-    assert "give --similar-names one; if not, give --similar-names several." in said
-    assert "`start` has no" not in said
+    assert "give --similar-names one; if not, --similar-names several." in said
+    assert "`quickstart` has no" not in said
     assert ended.returncode == 0, ended.stderr
     assert "24 clips of 5 items" in ended.stdout
     assert again.returncode == 0, again.stderr
-    several = empty.mistake("-m", "xval", "start", words, "--minutes", "0", "--similar-names", "several")
+    several = empty.mistake("-m", "xval", "quickstart", words, "--minutes", "0", "--similar-names", "several")
     assert "has another item for" in several
 
 

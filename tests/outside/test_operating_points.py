@@ -57,8 +57,8 @@ def test_sensitivity_at_a_fixed_specificity_is_that_of_the_roc_and_has_an_interv
 def test_it_can_be_added_to_finished_runs_and_the_page_draws_the_curves(clinic):
     clinic.train({"architecture": "logistic", "C": (1.0,)}, page="without_audio")
 
-    refused = clinic.xval("rebuild", clinic.EXPERIMENT, "--metrics", AT_90)
-    added = clinic.xval("rebuild", clinic.EXPERIMENT, "--metrics", AT_90, "--positive-class", "sick")
+    refused = clinic.xval("add-metrics", clinic.EXPERIMENT, AT_90)
+    added = clinic.xval("add-metrics", clinic.EXPERIMENT, AT_90, "--positive-class", "sick")
 
     assert refused.returncode == 2
     assert "--positive-class sick" in refused.stderr

@@ -48,7 +48,7 @@ def test_classes_that_can_be_learned_are_above_chance(study):
     assert "It is above chance: p = 0.050 (0 of 19 permutations are as good; the labels of the clips of each" in text
     assert np.mean(written["permuted"]) == pytest.approx(1 / 3, abs=0.1)  # three classes
     assert files_of(study) == before
-    assert study.xval("check", study.EXPERIMENT).returncode == 0
+    assert study.xval("audit", study.EXPERIMENT).returncode == 0
 
 
 def test_items_of_one_class_change_places(study):

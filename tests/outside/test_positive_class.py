@@ -66,7 +66,7 @@ def test_other_names_of_them_and_the_monitor(clinic):
 def test_they_have_intervals_and_can_be_added_to_finished_runs(clinic):
     clinic.train(SVM)
     before = clinic.record()
-    command = ("rebuild", "results/small/experiment_1", "--metrics", "sensitivity", "f1,specificity")
+    command = ("add-metrics", "results/small/experiment_1", "sensitivity", "f1,specificity")
 
     refused = clinic.xval(*command)
     unknown = clinic.xval(*command, "--positive-class", "sik")

@@ -42,11 +42,11 @@ def test_a_corpus_with_one_frequent_class_does_not_select_the_constant_answer(em
     losses, accuracies = ([validation(empty, number, name) for number in (1, 2)] for name in ("loss", "balanced_accuracy"))
     assert losses[0] < losses[1]
     assert accuracies[0] == 0.5 < accuracies[1]
-    assert "logistic (instance 2) is selected: best mean validation balanced_accuracy (0." in said(empty)
-    assert "selected by the best mean validation balanced_accuracy" in empty.xval("compare", empty.EXPERIMENT).stdout
+    assert "logistic (2) is selected: best mean validation balanced accuracy (UAR) (0." in said(empty)
+    assert "selected by the best mean validation balanced accuracy (UAR)" in empty.xval("compare", empty.EXPERIMENT).stdout
 
     asked = said(empty, "--set", "rank_by=loss")
-    assert "logistic (instance 2) is selected: best mean validation balanced_accuracy (0." in asked
+    assert "logistic (2) is selected: best mean validation balanced accuracy (UAR) (0." in asked
     assert "; instances that differ in class_weights have no comparable loss)" in asked
 
 
@@ -58,10 +58,10 @@ def test_rank_by_ranks_finished_instances_anew_and_trains_nothing(study):
         change_records(study, number, lambda figures, new={"balanced_accuracy": accuracy, "loss": loss}: figures.update(new))
     trained = {path: path.stat().st_mtime_ns for path in study.results.glob("instance_*/fold_*/record.json")}
 
-    assert "forest (instance 3) is selected: best mean validation balanced_accuracy (0.900" in said(study)  # a tie: by the loss
-    assert "constant (instance 1) is selected: best mean validation loss (0.100" in said(study, "--set", "rank_by=val_loss")
+    assert "forest (3) is selected: best mean validation balanced accuracy (UAR) (0.900" in said(study)  # a tie: by the loss
+    assert "constant (1) is selected: best mean validation loss (0.100" in said(study, "--set", "rank_by=val_loss")
     assert '"selected": 1' in (study.results / "summary.json").read_text()
-    assert "best mean validation macro_f1" in said(study, "--set", "rank_by=macro_f1")
+    assert "best mean validation macro F1" in said(study, "--set", "rank_by=macro_f1")
     assert trained == {path: path.stat().st_mtime_ns for path in study.results.glob("instance_*/fold_*/record.json")}
     assert len(trained) == 6
 
@@ -72,7 +72,7 @@ def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):
         change_records(study, number, lambda figures, loss=loss: figures.update(loss=loss))
     change_records(study, 2, lambda figures: figures.pop("balanced_accuracy"))
     reason = "best mean validation loss (0.100 ± 0.000; not every instance has a validation balanced_accuracy)"
-    assert f"constant (instance 1) is selected: {reason}" in said(study)
+    assert f"constant (1) is selected: {reason}" in said(study)
     printed = " ".join(study.xval("compare", study.EXPERIMENT).stdout.split())
     assert "validation loss; not every instance has a validation balanced_accuracy" in printed
 
@@ -80,9 +80,9 @@ def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):
 @pytest.mark.parametrize(
     ("task", "names", "main"),
     [
-        ("multilabel_classification", ["mlp", "mlp"], "mean_average_precision"),
-        ("regression", ["ridge", "constant"], "rmse"),
-        ("representation", ["daf_autoencoder", "daf_autoencoder"], "explained_variance"),
+        ("multilabel_classification", ["mlp", "mlp"], "mean average precision (mAP)"),
+        ("regression", ["ridge", "constant"], "RMSE"),
+        ("representation", ["daf_autoencoder", "daf_autoencoder"], "explained variance"),
     ],
 )
 def test_every_task_ranks_by_its_main_metric(study, task, names, main):

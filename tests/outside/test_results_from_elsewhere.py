@@ -34,7 +34,7 @@ print(xval.load_model(sys.argv[1] + "/instance_3").class_names)
 def downloaded(copied):
     """Return results with a metric of scikit-learn, beside which lie files that have the names of packages; and their mark."""
     study, mark = copied, copied.folder / "imported.txt"
-    added = study.xval("rebuild", study.EXPERIMENT, "--metrics", "sklearn:cohen_kappa_score")
+    added = study.xval("add-metrics", study.EXPERIMENT, "sklearn:cohen_kappa_score")
     assert added.returncode == 0, added.stderr
     for folder in ("", "theirs/"):
         for name in ("sklearn/__init__", "sklearn/metrics", "pandas", "scipy/__init__", "optuna", "csv"):
@@ -47,7 +47,7 @@ def downloaded(copied):
 
 
 @pytest.mark.parametrize(
-    "words", [["rebuild"], ["report", "--no-audio"], ["ensemble", "1,3"], ["refit", "3"], ["check"]], ids=lambda words: words[0]
+    "words", [["rebuild"], ["report", "--no-audio"], ["ensemble", "1,3"], ["refit", "3"], ["audit"]], ids=lambda words: words[0]
 )
 def test_no_file_beside_results_stands_for_a_package(downloaded, words):
     study, mark = downloaded
@@ -119,7 +119,7 @@ def test_a_summary_of_an_earlier_version_is_named_with_what_renews_it(copied):
     listed, rows = copied.xval("list", "results"), rows_of(copied, "results")
     renewed = copied.xval(*command)
 
-    assert f"python -m xval {' '.join(command)}" in listed.stdout, listed.stdout
+    assert f"xval {' '.join(command)}" in listed.stdout, listed.stdout
     assert [row["state"] for row in rows] == ["unknown"]
     assert renewed.returncode == 0, renewed.stderr
     assert [row["state"] for row in rows_of(copied, "results")] == [row["state"] for row in before] == ["done"]
@@ -128,11 +128,11 @@ def test_a_summary_of_an_earlier_version_is_named_with_what_renews_it(copied):
 def test_near_duplicates_that_were_not_searched_are_not_said_to_be_none(copied):
     (copied.folder / "data/small/near_duplicates.csv").unlink()
 
-    checked = copied.xval("check", copied.EXPERIMENT)
+    checked = copied.xval("audit", copied.EXPERIMENT)
 
     (line,) = (line for line in checked.stdout.splitlines() if "not compared with each other" in line)
     assert "not checkable near-duplicates" in checked.stdout
-    assert "python -m preprocessing check CORPUS" in line
+    assert "xval prepare CORPUS ... --check" in line
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the rights are those of Linux")
@@ -238,7 +238,7 @@ def test_a_run_says_on_the_page_what_it_had(copied):
     assert ended.returncode == 0, ended.stderr
     text = page.read_text()
     assert '<img class="explanation"' not in text
-    assert f"python -m xval report {copied.EXPERIMENT} --explain occlusion" in text
+    assert f"xval report {copied.EXPERIMENT} --explain occlusion" in text
 
 
 STOPS = """
@@ -269,8 +269,7 @@ def test_the_page_of_an_interrupted_run_says_what_adds_the_clips(empty):
     text = page.read_text()
     assert "data:audio/" not in text
     assert (
-        f"Clips to listen to are added when the run has ended; if it was interrupted: python -m xval report {empty.EXPERIMENT}."
-        in text
+        f"Clips to listen to are added when the run has ended; if it was interrupted: xval report {empty.EXPERIMENT}." in text
     )
     assert empty.xval("report", empty.EXPERIMENT).returncode == 0
     assert "Clips to listen to are added when" not in page.read_text()
@@ -286,7 +285,7 @@ def test_an_ensemble_leaves_out_a_metric_whose_code_is_not_trusted(study):
     mark.unlink()
 
     ensemble = study.xval("ensemble", study.EXPERIMENT, "1,2")
-    looks = [study.xval(command, study.EXPERIMENT) for command in ("compare", "report", "check")]
+    looks = [study.xval(command, study.EXPERIMENT) for command in ("compare", "report", "audit")]
     known = study.record(901)
 
     assert ensemble.returncode == 0, ensemble.stderr

@@ -36,7 +36,7 @@ def recordings(study):
 @pytest.mark.slow
 def test_a_corpus_that_is_renamed_meanwhile_is_not_made_anew(recordings):
     folder = recordings.folder
-    command = [sys.executable, "-m", "xval", "review", "results/tones/experiment_1", "--reviewer", "ann"]
+    command = [sys.executable, "-m", "xval", "review-labels", "results/tones/experiment_1", "--reviewer", "ann"]
     environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"}
     review = subprocess.Popen(command, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
     try:
@@ -94,7 +94,7 @@ runpy.run_module("xval", run_name="__main__", alter_sys=True)
 
 def ask(study, *asked):
     """Start a review, ask it for some things, and return the answers: status, text, seconds of the processor."""
-    ended = study.python("-c", ASK, json.dumps(asked), "review", study.EXPERIMENT, "1", "--reviewer", "ann")
+    ended = study.python("-c", ASK, json.dumps(asked), "review-labels", study.EXPERIMENT, "1", "--reviewer", "ann")
     return [json.loads(line.removeprefix("ANSWER ")) for line in ended.stderr.splitlines() if line.startswith("ANSWER ")]
 
 

@@ -49,19 +49,19 @@ def test_labels_that_follow_from_the_speaker_are_no_result(empty):
     what = "18 sessions share 6 values of the column 'speaker', which fixes the label"
     assert what in prepared(empty)
     said = trained(empty)
-    assert f"The corpus: {what}, so that one 'speaker' is in training and test" in said
-    lines = said[said.index("reaches") :]
-    assert "Claim nothing about it: sessions of one 'speaker' train and are tested, and 'speaker' fixes the label." in lines
-    assert "Make 'speaker' the item (--item speaker), and run again." in lines
+    assert f"The corpus: {what}, so that one 'speaker' trains and is tested" in said
+    lines = said[said.index("Result:") :]
+    assert "Sessions of one 'speaker' are in training and test, and the 'speaker' determines the label." in lines
+    assert "Prepare the dataset with --item speaker and run again." in lines
     assert "XV109" in lines
     assert "above chance" not in lines
-    audit = empty.xval("check", "results/t/experiment_1")
+    audit = empty.xval("audit", "results/t/experiment_1")
     assert audit.returncode == 1
     assert "FAILED        shared columns" in audit.stdout
     assert what in audit.stdout
     assert what in (empty.folder / "results/t/experiment_1/report.html").read_text().replace("&#39;", "'")
     silenced = empty.run("--set", "silence=XV109").stdout
-    assert "Claim nothing about it" not in silenced
+    assert "Not valid as a test" not in silenced
     assert "XV109" not in silenced
 
 
@@ -71,8 +71,8 @@ def test_speakers_whose_labels_differ_are_a_warning(empty):
     prepared(empty)
     said = trained(empty)
     assert "XV109" in said
-    assert "Claim nothing" not in said
-    audit = empty.xval("check", "results/t/experiment_1")
+    assert "Not valid as a test" not in said
+    audit = empty.xval("audit", "results/t/experiment_1")
     assert "warning       shared columns" in audit.stdout
     assert audit.returncode == 0
 
@@ -81,7 +81,8 @@ def test_what_else_fixes_the_label_is_named_as_the_next_step(empty):
     """A farm is nobody who is heard, but its cows may be known by its barn."""
     record(empty, label=of_speaker, column="farm")
     prepared(empty)
-    assert "Make 'farm' the item (--item farm) to test on unseen ones: it fixes the label." in trained(empty)
+    said = trained(empty)
+    assert "Prepare the dataset with --item farm if results are to hold for new ones, because the 'farm' determines" in said
 
 
 @pytest.mark.parametrize(
@@ -96,13 +97,13 @@ def test_what_else_fixes_the_label_is_named_as_the_next_step(empty):
 def test_conditions_of_items_are_no_speakers(empty, column, values):
     record(empty, label=lambda speaker, _clip: "xy"[speaker in (0, 2, 5)], column=column, values=values)
     assert "share" not in prepared(empty)
-    checked = empty.python("-m", "preprocessing", "check", *WORDS, "--item", "session", "--headers-only").stdout
+    checked = empty.python("-m", "preprocessing", *WORDS, "--check", "--item", "session", "--headers-only").stdout
     assert "items share a column" not in checked
 
 
 def test_the_check_of_a_corpus_names_the_column(empty):
     record(empty, label=of_clip)
-    checked = empty.python("-m", "preprocessing", "check", *WORDS, "--item", "session", "--headers-only").stdout
+    checked = empty.python("-m", "preprocessing", *WORDS, "--check", "--item", "session", "--headers-only").stdout
     assert "sessions share a column: 1 column" in checked or "items share a column: 1 column" in checked
     assert "make that column the session" in checked or "make that column the item" in checked
 
@@ -117,4 +118,4 @@ def test_folds_that_keep_the_speaker_together_are_right(empty):
     said = trained(empty, fold_strategy="predefined", validation="next_fold")
     assert "share" not in said
     assert "XV109" not in said
-    assert "ok            shared columns" in empty.xval("check", "results/t/experiment_1").stdout
+    assert "ok            shared columns" in empty.xval("audit", "results/t/experiment_1").stdout

@@ -51,13 +51,13 @@ def test_that_are_kept_are_named_by_both_checks_and_beside_results(empty):
     assert "12 clips of 12" in ended.stdout, ended.stderr
     assert (
         "one file across items: 12 clips"
-        in empty.python("-m", "preprocessing", "check", *WORDS, "--shared-files", "keep").stdout
+        in empty.python("-m", "preprocessing", *WORDS, "--check", "--shared-files", "keep").stdout
     )
     said = empty.train({"architecture": "svm", "C": (1.0,)}, dataset="t", num_folds=3, **SMALL).stdout
     what = "segments of the file 'f0.wav' belong to the items 's0_0' and 's0_1'"
     assert f"The corpus: {what} (6 such files)" in said
     assert "XV103" in said
-    audit = empty.xval("check", "results/t/experiment_1")
+    audit = empty.xval("audit", "results/t/experiment_1")
     assert what in audit.stdout
     assert "warning       identical audio" in audit.stdout
     assert audit.returncode == 0

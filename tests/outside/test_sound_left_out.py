@@ -57,8 +57,8 @@ def test_files_with_several_sound_tracks_are_told(clips):
     table(clips, "one.mkv,d,x", "two.mkv,d,y")
 
     text = said(clips.prepare("table", "t.csv", sample_rate_hz=RATE_HZ))
-    assert "1 of 8 clips, such as two.mkv, has up to 2 sound tracks in a file, of which only the first is read." in text
-    text = said(clips.python("-m", "preprocessing", "check", "table", "t.csv", "--workers", "1"))
+    assert "1 of 8 clips, such as two.mkv, has up to 2 sound tracks in a file, of which the first is read." in text
+    text = said(clips.python("-m", "preprocessing", "table", "--check", "t.csv", "--workers", "1"))
     assert "several sound tracks: 1 clip (two.mkv: 2 sound tracks)" in text
 
 

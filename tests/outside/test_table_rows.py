@@ -319,7 +319,7 @@ def test_where_no_row_is_left_nothing_is_dropped(clips):
 def test_check_ends_with_an_error_where_it_says_refused(clips, faulty):
     table(clips, *(["s0_2.wav,S1,x"] if faulty else []))
 
-    ended = clips.python("-m", "preprocessing", "check", "table", "audio/t.csv", "--headers-only", "--dataset", "e")
+    ended = clips.python("-m", "preprocessing", "table", "--check", "audio/t.csv", "--headers-only", "--dataset", "e")
 
     assert ("Refused" in ended.stdout) == faulty, ended.stdout
     assert ended.returncode == (2 if faulty else 0), ended.stdout + ended.stderr

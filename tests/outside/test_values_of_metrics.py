@@ -23,7 +23,7 @@ def test_the_nested_value_of_a_metric_of_ones_own_is_that_of_the_jobs_that_are_c
     with_it = {"metrics": "auto, mine.geometric_mean"} if when == "trained" else {}
     study.train({"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "constant"}, num_folds=3, **with_it)
     if when == "added":
-        added = study.xval("rebuild", study.EXPERIMENT, "--metrics", "mine.geometric_mean", "--import", "mine")
+        added = study.xval("add-metrics", study.EXPERIMENT, "mine.geometric_mean", "--import", "mine")
         assert added.returncode == 0, added.stderr
 
     table = study.xval("report", study.EXPERIMENT, "--markdown").stdout

@@ -39,7 +39,7 @@ def help_options() -> dict[str, set[str]]:
     """The options in the help of each corpus and command, by its name."""
     found: dict[str, set[str]] = {}
     for name in (*corpus_names(), *COMMANDS):
-        words = [name, "demo"] if name in ("check", "show") else [name]
+        words = [name, "demo"] if name == "show" else [name]
         found[name] = _options_of(main, [*words, "--help"])
     found["augmentation"] = _options_of(augment, ["--help"])
     return found
@@ -62,7 +62,7 @@ def test_every_option_and_command_that_is_named_exists(help_options: dict[str, s
             named = set(OPTION.findall(text))
             n_named += len(named)
             assert named <= (own or every), f"{path}: {text}"
-            for command in re.findall(r"python -m preprocessing ([a-z]\w*)", text):
+            for command in re.findall(r"xval prepare ([a-z]\w*)", text):
                 assert command in (*help_options, "again", "writes"), f"{path}: {text}"
     assert n_named > 100
 
@@ -136,7 +136,7 @@ def test_the_command_that_makes_a_missing_corpus_makes_it_under_its_name(name: s
     audio(*(f"words/{path}.wav" for path in ("no/1", "no/2", "yes/1", "yes/2")))
     with pytest.raises(CorpusError) as caught:
         open_corpus(name, Path("data"))
-    advised = re.search(r"Make it: python -m preprocessing (.*?)(?:  \(|$)", str(caught.value))
+    advised = re.search(r"Make it: xval prepare (.*?)(?:  \(|$)", str(caught.value))
     assert advised
     command = advised[1].replace("CORPUS ...", "folders words").replace("AUDIO_FOLDER", "words")
     assert main([*command.split(), "--workers", "1", *(["--n-speakers", "1"] if name == "demo" else [])]) == 0

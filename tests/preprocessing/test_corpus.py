@@ -439,13 +439,13 @@ def test_a_dataset_is_one_folder_below_the_data_folder(tmp_path: Path, name: str
 def test_a_missing_corpus_is_named_with_what_there_is_and_how_to_make_it(audio: Path, clips: pd.DataFrame) -> None:
     data = audio.parent / "data"
     for look_up in (open_corpus, fingerprint):
-        with pytest.raises(CorpusError, match=r"no datasets yet.*python -m preprocessing demo$"):
+        with pytest.raises(CorpusError, match=r"no datasets yet.*xval prepare demo$"):
             look_up("demo", data)
     make(clips, audio)
     for look_up in (open_corpus, fingerprint):
         with pytest.raises(CorpusError, match=r"(?s)'tonnes'.*Available: tones. Did you mean 'tones'.*--dataset tonnes"):
             look_up("tonnes", data)
-        with pytest.raises(CorpusError, match="python -m preprocessing fsdd AUDIO_FOLDER"):
+        with pytest.raises(CorpusError, match="xval prepare fsdd AUDIO_FOLDER"):
             look_up("fsdd", data)
 
 

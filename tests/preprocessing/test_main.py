@@ -273,7 +273,7 @@ def test_a_pattern_may_begin_with_a_dash(capsys: pytest.CaptureFixture[str]) -> 
     assert "random split" in said(capsys)
     assert main(["folders", "words", "--item-pattern", r"-([0-9]+)\.wav$"]) == 0
     text = said(capsys)
-    assert "Next       python -m xval new my_study\n" in text  # here is neither a clone nor a study
+    assert "Next       xval new my_study\n" in text  # here is neither a clone nor a study
     assert "10 clips of 5 items (0, 1, 2, 3, 4)" in text
     assert "random split" not in text
 
@@ -289,7 +289,7 @@ def test_what_experiments_need_is_said_and_part_of_the_next_command(capsys: pyte
     )
     assert need in text
     assert "Next       python experiments/exp1.py --set dataset=words --set num_folds=3\n" in text
-    assert main(["check", "table", "words/words.csv", "--headers-only"]) == 0
+    assert main(["table", "--check", "words/words.csv", "--headers-only"]) == 0
     assert need in said(capsys)
 
 

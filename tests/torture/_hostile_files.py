@@ -54,7 +54,7 @@ def names(project: Path, secret: Path, rng: random.Random) -> Attack:
         (*TABLE, "audio/toy.csv", *END, *(project / "settings.txt").read_text().split()),
         ("exp.py", "--set", "page=complete"),
     ]
-    steps += [("-m", "xval", "report", experiment, "--markdown", "--latex"), ("-m", "xval", "check", experiment)]
+    steps += [("-m", "xval", "report", experiment, "--markdown", "--latex"), ("-m", "xval", "audit", experiment)]
 
     def fault(place: Path) -> str:
         pages = [path.read_text(encoding="utf-8") for path in place.rglob("*.html")]

@@ -28,7 +28,7 @@ MOST_STORE_BYTES = 5_000_000
 COPIES = (
     ("-m", "preprocessing", "convert", "audio", "copies"),
     ("-m", "augmentation", "audio", "copies", "1", "--workers", "1"),
-    ("-m", "preprocessing", "check", "folders", "audio", "--item-pattern", "[0-9]", "--workers", "1"),
+    ("-m", "preprocessing", "folders", "--check", "audio", "--item-pattern", "[0-9]", "--workers", "1"),
 )
 
 

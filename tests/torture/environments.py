@@ -26,7 +26,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     ("exp.py",),
     ("exp.py", "2", "2", "--overwrite"),
     ("-m", "xval", "status", EXPERIMENT),
-    ("-m", "xval", "check", EXPERIMENT),
+    ("-m", "xval", "audit", EXPERIMENT),
     ("-m", "xval", "rebuild", EXPERIMENT),
     ("-m", "xval", "report", EXPERIMENT),
     ("-m", "xval", "compare", EXPERIMENT),

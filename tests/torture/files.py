@@ -27,7 +27,7 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (SCRIPT, "--quiet"),
     (SCRIPT, "--dry-run"),
     ("-m", "xval", "status", EXPERIMENT),
-    ("-m", "xval", "check", EXPERIMENT),
+    ("-m", "xval", "audit", EXPERIMENT),
     ("-m", "xval", "rebuild", EXPERIMENT),
     ("-m", "xval", "report", EXPERIMENT),
     ("-m", "xval", "compare", EXPERIMENT),

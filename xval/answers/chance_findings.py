@@ -9,9 +9,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding
 from xval.answers.item_words import item_word, items_word
+from xval.answers.line_cases import AT_CHANCE, DO_NOT_RANK
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance
 from xval.answers.summary import direction, side_name, test_side
+from xval.answers.training_findings import last_epoch
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
 from xval.settings.architectures import trains_network
@@ -45,7 +47,7 @@ def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | N
         Code.NOT_ABOVE_CHANCE,
         f"Not {beyond_chance(done)}: {name_instances(numbers, done)}, {what}"
         f"{describe_choice(nested) if nested and is_of_choice else ''}.",
-        f"Do not rank these; {what_to_try(done, numbers)}, or test more {items_word(done)}.",
+        what_to_try(done, numbers),
         tuple(numbers),
     )
 
@@ -56,18 +58,22 @@ def beyond_chance(done: Sequence[InstanceResults]) -> str:
 
 
 def what_to_try(done: Sequence[InstanceResults], numbers: Collection[int]) -> str:
-    """Return what may bring instances above chance: epochs are those of networks, and weights of classes those of rare ones."""
-    concerned = [
-        instance for instance in done if instance.number in numbers and instance.settings.architecture != _IGNORES_THE_AUDIO
-    ]
+    """Return what may bring instances above chance, in sentences: epochs for networks, weights for rare classes."""
+    chosen = [instance for instance in done if instance.number in numbers]
+    concerned = [instance for instance in chosen if instance.settings.architecture != _IGNORES_THE_AUDIO]
+    frequent = [instance.number for instance in concerned if _answers_the_frequent(instance)]
+    last = last_epoch(chosen)
     if not concerned:
-        return "add an instance that reads the audio"
-    if frequent := [instance.number for instance in concerned if _answers_the_frequent(instance)]:
-        whose = f" of instance{'s' * (len(frequent) > 1)} {name_numbers(frequent)}" * (len(frequent) < len(concerned))
-        return f"set class_weights = balanced (most answers{whose} are the most frequent class)"
-    if _are_networks(done, numbers):
-        return "look at the labels and the curves, train longer (num_epochs)"
-    return "look at the labels, try other features"
+        cause = "constant"
+    elif frequent:
+        cause = "frequent"
+    elif last and len(last.instances) == len(concerned):
+        cause = "last epoch"
+    else:
+        cause = "network" if _are_networks(done, numbers) else "estimator"
+    whose = f" of variant{'s' * (len(frequent) > 1)} {name_numbers(frequent)}" * (len(frequent) < len(concerned))
+    text = AT_CHANCE[cause].format(items=items_word(done), of_frequent=whose)
+    return f"{DO_NOT_RANK if len(done) > 1 else ''}{text}"
 
 
 def _answers_the_frequent(instance: InstanceResults) -> bool:

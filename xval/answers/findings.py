@@ -88,7 +88,7 @@ def _pretrained(done: Sequence[InstanceResults]) -> Iterable[Finding]:
             continue
         advice = f"Make sure that no tested {item_word(done)} is in what it was trained on."
         if origin.state == "leaked":
-            advice = "The test values are too good: leave out what was heard; python -m xval check has the names."
+            advice = "The test values are too good: leave out what was heard; xval audit has the names."
         elif not origin.vouched:
             advice = (
                 "It may have heard what is tested: say what it was trained on (pretrained_on), or compare with an instance "

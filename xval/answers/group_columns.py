@@ -78,7 +78,7 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
     if name not in known:
         raise SettingsError(
             f"--by {name}: the dataset has no such column. {suggestion(name, known)} Extra columns of a table, and facts "
-            "from file names of a known corpus, are stored by python -m preprocessing. Prepare the dataset again; folds, "
+            "from file names of a known corpus, are stored by xval prepare. Prepare the dataset again; folds, "
             "stores and results are kept."
         )
     filled = table.loc[table[name].notna() & ~table["augmented"].astype(bool), ["clip", "item", name]]

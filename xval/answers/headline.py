@@ -1,306 +1,407 @@
-"""The three lines that every view of an experiment begins with: what was found, what may be said, what to do next.
+"""The three lines that every view of an experiment begins with: result, evidence, and what to do next.
 
-Comes in: instances. Goes out: a `Headline`, three sentences of at most 25 words each.
+The texts are in `xval.answers.line_cases`, a row for each case; here the case is chosen, and its fields are found.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import TYPE_CHECKING, NamedTuple
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
+from xval.answers import line_cases
 from xval.answers.chance_findings import beyond_chance, item_known, not_above_chance, what_to_try
 from xval.answers.chosen_comparison import compare_chosen
-from xval.answers.figure_text import ROUNDING, Estimate, decimals, estimate, fixed
+from xval.answers.figure_text import Estimate, estimate, in_column
 from xval.answers.finding import Finding, capital
-from xval.answers.item_words import call_items_of, item_word, items_word
+from xval.answers.item_words import call_items_of, items_word
+from xval.answers.item_words import item_word as word_of_item
 from xval.answers.leaking_column import fixing_column, leaking_column
-from xval.answers.names import name_instances
-from xval.answers.nested_selection import NestedInstance, bias_words, choose_nested, selection_bias
-from xval.answers.pretrained import judge_instance
+from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
+from xval.answers.names import name_instances, names_of
+from xval.answers.nested_selection import NestedInstance, choose_nested
+from xval.answers.next_step import are_perfect
+from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.summary import side_name, test_side
-from xval.answers.training_findings import last_epoch
+from xval.answers.summary import metric_words, side_name, test_side
 from xval.base.errors import counted
 from xval.base.item_word import new_items
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
+from xval.results.item_figures import ItemFigure
+from xval.settings.architectures import doing
 from xval.settings.classical import CLASSICAL
-from xval.settings.resolve import describe_numbers
+from xval.settings.finding_codes import Code, silenced
 
 if TYPE_CHECKING:
-    from xval.answers.comparison.outcome import Comparison
-    from xval.folds.shared_columns import SharedColumn
+    from xval.answers.comparison.outcome import Comparison, Pair
 
-_LEAST_OF_TWO = 0.005  # of smaller numbers two decimals show nothing
-MOST_WORDS = 25
-_MOST_NAMED = 2  # of all the others
 _MOST_LISTED = 4  # by name
+_BASELINES = ("svm", "cnn_small", "mlp")
 
 
-class Headline(NamedTuple):
-    """What a reader has to know first, a sentence each.
+def find_headline(instances: Sequence[InstanceResults], experiment: str | None = None) -> Headline:
+    """Return the three lines on some instances (at least one) of one experiment, whatever is finished of them.
 
-    Attributes:
-        found: What the selected instance reaches on new items. Where several instances compete, that is the nested figure,
-            and its own stands behind it with its bias, the selected figure minus the nested one.
-        claim: What may be said of it, and what not.
-        next: The most useful single step.
+    `experiment` stands in commands; None: the path of the experiment.
     """
-
-    found: str
-    claim: str
-    next: str
-
-
-def find_headline(instances: Sequence[InstanceResults]) -> Headline:
-    """Return the three lines on some instances (at least one) of one experiment, whatever is finished of them."""
     done = [instance for instance in instances if instance.folds]
-    if not done:
-        return _nothing_finished(instances)
-    ranking = rank_instances(done)
-    if ranking.selected is None and len(done) > 1:
-        value = f"{side_name(ranking.side, done)} {ranking.metric}".replace("_", " ")
-        return Headline(
-            f"No instance is selected: none has a {value}.",
-            "Claim nothing about the best one: only validation may choose it.",
-            f"Choose another rank_by, or let more {items_word(instances)} validate (validation_fraction).",
-        )
-    selected = next((instance for instance in done if instance.number == ranking.selected), done[0])
-    answer = _Answer(instances, done, ranking, selected)
-    return Headline(_found(answer), _claim(answer), _next(answer))
+    fields = _Fields(instances, done, experiment or str(instances[0].experiment.path))
+    case = _choose_case(fields)
+    lines = CASES[case]
+    first = "" if case in WITHOUT_FIRST else fields.comes_first
+    return Headline(*(" ".join(text.format_map(fields).split()) for text in lines._replace(next=FIRST.get(first, lines.next))))
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """What the sentences are made of.
+def _choose_case(fields: "_Fields") -> str:
+    """Return the first case of `CASES` that holds."""
+    if not fields.done:
+        return "all failed" if fields.failures else "nothing finished"
+    if fields.ranking.selected is None and len(fields.done) > 1:
+        return "none selected"
+    selected = fields.selected
+    if judge_instance(selected).state == "leaked":
+        return "near-duplicates" if fields.part == NEAR_DUPLICATES else "leaked"
+    if leaking_column(fields.done):
+        return "shared column"
+    if fields.own_estimate.value is None:
+        return "undefined"
+    if len(selected.folds) < selected.n_folds:
+        return "failed" if selected.number in fields.failures else "unfinished"
+    figure = fields.figure
+    if fields.at_chance and selected.number in fields.at_chance.instances:
+        return _case_at_chance(figure)
+    if fields.is_random_split:
+        return "random split"
+    if are_perfect([fields.nested or selected]):
+        return "perfect"
+    if figure is None or figure["low"] is None:
+        return "few items" if fields.too_few else "no interval"
+    known = item_known(fields.done, fields.at_chance, fields.nested)
+    if known and selected.number in known.instances:
+        return "knows the item"
+    return _case_of_comparison(fields)
+
+
+def _case_at_chance(figure: ItemFigure | None) -> str:
+    if figure is None or figure["low"] is None or figure["high"] is None or figure["chance"] is None:
+        return "at chance, no interval"
+    return "at chance" if figure["low"] <= figure["chance"] <= figure["high"] else "worse than chance"
+
+
+def _case_of_comparison(fields: "_Fields") -> str:
+    comparison = fields.comparison
+    if comparison is None or not comparison.pairs:
+        return "alone" if len(fields.done) == 1 else "not comparable"
+    if comparison.corrections:
+        return "other labels"
+    if comparison.leaks:
+        return "others leaked"
+    worse, better, equal, undecided = (fields.pairs(*verdicts) for verdicts in (["worse"], ["better"], _EQUAL, _UNDECIDED))
+    if better:
+        return "another is better"
+    if undecided:
+        return "some open" if worse else "all open" if fields.is_above_chance else "all open, no chance"
+    if equal:
+        return "some equal" if worse else "all equal"
+    return "clear winner" if len(worse) > 1 else "better than one"
+
+
+_EQUAL, _UNDECIDED = ["practically equal"], ["undecided", "no test"]
+
+
+class _Fields:
+    """The fields of the texts by name, each found when a text has it.
 
     Attributes:
         instances: All of them.
         done: Those with a finished fold.
-        selected: The one that validation selects, or the only one.
+        experiment: What commands call it.
     """
 
-    instances: Sequence[InstanceResults]
-    done: Sequence[InstanceResults]
-    ranking: Ranking
-    selected: InstanceResults
+    def __init__(self, instances: Sequence[InstanceResults], done: Sequence[InstanceResults], experiment: str) -> None:
+        self.instances, self.done, self.experiment = instances, done, experiment
 
-    @property
-    def metric(self) -> str:
-        return self.selected.task.main_metrics[0]
+    def __getitem__(self, name: str) -> object:
+        return getattr(self, name)
 
-    @property
-    def side(self) -> str:
-        return test_side(self.done)
+    # What there is.
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        return rank_instances(self.done)
+
+    @cached_property
+    def selected(self) -> InstanceResults:
+        """The one that validation selects, or the only one."""
+        return next((instance for instance in self.done if instance.number == self.ranking.selected), self.done[0])
 
     @cached_property
     def nested(self) -> NestedInstance | None:
-        return choose_nested(self.done, self.ranking)
+        """The choice as each fold makes it; None: there was none, or a model of it was trained on what is tested."""
+        nested = choose_nested(self.done, self.ranking)
+        return None if nested and judge_instance(nested).state == "leaked" else nested
 
     @cached_property
     def comparison(self) -> "Comparison | None":
         """The others minus the choice; None: nothing to compare, or not comparable."""
         return compare_chosen(self.done, self.ranking, self.selected, self.nested)
 
+    def pairs(self, *verdicts: str) -> "list[Pair]":
+        return [pair for pair in (self.comparison.pairs if self.comparison else ()) if pair.verdict in verdicts]
+
     @cached_property
     def at_chance(self) -> Finding | None:
         return not_above_chance(self.done, self.nested)
 
     @property
-    def is_at_chance(self) -> bool:
-        return self.at_chance is not None and self.selected.number in self.at_chance.instances
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the value may be reported: no fold is missing, and no model had heard what, or who, it was tested on."""
-        is_leaked = judge_instance(self.selected).state == "leaked" or self.leaking is not None
-        return len(self.selected.folds) == self.selected.n_folds and not is_leaked
+    def figure(self) -> ItemFigure | None:
+        return (self.nested or self.selected).item_figure(test_side(self.done), self.selected.task.main_metrics[0])
 
     @cached_property
-    def leaking(self) -> "SharedColumn | None":
-        """See `leaking_column`."""
-        return leaking_column(self.done)
+    def own_estimate(self) -> Estimate:
+        return estimate(self.selected, test_side(self.done), self.selected.task.main_metrics[0])
+
+    @cached_property
+    def nested_estimate(self) -> Estimate | None:
+        if self.nested is None:
+            return None
+        found = estimate(self.nested, test_side(self.done), self.selected.task.main_metrics[0])
+        return found if found.value is not None else None
 
     @property
     def is_random_split(self) -> bool:
-        return is_random_split(self.selected.n_clips.values())
+        is_silenced = Code.RANDOM_SPLIT in silenced(instance.parameters.get("silence") for instance in self.done)
+        return is_random_split(self.selected.n_clips.values()) and not is_silenced
 
-    def name(self, numbers: Iterable[int], *, short: bool = False) -> str:
-        listed = sorted(numbers)
-        if short:
-            return f"instance{'s' * (len(listed) > 1)} {describe_numbers(listed)}"
-        return name_instances(listed, self.instances, most=_MOST_LISTED)
+    @cached_property
+    def lacking(self) -> dict[int, InstanceResults]:
+        """The instances with jobs that are not done, by number."""
+        return {instance.number: instance for instance in self.instances if len(instance.done) < instance.n_jobs}
 
-    def name_others(self, numbers: Sequence[int], *, short: bool) -> str:
-        """Return the same, of more than two ``any of the other 3 instances`` where these are all."""
-        is_any = len(numbers) > _MOST_NAMED and len(numbers) == len(self.done) - 1
-        return f"any of the other {len(numbers)} instances" if is_any else self.name(numbers, short=short)
+    @cached_property
+    def failures(self) -> dict[int, int]:
+        """How many jobs have failed, by the number of the instance."""
+        return {number: len(instance.failed) for number, instance in self.lacking.items() if instance.failed}
 
+    @property
+    def comes_first(self) -> str:
+        """Which text of `FIRST` stands in place of the next step."""
+        if self.failures:
+            return "failed"
+        return "unfinished" if self.lacking else "fixes the label" if fixing_column(self.done) else ""
 
-def _found(answer: _Answer) -> str:
-    selected, nested = answer.selected, answer.nested
-    metric, where = answer.metric.replace("_", " "), new_items("clip" if answer.is_random_split else item_word(answer.done))
-    own, name = estimate(selected, answer.side, answer.metric), partial(answer.name, [selected.number])
-    if own.value is None:
-        return _fitting(lambda short: f"{name(short=short)} has no {metric} on {where}: it is undefined.")
-    chance = "" if own.chance is None else f"; chance {decimals(own.chance)}"
-    if nested is not None:
-        reached = estimate(nested, answer.side, answer.metric)
-        bias = selection_bias(selected, nested, answer.side, answer.metric)
-        if bias is not None:
-            alone = f"alone {fixed(own.value)} ({bias_words(bias)})"
-            reached_by = f"{fixed(reached.value)} {metric} on {where}{_interval(reached)}"
-            choice = f"choice among {nested.n_competing} instances"
-            first = f"Report {reached_by} ({choice})" if answer.is_complete else f"{capital(choice)}: {reached_by}"
-            return _fitting(lambda short: f"{first}{chance}; chosen: {name(short=short)}, {alone}.")
-    value = f"{fixed(own.value)} {metric} on {where}{_interval(own)}{chance}"
-    return _fitting(lambda short: f"{name(short=short)} reaches {value}.")
+    # What the fields say of it.
 
+    def _name(self, numbers: Sequence[int]) -> str:
+        if len(self.instances) == 1:
+            return names_of(self.instances)[numbers[0]]
+        return name_instances(sorted(numbers), self.instances, most=_MOST_LISTED)
 
-def _claim(answer: _Answer) -> str:
-    from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS  # here, because it loads pandas
+    def _name_pairs(self, *verdicts: str) -> str:
+        return self._name([int(pair.instance) for pair in self.pairs(*verdicts)])
 
-    selected = answer.selected
-    lacking = selected.n_folds - len(selected.folds)
-    origin = judge_instance(selected)
-    figure = (answer.nested or selected).item_figure(answer.side, answer.metric)
-    if origin.state == "leaked":
-        return "Claim nothing about it: its model had heard what it was tested on."
-    if answer.leaking:
-        items, column = items_word(answer.done), answer.leaking.column
-        return f"Claim nothing about it: {items} of one '{column}' train and are tested, and '{column}' fixes the label."
-    if lacking:
-        return f"Claim nothing about it yet: {lacking} of its {counted(selected.n_folds, 'fold')} {_are(lacking)} missing."
-    if figure is None or figure["low"] is None:
-        too_few = call_items_of(answer.done, figure.get("no_interval", "") if figure else "")
-        why = f" ({too_few})" if too_few else ""
-        return f"Claim nothing about it yet: its value has no interval over {items_word(answer.done)}{why}."
-    if answer.is_at_chance:
-        return f"You cannot claim that it is {beyond_chance(answer.done)}."
-    known = item_known(answer.done, answer.at_chance, answer.nested)
-    if known and selected.number in known.instances:
-        return f"It is above chance, but not above what knowing the {item_word(answer.done)} alone reaches."
-    above = f"It is {beyond_chance(answer.done)}" if figure["chance"] is not None else ""
-    verdicts: dict[str, list[int]] = {}
-    pairs = answer.comparison.pairs if answer.comparison else ()
-    for pair in pairs:
-        verdicts.setdefault(pair.verdict, []).append(int(pair.instance))
-    worse, better = verdicts.pop("worse", []), verdicts.pop("better", [])
-    open_numbers = sorted(number for numbers in verdicts.values() for number in numbers)
-    claims = {pair.claim for pair in pairs if pair.verdict == "worse"}
-    what = "The choice is" if answer.nested else "This way of training is"
-    who = "These trained models are" if THESE_MODELS in claims else f"On these folds {what[0].lower()}{what[1:]}"
-    who = who if claims & {THESE_MODELS, THESE_FOLDS} else what
-    if better:
-        return _fitting(
-            lambda short: (
-                f"You cannot claim that it is the best: {answer.name(better, short=short)} "
-                f"{_are(len(better))} better on the tested {items_word(answer.done)}."
-            )
-        )
-    if worse and open_numbers:
-        return _fitting(
-            lambda short: (
-                f"{who} better than {answer.name(worse, short=short)}; you cannot claim that of "
-                f"{answer.name(open_numbers, short=short)}."
-            )
-        )
-    if worse:
-        return _fitting(lambda short: f"{who} better than {answer.name_others(worse, short=short)}.")
-    if open_numbers:
-        first = f"{above}, but you" if above else "You"
-        return _fitting(
-            lambda short: f"{first} cannot claim that it is better than {answer.name_others(open_numbers, short=short)}."
-        )
-    return f"{above}; it is not compared with anything." if above else "Claim only its value: it is not compared with anything."
+    def _write(self, number: float | None) -> str:
+        """Return a number with the same decimals as all others of the line."""
+        numbers = [
+            number
+            for found in (self.own_estimate, self.nested_estimate)
+            if found
+            for number in (found.value, found.low, found.high, found.chance)
+        ]
+        return "–" if number is None else in_column(numbers)(number)
 
+    @property
+    def name(self) -> str:
+        return self._name([self.selected.number])
 
-def _next(answer: _Answer) -> str:
-    selected = answer.selected
-    if step := _to_run(answer):
-        return step
-    if judge_instance(selected).state == "leaked":
-        return "Leave out what was heard before: python -m xval check has the names."
-    if answer.leaking:
-        return f"Make '{answer.leaking.column}' the item (--item {answer.leaking.column}), and run again."
-    if column := fixing_column(answer.done):
-        return (
-            f"Make '{column.column}' the item (--item {column.column}) if results are to hold for new ones: it fixes the label."
-        )
-    if answer.is_random_split:
-        return "Split by speaker (or whatever must stay unseen), not by clip: see docs/folds.md."
-    if answer.is_at_chance:
-        last = last_epoch(answer.done)
-        if last and selected.number in last.instances:
-            return "Raise num_epochs: training ended while it was still improving."
-        advice = what_to_try(answer.done, [selected.number]).replace(", ", ", or ")
-        return f"{capital(advice)}."
-    comparison = answer.comparison
-    if comparison is None or not comparison.pairs:
-        other = "cnn_small" if selected.settings.architecture in CLASSICAL else "svm"
-        return f"Add an instance to compare it with, such as architecture = {other}."
-    if not comparison.undecided:
-        return "Report it: python -m xval report with --latex prints the table for a paper."
-    return comparison.next_step
+    @property
+    def metric(self) -> str:
+        return metric_words(self.selected.task.main_metrics[0])
 
+    @property
+    def Metric(self) -> str:  # noqa: N802 - the field at the beginning of a sentence
+        return capital(self.metric)
 
-def _to_run(answer: _Answer) -> str:
-    """Return which folds to run, or which failures to mend; empty: all is there."""
-    lacking = {instance.number: instance for instance in answer.instances if len(instance.done) < instance.n_jobs}
-    failed = {number: instance for number, instance in lacking.items() if instance.failed}
-    if failed:
-        n_failed = sum(len(instance.failed) for instance in failed.values())
-        jobs = counted(n_failed, "job")
-        return _fitting(
-            lambda short: f"Fix what failed ({jobs} of {answer.name(failed, short=short)}), then run the command again."
-        )
-    folds = {number: sorted(set(range(1, instance.n_folds + 1)) - set(instance.folds)) for number, instance in lacking.items()}
-    missing = {number: numbers for number, numbers in folds.items() if numbers}
-    if len(missing) == 1:
-        ((number, numbers),) = missing.items()
-        return _fitting(
-            lambda short: f"Run the missing folds: {describe_numbers(numbers)} of {answer.name([number], short=short)}."
-        )
-    if missing:
-        n_missing = sum(map(len, missing.values()))
-        return _fitting(lambda short: f"Run the {n_missing} missing folds of {answer.name(missing, short=short)}.")
-    if lacking:
-        return _fitting(lambda short: f"Run the missing repeats of {answer.name(lacking, short=short)}.")
-    return ""
+    @property
+    def item(self) -> str:
+        return word_of_item(self.done)
 
+    @property
+    def items(self) -> str:
+        return items_word(self.done)
 
-def _nothing_finished(instances: Sequence[InstanceResults]) -> Headline:
-    n_failed = sum(len(instance.failed) for instance in instances)
-    if n_failed:
-        reached = f"No fold is finished: {counted(n_failed, 'job')} failed."
-        step = "Fix what failed, then run the command again."
-    else:
-        reached, step = "No fold is finished yet.", "Run the experiment."
-    return Headline(reached, "There is nothing to claim yet.", step)
+    @property
+    def unseen(self) -> str:
+        return new_items(self.item)
 
+    @property
+    def Items(self) -> str:  # noqa: N802
+        return capital(items_word(self.done))
 
-def _interval(estimated: Estimate) -> str:
-    """Return `` [0.44, 0.54]``; empty where there is none."""
-    low, high = estimated.low, estimated.high
-    if low is None or high is None:
-        return ""
-    text = decimals if ROUNDING < max(abs(low), abs(high)) < _LEAST_OF_TWO else _two
-    return f" [{text(low)}, {text(high)}]"
+    @property
+    def own(self) -> str:
+        return self._write(self.own_estimate.value)
 
+    @property
+    def score(self) -> str:
+        return self.own_estimate.written(self._write)
 
-def _two(number: float) -> str:
-    """Return two decimals, or three digits of numbers that are no shares."""
-    return f"{number:z.2f}" if abs(number) < 10 else decimals(number)
+    @property
+    def nested_score(self) -> str:
+        return (self.nested_estimate or self.own_estimate).written(self._write)
 
+    @property
+    def n_variants(self) -> int:
+        return self.nested.n_competing if self.nested else 1
 
-def _fitting(make: Callable[[bool], str]) -> str:
-    """Return a sentence with names, or with numbers alone where it would be too long."""
-    sentence = make(False)
-    if len(sentence.split()) <= MOST_WORDS:
-        return sentence
-    shorter = make(True)
-    return f"{shorter[:1].upper()}{shorter[1:]}"
+    @property
+    def reached(self) -> str:
+        return (line_cases.CHOSEN if self.nested_estimate else line_cases.ONE).format_map(self)
 
+    @property
+    def scored(self) -> str:
+        return (line_cases.SCORED_CHOSEN if self.nested_estimate else line_cases.SCORED).format_map(self)
 
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+    @property
+    def chance(self) -> str:
+        found = self.nested_estimate or self.own_estimate
+        return self._write(self.own_estimate.chance if found.chance is None else found.chance)
+
+    @property
+    def and_chance(self) -> str:
+        return "" if self.own_estimate.chance is None else f"; chance is {self.chance}"
+
+    @property
+    def in_chance(self) -> str:
+        return "" if self.own_estimate.chance is None else f" (chance {self.chance})"
+
+    @property
+    def above_chance(self) -> str:
+        return beyond_chance(self.done)
+
+    @property
+    def is_above_chance(self) -> str:
+        is_known = self.figure is not None and self.figure["chance"] is not None
+        return f"{capital(self.above_chance)}. " if is_known else ""
+
+    @property
+    def item_level(self) -> str:
+        figure = self.figure
+        levels = [figure.get("permuted"), figure.get("group_chance")] if figure else []
+        return self._write(max(level for level in levels if level is not None))
+
+    @property
+    def too_few(self) -> str:
+        return call_items_of(self.done, self.figure.get("no_interval", "") if self.figure else "")
+
+    @property
+    def part(self) -> str:
+        return judge_instance(self.selected).parts[0]
+
+    @property
+    def column(self) -> str:
+        column = leaking_column(self.done)
+        return column.column if column else ""
+
+    @property
+    def fixing(self) -> str:
+        column = fixing_column(self.done)
+        return column.column if column else ""
+
+    @property
+    def n_done(self) -> int:
+        return len(self.selected.folds)
+
+    @property
+    def total(self) -> int:
+        return self.selected.n_folds
+
+    @property
+    def failed(self) -> str:
+        return f"{counted(sum(self.failures.values()), 'job')} of {self._name([*self.failures])}"
+
+    @property
+    def n_failed(self) -> str:
+        return counted(sum(self.failures.values()), "job")
+
+    @property
+    def unfinished(self) -> str:
+        return self._name([*self.lacking])
+
+    @property
+    def ranked_by(self) -> str:
+        return f"{side_name(self.ranking.side, self.done)} {metric_words(self.ranking.metric)}"
+
+    @property
+    def try_next(self) -> str:
+        numbers = self.at_chance.instances if self.at_chance else ()
+        return what_to_try(self.done, numbers)
+
+    @property
+    def baseline(self) -> str:
+        own, possible = self.selected.settings.architecture, doing(self.selected.task.name)
+        others = [name for name in _BASELINES if name != own and name in possible]
+        others.sort(key=lambda name: (name in CLASSICAL) == (own in CLASSICAL))  # first one of the other kind
+        return f"architecture = {others[0]}" if others else "other features"
+
+    @property
+    def leaked(self) -> str:
+        return self._name([int(name) for name in (self.comparison.leaks if self.comparison else ()) if name.isdecimal()])
+
+    @property
+    def worse(self) -> str:
+        return self._name_pairs("worse")
+
+    @property
+    def all_worse(self) -> str:
+        n_worse = len(self.pairs("worse"))
+        return "both" if n_worse == 2 else f"all {n_worse}"
+
+    @property
+    def better(self) -> str:
+        return self._name_pairs("better")
+
+    @property
+    def open(self) -> str:
+        return self._name_pairs(*_EQUAL, *_UNDECIDED)
+
+    @property
+    def any_open(self) -> str:
+        n_open = len(self.pairs(*_EQUAL, *_UNDECIDED))
+        return f"any of the {n_open} others" if 2 < n_open == len(self.done) - 1 else self.open
+
+    def _p(self, *verdicts: str, sign: str) -> str:
+        """Return the p of some pairs, of several the largest (``<=``) or the least (``>=``)."""
+        known = [pair.p_holm for pair in self.pairs(*verdicts) if not math.isnan(pair.p_holm)]
+        if not known:
+            return "no test"
+        p = max(known) if sign == "<=" else min(known)
+        adjusted = "adjusted " if self.comparison and self.comparison.n_comparisons > 1 else ""
+        if p < 0.001:
+            return f"{adjusted}p < 0.001"
+        return f"{adjusted}p {sign if len(known) > 1 else '='} {p:.3f}"
+
+    @property
+    def p_worse(self) -> str:
+        return self._p("worse", sign="<=")
+
+    @property
+    def p_better(self) -> str:
+        return self._p("better", sign="<=")
+
+    @property
+    def p_open(self) -> str:
+        return self._p(*_UNDECIDED, sign=">=")
+
+    @property
+    def rope(self) -> str:
+        return f"{self.comparison.rope:g}" if self.comparison else ""
+
+    @property
+    def caveat(self) -> str:
+        claims = {pair.claim for pair in self.pairs("worse")}
+        return next((text for claim, text in line_cases.CAVEATS.items() if claim in claims), "")
+
+    @property
+    def step(self) -> str:
+        return self.comparison.next_step if self.comparison else ""

@@ -1,6 +1,6 @@
-"""What stands beside figures that took all clips of each speaker: scaled by them, or one decision from them.
+"""Sentences on scores that took all clips of each speaker, for scaling or for one decision.
 
-Comes in: instances. Goes out: sentences, for the protocol, the table of a paper and the model card.
+They are in the protocol, the table for a paper and the model card.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ def describe_item_scaling(item: str = ITEM, whose: str = "", enrolment_s: float 
             f"first clips of at least {enrolment_s:g} s together, which are not tested themselves (enrolment)."
         )
     return (
-        f"Features{whose} were scaled for each {item} by its own clips, of tested ones too, without labels (transductive: a "
-        f"new {item} needs several clips before the first prediction)."
+        f"Features{whose} were scaled for each {item} by its own clips, of tested ones too, "
+        f"without labels (transductive: a new {item} needs several clips before the first prediction)."
     )
 
 
@@ -41,7 +41,7 @@ def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
 
 def describe_item_decision(how: str, item: str = ITEM) -> str:
     """Return what values are of where each item has one decision; `how` is the setting item_decision."""
-    made = {"mean": "the mean of the predictions for", "vote": "the class predicted most often for"}[how]
+    made = {"mean": "the mean of the predictions for", "vote": "the most frequent prediction for"}[how]
     return f"Each {item} has one decision, {made} its clips; scores, intervals and chance are of {plural_of(item)}."
 
 

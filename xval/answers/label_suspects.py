@@ -158,7 +158,7 @@ def read_answered(instance: InstanceResults) -> AnsweredClips:
     if instance.task.name != "classification":
         raise ResultsError(
             f"{instance.experiment.path}: only labels of classification can be reviewed; received {instance.task.name}. "
-            "python -m xval report shows the worst predictions of any task."
+            "xval report shows the worst predictions of any task."
         )
     repeats = read_tested(instance).repeats
     predictions = np.concatenate([tested.predictions for tested in repeats]).astype(np.float64)

@@ -62,21 +62,17 @@ def names_of(instances: Iterable[_HasParameters]) -> dict[int, str]:
 
 
 def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters], *, most: int = 2) -> str:
-    """Return ``SVM (instance 3)``, ``SVM (instance 3) and CNN (instance 4)``, or of more ``instances 3-5, 7``.
+    """Return ``SVM (3)``, ``SVM (3) and CNN (4)``, or of more ``variants 3-5, 7``.
 
-    `instances` are all of the set, by which they are named. Up to `most` are named, ``SVM, kNN and MLP (instances 3-5)``, where
-    no name has a comma.
+    `instances` are all of the set, by which they are named. Up to `most` are named, ``SVM (3), kNN (4) and MLP (5)``; more than
+    two only where no name has a comma.
     """
     listed = list(numbers)
     names = names_of(instances) if len(listed) <= most else {}
-    if len(listed) > 2:
-        if not names or any("," in names[number] for number in listed):
-            return f"instances {name_numbers(listed)}"
-        *first, last = [names[number] for number in listed]
-        return f"{', '.join(first)} and {last} (instances {name_numbers(listed)})"
-    return " and ".join(
-        f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} (instance {number})" for number in listed
-    )
+    if not names or (len(listed) > 2 and any("," in names[number] for number in listed)):
+        return f"variant{'s' * (len(listed) > 1)} {name_numbers(listed)}"
+    *first, last = [f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} ({number})" for number in listed]
+    return " and ".join(filter(None, (", ".join(first), last)))
 
 
 def name_numbers(numbers: Iterable[int]) -> str:

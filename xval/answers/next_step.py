@@ -1,14 +1,13 @@
-"""What would help next where instances cannot be told apart: training again, more items, or taking the simplest of them.
+"""What to do where no difference between variants is shown: train again, test more items, or use the cheapest of them.
 
-Comes in: the differences that are not proven, and the instances. Goes out: a sentence, which the three lines, `compare` and the
-finding XV303 share.
+The three lines, `compare` and the finding XV303 share its sentence.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
-from xval.answers.figure_text import decimals
+from xval.answers.figure_text import rounded
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import name_numbers
 from xval.answers.summary import direction, test_side
@@ -20,6 +19,18 @@ from xval.settings.randomness import has_randomness
 _REPETITIONS = 3
 _MOST_SECONDS_TO_REPEAT = 3600  # what training once may take, so that twice more is the cheapest step
 _MOST_TIMES = 4  # as many items as were tested; nobody records more than that
+
+STEPS = {
+    "perfect": "All variants are perfect, so look for what reveals the label, such as length, silence or names, or test harder "
+    "clips.",
+    "same": "Use whichever of {variants} is cheapest, because they have the same score for every {item}.",
+    "train again": "Set {ways} and run again, because retraining may change these scores by more than the variants differ.",
+    "no error": "Test more {items}, because no error can be estimated from these.",
+    "too small": "Use whichever of {variants} is cheapest: telling them apart would take more than {most} {items} "
+    "(you have {n_items}).",
+    "more items": "Test {needed} more {needed_items} to confirm the difference of {difference} to variant {to}; until then use "
+    "the cheapest.",
+}
 
 
 class Margin(NamedTuple):
@@ -55,47 +66,46 @@ def settings_to_retrain(ways: Iterable[str]) -> str:
     return " or ".join(f"{way} = {_REPETITIONS}" for way in ways)
 
 
-def simplest_of(names: Iterable[str]) -> str:
-    """Return ``the simplest of instances 1-4``, of two ``the simpler of instances 1 and 3``."""
+def call_variants(names: Iterable[str]) -> str:
+    """Return ``variants 1-4`` or ``variants 1 and 3``; ``these variants`` where some are of other experiments."""
     listed = list(names)
     if not all(name.isdecimal() for name in listed):
-        return "the simplest instance"
+        return "these variants"
     numbers = sorted(map(int, listed))
-    if len(numbers) == 2:
-        return f"the simpler of instances {numbers[0]} and {numbers[1]}"
-    return f"the simplest of instances {name_numbers(numbers)}"
+    return f"variants {' and '.join(map(str, numbers)) if len(numbers) == 2 else name_numbers(numbers)}"
 
 
-def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceResults], simplest: str) -> str:
-    """Return what would tell instances apart, in a sentence.
+def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceResults], variants: str) -> str:
+    """Return what would show a difference, in a sentence.
 
     Args:
         margins: At least one.
         instances: All that are compared, with finished folds.
-        simplest: What to take where nothing helps; see `simplest_of`.
+        variants: What they are called; see `call_variants`.
     """
+
+    def step(case: str, **fields: object) -> str:
+        words = {"variants": variants, "item": item_word(instances), "items": items_word(instances)}
+        return STEPS[case].format(**words, **fields)
+
     if all(margin.is_none for margin in margins):
-        if are_perfect(instances):
-            return (
-                "All are perfect: look for what gives the answers away, such as length, silence or names, or test harder clips."
-            )
-        return f"Take {simplest}: they have the same values for every {item_word(instances)}."
+        return step("perfect" if are_perfect(instances) else "same")
     margins = [margin for margin in margins if not margin.is_none]
     is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
     ways = ways_to_retrain(instances)
     if is_trained_once and ways and sum(instance.seconds for instance in instances) <= _MOST_SECONDS_TO_REPEAT:
-        return f"Run three repetitions ({settings_to_retrain(ways[:1])}): what training again would change is unknown."
+        return step("train again", ways=settings_to_retrain(ways[:1]))
     known = [margin for margin in margins if not math.isnan(margin.detectable(margin.n_items))]
     if not known:
-        return f"Test more {items_word(instances)}: no error can be estimated from these."
+        return step("no error")
     needed = [(n_more, margin) for margin in known if (n_more := _items_needed(margin)) is not None]
     if not needed:
-        most = max(known, key=lambda margin: margin.n_items)
-        n_more = (_MOST_TIMES - 1) * most.n_items
-        return f"Take {simplest}: even {n_more} more {items_word(instances)} would hardly show differences as small as these."
+        n_items = max(margin.n_items for margin in known)
+        return step("too small", most=_MOST_TIMES * n_items, n_items=n_items)
     n_more, margin = min(needed, key=lambda pair: pair[0])
-    size, more = decimals(abs(margin.difference)), f"{n_more} more {items_word(instances, n_more)}"
-    return f"Take {simplest}, or test {more} to show the observed difference of {size} to instance {margin.to}."
+    (difference,) = rounded(abs(margin.difference))
+    more = items_word(instances, n_more)
+    return step("more items", needed=n_more, needed_items=more, difference=difference, to=margin.to)
 
 
 def are_perfect(instances: Sequence[InstanceResults]) -> bool:

@@ -77,7 +77,7 @@ PUBLISHED = {
         largest_difference=1.0,
     ),
 }
-"""As `python -m xval plan --from` measured them; docs/plan.md has the experiments."""
+"""As `xval sample-size --from` measured them; docs/sample_size.md has the experiments."""
 
 
 def find_pilots(

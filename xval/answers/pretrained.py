@@ -18,6 +18,7 @@ from xval.settings.architectures import ENSEMBLE, may_load_weights
 ORIGIN = "heard before"
 """The header of the clauses in tables."""
 
+NEAR_DUPLICATES = "near-duplicates of tested clips"
 _MOST_NAMED = 3
 _NOT_SAID = "its training data are not known"
 
@@ -113,7 +114,7 @@ def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator
         return
     if n_alike := record.get("near_duplicates"):
         nearly = f"{counted(n_alike, 'test clip')} of a fold nearly equal to one in training or validation"
-        yield Origin("leaked", ("near-duplicates of tested clips",), (nearly,))
+        yield Origin("leaked", (NEAR_DUPLICATES,), (nearly,))
     architecture = str(parameters.get("architecture") or "")
     if architecture == ENSEMBLE:
         yield from_record(record.get("members_origin")) or Origin(

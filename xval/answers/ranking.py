@@ -14,7 +14,7 @@ from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import chance_level, direction, has_windows, main_and_own, side_name, test_side
+from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
 
@@ -112,17 +112,17 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
     """Return one or two sentences on the selected one of at least one instance: the reason, and its test figures."""
     ranking = rank_instances(instances)
-    figure_name = f"{side_name(ranking.side, instances)} {ranking.metric}"
+    figure_name = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     if ranking.selected is None:
         is_done = any(len(instance.folds) for instance in instances)
-        return f"No instance is selected, because none has a {figure_name}." if is_done else "No fold is finished yet."
+        return f"No variant is selected, because none has a {figure_name}." if is_done else "No fold is finished yet."
     selected = next(candidate for candidate in instances if candidate.number == ranking.selected)
     side = test_side(instances)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
     for metric in selected.task.main_metrics:
         shown = f"{format_test(selected, side, metric)} ({format_chance(chance_level([selected], metric, side))})"
-        reached.setdefault(shown, []).append(metric)
-    listed = ", ".join(f"{' = '.join(names)} {shown}" for shown, names in reached.items())
+        reached.setdefault(shown, []).append(metric_words(metric))
+    listed = ", ".join(f"{' and '.join(names)} {shown}" for shown, names in reached.items())
     mean = selected_mean(instances, ranking)
     alone = len(instances) == 1
     reason = (
@@ -148,28 +148,44 @@ def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str
     return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ only in the seed; its own {own}"
 
 
-def summary_table(
-    instances: Sequence[InstanceResults], *, most: int | None = None
-) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Return the header and the rows of the table at the end of a run, as text.
+class SummaryTable(NamedTuple):
+    """The table at the end of a run, as text.
+
+    Attributes:
+        same: Of each metric without a column, because it has the values of another one: a sentence.
+    """
+
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    same: list[str]
+
+
+def summary_table(instances: Sequence[InstanceResults], *, most: int | None = None) -> SummaryTable:
+    """Return the table at the end of a run.
+
+    A row has the number of an instance (``*``: selected), its name, the ranking validation figure, the main test figures as of
+    `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds; and, where an instance is not
+    clean, what its models were trained on before.
 
     Args:
         instances: At least one.
         most: Show at most so many of the best instances; None: all.
-
-    Returns:
-        Per instance its number (``*``: selected), name, the ranking validation figure, the main test
-        figures as of `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds; and, where an
-        instance is not clean, what its models may have heard before.
     """
     ranking = rank_instances(instances)
-    tested = tested_columns(instances)
-    columns = [(ranking.side, ranking.metric), *tested]
-    header = (
-        "instance", "name", *(f"{side_name(side, instances)} {metric}" for side, metric in columns), "time", "folds",
-    )  # fmt: skip
     numbers = [instance.number for instance in instances]
     shown = set(numbers if most is None else ranking.best_of(numbers, most))
+    columns: dict[tuple[str, tuple[str, ...]], str] = {}
+    same = []
+    for side, metric in tested_columns(instances):
+        texts = tuple(format_test(instance, side, metric) for instance in instances)
+        key = (side, texts if any(text != "-" for text in texts) else (metric,))
+        if key in columns:
+            same.append(f"{side_name(side, instances)} {metric_words(metric)}: the same as {metric_words(columns[key])}.")
+        columns.setdefault(key, metric)
+    header = (
+        "instance", "name", f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}",
+        *(f"{side_name(side, instances)} {metric_words(metric)}" for (side, _), metric in columns.items()), "time", "folds",
+    )  # fmt: skip
     names, origins = names_of(instances), clauses(instances)
     header += (ORIGIN,) if origins else ()
     rows = [
@@ -177,7 +193,7 @@ def summary_table(
             f"{instance.number}{' *' if instance.number == ranking.selected else ''}",
             names[instance.number],
             format_figure(instance.over_folds(ranking.side, ranking.metric), instance.n_folds),
-            *(format_test(instance, side, metric) for side, metric in tested),
+            *(format_test(instance, side, metric) for (side, _), metric in columns.items()),
             format_time(instance.seconds),
             format_folds(instance),
             *([origins.get(instance.number, "nothing known")] if origins else []),
@@ -185,7 +201,7 @@ def summary_table(
         for instance in instances
         if instance.number in shown
     ]
-    return header, rows
+    return SummaryTable(header, rows, same)
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:

@@ -30,7 +30,22 @@ _APART = {"comment_1", "comment_2"} | (EXPERIMENT_KEYS & UNHASHED_KEYS)  # param
 
 
 _SAME = {"recall": "balanced_accuracy"}  # the mean recall of the classes that are tested
-_OF_THE_FIELD = {"balanced_accuracy": "UAR"}
+_METRIC_WORDS = {
+    "balanced_accuracy": "balanced accuracy (UAR)",
+    "mean_average_precision": "mean average precision (mAP)",
+    "ccc": "concordance correlation (CCC)",
+    "pearson": "Pearson correlation",
+    "lrap": "label ranking average precision",
+    "r2": "R²",
+    "brier": "Brier score",
+    "ece": "calibration error (ECE)",
+    "eer": "equal error rate (EER)",
+    "auc": "AUC",
+    "mae": "mean absolute error (MAE)",
+    "mse": "mean squared error (MSE)",
+    "rmse": "RMSE",
+}
+_SPELT = {"f1": "F1"}
 
 
 class ChanceLevel(NamedTuple):
@@ -119,9 +134,8 @@ def _have_same(instance: InstanceResults, side: str, name: str, other: str) -> b
 
 
 def metric_words(name: str) -> str:
-    """Return what a metric is called in texts, with the field's name for it: ``balanced accuracy (UAR)``."""
-    words = name.replace("_", " ")
-    return f"{words} ({_OF_THE_FIELD[name]})" if name in _OF_THE_FIELD else words
+    """Return what a metric is called in texts, with the field's name for it: ``balanced accuracy (UAR)``, ``macro F1``."""
+    return _METRIC_WORDS.get(name) or " ".join(_SPELT.get(word, word) for word in name.split("_"))
 
 
 def direction(instances: Sequence[InstanceResults], metric: str) -> bool | None:

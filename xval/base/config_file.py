@@ -3,7 +3,7 @@
 Comes in: the file at the root of the project, and the few lines that a study changes of it. Goes out: plain text values, which
 xval/settings/schema.py turns into types. Nothing is interpolated and keys keep their case.
 
-A study (``python -m xval new``) is a folder with a config.ini and a folder experiments; own architectures/ and corpora/ lie
+A study (``xval new``) is a folder with a config.ini and a folder experiments; own architectures/ and corpora/ lie
 beside them. It is looked for around the script that runs, then around the current folder. Without a study, a config.ini beside
 the script, or else in the current folder, changes the defaults likewise, if it is one of xval's and not of another program.
 """
@@ -22,7 +22,7 @@ from xval.base.operating_system import read_regular
 from xval.base.synonyms import describe_synonym
 
 APART = frozenset({"offline_augmentation", "mixing"})
-"""Sections that are no parameters of instances: ``python -m augmentation`` reads them."""
+"""Sections that are no parameters of instances: ``xval augment`` reads them."""
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the packages: the clone of the project, or site-packages where a wheel was installed."""

@@ -12,8 +12,8 @@ ITEM = "item"
 
 
 def new_items(word: str) -> str:
-    """Return ``new speakers``; where an item is a fold of the corpus' publisher, new data are recordings and no folds."""
-    return f"new {'recordings' if word == 'fold' else plural_of(word or ITEM)}"
+    """Return ``unseen speakers``; where an item is a fold of the corpus' publisher, unseen data are recordings and no folds."""
+    return f"unseen {'recordings' if word == 'fold' else plural_of(word or ITEM)}"
 
 
 _ABBREVIATED = {

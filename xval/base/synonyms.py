@@ -79,11 +79,28 @@ SETTINGS: Mapping[str, str] = {
     "sampling_rate": "'sample_rate_hz'",
     "n_iter": "'n_trials' of experiment.search(...)",
     "param_grid": "experiment.grid(learning_rate=[0.001, 0.0003]), which adds an instance for each value",
-    "refit": "python -m xval refit, or results.refit()",
+    "refit": "xval refit, or results.refit()",
     "verbose": "quiet=True of run(), or --quiet",
     "shuffle": "not a setting: training examples are shuffled in every epoch",
 }  # fmt: skip
 """A name that no setting has, in small letters, and what to write in its place."""
+
+COMMANDS: Mapping[str, str] = {
+    # Names of before.
+    "start": "xval quickstart SOURCE",
+    "plan": "xval sample-size",
+    "cross": "xval cross-corpus CORPUS CORPUS",
+    "verify": "xval speaker-eer EMBEDDINGS",
+    "check": "xval audit EXPERIMENT (results), or xval prepare CORPUS ... --check (recordings)",
+    "review": "xval review-labels EXPERIMENT",
+    "publish": "xval bundle MODEL --hub OWNER/NAME",
+}  # fmt: skip
+"""A name that no command has, in small letters, and what to type in its place."""
+
+OPTIONS: Mapping[str, Mapping[str, str]] = {
+    "rebuild": {"--metrics": "xval add-metrics EXPERIMENT NAME ..."},
+}
+"""An option that a command does not have, by the command, and what to type in its place."""
 
 _ESTIMATORS: Mapping[str, str] = {
     "svm": "svm",

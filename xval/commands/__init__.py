@@ -1,22 +1,32 @@
-"""The commands of ``python -m xval``, one file each; the name of a command is that of its file, with - for _.
+"""The commands of ``xval``, one file each; the name of a command is that of its file, with - for _.
 
-Each has `SUMMARY`, one line for the help; `add_arguments(parser)`; and `run(options)`, which returns the exit code. None loads
-a backend before its arguments have been read. One that trains has `RUNS_OWN_CODE = True`; the others import no module of the
-user's own but for those of the option --import (`_own_modules.add_import`).
+Each has `SUMMARY`, one line for the help; `GROUP`, under which the help lists it; `add_arguments(parser)`; and `run(options)`,
+which returns the exit code; or, in place of both, `main(arguments)`. None loads a backend before its arguments have been read.
+One that trains has `RUNS_OWN_CODE = True`; the others import no module of the user's own but for those of the option --import
+(`_own_modules.add_import`).
 """
 
 import argparse
+import re
 from importlib import import_module
+from pathlib import Path
 from pkgutil import iter_modules
 from typing import Protocol, cast
 
 from xval.base.errors import SettingsError, suggestion
+from xval.base.synonyms import COMMANDS
+
+GROUPS = ("Start", "Run", "Results", "Compare", "Models", "Maintain")
+"""Of the help, in this order."""
+
+_DESCRIPTION = re.compile(r'^(GROUP|SUMMARY) = "(.*)"$', re.MULTILINE)
 
 
 class Command(Protocol):
     """A file of this package; what it raises for bad input is an `XvalError`, which is printed in one line."""
 
     SUMMARY: str
+    GROUP: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments, without loading a backend."""
@@ -30,8 +40,17 @@ def command_names() -> list[str]:
     return sorted(module.name.replace("_", "-") for module in iter_modules(__path__) if not module.name.startswith("_"))
 
 
+def describe_commands() -> dict[str, tuple[str, str]]:
+    """Return the group and the summary of each command, by its name; they are read, so that none is imported."""
+    texts = {name: Path(__path__[0], f"{name.replace('-', '_')}.py").read_text(encoding="utf-8") for name in command_names()}
+    found = {name: dict(_DESCRIPTION.findall(text)) for name, text in texts.items()}
+    return {name: (facts["GROUP"], facts["SUMMARY"]) for name, facts in found.items()}
+
+
 def find_command(name: str) -> Command:
     """Import the command of a name, such as ``run-job``."""
-    if name not in command_names():
-        raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")
-    return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))
+    if name in command_names():
+        return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))
+    if to_type := COMMANDS.get(name.lower()):
+        raise SettingsError(f"'{name}' is no command of xval. Type: {to_type}")
+    raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")

@@ -1,26 +1,34 @@
 """Hand a model over: one folder with the model as ONNX and LiteRT, a page that runs it in a browser, its card and its evidence.
 
-MODEL is a .keras file, a model.skops, or the fold folder of either. ONNX and LiteRT read samples and make the features
-themselves; both are checked against the Keras model before the folder gets its name. README.md is the card with the front
-matter of the Hugging Face Hub, ro-crate-metadata.json describes the folds, records and code in evidence/, and SHA256SUMS has a
-checksum of every file. An estimator of scikit-learn, also one that combines networks, has no ONNX or LiteRT file: xval runs it
-from the folder. For the page, index.html, give onnxruntime-web, which is not part of this project: npm pack
-onnxruntime-web@1.30.0 makes a .tgz file.
-Exports need the optional part 'export': pip install -e '.[export]' in the folder of the project.
+MODEL is a .keras file, a model.skops, or the fold folder of either; with --hub also a bundle. ONNX and LiteRT read samples and
+make the features themselves; both are checked against the Keras model before the folder gets its name. README.md is the card
+with the front matter of the Hugging Face Hub, ro-crate-metadata.json describes the folds, records and code in evidence/, and
+SHA256SUMS has a checksum of every file. An estimator of scikit-learn, also one that combines networks, has no ONNX or LiteRT
+file: xval runs it from the folder. For the page, index.html, give onnxruntime-web, which is not part of this project: npm pack
+onnxruntime-web@1.30.0 makes a .tgz file. Exports need the optional part 'export': pip install -e '.[export]' in the folder of
+the project.
+
+--hub OWNER/NAME lists what an upload to the Hugging Face Hub would send, holds a bundle's files against their checksums, and
+prints the command of huggingface_hub that uploads. Nothing is uploaded: that makes files public that name speakers and hold
+code, so it stays with you.
+
+exit code: 0; with --hub 1 where a file of the bundle is not as it was written
 """
 
 import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.console import make_console
-from xval.base.errors import counted
+from preprocessing.console import EXIT_FAILED, make_console
+from xval.base.errors import SettingsError, counted
+from xval.base.operating_system import quote
 from xval.commands._own_modules import add_import
 
 if TYPE_CHECKING:
     from xval.report.bundle.write import Bundle
 
 SUMMARY = "hand a model over: ONNX, LiteRT, a page that runs it, card, evidence and checksums in one folder"
+GROUP = "Models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,16 +48,47 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--onnxruntime-web", type=Path, metavar="PATH", help="its package, a .tgz file or a folder; without it there is no page"
     )
+    parser.add_argument(
+        "--hub", metavar="OWNER/NAME", help="list what would be uploaded there, and print the command that does"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace a bundle that already exists")
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the bundle, and say what is in it."""
-    make(options)
+    """Write the bundle, and say what is in it, or what would be uploaded."""
+    from xval.report.bundle.write import is_bundle
+
+    if options.hub is None:
+        _make(options)
+        return 0
+    if options.hub.count("/") != 1:
+        raise SettingsError(f"--hub {options.hub}: expected OWNER/NAME, as the Hub names it.")
+    return _list_upload(options.model if is_bundle(options.model) else _make(options).folder, options.hub)
+
+
+def _list_upload(folder: Path, repository: str) -> int:
+    """List the files of a bundle, and print the command that uploads them; return 1 where one has changed."""
+    from xval.report.bundle.checksums import find_changes
+    from xval.report.bundle.write import CARD_NAME
+
+    console = make_console()
+    if changes := find_changes(folder):
+        for line in changes:
+            console.print(f"{folder}: {line}", soft_wrap=True, markup=False)
+        console.print("Make the bundle again, or find out who has changed it.")
+        return EXIT_FAILED
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    for path in files:
+        console.print(
+            f"{path.stat().st_size / 1e6:9.3f} MB  {path.relative_to(folder).as_posix()}", soft_wrap=True, markup=False
+        )
+    total = sum(path.stat().st_size for path in files)
+    console.print(f"{counted(len(files), 'file')}, {total / 1e6:.1f} MB; {CARD_NAME} is the card. Nothing was uploaded.")
+    console.print(f"To upload (after hf auth login): hf upload {quote(repository)} {quote(str(folder))} .", soft_wrap=True)
     return 0
 
 
-def make(options: argparse.Namespace) -> "Bundle":
+def _make(options: argparse.Namespace) -> "Bundle":
     """Write the bundle that the arguments ask for, and print what is in it."""
     from xval.report.bundle.page import HOW_TO_GET
     from xval.report.bundle.write import BundleRequest, write_bundle

@@ -13,7 +13,7 @@ With --permutations it tests one instance, an estimator, against chance: it is t
 
 With one training per fold a verdict is of these trained models; with several repetitions of the
 cross-validation or seeds, of this way of training. Clips of one item are not independent: no test takes them as units. Records
-that check fails are named beside the values.
+that audit fails are named beside the values.
 
 exit code: 0; 2 when instances cannot be compared
 """
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
 
 SUMMARY = "compare instances with a baseline, or one with chance: tests, a paragraph to publish"
+GROUP = "Compare"
 
 _WIDTH_OF_FILES = 200
 _MOST_DOUBTS = 3
@@ -133,6 +134,6 @@ def _doubts(home: Path, comparison: "Comparison") -> Iterator[str]:
         experiment = find_experiment(folder)
         if faults := faults_of_records(experiment, of_folder):
             yield (
-                f"Do not rely on these values: python -m xval check {experiment.path} fails what they are of "
+                f"Do not rely on these values: xval audit {experiment.path} fails what they are of "
                 f"({first_of(faults, _MOST_DOUBTS)})."
             )

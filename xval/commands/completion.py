@@ -1,6 +1,7 @@
 """Print a script that lets the Tab key complete commands, options and files in a shell.
 
-It is for the programs of an installation: xval (as python -m xval), xval-preprocessing and xval-augmentation.
+It is for the programs of an installation: xval, and xval-preprocessing and xval-augmentation, which are its
+commands prepare and augment.
 
   xval completion bash > ~/.xval_completion; echo '. ~/.xval_completion' >> ~/.bashrc
   xval completion zsh > ~/.xval_completion; echo 'eval "$(cat ~/.xval_completion)"' >> ~/.zshrc
@@ -12,14 +13,16 @@ Corpora of your own study are among the commands where this is run in it.
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from augmentation import command_line as augmentation
 from preprocessing import commands, corpora
-from preprocessing.commands import check, convert, make, rename, show
+from preprocessing.commands import convert, encoders, make, rename, show
 from preprocessing.options.argument_parser import Parser
 from xval.commands import command_names, find_command
 
 SUMMARY = "print a script that completes commands and options in bash, zsh, fish or tcsh"
+GROUP = "Maintain"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,29 +46,35 @@ def _xval() -> Parser:
     below = root.add_subparsers()
     for name in command_names():
         command = find_command(name)
-        parser = below.add_parser(name, help=command.SUMMARY)
-        command.add_arguments(parser)
+        parser = below.add_parser(name, help=command.SUMMARY, **_parents(name))
+        if name == "prepare":
+            _add_preprocessing(parser)
+        elif name != "augment":
+            command.add_arguments(parser)
         _complete_files(parser)
     return root
 
 
+def _parents(name: str) -> dict[str, Any]:
+    return {"parents": [augmentation.make_parser()], "add_help": False} if name == "augment" else {}
+
+
 def _preprocessing() -> Parser:
     root = Parser(prog="xval-preprocessing")
-    below = root.add_subparsers()
-    names = corpora.corpus_names()
-    for name in names:
-        _add(below, name, make.make_parser(name)[0], corpora.summarise_corpus(name))
-    _add(below, "show", show.make_parser(), commands.COMMANDS["show"])
-    for name, command in (("convert", convert), ("rename", rename)):
-        _add(below, name, command.make_parser(), commands.COMMANDS[name])
-    checks = below.add_parser("check", help=commands.COMMANDS["check"]).add_subparsers()
-    for name in names:
-        _add(checks, name, check.make_parser(name)[0], corpora.summarise_corpus(name))
+    _add_preprocessing(root)
     return root
 
 
+def _add_preprocessing(root: Parser) -> None:
+    below = root.add_subparsers()
+    for name in corpora.corpus_names():
+        _add(below, name, make.make_parser(name)[0], corpora.summarise_corpus(name))
+    for name, command in (("show", show), ("convert", convert), ("rename", rename), ("encoders", encoders)):
+        _add(below, name, command.make_parser(), commands.COMMANDS[name])
+
+
 def _augmentation() -> Parser:
-    root = Parser(prog="xval-augmentation", parents=[augmentation.make_parser()], add_help=False)
+    root = Parser(prog="xval-augmentation", **_parents("augment"))
     _complete_files(root)
     return root
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SUMMARY = "write embeddings: what a layer of a saved network makes of audio files"
+GROUP = "Models"
 _FORMATS = (".parquet", ".npy")
 
 

@@ -1,7 +1,7 @@
 """Combine the stored predictions of finished instances, fold by fold, into an instance of its own; nothing is trained.
 
 INSTANCES are numbers such as 1,3,5; every repeat of each is a member. The ensemble is instance 901 (the next one 902, ...) of
-the same experiment, called ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``): the workbook, the page, compare, check and
+the same experiment, called ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``): the workbook, the page, compare, audit and
 predict treat it like the others.
 
   mean      the mean of probabilities or numbers (default)
@@ -28,6 +28,7 @@ from xval.commands._own_modules import add_import
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
+GROUP = "Run"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
     if folder.page.exists():
         renew_page(folder, console, data_folder=options.data_folder)
     console.print(
-        Text(f"{folder.instance_folder(ensemble.number)}: {ensemble.name}. Next: python -m xval compare {folder.path}"),
+        Text(f"{folder.instance_folder(ensemble.number)}: {ensemble.name}. Next: xval compare {folder.path}"),
         soft_wrap=True,
     )
     return 0

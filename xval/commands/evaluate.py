@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
 
 SUMMARY = "test a saved model on labelled data: metrics, confusions, speakers, calibration"
+GROUP = "Models"
 
 _PLACE = re.compile(r"(experiment|instance|fold)_\d+")
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".pdf")
 SUMMARY = "pictures of what an answer rests on: integrated gradients or occlusion; importance of features"
+GROUP = "Models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

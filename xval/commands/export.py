@@ -18,6 +18,7 @@ from xval.reuse.export.formats import FORMATS
 from xval.reuse.export.write import export_model
 
 SUMMARY = "write a model as ONNX, SavedModel, TFLite or weights, and check that it gives the same output"
+GROUP = "Models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

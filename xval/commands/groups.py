@@ -1,6 +1,6 @@
 """Show test figures by group, such as gender, age or recorder, and the largest gap between groups.
 
-Groups are the further columns of the corpus: of the table that python -m preprocessing read. They are looked up when this runs,
+Groups are the further columns of the corpus: of the table that xval prepare read. They are looked up when this runs,
 so that a corpus may be prepared again with another column after the training. Nothing is trained.
 
   METRIC          of the test clips of the group, averaged over repeats: the mean over the items of the group where the metric
@@ -23,6 +23,7 @@ from preprocessing.console import make_console
 from xval.commands._own_modules import add_import
 
 SUMMARY = "test values by gender, age, recorder ..., with intervals and the gap"
+GROUP = "Results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

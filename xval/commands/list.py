@@ -33,6 +33,7 @@ from xval.results.find_experiments import find_experiments
 from xval.results.summaries import list_experiments
 
 SUMMARY = "list the experiments below a folder, with their main metric and state"
+GROUP = "Results"
 
 _WIDTH_OF_FILES = 200
 _MOST_CORPORA = 10

@@ -2,7 +2,7 @@
 
   experiments/first.py      an experiment: a network of xval beside one of the study
   architectures/own_cnn.py  that network; every file of this folder is known by its name
-  corpora/own_words.py      a reader of recordings; every file of this folder is known to python -m preprocessing
+  corpora/own_words.py      a reader of recordings; every file of this folder is known to xval prepare
   config.ini                what the study changes of xval's defaults
   .gitignore                data/ and results/, which are made in the study
 
@@ -21,10 +21,11 @@ from xval.base.json_files import naming
 from xval.base.operating_system import quote
 
 SUMMARY = "make a folder for a study of your own: an experiment, an architecture, a reader, settings"
+GROUP = "Start"
 
 _EXPERIMENT = '''"""Which network recognises words of speakers that it has never heard? (generated demo corpus, 4 folds)
 
-python -m preprocessing demo
+xval prepare demo
 python experiments/first.py
 """
 
@@ -60,7 +61,7 @@ def build(input_shape: tuple[int, ...], output_shape: tuple[int, ...], *, n_filt
 '''
 _CORPUS = '''"""Recordings named WORD_SPEAKER_TAKE.wav, as those of the demo corpus are.
 
-python -m preprocessing own_words data/demo/audio
+xval prepare own_words data/demo/audio
 """
 
 from pathlib import Path
@@ -124,7 +125,7 @@ def run(options: argparse.Namespace) -> int:
     lines = [f"Made       {folder / name}" for name in files]
     lines += [
         f"Next       cd {quote(str(folder))}",
-        "           python -m preprocessing demo",
+        "           xval prepare demo",
         "           python experiments/first.py",
     ]
     make_console().print("\n".join(lines))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
 
 SUMMARY = "predict audio files with a saved model"
+GROUP = "Models"
 _TOP_ON_SCREEN = 3
 _NO_ANSWER = "no answer"
 

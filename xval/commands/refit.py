@@ -18,6 +18,7 @@ from xval.experiment.refit import Request, refit_instance
 from xval.results.folder import find_experiment
 
 SUMMARY = "train a final model on all items, with the epochs that the folds chose"
+GROUP = "Run"
 RUNS_OWN_CODE = True
 
 

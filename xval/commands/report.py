@@ -19,6 +19,7 @@ from xval.answers.read import read_instances
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
+from xval.report.confusion_picture import check_picture
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.terminal import print_figures
@@ -27,6 +28,7 @@ from xval.results.folder import ExperimentFolder, find_experiment
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
+GROUP = "Results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -38,11 +40,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="INSTANCE",
-        help="of the table for a paper (default: all that have a result)",
+        help="of the table for a paper (default: all that have a result), or of --confusion",
     )
     parser.add_argument("--details", action="store_true", help="print the table of all instances and every finding, too")
     parser.add_argument("--latex", action="store_true", help="print the table for a paper as LaTeX")
     parser.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    parser.add_argument(
+        "--confusion",
+        type=Path,
+        metavar="FILE",
+        help="draw the confusion matrix of INSTANCE (default: the selected one) as .png, .svg or .pdf instead",
+    )
     parser.add_argument(
         "--baseline", type=int, metavar="INSTANCE", help="of the table (default: the one that validation selects)"
     )
@@ -50,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--interval",
         choices=("t", "bootstrap", "bca"),
         default="t",
-        help="of the table: t, or a bootstrap over items (percentile or BCa), see docs/intervals.md (default: %(default)s)",
+        help="of the table: t, or a bootstrap over items (percentile or BCa), see docs/statistics.md (default: %(default)s)",
     )
     parser.add_argument(
         "--errors-of", type=int, metavar="INSTANCE", help="whose worst answers the page shows (default: the selected one)"
@@ -68,9 +76,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Write the page, or print the table."""
+    if options.confusion:
+        check_picture(options.confusion)
     folder = find_experiment(options.folder)
     is_table = options.latex or options.markdown
-    if (options.instances or options.baseline or options.interval != "t") and not is_table:
+    if (options.baseline or options.interval != "t" or (options.instances and not options.confusion)) and not is_table:
         raise SettingsError(
             "instances, --baseline and --interval are those of the table: add --latex or --markdown. A page has all instances."
         )
@@ -78,6 +88,9 @@ def run(options: argparse.Namespace) -> int:
         write_line(f"left out: {line}", sys.stderr)
     if is_table:
         _print_table(folder, options)
+    if options.confusion:
+        _draw_confusion(folder, options)
+    if is_table or options.confusion:
         return 0
     request = PageRequest(
         options.errors_of,
@@ -91,6 +104,19 @@ def run(options: argparse.Namespace) -> int:
         print_figures(folder, folder.instances(), make_console(least_width=_WIDTH_OF_FILES), details=True)
     make_console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
+
+
+def _draw_confusion(folder: ExperimentFolder, options: argparse.Namespace) -> None:
+    from xval.report.confusion_picture import write_confusion
+
+    finished = {instance.number: instance for instance in read_instances(folder, folder.instances()) if instance.folds}
+    selected = rank_instances(list(finished.values())).selected
+    number = next(iter(options.instances), selected or next(iter(finished), None))
+    if number not in finished:
+        listed = ", ".join(map(str, finished)) or "none"
+        raise ResultsError(f"{folder.path}: instances with finished folds are {listed}; received {number or 'none'}.")
+    write_confusion(options.confusion, finished[number])
+    write_line(str(options.confusion), sys.stdout)
 
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:

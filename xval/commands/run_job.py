@@ -20,6 +20,7 @@ from xval.jobs.job_file import code_folder, enter_folder, read_job_file, variabl
 
 _PROGRAM = "xval.engine.worker.job_process"
 SUMMARY = "run one job of an experiment, for schedulers"
+GROUP = "Run"
 RUNS_OWN_CODE = True
 
 

@@ -38,6 +38,7 @@ from xval.settings.architectures import ENSEMBLE
 from xval.settings.resolve import describe_numbers
 
 SUMMARY = "show what of an experiment is done, failed, running and to do, and the time left"
+GROUP = "Results"
 
 _HEADER = ("instance", "name", "done", "failed", "running", "to do", "time left")
 _WIDTH_OF_FILES = 200

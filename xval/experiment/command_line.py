@@ -15,6 +15,7 @@ from preprocessing.console import GOES_ON, carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
 from preprocessing.visible_console import VisibleConsole
 from xval.base.errors import SettingsError
+from xval.base.operating_system import quote
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.condition import Condition
 from xval.settings.architectures import executor_names
@@ -44,13 +45,24 @@ def make_wide_console(*, quiet: bool = False) -> Console:
 
 
 def _parser(declaration: Declaration) -> Parser:
-    parser = Parser(description=f"{declaration.description}\n\nInstances: {describe_numbers(declaration.instances)}.")
+    parser = Parser(
+        prog=f"python {quote(declaration.script)}",
+        description=f"{declaration.description}\n\nInstances: {describe_numbers(declaration.instances)}.",
+    )
+    add_arguments(parser)
+    return parser
+
+
+def add_arguments(parser: Parser) -> None:
+    """Declare what every script takes: ``python SCRIPT ...``, or ``xval run SCRIPT ...``."""
     parser.add_argument(
         "positions",
         nargs="*",
         metavar="FIRST [LAST [GPU]]",
         help="instances FIRST to LAST, both included (default: all; only FIRST: that one); GPU: 0, or 0,1,2, or cpu",
     )
+    parser.add_argument("--only", metavar="3-7", help="only these instances: 3, 3-7 or 1,3-5; the same as FIRST LAST")
+    parser.add_argument("--gpu", metavar="ID", help="the same as GPU: 0, or 0,1,2, or cpu (default: as config.ini says)")
     parser.add_argument("--list", action="store_true", help="show the instances and their differences")
     parser.add_argument("--dry-run", action="store_true", help="show the jobs and what is done, without training")
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes on the CPU")
@@ -77,7 +89,6 @@ def _parser(declaration: Declaration) -> Parser:
     parser.add_argument(
         "--verbose", action="store_true", help="print a line for each finished fold, even if there are more than 20"
     )
-    return parser
 
 
 def _command(options: argparse.Namespace, declaration: Declaration) -> RunRequest:
@@ -86,6 +97,17 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         raise SettingsError(f"received {len(positions)} positional arguments ({' '.join(positions)}); expected FIRST LAST GPU.")
     first_last = [_whole_number(text, name) for text, name in zip(positions[:2], ("FIRST", "LAST"), strict=False)]
     numbers = choose_numbers(declaration, *first_last) if first_last else None
+    gpu = positions[2] if len(positions) == _MOST_POSITIONS else None
+    if options.only is not None:
+        if positions:
+            raise SettingsError(
+                f"--only {options.only}: does not go with {' '.join(positions)}; --gpu {positions[-1]} names a GPU."
+            )
+        numbers = _read_only(options.only, declaration)
+    if options.gpu is not None:
+        if gpu is not None:
+            raise SettingsError(f"--gpu {options.gpu}: the third number of {' '.join(positions)} is the GPU already; keep one.")
+        gpu = options.gpu
     overrides: dict[str, object] = {}
     for text in options.overrides:
         name, equals, value = text.partition("=")
@@ -98,7 +120,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         except SettingsError as error:
             raise SettingsError(f"--where: {error}") from error
     given = {
-        "gpu_ID": positions[2] if len(positions) == _MOST_POSITIONS else None,
+        "gpu_ID": gpu,
         "workers": options.workers,
         "workers_per_gpu": options.workers_per_gpu,
         "executor": options.executor,
@@ -136,6 +158,16 @@ def choose_numbers(declaration: Declaration, first: int, last: int | None = None
             f"{declaration.script}: there is no instance {listed}. Available: {describe_numbers(declaration.instances)}."
         )
     return [number for number in sorted(declaration.instances) if first <= number <= last]
+
+
+def _read_only(text: str, declaration: Declaration) -> list[int]:
+    """Return the numbers of ``--only``: 3, 3-7, or several of these with commas."""
+    chosen: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        numbers = [_whole_number(number, "--only") for number in ((first, last) if dash else (first,))]
+        chosen.update(choose_numbers(declaration, *numbers))
+    return sorted(chosen)
 
 
 def _whole_number(text: str, name: str) -> int:

@@ -102,7 +102,7 @@ def _print_stale(name: str, error: Exception, command: str, console: Console) ->
     """Print what is not up to date, why, and what writes it; the folds are there whatever it is."""
     reason = describe_refusal(error) if isinstance(error, OSError) and error.filename is not None else one_line(error)
     reason = reason.rstrip(".")
-    remedy = f" All folds are kept. After fixing this: python -m xval {command}" if command else ""
+    remedy = f" All folds are kept. After fixing this: xval {command}" if command else ""
     console.print(f"{name} is not up to date: {reason}.{remedy}", style="red", soft_wrap=True, markup=False)
 
 

@@ -64,14 +64,12 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
 def check_store(store: FeatureStore, console: Console) -> None:
     """Compare the files of a feature store with their checksums, once in a run, before anything is trained.
 
-    A store larger than `MOST_CHECKED_MB` is left to ``python -m xval check``.
+    A store larger than `MOST_CHECKED_MB` is left to ``xval audit``.
     """
     from preprocessing.store.checksums import refuse_damage
 
     if store_mb(store) > MOST_CHECKED_MB:
-        note: str | None = (
-            f"{store.folder} is too large to be checked for damage in each run. To check it: python -m xval check"
-        )
+        note: str | None = f"{store.folder} is too large to be checked for damage in each run. To check it: xval audit"
     else:
         with task_progress(console, "checksums") as advance:
             note = refuse_damage(store.folder, advance)

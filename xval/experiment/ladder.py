@@ -1,4 +1,4 @@
-"""The ladder of `python -m xval start`: the steps from the least baseline to the strongest model that is at hand, as a script.
+"""The ladder of `xval quickstart`: the steps from the least baseline to the strongest model that is at hand, as a script.
 
 Comes in: a prepared corpus and what is installed. Goes out: an experiment script with an instance for each step, the cheapest
 first; and later what that script declares.
@@ -20,7 +20,8 @@ from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import find_preset, preset_names
 from preprocessing.quality.foldable import judge_folds
 from xval.backend.devices import find_gpus
-from xval.base.errors import FoldsError, SettingsError, XvalError, one_line
+from xval.base.errors import FoldsError, SettingsError, XvalError, one_line, plural_of
+from xval.base.item_word import ITEM, written_out
 from xval.base.json_files import naming
 from xval.experiment.declare import Experiment
 from xval.settings.resolve import Declaration
@@ -45,7 +46,7 @@ _TASKS = ("classification", "regression")
 
 _SCRIPT = '''"""{description}
 
-The instances are steps from the least baseline to the strongest model, the cheapest first. `python -m xval start` wrote them:
+The instances are steps from the least baseline to the strongest model, the cheapest first. `xval quickstart` wrote them:
 edit them as you like. Finished folds are kept, so that running the script again trains only what is new.
 
 python {path}
@@ -71,8 +72,8 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
     """
     if corpus.task_type not in _TASKS:
         raise SettingsError(
-            f"{corpus.dataset}: its task is {corpus.task_type}, but `start` has steps only for {' and '.join(_TASKS)}. Write "
-            "your own experiment: docs/experiments.md."
+            f"{corpus.dataset}: its task is {corpus.task_type}, but `quickstart` has steps only for {' and '.join(_TASKS)}. "
+            "Write your own experiment: docs/experiments.md."
         )
     folds = judge_folds(corpus.index, corpus.task_type)
     if folds.refusal:
@@ -89,8 +90,9 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         steps = _of_arrays(has_classes=has_classes)
     else:
         steps = _steps(has_classes=has_classes, length=length_of_most(corpus.index["duration_s"].dropna().to_numpy()))
+    items = plural_of(written_out(corpus.item_name) or ITEM)
     text = _SCRIPT.format(
-        description=f"What does a model reach on unseen {corpus.item_name or 'item'}s of {corpus.dataset}?",
+        description=f"What does a model reach on unseen {items} of {corpus.dataset}?",
         path=path.as_posix(),
         shared="".join(f"    {name}={_quoted(value)},\n" for name, value in shared.items()),
         instances="".join(f"experiment[{number}] = {_quoted(step)}\n" for number, step in enumerate(steps, start=1)),
@@ -134,7 +136,7 @@ def read_ladder(path: Path) -> Declaration:
     except Exception as error:  # whatever its user has written
         raise SettingsError(f"{path}: {one_line(error)}. See where: python {path}") from error
     if not isinstance(experiment, Experiment) or not len(experiment):
-        raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `start` writes it again.")
+        raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `quickstart` writes it again.")
     return experiment.declaration
 
 

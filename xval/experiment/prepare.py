@@ -16,6 +16,7 @@ from preprocessing.parallel import count_cores
 from xval.backend.keras_internals import describe_untried
 from xval.base.cell_code import keep_cell_modules
 from xval.base.errors import CorpusError, ResultsError
+from xval.base.item_word import ITEM
 from xval.experiment import snapshot
 from xval.experiment.checks import check_instance, describe_parts, find_parts
 from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors
@@ -26,6 +27,7 @@ from xval.jobs.folds_file import write_folds
 from xval.jobs.job import Job
 from xval.jobs.plan import AboutCorpus, Plan, make_jobs, renew_words, write_settings
 from xval.results.job_key import JobKey
+from xval.results.read import choose_item_word
 from xval.settings.resolve import Declaration, Instance, resolve_values
 
 if TYPE_CHECKING:
@@ -147,6 +149,18 @@ def cut_clips(planned: Plan) -> list[str]:
     corpus = open_corpus(settings.dataset, Path(settings.data_folder))
     clips = corpus.index[~corpus.index["augmented"]]
     return [] if corpus.is_custom else [text for features in cutting for text in cut(clips, features)]
+
+
+def planned_item_word(planned: Plan) -> str:
+    """Return what an item is called before anything has run; the word for any where the corpus cannot be read."""
+    from preprocessing.corpus import open_corpus
+
+    settings = planned.instances[0].settings
+    try:
+        of_corpus = open_corpus(settings.dataset, Path(settings.data_folder)).item_name
+    except CorpusError:  # its folds are there, and a dry run needs no more
+        of_corpus = ""
+    return choose_item_word(settings.item_name, of_corpus) or ITEM
 
 
 def restore_settings(planned: Plan, declaration: Declaration) -> bool:

@@ -49,6 +49,7 @@ class JobProgress:
         self._has_repeats = any(job.settings.repeats > 1 for job in jobs)
         self.lines: dict[int, JobLine] = {}
         self.notes: set[str] = set()
+        self.errors: set[str] = set()
         can_update = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
         live = can_update and not quiet and not console.quiet
         self._live = Live(console=console, refresh_per_second=4, transient=True, get_renderable=self._table) if live else None
@@ -167,7 +168,8 @@ class JobLine(Observer):
                 run.print(f"{count}: {self._describe_test(outcome)}  ({times})")
         elif outcome.status == "elsewhere":
             run.print(f"{count}: another process is running it")
-        else:
+        elif outcome.error not in run.errors:  # the end of the run names all jobs that failed alike
+            run.errors.add(outcome.error)
             run.print(f"{count} failed: {outcome.error}", style="red")
 
     def _describe_test(self, outcome: JobOutcome) -> str:

@@ -20,7 +20,7 @@ from xval.answers.figure_text import format_figure
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
-from xval.answers.summary import record_side, side_name
+from xval.answers.summary import metric_words, record_side, side_name
 from xval.backend import devices
 from xval.base.code_changes import describe_changes
 from xval.base.errors import JobError, ResultsError, SettingsError, counted
@@ -146,7 +146,8 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     chosen = ranking.rank_instances(instances)
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}. Give the number of an instance.")
-    figure = f"{side_name(chosen.side, instances)} {chosen.metric} ({ranking.selected_mean(instances, chosen)}{chosen.because})"
+    reached = f"{ranking.selected_mean(instances, chosen)}{chosen.because}"
+    figure = f"{side_name(chosen.side, instances)} {metric_words(chosen.metric)} ({reached})"
     console.print(f"Instance {chosen.selected} is selected: best mean {figure}.")
     for finding in find_findings(instances):
         console.print(f"- {finding.line}", soft_wrap=True, markup=False)
@@ -299,5 +300,5 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
         f"{path}: trained on all {counted(len(record['items']['training']), item)} ({record['n_training_clips']} clips), "
         f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\nIt is untested, because no {item or ITEM} is "
         f"left to test it. Cross-validation estimate from {n_folds} folds with fewer training {call_items('items', item)}: "
-        f"{record_side(record, instance.settings, item)} {figures}{end}\nNext: python -m xval predict {path} FILE"
+        f"{record_side(record, instance.settings, item)} {figures}{end}\nNext: xval predict {path} FILE"
     )

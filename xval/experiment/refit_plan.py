@@ -28,9 +28,9 @@ from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
-    "Mean and sample standard deviation over the folds, whose models were tested on unseen items. This is the "
-    "cross-validation estimate for a model trained like this, not a test of this model. If the instance was chosen among "
-    "several, it is optimistically biased; the nested estimate in results.xlsx includes the choice."
+    "The scores are the mean and sample standard deviation over the folds, whose models were tested on unseen items. They are "
+    "the estimate of cross-validation for a model trained like this, and no test of this model. If the model was chosen among "
+    "several, they are optimistic; the nested value in results.xlsx is not."
 )
 
 

@@ -1,6 +1,6 @@
 """Results: a finished or unfinished experiment from Python, as tables, comparisons, the page and models.
 
-Comes in: the folder of an experiment. Goes out: DataFrames, and what the commands of ``python -m xval`` write.
+Comes in: the folder of an experiment. Goes out: DataFrames, and what the commands of ``xval`` write.
 """
 
 import warnings
@@ -156,7 +156,7 @@ class Results:
         overwrite: bool = False,
         quiet: bool = False,
     ) -> Path:
-        """Train a final model on all items, as ``python -m xval refit`` does, and return the path of its .keras file.
+        """Train a final model on all items, as ``xval refit`` does, and return the path of its .keras file.
 
         Args:
             instance: Its number; None: the best.
@@ -204,7 +204,7 @@ class Results:
         """Return the summary as text, as a run prints it."""
         import pandas as pd
 
-        header, rows = summary_table(read_finished(self._experiment))
+        header, rows, _ = summary_table(read_finished(self._experiment))
         return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
     def _has_figures(self) -> bool:

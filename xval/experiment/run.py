@@ -18,7 +18,7 @@ from xval.answers.names import name_instances
 from xval.answers.repeats import describe_seed_twins, seed_twins
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import describe_own_config, read_default
-from xval.base.errors import counted
+from xval.base.errors import counted, plural_of
 from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.engine.executors import find_executor, inline, make_slots
@@ -27,7 +27,7 @@ from xval.experiment.auto_deals import settle_deals
 from xval.experiment.checks import find_parts
 from xval.experiment.derived_files import derived_files, renew, update_page
 from xval.experiment.feature_stores import name_in_errors
-from xval.experiment.prepare import cut_clips, prepare_jobs, print_cautions, restore_settings
+from xval.experiment.prepare import cut_clips, planned_item_word, prepare_jobs, print_cautions, restore_settings
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.experiment.tracking import Tracking, track
@@ -136,7 +136,8 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
     if command.dry_run:
         for line in filter(None, [describe_own_config(), deals_note]):
             console.print(line, soft_wrap=True, markup=False)
-        console.print(tables.fold_table(planned, _find_parts(planned, declaration)), tables.job_table(planned))
+        items = plural_of(planned_item_word(planned))
+        console.print(tables.fold_table(planned, _find_parts(planned, declaration), items), tables.job_table(planned))
         print_fitted_once(instances, console)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return None

@@ -167,13 +167,13 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
 
 
 def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str:
-    """Return which command has the options that an error of preprocessing names; empty: `start` has them."""
-    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)} | {"--task-type"}  # no task of `start`
+    """Return which command has the options that an error of preprocessing names; empty: `quickstart` has them."""
+    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)} | {"--task-type"}  # no task of `quickstart`
     others = sorted(set(re.findall(r"--[a-z][a-z-]+", text)) - own)
     if not others:
         return ""
-    by_hand = f"python -m preprocessing {reader or ('folders' if path.is_dir() else 'table')} {path} ... --dataset {name}"
-    return f" `start` has no {', '.join(others)}: {by_hand}, and then: python -m xval start {name}"
+    by_hand = f"xval prepare {reader or ('folders' if path.is_dir() else 'table')} {path} ... --dataset {name}"
+    return f" `quickstart` has no {', '.join(others)}: {by_hand}, and then: xval quickstart {name}"
 
 
 def _script(dataset: str) -> Path:

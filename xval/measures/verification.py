@@ -1,6 +1,6 @@
 """Verification of speakers: do two recordings have the same speaker? The equal error rate over trials.
 
-Comes in: embeddings of recordings, of speakers that no model has to know, such as those of ``python -m xval embed``. Goes out:
+Comes in: embeddings of recordings, of speakers that no model has to know, such as those of ``xval embed``. Goes out:
 the equal error rate and its interval over speakers (Student t, one speaker left out after the other); a trial is a pair of
 recordings, its score the cosine similarity of their embeddings.
 

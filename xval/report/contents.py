@@ -200,7 +200,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
 
 
 def _report_command(folder: ExperimentFolder) -> str:
-    return f"python -m xval report {quote(str(folder.path))}"
+    return f"xval report {quote(str(folder.path))}"
 
 
 def _explanations(

@@ -97,7 +97,7 @@ def what_to_type(experiments: Sequence[Listed]) -> str:
 def rebuild_command(paths: Sequence[Path]) -> str:
     """Return the command that writes the summaries of some experiments, of many the first."""
     more = f" (and {len(paths) - _MOST_NAMED} more)" if len(paths) > _MOST_NAMED else ""
-    return f"python -m xval rebuild {' '.join(quote(str(path)) for path in paths[:_MOST_NAMED])}{more}"
+    return f"xval rebuild {' '.join(quote(str(path)) for path in paths[:_MOST_NAMED])}{more}"
 
 
 def _name(listed: Listed, root: Path) -> str:

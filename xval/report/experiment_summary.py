@@ -15,7 +15,7 @@ from xval.report.figures import main_columns
 from xval.results.instance import InstanceResults
 from xval.results.open import OpenResults
 from xval.results.status import BY_WEIGHT, read_status
-from xval.results.summaries import SUMMARY_VERSION, Main, Summary, Tested
+from xval.results.summaries import ANY_EXPERIMENT, SUMMARY_VERSION, Main, Summary, Tested
 
 
 def summarise(
@@ -46,7 +46,7 @@ def summarise(
         selected=number,
         name=names_of(instances)[number] if number is not None else "",
         main=_main_figure(instances, selected) if selected else None,
-        headline=list(find_headline(instances)),
+        lines=find_headline(instances, ANY_EXPERIMENT)._asdict(),
         tested=what_was_tested(instances),
     )
 

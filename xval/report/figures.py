@@ -41,8 +41,14 @@ class MainColumn(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Such as ``test balanced accuracy (UAR) = accuracy``."""
-        return f"{self.side_name} {' = '.join(map(metric_words, (self.name, *self.equal)))}"
+        """Such as ``test balanced accuracy (UAR)``."""
+        return f"{self.side_name} {metric_words(self.name)}"
+
+    @property
+    def same(self) -> str:
+        """Which metrics have no column, because they have these values, in a sentence; empty: none."""
+        names = " and ".join(map(metric_words, self.equal))
+        return f"{self.side_name} {names}: the same as {metric_words(self.name)}." if names else ""
 
 
 def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:

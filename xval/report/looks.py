@@ -69,21 +69,21 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
     looks = count_looks(instances)
     if not looks.n_items:
         return ""
-    alone = "this experiment" if looks.unknown else "only this experiment"
+    alone = "this experiment" if looks.unknown else "this experiment only"
     who = alone if looks.n_experiments == 1 else f"{looks.n_experiments} experiments in this results folder"
     counts = (
-        counted(looks.n_instances, "instance"),
-        counted(looks.n_deals, "way to split the dataset", "ways to split the dataset"),
+        counted(looks.n_instances, "model"),
+        counted(looks.n_deals, "partition"),
         counted(looks.n_seeds, "seed"),
     )
     text = (
-        f"These {counted(looks.n_items, f'test {item_word(instances)}')} were used by {who}: {', '.join(counts)}. Choices "
-        "made after seeing test scores bias later ones optimistically (Kapoor et al., 2024)."
+        f"The {counted(looks.n_items, f'test {item_word(instances)}')} were used by {who}: {', '.join(counts)}. Choices made "
+        "after seeing test values make later ones optimistic (Kapoor et al., 2024)."
     )
     if not looks.unknown:
         return text
     more = counted(len(looks.unknown), "further experiment")
-    return f"{text} For {more} on this dataset this is not known: {rebuild_command(looks.unknown)}"
+    return f"{text} It is not known for {more} on this dataset: {rebuild_command(looks.unknown)}"
 
 
 def _tests_any(path: Path, items: set[str]) -> bool | None:

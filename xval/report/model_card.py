@@ -1,7 +1,4 @@
-"""The card of a model, in Markdown: what it is, what is known of it, and what is not.
-
-Comes in: the record of a refit or of a fold and the settings of its instance. Goes out: the card; of a refit model_card.md
-beside the model.
+"""The card of a model, in Markdown: details, intended use, training data and evaluation; of a refit, model_card.md.
 
 The parts are those of Mitchell et al. (2019), Model cards for model reporting.
 """

@@ -31,7 +31,7 @@ from xval.answers.leakage_kinds import leakage_by_kind
 from xval.answers.learning_curves import learning_curves
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import describe_selection
-from xval.answers.summary import differing_parameters, main_and_own, side_name
+from xval.answers.summary import differing_parameters, main_and_own, metric_words, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
@@ -122,10 +122,11 @@ def make_page(contents: PageContents) -> str:
         n_done=sum(len(instance.folds) for instance in instances),
         n_failed=sum(len(instance.failed_folds) for instance in instances),
         n_folds=sum(instance.n_folds for instance in instances),
-        headline=find_headline(instances),
+        headline=find_headline(instances).labelled,
         answer=describe_answer(contents),
         columns=[column.title for column in columns],
-        validation_column=f"{side_name(contents.ranking.side, contents.instances)} {contents.ranking.metric}",
+        same=[column.same for column in columns if column.same],
+        validation_column=f"{side_name(contents.ranking.side, contents.instances)} {metric_words(contents.ranking.metric)}",
         parameter_names=parameters,
         differing=differing,
         rows=_rows(contents, columns, differing, sections),
@@ -280,7 +281,7 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
                 for point in curve
             ]
             listed = f"Instances ({name}): " + ", ".join(f"{point.instance} ({point.setting:g})" for point in curve)
-            title = f"{side_name(side, contents.instances)} {metric} over {what}"
+            title = f"{side_name(side, contents.instances)} {metric_words(metric)} over {what}"
             pictures.append((what, listed, charts.draw_learning_curve(points, title, unit)))
     return pictures
 

@@ -1,20 +1,18 @@
-"""The table of instances for a paper, as LaTeX (booktabs) or Markdown: figures with intervals, marks of significance.
-
-Comes in: instances, and a comparison with a baseline for each main metric. Goes out: text.
-"""
+"""The table of models for a paper, as LaTeX (booktabs) or Markdown: scores with intervals, marks of significance, notes."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.figure_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
+from xval.answers.finding import capital
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
-from xval.answers.item_words import items_word
+from xval.answers.item_words import item_word, items_word
 from xval.answers.names import names_of
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.summary import direction, main_and_own
+from xval.answers.summary import direction, main_and_own, metric_words
 from xval.base.errors import counted
 from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
@@ -29,15 +27,17 @@ class PaperTable(NamedTuple):
     """The table of a paper.
 
     Attributes:
-        header: What each column of figures has; an arrow says whether more (↑) or less (↓) is better.
-        rows: Name of the instance, and a figure with its mark per column; where instances compete, the nested value is first
-            and the selected instance second.
-        note: What the figures, intervals and marks are.
+        header: Of each column of scores; an arrow shows whether more (↑) or less (↓) is better.
+        rows: Name of the model, and a score with its mark per column; where models compete, the nested value is first and the
+            selected model second.
+        caption: What was tested on which folds, in at most 45 words whatever the names.
+        notes: What scores, intervals, marks and rows are, a sentence or two each.
     """
 
     header: list[str]
     rows: list[tuple[str, list[tuple[Estimate, str]]]]
-    note: str = ""
+    caption: str = ""
+    notes: tuple[str, ...] = ()
 
 
 def make_table(
@@ -68,48 +68,57 @@ def make_table(
             cells = [(_of_kind(own, other), mark) for (own, mark), other in zip(cells, others, strict=True)]
         rows.append((name, cells))
     titles = [_title(column, direction(instances, column.name)) for column in columns]
-    table = PaperTable(titles, rows)
-    note = _note(table, instances, comparisons)
+    table = PaperTable(titles, rows, _caption(instances))
+    notes = [*_notes_on_scores(table, columns, instances), *_notes_on_marks(instances, comparisons)]
     if nested and selected:
-        listed = "; ".join(
-            f"{title}: {bias_text(bias)}" for title, bias in zip(titles, biases, strict=True) if bias is not None
-        )
-        note += (
-            f" First row: each fold tests the instance that its own validation {items_word(instances)} choose (nested). Second "
-            "row: the instance that all of them choose"
-            + (f"; what it gains by having been chosen (bias) is estimated as {listed}." if listed else ".")
-        )
-    return table._replace(note=note)
+        notes += _notes_on_choice(instances, titles, biases)
+    notes += filter(None, (item_decision_of(instances), item_scaling_of(instances)))
+    return table._replace(notes=tuple(notes))
 
 
 def to_markdown(table: PaperTable) -> str:
     """Return the table as Markdown."""
-    lines = [["instance", *map(in_markdown, table.header)], ["---"] * (1 + len(table.header))]
+    lines = [["model", *map(in_markdown, table.header)], ["---"] * (1 + len(table.header))]
     lines += [[in_markdown(name), *(f"{text}{mark and f' {mark}'}" for text, mark in cells)] for name, cells in _texts(table)]
-    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", in_markdown(table.note), ""])
+    notes = [f"- {in_markdown(note)}" for note in table.notes]
+    return "\n".join([*(f"| {' | '.join(line)} |" for line in lines), "", in_markdown(table.caption), "", *notes, ""])
 
 
 def to_latex(table: PaperTable, *, label: str) -> str:
     """Return the table as LaTeX, for a document that uses the package booktabs; `label` is that for references."""
-    needs = needs_of_latex("".join([table.note, *table.header, *(name for name, _ in table.rows)]))
+    needs = needs_of_latex("".join([table.caption, *table.notes, *table.header, *(name for name, _ in table.rows)]))
     lines = [
         "% needs \\usepackage{booktabs}",
         *(f"% {sentence}" for sentence in needs),
         "\\begin{table}",
         "  \\centering",
-        f"  \\caption{{{in_latex(table.note)}}}",
+        f"  \\caption{{{in_latex(table.caption)}}}",
         f"  \\label{{{_NOT_IN_LABELS.sub('-', label)}}}",
         f"  \\begin{{tabular}}{{l{'l' * len(table.header)}}}",
         "    \\toprule",
-        f"    {' & '.join(['Instance', *map(in_latex, table.header)])} \\\\",
+        f"    {' & '.join(['Model', *map(in_latex, table.header)])} \\\\",
         "    \\midrule",
         *(f"    {' & '.join([in_latex(name), *(_latex_cell(*cell) for cell in cells)])} \\\\" for name, cells in _texts(table)),
         "    \\bottomrule",
         "  \\end{tabular}",
+        *_latex_notes(table.notes),
         "\\end{table}",
         "",
     ]
     return "\n".join(lines)
+
+
+def _latex_notes(notes: Sequence[str]) -> list[str]:
+    """Return the lines of notes under a table, a paragraph each."""
+    if not notes:
+        return []
+    return [
+        "  \\par\\medskip",
+        "  \\begin{minipage}{\\linewidth}",
+        "    \\footnotesize",
+        *(f"    {in_latex(note)}\\par" for note in notes),
+        "  \\end{minipage}",
+    ]
 
 
 def _cell(instance: InstanceResults, side: str, metric: str, comparisons: Mapping[str, Comparison]) -> tuple[Estimate, str]:
@@ -146,29 +155,55 @@ def _row_name(instance: InstanceResults, name: str) -> str:
 
 def _title(column: MainColumn, higher_is_better: bool | None) -> str:
     arrow = "" if higher_is_better is None else " ↑" if higher_is_better else " ↓"
-    return f"{column.title}{arrow}"
+    unit = column.side_name.removeprefix("test").strip()  # the caption says that scores are those of the test
+    return capital(f"{unit} {metric_words(column.name)}{arrow}".strip())
 
 
-def _note(table: PaperTable, instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> str:
-    """Return the caption of a table that has none yet."""
-    first, kinds = instances[0], []
-    for column, title in enumerate(table.header):
-        figure_kinds = sorted({cells[column][0].of for _, cells in table.rows})
-        chances = sorted({estimated.chance for _, cells in table.rows if (estimated := cells[column][0]).chance is not None})
-        chance = f", chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
-        kinds.append(f"{title}: {' or '.join(figure_kinds)}{chance}")
-    deals = f" in {first.n_deals} repetitions of the cross-validation" if first.n_deals > 1 else ""
-    seeds = f", {first.n_repeats} seeds each" if first.n_repeats > 1 else ""
-    text = f"{first.settings.dataset}, {counted(first.n_folds, 'fold')}{deals}{seeds}. {'; '.join(kinds)}"
+def _caption(instances: Sequence[InstanceResults]) -> str:
+    """Return what was tested on which folds; names of datasets are single words, so that their length does not matter."""
+    first = instances[0]
+    n_folds, items = first.n_folds // first.n_deals, counted(len(first.n_clips), item_word(instances))
+    how = f"in {n_folds}-fold cross-validation over {items}" if n_folds > 1 else f"on one split with {items} in the test part"
+    repeated = f", repeated {first.n_deals} times with different partitions" if first.n_deals > 1 else ""
+    seeds = f"; {first.n_repeats} seeds per fold" if first.n_repeats > 1 else ""
+    whose = counted(len(instances), "model") if len(instances) > 1 else "one model"
+    return f"Test scores of {whose} on {first.settings.dataset} {how}{repeated}{seeds}."
+
+
+def _notes_on_scores(table: PaperTable, columns: Sequence[MainColumn], instances: Sequence[InstanceResults]) -> Iterator[str]:
+    """Yield what the scores of each column are, with chance, and what the intervals are over."""
+    for number, column in enumerate(columns):
+        estimates = [cells[number][0] for _, cells in table.rows]
+        chances = sorted({estimated.chance for estimated in estimates if estimated.chance is not None})
+        chance = f"; chance {' to '.join(dict.fromkeys(map(fixed, chances[:1] + chances[-1:])))}" if chances else ""
+        equal = f" {capital(' and '.join(map(metric_words, column.equal)))}: the same values." if column.equal else ""
+        what = " or ".join(sorted({estimated.of for estimated in estimates}))
+        yield f"{capital(metric_words(column.name))}: {what}{chance}.{equal}"
     if any(estimated.low is not None for _, cells in table.rows for estimated, _ in cells):
-        text += f"; in brackets the 95 % interval {interval_clause(instances)}"
+        yield f"In brackets: 95 % interval {interval_clause(instances)}."
+
+
+def _notes_on_marks(instances: Sequence[InstanceResults], comparisons: Mapping[str, Comparison]) -> Iterator[str]:
+    """Yield what the marks say, where models were compared."""
     n, baseline = max(((comparison.n_comparisons, comparison.baseline) for comparison in comparisons.values()), default=(0, ""))
     if n:
         baseline = names_of(instances).get(int(baseline), baseline)
         claims = dict.fromkeys(pair.claim for comparison in comparisons.values() for pair in comparison.pairs)
-        text += (
-            f". Better (+) or worse (-) than {baseline} by paired t tests over {items_word(instances)} at the level {LEVEL} "
-            f"(Holm, {counted(n, 'comparison')} per column), practically equal to it (=) by two one-sided tests, or undecided "
-            f"(no mark): a claim about {' or '.join(claims)}"
+        yield (
+            f"Compared with {baseline}: + better, - worse, = practically equal, no mark: undecided. Paired t tests over "
+            f"{items_word(instances)} at the level {LEVEL} (Holm, {counted(n, 'comparison')} per column); equality by two "
+            f"one-sided tests. The marks are about {' or '.join(claims)}."
         )
-    return " ".join(filter(None, [f"{text}.", item_decision_of(instances), item_scaling_of(instances)]))
+
+
+def _notes_on_choice(
+    instances: Sequence[InstanceResults], titles: Sequence[str], biases: Sequence[float | None]
+) -> Iterator[str]:
+    """Yield what the first two rows are, where models competed."""
+    known = [(title, bias_text(bias)) for title, bias in zip(titles, biases, strict=True) if bias is not None]
+    listed = "; ".join(bias if len(titles) == 1 else f"{title}: {bias}" for title, bias in known)
+    optimism = f" Its optimism for having been chosen (bias) is estimated as {listed}." if listed else ""
+    yield (
+        f"First row: nested selection, each fold tests the model that its own validation {items_word(instances)} choose. "
+        f"Second row: the model that all validation {items_word(instances)} choose.{optimism}"
+    )

@@ -3,14 +3,12 @@
 Comes in: the table of a plan. Goes out: a .png, .svg or .pdf file.
 """
 
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from preprocessing.file_replacement import replace_file
-from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_title
+from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_figure, write_title
 from xval.base.errors import SettingsError, plural_of
 
 if TYPE_CHECKING:
@@ -20,7 +18,6 @@ if TYPE_CHECKING:
     from xval.answers.extrapolated_curve import ItemCurve
 
 FORMATS = (".png", ".svg", ".pdf")
-_DPI = 150
 _LOOKS = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least difference": (BLUE, "-")}
 
 
@@ -68,11 +65,7 @@ def write_picture(
     axes.legend(frameon=False, fontsize="small")
     write_title(axes, title)
     plain_axes(axes)
-    kind = path.suffix[1:].lower()
-    undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")  # such names are drawn as boxes
-        replace_file(path, lambda temporary: figure.savefig(temporary, format=kind, dpi=_DPI, metadata=undated))
+    write_figure(figure, path)
 
 
 def _draw_curve(axes: "Axes", curve: "ItemCurve", most: float, item: str) -> None:

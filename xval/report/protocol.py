@@ -1,7 +1,4 @@
-"""How an experiment was made, as the methods section of a paper has it; `citations` has its sources.
-
-Comes in: what the page shows. Goes out: sentences.
-"""
+"""How an experiment was made, as sentences for the methods section of a paper; `citations` has their sources."""
 
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -11,10 +8,15 @@ from preprocessing.quality.cautions import lost_audio
 from xval.answers.audit.verdict import Verdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause
+from xval.answers.finding import capital
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import call_items_of, item_word, items_word
-from xval.answers.summary import side_name, test_side
-from xval.base.errors import counted
+from xval.answers.summary import metric_words, side_name, test_side
+from xval.base.errors import counted, plural_of
+from xval.base.item_word import ITEM
+from xval.folds.plan import Fold
+from xval.folds.random_split import is_random_split
+from xval.report.citations import BACKENDS
 from xval.report.contents import PageContents
 from xval.report.looks import describe_looks
 from xval.results.instance import InstanceResults
@@ -24,19 +26,30 @@ from xval.settings.classical import CLASSICAL
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings
 
-_STRATEGIES = {
-    "balanced": "items were assigned to folds so that labels are balanced",
-    "leave_one_out": "each fold tests one item",
-    "predefined": "the folds are those of the corpus",
-    "holdout": "one part of the items was tested",
-}
 _SCALINGS = {
-    ("per_bin", "global"): "normalised by statistics of the training items",
-    ("per_clip",): "normalised in each example by its own statistics",
+    ("per_bin", "global"): "normalised with statistics of the training items",
+    ("per_clip",): "normalised in each example with its own statistics",
 }
+_CLIPS = (ITEM, "clip", "file", "recording")
+"""What items are called that may be single clips, whose speakers are not known."""
+_AUGMENTATIONS = {
+    "augment_time_masks": "masks over time (Park et al., 2019)",
+    "augment_frequency_masks": "masks over frequency (Park et al., 2019)",
+    "augment_time_shift_s": "shifts in time",
+    "augment_frequency_shift_bins": "shifts in frequency",
+    "augment_noise": "noise",
+    "augment_gain_db": "gain",
+    "augment_mixup": "mixup (Zhang et al., 2018)",
+    "augment_mixstyle": "MixStyle over frequency",
+    "augment_vocal_tract": "vocal-tract-length perturbation (Jaitly & Hinton, 2013)",
+    "augment_speed": "changes of speed",
+    "augment_response_db": "frequency responses (Nam et al., 2022)",
+    "augment_noise_floor_db": "noise floors",
+}
+_OPTIMIZERS = {"adam": "adam (Kingma & Ba, 2015)"}
 _ENSEMBLES = {
     "mean": "by their mean, which needs no fitting",
-    "choose": "by the mean of members that greedy forward selection on its validation items chose",
+    "choose": "by the mean of members that were chosen by greedy forward selection on its validation items",
     "stack": "by a regression that was fitted to its validation items",
 }
 
@@ -57,7 +70,7 @@ def describe_protocol(contents: PageContents) -> list[str]:
 def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     """Return what the leakage audit found, in a sentence or two."""
     if verdicts is None:
-        return "The leakage audit was not run for this page; python -m xval report runs it."
+        return "The leakage audit was not run for this page; xval report runs it."
     states = [verdict.state for verdict in verdicts]
     tally = ", ".join(
         f"{states.count(state)} {state}" for state in ("ok", "warning", "not checkable", "FAILED") if state in states
@@ -65,45 +78,74 @@ def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
     failed = [verdict.rule for verdict in verdicts if verdict.state == "FAILED"]
     broken = f" Broken: {', '.join(failed)}." if failed else ""
     return (
-        f"Leakage and values were audited by {counted(len(verdicts), 'rule')} on the files of the experiment: {tally}.{broken}"
-        " The table has what is known of each kind of leakage (Kapoor & Narayanan, 2023)."
+        f"The files of the experiment were audited for leakage with {counted(len(verdicts), 'rule')}: {tally}.{broken} "
+        "A table lists the result for each kind of leakage (Kapoor & Narayanan, 2023)."
     )
 
 
 def _describe_folds(contents: PageContents, settings: Settings) -> str:
-    plan = contents.folds.plan
+    """Return how many models were tested on which folds of how many clips and items."""
+    plan, instances = contents.folds.plan, contents.instances
     tested = {item for fold in plan.folds for item in fold.test}
-    sizes = sorted({(len(fold.training), len(fold.validation), len(fold.test)) for fold in plan.folds})
-    strategy = str(plan.settings.get("fold_strategy", settings.fold_strategy))
-    made = (
-        call_items_of(contents.instances, _STRATEGIES[strategy])
-        if strategy in _STRATEGIES
-        else f"the folds are those of {strategy}"
-    )
-    clips = ""
+    n_items = len(tested.union(*(fold.training + fold.validation for fold in plan.folds)))
+    item = item_word(instances)
+    parts_clips = item in _CLIPS and all(is_random_split(instance.n_clips.values()) for instance in instances)
+    independent = "" if parts_clips or item == "fold" else f"{item}-independent "
+    item = "published fold" if item == "fold" else item
+    n_folds, strategy = len(plan.folds) // plan.n_deals, str(plan.settings.get("fold_strategy", settings.fold_strategy))
+    repeated = f", repeated {plan.n_deals} times with different partitions," if plan.n_deals > 1 else ""
+    if n_folds == 1:
+        design = f"on one {independent}split of"
+    elif strategy == "leave_one_out":
+        design = f"with leave-one-{item}-out cross-validation ({n_folds} folds) on"
+    else:
+        design = f"with {independent}{n_folds}-fold cross-validation{repeated} on"
+    data = counted(n_items, item)
     if contents.corpus is not None:
-        index = contents.corpus.index
-        n_clips = int((~index["augmented"].astype(bool)).sum())
-        clips = f" ({counted(n_clips, settings.task.clip_word)})"
-    item, items = item_word(contents.instances), items_word(contents.instances)
-    deals = ""
+        is_original = ~contents.corpus.index["augmented"].astype(bool)
+        data = f"{counted(int(is_original.sum()), settings.task.clip_word)} of {data}"
+    n_models = counted(len(instances), "model") if len(instances) > 1 else "one model"
+    facts = [*_how_split(strategy, n_folds, settings), *["identical for all models"] * (len(instances) > 1)]
+    seed = f"seed {plan.settings.get('fold_seed', settings.fold_seed)}, hash {contents.folds.hash}"
+    sizes = f"{_sizes(plan.folds)} {plural_of(item)}"
+    fold = "the split" if n_folds == 1 else "a fold"
+    sentences = [
+        f"We evaluated {n_models} {design} {data} ({settings.dataset}).",
+        f"{'The split was' if n_folds == 1 else 'Folds were'} {' and '.join(facts)} ({sizes}; {seed})."
+        if facts
+        else f"{capital(fold)} had {sizes} ({seed}).",
+        f"No {item} occurred in more than one part of {fold}.",
+    ]
+    if len(tested) < n_items:
+        sentences.append(f"Only {counted(len(tested), item)} {'was' if len(tested) == 1 else 'were'} tested.")
+    if parts_clips:
+        sentences.append("Clips of one speaker may be in training and test, because each clip was an item of its own.")
     if plan.n_deals > 1:
-        n_times = f"{plan.n_deals} times"
-        deals = f", {n_times}, each time grouped differently; each {item} was tested {n_times}, and its values averaged"
-    listed = "; ".join(f"{training} training, {validation} validation, {test} test" for training, validation, test in sizes)
-    how = f"by cross-validation with {len(plan.folds)} folds over {counted(len(tested), item)}"
-    if len(plan.folds) == 1:
-        how = f"on one split, with {counted(len(tested), f'test {item}')},"
-    return (
-        f"Models of {counted(len(contents.instances), 'instance')} were tested {how} of the corpus '{settings.dataset}'"
-        f"{clips}; {made}{deals} (seed {plan.settings.get('fold_seed', settings.fold_seed)}). "
-        f"No {item} is on two sides of a fold, and all instances have the same folds ({items} per fold: {listed}; hash "
-        f"{contents.folds.hash})."
-    )
+        sentences.append(f"Each {item} was tested {plan.n_deals} times, and its values were averaged.")
+    n_done, n_all = sum(len(each.folds) for each in instances), sum(each.n_folds for each in instances)
+    if n_done < n_all:
+        sentences.append(f"These results are preliminary: {n_done} of {n_all} folds are finished.")
+    return " ".join(sentences)
+
+
+def _how_split(strategy: str, n_folds: int, settings: Settings) -> list[str]:
+    """Return how items were put into folds, where that has to be said."""
+    if strategy in ("balanced", "holdout"):
+        by = {"classification": "label", "multilabel_classification": "label", "regression": "target"}
+        return [f"stratified by {by[settings.task_type]}"] if settings.task_type in by else []
+    those = "that" if n_folds == 1 else "those"
+    return [] if strategy == "leave_one_out" else [f"{those} of {'the dataset' if strategy == 'predefined' else strategy}"]
+
+
+def _sizes(folds: Sequence[Fold]) -> str:
+    """Return ``7 training, 2 validation, 3 test``; of folds that differ ``6 to 7 training``."""
+    numbers = zip(*((len(fold.training), len(fold.validation), len(fold.test)) for fold in folds), strict=True)
+    sides = ((side, min(sizes), max(sizes)) for side, sizes in zip(("training", "validation", "test"), numbers, strict=True))
+    return ", ".join(f"{few if few == many else f'{few} to {many}'} {side}" for side, few, many in sides if many)
 
 
 def _describe_parts(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return which instances used a part of their folds, a sentence for each kind."""
+    """Return which models used a part of their folds, a sentence for each kind."""
     kinds: dict[tuple[float, str | None, str | None], list[int]] = {}
     for instance in instances:
         settings = instance.settings
@@ -112,19 +154,20 @@ def _describe_parts(instances: Sequence[InstanceResults]) -> list[str]:
     sentences = []
     for (fraction, train_where, test_where), numbers in kinds.items():
         items = items_word(instances)
-        said = (
-            [f"trained on {100 * fraction:g} % of the training {items} of each fold, drawn by the seed"] if fraction < 1 else []
-        )
-        said += [f"trained and validated on clips with {train_where}"] if train_where else []
-        said += [f"tested on clips with {test_where}"] if test_where else []
-        plural = "s" if len(numbers) > 1 else ""
-        verb = "were" if plural else "was"
-        sentences += [f"Instance{plural} {describe_numbers(numbers)} {verb} {', and '.join(said)}."] if said else []
+        facts = [f"trained on a random {100 * fraction:g} % of the training {items} of each fold"] if fraction < 1 else []
+        facts += [f"trained and validated on clips with {train_where}"] if train_where else []
+        facts += [f"tested on clips with {test_where}"] if test_where else []
+        were = "were" if len(numbers) > 1 else "was"
+        sentences += [f"{_models(numbers)} {were} {', and '.join(facts)}."] if facts else []
     return sentences
 
 
+def _models(numbers: Sequence[int]) -> str:
+    return f"Model{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+
+
 def _describe_cut(contents: PageContents) -> list[str]:
-    """Return which instances heard a part of their clips, a sentence for each length."""
+    """Return which models used a part of their clips, a sentence for each length."""
     corpus = contents.corpus
     if corpus is not None and corpus.is_custom:
         return []
@@ -135,8 +178,7 @@ def _describe_cut(contents: PageContents) -> list[str]:
             by_length.setdefault(length, []).append(instance)
     sentences = []
     for (clip_length_s, crop_s), instances in by_length.items():
-        numbers = [instance.number for instance in instances]
-        who = f"Instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)} heard"
+        who = f"{_models([instance.number for instance in instances])} used"
         if clip_length_s is not None:
             sentences.append(
                 f"{who} the first {clip_length_s:g} s of each clip{_amount(contents, instances[0], clip_length_s)}."
@@ -149,7 +191,7 @@ def _describe_cut(contents: PageContents) -> list[str]:
 
 def _amount(contents: PageContents, instance: InstanceResults, length_s: float) -> str:
     if contents.corpus is None:
-        return " (how many are longer is not known without the corpus)"
+        return " (how many clips are longer is not known without the dataset)"
     index = contents.corpus.index
     settings = instance.settings.feature_settings().model_copy(update={"clip_length_s": length_s})
     lost = lost_audio(index[~index["augmented"].astype(bool)], settings).describe()
@@ -160,18 +202,23 @@ def _describe_training(contents: PageContents) -> str:
     all_settings = [instance.settings for instance in contents.instances]
     trained = [settings for settings in all_settings if settings.architecture != ENSEMBLE] or all_settings
     networks = [settings for settings in trained if trains_network(settings.architecture)]
+    records: list[dict[str, Any]] = [record for instance in contents.instances for record in instance.folds.values()]
+    versions = sorted({f"{name} {value}" for record in records for name, value in record.get("versions", {}).items()})
     sentences = []
     if networks:
         stopping = ""
         if any(settings.early_stopping for settings in networks):
-            stopping = f", stopped after {_epochs(settings.patience for settings in networks)} without improvement"
+            stopping = f" and stopped after {_epochs(settings.patience for settings in networks)} without improvement"
         kept = []
         if best := [settings.monitor for settings in networks if settings.restore_best_weights]:
-            kept.append(f"the epoch with the best {_values(best)} was kept (val_: of the validation items)")
+            monitors = _values(monitor.replace("val_", "validation ").replace("_", " ") for monitor in best)
+            kept.append(f"the epoch with the best {monitors} was kept")
         if len(best) < len(networks):
-            kept.append(f"{'in the others ' if best else ''}the last epoch was kept")
+            kept.append(f"{'for the other networks ' if best else ''}the last epoch was kept")
+        backends = [cited for name, cited in BACKENDS.items() if any(text.startswith(f"backend {name} ") for text in versions)]
+        on = f" on {' and '.join(backends)}" if backends else ""
         sentences.append(
-            "Networks were trained with Keras (Chollet et al., 2015) for at most "
+            f"Networks were trained with Keras (Chollet et al., 2015){on} for at most "
             f"{_epochs(settings.num_epochs for settings in networks)}{stopping}; {', and '.join(kept)}."
         )
     estimators = {settings.architecture for settings in trained if not trains_network(settings.architecture)}
@@ -191,37 +238,58 @@ def _describe_training(contents: PageContents) -> str:
     }
     for kinds, how in _SCALINGS.items():
         if numbers := [number for number, kind in scaled.items() if kind in kinds]:
-            whose = "" if len(numbers) == len(scaled) else f" of instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
+            whose = "" if len(numbers) == len(scaled) else f" of {_models(numbers).lower()}"
             sentences.append(f"Features{whose} were {how}.")
     sentences.append(item_scaling_of(contents.instances))
+    sentences += _describe_augmentation(contents.instances)
+    if any(settings.calibration == "temperature" for settings in networks):
+        sentences.append("Probabilities of networks were calibrated by temperature scaling (Guo et al., 2017).")
     sentences.append(_describe_selected(contents))
-    sentences.append(f"Seed {_values(settings.seed for settings in trained)}, from which each fold derives its own.")
-    records: list[dict[str, Any]] = [record for instance in contents.instances for record in instance.folds.values()]
-    versions = sorted({f"{name} {value}" for record in records for name, value in record.get("versions", {}).items()})
-    return " ".join([*filter(None, sentences), f"Software: {', '.join(versions)}." if versions else ""]).strip()
+    sentences.append(
+        f"The random seed was {_values(settings.seed for settings in trained)}; each fold derived its own from it."
+    )
+    sentences.append(f"Software: {', '.join(versions)}." if versions else "")
+    return " ".join(filter(None, sentences)).strip()
+
+
+def _describe_augmentation(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return how training examples were augmented, a sentence for each way."""
+    ways: dict[str, list[int]] = {}
+    networks = [each for each in instances if trains_network(name := each.settings.architecture) and name != ENSEMBLE]
+    for instance in networks:
+        used = (text for name, text in _AUGMENTATIONS.items() if getattr(instance.settings, name) not in (0, None))
+        if listed := ", ".join(used):
+            ways.setdefault(listed, []).append(instance.number)
+    return [
+        f"Training examples{'' if len(numbers) == len(networks) else f' of {_models(numbers).lower()}'} were augmented in each "
+        f"epoch by {listed}."
+        for listed, numbers in ways.items()
+    ]
 
 
 def _describe_ensembles(instances: Sequence[InstanceResults]) -> str:
     """Return how ensembles weigh their members, each way that there is."""
     methods = {instance.parameters.get("method") for instance in instances if instance.settings.architecture == ENSEMBLE}
     ways = [text for method, text in _ENSEMBLES.items() if method in methods]
-    return f"Ensembles combine the predictions of instances for the same fold: {'; or '.join(ways)}." if ways else ""
+    return f"Ensembles combine the predictions of models for the same fold: {'; or '.join(ways)}." if ways else ""
 
 
 def _describe_selected(contents: PageContents) -> str:
-    """Return what the selected instance is: architecture and features, and how a network was trained."""
+    """Return what the selected model is: architecture and features, and how a network was trained."""
     selected = contents.ranking.selected
     if selected is None or (settings := contents.by_number[selected].settings).architecture in (ENSEMBLE, COMBINATION):
         return ""
     kind = settings.features if settings.frontend == "none" else f"{settings.features}, {settings.frontend} in the network"
     is_custom = any(record["store"] == CUSTOM for record in contents.by_number[selected].folds.values())
     features = "features given as arrays" if is_custom else f"features {kind} at {settings.sample_rate_hz} Hz"
+    the_model = f"Model {selected}, the selected one," if len(contents.instances) > 1 else "The model"
     if not trains_network(settings.architecture):
-        return f"The selected instance {selected} is {settings.architecture} ({features})."
+        return f"{the_model} is {settings.architecture} ({features})."
+    optimizer = _OPTIMIZERS.get(settings.optimizer, settings.optimizer)
     return (
-        f"The selected instance {selected} is the network {settings.architecture} ({features}), trained by "
-        f"{settings.optimizer} with a learning rate of {settings.learning_rate:g} in batches of {settings.batch_size} for at "
-        f"most {counted(settings.num_epochs, 'epoch')}."
+        f"{the_model} is the network {settings.architecture} ({features}), trained by {optimizer} with a learning rate of "
+        f"{settings.learning_rate:g} in batches of {settings.batch_size} for at most "
+        f"{counted(settings.num_epochs, 'epoch')}."
     )
 
 
@@ -241,13 +309,13 @@ def _describe_estimators(instances: Sequence[InstanceResults]) -> str:
     ways = []
     if fits - {False}:
         ways.append(
-            " of all items that are not tested; inner folds over whole items chose their settings and calibrated their "
+            " of all items that were not tested; inner folds over whole items chose their settings and calibrated their "
             "probabilities, and validation values are out of fold"
         )
     if fits - {True}:
         ways.append(
-            " of the training items; their settings were searched on training items that were left out, whole items at a "
-            "time, and probabilities calibrated on the validation items"
+            " of the training items; their settings were searched with inner folds over whole training items, and "
+            "probabilities calibrated on the validation items"
         )
     return f"{'; others'.join(ways)}."
 
@@ -268,18 +336,19 @@ def _describe_values(contents: PageContents) -> str:
         kinds.append("Student t with the standard error of the jackknife (Efron & Stein, 1981)")
         kinds.append("degrees of freedom of the effective number of items (Kish, 1965), class by class (Satterthwaite, 1946)")
     clause = interval_clause(contents.instances)
-    intervals = f"; 95 % intervals are {clause} (items, not clips; {', '.join(kinds)})" if kinds else ""
+    of = items_word(contents.instances)
+    intervals = f" The 95 % intervals are {clause} ({of}, not clips; {', '.join(kinds)})." if kinds else ""
     has_labels = contents.instances[0].task.has_thresholds
-    thresholds = " Thresholds of labels are those of the largest F1 score on validation clips of each fold." * has_labels
+    thresholds = " Thresholds of labels maximise F1 on the validation clips of each fold." * has_labels
     selected = ""
     if len(contents.instances) > 1:
-        figure = f"{side_name(ranking.side, contents.instances)} {ranking.metric}"
-        selected = f" An instance was selected by the best mean {figure}{ranking.because}; test values chose nothing."
+        value = f"{side_name(ranking.side, contents.instances)} {metric_words(ranking.metric)}"
+        selected = f" The model with the best mean {value} was selected{ranking.because}; test values were not used for this."
         if len(contents.folds.plan.folds) > 1:
             selected += (
-                " The mean validation value uses items that other folds test, so the test value of the selected "
-                "instance is too good (Varma & Simon, 2006)."
+                f" This mean covers {of} that other folds test, so the test value of the selected model is optimistically "
+                "biased (Varma & Simon, 2006)."
             )
     decision = item_decision_of(contents.instances)
     unit = f"{side}s" if decision else f"{side} examples"
-    return f"All values are those of the {unit}{intervals}.{decision and f' {decision}'}{thresholds}{selected}"
+    return f"All values are those of the {unit}.{intervals}{decision and f' {decision}'}{thresholds}{selected}"

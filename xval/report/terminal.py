@@ -4,7 +4,10 @@ Comes in: plans, outcomes and instances. Goes out: rich tables and lines, which 
 """
 
 import re
+import textwrap
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import inf, isfinite
 
 from rich import box
 from rich.cells import cell_len
@@ -13,16 +16,19 @@ from rich.table import Table
 from rich.text import Text
 
 from xval.answers import ranking
+from xval.answers.class_report import ClassScores, class_report
 from xval.answers.deals import describe_deals
-from xval.answers.figure_text import interval_clause
+from xval.answers.figure_text import fixed, interval_clause
 from xval.answers.findings import find_findings
 from xval.answers.headline import find_headline
+from xval.answers.item_words import items_word
+from xval.answers.line_cases import Headline
 from xval.answers.names import names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components
 from xval.answers.summary import parameter_value, side_name, test_side
 from xval.answers.trials import describe_search
-from xval.base.errors import counted
+from xval.base.errors import counted, first_of
 from xval.base.garbage_collection import without_collector
 from xval.folds.plan import Fold
 from xval.jobs.outcome import FAILED, JobOutcome
@@ -30,18 +36,20 @@ from xval.jobs.plan import Plan
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
-from xval.results.summaries import is_current, read_summary
+from xval.results.summaries import ANY_EXPERIMENT, is_current, read_summary
 from xval.settings.resolve import Instance, describe_numbers
 
 _LISTED_JOBS = 5
 _LISTED_ITEMS = 5
 _MOST_ROWS = 100
+_MOST_CLASSES = 30
+_LACKING = "-"  # of an option that the architecture does not have
 # What stays on one line: an interval, a mean with its deviation, and what stands between spaces and underscores.
 _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s*")
 _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by validation. ±: standard deviation over folds."
 
-_OF_WINDOWS = " test clip: whole clips, with the predictions for their windows combined; test: windows."
+_OF_WINDOWS = "test clip: whole clips, the predictions for their windows combined; test: windows."
 
 
 def print_figures(
@@ -50,17 +58,16 @@ def print_figures(
     """Print the table of some instances, the three lines on them, and with details what else has to be said; return them."""
     instances = read_instances(folder, numbers)
     if instances:
-        header, rows = ranking.summary_table(instances, most=_MOST_ROWS)
-        console.print(make_table(*merge_equal(header, rows)))
-        of_windows = any(name.startswith("test clip ") for name in header)
+        header, rows, same = ranking.summary_table(instances, most=_MOST_ROWS)
+        console.print(make_table(header, rows))
         clause = interval_clause(instances)
-        uar = " balanced_accuracy: UAR." if any("balanced_accuracy" in name for name in header) else ""
-        intervals = f" [ ]: 95 % interval {clause}." if clause else ""
-        console.print(f"{_LEGEND}{intervals}{uar}{_OF_WINDOWS if of_windows else ''}\n", soft_wrap=True, markup=False)
+        intervals = [f"[ ]: 95 % interval {clause}."] if clause else []
+        of_windows = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
+        console.print(" ".join([_LEGEND, *intervals, *same, *of_windows]) + "\n", soft_wrap=True, markup=False)
         if len(rows) < len(instances):
             console.print(f"The {len(rows)} best of {len(instances)} instances by validation; the workbook has all of them.")
-        for line in _headline(folder, instances):
-            console.print(Text(line), soft_wrap=True)
+        for label, line in _headline(folder, instances).labelled:
+            console.print(Text.assemble((f"{label + ':':<10}", "bold"), line), soft_wrap=True)
         console.print()
         others = set(folder.instances()) - {instance.number for instance in instances}
         if others := {number for number in others if folder.jobs(number)}:
@@ -68,14 +75,44 @@ def print_figures(
             console.print(line, soft_wrap=True, markup=False)
         for line in _details(instances) if details else _count_findings(instances):
             console.print(Text(line), soft_wrap=True)
+        if details:
+            _print_classes(instances, console)
     return instances
 
 
-def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Sequence[str]:
+def _print_classes(instances: Sequence[InstanceResults], console: Console) -> None:
+    """Print precision, recall and F1 score of each class of the selected instance, where it predicts classes."""
+    selected = ranking.rank_instances(instances).selected
+    shown = next((instance for instance in instances if instance.number == selected), instances[0])
+    report = class_report(shown)
+    if report is None:
+        if shown.settings.frames:
+            line = "Scores by class: labels of frames have none in a run; xval evaluate prints those of their events."
+            console.print(line, soft_wrap=True, markup=False)
+        return
+    unit = items_word(instances) if shown.decides_items else shown.task.unit
+    often = f", each in {shown.n_deals} repeats of the cross-validation" if shown.n_deals > 1 else ""
+    title = f"Classes of {names_of(instances)[shown.number]} (instance {shown.number}): test {unit} of all folds{often}"
+    classes = sorted(report.classes, key=lambda row: row.f1 if isfinite(row.f1) else inf)[:_MOST_CLASSES]
+    kept = [row for row in report.classes if row in classes]
+    header = ("class", "precision", "recall", "F1", "support")
+    console.print(Text(f"\n{title}"), soft_wrap=True)
+    console.print(make_table(header, [_class_cells(row) for row in (*kept, *report.averages)]))
+    if len(kept) < len(report.classes):
+        console.print(f"The {len(kept)} of {len(report.classes)} classes with the lowest F1; the workbook has all of them.")
+
+
+def _class_cells(row: ClassScores) -> tuple[str, ...]:
+    scores = ("" if score is None else fixed(score if isfinite(score) else None) for score in row[1:4])
+    return (row.name, *scores, f"{row.support:g}")
+
+
+def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Headline:
     """Return the three lines; those of the summary where it is of these instances, for a comparison loads slow libraries."""
     summary = read_summary(folder)
-    is_of_these = summary and summary.n_instances == len(instances) and is_current(summary, folder)
-    return summary.headline if summary and is_of_these else find_headline(instances)
+    if summary and summary.lines and summary.n_instances == len(instances) and is_current(summary, folder):
+        return Headline(*(line.replace(ANY_EXPERIMENT, str(folder.path)) for line in summary.lines.values()))
+    return find_headline(instances)
 
 
 def _count_findings(instances: Sequence[InstanceResults]) -> list[str]:
@@ -111,14 +148,13 @@ def print_close(
 ) -> int:
     """Print the table, the three lines, what went wrong and where everything is; return the exit code."""
     instances = print_figures(folder, numbers, console, details=details)
-    failures: dict[str, list[str]] = {}
+    failures: dict[str, list[JobKey]] = {}
     for outcome in outcomes:
         if outcome.status in FAILED:
-            failures.setdefault(outcome.error, []).append(str(outcome.key))
-    for error, jobs in failures.items():
-        more = " ..." if len(jobs) > _LISTED_JOBS else ""
-        listed = "; ".join(jobs[:_LISTED_JOBS])
-        console.print(Text(f"{counted(len(jobs), 'job')} failed ({listed}{more}): {error}", style="red"), soft_wrap=True)
+            failures.setdefault(outcome.error, []).append(outcome.key)
+    for error, keys in failures.items():
+        text = f"{counted(len(keys), 'job')} failed ({_list_jobs(keys)}): {error}"
+        console.print(Text(text, style="red"), soft_wrap=True)
     finished = {key for instance in instances for key in instance.done}
     elsewhere = sum(outcome.status == "elsewhere" and outcome.key not in finished for outcome in outcomes)
     if elsewhere:
@@ -129,7 +165,19 @@ def print_close(
     return 1 if failures else 0
 
 
-def instance_table(instances: Sequence[Instance]) -> "TextTable":
+def _list_jobs(keys: Sequence[JobKey]) -> str:
+    """Return ``instance 1, folds 1-6; instance 2, folds 1, 3``, of many groups the first; trials of a search one by one."""
+    groups: dict[tuple[int, str], list[int]] = {}
+    for key in keys:
+        groups.setdefault((key.instance, key.of_instance.removeprefix(f"fold {key.fold}")), []).append(key.fold)
+    texts = [
+        f"instance {instance}, fold{'s' * (len(folds) > 1)} {describe_numbers(folds)}{rest}"
+        for (instance, rest), folds in groups.items()
+    ]
+    return first_of(texts, _LISTED_JOBS, "; ")
+
+
+def instance_table(instances: Sequence[Instance]) -> "InstanceTable":
     """Return the instances with the parameters that differ between them."""
     all_parameters = [instance.parameters for instance in instances]
     names = list(dict.fromkeys(name for parameters in all_parameters for name in parameters))
@@ -141,17 +189,20 @@ def instance_table(instances: Sequence[Instance]) -> "TextTable":
         if name not in (*comments, "search") and len({repr(parameters.get(name)) for parameters in all_parameters}) > 1
     ]
     rows = [(str(instance.number), *(_shown(instance, name) for name in (*apart, *differing))) for instance in instances]
-    return make_table(("instance", *apart, *differing), rows)
+    return InstanceTable(("instance", *apart, *differing), rows, n_names=1 + len(apart))
 
 
 def _shown(instance: Instance, name: str) -> str:
-    return "searched" if instance.sources.get(name) == "search" else str(parameter_value(instance.parameters.get(name, "-")))
+    return (
+        "searched" if instance.sources.get(name) == "search" else str(parameter_value(instance.parameters.get(name, _LACKING)))
+    )
 
 
-def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
+def fold_table(planned: Plan, parts: Mapping[JobKey, Fold], items: str = "items") -> "TextTable":
     """Return the chosen folds: how many items train, and which validate and are tested, of hundreds the first few.
 
-    `parts` are what jobs use of their folds where that is not all; a fold has a row for each choice of items.
+    `parts` are what jobs use of their folds where that is not all; a fold has a row for each choice of items. `items` is what
+    these are called.
     """
     has_deals, rows = planned.folds.n_deals > 1, []
     for fold in planned.folds.folds:
@@ -164,7 +215,7 @@ def fold_table(planned: Plan, parts: Mapping[JobKey, Fold]) -> "TextTable":
             which = f" (instances {describe_numbers(instances)})" if len(used) > 1 else ""
             deal = [str(planned.folds.deal_of(fold.number))] * has_deals
             rows.append((str(fold.number), *deal, str(n_training), _first_of(validation), f"{_first_of(test)}{which}"))
-    return make_table(("fold", *["repetition"] * has_deals, "training items", "validation", "test"), rows)
+    return make_table(("fold", *["repeat"] * has_deals, f"training {items}", "validation", "test"), rows)
 
 
 def _first_of(items: Sequence[str]) -> str:
@@ -182,7 +233,7 @@ def job_table(planned: Plan) -> "TextTable":
         for row in rows
     }
     return make_table(
-        ("instance", "name", "repeat", "folds done", "folds to do"),
+        ("instance", "name", "seed", "folds done", "folds to do"),
         [(str(number), names[number], str(repeat), *folds[number, repeat]) for number, repeat in rows],
     )
 
@@ -190,23 +241,6 @@ def job_table(planned: Plan) -> "TextTable":
 def make_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> "TextTable":
     """Return a table of text cells."""
     return TextTable(header, rows)
-
-
-def merge_equal(header: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
-    """Merge metrics of one side whose texts are the same in all rows: ``test balanced_accuracy = accuracy``.
-
-    Heads with a space are those of metrics, the side before the last space, as of `summary_table`.
-    """
-    merged: dict[tuple[object, ...], list[int]] = {}
-    for column, name in enumerate(header):
-        side = name.rpartition(" ")[0]
-        merged.setdefault((side or name, *(row[column] for row in rows)), []).append(column)
-    heads = (
-        " = ".join([header[first], *(header[other].rpartition(" ")[2] for other in others)])
-        for first, *others in merged.values()
-    )
-    kept = [first for first, *_ in merged.values()]
-    return tuple(heads), [tuple(row[column] for column in kept) for row in rows]
 
 
 class TextTable:
@@ -219,11 +253,21 @@ class TextTable:
     def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         self._lines = [tuple(header), *map(tuple, rows)]
 
+    def fits(self, width: int) -> bool:
+        """Return whether no word is broken in so many columns of the console."""
+        return sum(self._words) + len(self._words) - 1 <= width
+
+    @property
+    def _words(self) -> list[int]:
+        """The length of the longest word of each column."""
+        columns = zip(*self._lines, strict=True)
+        return [max(cell_len(word) for text in column for word in _WORDS.split(text)) for column in columns]
+
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[Table]:
         columns = list(zip(*self._lines, strict=True))
         widest = [max(map(cell_len, column)) for column in columns]
         longest = [max(cell_len(piece.rstrip()) for text in column for piece in _PIECES.findall(text)) for column in columns]
-        words = [max(cell_len(word) for text in column for word in _WORDS.split(text)) for column in columns]
+        words = self._words
         is_narrow = sum(longest) + 3 * len(columns) + 1 > options.max_width
         edges = len(columns) - 1 if is_narrow else 3 * len(columns) + 1
         widths = _fit(widest, (longest, words, [1] * len(columns)), options.max_width - edges)
@@ -234,6 +278,37 @@ class TextTable:
         for row in rows:
             table.add_row(*row)
         yield table
+
+
+class InstanceTable:
+    """Instances with the parameters that differ between them: a table, or a list where the console has no room for its words.
+
+    The list begins with the most frequent values; each instance has those that differ from them.
+    """
+
+    def __init__(self, header: Sequence[str], rows: Sequence[Sequence[str]], *, n_names: int) -> None:
+        self._header, self._rows, self._n_names = header, rows, n_names
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterable[TextTable | Text]:
+        table = make_table(self._header, self._rows)
+        if table.fits(options.max_width):
+            yield table
+            return
+        usual = [Counter(column).most_common(1)[0][0] for column in zip(*self._rows, strict=True)]
+        names = self._header[self._n_names :]
+        said = [f"{name}={value}" for name, value in zip(names, usual[self._n_names :], strict=True) if value != _LACKING]
+        yield from _indented(f"most instances: {'; '.join(said)}", options.max_width)
+        for row in self._rows:
+            cells = zip(names, row[self._n_names :], usual[self._n_names :], strict=True)
+            own = [f"{name}={value}" for name, value, other in cells if value not in (other, _LACKING)]
+            number, *comments = row[: self._n_names]
+            called = ", ".join([number, *(text for text in comments if text != _LACKING)])
+            yield from _indented(f"{called}: {'; '.join(own) or 'as most'}", options.max_width)
+
+
+def _indented(text: str, width: int) -> Iterator[Text]:
+    """Yield the lines of a paragraph whose first line stands out."""
+    yield from map(Text, textwrap.wrap(text, width, subsequent_indent="    ", break_on_hyphens=False))
 
 
 def _fit(widths: Sequence[int], limits: Iterable[Sequence[int]], room: int) -> list[int]:

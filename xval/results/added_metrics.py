@@ -72,7 +72,9 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
         all_short = [name.rpartition(".")[2] for name in wanted]
         if twice := [name for name in all_short if all_short.count(name) > 1]:
             paths = ", ".join(path for path in wanted if path.rpartition(".")[2] == twice[0])
-            raise SettingsError(f"--metrics: {paths} have the same name. Rename one of them, or delete {folder.added_metrics}.")
+            raise SettingsError(
+                f"add-metrics: {paths} have the same name. Rename one of them, or delete {folder.added_metrics}."
+            )
         if wanted != known:
             write_json(folder.added_metrics, {"format_version": FORMAT_VERSION, "metrics": wanted})
     return figure_names
@@ -185,13 +187,13 @@ def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str, po
         further_metrics.directions(task.name, canonical)
         if any(have):
             raise SettingsError(
-                f"--metrics {name}: records of instance {instance.instance} already have another '{short}'. Rename yours."
+                f"add-metrics {name}: records of instance {instance.instance} already have another '{short}'. Rename yours."
             )
         return canonical, False
     if reason := _why_not(task, canonical, records):
         hint = suggestion(canonical, _computable(task, records))
         raise SettingsError(
-            f"--metrics {name}: {reason}. Your own functions (my_module.my_metric) and the metrics of the task can be "
+            f"add-metrics {name}: {reason}. Your own functions (my_module.my_metric) and the metrics of the task can be "
             f"computed from stored predictions. {hint}"
         )
     return canonical, False

@@ -42,7 +42,7 @@ def read_estimates(path: Path) -> Estimates:
         return Estimates({}, {})
     parts: list[Any] = [content.get(name) for name in Estimates._fields]
     if not all(isinstance(part, dict) for part in parts) or content.get("checksum") != _checksum(parts):
-        raise ResultsError(f"{path}: damaged. Delete it; python -m xval rebuild writes it again.")
+        raise ResultsError(f"{path}: damaged. Delete it; xval rebuild writes it again.")
     return Estimates(*parts)
 
 

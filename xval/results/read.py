@@ -81,7 +81,12 @@ class WrittenFolds:
         return self.deal_hashes[deal - 1] if deal else ""
 
 
-_AS_THE_CORPUS = ("auto", None)  # None: of results that are older than the setting
+_AS_THE_CORPUS: tuple[object, ...] = ("auto", None)  # None: of results that are older than the setting
+
+
+def choose_item_word(setting: object, of_corpus: str) -> str:
+    """Return what texts call an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
+    return written_out(of_corpus) if setting in _AS_THE_CORPUS else str(setting)
 
 
 class WrittenInstance(BaseModel):
@@ -112,8 +117,7 @@ class WrittenInstance(BaseModel):
     @property
     def item_word(self) -> str:
         """What texts call an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
-        given = self.parameters.get("item_name")
-        return written_out(self.item_name) if given in _AS_THE_CORPUS else str(given)
+        return choose_item_word(self.parameters.get("item_name"), self.item_name)
 
     @cached_property
     def settings(self) -> Settings:
@@ -201,7 +205,9 @@ def requested_metrics(folder: ExperimentFolder) -> list[str]:
         content = {}
     names = content.get("metrics")
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise ResultsError(f"{folder.added_metrics}: damaged. Delete it and add the metrics again: rebuild --metrics.")
+        raise ResultsError(
+            f"{folder.added_metrics}: damaged. Delete it and add the metrics again: xval add-metrics {folder.path} NAME."
+        )
     return names
 
 

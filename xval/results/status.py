@@ -217,7 +217,7 @@ def _ensemble_command(folder: ExperimentFolder, written: WrittenInstance | None)
     members, method = written.parameters.get("members"), written.parameters.get("method")
     listed = ",".join(map(str, members)) if isinstance(members, list) else "MEMBERS"
     how = {"choose": " --choose", "stack": " --method stack"}.get(str(method), "")
-    return f"made by python -m xval ensemble {quote(str(folder.path))} {listed}{how} --number {written.instance}"
+    return f"made by xval ensemble {quote(str(folder.path))} {listed}{how} --number {written.instance}"
 
 
 def _describe_trials(folder: ExperimentFolder, key: JobKey, written: WrittenInstance | None) -> str:

@@ -25,6 +25,8 @@ SUMMARY_VERSION = f"3.{OVER_ITEMS_VERSION}"
 """Of what a summary holds, and of the code that computes its figures; one of another version is not read."""
 
 UNKNOWN = "unknown"
+ANY_EXPERIMENT = "EXPERIMENT"
+"""Stands for the path of the experiment, which may be moved."""
 _AT_ONCE = 8  # a file server answers several at once
 _END_BYTES = 1 << 16
 """Of a table: parquet has its counts and ranges there."""
@@ -83,7 +85,8 @@ class Summary(BaseModel):
         selected: The instance that validation selects; None: none has a figure yet.
         name: What it is called.
         main: None: there is no figure yet.
-        headline: The three lines on all instances, as of `xval.answers.headline`.
+        lines: The three lines on all instances, as of `xval.answers.headline`: result, evidence and next, with
+            `ANY_EXPERIMENT` for the path in commands. Empty: an earlier version wrote the summary.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -99,7 +102,7 @@ class Summary(BaseModel):
     selected: int | None
     name: str
     main: Main | None
-    headline: list[str]
+    lines: dict[str, str] = {}
     tested: Tested
 
 

@@ -33,7 +33,7 @@ _FRAME_AXES = 2
 COMBINATION = "feature_combination"
 """Trains no network: see xval/training/combination/__init__.py for what it does and what its options mean."""
 ENSEMBLE = "ensemble"
-"""What ``python -m xval ensemble`` makes of finished instances; no script declares it."""
+"""What ``xval ensemble`` makes of finished instances; no script declares it."""
 
 # What an architecture does that does not say so.
 _USUAL_TASKS = tuple(name for name, task in all_tasks().items() if task.target == "clip")

@@ -206,7 +206,7 @@ class Settings(FeatureSettings):
     clip_average: Annotated[Literal["probabilities", "logits", "votes"], _PACE]
     item_decision: Annotated[Literal["none", "mean", "vote"], Scope.EXPERIMENT | _PACE] = "none"
     calibration: Annotated[Literal["temperature", "none"], _PACE | Scope.NETWORK] = "none"  # as train_fraction
-    # augmentation_in_training
+    # training_augmentation
     augment_time_masks: Annotated[NonNegativeInt, _NETWORK]
     augment_time_mask_frames: Annotated[NonNegativeInt, _NETWORK]
     augment_frequency_masks: Annotated[NonNegativeInt, _NETWORK]

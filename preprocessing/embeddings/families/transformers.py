@@ -180,7 +180,7 @@ def _find_folder(name: str) -> Path:
     folder = Path(name)
     preset = preset_of(f"transformers:{name}")
     how_to_download = (
-        f"python -m preprocessing encoders fetch {preset.name}, and write only {preset.name}"
+        f"xval prepare encoders fetch {preset.name}, and write only {preset.name}"
         if preset
         else f'hf download {name} --include "*.json" "*.safetensors"'
     )

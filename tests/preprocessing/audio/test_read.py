@@ -343,7 +343,7 @@ def test_a_header_that_promises_too_much_is_refused_without_its_memory(tmp_path:
     path.write_bytes(content)
     with pytest.raises(
         AudioError,
-        match=r"too long to be read as one clip: 1192\.8 h.*or list segments of it\. If it is not that long, its header is damaged",
+        match=r"too long to be read as one clip: 1192\.8 h.*list segments of it\. If it is not .*, its header is damaged",
     ):
         read_audio(path)
     with pytest.raises(AudioError, match=r"truncated|cannot be decoded"):

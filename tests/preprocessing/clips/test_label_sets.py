@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from preprocessing import store
+from preprocessing.__main__ import main
 from preprocessing.clips.label_sets import join_labels, multi_hot, split_labels
 from preprocessing.clips.table import check_clips, class_names_of
-from preprocessing.commands.check import main as check
 from preprocessing.corpora.table import list_clips
 from preprocessing.corpus import open_corpus
 from preprocessing.quality.cautions import lonely_classes, one_label_per_row
@@ -142,7 +142,7 @@ def test_the_check_of_a_corpus_counts_a_clip_for_each_of_its_labels(tones, monke
         table.read_text().replace("0_0.wav,s0,low", "0_0.wav,s0,low;high").replace("0_1.wav,s0,high", "0_1.wav,s0,")
     )
 
-    check(["table", str(table), "--task-type", TASK, "--headers-only"])
+    main(["table", "--check", str(table), "--task-type", TASK, "--headers-only"])
 
     report = tones.folder / "data" / "toy" / "quality"
     counts = pd.read_csv(report / "class_item.csv")

@@ -21,7 +21,7 @@ from preprocessing.__main__ import main
 from preprocessing.audio.read import describe_audio
 from preprocessing.clips.augmented_copies import COPIES_COLUMNS
 from preprocessing.clips.listing import copy_name
-from preprocessing.commands import check
+from preprocessing.commands import carry_out
 from xval.base.errors import CorpusError, SettingsError
 
 RATE_HZ = 8000
@@ -66,7 +66,7 @@ class Corpus:
         with (self.folder / "clips.csv").open("w", newline="") as file:
             csv.writer(file).writerows([self.header.split(","), *self.rows])
         output = self.folder.parent / "report"
-        command = ["check", "table", str(self.folder / "clips.csv"), "--output", str(output), "--workers", "1"]
+        command = ["table", "--check", str(self.folder / "clips.csv"), "--output", str(output), "--workers", "1"]
         command += ["--set", f"sample_rate_hz={RATE_HZ}", *arguments]
         with nullcontext() if self.draws else patch("preprocessing.quality.charts.draw_charts", return_value={}):
             assert main(command) in (0, 2)  # 2: it is refused
@@ -300,11 +300,11 @@ def test_what_the_corpus_left_out_is_said(tmp_path: Path, capsys: pytest.Capture
     for seed, speaker in enumerate(("01", "28", "41")):
         (tmp_path / "data" / speaker).mkdir(parents=True)
         soundfile.write(tmp_path / "data" / speaker / f"7_{speaker}_0.wav", noise(seed), RATE_HZ)
-    check.main(["audiomnist", str(tmp_path), "--folds", "gender", "--output", "report", "--workers", "1"])
-    note = "1 of 3 speakers are skipped (--folds gender --label digit): 01."
+    main(["audiomnist", "--check", str(tmp_path), "--folds", "gender", "--output", "report", "--workers", "1"])
+    note = "1 of 3 speakers are left out (--folds gender --label digit): 01."
     assert f"Note       {note}" in capsys.readouterr().out
     assert note in Page(Path("report/quality.html").read_text(encoding="utf-8")).text
-    check.main(["audiomnist", str(tmp_path), "--output", "report", "--workers", "1"])
+    main(["audiomnist", "--check", str(tmp_path), "--output", "report", "--workers", "1"])
     need = "experiments with the folds of config.ini need --set num_folds=3"
     assert f"Note       {need}" in capsys.readouterr().out
     (note,) = [value for name, value in facts_of(Path("report/quality.html").read_text(encoding="utf-8")) if name == "Note"]
@@ -522,7 +522,7 @@ def test_several_processes_find_the_same(corpus: Corpus) -> None:
 
 def test_the_report_lies_beside_the_corpus_by_default(corpus: Corpus, tmp_path: Path) -> None:
     corpus.check()
-    assert main(["check", "table", "corpus/clips.csv", "--dataset", "mine", "--workers", "1"]) == 0
+    assert main(["table", "--check", "corpus/clips.csv", "--dataset", "mine", "--workers", "1"]) == 0
     assert (tmp_path / "data" / "mine" / "quality" / "quality.html").is_file()
 
 
@@ -538,22 +538,22 @@ def test_the_report_lies_beside_the_corpus_by_default(corpus: Corpus, tmp_path: 
 )
 def test_wrong_options_are_refused(options: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
-        check.main(["table", "clips.csv", *options])
+        carry_out(["table", "--check", "clips.csv", *options])
 
 
 def test_a_wrong_corpus_or_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"Unknown corpus 'tabel'.*Did you mean 'table'"):
-        check.main(["tabel"])
-    with pytest.raises(SettingsError, match="The first argument must be the name of a corpus; received --workers"):
-        check.main(["--workers", "2"])
+        carry_out(["tabel"])
+    with pytest.raises(SettingsError, match="The name of a corpus comes first, not --workers"):
+        carry_out(["--workers", "2"])
     with pytest.raises(CorpusError, match="nowhere"):
-        check.main(["table", str(tmp_path / "nowhere.csv")])
+        carry_out(["table", "--check", str(tmp_path / "nowhere.csv")])
 
 
 def test_help_names_the_corpora(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        check.main(["--help"])
+        carry_out(["--help"])
     assert "fsdd" in capsys.readouterr().out
     with pytest.raises(SystemExit):
-        check.main(["demo", "--help"])
+        carry_out(["demo", "--check", "--help"])
     assert "--clipped-share" in capsys.readouterr().out

@@ -1,4 +1,4 @@
-"""``python -m preprocessing convert``: what is copied, what is left out, and what is refused before anything is written."""
+"""``xval prepare convert``: what is copied, what is left out, and what is refused before anything is written."""
 
 import json
 import os

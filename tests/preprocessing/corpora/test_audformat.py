@@ -94,8 +94,10 @@ def test_what_a_table_says_about_speakers_may_be_the_label(tmp_path: Path) -> No
     [
         (
             {},
-            (r"2 columns in addition to the item. Choose the one to predict with --label.*Available: age, arousal, emotion, "
-            "gender, speaker"),
+            (
+                r"2 columns in addition to the item. Choose the one to predict with --label.*Available: age, arousal, emotion, "
+                "gender, speaker"
+            ),
         ),
         ({"label": "emotions"}, "--label emotions: .*Did you mean 'emotion'"),
         ({"label": "emotion", "item": "spaeker"}, "--item spaeker: .*Did you mean 'speaker'"),

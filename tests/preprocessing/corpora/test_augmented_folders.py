@@ -1,4 +1,4 @@
-"""What ``python -m augmentation`` writes is read as the folder that it was made of: every copy beside its source."""
+"""What ``xval augment`` writes is read as the folder that it was made of: every copy beside its source."""
 
 import csv
 import shutil

@@ -19,7 +19,7 @@ def test_a_corpus_explains_itself_and_its_options(name: str) -> None:
     assert "Layout:" in reader.description
     assert reader.description.startswith(summarise_corpus(name))
     assert reader.audio_folder_help
-    assert reader.usage.startswith(f"python -m preprocessing {name}")
+    assert reader.usage.startswith(f"xval prepare {name}")
     for option in reader.options:
         assert option.help, option.name
         if not option.is_required:
@@ -108,7 +108,7 @@ def test_a_new_file_is_a_new_corpus(own_corpus) -> None:
     assert (site.is_required, site.kind, site.help) == (True, str, "Which site, by its code.")
     assert (night.parse("TRUE"), night.parse("false"), gain.parse("0.5")) == (True, False, 0.5)
     assert reader.default_dataset(site="x", night=False, gain=1.0) == "birds"
-    assert reader.usage == "python -m preprocessing birds AUDIO_FOLDER SITE"
+    assert reader.usage == "xval prepare birds AUDIO_FOLDER SITE"
     assert not reader.has_default_audio_folder
     with pytest.raises(SettingsError, match="--night yes: expected true or false"):
         night.parse("yes")

@@ -149,7 +149,7 @@ def test_the_patterns_that_are_advised_for_flat_files_find_label_and_item(
     with pytest.raises(CorpusError, match="outside of class folders") as caught:
         list_clips(tmp_path)
     message = str(caught.value)
-    assert "python -m preprocessing table clips.csv" in message
+    assert "xval prepare table clips.csv" in message
     assert f"(label '{label}', item '{item}' of {sorted(names)[0]}; check which part is the speaker: part 1: " in (
         message.replace("'no'", "'yes'")
     )

@@ -52,7 +52,7 @@ def test_a_folder_without_audio_names_what_was_expected_and_found(tmp_path: Path
     with pytest.raises(CorpusError, match=r"There is no folder.*gone\. Give the folder of Actor_01/x\.wav"):
         list_audio(tmp_path / "gone", "Actor_01/x.wav")
     place(tmp_path, "clips.csv")
-    with pytest.raises(CorpusError, match=r"clips\.csv is a file\..*python -m preprocessing table"):
+    with pytest.raises(CorpusError, match=r"clips\.csv is a file\..*xval prepare table"):
         list_audio(tmp_path / "clips.csv", "Actor_01/x.wav")
     (tmp_path / "clips.csv").unlink()
     with pytest.raises(CorpusError, match=r"holds no Actor_01/x\.wav\. Found: nothing\."):

@@ -29,9 +29,9 @@ def test_an_ensemble_takes_numbers_with_spaces_or_commas_between_them():
 
 def test_a_word_too_many_may_be_of_a_path_without_quotes():
     with pytest.raises(SettingsError, match=r"Unexpected 'recordings': .*\. A path with spaces needs quotes around it"):
-        parse("check", "my", "recordings")
+        parse("audit", "my", "recordings")
     with pytest.raises(SettingsError, match=r"Unexpected '3': .* FOLDER$"):
-        parse("check", "results", "3")
+        parse("audit", "results", "3")
     with pytest.raises(SettingsError, match=r"Unknown option --latx.*Did you mean '--latex'"):
         parse("report", "results", "--latx", "1")
 

@@ -145,5 +145,5 @@ def test_pairs_are_told_of_the_index_that_they_were_found_in(tmp_path: Path) -> 
     (tmp_path / FILE_NAME).write_text("\n".join(lines))
     assert read_across_items(tmp_path, "now")["clip"].tolist() == ["a.wav"]
     (tmp_path / FILE_NAME).write_text("clip,likeness\na.wav,high\n")
-    with pytest.raises(CorpusError, match=r"damaged .*Delete it; python -m preprocessing writes it again"):
+    with pytest.raises(CorpusError, match=r"damaged .*Delete it; xval prepare writes it again"):
         read_across_items(tmp_path, "now")

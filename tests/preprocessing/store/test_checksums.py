@@ -53,7 +53,7 @@ def test_a_run_refuses_a_damaged_store_and_says_how_to_make_it_again(
 
     monkeypatch.setattr(feature_stores, "MOST_CHECKED_MB", 0)
     check_store(store, Console(soft_wrap=True))
-    assert "too large to be checked for damage in each run. To check it: python -m xval check" in capsys.readouterr().out
+    assert "too large to be checked for damage in each run. To check it: xval audit" in capsys.readouterr().out
 
 
 def test_a_store_of_an_earlier_version_gets_checksums_unless_it_holds_nan(store: FeatureStore) -> None:

@@ -251,9 +251,7 @@ def test_changed_audio_is_refused(tmp_path: Path, n_processes: int) -> None:
     n_takes = 3 if n_processes == 1 else SMALLEST_PARALLEL // 3 + 1
     corpus = corpus_of(make_audio(tmp_path / "audio", n_takes=n_takes), tmp_path)
     write_tone(corpus.audio_folder / "1/1.wav", 777, 0.1)
-    with pytest.raises(
-        CorpusError, match=r"1/1\.wav: the audio has changed since the dataset was prepared\. Run python -m preprocessing"
-    ):
+    with pytest.raises(CorpusError, match=r"1/1\.wav: the audio has changed since the dataset was prepared\. Run xval prepare"):
         make_store(corpus, settings_with(), n_processes=n_processes)
     assert not store_folder(corpus, settings_with()).exists()
 

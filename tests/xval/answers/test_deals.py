@@ -164,7 +164,7 @@ def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make
     assert (pair.difference, pair.test.standard_error) == pytest.approx((expected.value, expected.standard_error))
     assert (pair.n_items, pair.n_deals, pair.n_runs, pair.claim) == (4, 2, 2, "this way of training")
     text = describe_to_publish(found)
-    assert "on the same 4 folds of 4 items, in 2 repeats of the cross-validation, one seed per fold" in text
+    assert "on the same 4 test folds of 4 items from 2 repeats of the cross-validation, one seed per fold" in text
     assert "Cochran, W. G. (1964)" in text
 
 

@@ -46,7 +46,7 @@ def test_the_plan_has_the_values_expected_and_how_far_the_smaller_half_is_off(pi
     folder = pilot(*SHARES).path
     arguments = ["--metric", "accuracy", "--speakers", "20,40", "--to", str(tmp_path / "plan.png")]
 
-    assert main(["plan", "--from", str(folder), *arguments]) == 0
+    assert main(["sample-size", "--from", str(folder), *arguments]) == 0
 
     printed = capsys.readouterr().out
     (row,) = [line.split() for line in printed.splitlines() if line.startswith("20 ")]
@@ -58,7 +58,7 @@ def test_the_plan_has_the_values_expected_and_how_far_the_smaller_half_is_off(pi
 
 
 def test_with_too_few_shares_the_plan_says_what_to_run(pilot, capsys):
-    assert main(["plan", "--from", str(pilot(1, 2).path), "--metric", "accuracy"]) == 0
+    assert main(["sample-size", "--from", str(pilot(1, 2).path), "--metric", "accuracy"]) == 0
 
     printed = capsys.readouterr().out
     assert "What more training items bring is not known" in printed

@@ -55,7 +55,7 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
     assert text.startswith(
         "Choosing among 2 instances in each fold by its own validation reaches test balanced_accuracy 0.500 ± 0.100"
     )
-    assert text.endswith("; the chosen cnn_small, learning_rate 1 (instance 1) reaches 0.667 ± 0.208, which is 0.167 better.")
+    assert text.endswith("; the chosen cnn_small, learning_rate 1 (1) reaches 0.667 ± 0.208, which is 0.167 better.")
     assert Code.NESTED not in texts(instances[:1])
 
 
@@ -136,7 +136,7 @@ def test_a_tie_is_what_the_comparison_of_the_choice_leaves_undecided(make_instan
     (pair,) = compare_with(choose_nested(near, rank_instances(near)), near[1:]).pairs
     low, high = (-end for end in reversed(pair.interval))
     assert texts(near)[Code.TIE] == (
-        "No clear winner: the choice among 2 instances is not shown better than cnn_small, learning_rate 2 (instance 2) "
+        "No clear winner: the choice among 2 instances is not shown better than cnn_small, learning_rate 2 (2) "
         f"(test: balanced_accuracy {-pair.difference:.3f} [{low:.3f}, {high:.3f}], against instance 2). Run three repetitions "
         "(fold_repeats = 3): what training again would change is unknown."
     )
@@ -161,10 +161,8 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
     """Guessing has the loss 0.5 in these records, and the validation loss is 0.1 above that of the test."""
     found = replace(make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6), over_items=over_items(low, high))
     said = texts([found])
-    assert ("Not above chance: cnn_small (instance 4)" in said.get(Code.NOT_ABOVE_CHANCE, "")) == is_named
-    assert (
-        "the validation loss of cnn_small (instance 4) is worse than that of guessing" in said.get(Code.TOO_SURE, "")
-    ) == is_too_sure
+    assert ("Not above chance: cnn_small (4)" in said.get(Code.NOT_ABOVE_CHANCE, "")) == is_named
+    assert ("the validation loss of cnn_small (4) is worse than that of guessing" in said.get(Code.TOO_SURE, "")) == is_too_sure
 
 
 @pytest.mark.parametrize(
@@ -173,9 +171,9 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
         (
             0.4,
             (0.5, 0.455, 0.5),
-            "cnn_small (instance 4) 0.600, shuffled 0.455, by group 0.500. Compare",
+            "cnn_small (4) 0.600, shuffled 0.455, by group 0.500. Compare",
         ),
-        (0.4, (None, 0.59, 0.61), "cnn_small (instance 4) 0.600, shuffled 0.590. Compare"),
+        (0.4, (None, 0.59, 0.61), "cnn_small (4) 0.600, shuffled 0.590. Compare"),
         (0.4, (None, 0.455, 0.5), ""),
         (0.52, (0.5, 0.455, 0.5), ""),
         (0.2, (0.5, 0.455, 0.61), ""),
@@ -194,9 +192,7 @@ def test_who_may_know_the_item_alone_is_named(make_instance, low, levels, said):
 
 def test_an_error_above_that_of_guessing_is_not_called_sure(make_instance):
     found = make_instance(1, [{"rmse": 0.6, "loss": 0.45}] * 6, task_type="regression")
-    assert texts([found])[Code.TOO_SURE].startswith(
-        "Some answers are far off: the validation loss of cnn_small (instance 1) is worse"
-    )
+    assert texts([found])[Code.TOO_SURE].startswith("Some answers are far off: the validation loss of cnn_small (1) is worse")
 
 
 def with_epochs(make_record, best_epochs, **changes):
@@ -241,7 +237,7 @@ def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
     estimator = instance(5, [0.5, 0.7], architecture="svm")
     networks = [instance(1, [0.3, 0.4]), instance(2, [0.6, 0.7]), instance(3, [0.2], folds_total=2)]
     text = texts([*networks, estimator])[Code.BELOW_ESTIMATOR]
-    assert text.startswith("The network cnn_small, learning_rate 1 (instance 1) is worse than the estimator svm (instance 5): ")
+    assert text.startswith("The network cnn_small, learning_rate 1 (1) is worse than the estimator svm (5): ")
     assert "balanced_accuracy 0.450 against 0.700. Train longer (num_epochs)" in text
     assert Code.BELOW_ESTIMATOR not in texts([networks[1], estimator])
     assert Code.BELOW_ESTIMATOR not in texts(networks)
@@ -310,7 +306,7 @@ def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_co
     for instance, of_instance in zip(instances, cautions, strict=True):
         instance.written.cautions.extend(of_instance)
     found = {finding.text: finding.instances for finding in find_findings(instances) if finding.code == Code.CORPUS}
-    assert found == {"All are upsampled.": (), "Some are padded (instance 1).": (1,)}
+    assert found == {"All are upsampled.": (), "Some are padded (1).": (1,)}
 
 
 def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_record, make_failure):

@@ -55,10 +55,10 @@ def test_sentences_say_the_name_before_the_number(make_instance):
     instances = [
         make_instance(number, [], comment_1=f"{'long ' * 20 if number == 4 else ''}net {number}") for number in (1, 2, 3, 4)
     ]
-    assert name_instances([2], instances) == "net 2 (instance 2)"
-    assert name_instances([1, 2], instances) == "net 1 (instance 1) and net 2 (instance 2)"
-    assert name_instances([1, 2, 3], instances) == "instances 1-3"
-    assert name_instances([4], instances) == f"{('long ' * 20)[:59]}… (instance 4)"
+    assert name_instances([2], instances) == "net 2 (2)"
+    assert name_instances([1, 2], instances) == "net 1 (1) and net 2 (2)"
+    assert name_instances([1, 2, 3], instances) == "variants 1-3"
+    assert name_instances([4], instances) == f"{('long ' * 20)[:59]}… (4)"
 
 
 def test_parameters_are_said_as_a_grid_names_them():

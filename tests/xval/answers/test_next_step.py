@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from xval.answers.next_step import Margin, describe_next_step, simplest_of, ways_to_retrain
+from xval.answers.next_step import Margin, call_variants, describe_next_step, ways_to_retrain
 
 SVM = {"architecture": "svm"}
 LEAVE_ONE_OUT = {"fold_strategy": "leave_one_out"}
@@ -17,7 +17,7 @@ def margin(difference, detectable, n_items=24):
 
 def advise(make_instance, *margins, **parameters):
     instances = [make_instance(1, [0.5, 0.6], item_name="actor", **LEAVE_ONE_OUT, **SVM, **parameters)]
-    return describe_next_step(margins, instances, "the simplest instance")
+    return describe_next_step(margins, instances, "these variants")
 
 
 @pytest.mark.parametrize(
@@ -36,38 +36,36 @@ def test_only_what_changes_something_is_a_way_to_train_again(make_instance, para
 
 def test_as_many_more_items_are_advised_as_would_show_the_observed_difference(make_instance):
     said = advise(make_instance, margin(0.01, 0.1), margin(-0.08, 0.1))
-    assert said == (
-        "Take the simplest instance, or test 14 more actors to show the observed difference of 0.080 to instance 2."
-    )
+    assert said == ("Test 14 more actors to confirm the difference of 0.080 to variant 2; until then use the cheapest.")
     assert 0.1 * math.sqrt(24 / 38) <= 0.08 < 0.1 * math.sqrt(24 / 37)
 
 
 def test_one_more_item_is_one(make_instance):
-    assert "test 1 more actor to show" in advise(make_instance, margin(0.099, 0.1))
+    assert "Test 1 more actor to confirm" in advise(make_instance, margin(0.099, 0.1))
 
 
 def test_no_more_items_are_advised_where_they_would_not_show_what_was_observed(make_instance):
     assert advise(make_instance, margin(0.02, 0.1), margin(0.0, 0.1)) == (
-        "Take the simplest instance: even 72 more actors would hardly show differences as small as these."
+        "Use whichever of these variants is cheapest: telling them apart would take more than 96 actors (you have 24)."
     )
 
 
 def test_more_items_are_advised_where_no_error_is_known(make_instance):
-    assert (
-        advise(make_instance, margin(0.02, math.nan)) == "Test more actors: the standard error cannot be estimated from these."
-    )
+    assert advise(make_instance, margin(0.02, math.nan)) == "Test more actors, because no error can be estimated from these."
 
 
 def test_three_repetitions_come_first_where_they_are_cheap(make_instance, make_record):
     def step(seconds):
         records = [make_record(fold, {"accuracy": 0.5}, seconds=seconds) for fold in (1, 2)]
-        return describe_next_step([margin(0.02, 0.1)], [make_instance(1, records)], "the simplest instance")
+        return describe_next_step([margin(0.02, 0.1)], [make_instance(1, records)], "these variants")
 
-    assert step(10) == "Run three repetitions (fold_repeats = 3): what training again would change is unknown."
-    assert step(10_000).startswith("Take the simplest instance")
+    assert step(10) == (
+        "Set fold_repeats = 3 and run again, because retraining may change these scores by more than the variants differ."
+    )
+    assert step(10_000).startswith("Use whichever of these variants")
 
 
-def test_what_to_take_is_named():
-    assert simplest_of(["4", "1", "2", "3"]) == "the simplest of instances 1-4"
-    assert simplest_of(["3", "1"]) == "the simpler of instances 1 and 3"
-    assert simplest_of(["1", "results/demo/experiment_2:1"]) == "the simplest instance"
+def test_variants_are_named():
+    assert call_variants(["4", "1", "2", "3"]) == "variants 1-4"
+    assert call_variants(["3", "1"]) == "variants 1 and 3"
+    assert call_variants(["1", "results/demo/experiment_2:1"]) == "these variants"

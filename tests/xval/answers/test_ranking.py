@@ -76,7 +76,7 @@ def test_validation_figures_of_the_one_item_that_an_ensemble_was_fitted_to_do_no
     assert find_best(instances, "validation", "accuracy").mean == ({901} if is_ranked else set())
     assert find_best(instances, "test", "accuracy").mean == {901}
     said = {finding.code: finding.line for finding in find_findings(instances)}
-    assert ("Validation does not rank ensemble (instance 901): " in said.get(Code.FITTED_VALIDATION, "")) is not is_ranked
+    assert ("Validation does not rank ensemble (901): " in said.get(Code.FITTED_VALIDATION, "")) is not is_ranked
     assert (Code.NESTED in said) is is_ranked
     assert rank_instances([ensemble]).selected == 901
 
@@ -212,7 +212,7 @@ def test_without_any_finished_fold_nothing_is_selected(make_instance, make_failu
     assert describe_selection(instances) == "No fold is finished yet."
     assert summary_table(instances)[1] == [("1", "cnn_small", "-", "-", "-", "0:00:05", "0/1, 1 failed")]
     undefined = [make_instance(1, [{"accuracy": 0.5, "auc": None}], rank_by="auc")]  # the validation items have one class
-    assert describe_selection(undefined) == "No instance is selected, because none has a validation auc."
+    assert describe_selection(undefined) == "No variant is selected, because none has a validation AUC."
 
 
 def test_the_best_of_some_come_by_number_and_unranked_ones_only_where_there_is_room():
@@ -227,10 +227,10 @@ def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_in
         make_instance(1, figures, comment_1="plain"),
         make_instance(2, [figures[0], make_failure(2)], comment_1="=1+1", architecture="crnn"),
     ]
-    header, rows = summary_table(instances)
+    header, rows, _ = summary_table(instances)
     assert header == (
         "instance", "name",
-        "validation accuracy", "test balanced_accuracy", "test accuracy", "time", "folds",
+        "validation accuracy", "test balanced accuracy (UAR)", "test accuracy", "time", "folds",
     )  # fmt: skip
     assert rows == [
         ("1 *", "plain", "0.700 ± 0.141", "0.400 ± 0.000", "0.600 ± 0.141", "0:00:20", "2/2"),
@@ -249,10 +249,10 @@ def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_in
 def test_the_table_has_clips_and_windows_side_by_side_where_clips_are_cut(make_instance, make_record):
     record = with_windows(make_record, 1, {"accuracy": 0.5, "balanced_accuracy": 0.4})
     record["clip_metrics"]["test"] = {"accuracy": 0.9, "balanced_accuracy": 0.8}
-    header, (row,) = summary_table([make_instance(1, [record])])
+    header, (row,), _ = summary_table([make_instance(1, [record])])
     assert list(zip(header[3:7], row[3:7], strict=True)) == [
-        ("test clip balanced_accuracy", "0.800"), ("test clip accuracy", "0.900"),
-        ("test balanced_accuracy", "0.400"), ("test accuracy", "0.500"),
+        ("test clip balanced accuracy (UAR)", "0.800"), ("test clip accuracy", "0.900"),
+        ("test balanced accuracy (UAR)", "0.400"), ("test accuracy", "0.500"),
     ]  # fmt: skip
 
 
@@ -267,12 +267,10 @@ def test_a_metric_beside_those_of_the_task_ranks_and_is_best_by_its_own_directio
 
 def test_the_selection_is_explained_with_chance(make_instance):
     instances = [make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.4}]), make_instance(2, [{"accuracy": 0.3}])]
-    assert describe_selection(instances[:1]).startswith(
-        "cnn_small (instance 1) has a mean validation accuracy of 0.600. On the test"
-    )
+    assert describe_selection(instances[:1]).startswith("cnn_small (1) has a mean validation accuracy of 0.600. On the test")
     assert describe_selection(instances) == (
-        "cnn_small (instance 1) is selected: best mean validation accuracy (0.600). "
-        "On the test items it reaches balanced_accuracy 0.400 (chance 0.500), accuracy 0.500 (chance 0.500)."
+        "cnn_small (1) is selected: best mean validation accuracy (0.600). "
+        "On the test items it reaches balanced accuracy (UAR) 0.400 (chance 0.500), accuracy 0.500 (chance 0.500)."
     )
 
 
@@ -299,7 +297,7 @@ def test_errors_of_reconstruction_rank_only_where_they_are_in_the_same_units(mak
 def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_instance):
     instances = [make_instance(number, [accuracy]) for number, accuracy in enumerate((0.5, 0.9, 0.4, 0.8), start=1)]
 
-    _, rows = summary_table(instances, most=2)
+    _, rows, _ = summary_table(instances, most=2)
 
     assert [row[0] for row in rows] == ["2 *", "4"]
     assert len(summary_table(instances)[1]) == 4

@@ -120,7 +120,7 @@ def test_a_saved_module_is_arrays_alone_and_is_read_only_where_its_code_is_known
     assert {"name", "n_units", "output_shape"} <= set(layer["config"])
     assert "module" not in layer["config"]
 
-    with pytest.raises(UnsafeModelError, match=r"torch_nets>Hidden.*which no imported code has registered"):
+    with pytest.raises(UnsafeModelError, match=r"torch_nets>Hidden.*whose code is not imported"):
         read_keras_model(path)
 
 

@@ -28,7 +28,7 @@ def results(finished, tmp_path):
 
 @pytest.fixture
 def command(monkeypatch, capsys):
-    """Return a function that carries out ``python -m xval``; it gives exit code, output and errors."""
+    """Return a function that carries out ``xval``; it gives exit code, output and errors."""
     from xval.reuse import inference
 
     monkeypatch.setattr(inference, "_bind", lambda *_, **__: None)  # Keras is loaded already

@@ -1,4 +1,4 @@
-"""python -m xval compare, as typed: the table, the paragraph, the numbers as csv."""
+"""xval compare, as typed: the table, the paragraph, the numbers as csv."""
 
 import json
 import subprocess
@@ -38,13 +38,13 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
 
     assert (code, errors) == (0, "")
     order = [
-        "Test balanced accuracy of clips (higher is better), instance minus baseline.",
+        "Test balanced accuracy (UAR) of clips (higher is better), instance minus baseline.",
         "Baseline: instance 2 (selected by the best mean validation accuracy), 0.838 (mean over items).",
         "You can claim that instances 1, 3 are worse than instance 2.",
-        "This is a claim about these trained models, on new items.",
-        "p is adjusted for 2 comparisons (Holm) and decides; each interval is for a single comparison.",
+        "This is a claim about these trained models, on unseen items.",
+        "p is adjusted for 2 comparisons (Holm) and decides; each interval is of its own comparison.",
         "True difference that would be shown with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
-        "Methods. Test balanced accuracy of clips, mean over items, was compared between instances 1, 3 and the baseline,",
+        "Methods. Test balanced accuracy (UAR) of clips, mean over items, was compared between models 1, 3 and the",
         "Results. Choosing among 3 instances in each fold by its own validation reaches test balanced_accuracy",
         "[width] 1 (instance 1) reached 0.575, the baseline 0.838",
         "Sources.",
@@ -114,13 +114,11 @@ def test_records_that_check_fails_are_named_beside_their_figures(command, result
 
     assert ended.code == 0
     (line, *_) = [line for line in ended.out.splitlines() if "Do not rely" in line]
-    assert line.startswith(
-        f"Do not rely on these values: python -m xval check {results} fails what they are of (figures: instance 3"
-    )
+    assert line.startswith(f"Do not rely on these values: xval audit {results} fails what they are of (figures: instance 3")
     assert "record.json has the test accuracy 0.123; its predictions give" in line
     assert "settings hash: instance 3: settings.json has been edited: its settings have the hash" in line
     assert "Do not rely" not in command("compare", results, "1", "2").out
-    assert f"check {results} fails" in command("compare", results, "1", f"{results}:3").out
+    assert f"audit {results} fails" in command("compare", results, "1", f"{results}:3").out
 
 
 @pytest.mark.parametrize("name", ["compare", "report"])

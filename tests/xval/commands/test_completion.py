@@ -27,8 +27,12 @@ def complete(command, tmp_path):
 def test_bash_completes_commands_and_options_of_all_programs(complete):
     assert complete("xval", "comp") == ["compare", "completion"]
     assert complete("xval", "status", "--j") == ["--json"]
-    assert complete("xval-preprocessing", "check", "emo") == ["emodb"]
+    assert complete("xval", "prepare", "emo") == ["emodb"]
     assert complete("xval-preprocessing", "folders", "--item") == ["--item-pattern"]
+    assert complete("xval", "prepare", "folders", "--che") == ["--check"]
+    assert complete("xval", "run", "--onl") == ["--only"]
+    assert complete("xval", "augment", "--see") == ["--seed"]
+    assert "encoders" in complete("xval", "prepare", "")
     assert "convert" in complete("xval-preprocessing", "")
     assert complete("xval-augmentation", "--see") == ["--seed"]
 

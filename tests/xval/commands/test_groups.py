@@ -1,4 +1,4 @@
-"""``python -m xval groups`` on a finished experiment whose corpus was given columns afterwards."""
+"""``xval groups`` on a finished experiment whose corpus was given columns afterwards."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""python -m xval list: what is shown, what is read, and no figure of files that have changed since."""
+"""xval list: what is shown, what is read, and no figure of files that have changed since."""
 
 import csv
 import json
@@ -123,7 +123,7 @@ def test_figures_of_folds_that_have_changed_since_are_unknown_and_a_rebuild_make
 
     assert (stale["experiment"], stale["value"], stale["selected"], stale["jobs"]) == ("demo/experiment_1", None, None, None)
     assert (stale["state"], stale["instances"], stale["description"]) == ("unknown", 2, "a test")
-    assert f"python -m xval rebuild {root / 'demo' / 'experiment_1'}\n" in shown.out
+    assert f"xval rebuild {root / 'demo' / 'experiment_1'}\n" in shown.out
     assert re.search(r"demo/experiment_1 .* unknown +unknown +unknown +unknown +unknown", shown.out)
     assert command("rebuild", root / "demo" / "experiment_1").code == 0
     assert [row["value"] for row in rows() if row["experiment"] == "demo/experiment_1"] == [0.6875]

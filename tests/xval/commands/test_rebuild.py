@@ -1,4 +1,4 @@
-"""python -m xval rebuild: what is derived, made again; what is damaged, left out and named."""
+"""xval rebuild: what is derived, made again; what is damaged, left out and named."""
 
 import json
 import shutil
@@ -86,7 +86,7 @@ def test_added_metrics_are_printed_for_each_instance_and_the_records_stay(comman
         return {path: path.read_bytes() for path in results.glob("instance_*/fold_*/record.json")}
 
     before = state()
-    code, printed, errors = command("rebuild", results, "--metrics", "uar")
+    code, printed, errors = command("add-metrics", results, "uar")
     assert (code, errors) == (0, "")
     found = metric_dicts(results)
     for number in (1, 2, 3):
@@ -94,7 +94,7 @@ def test_added_metrics_are_printed_for_each_instance_and_the_records_stay(comman
         assert f"instance {number}: test uar (balanced_accuracy) {mean:.3f}" in printed
 
     own = "experiments.own_metrics"
-    code, _, errors = command("rebuild", results, "--metrics", f"uar,{own}.x")
+    code, _, errors = command("add-metrics", results, f"uar,{own}.x")
     assert code == 2
     assert f"'{own}.x'" in errors or "no module" in errors
     assert state() == before

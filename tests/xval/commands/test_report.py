@@ -1,4 +1,4 @@
-"""python -m xval report: the page anew, or the table for a paper."""
+"""xval report: the page anew, or the table for a paper."""
 
 import re
 
@@ -24,7 +24,7 @@ def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command,
     assert re.fullmatch(r".+, selected \(bias [+-]0\.\d{3}\)", names[1])
     assert len(names) == 3
     assert r"\toprule" in ended.out
-    assert "than =global by" in ended.out
+    assert "Compared with =global: " in ended.out
     assert list(count_reads("record.json").values()) == [1] * 6
 
 

@@ -1,4 +1,4 @@
-"""python -m xval status: every state that a job can be in, time left, and runs that it leaves alone."""
+"""xval status: every state that a job can be in, time left, and runs that it leaves alone."""
 
 import itertools
 import json
@@ -101,7 +101,7 @@ def test_a_job_with_a_checkpoint_goes_on_from_there(command, results, running):
     assert "epoch 7 of 50, checkpoint at epoch 6" in printed
     assert "fold 2: to do: the next run continues at epoch 13" in printed
     assert [jobs[key]["checkpoint"] for key in ((1, 1), (1, 2), (2, 1))] == [6, 12, None]
-    assert command("check", results, "--data-folder", results)[1].count(".npz") == 0
+    assert command("audit", results, "--data-folder", results)[1].count(".npz") == 0
 
 
 def test_what_is_to_do_takes_as_long_as_finished_jobs_of_the_instance(command, results):
@@ -130,7 +130,7 @@ def test_a_fold_of_an_ensemble_is_said_to_be_made_by_its_command(command, result
 
     _, printed, _ = command("status", results)
 
-    made = f"made by python -m xval ensemble {quote(str(results))} 1,2 --method stack --number 3"
+    made = f"made by xval ensemble {quote(str(results))} 1,2 --method stack --number 3"
     assert f"instance 3, fold 2: to do: {made}\n" in printed
     assert "Nothing is running. " in printed
 

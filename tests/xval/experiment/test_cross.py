@@ -37,7 +37,7 @@ SETTINGS = {"architecture": "logistic", "C": "1.0", "num_folds": "3", "fold_repe
 def cross(in_process, project):
     """Return a function that runs the command as a user would and returns what it ended with."""
     given = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
-    return lambda *arguments: project.run_module("xval", "cross", *arguments, *given)
+    return lambda *arguments: project.run_module("xval", "cross-corpus", *arguments, *given)
 
 
 def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross):

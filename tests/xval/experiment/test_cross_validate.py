@@ -104,5 +104,5 @@ def test_a_prepared_corpus_is_used_by_its_name(words):
 
 @pytest.mark.usefixtures("project")
 def test_the_name_of_a_corpus_that_is_not_prepared_says_how_to_prepare_it():
-    with pytest.raises(UsageError, match=r"'ravdess' is a known corpus, .* Prepare it first: python -m preprocessing ravdess"):
+    with pytest.raises(UsageError, match=r"'ravdess' is a known corpus, .* Prepare it first: xval prepare ravdess"):
         xval.cross_validate("ravdess")

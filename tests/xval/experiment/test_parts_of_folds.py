@@ -63,13 +63,13 @@ def test_parts_of_folds_are_trained_tested_and_audited(project, in_process):
     assert "Instances (train_fraction): 2 (0.4), 3 (1)." in page
     assert "Instances differ in test_where and train_where" in page
 
-    checked = project.run_module("xval", "check", str(project.results))
+    checked = project.run_module("xval", "audit", str(project.results))
     assert checked.returncode == 0, checked.stdout + checked.stderr
     path = project.results / "instance_2" / "fold_1" / "record.json"
     record = json.loads(path.read_text())
     record["items"]["training"] = records[3, 1]["items"]["training"]  # more than its share
     path.write_text(json.dumps(record))
-    checked = project.run_module("xval", "check", str(project.results))
+    checked = project.run_module("xval", "audit", str(project.results))
     assert checked.returncode != 0
     assert "that its settings select from folds.json differ in" in " ".join(checked.stdout.split())
 

@@ -170,7 +170,7 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     assert f", the median of the folds' choices: {chosen}." in printed
     assert "trained on all 5 items (45 clips)" in printed
     assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
-    assert f"Next: python -m xval predict {path} FILE" in printed
+    assert f"Next: xval predict {path} FILE" in printed
     files = {file.name for file in path.parent.iterdir()}
     heard = {"seen_audio.npy", "trained_audio.npy", "novelty.npy"}
     assert files == {"model.keras", "model.json", "record.json", "history.csv", "model_card.md", *heard}
@@ -271,7 +271,7 @@ def test_a_second_time_it_says_that_the_model_is_there(make):
     again, printed = make()
 
     assert "Nothing to do" in printed
-    assert "Next: python -m xval predict" in printed
+    assert "Next: xval predict" in printed
     assert again.stat().st_mtime_ns == before
 
 

@@ -47,14 +47,13 @@ def test_experiments_beside_it_are_counted_with_their_instances_deals_and_seeds(
 
     assert (looks.n_items, looks.n_experiments, looks.n_instances, looks.n_deals, looks.n_seeds) == (2, 3, 6, 2, 2)
     assert text.startswith(
-        "These 2 test items were used by 3 experiments in this results folder: 6 instances, 2 ways to split the dataset, 2 "
-        "seeds."
+        "The 2 test items were used by 3 experiments in this results folder: 6 models, 2 partitions, 2 seeds."
     )
     assert "not known" not in text
 
 
 def test_one_that_is_alone_says_so(add, looks_of):
-    assert "used by only this experiment: 2 instances, 1 way to split the dataset, 1 seed." in looks_of(add(1, 2))[1]
+    assert "used by this experiment only: 2 models, 1 partition, 1 seed." in looks_of(add(1, 2))[1]
 
 
 def test_one_that_tests_some_of_the_items_counts_and_one_that_tests_others_does_not(add, looks_of, make_results, tmp_path):
@@ -81,8 +80,8 @@ def test_an_experiment_without_a_current_summary_is_said_to_be_unknown(add, look
     looks, text = looks_of(first)
 
     assert (looks.n_experiments, looks.unknown) == (1, (old.folder.path,))
-    assert "looked at by this experiment: 1 instance" in text
-    assert text.endswith(f"Of 1 further experiment on this dataset this is not known: python -m xval rebuild {old.folder.path}")
+    assert "used by this experiment: 1 model" in text
+    assert text.endswith(f"It is not known for 1 further experiment on this dataset: xval rebuild {old.folder.path}")
 
 
 def test_what_has_tested_nothing_yet_does_not_count(add, looks_of, make_results, tmp_path):

@@ -53,12 +53,15 @@ def test_marks_say_what_the_comparison_says(table):
     marks = [[mark for _, mark in cells] for _, cells in table.rows]
 
     assert marks == [["", ""], ["=", "="], ["-", "-"]]
-    assert table.header == ["test balanced accuracy (UAR) ↑", "test accuracy ↑"]
-    assert "worse (-) than best by" in table.note
-    assert "2 comparisons" in table.note
-    assert (
-        "test accuracy ↑: mean over folds or pooled over all test examples, chance 0.500; in brackets the 95 % interval"
-        in table.note
+    assert table.header == ["Balanced accuracy (UAR) ↑", "Accuracy ↑"]
+    scores, accuracy, intervals, marks = table.notes
+    assert scores == "Balanced accuracy (UAR): mean over folds; chance 0.500."
+    assert accuracy == "Accuracy: mean over folds or pooled over all test examples; chance 0.500."
+    assert intervals == "In brackets: 95 % interval over items and seeds."
+    assert marks == (
+        "Compared with best: + better, - worse, = practically equal, no mark: undecided. Paired t tests over items at the "
+        "level 0.05 (Holm, 2 comparisons per column); equality by two one-sided tests. The marks are about this way of "
+        "training or these models."
     )
 
 
@@ -71,7 +74,7 @@ def test_the_caption_claims_no_test_where_one_fold_allows_none(make_instance):
     of_fold = [Competitor(str(instance.number), instance, "accuracy") for instance in instances]
     comparison = compare(of_fold[1:], of_fold[0], metric="accuracy", figure="accuracy", higher_is_better=True)
 
-    assert "Holm" not in make_table(instances, {"accuracy": comparison}).note
+    assert not any("Holm" in note for note in make_table(instances, {"accuracy": comparison}).notes)
 
 
 def test_where_instances_compete_the_nested_value_is_first_and_the_selected_one_second_with_its_bias(finished):
@@ -88,7 +91,8 @@ def test_where_instances_compete_the_nested_value_is_first_and_the_selected_one_
     bias = second[1][0][0].value - first[1][0][0].value
     assert second[0].endswith(f", selected (bias {bias:+.3f})")
     assert len(others) == len(instances) - 1
-    assert f"(bias) is estimated as test balanced accuracy (UAR) ↑: {bias:+.3f}" in table.note.replace(" = accuracy", "")
+    assert "(bias) is estimated as " in table.notes[-1]
+    assert f"{bias:+.3f}" in table.notes[-1]
     unselected = [instance for instance in instances if instance.number != nested.number]
     assert not any("nested" in name for name, _ in make_table(unselected, {}, nested).rows)
 
@@ -119,10 +123,10 @@ def test_latex_compiles_whatever_the_comments_hold(table, tmp_path):
 
 def test_names_from_anywhere_are_text_in_both_forms():
     name = "1 <img src=x> [a](javascript:b) \u202e\u200b 中"
-    table = PaperTable(["f*1*"], [(name, [(Estimate(0.2, None, None, "x", None, ()), "")])], "a_b_c")
+    table = PaperTable(["f*1*"], [(name, [(Estimate(0.2, None, None, "x", None, ()), "")])], "a_b_c", ("d_e",))
 
     assert r"| 1 &lt;img src=x&gt; \[a\](javascript:b) \\u202e\\u200b 中 | 0.200 |" in to_markdown(table)
-    assert r"| instance | f\*1\* |" in to_markdown(table)
+    assert r"| model | f\*1\* |" in to_markdown(table)
     latex = to_latex(table, label="tab:a}%b")
     assert r"\label{tab:a--b}" in latex
     assert "% pdflatex lacks 中: compile with lualatex or xelatex" in latex
@@ -144,7 +148,7 @@ def test_main_metrics_with_the_same_figures_share_a_column(make_instance):
     even = [make_instance(1, [{"accuracy": value, "balanced_accuracy": value} for value in (0.5, 0.7)])]
     odd = [*even, make_instance(2, [{"accuracy": value, "balanced_accuracy": value - 0.1} for value in (0.5, 0.7)])]
 
-    assert [column.title for column in main_columns(even, MAIN)] == ["test balanced accuracy (UAR) = accuracy"]
+    assert [column.title for column in main_columns(even, MAIN)] == ["test balanced accuracy (UAR)"]
     assert [column.title for column in main_columns(odd, MAIN)] == ["test balanced accuracy (UAR)", "test accuracy"]
 
 
@@ -164,5 +168,8 @@ def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_ma
     found = [replace(make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2, dataset="toy"), over_items=over_items)]
 
     table = make_table(found, {})
-    assert table.header == ["test balanced accuracy (UAR) = accuracy ↑"]
-    assert "pooled over all test examples, chance 0.500; in brackets the 95 % interval over items, for these" in table.note
+    assert table.header == ["Balanced accuracy (UAR) ↑"]
+    assert table.notes == (
+        "Balanced accuracy (UAR): pooled over all test examples; chance 0.500. Accuracy: the same values.",
+        "In brackets: 95 % interval over items, for these trained models; training anew would add to it.",
+    )

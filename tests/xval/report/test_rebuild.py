@@ -253,7 +253,7 @@ def test_derived_files_are_stale_where_metrics_were_added_since(folder, end_fold
     rebuild(folder)
     time.sleep(0.02)
 
-    write_json(folder.added_metrics, {"metrics": []})  # as rebuild --metrics does before it begins
+    write_json(folder.added_metrics, {"metrics": []})  # as add-metrics does before it begins
 
     assert is_stale(folder)
 

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 COPIES = "copies of one source clip"
 _NOT_SEARCHED = {
     "arrays": "its examples are arrays, which are too many or too short to distinguish copies from similar ones",
-    "audio": "its clips were not compared with each other. python -m preprocessing compares up to 5,000 of them; python -m "
-    "preprocessing check CORPUS ... compares more and lists those that are nearly identical across items",
+    "audio": "its clips were not compared with each other. xval prepare compares up to 5,000 of them; xval prepare CORPUS "
+    "... --check compares more and lists those that are nearly identical across items",
 }
 
 

@@ -24,11 +24,11 @@ from xval.answers.item_words import item_word
 from xval.answers.leaking_column import leaking_column
 from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
-from xval.answers.next_step import Margin, describe_next_step, simplest_of
+from xval.answers.next_step import Margin, call_variants, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
-from xval.answers.summary import has_windows, side_name
+from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
@@ -159,7 +159,7 @@ def _compare(
             [competitor for other, competitor in competitors.items() if other != name],
             competitors[name],
             metric=metric,
-            figure=f"test {metric.replace('_', ' ')}{of_unit}",
+            figure=f"test {metric_words(metric)}{of_unit}",
             higher_is_better=higher_is_better,
             rope=rope,
             baseline_reason=reason,
@@ -181,7 +181,7 @@ def _compare(
 
 
 def _next_step(comparison: Comparison, chosen: Chosen) -> str:
-    """Return what would tell apart those that are undecided; empty: all are decided."""
+    """Return what would show a difference to those that are undecided; empty: all are decided."""
     pairs = comparison.undecided
     if not pairs:
         return ""
@@ -197,9 +197,9 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     ]
     names = (comparison.baseline, *(pair.instance for pair in pairs))
     is_choice = {name: isinstance(chosen[name], NestedInstance) for name in names}
-    simplest = simplest_of(dict.fromkeys(str(chosen[name].number) if is_choice[name] else name for name in names))
+    variants = call_variants(dict.fromkeys(str(chosen[name].number) if is_choice[name] else name for name in names))
     trained = [chosen[name] for name in names if not is_choice[name]]  # ties in a choice are no repeats
-    return describe_next_step(margins, trained, simplest)
+    return describe_next_step(margins, trained, variants)
 
 
 def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
@@ -210,7 +210,7 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation score to select a baseline by. Use --baseline.")
-    figure = f"{side_name(ranking.side, instances)} {ranking.metric}{' of these' * of_these}"
+    figure = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * of_these}"
     reason = f"selected by the best mean {figure}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, which was fitted to its only validation item"

@@ -84,11 +84,11 @@ def describe_claims(comparison: Comparison) -> list[str]:
     return lines
 
 
-def _instances(names: Sequence[str]) -> str:
+def _instances(names: Sequence[str], word: str = "instance") -> str:
     """Return ``instance 3`` or ``instances 1, 3-7``; those of other experiments as they are named."""
     are_numbers = all(name.isdecimal() for name in names)
     listed = describe_numbers(map(int, names)) if are_numbers else ", ".join(names)
-    return f"instance{'s' * (len(names) > 1)} {listed}"
+    return f"{word}{'s' * (len(names) > 1)} {listed}"
 
 
 def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
@@ -167,22 +167,23 @@ def _describe_power(comparison: Comparison) -> list[str]:
 def describe_methods(comparison: Comparison) -> str:
     """Return the methods as a paper has them."""
     pairs = comparison.pairs
-    names = _instances([pair.instance for pair in pairs])
+    names = _instances([pair.instance for pair in pairs], "model")
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
     items = _range_of_counts([pair.n_items for pair in pairs], comparison.item)
-    tested_on = f"the {items} that both have tested, in different folds"
-    if all(pair.has_same_folds for pair in pairs):
-        tested_on = f"the same {_range_of_counts([pair.n_folds for pair in pairs], 'fold')} of {items}"
-    seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     n_deals = max(round(pair.n_deals) for pair in pairs)
-    dealt = f", in {n_deals} repeats of the cross-validation" if n_deals > 1 else ""
+    of_folds = _range_of_counts([pair.n_folds for pair in pairs], "test fold")
+    dealt = f" from {n_deals} repeats of the cross-validation" if n_deals > 1 else ""
+    tested_on = f"the {items} that both have tested, in different folds{dealt}"
+    if all(pair.has_same_folds for pair in pairs):
+        tested_on = f"the same {of_folds} of {items}{dealt}"
+    seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     text = (
-        f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, instance "
-        f"{comparison.baseline} ({comparison.baseline_reason}), on {tested_on}{dealt}, {seeds}."
+        f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, model "
+        f"{comparison.baseline} ({comparison.baseline_reason}), on {tested_on}, {seeds}."
     )
     if comparison.nested:
         text += (
-            " The performance after choosing among instances was estimated by nested selection (Varma & Simon, 2006): mean ± "
+            " The score of choosing among the models was estimated by nested selection (Varma & Simon, 2006): mean ± "
             "standard deviation over folds, with the 95 % interval in brackets."
         )
     if not comparison.n_comparisons:
@@ -194,7 +195,7 @@ def describe_methods(comparison: Comparison) -> str:
         text += (
             ", with the variance between training runs added (degrees of freedom: weighted by variances, after Cochran, 1964)."
             if any(len(pair.test.components) > 1 for pair in tested)
-            else ", without the variance between training runs: the results are about these trained models."
+            else ", without the variance between training runs: the results hold for these trained models only."
         )
     if any(pair.basis == "folds" for pair in tested):
         text += " Differences per fold were tested, two-sided, by the corrected resampled t test (Nadeau & Bengio, 2003)."
@@ -204,7 +205,7 @@ def describe_methods(comparison: Comparison) -> str:
             "are not adjusted."
         )
     text += (
-        " Instances were called practically equal where two one-sided tests (Schuirmann, 1987) showed a difference within "
+        " Models were called practically equal where two one-sided tests (Schuirmann, 1987) showed a difference within "
         f"±{comparison.rope:g}."
     )
     return text

@@ -89,6 +89,7 @@ class CombinedFeatures:
 def cut_models(job: Job, store: FeatureStore) -> list[Any]:
     """Return the networks of a job, cut and checked to read what the store holds."""
     from xval.models.cut import cut_model
+    from xval.models.saved.check_layers import IMPORT
     from xval.models.saved.load import read_keras_model
 
     options, networks = CombinationOptions.of(job.options), []
@@ -99,12 +100,12 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
         try:
             model = read_keras_model(path)
         except UnsafeModelError as error:
-            problem, advice, _ = str(error).partition("your own modules have to be")
+            problem, advice, _ = str(error).partition(IMPORT)
             if not advice:
                 raise
             raise UnsafeModelError(
-                f"{problem}a combination does not import your own modules. Combine a network that has only Keras layers, or "
-                "start from this one with initial_model"
+                f"{problem} Combine a network of Keras's own layers, or start from this one by initial_model: a combination "
+                "imports no modules of your own"
             ) from error
         wanted = tuple(model.input.shape[1:])
         may_differ = store.is_waveform and not is_address(name) and takes_lengths(settings)

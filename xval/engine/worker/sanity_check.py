@@ -107,12 +107,13 @@ def _undefined_is_no_fault() -> Iterator[None]:
 
 def _read_back(path: Path) -> "keras.Model":
     """Return a saved model; the error of one that cannot be read says what to write."""
+    from xval.models.saved.check_layers import IMPORT
     from xval.models.saved.load import read_keras_model
 
     try:
         return read_keras_model(path)
     except UnsafeModelError as error:
-        text = str(error).removeprefix(f"{path}: ")
+        text = str(error).removeprefix(f"{path}: ").partition(IMPORT)[0]
         raise SettingsError(
             f"{text} Your own functions and classes need @keras.saving.register_keras_serializable(package=...) above them, "
             "and classes need get_config() and from_config() to restore them"

@@ -14,6 +14,8 @@ from typing import Any
 
 from xval.base.errors import UnsafeModelError
 
+IMPORT = " Give --import"
+"""Begins the fix of code that is not imported, which has no place where no such option is."""
 ANY_MODULE = "MODULE"
 """What stands for a module of the user's own in the errors of this file."""
 LARGEST_DEPTH = 100  # of lists and dicts in each other; 11 in the models of architectures/, 4 more for a model in a model
@@ -159,8 +161,8 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
     if class_name == "function":
         if inner not in (registered if isinstance(inner, str) else ()):
             raise _Refusal(
-                f"names the function {module}.{inner!s:.80} at {where}: functions are code, and allowed only where you have "
-                "imported the module that registers them with Keras"
+                f"names the function {module}.{inner!s:.80} at {where}, whose code is not imported.{IMPORT} with the module "
+                "that registers it with Keras"
             )
         return
     if class_name in _VALUES:
@@ -172,9 +174,8 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
         raise _Refusal(f"names {class_name!r:.80} at {where} in the format of Keras 2, which safe mode does not cover")
     if own_name not in (None, class_name):
         raise _Refusal(
-            f"names {own_name!r:.80} at {where}, which no imported code has registered with Keras. For a layer of "
-            f"architectures/, model.json must be next to the model. For your own module, give --import {ANY_MODULE}, or "
-            f"modules=['{ANY_MODULE}'] to load_model; it is searched in the folder that settings.json names"
+            f"names {own_name!r:.80} at {where}, whose code is not imported.{IMPORT} {ANY_MODULE}, or in Python "
+            f"modules=['{ANY_MODULE}'] of load_model. A layer of architectures/ needs model.json next to the model instead"
         )
     is_listed = class_name in _ALLOWED.get(module or "", ())
     if not is_listed and not (module in _ALLOWED_MODULES and _CLASS.fullmatch(class_name)):

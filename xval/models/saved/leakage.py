@@ -110,7 +110,7 @@ def known_again(side: "pd.DataFrame", seen: Seen, heard: NDArray[np.uint64], cor
     of_corpus = read_fingerprints(corpus_folder)
     of_side = None if of_corpus is None else of_corpus.of(short_hashes(side["audio_hash"]))
     if of_side is None:
-        return "the dataset of the fold has no fingerprints to compare (run python -m preprocessing on it again)"
+        return "the dataset of the fold has no fingerprints to compare (run xval prepare on it again)"
     return find_alike(of_side, values)
 
 

@@ -179,7 +179,7 @@ def _export(path: Path, folder: Path) -> dict[str, Export]:
         exports = {name: export_model(path, kind, folder / name, from_samples=True) for name, kind in _EXPORTS.items()}
     except ExportError as error:
         raise ExportError(
-            f"{error} A bundle has both formats, onnx and tflite; to write only one: python -m xval export "
+            f"{error} A bundle has both formats, onnx and tflite; to write only one: xval export "
             f"{quote(str(path))} --from-samples --format NAME"
         ) from error
     for export in exports.values():

@@ -15,6 +15,7 @@ from xval.measures.calibration import Calibration
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 # With more classes, counts would be too small to read; confusion_matrix.csv has them.
 MOST_WITH_COUNTS = 30
@@ -26,6 +27,11 @@ _FEW_EXAMPLES = 10
 
 
 def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], unit: str) -> bytes:
+    """Return `confusion_figure` as PNG."""
+    return png(confusion_figure(matrix, class_names, unit))
+
+
+def confusion_figure(matrix: Sequence[Sequence[int]], class_names: Sequence[str], unit: str) -> "Figure":
     """Draw a confusion matrix: colours are shares of the true class, numbers are counts.
 
     `matrix` has a row of counts per true class and a column per predicted class; `unit` names what is counted.
@@ -65,7 +71,7 @@ def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], 
     bar.ax.tick_params(labelsize="small")
     empty = " (grey: does not occur)" if (totals == 0).any() else ""
     write_title(axes, f"{int(counts.sum())} {unit}{empty}")
-    return png(figure)
+    return figure
 
 
 def draw_reliability(calibration: Calibration, unit: str) -> bytes:

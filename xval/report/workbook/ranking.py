@@ -64,7 +64,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     notes = (
         f"Best first by the mean {ranked_by}{ranking.because}. Points: {figure}; bars: its 95 % interval; line: chance.",
         (
-            "Test scores are not used for ranking. Overlapping bars do not show that instances are equal: python -m xval "
+            "Test scores are not used for ranking. Overlapping bars do not show that instances are equal: xval "
             "compare tests that."
         ),
         *([f"The chart shows the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),

@@ -9,7 +9,7 @@ from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, find_best
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import direction, main_and_own, side_name
+from xval.answers.summary import direction, main_and_own, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError
 from xval.report.figures import main_columns
 from xval.report.workbook import cells
@@ -30,7 +30,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     columns = main_columns(instances, main_and_own(instances))
     twins = seed_twins(parameters_of(instances))
     origins = clauses(instances)
-    ranked_by = f"{side_name(ranking.side, instances)} {ranking.metric}".replace("_", " ")
+    ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     header = ["name", "instance", *(part for column in columns for part in (column.title, "95 %")), ranked_by, "folds", "time"]
     header += [ORIGIN] if origins else []
     first_row, last_row = HEADER_ROW + 1, HEADER_ROW + len(instances)
@@ -68,7 +68,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         widths.append(max(wide, cells.header_width(name, lowest=8)))
         sheet.set_width(column_number, widths[-1])
     sheet.fit_height(HEADER_ROW)
-    _put_lines(sheet, 1, list(find_headline(instances)), widths, bold_first=True)
+    _put_lines(sheet, 1, [f"{label}: {line}" for label, line in find_headline(instances).labelled], widths, bold_first=True)
     clause = interval_clause(instances)
     chances = {
         f"{column.title} {decimals(chance)}"
@@ -78,7 +78,13 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     }
     legend = [
         "Yellow: the instance selected by validation. Green: the best of a column (bold) and those that may be as good.",
-        f"{f'95 %: the interval {clause}. ' if clause else ''}Chance: {', '.join(sorted(chances)) or 'not known'}.",
+        " ".join(
+            [
+                *([f"95 %: the interval {clause}."] if clause else []),
+                *(column.same for column in columns if column.same),
+                f"Chance: {', '.join(sorted(chances)) or 'not known'}.",
+            ]
+        ),
         "Further sheets: metrics (all metrics of all sides), settings (all parameters), findings.",
     ]
     _put_lines(sheet, last_row + 2, legend, widths)

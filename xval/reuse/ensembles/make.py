@@ -159,7 +159,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
         }
     )
     options: dict[str, object] = {"members": tuple(numbers), "method": method}
-    sources = dict.fromkeys((*type(settings).model_fields, *options), "python -m xval ensemble")
+    sources = dict.fromkeys((*type(settings).model_fields, *options), "xval ensemble")
     for name in type(settings).model_fields:
         if getattr(settings, name) == getattr(first, name) and any(
             getattr(other, name) != getattr(first, name) for other in others

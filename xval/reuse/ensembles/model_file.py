@@ -103,9 +103,7 @@ def read_ensemble(path: Path) -> EnsembleFile:
         return EnsembleFile.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(str(fault["msg"]) for fault in error.errors(include_url=False)[:3])
-        raise ResultsError(
-            f"{path}: not an ensemble of this version ({faults}). Make it again: python -m xval ensemble."
-        ) from error
+        raise ResultsError(f"{path}: not an ensemble of this version ({faults}). Make it again: xval ensemble.") from error
 
 
 def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
@@ -118,7 +116,7 @@ def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
         if hash_member(model) != member.hash:
             raise ResultsError(
                 f"{path}: its member {model} is another model than when the ensemble was made (hash {hash_member(model)}, was "
-                f"{member.hash}). Make the ensemble again: python -m xval ensemble."
+                f"{member.hash}). Make the ensemble again: xval ensemble."
             )
         models.append(model.resolve())
     return models

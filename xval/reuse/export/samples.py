@@ -52,7 +52,7 @@ def check_samples(described: ModelDescription, path: Path) -> None:
     if reasons := [reason for is_there, reason in obstacles if is_there]:
         raise ExportError(
             f"{path}: cannot be exported with --from-samples: {'; '.join(reasons)}. Train a model without this, or share it "
-            "as it is: python -m xval export without --from-samples writes only the network, and python -m xval predict "
+            "as it is: xval export without --from-samples writes only the network, and xval predict "
             "reads its fold folder."
         )
 

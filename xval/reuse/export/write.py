@@ -70,7 +70,7 @@ def export_model(
     if described.scaled_by_item:
         raise ExportError(
             f"{path}: trained with normalization=per_item, which scales a speaker's features by all of its clips before the "
-            "model, which an export cannot do. Train with normalization=per_bin, or use python -m xval predict."
+            "model, which an export cannot do. Train with normalization=per_bin, or use xval predict."
         )
     target = output or folder_beside(path) / f"{name_of_export(described)}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
@@ -121,7 +121,7 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
         raise ResultsError(f"{path}: there is no such file or folder. Expected {wanted}, or a fold folder.")
     if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
-            f"{path}: a scikit-learn estimator, not a Keras model. python -m xval bundle writes it with all files that "
+            f"{path}: a scikit-learn estimator, not a Keras model. xval bundle writes it with all files that "
             "predict needs. The networks of a combination can be exported; record.json next to it lists their files (models)."
         )
     if (path / ENSEMBLE_NAME).is_file():

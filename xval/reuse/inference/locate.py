@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
-from xval.answers.summary import side_name
+from xval.answers.summary import metric_words, side_name
 from xval.base.errors import ResultsError
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, ExperimentFolder, find_model_file
 from xval.results.job_key import JobKey
@@ -66,7 +66,7 @@ def _selected(folder: ExperimentFolder) -> Found:
         raise ResultsError(f"{chosen}: selected by validation, but its models are missing. Give another instance folder.")
     return Found(
         members,
-        f"{chosen}: selected by {side_name(ranking.side, instances)} {ranking.metric}{ranking.because}; "
+        f"{chosen}: selected by {side_name(ranking.side, instances)} {metric_words(ranking.metric)}{ranking.because}; "
         f"{_describe_folds(chosen, members)}",
     )
 

@@ -249,7 +249,7 @@ class SavedModel:
         return joined(tables, of_source, sources, left_out)
 
     def evaluate(self, data: Any, targets: Any = None, items: Any = None, **options: Any) -> "Scores":
-        """Test the model on labelled data, as ``python -m xval evaluate`` does; `new_data.from_python.evaluate` has the rest.
+        """Test the model on labelled data, as ``xval evaluate`` does; `new_data.from_python.evaluate` has the rest.
 
         Args:
             data: A folder whose folders are the classes, a table of clips (a file or a DataFrame), or a prepared dataset

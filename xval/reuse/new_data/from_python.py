@@ -1,4 +1,4 @@
-"""`SavedModel.evaluate`: test a model from Python by the road of ``python -m xval evaluate``."""
+"""`SavedModel.evaluate`: test a model from Python by the road of ``xval evaluate``."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence

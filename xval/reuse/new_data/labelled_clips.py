@@ -167,7 +167,7 @@ def naming_reader(data: str, data_folder: Path) -> Iterator[None]:
         reader = readers[0]
         place = "" if data_folder == Path("data") else f" --data-folder {quote(str(data_folder))}"
         raise CorpusError(
-            f"{error} It has the layout of the corpus {' or '.join(readers)}. Prepare it with python -m preprocessing "
+            f"{error} It has the layout of the corpus {' or '.join(readers)}. Prepare it with xval prepare "
             f"{reader} {quote(data)}{place}, and give {reader} instead of the folder."
         ) from error
 
@@ -228,7 +228,7 @@ def _read_folder(folders: Sequence[Path], task_type: str, options: ReadOptions) 
 
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
     if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise CorpusError(f"{path}: not a table. Expected {_WANTED}. Audio without labels: python -m xval predict MODEL {path}")
+        raise CorpusError(f"{path}: not a table. Expected {_WANTED}. Audio without labels: xval predict MODEL {path}")
     if why_not := find_task(task_type).why_no_table:
         raise CorpusError(f"{path}: {why_not}")
     _refuse_pattern(options)

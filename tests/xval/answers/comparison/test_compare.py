@@ -244,7 +244,7 @@ def test_one_item_is_not_tested():
     assert describe_result(found, found.pairs[0]).endswith("the difference of +0.200 was not tested.")
     assert "nan" not in str(table_rows(found))
     published = describe_to_publish(found)
-    assert "on the same 1 fold of 1 item, one seed per fold." in published
+    assert "on the same 1 test fold of 1 item, one seed per fold." in published
     for claimed in ("nan", "differences were tested", "Holm", "Nadeau", "1 items"):
         assert claimed not in published
     assert describe_columns(found).startswith("There is no test")
@@ -366,8 +366,8 @@ def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
     methods, sources = text.split("\n\nSources.\n")
     assert ("Schuirmann, 1987" in methods, sources.count("- ")) == (True, 1)
     assert "Holm" not in text  # one comparison needs no adjustment
-    assert "on the same 6 folds of 6 items, one seed per fold." in text
-    assert "without the variance between training runs: the results are about these trained models" in text
+    assert "on the same 6 test folds of 6 items, one seed per fold." in text
+    assert "without the variance between training runs: the results hold for these trained models only" in text
     assert "showed a difference within ±0.01" in text
     assert "comment 2 (instance 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
 

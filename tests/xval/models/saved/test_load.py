@@ -53,7 +53,7 @@ def test_layers_of_its_own_are_found_by_the_name_of_the_architecture(folder, run
     found = json.loads(run_on("tensorflow", folder / "loads.py", folder, path=[PROJECT_ROOT]))
 
     assert "names 'xval>SincConv'" in found["alone"]
-    assert "model.json must be next to the model" in found["alone"]
+    assert "needs model.json next to the model" in found["alone"]
     assert found["difference"] < 1e-6
     assert "architectures.sincnet" in found["imported"]
     assert "architectures.denet" not in found["imported"]

@@ -267,7 +267,7 @@ def marshalled(marker):
         (layer("keras.layers", "FlaxLayer"), "it is code"),
         (layer("keras.layers", "StringLookup", vocabulary="/etc/passwd"), "a vocabulary from a file or an address"),
         (layer("keras.layers", "TextVectorization", vocabulary="http://localhost/x"), "a vocabulary from a file or an address"),
-        (layer("keras.layers", "Dense", registered_name="Custom>Evil", units=2), "'Custom>Evil' at .* no imported code has"),
+        (layer("keras.layers", "Dense", registered_name="Custom>Evil", units=2), "'Custom>Evil' at .* code is not imported"),
         (layer("__main__", "Evil", registered_name="Evil"), "names __main__.Evil at"),
         (layer(["keras.layers"], "Dense", units=2), "something other than text"),
         ({"class_name": "__bytes__", "config": {"value": "x"}}, "names '__bytes__' at"),
@@ -395,7 +395,7 @@ def test_a_layer_of_the_users_own_loads_once_it_is_imported(trap, tmp_path):
     finally:
         for name in ("of_a_user>Halved", "of_a_user>doubled"):
             keras.saving.get_custom_objects().pop(name)
-    refused(path, "'of_a_user>Halved' at .* give --import")
+    refused(path, "'of_a_user>Halved' at .* whose code is not imported. Give --import MODULE")
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ def test_the_card_has_the_front_matter_of_the_hub_with_the_figures_of_the_record
     assert about["provenance"]["verdict"] == "clean"
     assert about["provenance"]["is_tested"]
     card = (bundled(1) / "README.md").read_text(encoding="utf-8")
-    assert re.search(r"\*\*It was tested on \d+ \w+ that it had not heard\.\*\*", card)
+    assert re.search(r"\*\*It was tested on \d+ \w+ that it was not trained on\.\*\*", card)
     assert "`model.tflite`" in card
     assert 'mine: "&lt;b&gt;" &amp; \\#1' in card
     assert "untested" not in card
@@ -135,8 +135,8 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
         "is_tested": None,
     }
     assert "model-index" not in about
-    assert "How well it does is unknown." in card
-    assert "Unknown: whoever made this bundle has not said" in card
+    assert "Its scores are unknown." in card
+    assert "Unknown: this bundle names no licence." in card
     assert not (bundle.folder / "of_mine.npy").exists()
     assert not (bundle.folder / "evidence").exists()
     assert not (bundle.folder / "index.html").exists()
@@ -244,26 +244,26 @@ def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished
     monkeypatch.chdir(tmp_path)
     model = str(finished.results / "instance_1" / "fold_1")
 
-    assert main(["publish", model, "--to", "out"]) == 2
-    assert "publish uploads nothing: add --dry-run" in capsys.readouterr().err
-    assert main(["publish", model, "--to", "out", "--dry-run", "--repository", "name"]) == 2
-    assert "--repository name: expected OWNER/NAME" in capsys.readouterr().err
+    assert main(["publish", model]) == 2
+    assert "xval bundle MODEL --hub OWNER/NAME" in capsys.readouterr().err
+    assert main(["bundle", model, "--to", "out", "--hub", "name"]) == 2
+    assert "--hub name: expected OWNER/NAME" in capsys.readouterr().err
     assert main(["bundle", model, "--to", "out"]) == 0
     printed = capsys.readouterr().out
     assert "Written: out (" in printed
     assert "index.html is left out: it needs onnxruntime-web; get it with npm pack onnxruntime-web@" in printed
     assert "The licence is said to be unknown; --licence NAME says it." in printed
     assert "The files name 6 " in printed
-    assert main(["publish", model, "--to", "other", "--dry-run"]) == 0
+    assert main(["bundle", model, "--to", "other", "--hub", "me/my_words"]) == 0
     assert "Written: other (" in capsys.readouterr().out
     folder = bundled(1)
-    assert main(["publish", str(folder), "--dry-run", "--repository", "me/my_words"]) == 0
+    assert main(["bundle", str(folder), "--hub", "me/my_words"]) == 0
     printed = capsys.readouterr().out
     assert "MB  model.onnx" in printed
     assert "Nothing was uploaded." in printed
     assert f"hf upload me/my_words {folder} ." in printed
     (Path("out") / "README.md").write_text("another card")
-    assert main(["publish", "out", "--dry-run"]) == 1
+    assert main(["bundle", "out", "--hub", "me/my_words"]) == 1
     assert "out: README.md: changed" in capsys.readouterr().out
 
 

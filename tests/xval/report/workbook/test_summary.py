@@ -31,7 +31,9 @@ def headers(sheet):
 def test_the_three_lines_stand_above_the_table(read, make_instance):
     instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.7, 0.8])]
     sheet, _ = read(instances)
-    assert [sheet.cell(row, 1).value for row in (1, 2, 3)] == list(find_headline(instances))
+    assert [sheet.cell(row, 1).value for row in (1, 2, 3)] == [
+        f"{label}: {line}" for label, line in find_headline(instances).labelled
+    ]
     assert sheet["A1"].font.bold
     assert sheet["A2"].alignment.wrap_text
 

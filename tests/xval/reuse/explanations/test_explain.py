@@ -1,4 +1,4 @@
-"""python -m xval explain on a finished experiment: pictures beside the results, numbers that are complete."""
+"""xval explain on a finished experiment: pictures beside the results, numbers that are complete."""
 
 import shutil
 from types import SimpleNamespace

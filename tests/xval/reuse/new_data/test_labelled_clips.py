@@ -81,7 +81,7 @@ def test_an_error_about_a_corpus_as_distributed_names_its_reader(tmp_path):
     (tmp_path / "other/a/b/1.wav").touch()
 
     ravdess = (
-        r"^Mine\. It has the layout of the corpus ravdess\. Prepare it with python -m preprocessing ravdess.*raw "
+        r"^Mine\. It has the layout of the corpus ravdess\. Prepare it with xval prepare ravdess.*raw "
         "--data-folder elsewhere, and give ravdess instead"
     )
     with pytest.raises(CorpusError, match=ravdess), naming_reader(str(tmp_path / "raw"), Path("elsewhere")):
@@ -160,7 +160,7 @@ def test_what_is_no_data_or_of_another_task_is_refused(animals, tmp_path, monkey
     corpus = prepare(animals, tmp_path / "data")
     for data, task_type, options, message in (
         ("animls", "classification", {}, "animls: no such folder, file or dataset. Expected a folder.*Did you mean 'animals'"),
-        (animals / "a" / "a_s0_0.wav", "classification", {}, r"is not a table.*python -m xval predict MODEL"),
+        (animals / "a" / "a_s0_0.wav", "classification", {}, r"is not a table.*xval predict MODEL"),
         (tmp_path / "data" / "animals", "regression", {}, "prepared for classification, but this model is for regression"),
         (tmp_path / "data" / "animals", "frame_classification", {}, "--task-type frame_classification"),
         (animals, "regression", {}, "folders give classes, but this model predicts numbers"),
@@ -183,7 +183,7 @@ def test_what_is_advised_for_a_model_of_frames_makes_what_it_wants(animals, tmp_
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CorpusError) as caught:
         read_labelled_clips(str(animals), "frame_classification", ReadOptions())
-    advised = re.search(r"Prepare them with python -m preprocessing (.*), and give NAME", str(caught.value))
+    advised = re.search(r"Prepare them with xval prepare (.*), and give NAME", str(caught.value))
     paths = sorted(path.relative_to(animals).as_posix() for path in animals.rglob("*.wav"))
     Path("calls.csv").write_text("path,start_s,end_s,label\n" + "".join(f"{path},0.01,0.05,call\n" for path in paths))
     words = {"ANNOTATION": "calls.csv", "[--audio-folder": "--audio-folder", "DIR]": str(animals), "NAME": "calls"}

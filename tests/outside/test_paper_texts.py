@@ -1,0 +1,178 @@
+"""The texts that end up in papers: methods, table with caption and notes, BibTeX, the card of a model."""
+
+import html
+import re
+import shutil
+import subprocess
+
+import numpy as np
+import pytest
+
+SVM = {"architecture": "svm", "C": (1.0,)}
+LINEAR = {"architecture": "logistic", "C": (1.0,)}
+
+
+def protocol(study, *options):
+    """Return the paragraphs of the section Protocol of a page that is written anew, and its BibTeX."""
+    ended = study.xval("report", study.EXPERIMENT, "--no-audit", "--no-audio", *options)
+    assert ended.returncode == 0, ended.stderr
+    page = (study.results / "report.html").read_text(encoding="utf-8")
+    section = page[page.index('<section id="protocol">') :].partition("</section>")[0]
+    entries = html.unescape(section.partition("<pre>")[2].partition("</pre>")[0])
+    return [html.unescape(text) for text in re.findall(r"<p>(.*?)</p>", section)], entries
+
+
+def without_hash(text):
+    return re.sub(r"hash [0-9a-f]{16}", "hash", text)
+
+
+ALONE = (
+    "We evaluated one model with leave-one-speaker-out cross-validation (6 folds) on 72 clips of 6 speakers (small). A fold "
+    "had 4 training, 1 validation, 1 test speakers (seed 1, hash). No speaker occurred in more than one part of a fold."
+)
+SPLIT = (
+    "We evaluated one model on one speaker-independent split of 72 clips of 6 speakers (small). The split was stratified by "
+    "label (4 training, 1 validation, 1 test speakers; seed 1, hash). No speaker occurred in more than one part of the split. "
+    "Only 1 speaker was tested."
+)
+UNEVEN = (
+    "We evaluated one model with speaker-independent 4-fold cross-validation on 72 clips of 6 speakers (small). Folds were "
+    "stratified by label (3 to 4 training, 1 validation, 1 to 2 test speakers; seed 1, hash). No speaker occurred in more than "
+    "one part of a fold."
+)
+
+
+def test_repeats_of_the_cross_validation_do_not_read_as_leave_one_speaker_out(study):
+    study.train(SVM, LINEAR, num_folds=2, fold_repeats=3, item_name="speaker")
+
+    paragraphs, _ = protocol(study)
+
+    assert without_hash(paragraphs[0]) == (
+        "We evaluated 2 models with speaker-independent 2-fold cross-validation, repeated 3 times with different partitions, "
+        "on 72 clips of 6 speakers (small). Folds were stratified by label and identical for all models (2 training, "
+        "1 validation, 3 test speakers; seed 1, hash). No speaker occurred in more than one part of a fold. Each speaker was "
+        "tested 3 times, and its values were averaged."
+    )
+    assert "on the same 6 test folds of 6 speakers from 3 repeats of the cross-validation, one seed per fold." in paragraphs[4]
+
+    latex = study.xval("report", study.EXPERIMENT, "--latex").stdout
+    assert caption_of(latex) == (
+        "Test scores of 2 models on small in 2-fold cross-validation over 6 speakers, repeated 3 times with different "
+        "partitions."
+    )
+
+
+@pytest.mark.parametrize(
+    ("parameters", "text"),
+    [({"fold_strategy": "leave_one_out"}, ALONE), ({"fold_strategy": "holdout"}, SPLIT), ({"num_folds": 4}, UNEVEN)],
+)
+def test_folds_of_each_kind_are_described_as_a_paper_has_them(study, parameters, text):
+    study.train(SVM, item_name="speaker", **parameters)
+
+    assert without_hash(protocol(study)[0][0]) == text
+
+
+def test_clips_that_are_items_of_their_own_are_no_independent_speakers(empty):
+    from preprocessing.store import write
+
+    rng = np.random.default_rng(0)
+    clips = {f"clip{number}": rng.normal(size=(1, 12, 8)).astype("float32") for number in range(12)}
+    write("small", clips, {name: ["ab"[int(name[4:]) % 2]] for name in clips}, data_folder=empty.folder / "data")
+    empty.train(SVM)
+
+    (text, *_), _ = protocol(empty)
+
+    assert without_hash(text) == (
+        "We evaluated one model with 2-fold cross-validation on 12 clips of 12 items (small). Folds were stratified by label "
+        "(5 training, 1 validation, 6 test items; seed 1, hash). No item occurred in more than one part of a fold. Clips of "
+        "one speaker may be in training and test, because each clip was an item of its own."
+    )
+
+
+def test_folds_that_are_not_finished_are_named(study):
+    study.train(SVM, item_name="speaker")
+    (study.fold(1, 2) / "record.json").unlink()
+
+    assert protocol(study)[0][0].endswith(" These results are preliminary: 1 of 2 folds are finished.")
+
+
+def test_augmentation_optimizer_and_calibration_are_cited(study):
+    masks = {"augment_time_masks": 1, "augment_time_mask_frames": 2}
+    study.train(
+        {"architecture": "mlp", "n_units": (4,), "calibration": "temperature", "augment_mixup": 0.2, **masks},
+        {"architecture": "mlp", "n_units": (4,)},
+    )
+
+    paragraphs, entries = protocol(study)
+
+    assert (
+        "Training examples of model 1 were augmented in each epoch by masks over time (Park et al., 2019), mixup (Zhang et "
+        "al., 2018). Probabilities of networks were calibrated by temperature scaling (Guo et al., 2017)."
+    ) in paragraphs[1]
+    assert "on TensorFlow (Abadi et al., 2016) for at most 2 epochs" in paragraphs[1]
+    keys = re.findall(r"@\w+\{(\w+),", entries)
+    assert keys[:4] == ["xval", "chollet2015keras", "abadi2016tensorflow", "kingma2015adam"]
+    assert {"park2019specaugment", "zhang2018mixup", "guo2017calibration"} <= set(keys)
+    assert "pedregosa2011scikit" not in keys
+
+
+def test_the_card_of_a_final_model_has_the_parts_of_model_cards(study):
+    study.train(SVM, item_name="speaker")
+    ended = study.xval("refit", study.EXPERIMENT)
+    assert ended.returncode == 0, ended.stderr
+
+    card = (study.results / "instance_1" / "refit" / "model_card.md").read_text(encoding="utf-8")
+
+    headings = re.findall("^## (.*)$", card, re.MULTILINE)
+    assert headings == ["Model details", "Intended use", "Training data", "Evaluation", "How to use it"]
+    assert "All 6 speakers of the dataset small (72 clips). Seed " in card
+    assert (
+        "**This model is untested: no speaker is left to test it.** The scores are the mean and sample standard deviation over "
+        "the folds, whose models were tested on unseen speakers. They are the estimate of cross-validation for a model trained "
+        "like this, and no test of this model."
+    ) in card
+    assert "    xval predict model.skops FILE" in card
+
+
+def caption_of(latex):
+    return latex.partition(r"\caption{")[2].partition("}\n")[0]
+
+
+def test_the_caption_is_short_and_the_notes_have_the_rest(finished):
+    latex = finished.xval("report", finished.EXPERIMENT, "--latex").stdout
+
+    caption, (_, notes) = caption_of(latex), latex.split(r"\footnotesize")
+    assert caption == "Test scores of 3 models on small in 3-fold cross-validation over 6 items."
+    assert len(caption.split()) <= 45
+    assert r"Model & Balanced accuracy (UAR) $\uparrow$" in latex
+    for text in (
+        "over all test examples; chance 0.500.",
+        r"In brackets: 95 \% interval over items",
+        "First row: nested selection",
+    ):
+        assert text in notes
+
+
+def test_table_and_entries_compile(finished, tmp_path):
+    if shutil.which("pdflatex") is None or shutil.which("bibtex") is None:
+        pytest.skip("no LaTeX on this machine")
+    _, entries = protocol(finished)
+    latex = finished.xval("report", finished.EXPERIMENT, "--latex").stdout
+    packages = re.findall(r"% needs (\\usepackage.*)", latex)
+    assert packages == [r"\usepackage{booktabs}"]
+    lines = [r"\documentclass{article}", *packages, r"\begin{document}", latex, r"\nocite{*}"]
+    lines += [r"\bibliographystyle{plain}", r"\bibliography{sources}", r"\end{document}"]
+    (tmp_path / "paper.tex").write_text("\n".join(lines), encoding="utf-8")
+    (tmp_path / "sources.bib").write_text(entries, encoding="utf-8")
+
+    logs = [
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True).stdout
+        for command in (
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
+            ["bibtex", "paper"],
+            ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "paper.tex"],
+        )
+    ]
+
+    assert "Warning" not in logs[1].replace("empty year", ""), logs[1]
+    assert (tmp_path / "paper.pdf").stat().st_size > 0

@@ -1,0 +1,82 @@
+"""What runs print: words of the corpus in a dry run, equal failures once, hints that name what there is."""
+
+import re
+
+import pytest
+
+SVM = {"architecture": "svm", "C": (1.0,)}
+
+
+@pytest.mark.parametrize(("word", "plural"), [("speaker", "speakers"), ("auto", "items")])
+def test_a_dry_run_calls_items_what_they_are(study, word, plural):
+    study.script(SVM, item_name=word, fold_repeats=2)
+
+    printed = study.run("--dry-run").stdout
+
+    assert f"training {plural}" in printed
+    assert re.search(rf"fold +repeat +training {plural}", printed)
+    assert ("items" in printed) == (plural == "items")
+
+
+def test_a_dry_run_takes_the_word_of_the_corpus(empty):
+    table = empty.recordings().rename(columns={"item": "speaker"})
+    table.to_csv(empty.folder / "audio" / "clips.csv", index=False)
+    prepared = empty.prepare("table", "audio/clips.csv", "--item", "speaker", "--dataset", "small")
+    assert prepared.returncode == 0, prepared.stderr
+    empty.script(SVM)
+
+    assert "training speakers" in empty.run("--dry-run").stdout
+
+
+def test_failures_with_one_cause_are_one_line_with_all_their_jobs(study):
+    broken = "import keras\nclass Full(keras.callbacks.Callback):\n    def on_epoch_begin(self, epoch, logs=None):\n"
+    study.file("broken.py", f"{broken}        if epoch: raise OSError('no space left')\n")
+    network = {"architecture": "mlp", "n_units": (4,), "callbacks": "broken.Full"}
+    study.script(network, network | {"seed": 2})
+
+    ended = study.run()
+
+    lines = [line for line in ended.stdout.splitlines() if "no space left" in line]
+    assert ended.returncode == 1
+    assert len(lines) == 2, ended.stdout
+    assert lines[1].startswith("4 jobs failed (instance 1, folds 1-2; instance 2, folds 1-2): ")
+
+
+def test_the_words_of_keras_for_augmentation_are_answered_with_the_section_that_exists(study):
+    study.script({"architecture": "mlp", "augmentation": True})
+
+    assert "the others of [training_augmentation] in config.ini" in study.mistake("exp.py")
+
+
+def test_preparing_warns_of_the_settings_that_the_experiment_of_the_corpus_trains_with(empty):
+    empty.recordings()
+    prepare = ("-m", "preprocessing", "table", "audio/clips.csv", "--dataset", "mine", "--workers", "1")
+    assert "a lower rate (down to 4000 Hz) than sample_rate_hz=16000" in empty.python(*prepare).stdout
+
+    script = "from xval import Experiment\nexperiment = Experiment('Mine', dataset='mine', sample_rate_hz=4000)\n"
+    empty.file("experiments/mine.py", script)
+
+    printed = empty.python(*prepare).stdout
+    assert "lower rate" not in printed
+    assert "Next       python experiments/mine.py" in printed
+    asked = empty.python(*prepare, "--set", "sample_rate_hz=8000").stdout
+    assert "a lower rate (down to 4000 Hz) than sample_rate_hz=8000" in asked
+
+
+def test_the_list_of_instances_is_read_at_80_columns_however_much_differs(study):
+    masks = ("augment_time_masks", "augment_time_mask_frames", "augment_frequency_masks", "augment_frequency_mask_bins")
+    others = {"learning_rate": 0.1, "optimizer": "adamw", "weight_decay": 0.05, "schedule": "cosine", "warmup_epochs": 1}
+    network = {"architecture": "mlp", "n_units": (8,), "comment_1": "plain"}
+    varied = network | others | dict.fromkeys(masks, 2) | {"comment_1": "everything", "augment_mixup": 0.2}
+    study.script(network, network | {"comment_1": "again"}, varied, SVM)
+
+    lines = study.run("--list", COLUMNS="80").stdout.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert lines[0].startswith("most instances: architecture=mlp; optimizer=adam; learning_rate=0.01;"), lines
+    text = " ".join(" ".join(lines).split())
+    assert "1, plain: as most 2, again: as most 3, everything: optimizer=adamw; learning_rate=0.1;" in text
+    assert "augment_mixup=0.2" in text.partition("3, everything: ")[2]
+    wide = study.run("--list", COLUMNS="300").stdout
+    assert "most instances" not in wide
+    assert "everything" in wide

@@ -1,0 +1,75 @@
+"""Precision, recall, F1 score and support of each class of an instance, with averages, as scikit-learn's report has them."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from xval.answers.confusion import find_confusion
+from xval.answers.label_figures import label_figures
+from xval.measures.confusion import ClassCounts
+from xval.results.instance import InstanceResults
+
+
+class ClassScores(NamedTuple):
+    """A row of the report: a class, or an average.
+
+    Attributes:
+        precision: NaN: the class is never predicted; None: the row has none, as accuracy.
+        recall: NaN: no clip has the class.
+        support: Clips (or frames) that have the class.
+    """
+
+    name: str
+    precision: float | None
+    recall: float | None
+    f1: float
+    support: float
+
+
+class ClassReport(NamedTuple):
+    """The test scores of each class over all finished folds together.
+
+    Attributes:
+        classes: In the order of the classes.
+        averages: ``accuracy`` of one class per clip, ``micro avg`` of several; then ``macro avg`` and ``weighted avg``.
+    """
+
+    classes: list[ClassScores]
+    averages: list[ClassScores]
+
+
+def class_report(instance: InstanceResults) -> ClassReport | None:
+    """Return the report of an instance; None where it predicts no classes, or no fold is finished.
+
+    Predictions of all folds are counted together: of several seeds their mean, of several repeats of the cross-validation all
+    of them. Macro averages are over the classes that are true or predicted somewhere; a class that is never predicted counts
+    with a precision of 0, as in the metrics of the task.
+    """
+    if confusion := find_confusion(instance):
+        matrix = np.array(confusion.counts)
+        names, counts = confusion.class_names, ClassCounts(matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix))
+    elif labels := label_figures(instance):
+        names = tuple(label.label for label in labels)
+        n_predicted = np.array([label.true_positives + label.false_positives for label in labels])
+        n_correct = np.array([label.true_positives for label in labels])
+        counts = ClassCounts(np.array([label.n_clips for label in labels]), n_predicted, n_correct)
+    else:
+        return None
+    columns = (counts.precision.tolist(), counts.recall.tolist(), counts.f1.tolist(), counts.n_true.tolist())
+    classes = [ClassScores(name, *scores) for name, *scores in zip(names, *columns, strict=True)]
+    n_true, total = float(counts.n_true.sum()), counts.total
+    occurs = ~np.isnan(counts.f1)
+    scores = [np.nan_to_num(values)[occurs] for values in (counts.precision, counts.recall, counts.f1)]
+    weights = counts.n_true[occurs]
+    if confusion:
+        overall = ClassScores("accuracy", None, None, float(total.recall), n_true)
+    else:
+        overall = ClassScores("micro avg", float(total.precision), float(total.recall), float(total.f1), n_true)
+    macro, weighted = (
+        ClassScores(name, float(precision), float(recall), float(f1), n_true)
+        for name, (precision, recall, f1) in (
+            ("macro avg", [values.mean() for values in scores]),
+            ("weighted avg", [np.average(values, weights=weights) for values in scores]),
+        )
+    )
+    return ClassReport(classes, [overall, macro, weighted])

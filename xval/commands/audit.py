@@ -1,0 +1,80 @@
+"""Audit an experiment for leakage: does anything that was tested have a part in what was trained?
+
+Every rule gets a verdict: ok; FAILED, with the names; not checkable, with the reason (what could be looked at is in order); or
+warning. The files of the results, the corpus and its feature stores are read as they lie there; nothing is trained, loaded into
+Keras or written. Folds that are not finished are left out.
+
+--json prints one object: experiment, and verdicts: each with rule, statement, state, n_checked (how many folds or
+other things were looked at), faults, not_checkable, warnings and notes (texts); and not_checked: what no rule looks at (texts).
+
+exit code: 0 when no rule FAILED, else 1
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.text import Text
+
+from preprocessing.console import EXIT_FAILED, make_console
+from xval.results.folder import ExperimentFolder, find_experiment
+
+if TYPE_CHECKING:
+    from xval.answers.audit.verdict import Verdict
+
+SUMMARY = "audit an experiment for leakage, with a verdict per rule"
+GROUP = "Results"
+
+_STYLES = {"ok": "green", "warning": "yellow", "not checkable": "yellow", "FAILED": "bold red"}
+_MOST_LINES = 20
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "--data-folder",
+        type=Path,
+        metavar="DIR",
+        help="folder of all corpora (default: that of the experiment's settings, from the current folder)",
+    )
+    parser.add_argument("--json", action="store_true", help="print it as JSON, for scripts")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the verdicts, and return 1 where a rule has failed."""
+    from xval.answers.audit import NOT_CHECKED, audit  # here, because it loads pandas
+
+    folder = find_experiment(options.folder)
+    verdicts = audit(folder, options.data_folder)
+    if options.json:
+        listed = [asdict(verdict) for verdict in verdicts]
+        report = {"experiment": str(folder.path), "verdicts": listed, "not_checked": NOT_CHECKED}
+        sys.stdout.write(json.dumps(report, indent=1) + "\n")
+    else:
+        _print(folder, verdicts)
+    return EXIT_FAILED if any(verdict.state == "FAILED" for verdict in verdicts) else 0
+
+
+def _print(folder: ExperimentFolder, verdicts: "Sequence[Verdict]") -> None:
+    from xval.answers.audit import NOT_CHECKED
+
+    console = make_console()
+    console.print(Text(f"{folder.path}\n"))
+    for verdict in verdicts:
+        line = Text(f"{verdict.state:14}", style=_STYLES[verdict.state])
+        console.print(line + Text(f"{verdict.rule}: {verdict.statement} ({verdict.n_checked} checked)", style="default"))
+        lines = [*verdict.faults, *verdict.not_checkable, *verdict.warnings, *verdict.notes]
+        for text in lines[:_MOST_LINES]:
+            console.print(Text(f"{'':16}{text}"))
+        if len(lines) > _MOST_LINES:
+            console.print(f"{'':16}... and {len(lines) - _MOST_LINES} more; --json has them all")
+    states = [verdict.state for verdict in verdicts]
+    counted = [f"{states.count(state)} {state}" for state in _STYLES if state in states]
+    console.print(f"\n{len(verdicts)} rules: {', '.join(counted)}")
+    for text in NOT_CHECKED:
+        console.print(f"not checked   {text}")

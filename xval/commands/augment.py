@@ -1,0 +1,17 @@
+"""Make augmented copies of a folder of audio files, or mixtures of events and backgrounds.
+
+The same as python -m augmentation, whose help it prints.
+"""
+
+from collections.abc import Sequence
+
+SUMMARY = "make augmented copies of audio files, or mixtures of events and backgrounds"
+GROUP = "Start"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Carry out what follows ``xval augment``."""
+    from augmentation.command_line import carry_out
+
+    carry_out(arguments)
+    return 0

@@ -1,0 +1,65 @@
+"""Train on one corpus and test on another, for all pairs: how far a model carries beyond the corpus that made it.
+
+Each CORPUS is the name of a prepared corpus, with speakers and labels. One network or estimator, the same for all (--set), is
+cross-validated within each corpus, which is the diagonal of the table, and trained on all of it; that model is tested on the
+other corpora as evaluate does. In brackets is the 95 % interval over the speakers of the corpus that is tested.
+
+Labels are matched by name; clips with labels that not all corpora have are left out, and said. Clips of the other corpora are
+made into features with the settings of the model. The experiments lie in results/cross/CORPUS, and go on where they stopped.
+"""
+
+import argparse
+
+from preprocessing.console import GOES_ON, make_console
+from preprocessing.options.argument_parser import add_data_folder_argument
+from xval.answers.figure_text import rounded
+from xval.base.errors import SettingsError, plural_of
+
+SUMMARY = "train on one corpus and test on another, for all pairs of several"
+GROUP = "Run"
+RUNS_OWN_CODE = True
+
+_FOLDER = "results/cross"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("datasets", nargs="+", metavar="CORPUS", help="two or more prepared corpora, by name")
+    parser.add_argument(
+        "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
+        help="a setting of the instance, such as architecture=svm; repeatable",
+    )  # fmt: skip
+    add_data_folder_argument(parser)
+    parser.add_argument(
+        "--output", metavar="csv|json|xlsx|FILE", help="print a row per pair as csv or json, or write it to such a file"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train and test all pairs, and print the table."""
+    from xval.experiment.cross import as_matrix, cross
+    from xval.report.text_tables import print_table, read_output, write_table
+
+    output = read_output(options.output)
+    parameters: dict[str, object] = {"experiment_folder": _FOLDER, "data_folder": str(options.data_folder)}
+    for text in options.settings:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise SettingsError(f"--set: received '{text}'; expected KEY=VALUE, such as --set architecture=svm.")
+        parameters[name.strip()] = value.strip()
+    console = make_console(is_error=output.is_printed)
+    try:
+        table = cross(options.datasets, parameters, console, quiet=output.is_printed)
+    except KeyboardInterrupt as stopped:
+        raise KeyboardInterrupt(GOES_ON) from stopped
+    if output.kind is not None:
+        write_table(table, output, console)
+    if not output.is_printed:
+        console.print(
+            f"{table['metric'][0]} [95 % interval over the {plural_of(table.attrs['item_word'])} of the corpus tested]; "
+            "diagonal: cross-validation.",
+            markup=False,
+        )
+        print_table(as_matrix(table), console, nothing="no corpus")
+        console.print(f"chance {rounded(table['chance'].min())[0]}")
+    return 0

@@ -1,0 +1,139 @@
+"""Judge labels that may be wrong, in the browser: clip by clip, with spectrogram, audio and clips to compare with.
+
+First come labels that models which have not heard the speaker find unlikely, by confident learning (Northcutt et al., 2021) per
+class and speaker; then clips with the same or nearly the same audio and another label; then the other wrong answers, the surest
+first. One key each: right, wrong (which label), unsure, bad recording; undo. The next start goes on where the last one of this
+reviewer ended. A second reviewer sees none of the verdicts of the first; Cohen's kappa says how far both agree. Classification
+alone: a clip has one label.
+
+Verdicts go to data/<dataset>/corrections.csv. They change no audio and no corpus by themselves:
+xval prepare CORPUS ... --corrections FILE makes a corpus of its own name of those that all reviewers agree on.
+
+The page is served on this machine alone, at an address that holds a token: whoever has the address may judge. Ctrl-C ends it.
+
+exit code: 0; 2 when there is nothing to review
+"""
+
+import argparse
+import getpass
+import os
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.console import make_console
+from xval.base.errors import CorpusError, SettingsError, counted
+from xval.base.operating_system import quote, refusal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from preprocessing.clips.corrections import Verdict
+    from xval.report.review.session import Review
+
+SUMMARY = "judge labels that may be wrong, in the browser: spectrogram, audio, one key each"
+GROUP = "Results"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "instance", nargs="?", type=int, metavar="INSTANCE", help="whose answers (default: the one that validation selects)"
+    )
+    parser.add_argument("--reviewer", metavar="NAME", help="who judges (default: the name of the account)")
+    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the suspects to a table, and show no page")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
+    parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="where the audio lies now, if it was moved")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Serve the page until Ctrl-C, and say what was judged."""
+    from xval.answers.chosen_instance import choose_instance
+    from xval.answers.read_corpus import read_corpus
+    from xval.report.review.server import ReviewServer
+    from xval.report.review.session import Review
+    from xval.results.folder import find_experiment
+
+    folder = find_experiment(options.folder)
+    instance = choose_instance(folder, options.instance)
+    corpus = read_corpus(folder, instance.settings, options.data_folder)
+    if options.audio_folder is not None:
+        if not options.audio_folder.is_dir():
+            raise CorpusError(f"--audio-folder {options.audio_folder}: no such folder.")
+        corpus = replace(corpus, audio_folder=options.audio_folder)
+    review = Review(instance, corpus, _account() if options.reviewer is None else options.reviewer)
+    console = make_console()
+    if options.csv is not None:
+        import pandas as pd
+
+        from xval.report.text_tables import Output, write_table
+
+        write_table(pd.DataFrame(review.suspects), Output("csv", options.csv), console)
+        return 0
+    if corpus.corrections:
+        raise CorpusError(
+            f"{corpus.folder}: its labels were corrected by {corpus.corrections['file']}, and verdicts of two rounds are not "
+            "put together. Review an experiment of the corpus that was corrected, whose verdicts go on; --csv lists what is "
+            "suspect here."
+        )
+    _check_place(review.path)
+    if not any((corpus.audio_folder / path).is_file() for path in corpus.index["path"][:10]):
+        console.print(f"The audio is no longer in {corpus.audio_folder}; name its folder with --audio-folder to hear it.")
+    server = ReviewServer(review, options.port)
+    console.print(f"{review.title}: {counted(len(review.suspects), 'suspect')}, reviewer {review.reviewer}")
+    console.print(f"Verdicts  {review.path}")
+    if n_others := review.of_other_versions():
+        console.print(
+            f"{counted(n_others, 'verdict')} in it on another version of this corpus (index_hash): kept, not shown here. To "
+            "apply verdicts, leave those of one version in a copy of the file.",
+            soft_wrap=True,
+        )
+    console.print(f"Open      {server.address}", soft_wrap=True)
+    console.print("Ctrl-C ends it; verdicts are written one by one.")
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        console.print()
+    finally:
+        server.server_close()
+    _summarise(review, review.verdicts(), console)
+    return 0
+
+
+def _check_place(path: Path) -> None:
+    """Refuse a folder in which no verdict can be written, before any is given."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise CorpusError(
+            f"{path}: verdicts cannot be written there ({refusal(error)}). Review a copy of the corpus that can be written to "
+            "(--data-folder)."
+        ) from error
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError) as error:  # KeyError, ImportError: before Python 3.13
+        raise SettingsError("--reviewer: this account has no name; give that of the reviewer.") from error
+
+
+def _summarise(review: "Review", verdicts: "Sequence[Verdict]", console: "Console") -> None:
+    from preprocessing.clips.corrections import VERDICTS, describe_agreement
+
+    own = [verdict.verdict for verdict in verdicts if verdict.who == review.reviewer]
+    said = ", ".join(f"{own.count(name)} {name}" for name in VERDICTS if name in own) or "none"
+    console.print(f"{counted(len(own), 'verdict')} of {review.reviewer}: {said}. {review.path}")
+    for text in describe_agreement(verdicts):
+        console.print(text, soft_wrap=True)
+    if own:
+        console.print(
+            f"To apply what all reviewers agree on, prepare the corpus again with the options of before and\n"
+            f"  --corrections {quote(os.fspath(review.path))} --dataset {quote(f'{review.corpus.dataset}_corrected')}",
+            soft_wrap=True,
+        )

@@ -1,0 +1,234 @@
+"""Plan a study before it is recorded: how many speakers it takes to show a difference between two systems.
+
+The errors come from a study that was made: between speakers, of the clips within a speaker, and of training anew. Those of
+RAVDESS (24 actors, emotions) and of the digits (fsdd, 6 speakers) are known; --from EXPERIMENT reads those of your own pilot.
+
+  value ±           half of the 95 % interval of the metric of one system
+  difference ±      half of the 95 % interval of the difference between two systems on the same speakers
+  least difference  the true difference that is shown (p at most 0.05) with a probability of 80 %
+  expected          the metric of a system that trains on so many speakers, with its 95 % interval: of a pilot with instances
+                    that differ in train_fraction alone
+
+The formulas are those of compare. Nothing is trained.
+
+exit code: 0; 2 when the pilot tells no variance
+"""
+
+import argparse
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from preprocessing.console import make_console
+from preprocessing.options.argument_parser import number_reader, whole_number
+from xval.answers.figure_text import rounded
+from xval.base.errors import SettingsError, counted, plural_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from xval.answers.extrapolated_curve import ItemCurve
+    from xval.answers.pilot import Pilots
+    from xval.measures.statistics.planning import Pilot
+
+SUMMARY = "how many speakers to record to show a difference, before it is done"
+GROUP = "Start"
+
+_FEWEST, _MOST = 3, 100_000
+_ENDLESS = 1e15  # items, whose error is nothing beside that of training runs
+_MOST_ROWS = 11
+_WIDTH_OF_FILES = 200
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "--speakers", type=_read_sizes, default="10..60", metavar="N..M", help="numbers of speakers (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--clips", type=lambda text: whole_number("--clips", text, smallest=1), metavar="N",
+        help="clips of each speaker (default: as in the pilot)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--runs", type=lambda text: whole_number("--runs", text, smallest=1), metavar="N",
+        help="trainings: repetitions of the cross-validation; of a pilot with one, seeds (default: as in the pilot)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--difference", type=number_reader("--difference", is_positive=True), default=0.05, metavar="X",
+        help="the difference to show, in the unit of the metric (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--from", dest="source", default="ravdess", metavar="EXPERIMENT",
+        help="results/<dataset>/experiment_<n> of a pilot, or ravdess or fsdd (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--instance", type=int, metavar="N", help="of the pilot: default: the best by validation but one")
+    parser.add_argument("--baseline", type=int, metavar="N", help="to compare it with: default: the best by validation")
+    parser.add_argument("--metric", metavar="NAME", help="a test metric of the pilot (default: the main one of the task)")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="draw the plan as .png, .svg or .pdf")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the plan, and draw it."""
+    from xval.answers.extrapolated_curve import find_curve
+    from xval.answers.pilot import find_pilots
+    from xval.report.plan_picture import check_picture, write_picture
+    from xval.report.text_tables import print_table
+
+    if options.to is not None:
+        check_picture(options.to)
+    pilots, instances = find_pilots(options.source, options.instance, options.baseline, options.metric)
+    if options.difference > pilots.largest_difference:
+        most = f"two values of {pilots.metric} differ by at most {pilots.largest_difference:g}"
+        raise SettingsError(f"--difference {options.difference:g}: {most}.")
+    of_difference = pilots.difference or pilots.value
+    if options.clips is not None and math.isnan(of_difference.clip_share):
+        raise SettingsError(f"--clips {options.clips}: this pilot does not tell what more clips change; leave it away.")
+    n_runs = options.runs or round(of_difference.n_runs)
+    console = make_console(least_width=_WIDTH_OF_FILES)
+    for line in _describe_pilots(pilots, n_runs, options.runs):
+        console.print(line, markup=False)
+    table = _make_table(pilots, options.speakers, n_runs, options.clips)
+    curve = find_curve(instances, pilots.metric, pilots.baseline)
+    if curve:
+        table["expected"] = _expected(curve, options.speakers)
+    console.print()
+    print_table(table.rename(columns={"n_items": plural_of(pilots.item)}), console, nothing="")
+    console.print()
+    for line in describe_needed(pilots, options.difference, n_runs, options.clips):
+        console.print(line, markup=False)
+    for line in _describe_curve(curve, pilots) if instances else ():
+        console.print(line, markup=False)
+    if options.to is not None:
+        numbers = range(min(options.speakers), max(options.speakers) + 1)
+        drawn = _make_table(pilots, numbers[:: max(1, len(numbers) // 100)], n_runs, options.clips)
+        needed = _needed(pilots.difference, options.difference, n_runs, options.clips) if pilots.difference else None
+        write_picture(
+            options.to, drawn, item=pilots.item, difference=options.difference, needed=needed,
+            curve=curve, title=f"{pilots.metric}, {_describe_size(pilots, n_runs, options.clips)}",
+        )  # fmt: skip
+        console.print(f"Picture: {options.to}", markup=False)
+    return 0
+
+
+def _read_sizes(text: str) -> list[int]:
+    """Return the numbers of ``10..60``, evenly spaced, or of ``12,24``."""
+    wrong = SettingsError(
+        f"--speakers {text}: expected numbers from {_FEWEST} to {_MOST}, as 10..60 (the first and the last) or 12,24,48."
+    )
+    first, dots, last = text.partition("..")
+    try:
+        numbers = [int(first), int(last)] if dots else [int(part) for part in text.split(",")]
+    except ValueError:
+        raise wrong from None
+    if min(numbers) < _FEWEST or max(numbers) > _MOST or sorted(set(numbers)) != numbers:
+        raise wrong
+    if not dots:
+        return numbers
+    low, high = numbers
+    n_steps = min(_MOST_ROWS - 1, high - low)
+    return sorted({low + round((high - low) * step / n_steps) for step in range(n_steps + 1)})
+
+
+def _make_table(pilots: "Pilots", sizes: Sequence[int], n_runs: int, n_clips: int | None) -> "pd.DataFrame":
+    import pandas as pd
+
+    columns: dict[str, list[float]] = {"value ±": [pilots.value.half_width(size, n_runs, n_clips) for size in sizes]}
+    if pilots.difference:
+        columns["difference ±"] = [pilots.difference.difference_half_width(size, n_runs, n_clips) for size in sizes]
+        columns["least difference"] = [pilots.difference.detectable(size, n_runs, n_clips) for size in sizes]
+    return pd.DataFrame({"n_items": list(sizes), **columns}).round(4)
+
+
+def _needed(pilot: "Pilot", difference: float, n_runs: int, n_clips: float | None) -> int | None:
+    from xval.measures.statistics.planning import items_needed
+
+    return items_needed(lambda n_items: pilot.detectable(n_items, n_runs, n_clips), difference, _FEWEST, _MOST)
+
+
+def _describe_size(pilots: "Pilots", n_runs: int, n_clips: int | None) -> str:
+    from xval.answers.pilot import clips_text
+
+    clips = clips_text(pilots.value.n_clips if n_clips is None else n_clips)
+    return f"{clips} of each {pilots.item}, trained {counted(n_runs, 'time')}"
+
+
+def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[str]:
+    lines = [f"Measured on {pilots.source}. Standard deviations:"]
+    for what, pilot in ((pilots.metric, pilots.value), ("difference", pilots.difference)):
+        if pilot:
+            items, clips, runs = ("not known" if math.isnan(value) else f"{value:.3f}" for value in pilot.deviations)
+            lines.append(f"  {what}: between {plural_of(pilots.item)} {items}, of one clip {clips}, between trainings {runs}")
+    if len((pilots.difference or pilots.value).components) < 2:
+        lines.append(
+            "What training anew changes is not known, or nothing: the plan is of these trained models. A pilot with "
+            "fold_repeats = 3 tells it."
+        )
+        if asked:
+            lines[-1] += f" --runs {n_runs} changes nothing."
+    return lines
+
+
+def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: int | None) -> list[str]:
+    """Return how many items show a difference, and what would take fewer."""
+    items = plural_of(pilots.item)
+    if pilots.difference is None:
+        return [f"The pilot has one instance, so differences are not known. Train a second one on the same {items}."]
+    pilot, size = pilots.difference, _describe_size(pilots, n_runs, n_clips)
+    needed = _needed(pilot, difference, n_runs, n_clips)
+    is_shown_by_many = not pilot.detectable(_ENDLESS, n_runs, n_clips) > difference
+    if needed is None and is_shown_by_many:
+        return [f"More than {_MOST:,} {items} are needed to show a difference of {difference:g} with {size}."]
+    if needed is None:
+        line = (
+            f"No number of {items} shows a difference of {difference:g} with {size}: what training anew changes is more. Train "
+            "more often (--runs), or ask for a larger --difference."
+        )
+        return [line]
+    lines = [
+        f"Record {counted(needed, pilots.item)} to show a difference of {difference:g} with a probability of 80 % ({size})."
+    ]
+    cautious = pilot.cautious()
+    enough = _needed(cautious, difference, n_runs, n_clips)
+    number = f"{enough} are enough"
+    if enough is None:
+        is_any = not cautious.detectable(_ENDLESS, n_runs, n_clips) > difference
+        number = f"more than {_MOST:,} are needed" if is_any else "no number of them shows it"
+    lines.append(
+        f"{counted(round(pilot.n_items), pilots.item)} tell their variance roughly: were it at its upper 80 % limit, {number}."
+    )
+    if pilot.clip_share == 1:
+        lines.append(f"Clips differ so much that {items} are not seen to differ beside them: record more clips of each first.")
+    return lines
+
+
+def _expected(curve: "ItemCurve", sizes: Sequence[int]) -> list[str]:
+    """Return the value and interval of each number of items."""
+    values, low, high, *_ = curve.at([size * curve.share for size in sizes])
+    return ["{} [{}, {}]".format(*rounded(*of_size)) for of_size in zip(values, low, high, strict=True)]
+
+
+def _describe_curve(curve: "ItemCurve | None", pilots: "Pilots") -> list[str]:
+    """Return what the learning curve is, and how far that of its smaller half is off; or what to run for one."""
+    items = plural_of(pilots.item)
+    if curve is None:
+        what_to_run = (
+            f"What more training {items} bring is not known: run the instance with three or more shares of them, such as "
+            "experiment.grid(..., train_fraction=[0.25, 0.5, 0.75, 1])."
+        )
+        return [what_to_run]
+    most = curve.sizes[-1]
+    law = (
+        f"Expected: a power law through {len(curve.sizes)} numbers of training {items}, {curve.sizes[0]:.3g} to {most:.3g}; "
+        f"{curve.share:.0%} of the {items} train."
+    )
+    if not curve.n_smaller:
+        return [law]
+    smaller = curve.at([most], curve.n_smaller)
+    measured, value = float(curve.values[..., -1].mean()), smaller.values[0]
+    check = (
+        f"Check: the {curve.n_smaller} numbers up to {curve.sizes[curve.n_smaller - 1]:.3g} alone give {value:.3f} "
+        f"[{smaller.low[0]:.3f}, {smaller.high[0]:.3f}] at {most:.3g}, where {measured:.3f} was measured (error "
+        f"{value - measured:+z.3f})."
+    )
+    return [law, check]
