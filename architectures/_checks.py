@@ -37,7 +37,7 @@ def check_layers(architecture: str, *, n_layers: int | None = None, **options: t
     for option, received in options.items():
         if len(received) < 1 or n_layers not in (None, len(received)):
             allowed = "one number or more" if n_layers is None else f"exactly {n_layers} numbers"
-            _refuse(architecture, option, received, f"{allowed}, one per layer")
+            _refuse(architecture, option, received, f"{allowed}, one for each layer")
     check_counts(architecture, **options)
 
 
@@ -94,13 +94,13 @@ def check_input(
     """
     if not any_length and None in input_shape:
         raise SettingsError(
-            f"architecture {_short(architecture)!r}: reads examples of one length, but with crop_s whole clips are tested at "
-            "their own length. Set example_length_s to crop_s, so that windows are tested and a clip gets their mean."
+            f"architecture {_short(architecture)!r}: reads examples of one length, but whole clips are tested at their own "
+            "(crop_s is set). Set example_length_s to crop_s, so that windows are tested and a clip gets their mean."
         )
     if axes and len(input_shape) != len(axes):
         raise SettingsError(
-            f"architecture {_short(architecture)!r}: received examples of shape {input_shape}; it reads ({', '.join(axes)}). "
-            "Set reshaping_type = auto, or choose another architecture."
+            f"architecture {_short(architecture)!r}: received examples of shape {input_shape}; it reads "
+            f"({', '.join(axes)}). Leave reshaping_type at auto, or choose another architecture."
         )
     if axes and any(size is not None and size < 1 for size in input_shape):
         raise SettingsError(

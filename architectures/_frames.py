@@ -41,7 +41,7 @@ def check_frames(architecture: str, input_shape: tuple[int, ...], output_shape: 
         )
     if len(output_shape) != 2 or output_shape[0] != input_shape[0]:
         raise SettingsError(
-            f"architecture '{name}': received targets of shape {output_shape} for {input_shape[0]} frames; it predicts each "
+            f"architecture '{name}': received targets of shape {output_shape} for {input_shape[0]} frames; it answers frame by "
             f"frame, ({input_shape[0]}, n_classes). Set task_type to frame_classification, or choose another architecture."
         )
 

@@ -89,11 +89,11 @@ def pretrained_layer(name: str, *, setting: str, is_weighted: bool, gradient_che
         pretrained = load_frames(name)
     except SettingsError as error:
         raise SettingsError(str(error).replace("embedding_model=", f"{setting}=")) from error
-    unfit = dict.fromkeys(UNMASKED, "has convolutions that also read the padding after a clip")
-    unfit |= {CLAP: "has no frames to pool"}
+    unfit = dict.fromkeys(UNMASKED, "has convolutions that hear what is padded behind a clip")
+    unfit |= {CLAP: "gives no frames to pool"}
     if why_not := unfit.get(pretrained.kind):
         what = f"{setting}=transformers:{name}: a model of type '{pretrained.kind}'"
-        raise SettingsError(f"{what} {why_not}. Use it with features = embedding")
+        raise SettingsError(f"{what} {why_not}. Use it by features = embedding")
     model, extractor = settings_of(pretrained)
     layer = TransformerEncoder(
         name="transformer",

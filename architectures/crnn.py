@@ -52,7 +52,7 @@ def build(
     check_input(__name__, input_shape, ("frames", "bins", "channels"), any_length=not by_frame)
     columns, rest = divmod(input_shape[0], output_shape[0]) if by_frame else (1, 0)
     if rest:
-        raise ValueError(f"{input_shape[0]} frames cannot be divided among {output_shape[0]} labels")
+        raise ValueError(f"{input_shape[0]} frames cannot be shared among {output_shape[0]} labels")
     check_layers(__name__, n_filters=n_filters)
     check_counts(__name__, n_units=n_units)
     check_dropout(__name__, dropout)

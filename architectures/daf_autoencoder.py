@@ -50,8 +50,8 @@ def build(
     check_counts(__name__, representation_channels=representation_channels)
     if tuple(output_shape) != tuple(input_shape):
         raise SettingsError(
-            f"architecture 'daf_autoencoder': received targets of shape {output_shape} for examples of {input_shape}; it "
-            "reconstructs examples. Set task_type to representation, or choose another architecture."
+            f"architecture 'daf_autoencoder': received targets of shape {output_shape} for examples of {input_shape}; it gives "
+            "examples back. Set task_type to representation, or choose another architecture."
         )
 
     inputs = x = layers.Input(input_shape)

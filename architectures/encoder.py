@@ -63,8 +63,8 @@ def build(
     family, _, name = resolve_encoder(encoder, "encoder").partition(":")
     if family.strip() != _FAMILY:
         raise SettingsError(
-            f"encoder={encoder}: models of '{family.strip()}' cannot be fine-tuned; expected {_FAMILY}:FOLDER. To use its "
-            f"embeddings: features = embedding, embedding_model = {encoder}, another architecture"
+            f"encoder={encoder}: is read by '{family.strip()}', whose models cannot be trained further; allowed: "
+            f"{_FAMILY}:FOLDER. For its features: features = embedding, embedding_model = {encoder}, another architecture"
         )
     layer = pretrained_layer(
         name.strip(), setting="encoder", is_weighted=layers == "weighted", gradient_checkpointing=gradient_checkpointing

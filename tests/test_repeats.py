@@ -103,7 +103,7 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
 
 def test_an_estimator_without_randomness_is_fitted_once_and_that_is_said(project, run):
     project.write_script({"architecture": "logistic"}, num_folds=2)
-    said = "logistic (1): fitted once in each fold, not 3 times: nothing in logistic is random."
+    said = "logistic (1): fitted once in each fold, not 3 times, because nothing in logistic is random."
 
     _, planned = run("--dry-run", "--repeats", "3")
     folder, printed = run("--repeats", "3")

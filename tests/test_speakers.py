@@ -241,7 +241,7 @@ def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_
     assert "of items" in compared
     latex = " ".join(diagnosed.run_module("xval", "report", str(diagnosed.results), "--latex").stdout.split())
     assert "Each item has one decision" in latex
-    assert "values, intervals and chance are of items" in (diagnosed.results / "report.html").read_text()
+    assert "scores, intervals and chance are of items" in (diagnosed.results / "report.html").read_text()
     checked = diagnosed.run_module("xval", "audit", str(diagnosed.results))
     assert checked.returncode == 0, checked.stdout
     said = diagnosed.run_module("xval", "evaluate", str(diagnosed.results / "instance_1" / "fold_1"), "toy")

@@ -112,7 +112,7 @@ def test_one_setting_brings_what_an_encoder_needs():
 @pytest.mark.parametrize(
     ("own", "match"),
     [
-        ({"backend": "jax"}, r"'encoder' runs only on torch; received backend=jax\. Write backend = torch"),
+        ({"backend": "jax"}, r"'encoder' runs only on torch; received backend=jax\. Set backend = torch"),
         ({"encoder": None}, r"fine-tunes an encoder. Set encoder = wav2vec2-base"),
         ({"architecture": "mlp", "padding": "auto", "features": "logmel"}, r"encoder=transformers:nowhere needs"),
         ({"architecture": "sincnet", "encoder": None, "features": "waveform", "padding": "masked"},
@@ -127,7 +127,7 @@ def test_what_does_not_go_together_is_refused_with_what_to_write(own, match):
 
 
 @pytest.mark.parametrize(
-    ("family", "why"), [("clap", "has no frames"), *((name, "hear what is padded") for name in ("conformer", "data2vec"))]
+    ("family", "why"), [("clap", "gives no frames"), *((name, "hear what is padded") for name in ("conformer", "data2vec"))]
 )
 def test_models_that_cannot_be_pooled_or_masked_are_refused(family, why, pretrained_models, tmp_path):
     from architectures._transformer import pretrained_layer

@@ -35,7 +35,7 @@ def test_a_file_and_a_part_of_it_are_asked_about(empty, further):
     ended = empty.prepare(*words, "--overlaps", "keep")
     assert f"{24 + len(further)} clips of 6" in ended.stdout, ended.stderr
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only").stdout
-    assert "Refused    the list of clips: The clips 'low/s0_0.wav" in checked
+    assert "Problem    the list of clips: The clips 'low/s0_0.wav" in checked
 
 
 def test_stretches_that_touch_or_are_copies_are_not(empty):

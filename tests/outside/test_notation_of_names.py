@@ -66,7 +66,7 @@ def test_both_answers_go_on(empty):
     assert "24 clips of 4 items (1, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "one").stdout
     assert "24 clips of 6 items (01, 1, 1.0, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "several").stdout
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only").stdout
-    assert "Refused    the list of clips: The items '01', '1' and '1.0' differ in notation alone" in checked
+    assert "Problem    the list of clips: The items '01', '1' and '1.0' differ in notation alone" in checked
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only", "--similar-names", "one").stdout
     assert "24 clips of 4 items" in checked
     assert "Refused" not in checked
@@ -143,7 +143,7 @@ def test_start_takes_the_answer(empty):
     ended = empty.xval("quickstart", words, "--minutes", "0", "--similar-names", "one")
     again = empty.xval("quickstart", words, "--minutes", "0", "--similar-names", "one")
 
-    assert "give --similar-names one; if not, --similar-names several." in said
+    assert "give --similar-names one; if not, give --similar-names several." in said
     assert "`quickstart` has no" not in said
     assert ended.returncode == 0, ended.stderr
     assert "24 clips of 5 items" in ended.stdout

@@ -289,7 +289,7 @@ def test_an_ensemble_leaves_out_a_metric_whose_code_is_not_trusted(study):
     known = study.record(901)
 
     assert ensemble.returncode == 0, ensemble.stderr
-    assert "left out: the metric mine.mine, which ensemble 1+2 has no values of: module mine: not imported" in ensemble.stderr
+    assert "skipped: the metric mine.mine, which ensemble 1+2 has no values of: module mine: not imported" in ensemble.stderr
     assert "give --import mine" in ensemble.stderr
     assert "cohen_kappa_score" in known["metrics"]["test"]
     assert "mine" not in {*known["metrics"]["test"], *known["further_metrics"]}

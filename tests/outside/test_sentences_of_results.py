@@ -46,7 +46,7 @@ def test_identical_instances_have_no_difference_to_show(empty):
     assert "to confirm the difference" not in text
     compared = empty.xval("compare", empty.EXPERIMENT).stdout
     assert "to confirm the difference" not in compared
-    assert "Both have the same values of every item" in compared
+    assert "Both have the same scores for every item" in compared
 
 
 def test_an_error_is_better_than_chance_and_not_above_it(empty):

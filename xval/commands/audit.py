@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-folder",
         type=Path,
         metavar="DIR",
-        help="folder of all corpora (default: that of the experiment's settings, from the current folder)",
+        help="folder of all datasets (default: that of the experiment's settings, from the current folder)",
     )
     parser.add_argument("--json", action="store_true", help="print it as JSON, for scripts")
 

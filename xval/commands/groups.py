@@ -22,7 +22,7 @@ from pathlib import Path
 from preprocessing.console import make_console
 from xval.commands._own_modules import add_import
 
-SUMMARY = "test values by gender, age, recorder ..., with intervals and the gap"
+SUMMARY = "test scores by gender, age, recorder ..., with intervals and the gap"
 GROUP = "Results"
 
 
@@ -37,7 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers")
-    parser.add_argument("--data-folder", type=Path, metavar="FOLDER", help="folder of corpora (default: as it was then)")
+    parser.add_argument(
+        "--data-folder", type=Path, metavar="FOLDER", help="folder of all datasets (default: as at the time of the run)"
+    )
     add_import(parser)
 
 

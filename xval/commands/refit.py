@@ -32,9 +32,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INSTANCE",
         help="number of the instance (default: the one that validation selects)",
     )
-    parser.add_argument("--epochs", type=_above_zero, metavar="N", help="train so many epochs, whatever the folds chose")
+    parser.add_argument(
+        "--epochs", type=_above_zero, metavar="N", help="train this many epochs instead of those that the folds chose"
+    )
     parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: as the experiment)")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the experiment)")
     parser.add_argument("--overwrite", action="store_true", help="replace a final model that is there")
 
 
@@ -42,7 +44,9 @@ def run(options: argparse.Namespace) -> int:
     """Train the model, and say what is known of it."""
     folder = find_experiment(options.folder)
     if options.instance is None and options.folder.resolve() != folder.path.resolve():
-        raise SettingsError(f"FOLDER {options.folder}: lies in an experiment; name it and the instance: {folder.path} INSTANCE")
+        raise SettingsError(
+            f"FOLDER {options.folder}: is inside an experiment. Give the experiment and the instance: {folder.path} INSTANCE"
+        )
     request = Request(
         instance=options.instance,
         epochs=options.epochs,

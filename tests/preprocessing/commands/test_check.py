@@ -544,7 +544,7 @@ def test_wrong_options_are_refused(options: list[str], message: str) -> None:
 def test_a_wrong_corpus_or_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"Unknown corpus 'tabel'.*Did you mean 'table'"):
         carry_out(["tabel"])
-    with pytest.raises(SettingsError, match="The name of a corpus comes first, not --workers"):
+    with pytest.raises(SettingsError, match="The first argument must be the name of a corpus; received --workers"):
         carry_out(["--workers", "2"])
     with pytest.raises(CorpusError, match="nowhere"):
         carry_out(["table", "--check", str(tmp_path / "nowhere.csv")])

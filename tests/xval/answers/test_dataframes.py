@@ -103,7 +103,7 @@ def test_several_experiments_are_told_apart(tmp_path, make_results, name):
 
 
 def test_figures_over_items_are_not_asked_of_a_fold_alone(two_instances):
-    with pytest.raises(ResultsError, match=r"fold_1: .* of all folds. Give the folder of the instance, .*instance_1"):
+    with pytest.raises(ResultsError, match=r"fold_1: .* need all folds\. Give the folder of the instance, .*instance_1"):
         load_figures(two_instances.folder.fold_folder(1, 1))
 
 
@@ -179,7 +179,11 @@ def spoil(path, how):
         ("instance_1/fold_2/record.json", "metrics", r"record\.json: cannot be read as the record of a fold \(metrics=None"),
         ("instance_1/fold_2/record.json", "status", r"record\.json: cannot be read as the record of a fold \(status=None"),
         ("instance_1/settings.json", "gone", r"settings\.json: missing"),
-        ("instance_1/settings.json", "parameters", r"settings\.json: no settings of an instance \(parameters=None"),
+        (
+            "instance_1/settings.json",
+            "parameters",
+            r"settings\.json: cannot be read as the settings of an instance \(parameters=None",
+        ),
         ("folds.json", "folds", r"folds\.json: cannot be read as the folds"),
     ],
 )

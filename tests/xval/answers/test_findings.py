@@ -53,7 +53,7 @@ def test_the_nested_figure_is_of_what_each_fold_chooses_by_its_own_validation(ma
     ]
     text = texts(instances)[Code.NESTED]
     assert text.startswith(
-        "Choosing among 2 instances in each fold by its own validation reaches test balanced_accuracy 0.500 ± 0.100"
+        "Choosing among 2 variants in each fold by its own validation reaches test balanced accuracy (UAR) 0.500 ± 0.100"
     )
     assert text.endswith("; the chosen cnn_small, learning_rate 1 (1) reaches 0.667 ± 0.208, which is 0.167 better.")
     assert Code.NESTED not in texts(instances[:1])
@@ -68,7 +68,7 @@ def test_a_bias_may_be_below_zero(make_instance, make_record):
         for number, sides in values.items()
     ]
     text = texts(instances)[Code.NESTED]
-    assert "reaches test balanced_accuracy 0.633" in text
+    assert "reaches test balanced accuracy (UAR) 0.633" in text
     assert text.endswith("reaches 0.500 ± 0.000, which is 0.133 worse.")
 
 
@@ -104,9 +104,9 @@ def test_few_validation_items_are_said_where_they_rank_instances(make_instance, 
 @pytest.mark.parametrize(
     ("n_folds", "changes", "said"),
     [
-        (3, {}, "some in several folds. Set validation = next_fold"),
-        (3, {"validation": "next_fold"}, "some in several folds. Do not"),
-        (1, {"fold_strategy": "predefined"}, "those of the one split. Do not"),
+        (3, {}, "(validation). Set validation = next_fold"),
+        (3, {"validation": "next_fold"}, "(validation). Do not"),
+        (1, {"fold_strategy": "predefined"}, "(validation). Do not"),
     ],
 )
 def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_record, n_folds, changes, said):
@@ -120,7 +120,7 @@ def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_reco
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
     instances = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
     found = texts(instances)
-    assert "Instances 1-3 differ only in the seed" in found[Code.SEEDS]
+    assert "Variants 1-3 differ only in the seed" in found[Code.SEEDS]
     assert "repeats = 3" in found[Code.SEEDS]
     assert not {Code.TIE, Code.NESTED} & set(found)
 
@@ -136,12 +136,12 @@ def test_a_tie_is_what_the_comparison_of_the_choice_leaves_undecided(make_instan
     (pair,) = compare_with(choose_nested(near, rank_instances(near)), near[1:]).pairs
     low, high = (-end for end in reversed(pair.interval))
     assert texts(near)[Code.TIE] == (
-        "No clear winner: the choice among 2 instances is not shown better than cnn_small, learning_rate 2 (2) "
-        f"(test: balanced_accuracy {-pair.difference:.3f} [{low:.3f}, {high:.3f}], against instance 2). Run three repetitions "
-        "(fold_repeats = 3): what training again would change is unknown."
+        "No clear winner: the choice among 2 variants is not significantly better than cnn_small, learning_rate 2 (2) "
+        f"(test: balanced accuracy (UAR) {-pair.difference:.3f} [{low:.3f}, {high:.3f}], against variant 2). Set "
+        "fold_repeats = 3 and run again, because retraining may change these scores by more than the variants differ."
     )
     fixed = [replace(one, written=one.written.model_copy(update={"parameters": one.parameters | FIXED})) for one in near]
-    assert "of instances 1 and 2" in texts(fixed)[Code.TIE]
+    assert "Test 18 more items" in texts(fixed)[Code.TIE]
     assert Code.TIE not in texts(far)
     at_chance = replace(near[1], over_items=over_items(0.45, 0.7))
     assert Code.TIE not in texts([near[0], at_chance]), "it is not to be taken, however simple"
@@ -162,7 +162,7 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
     found = replace(make_instance(4, [{"balanced_accuracy": 0.6, "loss": loss}] * 6), over_items=over_items(low, high))
     said = texts([found])
     assert ("Not above chance: cnn_small (4)" in said.get(Code.NOT_ABOVE_CHANCE, "")) == is_named
-    assert ("the validation loss of cnn_small (4) is worse than that of guessing" in said.get(Code.TOO_SURE, "")) == is_too_sure
+    assert ("its validation loss is worse than that of guessing" in said.get(Code.TOO_SURE, "")) == is_too_sure
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_who_may_know_the_item_alone_is_named(make_instance, low, levels, said):
 
 def test_an_error_above_that_of_guessing_is_not_called_sure(make_instance):
     found = make_instance(1, [{"rmse": 0.6, "loss": 0.45}] * 6, task_type="regression")
-    assert texts([found])[Code.TOO_SURE].startswith("Some answers are far off: the validation loss of cnn_small (1) is worse")
+    assert texts([found])[Code.TOO_SURE].startswith("Some predictions of cnn_small (1) are far off: its validation loss")
 
 
 def with_epochs(make_record, best_epochs, **changes):
@@ -208,7 +208,7 @@ def test_training_that_ended_too_early_is_said_with_the_setting(make_instance, m
         make_instance(4, with_epochs(make_record, [3, 3, 3, 3], best_epoch=None)),
     ]
     text = texts(found)[Code.LAST_EPOCH]
-    assert text.startswith("The best epoch is the last one in instance 1 (3/4): training ended")
+    assert text.startswith("The best epoch is the last one in variant 1 (3/4), so training ended")
     assert "num_epochs" in text
     assert Code.LAST_EPOCH not in texts(found[1:])
 
@@ -222,7 +222,7 @@ def test_a_search_that_ends_at_its_edge_is_said_with_the_range(make_instance):
     chosen = [(0.0099, 30, "a"), (0.0085, 40, "a"), (0.001, 8, "a")]
     found = searched(make_instance, space, [dict(zip(space, of_fold, strict=True)) for of_fold in chosen])
     text = texts([found])[Code.EDGE_OF_SEARCH]
-    assert "The best learning_rate of instance 1 lies near the highest value searched, 0.01 (2 of 3 folds). Widen" in text
+    assert "The best learning_rate of variant 1 is near the highest value searched, 0.01 (2 of 3 folds). Widen" in text
     inside = [dict(zip(space, of_fold, strict=True)) for of_fold in [chosen[2], *chosen[1:]]]
     assert Code.EDGE_OF_SEARCH not in texts([searched(make_instance, {"n_units": integers(8, 64)}, inside[1:])])
 
@@ -238,7 +238,7 @@ def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
     networks = [instance(1, [0.3, 0.4]), instance(2, [0.6, 0.7]), instance(3, [0.2], folds_total=2)]
     text = texts([*networks, estimator])[Code.BELOW_ESTIMATOR]
     assert text.startswith("The network cnn_small, learning_rate 1 (1) is worse than the estimator svm (5): ")
-    assert "balanced_accuracy 0.450 against 0.700. Train longer (num_epochs)" in text
+    assert "balanced accuracy (UAR) 0.450 against 0.700. Train longer (num_epochs)" in text
     assert Code.BELOW_ESTIMATOR not in texts([networks[1], estimator])
     assert Code.BELOW_ESTIMATOR not in texts(networks)
 
@@ -261,7 +261,7 @@ def test_an_error_is_better_than_chance_below_it(make_instance):
 def test_estimators_are_not_advised_what_only_networks_have(make_instance):
     at_chance = replace(make_instance(1, [0.5] * 6, architecture="svm"), over_items=over_items(0.4, 0.7))
     too_sure = make_instance(1, [{"balanced_accuracy": 0.6, "loss": 0.9}] * 6, architecture="svm")
-    assert "try other features, or test more items" in texts([at_chance])[Code.NOT_ABOVE_CHANCE]
+    assert "try other features or add items" in texts([at_chance])[Code.NOT_ABOVE_CHANCE]
     assert "validation_fraction" in texts([too_sure])[Code.TOO_SURE]
     for found in (at_chance, too_sure):
         assert "num_epochs" not in " ".join(texts([found]).values())
@@ -269,20 +269,20 @@ def test_estimators_are_not_advised_what_only_networks_have(make_instance):
 
 def test_missing_folds_are_counted(make_instance, make_failure):
     instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.5, make_failure(2)]), make_instance(3, [], folds_total=2)]
-    assert "Instances 2 (1/2), 3 (0/2) lack folds: means leave" in texts(instances)[Code.FOLDS_MISSING]
-    assert "Fix what failed and run the command again" in texts(instances)[Code.FOLDS_MISSING]
+    assert "Variants 2 (1/2), 3 (0/2) lack folds, so means skip" in texts(instances)[Code.FOLDS_MISSING]
+    assert "Fix the error (sheet folds of results.xlsx) and run the same command again" in texts(instances)[Code.FOLDS_MISSING]
     assert "failed" not in texts([instances[0], instances[2]])[Code.FOLDS_MISSING]
     assert Code.FOLDS_MISSING not in texts(instances[:1])
 
 
 def test_few_items_and_a_random_split_are_said(make_instance, make_record):
-    assert texts([make_instance(1, [0.5] * 5)])[Code.FEW_ITEMS].startswith("5 items say little about others")
+    assert texts([make_instance(1, [0.5] * 5)])[Code.FEW_ITEMS].startswith("Only 5 items were tested;")
     assert Code.FEW_ITEMS not in texts([make_instance(1, [0.5] * 6)])
     assert Code.RANDOM_SPLIT not in texts([make_instance(1, [0.5] * 6)])
     for n_clips, said in (([1] * 9, "Each of the 9 items has one clip"), ([1] * 8 + [2], "8 of 9 items have one clip")):
         clips = {f"clip {number}": {"n_clips": n_of_item, "accuracy": 1.0} for number, n_of_item in enumerate(n_clips)}
         found = texts([make_instance(1, [make_record(1, {"accuracy": 1.0}, item_metrics={"test": clips})])])
-        assert found[Code.RANDOM_SPLIT].startswith(f"{said}, which is a random split. If several are of one speaker")
+        assert found[Code.RANDOM_SPLIT].startswith(f"{said}, as in a random split. If several clips are of one speaker")
 
 
 def test_nothing_is_said_before_a_fold_is_finished(make_instance, make_failure):
@@ -295,7 +295,7 @@ def test_instances_of_other_clips_do_not_compare(make_instance):
         return texts(found).get(Code.OTHER_CLIPS, "")
 
     english = 'language == "en"'
-    assert "differ in test_where: their test values are of different clips" in finding({}, {"test_where": english})
+    assert "differ in test_where, so their test scores are of different clips" in finding({}, {"test_where": english})
     assert "differ in test_where and train_where" in finding({}, {"test_where": english, "train_where": english})
     assert finding({"train_where": english}, {"train_where": english}) == ""
 
@@ -306,7 +306,7 @@ def test_cautions_about_the_corpus_are_said_once_with_the_instances_that_they_co
     for instance, of_instance in zip(instances, cautions, strict=True):
         instance.written.cautions.extend(of_instance)
     found = {finding.text: finding.instances for finding in find_findings(instances) if finding.code == Code.CORPUS}
-    assert found == {"All are upsampled.": (), "Some are padded (1).": (1,)}
+    assert found == {"All are upsampled.": (), "Some are padded (variant 1).": (1,)}
 
 
 def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_record, make_failure):
@@ -317,7 +317,7 @@ def test_missing_repeats_are_said_where_every_fold_is_there(make_instance, make_
         Code.REPEATS_MISSING
     ]
 
-    assert text.startswith("Instance 1 (3/4 jobs) lacks repeats: means are over those")
+    assert text.startswith("Variant 1 (3/4 jobs) lacks seeds, so means are over the finished ones")
     whole = make_instance(1, [*records, second, make_record(2, second["metrics"]["test"], repeat=2)], repeats=2, folds_total=2)
     assert Code.REPEATS_MISSING not in texts([whole])
 
@@ -329,5 +329,5 @@ def test_a_training_that_diverged_is_named_and_its_last_good_epoch_is_no_sign_of
 
     found = texts([instance])
 
-    assert found[Code.DIVERGED].startswith("Training diverged in instance 1 (2/2): ")
+    assert found[Code.DIVERGED].startswith("Training diverged in variant 1 (2/2), so ")
     assert Code.LAST_EPOCH not in found

@@ -83,7 +83,7 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
         assert figure.value == pytest.approx(wanted, abs=1e-12)
         assert figure.interval.low < figure.value < figure.interval.high
         assert (figure.n_items, figure.n_clips) == (4, 4 * N_CLIPS)
-    assert "24 test clips without gender left out." in " ".join(found.notes)
+    assert "24 test clips without gender excluded." in " ".join(found.notes)
     column = find_groups(table, "gender")
     found = measure_one(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
     assert "No clip of other was tested." in found.notes
@@ -204,8 +204,8 @@ def test_groups_without_a_common_class_have_no_gap(table):
 
     assert found.gap is None
     assert found.notes[-1] == (
-        "The gap is unknown, because it needs two groups with 3 actors, in which balanced_accuracy is defined and that share "
-        "a class of 3 actors in each."
+        "The gap is unknown, because it needs two groups with at least 3 actors, in which balanced_accuracy is defined and "
+        "that share a class of 3 actors in each."
     )
 
 
@@ -289,7 +289,7 @@ def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:
     found = measure_one(tested, find_groups(few, "dialect"), "accuracy")
     assert found.figures[0].interval is None
     assert found.gap is None
-    assert "The gap is unknown, because it needs two groups with 3 items or more" in found.notes[-1]
+    assert "The gap is unknown, because it needs two groups with at least 3 items" in found.notes[-1]
 
 
 def test_columns_that_name_the_item_or_the_label_make_no_groups_and_those_of_items_come_first(table) -> None:

@@ -114,7 +114,7 @@ def test_where_a_fold_lacks_a_class_the_pooled_figure_stands_for_the_corpus_and_
         assert found["chance"] == 0.5
     assert instance.over_folds("test", "macro_f1")["mean"] < wanted["macro_f1"] - 0.2
     texts = {finding.code: finding.line for finding in find_findings([instance])}
-    assert "fold 1-6" in texts[Code.FOLDS_LACKING_CLASSES]
+    assert "Fold 1-6" in texts[Code.FOLDS_LACKING_CLASSES]
 
 
 def test_chance_is_in_the_unit_of_the_figure(run):

@@ -45,7 +45,7 @@ def test_other_encodings_are_named(tmp_path, encoding):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[a]\nx = 1\n[b]\nx = 2\n", r"'x' stands in \[a\] and in \[b\]"),
+        ("[a]\nx = 1\n[b]\nx = 2\n", r"'x' is in \[a\] and in \[b\]"),
         ("[a]\nx = 1\nx = 2\n", "already exists"),
         ("x = 1\n", "no section headers"),
     ],

@@ -28,7 +28,7 @@ def test_what_is_python_is_read(tmp_path: Path) -> None:
 def test_what_is_no_literal_is_refused_wherever_one_is_read(text: str) -> None:
     with pytest.raises((ValueError, SyntaxError)):
         read_literal(text)
-    with pytest.raises(SettingsError, match="is no literal"):
+    with pytest.raises(SettingsError, match="is not a literal"):
         parse_assignments([f"batch_size={text}"], "instance 1")
     with pytest.raises(SettingsError, match="expected arguments with literal values"):
         split_arguments("optimizer", f"beta_1={text}")

@@ -26,7 +26,7 @@ def test_a_part_is_found_without_running_its_module(own_package):
     ("path", "message"),
     [
         ("own_pakage.parts.loss", r"no module 'own_pakage' in .*Did you mean 'own_package'\?"),
-        ("own_package.part.loss", r"'own_package.part': no module 'part' in own_package\. .*Did you mean 'parts'\?"),
+        ("own_package.part.loss", r"'own_package\.part': there is no module 'part' in own_package\..*Did you mean 'parts'\?"),
         ("own_package.parts.los", r"parts.py has no 'los'\. Available: .*optimizer.*Did you mean 'loss'\?"),
         ("own_package.parts.loss.more", r"no module 'loss' in own_package.parts"),
         ("own_package.broken.f", r"broken.py, line 1: "),

@@ -23,7 +23,7 @@ def test_without_the_corpus_nothing_is_silently_ok(command, results):
 
     assert code == 0
     assert "not checkable clips: " in printed
-    assert "the corpus 'tones' is not in data. Give the folder of datasets with --data-folder" in printed
+    assert "the dataset 'tones' is not in data. Give the folder of datasets with --data-folder" in printed
     assert "20 rules: 11 ok, 9 not checkable" in printed
 
 

@@ -42,7 +42,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
         "Baseline: instance 2 (selected by the best mean validation accuracy), 0.838 (mean over items).",
         "You can claim that instances 1, 3 are worse than instance 2.",
         "This is a claim about these trained models, on unseen items.",
-        "p is adjusted for 2 comparisons (Holm) and decides; each interval is of its own comparison.",
+        "p is adjusted for 2 comparisons (Holm) and decides; each interval is for a single comparison.",
         "True difference that would be shown with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
         "Methods. Test balanced accuracy (UAR) of clips, mean over items, was compared between models 1, 3 and the",
         "Results. Choosing among 3 instances in each fold by its own validation reaches test balanced_accuracy",

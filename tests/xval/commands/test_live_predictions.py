@@ -192,10 +192,8 @@ def test_silence_and_what_is_unlike_the_training_are_named(followed, recordings,
     code, rows, said = followed(wait, wait, wait, wait)
 
     assert (code, len(rows)) == (0, 2)
-    assert f"1 silent file (all below -80 dBFS), whose answer means nothing: {recordings / 'night.wav'}." in said
-    assert (
-        f"1 file unlike what the model was trained on, so its answer there means little (novelty above 1): {recordings}" in said
-    )
+    assert f"1 silent file (all below -80 dBFS), whose prediction is meaningless: {recordings / 'night.wav'}." in said
+    assert f"1 file out of distribution (novelty above 1), so predictions there are unreliable: {recordings}" in said
 
 
 def test_a_followed_folder_that_is_removed_ends_it_with_the_count(followed, recordings, save_untrained, capsys):
@@ -286,12 +284,12 @@ def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, rec
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), ": name audio files or folders, or give --follow FOLDER or --microphone."),
+        ((), "Give audio files or folders, --follow FOLDER or --microphone."),
         (("--follow", "nowhere"), "--follow nowhere: there is no such folder."),
-        (("a.wav", "--follow", "."), "--follow: goes without AUDIO"),
-        (("--follow", ".", "--microphone"), "--follow and --microphone exclude each other."),
+        (("a.wav", "--follow", "."), "--follow: cannot be combined with AUDIO"),
+        (("--follow", ".", "--microphone"), "--follow and --microphone cannot be combined."),
         (("--follow", ".", "--output", "xlsx"), "--follow: writes csv rows as they come; received --output predictions.xlsx."),
-        (("--follow", ".", "--seconds", "3"), "--seconds: goes with --microphone."),
+        (("--follow", ".", "--seconds", "3"), "--seconds: needs --microphone."),
         (("--microphone", "--segments"), "--microphone: a row is a window"),
     ],
 )
@@ -373,7 +371,7 @@ def test_that_there_are_too_few_speakers_for_answers_is_said(monkeypatch, comman
 
     said = " ".join(command("predict", fold, "--follow", recordings, "--coverage", 0.9).err.split())
 
-    assert "takes 9 validation speakers, and the folds have 2: every set holds all classes" in said
+    assert "needs 9 validation speakers, but the folds have 2, so every set has all classes" in said
 
 
 def test_ctrl_c_counts_the_files_that_were_about_to_be_read(followed, recordings, save_untrained, model, monkeypatch):

@@ -393,7 +393,7 @@ def test_wrong_arguments_end_with_2(experiment, capsys, arguments, reason):
 
 def test_a_folder_within_the_experiment_needs_the_number(experiment, capsys):
     assert program.main(["refit", str(experiment.instance_folder(2))]) == 2
-    assert "name it and the instance" in capsys.readouterr().err
+    assert "Give the experiment and the instance" in capsys.readouterr().err
 
 
 # interrupted

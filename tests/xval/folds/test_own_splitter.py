@@ -140,8 +140,8 @@ FAULTS = {
     "[{'tests': ['s0']}]": "fold 1: received the keys tests; expected test, and optionally validation",
     "['s0', 's1']": "fold 1: received 's0'; expected a list",
     "[(['s0'], ['s1'], ['s2'])]": "fold 1: received 3 sides",
-    "[['s0', 's9', 's8']]": "fold 1: no item 's8', 's9'; the corpus has s0, s1, s2, s3, s4, s5",
-    "[[1]]": "fold 1: no item 1; the corpus has s0",
+    "[['s0', 's9', 's8']]": "fold 1: there is no item 's8', 's9'; the dataset has s0, s1, s2, s3, s4, s5",
+    "[[1]]": "fold 1: there is no item 1; the dataset has s0",
     "[(['s0', 's1'], ['s1'])]": "fold 1: item 's1' is on two sides",
     "[['s0', 's1', 's2'], ['s2', 's3', 's4', 's5']]": "item 's2' is tested in folds 1, 2; several folds must test each item "
     "exactly",

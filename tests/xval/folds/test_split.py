@@ -251,7 +251,7 @@ def test_the_work_of_a_split_grows_as_the_items_do():
 
 
 def test_two_items_are_too_few():
-    with pytest.raises(FoldsError, match=r"the corpus has 2 items"):
+    with pytest.raises(FoldsError, match="the dataset has 2 items"):
         split(speakers(2), num_folds=2)
 
 
@@ -319,7 +319,7 @@ def test_stretches_of_one_file_that_overlap_are_refused_under_two_items():
     with pytest.raises(FoldsError, match=r"overlapping segments of one file on two sides of fold \d"):
         split(with_stretches((0.0, 1.0), (0.9, 2.0)), fold_strategy="leave_one_out")
     # The second ends before the third begins, but the first reaches over both.
-    with pytest.raises(FoldsError, match=r"overlapping stretches .* 'speaker_0[02]'"):
+    with pytest.raises(FoldsError, match=r"overlapping segments.* 'speaker_0[02]'"):
         split(with_stretches((0.0, 9.0), (1.0, 2.0), (3.0, 4.0)), fold_strategy="leave_one_out")
 
 
@@ -373,7 +373,9 @@ def test_a_deal_that_leaves_a_label_untrained_is_dealt_again():
 @pytest.mark.parametrize(("n_items", "num_folds", "possible"), [(4, 4, 1), (4, 2, 3)])
 def test_more_deals_than_the_items_allow_are_refused_with_the_number_that_is_possible(n_items, num_folds, possible):
     assert split(speakers(n_items), num_folds=num_folds, fold_repeats=possible).n_deals == possible
-    with pytest.raises(FoldsError, match=rf"in {possible} ways?.* Use fold_repeats={possible}, fewer folds, or repeats"):
+    with pytest.raises(
+        FoldsError, match=rf"in {possible} ways?.* Use fold_repeats={possible}, fewer folds, or the setting repeats"
+    ):
         split(speakers(n_items), num_folds=num_folds, fold_repeats=possible + 1)
 
 

@@ -104,7 +104,7 @@ def test_what_leaves_nothing_is_refused(make_settings, clips, changes, error, me
     [
         ({"train_fraction": 0}, "greater than 0"),
         ({"train_fraction": 1.5}, "less than or equal to 1"),
-        ({"test_where": "x"}, "is no comparison"),
+        ({"test_where": "x"}, "is not a comparison"),
     ],
 )
 def test_settings_are_checked_before_there_is_a_corpus(make_settings, changes, message) -> None:

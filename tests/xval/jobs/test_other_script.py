@@ -37,8 +37,10 @@ def scripts_of(folder):
 
 def test_another_script_is_refused_with_the_number_that_is_free(folder):
     folder.path.with_name("experiment_2").mkdir()
-    with pytest.raises(ResultsError, match=r"results of another script, experiments/a\.py \(instances 1-3\); this is "
-                       r"experiments/b\.py.* Set num_experiment=3, which is free.*--take-over once"):  # fmt: skip
+    with pytest.raises(
+        ResultsError,
+        match=r"experiments/a\.py \(instances 1-3\)\. This is experiments/b\.py.*num_experiment=3.*--take-over once",
+    ):
         refuse_other_script(folder, declared("experiments/b.py"))
     assert scripts_of(folder) == [*["experiments/a.py"] * 3, None]
     with pytest.raises(ResultsError, match=r"\(instance 3\)"):

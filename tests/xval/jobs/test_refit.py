@@ -49,9 +49,7 @@ def test_schedules_that_end_with_num_epochs_have_no_rate_behind_it(schedule, mak
     to_final = {"final_learning_rate": 1e-5} if schedule in ("linear", "logarithmic") else {}
     settings = make_settings(schedule=schedule, num_epochs=5, **to_final)
 
-    with pytest.raises(
-        SettingsError, match=r"--epochs 6: schedule='.*' is defined only for num_epochs=5 epochs .*expected 1 to 5"
-    ):
+    with pytest.raises(SettingsError, match=r"--epochs 6: schedule='.*' is defined only for num_epochs=5; expected 1 to 5"):
         choose_learning_rates(settings, 6, [])
     assert choose_learning_rates(make_settings(schedule="constant", num_epochs=5), 6, []) is None
 

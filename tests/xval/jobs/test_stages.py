@@ -59,7 +59,7 @@ def test_the_same_file_by_another_path_is_the_same_file(tmp_path, monkeypatch, j
 def test_jobs_that_wait_for_each_other_are_refused(job):
     first, second = (f"results/instance_{number}/fold_{{fold}}/model.keras" for number in (1, 2))
 
-    with pytest.raises(SettingsError, match="instances 1, 2 slow each other's models"):
+    with pytest.raises(SettingsError, match="instances 1, 2 wait for each other's models"):
         in_stages([job(1, 1, [second]), job(2, 1, [first])])
 
 
@@ -67,7 +67,7 @@ def test_who_waits_for_a_circle_is_named_with_it_and_who_does_not_is_not(job):
     paths = {number: f"results/instance_{number}/fold_{{fold}}/model.keras" for number in range(1, 5)}
     jobs = [job(1, 1, [paths[2]]), job(2, 1, [paths[1], paths[4]]), job(3, 1, [paths[1]]), job(4, 1)]
 
-    with pytest.raises(SettingsError, match="instances 1, 2, 3 slow each other's models"):
+    with pytest.raises(SettingsError, match="instances 1, 2, 3 wait for each other's models"):
         in_stages(jobs)
     with pytest.raises(SettingsError, match="instances 1 slow each other's models"):
         in_stages([job(1, 1, [paths[1]])])

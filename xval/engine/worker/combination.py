@@ -104,8 +104,8 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
             if not advice:
                 raise
             raise UnsafeModelError(
-                f"{problem} Combine a network of Keras's own layers, or start from this one by initial_model: a combination "
-                "imports no modules of your own"
+                f"{problem} Combine a network of Keras's own layers, or start from this one by initial_model, because a "
+                "combination does not import your own modules"
             ) from error
         wanted = tuple(model.input.shape[1:])
         may_differ = store.is_waveform and not is_address(name) and takes_lengths(settings)

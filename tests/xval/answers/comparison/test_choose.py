@@ -162,7 +162,7 @@ def test_experiments_with_other_folds_are_compared_over_the_items_that_both_test
     assert pair.of_folds == {}
     assert "different folds, so they are compared over the items that both have tested" in describe_limits(found)[0]
     write_json(other.folder.folds_file, content | {"index_hash": "j", "folds": deals})
-    with pytest.raises(ResultsError, match=r"the dataset differs from .*\(j and i\)"):
+    with pytest.raises(ResultsError, match=r"the dataset is not.*\(j and i\)"):
         compare_in(experiment, 1, f"{other.folder.path}:1")
 
 
@@ -276,7 +276,7 @@ def test_failed_missing_and_stale_folds_are_named(experiment, make_failure):
 
     assert list(found.pairs[0].of_folds) == [1]
     assert describe_limits(found)[0] == (
-        "Instance 1: Compared on 1 fold; left out: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
+        "Instance 1: Compared on 1 fold; excluded: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
         "fold 3 (missing in the baseline, instance 4)."
     )
 
@@ -300,7 +300,7 @@ def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):
     experiment.add_instance(6, seed=3, batch_size=64)
     add_folds(experiment, 6, (0.6, 0.6, 0.6))
 
-    with pytest.raises(ResultsError, match=r"instances 4, 5 differ in the seed \(1, 2\).*repeats = 2"):
+    with pytest.raises(ResultsError, match=r"instances 4, 5 differ only in the seed \(1, 2\).*repeats = 2"):
         compare_in(experiment)
     assert compare_in(experiment, 4, 6).pairs  # they differ in more
 
@@ -365,5 +365,5 @@ def test_without_any_finished_fold_there_is_nothing_to_compare(make_results, tmp
 def test_instances_that_are_tested_on_other_clips_are_refused(experiment):
     experiment.add_instance(4, batch_size=4, test_where='language == "de"')
     add_folds(experiment, 4, (0.5, 0.6, 0.7))
-    with pytest.raises(ResultsError, match=r"tested on other clips.*1: none; 4: language == "):
+    with pytest.raises(ResultsError, match=r"tested on different clips.*1: none; 4: language == "):
         compare_in(experiment, 1, 4)

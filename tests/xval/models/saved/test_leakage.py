@@ -131,7 +131,7 @@ def test_audio_in_another_form_under_another_name_is_known_again(judge_stranger)
     assert judge_stranger("ab", "c").state == "clean"  # the same items chose its epoch
     tested, chosen, validated = judge_stranger("ad"), judge_stranger("ab", "d"), judge_stranger("ac")
     assert [verdict.state for verdict in (tested, chosen, validated)] == ["leaked"] * 3
-    reason = "has heard what fold 2 tests: 2 of its 2 clips by their fingerprints, in another form (d#0, d#1)."
+    reason = "has heard what fold 2 tests: 2 of its 2 clips by their fingerprints, in another version (d#0, d#1)."
     assert tested.reason.startswith(reason)
     assert chosen.reason.startswith(reason)
     assert validated.reason.startswith("was trained on what fold 2 validates with: 2 of its 2 clips by their fingerprints")

@@ -251,8 +251,8 @@ def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished
     assert main(["bundle", model, "--to", "out"]) == 0
     printed = capsys.readouterr().out
     assert "Written: out (" in printed
-    assert "index.html is left out: it needs onnxruntime-web; get it with npm pack onnxruntime-web@" in printed
-    assert "The licence is said to be unknown; --licence NAME says it." in printed
+    assert "index.html is skipped, because it needs onnxruntime-web; get it with npm pack onnxruntime-web@" in printed
+    assert "The licence is unknown. Give it with --licence NAME." in printed
     assert "The files name 6 " in printed
     assert main(["bundle", model, "--to", "other", "--hub", "me/my_words"]) == 0
     assert "Written: other (" in capsys.readouterr().out

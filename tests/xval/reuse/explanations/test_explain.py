@@ -52,7 +52,7 @@ def test_the_command_writes_a_picture_for_each_clip_and_method(experiment, capsy
     assert "(exact: " in capsys.readouterr().out
     assert main(["explain", str(fold), "nobody.wav", "--data-folder", str(experiment.data)]) == 2
     assert main(["explain", str(fold)]) == 2
-    assert "name clips to explain" in capsys.readouterr().err
+    assert "give clips to explain" in capsys.readouterr().err
     assert main(["explain", str(fold), "nobody.wav", "--output", "ex2.png"]) == 2
     assert "--output ex2.png: expected a folder" in capsys.readouterr().err
 
