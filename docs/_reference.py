@@ -10,12 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from xval.__main__ import main as carry_out
+from xval.answers.finding_table import TABLE, Entry
 from xval.commands import GROUPS, describe_commands
 from xval.settings.architectures import architecture_names, find_architecture
 from xval.settings.options import Option
 
 _ROOT = Path(__file__).parents[1]
 _FOLDER = _ROOT / "docs/reference"
+_WORDS = {
+    "who": "variants",
+    "listed": "variants",
+    "items": "speakers",
+    "item": "speaker",
+    "n_items": "n speakers",
+    "n_validated": "n",
+    "class_word": "class",
+    "above_chance": "above chance",
+}
 _MADE = "<!-- Made from the code by python docs/_reference.py. -->\n\n"
 
 
@@ -66,8 +77,10 @@ def commands_page() -> str:
     """Return the help of each command."""
     lines = [
         "# All commands",
-        ("`xval COMMAND --help` prints the same. `python -m xval`, `python -m preprocessing` (`xval prepare`) and"
-        " `python -m augmentation` (`xval augment`) do the same without an installed program."),
+        (
+            "`xval COMMAND --help` prints the same. `python -m xval`, `python -m preprocessing` (`xval prepare`) and"
+            " `python -m augmentation` (`xval augment`) do the same without an installed program."
+        ),
     ]
     commands = describe_commands()
     for group in GROUPS:
@@ -76,6 +89,46 @@ def commands_page() -> str:
             if of == group:
                 lines += [f"### xval {name}", f"```text\n{_help(name).strip()}\n```"]
     return "\n\n".join(lines) + "\n"
+
+
+def findings_page() -> str:
+    """Return what findings say, what to do, and why."""
+    lines = [
+        "# All findings",
+        (
+            "A finding is what you have to know to read the scores of an experiment. A run, the page and the workbook print its"
+            " code, its name and a message, and `--details` adds what to do. XV1 is about the data, XV2 about training, XV3"
+            " about the result. Words in italics are filled in."
+        ),
+        (
+            "To silence a finding that you know and accept, name its code in config.ini, in the experiment or for one run, and"
+            " run the same command again:"
+        ),
+        "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```",
+    ]
+    for code in sorted(TABLE):
+        lines += [f"## {code} {TABLE[code].slug}", *_finding(TABLE[code])]
+    return "\n\n".join(lines) + "\n"
+
+
+def _finding(entry: Entry) -> Iterator[str]:
+    """Yield the paragraphs on a finding: its messages and what to do, each once, and why."""
+    for label, texts in (
+        ("Message", [text.message for text in entry.texts.values()]),
+        ("What to do", [text.advice for text in entry.texts.values()]),
+    ):
+        told = [_filled(text) for text in dict.fromkeys(texts) if re.search(r"\w", re.sub(r"\{\w+\}", "", text))]
+        if len(told) == 1:
+            yield f"**{label}** {told[0]}"
+        elif told:
+            yield f"**{label}**\n\n" + "\n".join(f"- {text}" for text in told)
+    yield f"**Why** {entry.why}"
+
+
+def _filled(text: str) -> str:
+    """Return a text with its fields as words in italics."""
+    parts = re.split(r"\{(\w+)\}", text)
+    return "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
 
 
 def _help(command: str) -> str:
@@ -115,7 +168,12 @@ def _text(text: str) -> str:
     return re.sub(r"docs/([\w\\]+)\.md", lambda page: f"[{page[1]}](../{page[1].replace(chr(92), '')}.md)", text)
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page, "architectures.md": architectures_page}
+PAGES = {
+    "commands.md": commands_page,
+    "findings.md": findings_page,
+    "settings.md": settings_page,
+    "architectures.md": architectures_page,
+}
 
 
 def all_pages() -> dict[str, str]:

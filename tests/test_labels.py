@@ -87,7 +87,7 @@ def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, projec
     checked = project.run_module("xval", "audit", str(experiment)).stdout
     assert "20 rules: 19 ok, 1 FAILED" in checked
     assert "instance 1, fold 1: model.json has the threshold" in checked
-    refitted = project.run_module("xval", "refit", str(experiment), "1")
+    refitted = project.run_module("xval", "refit", f"{experiment}:1")
     assert refitted.returncode == 0, refitted.stderr
     final = json.loads((experiment / "instance_1" / "refit" / "model.json").read_text())
     chosen = [json.loads((experiment / "instance_1" / f"fold_{n}" / "record.json").read_text())["thresholds"] for n in (1, 2)]

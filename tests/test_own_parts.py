@@ -207,7 +207,7 @@ def test_code_that_changed_is_refused_wherever_its_figures_are_shown_and_comment
     checked = study.command("audit", results)
     assert "FAILED        code hash" in checked.stdout
     assert said in checked.stdout
-    assert said in study.command("refit", results, "1").stderr
+    assert said in study.command("refit", f"{results}:1").stderr
     records = study.records()
     assert study.run("--overwrite").returncode == 0
     assert study.records()[1, 1]["own_code"] != records[1, 1]["own_code"]
@@ -234,13 +234,13 @@ def test_modules_beside_the_script_are_found_by_commands_that_are_called_elsewhe
 
     folder.rename(study.folder / "moved")
     find_architecture.cache_clear()
-    refitted = study.command("refit", results, "1")
+    refitted = study.command("refit", f"{results}:1")
 
     assert refitted.returncode == 0, refitted.stderr
     (code,) = (results / "code").iterdir()
     assert f"Your own modules are no longer where they were, so they are read from the copy in {code}" in refitted.stdout
     shutil.rmtree(code)
     find_architecture.cache_clear()
-    refused = study.command("refit", results, "1")
+    refused = study.command("refit", f"{results}:1")
     assert refused.returncode == 2
     assert f"put them back ({folder})" in refused.stderr

@@ -59,7 +59,7 @@ def test_new_clips_are_scaled_as_the_tested_speakers_were(run):
             with pytest.raises(SettingsError, match=r"one clip or segment of 's\d' would scale the others"):
                 model.predict(files, items=items, enrolment=alone)
         said = project.run_module(
-            "xval", "predict", str(fold), *map(str, files), "--item-pattern", r"(\d)_\d", "--output", "json"
+            "xval", "predict", str(fold), *map(str, files), "--item-pattern", r"(\d)_\d", "--format", "json"
         )
         rows = json.loads(said.stdout)
         assert [row["probability_low"] for row in rows] == pytest.approx(wanted, abs=1e-5)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from xval.base.config_file import read_default, read_defaults
 from xval.base.errors import SettingsError, suggestion
-from xval.base.synonyms import OPTIONS, describe_synonym
+from xval.base.synonyms import OPTIONS, OPTIONS_OF_COMMANDS, describe_synonym
 
 _LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
 
@@ -51,9 +51,13 @@ class Parser(argparse.ArgumentParser):
             if word.startswith("-"):
                 raise SettingsError(f"Unknown option {word}. {self._what_to_write(word.partition('=')[0])}")
             quotes = "" if word.isdecimal() else ". A path with spaces needs quotes around it"
-            raise SettingsError(f"Unexpected '{word}': {self.format_usage().strip()}{quotes}")
+            how = " A model is named EXPERIMENT:N, such as results/demo/experiment_1:2." if self._takes_model(word) else ""
+            raise SettingsError(f"Unexpected '{word}': {' '.join(self.format_usage().split())}{quotes}{how and '.'}{how}")
         self._refuse_options_as_settings(getattr(known, "overrides", []))
         return known
+
+    def _takes_model(self, word: str) -> bool:
+        return word.isdecimal() and any("[:N]" in str(action.metavar) for action in self._positionals._group_actions)
 
     def _settings(self) -> set[str]:
         sections = read_defaults()
@@ -75,8 +79,8 @@ class Parser(argparse.ArgumentParser):
             longer := [name for name in self._option_string_actions if name.startswith(f"-{option}")]
         ):
             return f"Did you mean {' or '.join(longer)}? Options cannot be abbreviated."
-        if to_type := OPTIONS.get(self.prog.removeprefix("xval "), {}).get(option):
-            return f"Type: {to_type}"
+        if to_type := OPTIONS_OF_COMMANDS.get(self.prog.removeprefix("xval "), {}).get(option) or self._known_as(option):
+            return f"Type: {to_type}."
         if option in _ELSEWHERE:
             return _ELSEWHERE[option]
         name = option.strip("-").replace("-", "_")
@@ -88,6 +92,11 @@ class Parser(argparse.ArgumentParser):
             if synonym := describe_synonym(name):
                 return f"{synonym} Settings are given as --set NAME=VALUE."
         return suggestion(option, self._option_string_actions)
+
+    def _known_as(self, option: str) -> str:
+        """Return what this command has in place of an option of other programs; empty: nothing."""
+        to_type = OPTIONS.get(option, "")
+        return to_type if to_type.split(" ")[0] in self._option_string_actions else ""
 
     def _join_values(self, arguments: Sequence[str]) -> list[str]:
         """Join options to values that begin with ``-`` and are no options, such as the pattern ``-([0-9]+)``.

@@ -1,6 +1,6 @@
 """What makes a model learn something else than it should, though the corpus can be used.
 
-Each is a sentence of what is and one of what to do, of at most 25 words; docs/findings_data.md (XV103) says why each matters.
+Each is a sentence of what is and one of what to do, of at most 25 words; docs/data_messages.md says why each matters.
 
 Comes in: an opened corpus and the features that are to be made. Goes out: texts, which preprocessing, a run, the workbook and
 the page show; and what clips lose, for the protocol. No audio is decoded: what `near_duplicates.write_across_items` has found

@@ -16,6 +16,7 @@ BLUE, RED, GREY = "#2a6f97", "#c0392b", "#8a8f98"
 
 _DPI = 110
 _FILE_DPI = 150
+PICTURE_ENDINGS = (".png", ".svg", ".pdf")  # of `write_figure`
 
 
 def new_figure(width_inches: float, height_inches: float) -> "Figure":

@@ -37,7 +37,7 @@ def test_no_file_of_a_bundle_names_a_folder_of_this_machine(study):
     fold = study.folder / "results" / "tones" / "experiment_1" / "instance_1" / "fold_1"
     assert (fold / "model.keras").exists(), ended.stdout + ended.stderr
 
-    bundled = study.xval("bundle", fold, "--to", "out", HOME=str(study.folder.parent))
+    bundled = study.xval("bundle", fold, "--output", "out", HOME=str(study.folder.parent))
 
     assert bundled.returncode == 0, bundled.stderr
     assert "code.zip/script/exp.py" in bundled.stdout
@@ -55,11 +55,11 @@ def test_a_bundle_of_an_estimator_predicts_as_its_fold_does(finished, tmp_path):
     predicting = "import sys, xval; print(xval.load_model(sys.argv[1]).predict(sys.argv[2:]).to_csv())"
 
     for model, name in ((fold, "one"), (f"{fold}/model.skops", "two"), (tmp_path / "one", "again")):
-        bundled = finished.xval("bundle", model, "--to", tmp_path / name)
+        bundled = finished.xval("bundle", model, "--output", tmp_path / name)
         assert bundled.returncode == 0, bundled.stderr
         assert "There is no ONNX file" in bundled.stdout
 
-    said = finished.mistake("-m", "xval", "bundle", f"{finished.EXPERIMENT}/instance_3", "--to", tmp_path / "three")
+    said = finished.mistake("-m", "xval", "bundle", f"{finished.EXPERIMENT}/instance_3", "--output", tmp_path / "three")
     assert "fold_1/model.skops" in said
     answers = {finished.python("-c", predicting, path, clip).stdout for path in (fold, tmp_path / "one", tmp_path / "again")}
     assert len(answers) == 1
@@ -74,7 +74,7 @@ def test_a_damaged_estimator_is_not_handed_over(copied):
     fold = copied.fold(3)
     (fold / "model.skops").write_bytes((fold / "model.skops").read_bytes()[:100])
 
-    said = copied.mistake("-m", "xval", "bundle", fold, "--to", "out")
+    said = copied.mistake("-m", "xval", "bundle", fold, "--output", "out")
 
     assert "model.skops" in said
     assert not (copied.folder / "out").exists()

@@ -167,7 +167,7 @@ def test_start_and_evaluate_take_class_folders(apart):
         apart.xval("evaluate", model, *folders, *SPEAKER, "--output", output)
         for folders, output in ((("audio",), "e1"), (("one/low", "two/deep/high"), "e2"))
     )
-    predicted = apart.xval("predict", model, "one/low", "two/deep/high", "--output", "csv")
+    predicted = apart.xval("predict", model, "one/low", "two/deep/high", "--format", "csv")
 
     assert ended.returncode == trained.returncode == 0, ended.stderr + trained.stderr
     assert (apart.folder / "experiments" / "start_low_high.py").is_file()

@@ -57,7 +57,7 @@ def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backe
     assert predicted.returncode == 0, predicted.stderr
     assert "low" in predicted.stdout
     if backend != "tensorflow":  # whose bundles the next test holds
-        assert tones.xval("bundle", model, "--to", "out").returncode == 0
+        assert tones.xval("bundle", model, "--output", "out").returncode == 0
         assert tones.xval("predict", "out", CLIP).stdout.count("low") == predicted.stdout.count("low")
     if backend == "tensorflow":
         for command in (("export", model, "--format", "onnx"), ("embed", model, CLIP)):
@@ -80,7 +80,7 @@ def test_a_bundle_of_a_combination_is_read_without_the_results(tones):
     assert "--onnxruntime-web" in tones.mistake("-m", "xval", "bundle", folders["refit"], "--onnxruntime-web", "ort.tgz")
 
     for part, command in (("fold_1", ("bundle",)), ("refit", ("bundle", "--hub", "me/net"))):
-        bundled = tones.xval(*command, folders[part], "--to", f"out/{part}")
+        bundled = tones.xval(*command, folders[part], "--output", f"out/{part}")
         assert bundled.returncode == 0, bundled.stderr
         assert "There is no ONNX file" in bundled.stdout
 
@@ -137,7 +137,7 @@ def test_models_of_each_fold_that_have_no_final_form_are_named(tones):
         tones.fold(1, fold).rename(tones.folder / f"net_{fold}")
     tones.train({**COMBINED, "models": ("net_{fold}/model.keras",)}, num_experiment=2, **FEATURES)
 
-    said = tones.mistake("-m", "xval", "refit", "results/small/experiment_2", "1")
+    said = tones.mistake("-m", "xval", "refit", "results/small/experiment_2:1")
 
     assert "a different model in each fold" in said
     assert "instance_<i>/fold_{fold}" in said
@@ -155,9 +155,9 @@ def test_a_network_is_combined_by_its_address(tones):
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "possible leakage" in ended.stdout + ended.stderr
-    final = tones.xval("refit", "results/small/experiment_2", "1", XVAL_CACHE=str(tones.folder / "cache"))
+    final = tones.xval("refit", "results/small/experiment_2:1", XVAL_CACHE=str(tones.folder / "cache"))
     assert final.returncode == 0, final.stdout + final.stderr
-    bundled = tones.xval("bundle", "results/small/experiment_2/instance_1/refit", "--to", "out")
+    bundled = tones.xval("bundle", "results/small/experiment_2/instance_1/refit", "--output", "out")
     assert bundled.returncode == 0, bundled.stderr
     assert str(tones.folder) not in (tones.folder / "out" / "README.md").read_text()
     tones.script({**own, "models": (address[:-3],)}, num_experiment=3, **FEATURES)

@@ -179,7 +179,7 @@ def test_export_names_the_forms_and_refuses_an_estimator(finished):
 
 @pytest.mark.long
 def test_bundle_a_model_for_the_hub(copied):
-    ended = copied.xval("bundle", FOLD, "--to", "handed", "--licence", "mit", "--zip")
+    ended = copied.xval("bundle", FOLD, "--output", "handed", "--licence", "mit", "--zip")
 
     assert ended.returncode == 0, ended.stderr
     bundle = copied.folder / "handed"
@@ -227,7 +227,7 @@ def test_ensemble_says_what_members_it_takes(finished, members, named):
 
 
 def test_refit_trains_a_final_model(copied):
-    ended = copied.xval("refit", copied.EXPERIMENT, "1")
+    ended = copied.xval("refit", f"{copied.EXPERIMENT}:1")
 
     assert ended.returncode == 0, ended.stderr
     refit = copied.results / "instance_1" / "refit"
@@ -235,15 +235,15 @@ def test_refit_trains_a_final_model(copied):
     assert "untested" in ended.stdout
     assert len(answers(copied, f"{copied.EXPERIMENT}/instance_1/refit", CLIP)) == 1
     weights = (refit / "model.keras").read_bytes()
-    assert copied.xval("refit", copied.EXPERIMENT, "1").returncode == 0  # it is there
+    assert copied.xval("refit", f"{copied.EXPERIMENT}:1").returncode == 0  # it is there
     assert (refit / "model.keras").read_bytes() == weights
-    assert "--overwrite" in copied.mistake("-m", "xval", "refit", copied.EXPERIMENT, "1", "--epochs", "1")
+    assert "--overwrite" in copied.mistake("-m", "xval", "refit", f"{copied.EXPERIMENT}:1", "--epochs", "1")
 
 
 def test_refit_takes_an_estimator_and_names_the_instances(copied):
-    assert copied.xval("refit", copied.EXPERIMENT, "3").returncode == 0
+    assert copied.xval("refit", f"{copied.EXPERIMENT}:3").returncode == 0
     assert (copied.results / "instance_3" / "refit" / "model.skops").exists()
-    assert "1-3" in copied.mistake("-m", "xval", "refit", copied.EXPERIMENT, "8")
+    assert "1-3" in copied.mistake("-m", "xval", "refit", f"{copied.EXPERIMENT}:8")
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import pytest
 
 
 def test_status_counts_the_jobs(finished):
-    ended = finished.xval("status", finished.EXPERIMENT, "--json")
+    ended = finished.xval("status", finished.EXPERIMENT, "--format", "json")
 
     assert ended.returncode == 0
     status = json.loads(ended.stdout)
@@ -22,7 +22,7 @@ def test_status_counts_the_jobs(finished):
 
 
 def test_check_finds_nothing_in_sound_results(finished):
-    ended = finished.xval("audit", finished.EXPERIMENT, "--json")
+    ended = finished.xval("audit", finished.EXPERIMENT, "--format", "json")
 
     assert ended.returncode == 0
     verdicts = json.loads(ended.stdout)["verdicts"]
@@ -54,7 +54,7 @@ def test_check_fails_where_a_test_speaker_trains(copied):
 
 
 def test_compare_writes_what_it_shows(copied):
-    ended = copied.xval("compare", copied.EXPERIMENT, "--baseline", "1", "--csv", "pairs.csv")
+    ended = copied.xval("compare", copied.EXPERIMENT, "--baseline", "1", "--output", "pairs.csv")
 
     assert ended.returncode == 0
     pairs = pd.read_csv(copied.folder / "pairs.csv")
@@ -85,7 +85,7 @@ def test_compare_says_what_there_is(finished, arguments, named):
 
 
 def test_groups_shows_a_value_of_each_group(copied):
-    ended = copied.xval("groups", copied.EXPERIMENT, "1", "--by", "gender", "--metric", "accuracy", "--csv", "groups.csv")
+    ended = copied.xval("groups", f"{copied.EXPERIMENT}:1", "--by", "gender", "--metric", "accuracy", "--output", "groups.csv")
 
     assert ended.returncode == 0
     assert "Gap" in ended.stdout
@@ -133,14 +133,14 @@ def test_report_says_which_instances_there_are(finished):
 
 
 def test_list_has_a_row_for_each_experiment(copied):
-    ended = copied.xval("list", "--json")
+    ended = copied.xval("list", "--format", "json")
 
     assert ended.returncode == 0
     (row,) = json.loads(ended.stdout)
     assert row["experiment"] == "small/experiment_1"
     assert (row["instances"], row["jobs"], row["jobs_done"], row["state"]) == (3, 9, 9, "done")
     assert row["low"] <= row["value"] <= row["high"]
-    assert copied.xval("list", "results", "--csv", "list.csv").returncode == 0
+    assert copied.xval("list", "results", "--output", "list.csv").returncode == 0
     assert pd.read_csv(copied.folder / "list.csv")["value"].tolist() == [pytest.approx(row["value"])]
     assert "experiment_1" in copied.xval("list", "--sort", "metric", "--corpus", "small").stdout
 
@@ -203,7 +203,7 @@ def test_rebuild_leaves_out_a_damaged_record_and_says_so(copied):
 def test_plan_says_how_many_speakers(copied):
     known = copied.xval("sample-size", "--speakers", "10,40", "--clips", "20")
     own = copied.xval(
-        "sample-size", "--from", copied.EXPERIMENT, "--speakers", "6..12", "--difference", "0.2", "--to", "plan.svg"
+        "sample-size", "--from", copied.EXPERIMENT, "--speakers", "6..12", "--difference", "0.2", "--output", "plan.svg"
     )
 
     assert known.returncode == own.returncode == 0
@@ -218,7 +218,7 @@ def test_plan_names_a_number_that_is_none(empty, arguments):
 
 
 def test_review_lists_labels_that_may_be_wrong(copied):
-    ended = copied.xval("review-labels", copied.EXPERIMENT, "3", "--csv", "suspects.csv")
+    ended = copied.xval("review-labels", f"{copied.EXPERIMENT}:3", "--output", "suspects.csv")
 
     assert ended.returncode == 0
     suspects = pd.read_csv(copied.folder / "suspects.csv")

@@ -146,7 +146,7 @@ def test_an_ensemble_and_a_final_model_are_made_of_it(study):
     stacked = study.record(901)
     assert stacked["items"] == study.record(1)["items"] == study.record(2)["items"]
     assert study.xval("audit", study.EXPERIMENT).returncode == 0
-    refitted = study.xval("refit", study.EXPERIMENT, "1")
+    refitted = study.xval("refit", f"{study.EXPERIMENT}:1")
     assert refitted.returncode == 0, refitted.stdout + refitted.stderr
     about = json.loads((study.results / "instance_1" / "refit" / "model.json").read_text())
     assert len(about["trained_items"]["small"]) == 6

@@ -115,7 +115,7 @@ assert model.predict(x[0]).drop(columns="path").equals(model.predict([x[0]]).dro
 
 def test_arrays_of_an_estimator_and_of_a_refit(study):
     study.train({"architecture": "svm", "C": (1.0,)})
-    assert study.xval("refit", "results/small/experiment_1", "1").returncode == 0
+    assert study.xval("refit", "results/small/experiment_1:1").returncode == 0
     code = """
 x, y, items = x_y()
 names = np.array(model.class_names)[y]

@@ -26,7 +26,7 @@ def odd(study):
 
 
 def test_a_list_for_scripts_has_all_experiments(odd):
-    printed, table, shown = odd.xval("list", "--json"), odd.xval("list", "--csv", "list.csv"), odd.xval("list")
+    printed, table, shown = odd.xval("list", "--format", "json"), odd.xval("list", "--output", "list.csv"), odd.xval("list")
 
     assert printed.returncode == 0, printed.stderr
     rows = {row["experiment"]: row for row in json.loads(printed.stdout)}

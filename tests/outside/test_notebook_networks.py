@@ -260,7 +260,7 @@ def test_results_of_a_cell_are_moved_refitted_and_asked(empty):
 
     refused = empty.mistake("-m", "xval", "predict", model, "audio/low/s0_0.wav")
     predicted = empty.xval("predict", model, "audio/low/s0_0.wav", "--import", module.stem)
-    again = empty.xval("refit", "elsewhere/experiment_1", "1", "--overwrite", "--gpu", "cpu")
+    again = empty.xval("refit", "elsewhere/experiment_1:1", "--overwrite", "--gpu", "cpu")
 
     assert f"--import {module.stem}" in refused
     assert predicted.returncode == 0, predicted.stderr

@@ -1,7 +1,10 @@
 """One program, ``xval``: its commands, what it prints of itself, and what it answers to names that it does not have."""
 
+import json
 import re
+from io import StringIO
 
+import pandas as pd
 import pytest
 
 OLD_NAMES = {
@@ -116,3 +119,103 @@ def test_a_script_that_is_not_there_is_named(study):
     study.file("experiments/mine.py", "")
 
     assert "experiments/mine.py" in study.mistake("-m", "xval", "run", "mine.py")
+
+
+TABLES = {
+    "status": (),
+    "audit": (),
+    "compare": (),
+    "groups": ("--by", "gender"),
+    "list": (),
+    "review-labels": (),
+}
+
+
+@pytest.mark.parametrize("command", TABLES)
+def test_tables_are_printed_and_written_alike(finished, tmp_path, command):
+    words = (command, "results" if command == "list" else finished.EXPERIMENT, *TABLES[command])
+
+    as_csv, as_json = (finished.xval(*words, "--format", form) for form in ("csv", "json"))
+    for ending in ("csv", "json", "xlsx", "parquet"):
+        written = finished.xval(*words, "--output", tmp_path / f"t.{ending}")
+        assert written.returncode == 0, written.stderr
+
+    assert as_csv.returncode == as_json.returncode == 0, as_csv.stderr + as_json.stderr
+    rows = pd.read_csv(StringIO(as_csv.stdout))
+    assert len(rows)
+    assert list(rows) == list(pd.read_excel(tmp_path / "t.xlsx")) == list(pd.read_parquet(tmp_path / "t.parquet"))
+    assert as_csv.stdout == (tmp_path / "t.csv").read_text()
+    assert json.loads(as_json.stdout) == json.loads((tmp_path / "t.json").read_text())
+
+
+def test_what_an_output_is_depends_on_its_ending(finished, tmp_path):
+    plan = ("sample-size", "--speakers", "10,40")
+    assert finished.xval(*plan, "--output", tmp_path / "plan.svg").returncode == 0
+    assert (tmp_path / "plan.svg").read_text().lstrip().startswith("<?xml")
+    assert finished.xval(*plan, "--output", tmp_path / "plan.csv").returncode == 0
+    assert len(pd.read_csv(tmp_path / "plan.csv")) == 2
+
+    for command in ("compare", "groups", "predict"):
+        said = finished.mistake("-m", "xval", command, finished.EXPERIMENT, "audio", "--output", "t.doc")
+        assert "ends in .csv, .json, .xlsx, .parquet" in said or "Unexpected" in said
+    assert "--format json" in finished.mistake("-m", "xval", "list", "--output", "json")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("status", "E", "--json"), "--format json"),
+        (("compare", "E", "--csv", "a.csv"), "--output FILE.csv"),
+        (("sample-size", "--to", "a.png"), "--output FILE"),
+        (("bundle", "E", "--to", "a"), "--output FILE"),
+        (("bundle", "E", "--dry-run"), "--hub OWNER/NAME"),
+        (("sample-size", "--from", "E", "--instance", "1"), "--from EXPERIMENT:N"),
+        (("refit", "E", "2"), "EXPERIMENT:N"),
+        (("groups", "E", "2"), "EXPERIMENT:N"),
+    ],
+)
+def test_an_option_of_before_is_answered_with_the_new_one(finished, words, answer):
+    given = [finished.EXPERIMENT if word == "E" else word for word in words]
+
+    assert answer in finished.mistake("-m", "xval", *given)
+
+
+def test_a_model_is_named_alike_everywhere(copied):
+    name, folder = f"{copied.EXPERIMENT}:1", f"{copied.EXPERIMENT}/instance_1"
+    clip = "audio/low/s0_0.wav"
+
+    assert copied.xval("groups", name).stdout == copied.xval("groups", folder).stdout
+    by_name, by_path = (copied.xval("predict", model, clip, "--format", "csv") for model in (name, folder))
+    assert by_name.returncode == 0, by_name.stderr
+    assert by_name.stdout == by_path.stdout
+    one, other = (copied.xval("report", *words, "--markdown") for words in ((name,), (copied.EXPERIMENT, "1")))
+    assert (one.returncode, one.stdout) == (0, other.stdout), one.stderr
+    exported = copied.xval("export", name, "--format", "weights_h5")
+    assert "one model can be exported at a time" in exported.stderr
+    assert "xval refit" in exported.stderr
+    ensemble = copied.xval("ensemble", name, f"{copied.EXPERIMENT}:2")
+    assert ensemble.returncode == 0, ensemble.stderr
+    assert "ensemble 1+2" in ensemble.stdout
+    planned = copied.xval("sample-size", "--from", f"{copied.EXPERIMENT}:3", "--baseline", "1", "--difference", "0.2")
+    assert "instances 1 and 3" in planned.stdout or planned.returncode == 0, planned.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("predict", "N", "audio"), ("groups", "N"), ("review-labels", "N"), ("refit", "N"), ("export", "N", "--format", "onnx")],
+)
+def test_an_instance_that_is_not_there_is_named(finished, words):
+    given = [f"{finished.EXPERIMENT}:9" if word == "N" else word for word in words]
+
+    said = finished.mistake("-m", "xval", *given)
+    assert "no instance 9" in said
+    assert "Available: 1" in said
+
+
+def test_python_takes_the_same_name(finished):
+    ended = finished.python(
+        "-c", "import sys, xval; print(xval.load_model(sys.argv[1]).class_names)", f"{finished.EXPERIMENT}:2"
+    )
+
+    assert ended.returncode == 0, ended.stderr
+    assert "'high', 'low'" in ended.stdout

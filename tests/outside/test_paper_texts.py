@@ -96,23 +96,30 @@ def test_folds_that_are_not_finished_are_named(study):
     assert protocol(study)[0][0].endswith(" These results are preliminary: 1 of 2 folds are finished.")
 
 
-def test_augmentation_optimizer_and_calibration_are_cited(study):
+def test_augmentation_optimizer_search_and_calibration_are_cited(study):
     masks = {"augment_time_masks": 1, "augment_time_mask_frames": 2}
-    study.train(
-        {"architecture": "mlp", "n_units": (4,), "calibration": "temperature", "augment_mixup": 0.2, **masks},
-        {"architecture": "mlp", "n_units": (4,)},
-    )
+    network = {"architecture": "mlp", "n_units": (4,)}
+    augmented = network | masks | {"calibration": "temperature", "augment_mixup": 0.2}
+    study.script(augmented, head="from xval import log_uniform", repeats=2)
+    search = "experiment.search({'learning_rate': log_uniform(1e-3, 1e-2)}, n_trials=1, architecture='mlp', n_units=(4,))"
+    script = (study.folder / "exp.py").read_text()
+    study.file("exp.py", script.replace("if __name__", f"{search}\nif __name__"))
+    assert study.run().returncode == 0
 
     paragraphs, entries = protocol(study)
 
     assert (
         "Training examples of model 1 were augmented in each epoch by masks over time (Park et al., 2019), mixup (Zhang et "
-        "al., 2018). Probabilities of networks were calibrated by temperature scaling (Guo et al., 2017)."
+        "al., 2018). Probabilities of networks were calibrated by temperature scaling (Guo et al., 2017). Hyper-parameters of "
+        "model 2 were searched in each fold with 1 trial of Optuna (Akiba et al., 2019), scored by its validation items; test "
+        "items took no part."
     ) in paragraphs[1]
     assert "on TensorFlow (Abadi et al., 2016) for at most 2 epochs" in paragraphs[1]
+    assert "were trained with 2 seeds per fold, and their values were averaged." in paragraphs[1]
+    assert "The nested value, for which each fold selects by its own validation items, avoids this bias." in paragraphs[2]
     keys = re.findall(r"@\w+\{(\w+),", entries)
-    assert keys[:4] == ["xval", "chollet2015keras", "abadi2016tensorflow", "kingma2015adam"]
-    assert {"park2019specaugment", "zhang2018mixup", "guo2017calibration"} <= set(keys)
+    assert keys[:4] == ["xval", "chollet2015keras", "abadi2016tensorflow", "akiba2019optuna"]
+    assert {"kingma2015adam", "park2019specaugment", "zhang2018mixup", "guo2017calibration"} <= set(keys)
     assert "pedregosa2011scikit" not in keys
 
 
@@ -129,7 +136,7 @@ def test_the_card_of_a_final_model_has_the_parts_of_model_cards(study):
     assert (
         "**This model is untested: no speaker is left to test it.** The scores are the mean and sample standard deviation over "
         "the folds, whose models were tested on unseen speakers. They are the estimate of cross-validation for a model trained "
-        "like this, and no test of this model."
+        "like this, not a test of this model."
     ) in card
     assert "    xval predict model.skops FILE" in card
 

@@ -85,7 +85,7 @@ def test_a_lease_of_ten_years_is_waited_for_by_nobody(copied, command):
 
 
 def rows_of(study, folder):
-    listed = study.xval("list", folder, "--json")
+    listed = study.xval("list", folder, "--format", "json")
     assert listed.returncode == 0, listed.stderr
     return [row | {"experiment": ""} for row in json.loads(listed.stdout)]
 
@@ -163,7 +163,7 @@ def test_a_search_that_runs_is_running(copied):
     lock.parent.mkdir()
 
     with FileLock(lock):
-        status, rows = copied.xval("status", copied.EXPERIMENT, "--json"), rows_of(copied, "results")
+        status, rows = copied.xval("status", copied.EXPERIMENT, "--format", "json"), rows_of(copied, "results")
     after = rows_of(copied, "results")
 
     assert json.loads(status.stdout)["running"] == 1

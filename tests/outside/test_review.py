@@ -94,7 +94,7 @@ runpy.run_module("xval", run_name="__main__", alter_sys=True)
 
 def ask(study, *asked):
     """Start a review, ask it for some things, and return the answers: status, text, seconds of the processor."""
-    ended = study.python("-c", ASK, json.dumps(asked), "review-labels", study.EXPERIMENT, "1", "--reviewer", "ann")
+    ended = study.python("-c", ASK, json.dumps(asked), "review-labels", f"{study.EXPERIMENT}:1", "--reviewer", "ann")
     return [json.loads(line.removeprefix("ANSWER ")) for line in ended.stderr.splitlines() if line.startswith("ANSWER ")]
 
 

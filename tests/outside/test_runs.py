@@ -287,7 +287,7 @@ def test_a_failed_instance_costs_no_other_one(study):
     assert "this one cannot be trained" in ended.stdout
     assert study.record(2)["status"] == "done"
     assert study.record(1)["status"] == "failed"
-    status = study.xval("status", study.EXPERIMENT, "--json")
+    status = study.xval("status", study.EXPERIMENT, "--format", "json")
     assert status.returncode == 1
     assert json.loads(status.stdout)["failed"] == 2
     sheet = openpyxl.load_workbook(study.results / "results.xlsx")["summary"]
@@ -419,7 +419,7 @@ def test_ctrl_c_ends_a_run_while_another_terminal_looks_at_it(study):
     with study.started("exp.py") as process:
         study.wait_for("instance_1/.fold_1.lock", process)
         for _ in range(200):
-            status = json.loads(study.xval("status", study.EXPERIMENT, "--json").stdout)
+            status = json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)
             (first, _) = status["instances"][0]["jobs"]
             if first["epoch"]:
                 break
@@ -432,7 +432,7 @@ def test_ctrl_c_ends_a_run_while_another_terminal_looks_at_it(study):
         said = process.communicate(timeout=60)[0]
     assert process.returncode == 130
     assert "Traceback" not in said
-    assert json.loads(study.xval("status", study.EXPERIMENT, "--json").stdout)["running"] == 0
+    assert json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["running"] == 0
 
 
 @pytest.mark.long
@@ -447,7 +447,7 @@ def test_two_terminals_add_to_one_workbook(study):
             assert process.returncode == 0, said
 
     assert len(done(study)) == 8
-    assert json.loads(study.xval("status", study.EXPERIMENT, "--json").stdout)["done"] == 8
+    assert json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["done"] == 8
     sheet = openpyxl.load_workbook(study.results / "results.xlsx")["summary"]
     text = " ".join(str(cell.value) for row in sheet.iter_rows() for cell in row)
     assert all(name in text for name in ("knn", "svm", "logistic", "forest"))

@@ -29,7 +29,7 @@ def noisy_corpus(study, n_items=8):
 
 def compared(study, *arguments):
     """Return the numbers of the only pair of a comparison."""
-    ended = study.xval("compare", study.EXPERIMENT, *arguments, "--csv", "out.csv")
+    ended = study.xval("compare", study.EXPERIMENT, *arguments, "--output", "out.csv")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     return pd.read_csv(study.folder / "out.csv").iloc[0], " ".join(ended.stdout.split())
 

@@ -16,7 +16,7 @@ def test_an_instance_is_named_behind_its_experiment(finished):
     assert with_colon.returncode == 0, with_colon.stderr
     assert with_colon.stdout == apart.stdout
     assert "1 instance to compare; expected at least two" in alone
-    assert f"as a separate argument: {EARLIER} 1" in elsewhere
+    assert f"leave :1 out: {EARLIER}" in elsewhere
 
 
 def test_what_an_estimator_does_not_use_leaves_it_done(copied):
@@ -30,7 +30,7 @@ def test_what_an_estimator_does_not_use_leaves_it_done(copied):
 
     assert ended.returncode == 0, ended.stderr
     assert "Nothing to do: all 3 jobs are done." in ended.stdout
-    assert json.loads(copied.xval("status", EARLIER, "--json").stdout)["stale"] == 0
+    assert json.loads(copied.xval("status", EARLIER, "--format", "json").stdout)["stale"] == 0
     assert (other.returncode, network.returncode) == (2, 2)
     assert "num_epochs was 3, now 7" in network.stderr
 

@@ -423,7 +423,7 @@ def test_a_trial_that_diverges_late_has_no_score_and_a_refit_follows_the_schedul
         ("constant", "complete", False),
     }
     assert "diverged" not in study.record(2)
-    refit = study.xval("refit", study.results, "1", "--epochs", "4")
+    refit = study.xval("refit", f"{study.results}:1", "--epochs", "4")
     assert refit.returncode == 0, refit.stderr
     (history,) = study.results.rglob("refit/history.csv")
     assert pd.read_csv(history)["learning_rate"].tolist() == pytest.approx([1e-2, 5e-3, 2.5e-3, 1.25e-3], rel=1e-5)

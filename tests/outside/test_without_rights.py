@@ -10,7 +10,7 @@ import pytest
 def test_a_final_model_without_rights_to_write(study):
     study.train({"architecture": "mlp"}, num_epochs=1)
     instance, refit = study.results / "instance_1", study.results / "instance_1" / "refit"
-    command = ["refit", study.results, "1", "--overwrite"]
+    command = ["refit", f"{study.results}:1", "--overwrite"]
     assert study.without_rights(*command).returncode == 0
 
     refit.chmod(0o555)  # as one who shares a model does

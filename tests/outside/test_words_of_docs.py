@@ -11,13 +11,14 @@ TEXT = re.sub(r"\s+", " ", " ".join(PAGES.values()))
 
 OF_THE_FIELD = """
 confidence interval; nested cross-validation; speaker-independent; leave-one-speaker-out; LOSO; cross-corpus; k-fold;
-stratified; conformal; temperature scaling; calibration; uncertain; abstain; out-of-distribution; power analysis; sample size;
-significant; optimistic; effect size; paired t test; bootstrap; permutation test; Holm; subgroup; fairness; label noise; confident learning;
-transfer learning; fine-tun; pretrained; self-supervised; embedding; data augmentation; SpecAugment; mixup; hyper-parameter;
-sound event detection; audio tagging; multi-label; regression; bioacoustic; clinical; speech emotion recognition;
-speaker verification; equal error rate; EER; speaker identification; feature importance; explanation; integrated gradients;
-reproducib; checkpoint; seed; early stopping; confusion matrix; balanced accuracy; UAR; F1; ROC; AUC; ECE; CCC; log-mel; MFCC;
-eGeMAPS; spectrogram; ONNX; Hugging Face; model card; Slurm; MLflow; TensorBoard; data leakage; baseline; random forest; SVM
+stratified; conformal; temperature scaling; calibration; uncertain; abstain; out-of-distribution; power analysis; sample
+size; significant; optimistic; effect size; paired t test; bootstrap; permutation test; Holm; subgroup; fairness; label
+noise; confident learning; transfer learning; fine-tun; pretrained; self-supervised; embedding; data augmentation;
+SpecAugment; mixup; hyper-parameter; sound event detection; audio tagging; multi-label; regression; bioacoustic;
+clinical; speech emotion recognition; speaker verification; equal error rate; EER; speaker identification; feature
+importance; explanation; integrated gradients; reproducib; checkpoint; seed; early stopping; confusion matrix; balanced
+accuracy; UAR; F1; ROC; AUC; ECE; CCC; log-mel; MFCC; eGeMAPS; spectrogram; ONNX; Hugging Face; model card; Slurm;
+MLflow; TensorBoard; data leakage; baseline; random forest; SVM
 """
 COINED = """
 told apart; tells apart; too good; too sure; surest; unheard; bit for bit; likewise; at hand; in the place of;

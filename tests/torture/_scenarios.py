@@ -77,7 +77,7 @@ SCENARIOS = {
     "search": Scenario(("search.py", "--folds", "1"), _with_store, needs_keras=True),
     "rebuild": Scenario(("-m", "xval", "rebuild", EXPERIMENT), _with_results),
     "report": Scenario(("-m", "xval", "report", EXPERIMENT), _with_results),
-    "refit": Scenario(("-m", "xval", "refit", EXPERIMENT, "1"), _with_results),
+    "refit": Scenario(("-m", "xval", "refit", f"{EXPERIMENT}:1"), _with_results),
     "ensemble": Scenario(("-m", "xval", "ensemble", EXPERIMENT, "1,2"), _with_results),
     "predict": Scenario(
         ("-m", "xval", "predict", f"{EXPERIMENT}/instance_1", "audio", "--output", "predicted.csv"),

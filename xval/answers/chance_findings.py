@@ -7,12 +7,12 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from xval.answers.figure_text import rounded
-from xval.answers.finding import Finding
+from xval.answers.finding import Finding, make_finding
 from xval.answers.item_words import item_word, items_word
 from xval.answers.line_cases import AT_CHANCE, DO_NOT_RANK
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance
-from xval.answers.summary import direction, side_name, test_side
+from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.answers.training_findings import last_epoch
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
@@ -36,19 +36,16 @@ def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | N
     if not numbers:
         return None
     is_of_choice = nested is not None and nested.number in numbers
-    figure = f"{side_name(side, done)} {metric}"
     has_interval = {_figures(done, nested)[number]["low"] is not None for number in numbers}
-    what = {
-        (True,): f"whose 95 % interval of {figure} contains chance or is worse",
-        (False,): f"whose {figure} is not {beyond_chance(done)} and has no interval",
-        (False, True): f"whose 95 % interval of {figure}, or value where it has none, contains chance or is worse",
-    }[tuple(sorted(has_interval))]
-    return Finding(
+    return make_finding(
         Code.NOT_ABOVE_CHANCE,
-        f"Not {beyond_chance(done)}: {name_instances(numbers, done)}, {what}"
-        f"{describe_choice(nested) if nested and is_of_choice else ''}.",
-        what_to_try(done, numbers),
-        tuple(numbers),
+        {(True,): "interval", (False,): "value", (False, True): "both"}[tuple(sorted(has_interval))],
+        numbers,
+        above_chance=beyond_chance(done),
+        who=name_instances(numbers, done),
+        metric=f"{side_name(side, done)} {metric_words(metric)}",
+        by=f" ({nested.number} by its nested estimate)" if nested and is_of_choice else "",
+        advice=what_to_try(done, numbers),
     )
 
 
@@ -98,11 +95,6 @@ def _are_networks(done: Sequence[InstanceResults], numbers: Collection[int]) -> 
     return any(trains_network(instance.settings.architecture) for instance in done if instance.number in numbers)
 
 
-def describe_choice(nested: NestedInstance) -> str:
-    """Return which instance is judged by what choosing among all reaches."""
-    return f" ({nested.number} by its nested value)"
-
-
 def item_known(done: Sequence[InstanceResults], at_chance: Finding | None, nested: NestedInstance | None) -> Finding | None:
     """Say which instances are above chance, but not above what knowing the item of a clip reaches.
 
@@ -123,13 +115,8 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None, neste
         levels = levels or "".join(f"{name}{text}" for name, text in zip(there, rounded(*there.values()), strict=True))
     if not numbers:
         return None
-    whose = name_instances(numbers, done) + ", the first" * (len(numbers) > 1)
-    return Finding(
-        Code.ITEM_KNOWN,
-        f"Above chance, but not above what knowing the {item_word(done)} reaches: {whose} {levels}.",
-        f"Compare with these values, not with chance, or test groups of {items_word(done)} apart (train_where, test_where).",
-        tuple(numbers),
-    )
+    who = name_instances(numbers, done) + ", the first" * (len(numbers) > 1)
+    return make_finding(Code.ITEM_KNOWN, "", numbers, item=item_word(done), items=items_word(done), who=who, levels=levels)
 
 
 def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Iterator[Finding]:
@@ -140,10 +127,12 @@ def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Iter
         loss, guessing = (instance.over_folds(side, "loss")["mean"] for side in ("validation", "chance"))
         if loss is not None and guessing is not None and loss > guessing:
             (unsure if loss <= _loss_of_any_class(instance) else overconfident).append(instance.number)
-    if overconfident:
-        yield _overconfident(done, overconfident)
-    if unsure:
-        yield _other_shares(done, unsure)
+    for numbers, case_of in ((overconfident, _overconfident), (unsure, _other_shares)):
+        if numbers:
+            chosen = [instance for instance in done if instance.number in numbers]
+            who, first = (name_instances(numbers, done, is_first=is_first) for is_first in (False, True))
+            fields = {"who": who, "Who": first, "items": items_word(done)}
+            yield make_finding(Code.TOO_SURE, case_of(chosen, _are_networks(done, numbers)), numbers, **fields)
 
 
 def _loss_of_any_class(instance: InstanceResults) -> float:
@@ -156,30 +145,29 @@ def _loss_of_any_class(instance: InstanceResults) -> float:
     return math.log(n_classes) if is_known else 0.0
 
 
-def _overconfident(done: Sequence[InstanceResults], numbers: Sequence[int]) -> Finding:
-    above = f"the validation loss of {name_instances(numbers, done)} is worse than that of guessing"
-    text, advice = f"Some answers are far off: {above}.", "Look at the worst answers"
-    try_instead = "; try a lower learning_rate or fewer num_epochs."
-    if done[0].task.has_classes:
-        text = f"Overconfident where it is wrong: {above}."
-        advice = "Do not use the probabilities as they are"
-        try_instead = "; try monitor = val_loss, label_smoothing or fewer num_epochs."
-    advice += try_instead if _are_networks(done, numbers) else f"; let more {items_word(done)} validate (validation_fraction)."
-    return Finding(Code.TOO_SURE, text, advice, tuple(numbers))
+def _overconfident(chosen: Sequence[InstanceResults], are_networks: bool) -> str:
+    """Return the case of its text."""
+    if not chosen[0].task.has_classes:
+        return "regression" if are_networks else "regression estimator"
+    if not are_networks:
+        return "estimator"
+    return "network" if _may_be_calibrated(chosen) else "calibrated network"
 
 
-def _other_shares(done: Sequence[InstanceResults], numbers: Sequence[int]) -> Finding:
-    are_weighted = any(_weighs_classes(instance) for instance in done if instance.number in numbers)
-    why = ": class_weights and sampling make rare classes look frequent" if are_weighted else ""
-    try_instead = "" if are_weighted else "; train longer (num_epochs), or set calibration = temperature"
-    if not are_weighted and not _are_networks(done, numbers):
-        try_instead = f"; let more {items_word(done)} validate (validation_fraction)"
-    return Finding(
-        Code.TOO_SURE,
-        "Probabilities do not fit how often classes occur: the validation loss of "
-        f"{name_instances(numbers, done)} is worse than that of guessing.",
-        f"Do not use them as they are{why}{try_instead}.",
-        tuple(numbers),
+def _other_shares(chosen: Sequence[InstanceResults], are_networks: bool) -> str:
+    """Return the case of its text."""
+    if any(_weighs_classes(instance) for instance in chosen):
+        return "weighted"
+    if not are_networks:
+        return "shares of an estimator"
+    return "shares" if _may_be_calibrated(chosen) else "calibrated shares"
+
+
+def _may_be_calibrated(chosen: Sequence[InstanceResults]) -> bool:
+    """Return whether temperature scaling can be advised: of one class per clip, where it is not in use."""
+    return all(
+        instance.task.name == "classification" and instance.parameters.get("calibration", "none") == "none"
+        for instance in chosen
     )
 
 

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Sequence
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
 from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.figure_text import rounded
-from xval.answers.finding import Finding, capital
+from xval.answers.finding import Finding, capital, make_finding
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
-from xval.answers.pretrained import Origin, clause, judge_instance
+from xval.answers.pretrained import NEAR_DUPLICATES, Origin, judge_instance, name_parts
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
 from xval.answers.summary import metric_words
 from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
-from xval.base.errors import first_of
+from xval.base.errors import counted, first_of
 from xval.folds.random_split import count_lone_clips
 from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
@@ -79,22 +79,18 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
 
 
 def _pretrained(done: Sequence[InstanceResults]) -> Iterable[Finding]:
-    """Say of which instances the test values may be of what their models had heard before."""
+    """Say of which instances the models may have been trained on what they are tested on."""
     concerned: dict[Origin, list[int]] = {}
     for instance in done:
         concerned.setdefault(judge_instance(instance), []).append(instance.number)
     for origin, numbers in concerned.items():
         if origin.state == "clean":
             continue
-        advice = f"Make sure that no tested {item_word(done)} is in what it was trained on."
-        if origin.state == "leaked":
-            advice = "The test values are too good: leave out what was heard; xval audit has the names."
-        elif not origin.vouched:
-            advice = (
-                "It may have heard what is tested: say what it was trained on (pretrained_on), or compare with an instance "
-                "without it."
-            )
-        yield Finding(Code.HEARD_BEFORE, f"In {name_instances(numbers, done)}: {clause(origin)}.", advice, tuple(numbers))
+        case = {"leaked": "leaked", "unknown": "stated" if origin.vouched else "unknown"}[origin.state]
+        if origin.state == "leaked" and origin.parts == (NEAR_DUPLICATES,):
+            case = "near-duplicates"
+        fields = {"Who": name_instances(numbers, done, is_first=True), "parts": name_parts(origin), "vouched": origin.vouched}
+        yield make_finding(Code.HEARD_BEFORE, case, numbers, **fields, item=item_word(done), items=items_word(done))
 
 
 def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
@@ -104,32 +100,25 @@ def _cautions(done: Sequence[InstanceResults]) -> Iterable[Finding]:
         for text in instance.written.cautions:
             concerned.setdefault(text, []).append(instance.number)
     for text, numbers in concerned.items():
-        whose = f" (instance {numbers[0]})" if len(numbers) == 1 else f" ({len(numbers)} of {len(done)} instances)"
+        whose = f" (variant {numbers[0]})" if len(numbers) == 1 else f" ({len(numbers)} of {len(done)} variants)"
         whose = whose if len(numbers) < len(done) else ""
         what, _, advice = text.partition(". ")
-        advice = f"{advice or 'Read the results with this in mind'}."
-        yield Finding(Code.CORPUS, f"{capital(what)}{whose}.", advice, tuple(numbers) if whose else ())
+        advice = capital(advice or "read the scores with this in mind").rstrip(".")
+        yield make_finding(
+            Code.CORPUS, "", numbers if whose else (), What=capital(what.rstrip(".")), whose=whose, Advice=advice
+        )
 
 
 def _shared_columns(done: Sequence[InstanceResults]) -> Iterable[Finding]:
     """Say which columns have a value on two sides of a fold, though each item has one: first those that fix the label."""
     for column in dict.fromkeys(column for instance in done for column in instance.shared_columns):
-        yield Finding(
-            Code.SHARED_COLUMN,
-            f"{column.describe(item_word(done))}: one '{column.column}' trains and is tested.",
-            f"{column.advice}.",
-        )
+        fields = {"described": column.describe(item_word(done)), "column": column.column, "advice": column.advice}
+        yield make_finding(Code.SHARED_COLUMN, "", (), **fields)
 
 
 def _random_split(done: Sequence[InstanceResults]) -> Finding | None:
     counts = count_lone_clips(done[0].n_clips.values(), item_word(done))
-    if not counts:
-        return None
-    return Finding(
-        Code.RANDOM_SPLIT,
-        f"{capital(counts)}, as in a random split.",
-        "If several are of one speaker, session or recording, make that the item (--item-pattern, or a column item).",
-    )
+    return make_finding(Code.RANDOM_SPLIT, Counts=capital(counts)) if counts else None
 
 
 def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
@@ -138,12 +127,7 @@ def _other_clips(done: Sequence[InstanceResults]) -> Finding | None:
     differing = {name: what for name, what in wrong.items() if len({instance.parameters.get(name) for instance in done}) > 1}
     if not differing:
         return None
-    return Finding(
-        Code.OTHER_CLIPS,
-        f"Instances differ in {' and '.join(differing)}: their {' and '.join(differing.values())} values are of "
-        "different clips and cannot be compared.",
-        "Compare instances that agree in train_where, test_where and enrolment_s.",
-    )
+    return make_finding(Code.OTHER_CLIPS, names=" and ".join(differing), sides=" and ".join(dict.fromkeys(differing.values())))
 
 
 def _folds_missing(instances: Sequence[InstanceResults]) -> Finding | None:
@@ -152,14 +136,12 @@ def _folds_missing(instances: Sequence[InstanceResults]) -> Finding | None:
         return None
     listed = first_of((f"{instance.number} ({len(instance.folds)}/{instance.n_folds})" for instance in lacking), _MOST_NAMED)
     has_failed = any(record["status"] == "failed" for instance in lacking for record in instance.jobs.values())
-    return Finding(
+    return make_finding(
         Code.FOLDS_MISSING,
-        f"{_lack(len(lacking), listed)} folds: means leave out {items_word(instances)}, perhaps the hard ones, and cannot be "
-        "compared.",
-        "Fix what failed and run the command again; the sheet folds has the errors."
-        if has_failed
-        else "Run these folds too, before you report anything.",
-        tuple(instance.number for instance in lacking),
+        "failed" if has_failed else "",
+        [instance.number for instance in lacking],
+        Listed=_lack(len(lacking), listed),
+        items=items_word(instances),
     )
 
 
@@ -169,60 +151,45 @@ def _repeats_missing(done: Sequence[InstanceResults]) -> Finding | None:
     if not lacking:
         return None
     listed = first_of((f"{instance.number} ({len(instance.done)}/{instance.n_jobs} jobs)" for instance in lacking), _MOST_NAMED)
-    return Finding(
-        Code.REPEATS_MISSING,
-        f"{_lack(len(lacking), listed)} repeats: means are over those that are finished.",
-        "Run the command again; until then, pooled values are over the repeats that have every fold.",
-        tuple(instance.number for instance in lacking),
-    )
+    return make_finding(Code.REPEATS_MISSING, "", [instance.number for instance in lacking], Listed=_lack(len(lacking), listed))
 
 
 def _lack(number: int, listed: str) -> str:
-    return f"Instances {listed} lack" if number > 1 else f"Instance {listed} lacks"
+    return f"Variants {listed} lack" if number > 1 else f"Variant {listed} lacks"
 
 
 def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
-    n_items, of = max(len(instance.n_clips) for instance in done), ""
+    n_items, case = max(len(instance.n_clips) for instance in done), ""
     of_classes = [
         (recall["n_items"], name) for instance in done for name, recall in instance.class_recalls.items() if recall["n_items"]
     ]
     fewest, name = min(of_classes, default=(n_items, ""))
     if fewest < min(n_items, FEWEST_ITEMS_TO_RELY_ON):
-        n_items, of = fewest, f" of {'label' if done[0].task.has_thresholds else 'class'} '{name}'"
+        n_items, case = fewest, "without interval" if fewest < FEWEST_ITEMS else "of a class"
     if n_items >= FEWEST_ITEMS_TO_RELY_ON:
         return None
-    items = items_word(done, n_items)
-    what = "may change a value and its interval a lot"
-    if of and n_items < FEWEST_ITEMS:
-        what = (
-            f"may change a value of classes, such as {metric_words(done[0].task.main_metrics[0])}, a lot, so it has no interval"
-        )
-    return Finding(
+    return make_finding(
         Code.FEW_ITEMS,
-        f"{n_items} {items}{of} tell{'s' * (n_items == 1)} you little about others: one more {what}.",
-        f"Record more {items_word(done)}{of} before you rely on a value.",
+        case,
+        n_items=counted(n_items, item_word(done)),
+        items=items_word(done),
+        class_word="label" if done[0].task.has_thresholds else "class",
+        name=name,
+        metric=metric_words(done[0].task.main_metrics[0]),
     )
 
 
 def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     """Say when several instances are ranked by validation of less than half of the items."""
     records = max(done, key=lambda instance: len(instance.folds)).folds.values()
-    pairs = {(item, record["fold"]) for record in records for item in record["items"]["validation"]}
-    validated = {item for item, _ in pairs}
-    again = ", some in several folds" if len(pairs) > len(validated) else ""
+    validated = {item for record in records for item in record["items"]["validation"]}
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
         return None
     n_folds = done[0].n_folds // done[0].n_deals
     can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0].parameters.get("validation") != "next_fold"
-    return Finding(
-        Code.FEW_VALIDATION_ITEMS,
-        f"Only {len(validated)} of the {n_items} {items_word(done)} rank instances and choose epochs (validation): "
-        + (f"those that were drawn{again}." if n_folds > 1 else "those of the one split."),
-        f"Set validation = next_fold: each {item_word(done)} validates once."
-        if can_follow
-        else "Do not choose by small differences, which may be luck.",
-    )
+    fields = {"n_validated": len(validated), "n_items": n_items, "item": item_word(done), "items": items_word(done)}
+    return make_finding(Code.FEW_VALIDATION_ITEMS, "next fold" if can_follow else "", (), **fields)
 
 
 def _fitted_validation(done: Sequence[InstanceResults]) -> Finding | None:
@@ -230,13 +197,8 @@ def _fitted_validation(done: Sequence[InstanceResults]) -> Finding | None:
     numbers = fitted_to_own_items(done)
     if not numbers:
         return None
-    return Finding(
-        Code.FITTED_VALIDATION,
-        f"Validation does not rank {name_instances(numbers, done)}: the one {item_word(done)} that validates also chose or "
-        "weighted its members.",
-        f"Compare by test values, or let two or more {items_word(done)} validate in each fold.",
-        numbers,
-    )
+    fields = {"who": name_instances(numbers, done), "item": item_word(done), "items": items_word(done)}
+    return make_finding(Code.FITTED_VALIDATION, "", numbers, **fields)
 
 
 def _folds_lacking_classes(done: Sequence[InstanceResults]) -> Finding | None:
@@ -244,7 +206,7 @@ def _folds_lacking_classes(done: Sequence[InstanceResults]) -> Finding | None:
     if not folds:
         return None
     what = done[0].task.uneven_folds.format(folds=name_numbers(folds))
-    return Finding(Code.FOLDS_LACKING_CLASSES, f"{what}.", "Read the pooled values, of all folds together.")
+    return make_finding(Code.FOLDS_LACKING_CLASSES, what=what)
 
 
 def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
@@ -256,11 +218,7 @@ def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
     if not folds:
         return None
     listed = first_of((f"'{label}' (fold {name_numbers(of_label)})" for label, of_label in sorted(folds.items())), most=2)
-    return Finding(
-        Code.UNTUNED_LABELS,
-        f"No validation clip has the label {listed}: the threshold there is 0.5, which nothing has chosen.",
-        "Read its average precision, which needs no threshold, or validate with more clips.",
-    )
+    return make_finding(Code.UNTUNED_LABELS, listed=listed, items=items_word(done))
 
 
 def _no_pooled_values(done: Sequence[InstanceResults]) -> Finding | None:
@@ -268,17 +226,13 @@ def _no_pooled_values(done: Sequence[InstanceResults]) -> Finding | None:
     missing = {number: reason for number, reason in missing.items() if reason}
     if not missing:
         return None
-    return Finding(
-        Code.NO_POOLED_VALUES,
-        f"There are no pooled values of {name_instances(missing, done)}: {next(iter(missing.values()))}.",
-        f"Intervals are for means over {items_word(done)}; run these folds again if you want pooled values.",
-        tuple(missing),
-    )
+    fields = {"who": name_instances(missing, done), "reason": next(iter(missing.values())), "items": items_word(done)}
+    return make_finding(Code.NO_POOLED_VALUES, "", missing, **fields)
 
 
 def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
     for group in seed_twins(parameters_of(done)):
-        yield Finding(Code.SEEDS, *describe_seed_twins(group), group)
+        yield describe_seed_twins(group)
 
 
 def _tie(
@@ -298,16 +252,20 @@ def _tie(
         return None
     pair = next((ties[number] for number in ranking.instances if number in ties), next(iter(ties.values())))
     difference, low, high = rounded(0 - pair.difference, *(sorted(0 - end for end in pair.interval)))
-    shown = f"{comparison.metric} {difference}{', no test' if math.isnan(pair.interval[0]) else f' [{low}, {high}]'}"
+    metric = metric_words(comparison.metric)
+    shown = f"{metric} {difference}{', no test' if math.isnan(pair.interval[0]) else f' [{low}, {high}]'}"
     if pair.is_none:
-        shown = f"the same {comparison.metric} for every {item_word(done)}"
-    who = f"the choice among {nested.n_competing} instances" if nested else name_instances([selected.number], done)
-    return Finding(
+        shown = f"the same {metric} for every {item_word(done)}"
+    who = f"the choice among {nested.n_competing} variants" if nested else name_instances([selected.number], done)
+    return make_finding(
         Code.TIE,
-        f"No clear winner: {who} is not shown better than {name_instances(sorted(ties), done)} (test: "
-        f"{shown}, against instance {pair.instance}).",
-        comparison.next_step,
+        "",
         (ranking.selected, *ties),
+        who=who,
+        others=name_instances(sorted(ties), done),
+        shown=shown,
+        to=pair.instance,
+        step=comparison.next_step,
     )
 
 
@@ -316,5 +274,4 @@ def _nested(done: Sequence[InstanceResults], ranking: Ranking) -> Finding | None
     if said is None:
         return None
     is_leaked = any(judge_instance(instance).state == "leaked" for instance in done) or leaking_column(done) is not None
-    advice = "Do not report this value, which has the same leak" if is_leaked else "Report this nested value first"
-    return Finding(Code.NESTED, said[0], f"{advice}; {said[1]}.")
+    return make_finding(Code.NESTED, "leaked" if is_leaked else "", nested=said[0], chosen=said[1])

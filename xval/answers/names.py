@@ -61,16 +61,18 @@ def names_of(instances: Iterable[_HasParameters]) -> dict[int, str]:
     return find_names({instance.number: instance.parameters for instance in instances})
 
 
-def name_instances(numbers: Collection[int], instances: Iterable[_HasParameters], *, most: int = 2) -> str:
+def name_instances(
+    numbers: Collection[int], instances: Iterable[_HasParameters], *, most: int = 2, is_first: bool = False
+) -> str:
     """Return ``SVM (3)``, ``SVM (3) and CNN (4)``, or of more ``variants 3-5, 7``.
 
     `instances` are all of the set, by which they are named. Up to `most` are named, ``SVM (3), kNN (4) and MLP (5)``; more than
-    two only where no name has a comma.
+    two only where no name has a comma. `is_first`: it begins a sentence, in which names stay as they are.
     """
     listed = list(numbers)
     names = names_of(instances) if len(listed) <= most else {}
     if not names or (len(listed) > 2 and any("," in names[number] for number in listed)):
-        return f"variant{'s' * (len(listed) > 1)} {name_numbers(listed)}"
+        return f"{'V' if is_first else 'v'}ariant{'s' * (len(listed) > 1)} {name_numbers(listed)}"
     *first, last = [f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} ({number})" for number in listed]
     return " and ".join(filter(None, (", ".join(first), last)))
 

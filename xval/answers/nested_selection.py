@@ -18,7 +18,7 @@ from xval.answers.fitted_validation import comparable
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.summary import direction, side_name, test_side
+from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
 from xval.results.estimates_file import Estimates, read_estimates, write_estimates
@@ -199,8 +199,8 @@ def describe_nested(done: Sequence[InstanceResults], ranking: Ranking, metric: s
     said = "" if bias is None else f", which is {bias_words(bias)}"
     left_out = f" (without {name_numbers(nested.left_out)}: folds missing)" if nested.left_out else ""
     text = (
-        f"Choosing among {nested.n_competing} instances{left_out} in each fold by its own validation reaches "
-        f"{side_name(side, done)} {metric} "
+        f"Choosing among {nested.n_competing} variants{left_out} in each fold by its own validation reaches "
+        f"{side_name(side, done)} {metric_words(metric)} "
         f"{format_test(nested, side, metric)}."
     )
     called = name_instances([selected.number], done)

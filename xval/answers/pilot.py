@@ -28,6 +28,7 @@ from xval.measures.statistics.intervals import FEWEST_ITEMS
 from xval.measures.statistics.planning import Pilot
 from xval.results.folder import find_experiment
 from xval.results.instance import InstanceResults
+from xval.results.named import split_name
 from xval.results.tested_examples import TestedExamples
 
 _MOST_GROUPS = 20  # of the clips of an item, of which each is left out
@@ -80,18 +81,15 @@ PUBLISHED = {
 """As `xval sample-size --from` measured them; docs/sample_size.md has the experiments."""
 
 
-def find_pilots(
-    source: str, number: int | None = None, baseline: int | None = None, metric: str | None = None
-) -> tuple[Pilots, list[InstanceResults]]:
-    """Return the variances of a source, which is a name in `PUBLISHED` or as of `read_pilots`, with its instances."""
+def find_pilots(source: str, baseline: int | None = None, metric: str | None = None) -> tuple[Pilots, list[InstanceResults]]:
+    """Return the variances of a source and its instances: a name in `PUBLISHED`, or ``EXPERIMENT[:N]`` as of `read_pilots`."""
     published = PUBLISHED.get(source)
     if published is None:
-        if not Path(source).exists():
+        path, number = split_name(source)
+        if path is None or not Path(path).exists():
             raise ResultsError(f"--from {source}: no such folder. {suggestion(source, PUBLISHED)} Or an experiment's folder.")
-        return read_pilots(Path(source), number, baseline, metric)
-    if given := [
-        name for name, value in {"--instance": number, "--baseline": baseline, "--metric": metric}.items() if value is not None
-    ]:
+        return read_pilots(Path(path), int(number) if number and number.isdecimal() else None, baseline, metric)
+    if given := [name for name, value in {"--baseline": baseline, "--metric": metric}.items() if value is not None]:
         raise SettingsError(
             f"{given[0]}: needs your own pilot (--from EXPERIMENT); for {source} only {published.metric} is known."
         )
@@ -122,7 +120,7 @@ def read_pilots(
             listed = ", ".join(map(str, by_number))
             raise ResultsError(f"{folder}: there is no instance {asked} with a finished fold. Available: {listed}.")
     if number is not None and number == baseline:
-        raise SettingsError(f"--instance {number} --baseline {baseline}: expected two instances.")
+        raise SettingsError(f"--from {folder}:{number} --baseline {baseline}: expected two instances.")
     first = by_number[baseline or next((other for other in ranked if other != number), ranked[0])]
     second = number or next((other for other in ranked if other != first.number), None)
     task = first.task

@@ -71,16 +71,20 @@ def worst(origins: Iterable[Origin]) -> Origin:
 
 def clause(origin: Origin) -> str:
     """Return what stands beside a figure; empty where it is clean."""
-    parts = "; ".join(origin.parts[:_MOST_NAMED])
-    if len(origin.parts) > _MOST_NAMED:
-        parts += f" and {len(origin.parts) - _MOST_NAMED} more"
+    parts = name_parts(origin)
     if origin.state == "clean":
         return ""
     if origin.state == "leaked":
         return f"leaked: {parts}"
     if origin.vouched:
-        return f"pretrained part {parts}, trained according to the user on: {origin.vouched}"
+        return f"pretrained part {parts}, trained as stated on {origin.vouched}"
     return f"pretrained part of unknown origin: {parts}"
+
+
+def name_parts(origin: Origin) -> str:
+    """Return the first of the parts: ``encoder.onnx; net.keras and 2 more``."""
+    more = len(origin.parts) - _MOST_NAMED
+    return "; ".join(origin.parts[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def explain(origin: Origin) -> str:

@@ -10,8 +10,10 @@ from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from xval.answers.figure_text import rounded
+from xval.answers.finding import Finding, make_finding
 from xval.answers.names import name_numbers
 from xval.results.instance import InstanceResults
+from xval.settings.finding_codes import Code
 from xval.settings.parameters import hash_parameters
 
 if TYPE_CHECKING:
@@ -68,12 +70,9 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int
     return [tuple(sorted(seeds)) for seeds in alike.values() if len(set(seeds.values())) > 1]
 
 
-def describe_seed_twins(group: Sequence[int]) -> tuple[str, str]:
-    """Return what one group of `seed_twins` is, and what to declare instead."""
-    return (
-        f"Instances {name_numbers(group)} differ only in the seed, so they are one method and share one rank.",
-        f"Declare one instance with repeats = {len(group)} instead.",
-    )
+def describe_seed_twins(group: Sequence[int]) -> Finding:
+    """Say what one group of `seed_twins` is, and what to declare instead."""
+    return make_finding(Code.SEEDS, "", group, listed=name_numbers(group), n=len(group))
 
 
 def parameters_of(instances: Iterable[InstanceResults]) -> dict[int, dict[str, object]]:

@@ -4,13 +4,13 @@ Comes in: instances with finished folds. Goes out: `Finding`s, with the setting 
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 
 from xval.answers.figure_text import rounded
-from xval.answers.finding import Finding
+from xval.answers.finding import Finding, make_finding
 from xval.answers.names import name_instances
-from xval.answers.summary import direction, has_windows, side_name
+from xval.answers.summary import direction, has_windows, metric_words, side_name
 from xval.answers.trials import fold_trials, value_text
 from xval.base.errors import SettingsError, first_of
 from xval.base.numbers import finite_or_nan
@@ -40,13 +40,12 @@ def last_epoch(done: Sequence[InstanceResults]) -> Finding | None:
             concerned[instance.number] = f"{instance.number} ({sum(is_last)}/{len(is_last)})"
     if not concerned:
         return None
-    return Finding(
-        Code.LAST_EPOCH,
-        f"The best epoch is the last one in instance{'s' * (len(concerned) > 1)} {first_of(concerned.values(), _MOST_NAMED)}: "
-        "training ended while it was still improving.",
-        "Raise num_epochs.",
-        tuple(concerned),
-    )
+    return make_finding(Code.LAST_EPOCH, "", concerned, listed=_list(concerned.values()))
+
+
+def _list(texts: Collection[str]) -> str:
+    """Return ``variant 2 (1/6)``, or ``variants 2 (1/6), 3 (2/6)``."""
+    return f"variant{'s' * (len(texts) > 1)} {first_of(texts, _MOST_NAMED)}"
 
 
 def diverged(done: Sequence[InstanceResults]) -> Finding | None:
@@ -58,13 +57,7 @@ def diverged(done: Sequence[InstanceResults]) -> Finding | None:
     listed = {number: f"{number} ({n_jobs}/{n_done})" for number, (n_jobs, n_done) in concerned.items() if n_jobs}
     if not listed:
         return None
-    return Finding(
-        Code.DIVERGED,
-        f"Training diverged in instance{'s' * (len(listed) > 1)} {first_of(listed.values(), _MOST_NAMED)}: the models are "
-        "those of an epoch before.",
-        "Lower learning_rate or set clip_norm: later epochs might have been better.",
-        tuple(listed),
-    )
+    return make_finding(Code.DIVERGED, "", listed, listed=_list(listed.values()))
 
 
 def edge_of_search(done: Sequence[InstanceResults]) -> Finding | None:
@@ -73,12 +66,9 @@ def edge_of_search(done: Sequence[InstanceResults]) -> Finding | None:
     if not concerned:
         return None
     more = len(concerned) - 1
-    return Finding(
-        Code.EDGE_OF_SEARCH,
-        f"The best {concerned[0][1]}{f'; the same holds for {more} more' * bool(more)}.",
-        "Widen the range in search(), where the setting allows it: a better value may lie beyond.",
-        tuple(dict.fromkeys(number for number, _ in concerned)),
-    )
+    more_words = f"; the same holds for {more} more" * bool(more)
+    numbers = dict.fromkeys(number for number, _ in concerned)
+    return make_finding(Code.EDGE_OF_SEARCH, "", numbers, where=concerned[0][1], more=more_words)
 
 
 def _at_edges(instance: InstanceResults) -> Iterator[str]:
@@ -98,8 +88,8 @@ def _at_edges(instance: InstanceResults) -> Iterator[str]:
         ):
             if 2 * n_there > len(places):
                 shown = value_text(int(edge) if drawn.whole else float(edge))
-                where = f"lies near the {word} value searched, {shown} ({n_there} of {len(places)} folds)"
-                yield f"{name} of instance {instance.number} {where}"
+                where = f"is near the {word} value searched, {shown} ({n_there} of {len(places)} folds)"
+                yield f"{name} of variant {instance.number} {where}"
 
 
 def _place(drawn: Interval, value: float) -> float:
@@ -119,12 +109,7 @@ def failed_parts(done: Sequence[InstanceResults]) -> Finding | None:
         return None
     part, _ = next(iter(concerned.values()))[0]
     more = f" and {n_more} more" if (n_more := sum(map(len, concerned.values())) - 1) else ""
-    return Finding(
-        Code.FAILED_PARTS,
-        f"A part that no score needs has failed in {name_instances(concerned, done)}: {part}{more}.",
-        "The scores hold; see the error in record.json of the fold.",
-        tuple(concerned),
-    )
+    return make_finding(Code.FAILED_PARTS, "", concerned, who=name_instances(concerned, done), part=part, more=more)
 
 
 def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
@@ -156,11 +141,14 @@ def below_estimator(done: Sequence[InstanceResults]) -> Finding | None:
     )
     value, of_best = rounded(reached, sign * means[best.number])
     values = f"{value}{' at best' if len(worse) > 1 else ''} against {of_best}"
-    return Finding(
+    return make_finding(
         Code.BELOW_ESTIMATOR,
-        f"{whose} worse than the estimator {name_instances([best.number], done)}: {side_name(side, done)} {metric} {values}.",
-        "Train longer (num_epochs), with another learning_rate or a smaller network, or take the estimator.",
-        tuple(worse),
+        "",
+        worse,
+        Networks=whose,
+        best=name_instances([best.number], done),
+        metric=f"{side_name(side, done)} {metric_words(metric)}",
+        values=values,
     )
 
 

@@ -97,10 +97,19 @@ COMMANDS: Mapping[str, str] = {
 }  # fmt: skip
 """A name that no command has, in small letters, and what to type in its place."""
 
-OPTIONS: Mapping[str, Mapping[str, str]] = {
+OPTIONS_OF_COMMANDS: Mapping[str, Mapping[str, str]] = {
     "rebuild": {"--metrics": "xval add-metrics EXPERIMENT NAME ..."},
+    "sample-size": {"--instance": "--from EXPERIMENT:N"},
+    "bundle": {"--repository": "--hub OWNER/NAME", "--dry-run": "--hub OWNER/NAME, which uploads nothing"},
 }
 """An option that a command does not have, by the command, and what to type in its place."""
+
+OPTIONS: Mapping[str, str] = {
+    "--csv": "--output FILE.csv to write it, or --format csv to print it",
+    "--json": "--format json",
+    "--to": "--output FILE",
+}
+"""An option that no command has, and what to type in its place, where the command has that."""
 
 _ESTIMATORS: Mapping[str, str] = {
     "svm": "svm",

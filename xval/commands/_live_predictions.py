@@ -58,8 +58,10 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
         raise SettingsError("--follow and --microphone cannot be combined. Give one of them.")
     if options.audio:
         raise SettingsError(f"{name}: cannot be combined with AUDIO; received {options.audio[0]}.")
-    if output.kind not in (None, "csv"):
-        raise SettingsError(f"{name}: writes csv rows as they come; received --output {output.path or output.kind}.")
+    if output.path is not None and output.path.suffix.lower() != ".csv":
+        raise SettingsError(f"{name}: writes csv rows as they come; received --output {output.path}.")
+    if output.format == "json":
+        raise SettingsError(f"{name}: prints csv rows as they come; received --format json.")
     if options.item_pattern != "none":
         raise SettingsError(f"{name}: predicts file by file, so --item-pattern has no effect. Remove it.")
     if options.microphone and (options.segments or options.examples):

@@ -12,6 +12,7 @@ from xval.base.config_file import read_default
 from xval.base.errors import SettingsError, counted, first_of
 from xval.base.keras_backends import installed_backends
 from xval.commands._own_modules import add_import
+from xval.results.named import model_path
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,15 +23,27 @@ if TYPE_CHECKING:
 N_NAMED = 3  # files in a line
 
 
-def add_model(parser: argparse.ArgumentParser) -> None:
-    """Declare MODEL, and how it is loaded."""
+def add_model_name(parser: argparse.ArgumentParser, what: str) -> None:
+    """Declare EXPERIMENT[:N], which `xval.results.named.find_named` reads; `what` says which instance, and of none given."""
+    parser.add_argument(
+        "experiment", metavar="EXPERIMENT[:N]", help=f"results/<dataset>/experiment_<n>, with :N its instance N; {what}"
+    )
+
+
+def add_model_path(parser: argparse.ArgumentParser, what: str = "") -> None:
+    """Declare MODEL; `what` is said of several folds."""
     parser.add_argument(
         "model",
-        type=Path,
+        type=model_path,
         metavar="MODEL",
-        help="a model.keras, a fold folder, an instance folder (the ensemble of its folds), or an experiment folder (the "
-        "instance that validation selects)",
+        help=f"EXPERIMENT[:N], such as results/demo/experiment_1:2 (without :N the instance that validation selects{what}); or "
+        "the path of a fold folder or of a .keras file",
     )
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Declare MODEL, and how it is loaded."""
+    add_model_path(parser, "; several folds are an ensemble")
     parser.add_argument(
         "--gpu", default=read_default("execution", "gpu_ID"), metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
     )

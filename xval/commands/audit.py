@@ -4,15 +4,13 @@ Every rule gets a verdict: ok; FAILED, with the names; not checkable, with the r
 warning. The files of the results, the corpus and its feature stores are read as they lie there; nothing is trained, loaded into
 Keras or written. Folds that are not finished are left out.
 
---json prints one object: experiment, and verdicts: each with rule, statement, state, n_checked (how many folds or
-other things were looked at), faults, not_checkable, warnings and notes (texts); and not_checked: what no rule looks at (texts).
+--format json prints one object: experiment, and verdicts: each with rule, statement, state, n_checked (how many folds or other
+things were looked at), faults, not_checkable, warnings and notes (texts); and not_checked: what no rule looks at (texts).
 
 exit code: 0 when no rule FAILED, else 1
 """
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -21,6 +19,7 @@ from typing import TYPE_CHECKING
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
+from xval.commands._output import add_output, output_of
 from xval.results.folder import ExperimentFolder, find_experiment
 
 if TYPE_CHECKING:
@@ -35,28 +34,34 @@ _MOST_LINES = 20
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
+    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
     parser.add_argument(
         "--data-folder",
         type=Path,
         metavar="DIR",
         help="folder of all datasets (default: that of the experiment's settings, from the current folder)",
     )
-    parser.add_argument("--json", action="store_true", help="print it as JSON, for scripts")
+    add_output(parser, "a row for each rule, in JSON also what no rule looks at")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the verdicts, and return 1 where a rule has failed."""
     from xval.answers.audit import NOT_CHECKED, audit  # here, because it loads pandas
 
+    output = output_of(options)
     folder = find_experiment(options.folder)
     verdicts = audit(folder, options.data_folder)
-    if options.json:
+    if not output.is_printed:
+        _print(folder, verdicts)
+    if output.is_printed or output.path is not None:
+        import pandas as pd
+
+        from xval.report.text_tables import write_table
+
         listed = [asdict(verdict) for verdict in verdicts]
         report = {"experiment": str(folder.path), "verdicts": listed, "not_checked": NOT_CHECKED}
-        sys.stdout.write(json.dumps(report, indent=1) + "\n")
-    else:
-        _print(folder, verdicts)
+        rows = [{name: "; ".join(value) if isinstance(value, list) else value for name, value in row.items()} for row in listed]
+        write_table(pd.DataFrame(rows), output, make_console(), report)
     return EXIT_FAILED if any(verdict.state == "FAILED" for verdict in verdicts) else 0
 
 
@@ -72,7 +77,7 @@ def _print(folder: ExperimentFolder, verdicts: "Sequence[Verdict]") -> None:
         for text in lines[:_MOST_LINES]:
             console.print(Text(f"{'':16}{text}"))
         if len(lines) > _MOST_LINES:
-            console.print(f"{'':16}... and {len(lines) - _MOST_LINES} more; --json has them all")
+            console.print(f"{'':16}... and {len(lines) - _MOST_LINES} more; --format json has them all")
     states = [verdict.state for verdict in verdicts]
     counted = [f"{states.count(state)} {state}" for state in _STYLES if state in states]
     console.print(f"\n{len(verdicts)} rules: {', '.join(counted)}")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.base.errors import SettingsError, counted
 from xval.base.operating_system import quote
+from xval.commands._model_arguments import add_model_path
 from xval.commands._own_modules import add_import
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ GROUP = "Models"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or model.skops, or a fold folder")
+    add_model_path(parser)
     add_import(parser)
     parser.add_argument(
-        "--to",
+        "--output",
         type=Path,
         metavar="FOLDER",
         help="where to (default: <dataset>_instance_<i>_fold_<k>_bundle next to the results)",
@@ -93,7 +94,7 @@ def _make(options: argparse.Namespace) -> "Bundle":
     from xval.report.bundle.page import HOW_TO_GET
     from xval.report.bundle.write import BundleRequest, write_bundle
 
-    request = BundleRequest(options.to, options.zip, options.licence.strip(), options.onnxruntime_web, options.overwrite)
+    request = BundleRequest(options.output, options.zip, options.licence.strip(), options.onnxruntime_web, options.overwrite)
     bundle = write_bundle(options.model, request)
     sizes = [path.stat().st_size for path in bundle.folder.rglob("*") if path.is_file()]
     lines = [f"Written: {bundle.folder} ({counted(len(sizes), 'file')}, {sum(sizes) / 1e6:.1f} MB)"]

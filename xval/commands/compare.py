@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import number_reader, whole_number
 from xval.base.errors import SettingsError, first_of
+from xval.commands._output import add_output, output_of
 from xval.commands._own_modules import add_import
 from xval.results.folder import find_experiment
 
@@ -66,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="instead: train one instance, an estimator, again with permuted labels N times, to see whether it is above chance",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="with --permutations: also if it takes more than an hour")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers, also of each fold and item")
+    add_output(parser, "all numbers, also of each fold and item")
     add_import(parser)
 
 
@@ -79,13 +80,17 @@ def run(options: argparse.Namespace) -> int:
     from xval.answers.comparison import text
     from xval.answers.comparison.choose import compare_instances, find_home
     from xval.report.terminal import make_table
-    from xval.report.text_tables import Output, write_table
+    from xval.report.text_tables import write_table
 
+    output = output_of(options)
     comparison = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope,
     )  # fmt: skip
     comparison = replace(comparison, notes=(*_doubts(find_home(options.folder)[0].path, comparison), *comparison.notes))
     console = make_console(least_width=_WIDTH_OF_FILES)
+    if output.is_printed:
+        write_table(comparison.table, output, console)
+        return 0
     console.print(Text(text.describe_baseline(comparison)))
     for line in text.describe_claims(comparison):
         console.print(Text(line))
@@ -93,8 +98,7 @@ def run(options: argparse.Namespace) -> int:
     for line in [text.describe_columns(comparison), *text.describe_limits(comparison), *text.describe_plans(comparison)]:
         console.print(Text(line))
     console.print(Text(f"\n{text.describe_to_publish(comparison)}"))
-    if options.csv is not None:
-        write_table(comparison.table, Output("csv", options.csv), console)
+    write_table(comparison.table, output, console)
     return 0
 
 
@@ -106,7 +110,7 @@ def _test_by_permutation(options: argparse.Namespace) -> int:
 
     home, named = find_home(options.folder)
     names = [*named, *options.instances]
-    given = [name for name in ("baseline", "metric", "csv") if getattr(options, name) is not None]
+    given = [name for name in ("baseline", "metric", "output") if getattr(options, name) is not None]
     if given:
         raise SettingsError(
             f"--permutations: cannot be combined with --{given[0]}, because it tests one instance against chance."

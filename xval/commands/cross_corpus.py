@@ -14,6 +14,7 @@ from preprocessing.console import GOES_ON, make_console
 from preprocessing.options.argument_parser import add_data_folder_argument
 from xval.answers.figure_text import rounded
 from xval.base.errors import SettingsError, plural_of
+from xval.commands._output import add_output, output_of
 
 SUMMARY = "train on one corpus and test on another, for all pairs of several"
 GROUP = "Run"
@@ -30,17 +31,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a setting of the instance, such as architecture=svm; repeatable",
     )  # fmt: skip
     add_data_folder_argument(parser)
-    parser.add_argument(
-        "--output", metavar="csv|json|xlsx|FILE", help="print a row per pair as csv or json, or write it to such a file"
-    )
+    add_output(parser, "a row per pair")
 
 
 def run(options: argparse.Namespace) -> int:
     """Train and test all pairs, and print the table."""
     from xval.experiment.cross import as_matrix, cross
-    from xval.report.text_tables import print_table, read_output, write_table
+    from xval.report.text_tables import print_table, write_table
 
-    output = read_output(options.output)
+    output = output_of(options)
     parameters: dict[str, object] = {"experiment_folder": _FOLDER, "data_folder": str(options.data_folder)}
     for text in options.settings:
         name, equals, value = text.partition("=")
@@ -52,8 +51,7 @@ def run(options: argparse.Namespace) -> int:
         table = cross(options.datasets, parameters, console, quiet=output.is_printed)
     except KeyboardInterrupt as stopped:
         raise KeyboardInterrupt(GOES_ON) from stopped
-    if output.kind is not None:
-        write_table(table, output, console)
+    write_table(table, output, console)
     if not output.is_printed:
         console.print(
             f"{table['metric'][0]} [95 % interval over the {plural_of(table.attrs['item_word'])} of the tested dataset]; "

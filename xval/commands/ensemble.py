@@ -19,12 +19,17 @@ import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import BACKENDS, installed_or_default
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
+from xval.results.named import find_named, split_name
+
+if TYPE_CHECKING:
+    from xval.results.folder import ExperimentFolder
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
@@ -33,8 +38,10 @@ GROUP = "Run"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
-    parser.add_argument("instances", nargs="+", metavar="INSTANCES", help="numbers, such as 1,3,5")
+    parser.add_argument(
+        "experiment", metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>; EXPERIMENT:N is its instance N"
+    )
+    parser.add_argument("instances", nargs="*", metavar="INSTANCES", help="numbers, such as 1,3,5, or EXPERIMENT:N")
     parser.add_argument("--method", choices=("mean", "stack"), default="mean", help="default: %(default)s")
     parser.add_argument("--choose", action="store_true", help="choose the members of the mean by validation")
     parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: from 901 on)")
@@ -48,14 +55,12 @@ def run(options: argparse.Namespace) -> int:
 
     from xval.experiment.derived_files import renew, renew_page
     from xval.report.terminal import print_figures
-    from xval.results.folder import find_experiment
 
     if options.choose and options.method == "stack":
         raise SettingsError("--choose needs --method mean, because stacking weights all members.")
-    numbers = _read_numbers(options.instances)
+    folder, numbers = _read_members([options.experiment, *options.instances])
     if options.number is not None and options.number < 1:
         raise SettingsError(f"--number {options.number}: expected a whole number from 1.")
-    folder = find_experiment(options.folder)
     _load_backend(folder.settings(numbers[0]) or {})
     from xval.reuse.ensembles.make import make_ensemble
 
@@ -88,11 +93,29 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _read_numbers(words: Sequence[str]) -> list[int]:
+def _read_members(words: Sequence[str]) -> "tuple[ExperimentFolder, list[int]]":
+    """Return the experiment that is named first, and the numbers of the members."""
+    experiment, first = find_named(words[0])
+    numbers = [] if first is None else [first]
+    for word in words[1:]:
+        path, _ = split_name(word)
+        if path is None or not Path(path).exists():
+            numbers += _read_numbers(word)
+            continue
+        other, number = find_named(word)
+        if number is None or other.path.resolve() != experiment.path.resolve():
+            raise SettingsError(f"INSTANCES {word}: expected instances of {experiment.path}, such as {experiment.path}:3.")
+        numbers.append(number)
+    if not numbers:
+        raise SettingsError(f"{words[0]}: no members are named. Add their numbers, such as 1,3,5.")
+    return experiment, numbers
+
+
+def _read_numbers(word: str) -> list[int]:
     try:
-        return [int(part) for word in words for part in word.split(",")]
+        return [int(part) for part in word.split(",")]
     except ValueError as error:
-        raise SettingsError(f"INSTANCES {' '.join(words)}: expected numbers, such as 1,3,5.") from error
+        raise SettingsError(f"INSTANCES {word}: expected numbers, such as 1,3,5.") from error
 
 
 def _load_backend(written: dict[str, object]) -> None:

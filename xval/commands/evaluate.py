@@ -1,9 +1,9 @@
 """Test a saved model on labelled data, and say how far the figures can be believed.
 
-MODEL is a .keras file, a fold folder, an instance folder (the ensemble of its folds) or an experiment folder (the instance that
-validation selects). DATA is a folder whose folders are the classes, or several folders, each a class; a table (csv, tsv, xlsx,
-parquet) with the columns path and label, and item, start_s and end_s where known; or a prepared corpus: data/<dataset>, or its
-name.
+MODEL is EXPERIMENT[:N] (the ensemble of the folds of an instance, without :N of the one that validation selects), or the path
+of a fold folder or of a .keras file. DATA is a folder whose folders are the classes, or several folders, each a class; a table
+(csv, tsv, xlsx, parquet) with the columns path and label, and item, start_s and end_s where known; or a prepared corpus:
+data/<dataset>, or its name.
 
 Clips whose label the model does not know are named and do not count. Clips that trained the model or chose its epoch are told
 by their audio, and by their item where they are of the same corpus. Exit code 0: done, with a warning where clips could not be

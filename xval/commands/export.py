@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
+from xval.commands._model_arguments import add_model_path
 from xval.commands._own_modules import add_import
 from xval.reuse.export.formats import FORMATS
 from xval.reuse.export.write import export_model
@@ -23,7 +24,7 @@ GROUP = "Models"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("model", type=Path, metavar="MODEL", help="a .keras file or a fold folder")
+    add_model_path(parser)
     add_import(parser)
     parser.add_argument("--format", required=True, metavar="|".join(FORMATS), help="what to write")
     parser.add_argument(

@@ -20,6 +20,8 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
+from xval.commands._model_arguments import add_model_name
+from xval.commands._output import add_output, output_of
 from xval.commands._own_modules import add_import
 
 SUMMARY = "test scores by gender, age, recorder ..., with intervals and the gap"
@@ -28,15 +30,12 @@ GROUP = "Results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
-    parser.add_argument(
-        "instance", nargs="?", type=int, metavar="INSTANCE", help="default: the one that the validation values select"
-    )
+    add_model_name(parser, "default: the one that the validation values select")
     parser.add_argument(
         "--by", action="append", metavar="COLUMN", help="a column (may be repeated; default: all that make 2 to 20 groups)"
     )
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write all numbers")
+    add_output(parser, "all numbers")
     parser.add_argument(
         "--data-folder", type=Path, metavar="FOLDER", help="folder of all datasets (default: as at the time of the run)"
     )
@@ -50,13 +49,15 @@ def run(options: argparse.Namespace) -> int:
     from xval.answers.groups import IN_GAP, describe_gap, groups_table
     from xval.answers.read_groups import read_groups
     from xval.base.errors import plural_of
-    from xval.report.text_tables import Output, print_table, write_table
-    from xval.results.folder import find_experiment
+    from xval.report.text_tables import print_table, write_table
+    from xval.results.named import find_named
 
-    groupings = read_groups(
-        find_experiment(options.folder), options.instance, options.by, metric=options.metric, data_folder=options.data_folder
-    )
+    output, (experiment, number) = output_of(options), find_named(options.experiment)
+    groupings = read_groups(experiment, number, options.by, metric=options.metric, data_folder=options.data_folder)
     console = make_console()
+    if output.is_printed:
+        write_table(groups_table(groupings), output, console)
+        return 0
     for grouping in groupings:
         table = groups_table([grouping])
         is_gap = table["group"].str.startswith("gap: ") & table["items"].isna()
@@ -75,6 +76,5 @@ def run(options: argparse.Namespace) -> int:
         for line in filter(None, (describe_gap(grouping), *grouping.notes)):
             console.print(Text(line), soft_wrap=True)
         console.print()
-    if options.csv is not None:
-        write_table(groups_table(groupings), Output("csv", options.csv), console)
+    write_table(groups_table(groupings), output, console)
     return 0

@@ -10,27 +10,31 @@ states of an experiment:
   your own that has changed since the last run or rebuild is told by status; unknown: there is no current summary, or, with
   lock=lease, only status can say whether its process lives
 
---json prints one list, and --csv writes one table, with a row for each experiment: experiment, description, corpus, date,
-instances, selected (its number), name, metric, value, low, high, chance, state, jobs, jobs_done, is_current (the summary is of
-the files as they are); null or empty where it is not known.
+--format json prints one list, --format csv and --output one table, with a row for each experiment: experiment, description,
+corpus, date, instances, selected (its number), name, metric, value, low, high, chance, state, jobs, jobs_done, is_current (the
+summary is of the files as they are); null or empty where it is not known.
 
 exit code: 0; 2 when there is no experiment
 """
 
 import argparse
-import json
-import sys
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from rich.text import Text
 
 from preprocessing.console import make_console
 from xval.base.errors import ResultsError, counted, first_of
+from xval.commands._output import add_output, output_of
 from xval.report.experiment_list import HEADER, Order, as_values, explain_values, in_order, text_row, what_to_type
 from xval.report.terminal import make_table
 from xval.results.find_experiments import find_experiments
 from xval.results.summaries import list_experiments
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from xval.report.text_tables import Output
 
 SUMMARY = "list the experiments below a folder, with their main metric and state"
 GROUP = "Results"
@@ -51,13 +55,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--sort", choices=get_args(Order), default="date", help="newest or best first (default: %(default)s)")
     parser.add_argument("--corpus", metavar="NAME", help="only experiments on this dataset")
-    parser.add_argument("--json", action="store_true", help="print it as JSON, for scripts")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write it as a table")
+    add_output(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the list, and write it."""
-    root = options.folder
+    root, output = options.folder, output_of(options)
     if not root.is_dir():
         raise ResultsError(f"{root}: there is no such folder. Expected a folder with experiments, such as results/.")
     experiments = list_experiments(find_experiments(root))
@@ -69,20 +72,24 @@ def run(options: argparse.Namespace) -> int:
         raise ResultsError(f"--corpus {options.corpus}: {root} has no experiment on it. There are: {known}.")
     ordered = in_order(chosen, options.sort)
     values = [as_values(listed, root) for listed in ordered]
-    if options.json:
-        sys.stdout.write(json.dumps(values, indent=1, allow_nan=False) + "\n")
-        return 0
     console = make_console(least_width=_WIDTH_OF_FILES)
+    if output.is_printed:
+        _write(values, output, console)
+        return 0
     console.print(make_table(HEADER, [text_row(listed, root) for listed in ordered]))
     console.print(f"{counted(len(ordered), 'experiment')}.")
     if about_values := explain_values(ordered):
         console.print(about_values, markup=False)
     if to_type := what_to_type(ordered):
         console.print(Text(f"unknown: there is no summary of the files as they are now. This writes one:\n  {to_type}"))
-    if options.csv is not None:
-        import pandas as pd
-
-        from xval.report.text_tables import Output, write_table
-
-        write_table(pd.DataFrame(values), Output("csv", options.csv), console)
+    if output.path is not None:
+        _write(values, output, console)
     return 0
+
+
+def _write(values: list[dict[str, object]], output: "Output", console: "Console") -> None:
+    import pandas as pd
+
+    from xval.report.text_tables import write_table
+
+    write_table(pd.DataFrame(values), output, console, document=values)

@@ -19,7 +19,8 @@ from preprocessing.console import EXIT_FAILED, make_console
 from xval.base.errors import SettingsError, counted, first_of
 from xval.commands import _live_predictions as live
 from xval.commands import _model_arguments as arguments
-from xval.report.text_tables import print_table, read_output, write_table
+from xval.commands._output import add_output, output_of
+from xval.report.text_tables import Output, print_table, write_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,11 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     live.add_arguments(parser)
     arguments.add_pieces(parser)
     arguments.add_items(parser)
-    parser.add_argument(
-        "--output",
-        metavar="csv|json|xlsx|FILE",
-        help="csv, json: print it so; xlsx: write predictions.xlsx; or a file that ends in one of these",
-    )
+    add_output(parser, "the predictions")
     parser.add_argument(
         "--coverage",
         type=float,
@@ -58,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Predict, and print or write the table; return 1 when a file is left out."""
-    output = read_output(options.output)
+    output = output_of(options)
     if live.is_live(options, output):
         return live.run(options, output, keep_top)
     console = make_console()
@@ -74,7 +71,7 @@ def run(options: argparse.Namespace) -> int:
         coverage=options.coverage,
     )
     left_out, n_cut = table.attrs["left_out"], table.attrs["cut"]
-    if output.kind is None:
+    if output == Output():
         top = keep_top(table, model, options.top)
         print_table(_as_sentences(top), console, nothing=f"no {model.description.task.answer_word}s")
     else:

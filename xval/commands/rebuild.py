@@ -25,7 +25,7 @@ GROUP = "Maintain"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folders", type=Path, nargs="+", metavar="FOLDER", help="results/<dataset>/experiment_<n>")
+    parser.add_argument("folders", type=Path, nargs="+", metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
     add_import(parser)
 
 

@@ -14,8 +14,9 @@ from pathlib import Path
 from preprocessing.console import GOES_ON, make_console
 from xval.backend.devices import read_device
 from xval.base.errors import SettingsError
+from xval.commands._model_arguments import add_model_name
 from xval.experiment.refit import Request, refit_instance
-from xval.results.folder import find_experiment
+from xval.results.named import find_named
 
 SUMMARY = "train a final model on all items, with the epochs that the folds chose"
 GROUP = "Run"
@@ -24,14 +25,7 @@ RUNS_OWN_CODE = True
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
-    parser.add_argument(
-        "instance",
-        type=_above_zero,
-        nargs="?",
-        metavar="INSTANCE",
-        help="number of the instance (default: the one that validation selects)",
-    )
+    add_model_name(parser, "default: the one that validation selects")
     parser.add_argument(
         "--epochs", type=_above_zero, metavar="N", help="train this many epochs instead of those that the folds chose"
     )
@@ -42,13 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Train the model, and say what is known of it."""
-    folder = find_experiment(options.folder)
-    if options.instance is None and options.folder.resolve() != folder.path.resolve():
-        raise SettingsError(
-            f"FOLDER {options.folder}: is inside an experiment. Give the experiment and the instance: {folder.path} INSTANCE"
-        )
+    folder, number = find_named(options.experiment)
     request = Request(
-        instance=options.instance,
+        instance=number,
         epochs=options.epochs,
         gpu=options.gpu,
         data_folder=options.data_folder,

@@ -24,7 +24,8 @@ from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.terminal import print_figures
 from xval.report.write import write_page
-from xval.results.folder import ExperimentFolder, find_experiment
+from xval.results.folder import ExperimentFolder
+from xval.results.named import find_named
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
@@ -33,7 +34,9 @@ GROUP = "Results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    parser.add_argument(
+        "experiment", metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>; EXPERIMENT:N is its instance N"
+    )
     parser.add_argument(
         "instances",
         type=int,
@@ -78,7 +81,8 @@ def run(options: argparse.Namespace) -> int:
     """Write the page, or print the table."""
     if options.confusion:
         check_picture(options.confusion)
-    folder = find_experiment(options.folder)
+    folder, number = find_named(options.experiment)
+    options.instances += [number] * (number is not None and number not in options.instances)
     is_table = options.latex or options.markdown
     if (options.baseline or options.interval != "t" or (options.instances and not options.confusion)) and not is_table:
         raise SettingsError(

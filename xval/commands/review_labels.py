@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 from preprocessing.console import make_console
 from xval.base.errors import CorpusError, SettingsError, counted
 from xval.base.operating_system import quote, refusal
+from xval.commands._model_arguments import add_model_name
+from xval.commands._output import add_output, output_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -39,13 +41,10 @@ GROUP = "Results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
-    parser.add_argument(
-        "instance", nargs="?", type=int, metavar="INSTANCE", help="whose predictions (default: the one that validation selects)"
-    )
+    add_model_name(parser, "whose predictions (default: the one that validation selects)")
     parser.add_argument("--reviewer", metavar="NAME", help="who judges (default: the name of the account)")
     parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
-    parser.add_argument("--csv", type=Path, metavar="FILE", help="write the suspicious labels to a table, without a page")
+    add_output(parser, "the suspicious labels, and show no page")
     parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the settings say)")
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="where the audio is now, if it was moved")
 
@@ -56,10 +55,10 @@ def run(options: argparse.Namespace) -> int:
     from xval.answers.read_corpus import read_corpus
     from xval.report.review.server import ReviewServer
     from xval.report.review.session import Review
-    from xval.results.folder import find_experiment
+    from xval.results.named import find_named
 
-    folder = find_experiment(options.folder)
-    instance = choose_instance(folder, options.instance)
+    output, (folder, number) = output_of(options), find_named(options.experiment)
+    instance = choose_instance(folder, number)
     corpus = read_corpus(folder, instance.settings, options.data_folder)
     if options.audio_folder is not None:
         if not options.audio_folder.is_dir():
@@ -67,18 +66,18 @@ def run(options: argparse.Namespace) -> int:
         corpus = replace(corpus, audio_folder=options.audio_folder)
     review = Review(instance, corpus, _account() if options.reviewer is None else options.reviewer)
     console = make_console()
-    if options.csv is not None:
+    if output.path is not None or output.is_printed:
         import pandas as pd
 
-        from xval.report.text_tables import Output, write_table
+        from xval.report.text_tables import write_table
 
-        write_table(pd.DataFrame(review.suspects), Output("csv", options.csv), console)
+        write_table(pd.DataFrame(review.suspects), output, console)
         return 0
     if corpus.corrections:
         raise CorpusError(
             f"{corpus.folder}: its labels were corrected by {corpus.corrections['file']}, and verdicts of two rounds cannot "
-            "be combined. Review an experiment of the original dataset to continue its verdicts; --csv lists the suspicious "
-            "labels here."
+            "be combined. Review an experiment of the original dataset to continue its verdicts; --format csv lists the "
+            "suspicious labels here."
         )
     _check_place(review.path)
     if not any((corpus.audio_folder / path).is_file() for path in corpus.index["path"][:10]):

@@ -17,13 +17,14 @@ exit code: 0; 2 when the pilot tells no variance
 import argparse
 import math
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import number_reader, whole_number
+from preprocessing.quality.pictures import PICTURE_ENDINGS
 from xval.answers.figure_text import rounded
 from xval.base.errors import SettingsError, counted, plural_of
+from xval.commands._output import add_output, output_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,25 +60,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the difference to show, in the unit of the metric (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--from", dest="source", default="ravdess", metavar="EXPERIMENT",
-        help="results/<dataset>/experiment_<n> of a pilot, or ravdess or fsdd (default: %(default)s)",
+        "--from", dest="source", default="ravdess", metavar="EXPERIMENT[:N]",
+        help="results/<dataset>/experiment_<n> of a pilot (:N: its instance; default: the best by validation but one), or "
+        "ravdess or fsdd (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--instance", type=int, metavar="N", help="of the pilot: default: the best by validation but one")
     parser.add_argument("--baseline", type=int, metavar="N", help="to compare it with: default: the best by validation")
     parser.add_argument("--metric", metavar="NAME", help="a test metric of the pilot (default: the main one of the task)")
-    parser.add_argument("--to", type=Path, metavar="FILE", help="draw the plan as .png, .svg or .pdf")
+    add_output(parser, "the table, or draw the plan", PICTURE_ENDINGS)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the plan, and draw it."""
     from xval.answers.extrapolated_curve import find_curve
     from xval.answers.pilot import find_pilots
-    from xval.report.plan_picture import check_picture, write_picture
-    from xval.report.text_tables import print_table
+    from xval.report.plan_picture import write_picture
+    from xval.report.text_tables import print_table, write_table
 
-    if options.to is not None:
-        check_picture(options.to)
-    pilots, instances = find_pilots(options.source, options.instance, options.baseline, options.metric)
+    output = output_of(options, PICTURE_ENDINGS)
+    pilots, instances = find_pilots(options.source, options.baseline, options.metric)
     if options.difference > pilots.largest_difference:
         most = f"two values of {pilots.metric} differ by at most {pilots.largest_difference:g}"
         raise SettingsError(f"--difference {options.difference:g}: {most}.")
@@ -86,28 +86,34 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(f"--clips {options.clips}: this pilot does not show the effect of more clips. Remove --clips.")
     n_runs = options.runs or round(of_difference.n_runs)
     console = make_console(least_width=_WIDTH_OF_FILES)
-    for line in _describe_pilots(pilots, n_runs, options.runs):
-        console.print(line, markup=False)
     table = _make_table(pilots, options.speakers, n_runs, options.clips)
     curve = find_curve(instances, pilots.metric, pilots.baseline)
     if curve:
         table["expected"] = _expected(curve, options.speakers)
-    console.print()
-    print_table(table.rename(columns={"n_items": plural_of(pilots.item)}), console, nothing="")
-    console.print()
-    for line in describe_needed(pilots, options.difference, n_runs, options.clips):
-        console.print(line, markup=False)
-    for line in _describe_curve(curve, pilots) if instances else ():
-        console.print(line, markup=False)
-    if options.to is not None:
-        numbers = range(min(options.speakers), max(options.speakers) + 1)
-        drawn = _make_table(pilots, numbers[:: max(1, len(numbers) // 100)], n_runs, options.clips)
-        needed = _needed(pilots.difference, options.difference, n_runs, options.clips) if pilots.difference else None
-        write_picture(
-            options.to, drawn, item=pilots.item, difference=options.difference, needed=needed,
-            curve=curve, title=f"{pilots.metric}, {_describe_size(pilots, n_runs, options.clips)}",
-        )  # fmt: skip
-        console.print(f"Picture: {options.to}", markup=False)
+    table = table.rename(columns={"n_items": plural_of(pilots.item)})
+    if not output.is_printed:
+        for line in _describe_pilots(pilots, n_runs, options.runs):
+            console.print(line, markup=False)
+        console.print()
+        print_table(table, console, nothing="")
+        console.print()
+        for line in describe_needed(pilots, options.difference, n_runs, options.clips):
+            console.print(line, markup=False)
+        for line in _describe_curve(curve, pilots) if instances else ():
+            console.print(line, markup=False)
+    path = output.path
+    if path is None or path.suffix.lower() not in PICTURE_ENDINGS:
+        write_table(table, output, console)
+        return 0
+    write_table(table, output._replace(path=None), console)
+    numbers = range(min(options.speakers), max(options.speakers) + 1)
+    drawn = _make_table(pilots, numbers[:: max(1, len(numbers) // 100)], n_runs, options.clips)
+    needed = _needed(pilots.difference, options.difference, n_runs, options.clips) if pilots.difference else None
+    write_picture(
+        path, drawn, item=pilots.item, difference=options.difference, needed=needed,
+        curve=curve, title=f"{pilots.metric}, {_describe_size(pilots, n_runs, options.clips)}",
+    )  # fmt: skip
+    make_console(is_error=output.is_printed).print(f"Picture: {path}", markup=False)
     return 0
 
 

@@ -8,8 +8,8 @@ states of a job:
   stale: done with settings or folds that settings.json and folds.json no longer have, or with code of your own that has changed
   since; damaged: its record cannot be read; to do
 
---json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted, stale,
-damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
+--format json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted,
+stale, damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
 architecture, the same numbers, seconds_left and jobs: fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds,
 checkpoint (the epoch after which training goes on); null where there is none; and gpu, of a running job where it is known:
 utilisation (percent), used_mb, data_share (0 to 1).
@@ -18,18 +18,19 @@ exit code: 0; 1 when a job has failed, or its record is damaged
 """
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.answers.names import find_names
 from xval.base.errors import counted
+from xval.commands._output import add_output, output_of
 from xval.experiment.time_left import describe_duration
 from xval.report.terminal import make_table
 from xval.results.folder import find_experiment
@@ -37,27 +38,52 @@ from xval.results.status import OPEN, ExperimentStatus, InstanceStatus, JobStatu
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.resolve import describe_numbers
 
+if TYPE_CHECKING:
+    from xval.report.text_tables import Output
+
 SUMMARY = "show what of an experiment is done, failed, running and to do, and the time left"
 GROUP = "Results"
 
 _HEADER = ("instance", "name", "done", "failed", "running", "to do", "time left")
 _WIDTH_OF_FILES = 200
+_GPU = {
+    "utilisation": "GPU {:.0f} % busy",
+    "used_mb": "{:.0f} MB of its memory in use",
+    "data_share": "{:.1%} of the training waited for data",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="results/<dataset>/experiment_<n>")
-    parser.add_argument("--json", action="store_true", help="print it as JSON, for scripts")
+    parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
+    add_output(parser, "a row for each job, in JSON with the counts")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the status, and return 1 where some job has failed."""
+    output = output_of(options)
     status = read_status(find_experiment(options.folder))
-    if options.json:
-        sys.stdout.write(json.dumps(as_json(status), indent=1, allow_nan=False) + "\n")
-    else:
+    if not output.is_printed:
         _print(status)
+    if output.is_printed or output.path is not None:
+        _write(status, output)
     return EXIT_FAILED if status.count("failed", "damaged") else 0
+
+
+def _write(status: ExperimentStatus, output: "Output") -> None:
+    import pandas as pd
+
+    from xval.report.text_tables import write_table
+
+    document = as_json(status)
+    rows = [{"instance": instance.instance, **_flat(job)} for instance in status.instances for job in instance.jobs]
+    write_table(pd.DataFrame(rows), output, make_console(), document)
+
+
+def _flat(job: JobStatus) -> dict[str, object]:
+    """Return the facts of a job as cells of a row: those of its GPU one by one."""
+    facts = asdict(job)
+    return {name: value for name, value in facts.items() if name != "gpu"} | {f"gpu_{name}": job.gpu.get(name) for name in _GPU}
 
 
 def _print(status: ExperimentStatus) -> None:
@@ -130,12 +156,7 @@ def _describe_running(job: JobStatus) -> str:
 
 def _describe_gpu(gpu: Mapping[str, float]) -> str:
     """Return what is known of the GPU of a running job, to be put behind the rest."""
-    forms = {
-        "utilisation": "GPU {:.0f} % busy",
-        "used_mb": "{:.0f} MB of its memory in use",
-        "data_share": "{:.1%} of the training waited for data",
-    }
-    return "".join(f", {form.format(gpu[name])}" for name, form in forms.items() if name in gpu)
+    return "".join(f", {form.format(gpu[name])}" for name, form in _GPU.items() if name in gpu)
 
 
 def _repeat(job: JobStatus) -> str:

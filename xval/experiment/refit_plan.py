@@ -29,7 +29,7 @@ from xval.settings.resolve import Instance
 
 _EXPECTED_NOTE = (
     "The scores are the mean and sample standard deviation over the folds, whose models were tested on unseen items. They are "
-    "the estimate of cross-validation for a model trained like this, and no test of this model. If the model was chosen among "
+    "the estimate of cross-validation for a model trained like this, not a test of this model. If the model was chosen among "
     "several, they are optimistic; the nested value in results.xlsx is not."
 )
 

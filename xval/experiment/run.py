@@ -244,7 +244,7 @@ def _run(
     notes = Console(quiet=True) if command.quiet else console
     notes.print(where)
     for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
-        notes.print(" ".join(describe_seed_twins(group)), soft_wrap=True)
+        notes.print(describe_seed_twins(group).line, soft_wrap=True)
     print_fitted_once(planned.instances, notes)
     check_search(planned.instances)
     jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)

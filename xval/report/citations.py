@@ -48,6 +48,13 @@ _BIBTEX = {
   pages = {2825--2830},
   year = {2011}
 }""",
+    "Akiba et al., 2019": r"""@inproceedings{akiba2019optuna,
+  title = {{Optuna}: A Next-generation Hyperparameter Optimization Framework},
+  author = {Akiba, Takuya and Sano, Shotaro and Yanase, Toshihiko and Ohta, Takeru and Koyama, Masanori},
+  booktitle = {Proceedings of the 25th ACM SIGKDD International Conference on Knowledge Discovery and Data Mining},
+  pages = {2623--2631},
+  year = {2019}
+}""",
     "Kingma & Ba, 2015": r"""@inproceedings{kingma2015adam,
   title = {{Adam}: A Method for Stochastic Optimization},
   author = {Kingma, Diederik P. and Ba, Jimmy},

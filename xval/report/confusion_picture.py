@@ -3,18 +3,17 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from preprocessing.quality.pictures import write_figure
+from preprocessing.quality.pictures import PICTURE_ENDINGS, write_figure
 from xval.answers.confusion import find_confusion
 from xval.answers.item_words import items_word
 from xval.base.errors import ResultsError, SettingsError
 from xval.report.new_data.pictures import confusion_figure
-from xval.report.plan_picture import FORMATS
 from xval.results.instance import InstanceResults
 
 
 def check_picture(path: Path) -> None:
     """Refuse a path that no picture can be written to."""
-    if path.suffix.lower() not in FORMATS:
+    if path.suffix.lower() not in PICTURE_ENDINGS:
         raise SettingsError(f"--confusion {path}: received the ending '{path.suffix}'; expected .png, .svg or .pdf.")
     if not path.absolute().parent.is_dir():
         raise SettingsError(f"--confusion {path}: there is no folder {path.parent}. Create it first.")

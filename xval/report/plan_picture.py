@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_figure, write_title
-from xval.base.errors import SettingsError, plural_of
+from xval.base.errors import plural_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,16 +17,7 @@ if TYPE_CHECKING:
 
     from xval.answers.extrapolated_curve import ItemCurve
 
-FORMATS = (".png", ".svg", ".pdf")
 _LOOKS = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least difference": (BLUE, "-")}
-
-
-def check_picture(path: Path) -> None:
-    """Refuse a path that no picture can be written to."""
-    if path.suffix.lower() not in FORMATS:
-        raise SettingsError(f"--to {path}: expected a file whose name ends in {', '.join(FORMATS)}.")
-    if not path.absolute().parent.is_dir():
-        raise SettingsError(f"--to {path}: there is no folder {path.parent}.")
 
 
 def write_picture(
@@ -42,7 +33,7 @@ def write_picture(
     """Draw the columns of a plan over the number of items, and the difference asked for where it is shown.
 
     Args:
-        path: Of the file, see `check_picture`.
+        path: Of the file: .png, .svg or .pdf.
         table: n_items, and the columns of a plan.
         item: What an item is called.
         difference: Asked for.

@@ -244,10 +244,15 @@ def _describe_training(contents: PageContents) -> str:
     sentences += _describe_augmentation(contents.instances)
     if any(settings.calibration == "temperature" for settings in networks):
         sentences.append("Probabilities of networks were calibrated by temperature scaling (Guo et al., 2017).")
+    sentences += _describe_searches(contents.instances)
     sentences.append(_describe_selected(contents))
     sentences.append(
         f"The random seed was {_values(settings.seed for settings in trained)}; each fold derived its own from it."
     )
+    if (n_seeds := max(instance.n_repeats for instance in contents.instances)) > 1:
+        sentences.append(
+            f"Models with random parts were trained with {n_seeds} seeds per fold, and their values were averaged."
+        )
     sentences.append(f"Software: {', '.join(versions)}." if versions else "")
     return " ".join(filter(None, sentences)).strip()
 
@@ -264,6 +269,21 @@ def _describe_augmentation(instances: Sequence[InstanceResults]) -> list[str]:
         f"Training examples{'' if len(numbers) == len(networks) else f' of {_models(numbers).lower()}'} were augmented in each "
         f"epoch by {listed}."
         for listed, numbers in ways.items()
+    ]
+
+
+def _describe_searches(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return how hyper-parameters were searched, a sentence for each way."""
+    ways: dict[str, list[int]] = {}
+    for instance in instances:
+        if plan := instance.settings.search_plan:
+            scored = f"{plan.inner_folds} inner folds" if plan.inner_folds else "its validation items"
+            ways.setdefault(f"{counted(plan.n_trials, 'trial')} of Optuna (Akiba et al., 2019), scored by {scored}", []).append(
+                instance.number
+            )
+    return [
+        f"Hyper-parameters of {_models(numbers).lower()} were searched in each fold with {how}; test items took no part."
+        for how, numbers in ways.items()
     ]
 
 
@@ -347,7 +367,8 @@ def _describe_values(contents: PageContents) -> str:
         if len(contents.folds.plan.folds) > 1:
             selected += (
                 f" This mean covers {of} that other folds test, so the test value of the selected model is optimistically "
-                "biased (Varma & Simon, 2006)."
+                f"biased (Varma & Simon, 2006). The nested value, for which each fold selects by its own validation {of}, "
+                "avoids this bias."
             )
     decision = item_decision_of(contents.instances)
     unit = f"{side}s" if decision else f"{side} examples"

@@ -73,7 +73,7 @@ def print_figures(
         if others := {number for number in others if folder.jobs(number)}:
             line = f"These lines are about the chosen instances; the workbook and the page also compare {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
-        for line in _details(instances) if details else _count_findings(instances):
+        for line in _details(instances) if details else _list_findings(instances):
             console.print(Text(line), soft_wrap=True)
         if details:
             _print_classes(instances, console)
@@ -115,13 +115,12 @@ def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) ->
     return find_headline(instances)
 
 
-def _count_findings(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return a line that counts the findings; none without any."""
+def _list_findings(instances: Sequence[InstanceResults]) -> list[str]:
+    """Return a line that counts the findings, and the message of each; none without any."""
     findings = find_findings(instances)
-    codes = ", ".join(sorted({finding.code for finding in findings}))
-    return [
-        f"{counted(len(findings), 'finding')}: {codes}; --details explains {'it' if len(findings) == 1 else 'them'}."
-    ] * bool(findings)
+    if not findings:
+        return []
+    return [f"{counted(len(findings), 'finding')} (--details adds advice):", *(f"- {found.message}" for found in findings)]
 
 
 def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:

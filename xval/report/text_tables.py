@@ -1,13 +1,17 @@
 """Print tables, or write them to files.
 
-Comes in: a DataFrame, and the option ``--output``. Goes out: lines, or a .csv, .json or .xlsx file, complete or not at all.
+Comes in: a DataFrame, and the options ``--output`` and ``--format``. Goes out: lines, or a .csv, .json, .xlsx or .parquet file,
+complete or not at all.
 """
 
+import json
 import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from preprocessing.clips import parquet_files
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
 from xval.base.errors import SettingsError
@@ -17,41 +21,38 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-_FORMATS = ("csv", "json", "xlsx")
+_ENDINGS = (".csv", ".json", ".xlsx", ".parquet")
 _WIDEST = 10_000
 _WIDEST_COLUMN = 60
 
 
 class Output(NamedTuple):
-    """The format and path of a table.
+    """Where a table goes: the options ``--format`` and ``--output``.
 
     Attributes:
-        kind: csv, json or xlsx.
-        path: The file; None: standard output, or the screen if there is no kind.
+        format: How it is printed: table, csv or json.
+        path: The file that it is written to, whose ending says how; None: none.
     """
 
-    kind: str | None
-    path: Path | None
+    format: str = "table"
+    path: Path | None = None
 
     @property
     def is_printed(self) -> bool:
-        """Whether standard output has the table and nothing else."""
-        return self.kind is not None and self.path is None
+        """Whether standard output has the table as csv or json, and nothing else."""
+        return self.format != "table"
 
 
-def read_output(text: str | None) -> Output:
-    """Read the option ``--output``; a bare ``xlsx`` stands for predictions.xlsx."""
-    if text is None:
-        return Output(None, None)
-    path = Path(text)
-    kind = (path.suffix[1:] or path.name).lower()
-    if kind not in _FORMATS:
-        raise SettingsError(f"--output {text}: expected csv, json or xlsx, or a file whose name ends in one of them.")
-    if not path.suffix:
-        return Output(kind, Path("predictions.xlsx") if kind == "xlsx" else None)
-    if not path.absolute().parent.is_dir():
-        raise SettingsError(f"--output {text}: there is no folder {path.parent}.")
-    return Output(kind, path)
+def read_output(path: Path | None, form: str = "table", others: Sequence[str] = ()) -> Output:
+    """Return where a table goes; a file with an ending that is none of a table, nor of `others`, is refused."""
+    if path is not None:
+        endings = [*_ENDINGS, *others]
+        if path.suffix.lower() not in endings:
+            printed = f" To print it: --format {path}." if str(path) in ("csv", "json") else ""
+            raise SettingsError(f"--output {path}: expected a file whose name ends in {', '.join(endings)}.{printed}")
+        if not path.absolute().parent.is_dir():
+            raise SettingsError(f"--output {path}: there is no folder {path.parent}.")
+    return Output(form, path)
 
 
 def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
@@ -75,21 +76,35 @@ def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None
     console.print(shown, soft_wrap=False)
 
 
-def write_table(table: "pd.DataFrame", output: Output, console: "Console") -> None:
-    """Write a table to a file, or to standard output, where a terminal obeys nothing in it."""
-    if output.path is None:
-        text = _text(table, output.kind)
+def write_table(table: "pd.DataFrame", output: Output, console: "Console", document: object = None) -> None:
+    """Write a table to its file, and print it as csv or json, where the output says so.
+
+    Args:
+        table: A row for each.
+        output: Where to.
+        console: Is told of the file.
+        document: What JSON has in place of the rows.
+    """
+    if output.is_printed:
+        text = _text(table, output.format, document)
         sys.stdout.write(visible(text) if sys.stdout.isatty() else text)
-        return
     path = output.path
-    if output.kind == "xlsx":
+    if path is None:
+        return
+    kind = path.suffix[1:].lower()
+    if kind == "xlsx":
         replace_file(path, lambda temporary: _write_sheet(table, temporary))
+    elif kind == "parquet":
+        replace_file(path, lambda temporary: parquet_files.write_table(temporary, table))
     else:
-        replace_file(path, lambda temporary: temporary.write_text(_text(table, output.kind), encoding="utf-8"))
-    console.print(f"{len(table)} row{'s' * (len(table) != 1)}: {path}")
+        replace_file(path, lambda temporary: temporary.write_text(_text(table, kind, document), encoding="utf-8"))
+    if not output.is_printed:
+        console.print(f"{len(table)} row{'s' * (len(table) != 1)}: {path}")
 
 
-def _text(table: "pd.DataFrame", kind: str | None) -> str:
+def _text(table: "pd.DataFrame", kind: str, document: object) -> str:
+    if kind == "json" and document is not None:
+        return f"{json.dumps(document, indent=1, allow_nan=False)}\n"
     if kind == "json":
         return f"{table.to_json(orient='records', indent=1, force_ascii=False, double_precision=10)}\n"
     return guarded(table).to_csv(index=False, lineterminator="\n")

@@ -270,10 +270,7 @@ def find_experiment(path: Path) -> ExperimentFolder:
     """
     if not path.exists():
         if (match := _WITH_NUMBER.fullmatch(str(path))) and Path(match[1]).is_dir():
-            raise ResultsError(
-                f"{path}: there is no such folder. Give the number of the instance as a separate argument: {match[1]} "
-                f"{match[2]}"
-            )
+            raise ResultsError(f"{path}: no such folder. This is about the whole experiment; leave :{match[2]} out: {match[1]}")
         above = next((folder for folder in list(path.parents)[:2] if folder.name and folder.is_dir()), None)
         nearby = _nearby(above) if above else ""
         raise ResultsError(f"{path}: no such folder. Expected results/<dataset>/experiment_<n>.{nearby}")

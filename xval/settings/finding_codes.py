@@ -11,7 +11,7 @@ from xval.settings.further_metrics import split_names
 
 
 class Code(StrEnum):
-    """What a finding is about. docs/findings_data.md, findings_training.md and findings_answer.md explain each."""
+    """What a finding is about. `xval.answers.finding_table` has the texts, docs/reference/findings.md explains each."""
 
     HEARD_BEFORE = "XV101"
     RANDOM_SPLIT = "XV102"

@@ -18,19 +18,19 @@ def parse(name, *arguments):
 def test_options_may_stand_between_the_words():
     found = parse("report", "results", "--latex", "1", "2", "--baseline", "3")
 
-    assert (str(found.folder), found.instances, found.baseline, found.latex) == ("results", [1, 2], 3, True)
+    assert (found.experiment, found.instances, found.baseline, found.latex) == ("results", [1, 2], 3, True)
 
 
 def test_an_ensemble_takes_numbers_with_spaces_or_commas_between_them():
-    assert [_read_numbers(parse("ensemble", "results", *words).instances) for words in (("1", "2", "3"), ("1,2,3",))] == [
-        [1, 2, 3]
-    ] * 2
+    words = [parse("ensemble", "results", *words).instances for words in (("1", "2", "3"), ("1,2,3",))]
+
+    assert [[number for word in given for number in _read_numbers(word)] for given in words] == [[1, 2, 3]] * 2
 
 
 def test_a_word_too_many_may_be_of_a_path_without_quotes():
     with pytest.raises(SettingsError, match=r"Unexpected 'recordings': .*\. A path with spaces needs quotes around it"):
         parse("audit", "my", "recordings")
-    with pytest.raises(SettingsError, match=r"Unexpected '3': .* FOLDER$"):
+    with pytest.raises(SettingsError, match=r"Unexpected '3': .* EXPERIMENT$"):
         parse("audit", "results", "3")
     with pytest.raises(SettingsError, match=r"Unknown option --latx.*Did you mean '--latex'"):
         parse("report", "results", "--latx", "1")

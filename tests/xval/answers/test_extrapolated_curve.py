@@ -44,7 +44,7 @@ def test_fewer_than_three_shares_make_none(pilot, numbers):
 
 def test_the_plan_has_the_values_expected_and_how_far_the_smaller_half_is_off(pilot, capsys, tmp_path):
     folder = pilot(*SHARES).path
-    arguments = ["--metric", "accuracy", "--speakers", "20,40", "--to", str(tmp_path / "plan.png")]
+    arguments = ["--metric", "accuracy", "--speakers", "20,40", "--output", str(tmp_path / "plan.png")]
 
     assert main(["sample-size", "--from", str(folder), *arguments]) == 0
 

@@ -120,7 +120,7 @@ def test_the_next_fold_is_advised_where_it_can_validate(make_instance, make_reco
 def test_seeds_are_one_choice_and_are_to_be_repeats(make_instance):
     instances = [make_instance(number, [0.5 + 0.1 * number, 0.6], seed=number) for number in (1, 2, 3)]
     found = texts(instances)
-    assert "Variants 1-3 differ only in the seed" in found[Code.SEEDS]
+    assert "Variants 1-3 differ only in their seed" in found[Code.SEEDS]
     assert "repeats = 3" in found[Code.SEEDS]
     assert not {Code.TIE, Code.NESTED} & set(found)
 

@@ -34,7 +34,7 @@ UNKNOWN = "pretrained part of unknown origin: "
          "leaked: resemblyzer"),
         ({"embedder_leakage": {"state": "unknown", "reason": "x"}},
          {**ONNX, "embedding_model": "whisper-small", "pretrained_on": "the web; not this corpus"},
-         "pretrained part whisper-small, trained according to the user on: the web; not this corpus"),
+         "pretrained part whisper-small, trained as stated on the web; not this corpus"),
         ({"store": "custom"}, ONNX, ""),  # arrays have no embedder
         ({}, {**ONNX, "features": "logmel"}, ""),
         ({}, {"encoder": "transformers:a/b", "architecture": "encoder"}, f"{UNKNOWN}transformers:a/b"),
@@ -57,8 +57,7 @@ UNKNOWN = "pretrained part of unknown origin: "
         ({"members_origin": {"state": "clean"}}, {"architecture": "ensemble"}, ""),
         ({"near_duplicates": 3}, ONNX, "leaked: near-duplicates of tested clips"),
         ({"near_duplicates": 0}, {}, ""),
-        ({}, {**ONNX, "pretrained_on": "AudioSet"},
-            "pretrained part onnx:encoder.onnx, trained according to the user on: AudioSet"),
+        ({}, {**ONNX, "pretrained_on": "AudioSet"}, "pretrained part onnx:encoder.onnx, trained as stated on AudioSet"),
         ({"near_duplicates": 1}, {"pretrained_on": "AudioSet"},
          "leaked: near-duplicates of tested clips"),
     ],
@@ -77,7 +76,7 @@ def test_the_worst_verdict_counts_and_is_kept_in_records():
     assert worst([unknown, leaked, vouched]) == leaked
     other = judge_record({}, {**ONNX, "embedding_model": "onnx:b.onnx", "pretrained_on": "music"})
     both = worst([vouched, other])
-    assert clause(both).endswith("onnx:encoder.onnx; onnx:b.onnx, trained according to the user on: speech; music")
+    assert clause(both).endswith("onnx:encoder.onnx; onnx:b.onnx, trained as stated on speech; music")
     ensemble = judge_record({"members_origin": to_record(both)}, {"architecture": "ensemble", "pretrained_on": "nothing"})
     assert ensemble == both  # what is said of members stays
     assert judge_record({"expected_origin": "odd"}, {}).state == "unknown"
@@ -104,7 +103,7 @@ def instances(make_instance):
 
 SAID = {
     2: f"{UNKNOWN}onnx:encoder.onnx",
-    3: "pretrained part onnx:encoder.onnx, trained according to the user on: AudioSet; no speakers of this corpus",
+    3: "pretrained part onnx:encoder.onnx, trained as stated on AudioSet; no speakers of this corpus",
     4: "leaked: near-duplicates of tested clips",
 }
 

@@ -40,7 +40,7 @@ def test_a_failed_rule_names_the_culprit(command, results, finished):
     path.write_text(json.dumps(record))
 
     code, printed, _ = command("audit", results, "--data-folder", finished.folder / "data")
-    as_json = json.loads(command("audit", results, "--data-folder", finished.folder / "data", "--json")[1])
+    as_json = json.loads(command("audit", results, "--data-folder", finished.folder / "data", "--format", "json")[1])
 
     assert code == 1
     assert "FAILED        items: " in printed
@@ -67,7 +67,7 @@ def test_long_lists_are_cut_and_said_to_be(command, results):
     code, printed, _ = command("audit", results)
 
     assert code == 1
-    assert "more; --json has them all" in printed
+    assert "more; --format json has them all" in printed
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -59,7 +59,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
 def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
     path = tmp_path / "numbers.csv"
 
-    code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--csv", path)
+    code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--output", path)
 
     assert code == 0
     assert f"1 row: {path}" in printed

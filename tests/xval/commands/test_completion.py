@@ -26,7 +26,7 @@ def complete(command, tmp_path):
 
 def test_bash_completes_commands_and_options_of_all_programs(complete):
     assert complete("xval", "comp") == ["compare", "completion"]
-    assert complete("xval", "status", "--j") == ["--json"]
+    assert complete("xval", "status", "--form") == ["--format"]
     assert complete("xval", "prepare", "emo") == ["emodb"]
     assert complete("xval-preprocessing", "folders", "--item") == ["--item-pattern"]
     assert complete("xval", "prepare", "folders", "--che") == ["--check"]

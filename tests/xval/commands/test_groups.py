@@ -24,7 +24,7 @@ def with_recorder(data):
 
 
 def test_the_groups_of_a_finished_instance(results, command, data, with_recorder, tmp_path) -> None:
-    ended = command("groups", results, 2, "--metric", "accuracy", "--csv", tmp_path / "g.csv", "--data-folder", data)
+    ended = command("groups", f"{results}:2", "--metric", "accuracy", "--output", tmp_path / "g.csv", "--data-folder", data)
     assert ended.code == 0, ended.err
     assert "Instance 2, test accuracy (mean over items) by recorder" in ended.out
     assert "Gap in accuracy by recorder: " in ended.out
@@ -39,16 +39,22 @@ def test_the_groups_of_a_finished_instance(results, command, data, with_recorder
     assert table.loc[wanted.index, "clips"].to_dict() == tested["recorder"].value_counts().to_dict()
 
 
+def placed(results, arguments):
+    """Return an experiment and arguments, of which the first may be the number of an instance, as :9."""
+    named = arguments[0] if arguments[0].startswith(":") else ""
+    return [f"{results}{named}", *arguments[bool(named) :]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (("--by", "recoder"), "no such column.*Did you mean 'recorder'"),
         (("--metric", "accurcy"), "--metric accurcy: unknown.*Did you mean 'accuracy'"),
-        ((9,), "no instance 9 with a finished fold. Available: 1, 2, 3"),
+        ((":9",), "no instance 9 with a finished fold. Available: 1, 2, 3"),
     ],
 )
 def test_what_is_not_there_is_named(results, command, data, with_recorder, arguments, message) -> None:
-    ended = command("groups", results, *arguments, "--data-folder", data)
+    ended = command("groups", *placed(results, arguments), "--data-folder", data)
     assert ended.code == 2
     assert pd.Series(" ".join(ended.err.split())).str.contains(message).all(), ended.err
 

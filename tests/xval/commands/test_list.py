@@ -73,7 +73,7 @@ def first(root, make_results):
 @pytest.fixture
 def rows(command, root):
     """Return a function that gives the rows that ``list --json`` prints."""
-    return lambda *options: command("list", root, "--json", *options).rows()
+    return lambda *options: command("list", root, "--format", "json", *options).rows()
 
 
 def test_every_experiment_is_listed_with_its_figure_the_newest_first(rows):
@@ -97,7 +97,7 @@ def test_it_is_sorted_by_metric_and_filtered_by_corpus(rows, command, root):
 
 
 def test_the_table_and_the_csv_file_say_the_same(command, root, tmp_path):
-    ended = command("list", root, "--csv", tmp_path / "list.csv")
+    ended = command("list", root, "--output", tmp_path / "list.csv")
 
     with (tmp_path / "list.csv").open() as file:
         written = list(csv.DictReader(file))
@@ -151,7 +151,7 @@ def test_the_state_is_that_of_status(rows, command, first, make_failure):
 
     def state():
         (row,) = [row for row in rows() if row["experiment"] == "demo/experiment_1"]
-        counted = json.loads(command("status", first.folder.path, "--json").out)
+        counted = json.loads(command("status", first.folder.path, "--format", "json").out)
         return row["state"], counted["failed"], counted["running"], counted["to_do"]
 
     assert state() == ("to do", 0, 0, 2)

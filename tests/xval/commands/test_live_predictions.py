@@ -288,7 +288,7 @@ def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, rec
         (("--follow", "nowhere"), "--follow nowhere: there is no such folder."),
         (("a.wav", "--follow", "."), "--follow: cannot be combined with AUDIO"),
         (("--follow", ".", "--microphone"), "--follow and --microphone cannot be combined."),
-        (("--follow", ".", "--output", "xlsx"), "--follow: writes csv rows as they come; received --output predictions.xlsx."),
+        (("--follow", ".", "--output", "a.xlsx"), "--follow: writes csv rows as they come; received --output a.xlsx."),
         (("--follow", ".", "--seconds", "3"), "--seconds: needs --microphone."),
         (("--microphone", "--segments"), "--microphone: a row is a window"),
     ],

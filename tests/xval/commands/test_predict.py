@@ -54,7 +54,7 @@ def test_a_file_unlike_what_the_model_was_trained_on_is_named_with_its_novelty(c
     set_limit(1e-9)
     printed = " ".join(command("predict", fold, *files).out.split())
 
-    rows = command("predict", fold, *files, "--output", "json").rows()
+    rows = command("predict", fold, *files, "--format", "json").rows()
     named = [f"{row['path']} ({row['novelty']:.2f})" for row in rows]
     assert "2 files unlike what the model was trained on" in printed
     assert f"(novelty above 1): {named[0]}, {named[1]}." in printed
@@ -77,7 +77,7 @@ def test_a_folder_stands_for_its_files_and_any_rate_and_channels_are_read(comman
     soundfile.write(tmp_path / "a.ogg", samples[:, 0], 22050)
     (tmp_path / "notes.txt").write_text("no audio")
 
-    ended = command("predict", fold, tmp_path, "--output", "json")
+    ended = command("predict", fold, tmp_path, "--format", "json")
 
     assert ended.code == 0
     assert [row["path"] for row in ended.rows()] == [str(tmp_path / "a.ogg"), str(tmp_path / "b.flac")]
@@ -88,7 +88,7 @@ def test_a_folder_stands_for_its_files_and_any_rate_and_channels_are_read(comman
 def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(command, fold, save_untrained, tmp_path):
     (tmp_path / "broken.wav").write_bytes(b"RIFF....")
 
-    ended = command("predict", fold, tmp_path / "broken.wav", save_untrained.audio / "0_0.wav", "no.wav", "--output", "csv")
+    ended = command("predict", fold, tmp_path / "broken.wav", save_untrained.audio / "0_0.wav", "no.wav", "--format", "csv")
 
     assert ended.code == 1
     assert ended.out.count("0_0.wav") == 1
@@ -104,9 +104,9 @@ def test_a_terminal_obeys_no_name_in_a_printed_table_and_a_pipe_gets_it_as_it_is
     name = "a\x9b31m\u202eb.wav"
     shutil.copy(save_untrained.audio / "0_0.wav", tmp_path / name)
     ours, theirs = os.openpty()
-    arguments = [sys.executable, "-m", "xval", "predict", str(fold), str(tmp_path / name), "--output", form]
+    arguments = [sys.executable, "-m", "xval", "predict", str(fold), str(tmp_path / name), "--format", form]
 
-    piped = command("predict", fold, tmp_path / name, "--output", form)
+    piped = command("predict", fold, tmp_path / name, "--format", form)
     subprocess.run(arguments, stdout=theirs, stderr=subprocess.DEVNULL, check=True, timeout=120)
 
     shown = os.read(ours, 10_000).decode()
@@ -116,7 +116,7 @@ def test_a_terminal_obeys_no_name_in_a_printed_table_and_a_pipe_gets_it_as_it_is
 
 
 def test_nothing_readable_is_an_error(command, fold):
-    ended = command("predict", fold, "no.wav", "--output", "csv")
+    ended = command("predict", fold, "no.wav", "--format", "csv")
 
     assert (ended.code, ended.out) == (1, "path,start_s,end_s\n")
     assert ended.err == "left out: no.wav: no such file.\n"
@@ -125,11 +125,11 @@ def test_nothing_readable_is_an_error(command, fold):
 def test_segments_have_times_and_the_last_one_ends_with_the_file(command, fold, tmp_path):
     soundfile.write(tmp_path / "long.wav", np.random.default_rng(0).normal(0, 0.1, 2 * RATE_HZ), RATE_HZ)
 
-    rows = command("predict", fold, tmp_path / "long.wav", "--segments", "--output", "json").rows()
+    rows = command("predict", fold, tmp_path / "long.wav", "--segments", "--format", "json").rows()
     starts = [row["start_s"] for row in rows]
     assert starts == pytest.approx([0, 0.3, 0.6, 0.9, 1.2, 1.5, 1.7])  # the longest clip of the corpus has 0.3 s
     assert rows[-1]["end_s"] == pytest.approx(2)
-    every = command("predict", fold, tmp_path / "long.wav", "--every", "0.5", "--output", "json").rows()
+    every = command("predict", fold, tmp_path / "long.wav", "--every", "0.5", "--format", "json").rows()
     assert [row["start_s"] for row in every] == pytest.approx([0, 0.5, 1.0, 1.5])
 
 
@@ -138,8 +138,8 @@ def test_a_segment_is_predicted_as_a_clip_of_its_own(command, fold, tmp_path):
     soundfile.write(tmp_path / "whole.wav", samples, RATE_HZ, subtype="FLOAT")
     soundfile.write(tmp_path / "part.wav", samples[2400:4800], RATE_HZ, subtype="FLOAT")
 
-    segment = command("predict", fold, tmp_path / "whole.wav", "--segments", "--output", "json").rows()[1]
-    clip = command("predict", fold, tmp_path / "part.wav", "--output", "json").rows()[0]
+    segment = command("predict", fold, tmp_path / "whole.wav", "--segments", "--format", "json").rows()[1]
+    clip = command("predict", fold, tmp_path / "part.wav", "--format", "json").rows()[0]
 
     assert [segment[name] for name in PROBABILITIES] == pytest.approx([clip[name] for name in PROBABILITIES], abs=1e-6)
 
@@ -157,20 +157,21 @@ def test_a_file_that_is_longer_than_the_model_hears_is_reported(command, fold, t
 def test_tables_are_written(command, fold, save_untrained, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     shutil.copy(save_untrained.audio / "0_0.wav", tmp_path / "=cmd.wav")
-    for name in ("out.csv", "out.json", "xlsx"):
+    for name in ("out.csv", "out.json", "out.xlsx", "out.parquet"):
         assert command("predict", fold, "=cmd.wav", "--output", name).code == 0
 
     table = pd.read_csv("out.csv")
     assert list(table) == ["path", "start_s", "end_s", "predicted", *PROBABILITIES]
     assert json.loads((tmp_path / "out.json").read_text())[0]["probability_low"] == pytest.approx(table["probability_low"][0])
-    cells = openpyxl.load_workbook("predictions.xlsx").active
+    assert list(pd.read_parquet("out.parquet")) == list(table)
+    cells = openpyxl.load_workbook("out.xlsx").active
     assert (cells["A1"].value, cells["A2"].value, cells["A2"].data_type) == ("path", "=cmd.wav", "s")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["=cmd.wav", "out.csv", "out.json", "predictions.xlsx"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["=cmd.wav", "out.csv", "out.json", "out.parquet", "out.xlsx"]
 
 
 def test_the_most_probable_classes_alone(command, fold, save_untrained):
-    full = command("predict", fold, save_untrained.audio / "0_0.wav", "--output", "json").rows()[0]
-    (top,) = command("predict", fold, save_untrained.audio / "0_0.wav", "--top", "1", "--output", "json").rows()
+    full = command("predict", fold, save_untrained.audio / "0_0.wav", "--format", "json").rows()[0]
+    (top,) = command("predict", fold, save_untrained.audio / "0_0.wav", "--top", "1", "--format", "json").rows()
 
     assert top["class_1"] == full["predicted"]
     assert top["probability_1"] == max(full[name] for name in PROBABILITIES)
@@ -183,9 +184,9 @@ def test_an_ensemble_answers_with_the_mean_of_its_folds(command, save_untrained,
         shutil.copytree(save_untrained.save(number), tmp_path / "instance" / f"fold_{number}")
     audio = save_untrained.audio / "0_0.wav"
 
-    ended = command("predict", tmp_path / "instance", audio, "--output", "json")
+    ended = command("predict", tmp_path / "instance", audio, "--format", "json")
 
-    alone = [command("predict", tmp_path / "instance" / f"fold_{n}", audio, "--output", "json").rows()[0] for n in (1, 2)]
+    alone = [command("predict", tmp_path / "instance" / f"fold_{n}", audio, "--format", "json").rows()[0] for n in (1, 2)]
     for name in PROBABILITIES:
         assert ended.rows()[0][name] == pytest.approx((alone[0][name] + alone[1][name]) / 2, abs=1e-6)
     assert alone[0]["probability_low"] != alone[1]["probability_low"]
@@ -222,9 +223,9 @@ def test_a_renamed_model_and_its_sidecar_work(command, fold, save_untrained, tmp
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--output", "table.txt"], "--output table.txt: expected csv, json or xlsx"),
+        (["--output", "table.txt"], "--output table.txt: expected a file whose name ends in .csv, .json"),
         (["--output", "nowhere/table.csv"], "there is no folder nowhere"),
-        (["--top", "0", "--output", "csv"], "--top 0: expected a whole number from 1"),
+        (["--top", "0", "--format", "csv"], "--top 0: expected a whole number from 1"),
         (["--every", "0"], "every_s=0: expected a number of seconds above 0"),
         (["--every", "1", "--examples"], "--every needs --segments"),
         (["--segmnts"], "Unknown option --segmnts.*Did you mean '--segments'"),
@@ -273,7 +274,7 @@ def test_a_file_that_trained_the_model_is_named_whatever_it_is_called(command, f
     soundfile.write(tmp_path / "other.flac", *soundfile.read(save_untrained.audio / "2_1.wav", dtype="float32"))  # validated
     tested = save_untrained.audio / "3_0.wav"
 
-    for options in ((), ("--segments",), ("--output", "json")):
+    for options in ((), ("--segments",), ("--format", "json")):
         ended = command("predict", fold, tmp_path / "renamed.wav", tmp_path / "other.flac", tested, *options)
         said = ended.err if "json" in options else ended.out
         seen = f"{tmp_path / 'renamed.wav'}, {tmp_path / 'other.flac'}"
@@ -299,7 +300,7 @@ def test_a_coverage_gives_sets_and_no_answer_where_several_classes_are_left(comm
     set_limit(1e6)
 
     too_few = command("predict", instance, file, "--coverage", "0.9")
-    rows = command("predict", instance, file, "--coverage", "0.3", "--output", "json").rows()
+    rows = command("predict", instance, file, "--coverage", "0.3", "--format", "json").rows()
 
     assert "needs 9 validation speakers, but the folds have 2, so every set has all classes" in " ".join(too_few.out.split())
     assert "They allow up to 0.66." in " ".join(too_few.out.split())
@@ -319,7 +320,7 @@ def test_there_is_no_answer_to_silence_and_to_what_is_unlike_all_that_was_heard(
         soundfile.write(tmp_path / f"{name}.wav", samples, 44100)
     set_limit(1e-9)
 
-    noisy, silent = command("predict", fold, tmp_path, "--coverage", "0.3", "--output", "json").rows()
+    noisy, silent = command("predict", fold, tmp_path, "--coverage", "0.3", "--format", "json").rows()
 
     assert (noisy["answer"], silent["answer"]) == ("no answer: unlike the training data", "no answer: it is silent")
 

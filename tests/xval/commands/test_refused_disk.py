@@ -23,7 +23,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the limits are 
 COMMANDS = {
     "rebuild": (["rebuild", RESULTS], None, f"{RESULTS}/results.xlsx"),
     "report": (["report", RESULTS, "--no-audio", "--no-audit"], None, f"{RESULTS}/report.html"),
-    "compare": (["compare", RESULTS, "--csv", "c.csv"], None, "c.csv"),
+    "compare": (["compare", RESULTS, "--output", "c.csv"], None, "c.csv"),
     "predict csv": (["predict", MODEL, "audio", "--output", "p.csv"], "xval.report.text_tables.replace_file", "p.csv"),
     "predict xlsx": (["predict", MODEL, "audio", "--output", "p.xlsx"], "xval.report.text_tables.replace_file", "p.xlsx"),
     "evaluate": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.report.new_data.folder.write_report", "seen"),
@@ -36,7 +36,7 @@ COMMANDS = {
     "ensemble": (["ensemble", RESULTS, "1,3"], None, f"{RESULTS}/instance_901"),
     "ensemble's fold": (["ensemble", RESULTS, "1,3"], "xval.reuse.ensembles.make.combine_fold", f"{RESULTS}/instance_901"),
     "export": (["export", MODEL, "--format", "weights_h5"], "xval.reuse.export.write._write_and_check", ".weights.h5"),
-    "refit": (["refit", RESULTS, "1", "--gpu", "cpu"], None, "/instance_1/"),
+    "refit": (["refit", f"{RESULTS}:1", "--gpu", "cpu"], None, "/instance_1/"),
     "new": (["new", "study"], None, "study"),
 }
 

@@ -34,7 +34,7 @@ def interrupted(monkeypatch):
 
 
 def test_the_suspects_are_written_as_a_table(results, command, data, tmp_path):
-    ended = command("review-labels", results, 1, "--data-folder", data, "--csv", tmp_path / "suspects.csv")
+    ended = command("review-labels", f"{results}:1", "--data-folder", data, "--output", tmp_path / "suspects.csv")
 
     assert ended.code == 0, ended.err
     table = pd.read_csv(tmp_path / "suspects.csv")
@@ -45,9 +45,9 @@ def test_the_suspects_are_written_as_a_table(results, command, data, tmp_path):
 
 def test_ctrl_c_ends_the_page_and_says_what_was_judged_and_what_to_do(results, command, data, interrupted):
     interrupted(lambda review: [review.judge(number, "right") for number in range(3)])
-    first = command("review-labels", results, 1, "--data-folder", data, "--reviewer", "ann")
+    first = command("review-labels", f"{results}:1", "--data-folder", data, "--reviewer", "ann")
     interrupted(lambda review: review.judge(0, "bad recording"))
-    ended = command("review-labels", results, 1, "--data-folder", data, "--reviewer", "bo")
+    ended = command("review-labels", f"{results}:1", "--data-folder", data, "--reviewer", "bo")
 
     assert (first.code, ended.code) == (0, 0)
     path = data / "tones" / FILE_NAME
@@ -65,16 +65,22 @@ def test_a_corpus_that_cannot_be_written_to_is_said_before_anything_is_judged(re
     monkeypatch.setattr("tempfile.TemporaryFile", refuse)
     interrupted(lambda review: pytest.fail("the page was served"))
 
-    ended = command("review-labels", results, 1, "--data-folder", data)
+    ended = command("review-labels", f"{results}:1", "--data-folder", data)
 
     assert ended.code == 2
     assert f"{FILE_NAME}: verdicts cannot be written there (Read-only file system)" in " ".join(ended.err.split())
 
 
+def placed(results, arguments):
+    """Return an experiment and arguments, of which the first may be the number of an instance, as :9."""
+    named = arguments[0] if arguments[0].startswith(":") else ""
+    return [f"{results}{named}", *arguments[bool(named) :]]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((9,), "no instance 9 with a finished fold. Available: 1, 2, 3"),
+        ((":9",), "no instance 9 with a finished fold. Available: 1, 2, 3"),
         (("--reviewer", ""), "--reviewer '': expected a name"),
         (("--audio-folder", "no/folder"), "--audio-folder no/folder: no such folder"),
         (("--port", "99999"), "--port 99999: expected a number from 0 to 65535"),
@@ -83,7 +89,7 @@ def test_a_corpus_that_cannot_be_written_to_is_said_before_anything_is_judged(re
 )
 def test_what_is_typed_wrong_is_said(results, command, data, interrupted, arguments, message):
     interrupted(lambda review: None)
-    ended = command("review-labels", results, *arguments, "--data-folder", data)
+    ended = command("review-labels", *placed(results, arguments), "--data-folder", data)
 
     assert ended.code == 2
     assert message in " ".join(ended.err.split())
@@ -96,8 +102,8 @@ def test_a_corrected_corpus_is_looked_at_and_not_judged_again(results, command, 
     interrupted(lambda review: review.judge(0, "right"))
     monkeypatch.setattr("xval.answers.read_corpus.read_corpus", read_corrected)
 
-    listed = command("review-labels", results, 1, "--data-folder", data, "--csv", tmp_path / "suspects.csv")
-    judged = command("review-labels", results, 1, "--data-folder", data)
+    listed = command("review-labels", f"{results}:1", "--data-folder", data, "--output", tmp_path / "suspects.csv")
+    judged = command("review-labels", f"{results}:1", "--data-folder", data)
 
     assert (listed.code, judged.code) == (0, 2)
     assert "its labels were corrected by a/corrections.csv" in " ".join(judged.err.split())
@@ -111,7 +117,7 @@ def test_another_corpus_or_task_is_not_reviewed(results, command, data, tmp_path
     settings["parameters"]["task_type"] = "multilabel_classification"
     path.write_text(json.dumps(settings))
 
-    ended = command("review-labels", results, 1, "--data-folder", data)
+    ended = command("review-labels", f"{results}:1", "--data-folder", data)
 
     assert ended.code == 2
     assert "only labels of classification can" in " ".join(ended.err.split())

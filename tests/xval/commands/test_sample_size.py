@@ -8,7 +8,9 @@ from xval.measures.statistics.planning import Pilot
 
 
 def test_the_number_to_record_stands_below_the_table(command, tmp_path):
-    ended = command("sample-size", "--speakers", "10..60", "--clips", 20, "--difference", 0.06, "--to", tmp_path / "plan.svg")
+    ended = command(
+        "sample-size", "--speakers", "10..60", "--clips", 20, "--difference", 0.06, "--output", tmp_path / "plan.svg"
+    )
 
     assert (ended.code, ended.err) == (0, "")
     rows = [line.split() for line in ended.out.splitlines() if line[:1].isdigit() and len(line.split()) == 4]
@@ -40,7 +42,7 @@ def test_what_no_number_of_speakers_shows_is_said(command):
 
 
 def test_more_speakers_than_are_tried_is_no_fault_of_training(command, results):
-    ended = command("sample-size", "--from", results, "--instance", 1, "--baseline", 3, "--difference", 0.0001)
+    ended = command("sample-size", "--from", f"{results}:1", "--baseline", 3, "--difference", 0.0001)
 
     assert ended.code == 0
     assert "More than 100,000 items are needed to show a difference of 0.0001" in " ".join(ended.out.split())
@@ -59,9 +61,7 @@ def test_few_sentences_stand_below_the_table():
 
 
 def test_a_pilot_of_ones_own_is_read(command, results):
-    ended = command(
-        "sample-size", "--from", results, "--speakers", "12,24", "--instance", 1, "--baseline", 3, "--difference", 0.2
-    )
+    ended = command("sample-size", "--from", f"{results}:1", "--speakers", "12,24", "--baseline", 3, "--difference", 0.2)
 
     assert (ended.code, ended.err) == (0, "")
     first, *_ = ended.out.splitlines()
@@ -80,9 +80,12 @@ def test_a_pilot_of_ones_own_is_read(command, results):
         (["--difference", "0"], "--difference 0: expected a number above 0"),
         (["--difference", "-0.1"], "--difference -0.1: expected a number above 0"),
         (["--difference", "5"], "--difference 5: two values of balanced_accuracy differ by at most 1."),
-        (["--to", "plan.doc"], "--to plan.doc: expected a file whose name ends in .png, .svg, .pdf."),
-        (["--to", "nowhere/plan.png"], "--to nowhere/plan.png: there is no folder nowhere."),
-        (["--instance", "0"], "--instance: needs your own"),
+        (
+            ["--output", "plan.doc"],
+            "--output plan.doc: expected a file whose name ends in .csv, .json, .xlsx, .parquet, .png, .svg, .pdf.",
+        ),
+        (["--output", "nowhere/plan.png"], "--output nowhere/plan.png: there is no folder nowhere."),
+        (["--baseline", "1"], "--baseline: needs your own"),
         (["--from", "results/nowhere"], "--from results/nowhere: no such folder."),
         (["--speaker", "10..20"], "Did you mean '--speakers'?"),
     ],

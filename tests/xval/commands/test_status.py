@@ -58,7 +58,7 @@ def remove(results, instance, fold):
 
 def states(command, results):
     """Return the exit code, the whole status, and the state of each job."""
-    code, printed, _ = command("status", results, "--json")
+    code, printed, _ = command("status", results, "--format", "json")
     found = json.loads(printed)
     return code, found, {(each["instance"], job["fold"]): job for each in found["instances"] for job in each["jobs"]}
 

@@ -44,7 +44,7 @@ def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross)
     write("one", "abc", 1)
     predictors, targets = write("two", "abd", 2)
 
-    ended = cross("one", "two", "--output", "json")
+    ended = cross("one", "two", "--format", "json")
 
     assert ended.returncode == 0, ended.stderr
     table = pd.DataFrame(json.loads(ended.stdout)).set_index(["trained_on", "tested_on"])

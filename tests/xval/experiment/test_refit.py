@@ -380,20 +380,16 @@ def test_what_runs_elsewhere_is_left_to_it(experiment, make):
 @pytest.mark.parametrize(
     ("arguments", "reason"),
     [
-        (["1", "--epochs", "0"], "received '0'; expected a whole number from 1"),
-        (["one"], "received 'one'"),
-        (["1", "--gpu", "all"], "--gpu: received 'all'; expected the number of a GPU, or cpu"),
-        (["7"], "no instance 7 has not run. Available: 1-2"),
+        ([":1", "--epochs", "0"], "received '0'; expected a whole number from 1"),
+        ([":one"], "no such folder"),
+        (["", "1"], "A model is named EXPERIMENT:N"),
+        ([":1", "--gpu", "all"], "--gpu: received 'all'; expected the number of a GPU, or cpu"),
+        ([":7"], "instance 7 has not run. Available: 1-2"),
     ],
 )
 def test_wrong_arguments_end_with_2(experiment, capsys, arguments, reason):
-    assert program.main(["refit", str(experiment.path), *arguments]) == 2
+    assert program.main(["refit", f"{experiment.path}{arguments[0]}", *arguments[1:]]) == 2
     assert reason in capsys.readouterr().err
-
-
-def test_a_folder_within_the_experiment_needs_the_number(experiment, capsys):
-    assert program.main(["refit", str(experiment.instance_folder(2))]) == 2
-    assert "Give the experiment and the instance" in capsys.readouterr().err
 
 
 # interrupted
@@ -405,7 +401,7 @@ def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experime
     written = json.loads(path.read_text())
     written["parameters"]["executor"] = "processes"
     path.write_text(json.dumps(written))
-    command = [sys.executable, "-m", "xval", "refit", str(experiment.path), "1", "--epochs", "50", "--gpu", "cpu"]
+    command = [sys.executable, "-m", "xval", "refit", f"{experiment.path}:1", "--epochs", "50", "--gpu", "cpu"]
     running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
     request.addfinalizer(running.kill)
     deadline = time.monotonic() + 200

@@ -39,7 +39,7 @@ def test_a_page_that_cannot_be_written_does_not_fail_the_run_and_the_next_one_wr
     page = read_page(project.results / "report.html")
     assert "given as arrays" in page.text["errors"]
     assert "1 instance to compare" in page.text["comparison"]
-    assert "Leakage and values were audited by" in page.text["protocol"]
+    assert "were audited for leakage with" in page.text["protocol"]
     written_ns = (project.results / "report.html").stat().st_mtime_ns
     project.run()
     assert (project.results / "report.html").stat().st_mtime_ns == written_ns

@@ -6,7 +6,6 @@ out: a `Comparison`. Nothing is trained, and nothing is written.
 """
 
 import math
-import re
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -37,9 +36,8 @@ from xval.measures.task import Task
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
+from xval.results.named import split_name
 from xval.results.open import open_results
-
-_NAME = re.compile(r"(?:(?P<path>.+):)?(?P<name>\d+|nested|selected)")
 
 
 def compare_instances(
@@ -78,10 +76,10 @@ def compare_instances(
 
 def find_home(folder: str | Path) -> tuple[ExperimentFolder, list[int | str]]:
     """Return the experiment that a comparison is at home in, and the instance of it that ``path:number`` names."""
-    match = _NAME.fullmatch(str(folder))
-    if match is None or not match["path"] or Path(folder).exists():
+    path, which = split_name(folder)
+    if path is None or which is None:
         return find_experiment(Path(folder)), []
-    return find_experiment(Path(match["path"])), [match["name"]]
+    return find_experiment(Path(path)), [which]
 
 
 def compare_with(
@@ -230,22 +228,20 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     wanted: dict[tuple[Path, str], None] = {}
 
     def want(name: str) -> None:
-        match = _NAME.fullmatch(name)
-        is_path = match is None and any(mark in name for mark in "/\\")
-        if match is None and not is_path:
+        path, which = split_name(name)
+        if which is None and not any(mark in name for mark in "/\\"):
             raise SettingsError(
                 f"instance '{name}': expected a number such as 3, nested, selected, an instance of another experiment such "
                 f"as {home.path}:3, or its path for all of its instances."
             )
-        path = name if match is None else match["path"]
         experiment = find_experiment(Path(path)) if path else home
         experiment = experiments.setdefault(experiment.path.resolve(), experiment)
-        names = [match["name"]] if match else map(str, filter(experiment.has_begun, experiment.instances()))
-        wanted.update(dict.fromkeys((experiment.path.resolve(), own.lstrip("0") or own) for own in names))
+        names = [which] if which else map(str, filter(experiment.has_begun, experiment.instances()))
+        wanted.update(dict.fromkeys((experiment.path.resolve(), own) for own in names))
 
     if baseline is not None:
         want(str(baseline))
-    if all(_NAME.fullmatch(str(name)) is None for name in instances):
+    if all(split_name(str(name))[1] is None for name in instances):
         want(f"{home.path}/")
     for name in instances:
         want(str(name))

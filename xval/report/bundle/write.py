@@ -94,7 +94,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     zip_file = target.with_name(f"{target.name}.zip") if request.is_zipped else None
     _check_target(target, zip_file, overwrite=request.overwrite)
     try:
-        with only_writer(target, "--to") as temporary:
+        with only_writer(target, "--output") as temporary:
             differences = _fill(temporary, evidence, request.licence, runtime)
             contents = {name: (temporary / name).read_bytes() for name in file_names(temporary)}
             naming = find_naming(contents, list(evidence.places))
@@ -102,10 +102,10 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
                 if part:
                     _zip(temporary, target.name, part)
                 for path in filter(None, (target, zip_file)):
-                    refuse_appeared(path, "--to", overwrite=request.overwrite)
+                    refuse_appeared(path, "--output", overwrite=request.overwrite)
                 _put_in_place(temporary, target, part, zip_file)
     except OSError as error:
-        raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --to.") from error
+        raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --output.") from error
     notes = [NO_EXPORTS] if evidence.is_estimator else [runtime.note] if runtime and runtime.note else []
     if evidence.is_estimator and evidence.embedder:
         notes.append(f"Its features are made by {evidence.embedder}, which is not in the bundle. Share it too.")
@@ -140,10 +140,10 @@ def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Pa
 def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:
     """Refuse a folder that is no bundle, and one that would be replaced unasked."""
     if target.exists() and not is_bundle(target):
-        raise ResultsError(f"{target}: exists and is not a bundle; name another folder with --to.")
+        raise ResultsError(f"{target}: exists and is not a bundle; name another folder with --output.")
     for path in filter(None, (target, zip_file)):
         if path.exists() and not overwrite:
-            raise ResultsError(f"{path}: already exists. Name another folder with --to, or replace it with --overwrite.")
+            raise ResultsError(f"{path}: already exists. Name another folder with --output, or replace it with --overwrite.")
 
 
 def is_bundle(folder: Path) -> bool:

@@ -11,7 +11,7 @@ from xval.settings.resolve import describe_numbers
 
 POSITION = 1.5
 
-_WIDTHS = {"code": 10, "what is": 70, "what to do": 70, "instances": 14}
+_WIDTHS = {"code": 26, "what is": 70, "what to do": 70, "instances": 14}
 
 
 def is_needed(contents: Contents) -> bool:
@@ -26,7 +26,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, width)
     for row, finding in enumerate(contents.findings, start=2):
         numbers = describe_numbers(finding.instances) if finding.instances else "all"
-        for column, text in enumerate((str(finding.code), finding.text, finding.advice, numbers), start=1):
+        for column, text in enumerate((finding.name, finding.text, finding.advice, numbers), start=1):
             sheet.put(row, column, text, "", cells.WRAPPED)
         sheet.fit_height(row)
     last_row = 1 + len(contents.findings)

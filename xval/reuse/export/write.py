@@ -21,11 +21,13 @@ from xval.models.saved.description import ModelDescription, check_description, r
 from xval.models.saved.load import read_keras_model
 from xval.models.saved.padding import padding_of, samples_padding
 from xval.results.beside import folder_beside
-from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME
+from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder
 from xval.results.job_key import JobKey
+from xval.results.named import model_path
 from xval.reuse.export.agreement import Agreement, compare, precisions, random_batches
 from xval.reuse.export.formats import Format, find_format
 from xval.reuse.export.samples import check_samples
+from xval.reuse.inference.locate import find_selected
 from xval.reuse.named_modules import import_named
 
 if TYPE_CHECKING:
@@ -109,7 +111,14 @@ def name_of_export(described: ModelDescription) -> str:
 
 
 def find_model(path: Path, *, or_estimator: bool = False) -> Path:
-    """Return the .keras file that a path is or, as a fold folder, holds; with ``or_estimator`` also a model.skops."""
+    """Return the .keras file that a path is or, as a fold folder, holds; with ``or_estimator`` also a model.skops.
+
+    Of an instance, which may be named ``EXPERIMENT:N``, it is the final model of `refit`, where there is one, or the only fold;
+    of an experiment it is that of the instance that validation selects.
+    """
+    path = model_path(path)
+    if (path / "folds.json").is_file():
+        path, _ = find_selected(ExperimentFolder(path))
     if path.is_file() and (path.suffix == ".keras" or (or_estimator and path.name == ESTIMATOR_NAME)):
         return path
     names = (KERAS_NAME, ESTIMATOR_NAME) if or_estimator else (KERAS_NAME,)
@@ -130,8 +139,13 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
         )
     places = ("refit", "instance_*/refit", "fold_*", "instance_*/fold_*")
     below = [model for place in places for name in names for model in sorted(path.glob(f"{place}/{name}"))]
+    if below and (below[0].parent == path / "refit" or len(below) == 1):
+        return below[0]
     if below:
-        raise ResultsError(f"{path}: only one model can be exported at a time. Give one of {first_of(below, 4)}.")
+        raise ResultsError(
+            f"{path}: only one model can be exported at a time. Give one of {first_of(below, 4)}, or train one on all items: "
+            "xval refit."
+        )
     what = "saved model" if or_estimator else "Keras model"
     raise ResultsError(f"{path}: not {what}. Expected {wanted}, or its fold folder.")
 

@@ -44,7 +44,7 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
 
     Args:
         path: A ``.keras`` file with its .json file beside it; a fold folder; an instance folder: the ensemble of its folds; or
-            an experiment folder: the instance that validation selects.
+            an experiment folder: the instance that validation selects; ``results/demo/experiment_1:2``: its instance 2.
         gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: as the backend chooses. The
             backend is that of KERAS_BACKEND, or else the one that trained the model.
         modules: Your own modules with layers of the model, which are imported first, from where they lay when the model was

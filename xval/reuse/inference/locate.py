@@ -12,11 +12,12 @@ from xval.answers.summary import metric_words, side_name
 from xval.base.errors import ResultsError
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, ExperimentFolder, find_model_file
 from xval.results.job_key import JobKey
+from xval.results.named import model_path
 from xval.results.read import read_folds
 
 _WANTED = (
-    "a .keras file, a fold folder, an instance folder (the ensemble of its folds and repeats), or an experiment folder (its "
-    "best instance)"
+    "EXPERIMENT:N, such as results/demo/experiment_1:2 (the ensemble of its folds and repeats), an experiment folder (its "
+    "best instance), an instance folder, a fold folder, or a .keras file"
 )
 
 
@@ -33,7 +34,8 @@ class Found(NamedTuple):
 
 
 def find_members(path: Path) -> Found:
-    """Return the models in a path; at least one."""
+    """Return the models in a path, or of ``EXPERIMENT:N``; at least one."""
+    path = model_path(path)
     if not path.exists():
         raise ResultsError(f"{path}: there is no such model or folder. Expected {_WANTED}.")
     if path.is_file():
@@ -54,21 +56,23 @@ def find_members(path: Path) -> Found:
     raise ResultsError(f"{path}: has no finished model. Expected {_WANTED}.")
 
 
-def _selected(folder: ExperimentFolder) -> Found:
-    """Return the models of the instance that validation selects."""
+def find_selected(folder: ExperimentFolder) -> tuple[Path, str]:
+    """Return the folder of the instance that validation selects, and why it is selected."""
     instances = read_finished(folder, over_items=False)
     ranking = rank_instances(instances)
     if ranking.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}. Give the folder of an instance.")
-    chosen = folder.instance_folder(ranking.selected)
+    why = f"selected by {side_name(ranking.side, instances)} {metric_words(ranking.metric)}{ranking.because}"
+    return folder.instance_folder(ranking.selected), why
+
+
+def _selected(folder: ExperimentFolder) -> Found:
+    """Return the models of the instance that validation selects."""
+    chosen, why = find_selected(folder)
     members = _models_of_folds(chosen)
     if not members:
         raise ResultsError(f"{chosen}: selected by validation, but its models are missing. Give another instance folder.")
-    return Found(
-        members,
-        f"{chosen}: selected by {side_name(ranking.side, instances)} {metric_words(ranking.metric)}{ranking.because}; "
-        f"{_describe_folds(chosen, members)}",
-    )
+    return Found(members, f"{chosen}: {why}; {_describe_folds(chosen, members)}")
 
 
 def _describe_folds(instance: Path, members: list[Path]) -> str:

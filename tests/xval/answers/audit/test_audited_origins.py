@@ -60,10 +60,7 @@ def test_the_word_of_the_user_is_quoted_and_is_no_proof(copy):
     verdicts = copy.audit()
 
     assert verdicts["earlier models"].state == "warning"
-    assert (
-        "pretrained part onnx:encoder.onnx, trained according to the user on: AudioSet"
-        in verdicts["earlier models"].warnings[0]
-    )
+    assert "pretrained part onnx:encoder.onnx, trained as stated on AudioSet" in verdicts["earlier models"].warnings[0]
     assert verdicts["seen audio"].state == "not checkable"
 
 

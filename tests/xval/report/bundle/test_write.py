@@ -246,15 +246,15 @@ def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished
 
     assert main(["publish", model]) == 2
     assert "xval bundle MODEL --hub OWNER/NAME" in capsys.readouterr().err
-    assert main(["bundle", model, "--to", "out", "--hub", "name"]) == 2
+    assert main(["bundle", model, "--output", "out", "--hub", "name"]) == 2
     assert "--hub name: expected OWNER/NAME" in capsys.readouterr().err
-    assert main(["bundle", model, "--to", "out"]) == 0
+    assert main(["bundle", model, "--output", "out"]) == 0
     printed = capsys.readouterr().out
     assert "Written: out (" in printed
     assert "index.html is skipped, because it needs onnxruntime-web; get it with npm pack onnxruntime-web@" in printed
     assert "The licence is unknown. Give it with --licence NAME." in printed
     assert "The files name 6 " in printed
-    assert main(["bundle", model, "--to", "other", "--hub", "me/my_words"]) == 0
+    assert main(["bundle", model, "--output", "other", "--hub", "me/my_words"]) == 0
     assert "Written: other (" in capsys.readouterr().out
     folder = bundled(1)
     assert main(["bundle", str(folder), "--hub", "me/my_words"]) == 0

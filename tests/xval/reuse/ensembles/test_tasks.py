@@ -75,7 +75,7 @@ def test_frames_are_averaged_and_their_events_found_anew(project):
     assert record_of(project, 901)["metrics"]["test"].keys() == record_of(project, 1)["metrics"]["test"].keys()
     file = project.folder / "audio" / record_of(project, 902)["items"]["test"][0]
     ended = project.run_module(
-        "xval", "predict", project.results / "instance_902" / "fold_1", file, "--segments", "--output", "json"
+        "xval", "predict", project.results / "instance_902" / "fold_1", file, "--segments", "--format", "json"
     )
     assert ended.returncode == 0, ended.stderr
     heard = [row["probability_call"] for row in json.loads(ended.stdout)]

@@ -153,14 +153,14 @@ def test_a_baseline_goes_the_way_of_a_network_from_the_script_to_a_final_model(p
 
     compared = project.run_module("xval", "compare", str(project.results))
     assert compared.returncode == 0, compared.stderr
-    final = project.run_module("xval", "refit", str(project.results), "1")
+    final = project.run_module("xval", "refit", f"{project.results}:1")
     assert final.returncode == 0, final.stdout + final.stderr
     record = json.loads((project.results / "instance_1" / "refit" / "record.json").read_text())
     temperatures = [project.records()[1, fold]["temperature"] for fold in (1, 2, 3)]
     assert record["temperature"] == pytest.approx(np.exp(np.log(temperatures).mean()))
     assert "Estimator of scikit-learn: svm" in (project.results / "instance_1" / "refit" / "model_card.md").read_text()
-    assert "Nothing to do" in project.run_module("xval", "refit", str(project.results), "1").stdout
-    assert "has none. Remove --epochs" in project.run_module("xval", "refit", str(project.results), "1", "--epochs", "3").stderr
+    assert "Nothing to do" in project.run_module("xval", "refit", f"{project.results}:1").stdout
+    assert "has none. Remove --epochs" in project.run_module("xval", "refit", f"{project.results}:1", "--epochs", "3").stderr
 
 
 def test_a_process_that_fits_baselines_alone_does_not_load_keras():

@@ -44,7 +44,7 @@ def test_every_place_gives_the_same_probabilities(calibrated, monkeypatch):
     np.testing.assert_allclose(model.predict_proba(examples), stored, atol=1e-5)
     assert thresholds_rule(calibrated)[:2] == ("ok", 2)
 
-    ended = calibrated.run_module("xval", "refit", str(calibrated.results), "1")
+    ended = calibrated.run_module("xval", "refit", f"{calibrated.results}:1")
     assert ended.returncode == 0, ended.stderr
     final = json.loads((calibrated.results / "instance_1" / "refit" / "record.json").read_text())
     temperatures = [calibrated.records()[1, fold]["temperature"] for fold in (1, 2)]
