@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 _PROGRAM = "xval augment"
 _DESCRIPTION = """\
 Make N augmented copies of every audio file in INPUT (also several folders) and below it, each by a random subset of transforms
-in random order, and the unchanged file beside them, in the same folders of OUTPUT. All are mono wav files of 16 bit with a peak
-of 0.99 (lower where the gain was drawn). OUTPUT/augmented.csv says what was done to each copy.
-An interrupted run goes on when the same command is given again; given after a change of INPUT, it brings OUTPUT up to date."""
+in random order, and the unchanged file next to them, in the same folders of OUTPUT. All are mono wav files of 16 bit with a
+peak of 0.99 (lower where the gain was drawn). OUTPUT/augmented.csv says what was done to each copy.
+After an interruption the same command continues; after a change of INPUT it updates OUTPUT."""
 _EPILOG = """\
 The transforms are the files of augmentation/transforms/; their probabilities and ranges are in config.ini, section
 [offline_augmentation], and --set changes them for one run:
@@ -30,10 +30,10 @@ The transforms are the files of augmentation/transforms/; their probabilities an
   xval augment mix --help     place annotated events into background recordings"""
 _MIX_DESCRIPTION = """\
 Place the annotated events in the recordings of EVENTS into excerpts of the recordings of BACKGROUNDS, and write the mixtures
-with their annotation to OUTPUT: annotation.csv, with a row per event and, labelled background, one per stretch between them.
-The events of one mixture come from one item, and no two items share a stretch of a background. Events that overlap are placed
+with their annotation to OUTPUT: annotation.csv, with a row per event and, labelled background, one per segment between them.
+The events of one mixture come from one item, and no two items share a segment of a background. Events that overlap are placed
 together, and each has its row.
-An interrupted run goes on when the same command is given again."""
+After an interruption the same command continues."""
 _MIX_EPILOG = """\
 Lengths, gaps and signal-to-noise ratios are in config.ini, section [mixing], and --set changes them for one run:
   --set mixture_min_snr_db=-5 --set mixture_duration_s=20
@@ -66,9 +66,9 @@ def make_parser() -> Parser:
         nargs="+",
         type=Path,
         metavar="INPUT",
-        help="folder of audio files; its subfolders are kept; several lie in OUTPUT as in the nearest folder above all",
+        help="folder of audio files; its subfolders are kept (several folders: relative to their common parent)",
     )
-    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies; made when missing")
+    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies; created if missing")
     parser.add_argument("n_copies", metavar="N", help="copies of every file")
     _add_options(parser, "offline_augmentation")
     return parser
@@ -79,7 +79,7 @@ def make_mix_parser() -> Parser:
     parser = Parser(prog=f"{_PROGRAM} mix", description=_MIX_DESCRIPTION, epilog=_MIX_EPILOG)
     parser.add_argument("events_folder", type=Path, metavar="EVENTS", help="folder of the recordings with events")
     parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without them")
-    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; made when missing")
+    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; created if missing")
     parser.add_argument(
         "--annotation",
         type=Path,
@@ -88,7 +88,9 @@ def make_mix_parser() -> Parser:
         "FileInfo.csv in EVENTS)",
     )
     parser.add_argument(
-        "--item", metavar="COLUMN", help="what a mixture's events share (default: item; the recording where there is none)"
+        "--item",
+        metavar="COLUMN",
+        help="the column that all events of a mixture share (default: item, or the recording if there is no such column)",
     )
     parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
     for option in row_options():
@@ -142,7 +144,7 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
 
 def _add_options(parser: Parser, section: str) -> None:
     parser.add_argument("--seed", default="1", metavar="NUMBER", help="the same seed gives the same files (default: 1)")
-    add_settings_argument(parser, "a setting other than in config.ini; may be repeated", (section,))
+    add_settings_argument(parser, "change a setting of config.ini for this run; may be repeated", (section,))
     add_workers_argument(parser, "")
     parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote into OUTPUT")
 

@@ -100,7 +100,7 @@ def _make_copies(task: CopyTask) -> CopyOutcome:
         if size is None and samples is not None:
             copy = apply_steps(samples, rate_hz, steps)
             if not np.isfinite(copy).all():
-                raise AudioError(f"{source}: {', '.join(step.name for step in steps)} made samples that are not finite.")
+                raise AudioError(f"{source}: {', '.join(step.name for step in steps)} made NaN or infinite samples.")
             write_wav(task.output_folder / name, copy, rate_hz)
             size = (copy.size, rate_hz)
         parameters = json.dumps({step.name: step.parameters for step in steps})
@@ -113,8 +113,8 @@ def _read_normalised(source: Path, recordings: Mapping[str, Path]) -> tuple[Samp
     """Return the samples of a source with the peak that all files have, and their rate."""
     decoded = decode(source, with_hash=True)
     if peak_of(decoded.samples) < 10 ** (SILENCE_PEAK_DBFS / 20):
-        raise AudioError(f"{source}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
+        raise AudioError(f"{source}: silent, every sample is below {SILENCE_PEAK_DBFS:g} dBFS.")
     if decoded.sample_rate_hz < _LOWEST_RATE_HZ:
-        raise AudioError(f"{source}: {decoded.sample_rate_hz} Hz; copies are made from {_LOWEST_RATE_HZ} Hz on.")
+        raise AudioError(f"{source}: {decoded.sample_rate_hz} Hz; expected at least {_LOWEST_RATE_HZ} Hz.")
     refuse_equal(recordings, source, decoded.audio_hash or "")
     return scale_to_peak(decoded.samples, PEAK), decoded.sample_rate_hz

@@ -103,8 +103,8 @@ def augment_folder(wanted: Augmentation, console: "Console") -> None:
         write_table(folder / LEFT_OUT_NAME, LEFT_OUT_COLUMNS, left_out)
         if len(left_out) == len(outcomes):
             raise CorpusError(
-                f"None of the {len(outcomes)} audio files in {wanted.input_folder} can be used; {folder / LEFT_OUT_NAME} says "
-                f"why. The first: {left_out[0][1]}"
+                f"None of the {len(outcomes)} audio files in {wanted.input_folder} can be used; {folder / LEFT_OUT_NAME} has "
+                f"the reasons. The first: {left_out[0][1]}"
             )
         write_table(folder / COPIES_NAME, COPIES_COLUMNS, (row for outcome in outcomes for row in outcome.rows))
     _report(wanted, sources, outcomes, time.perf_counter() - started, console)
@@ -121,17 +121,19 @@ def _copy_metadata(wanted: Augmentation, sources: Sources) -> None:
 def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome], seconds: float, console: "Console") -> None:
     n_used = sum(outcome.reason is None for outcome in outcomes)
     n_files, n_made = n_used * (1 + wanted.n_copies), sum(outcome.n_made for outcome in outcomes)
-    kept = f" ({n_files - n_made} were there already)" if n_made < n_files else ""
+    kept = f" ({n_files - n_made} already existed)" if n_made < n_files else ""
     console.print(f"Copies     {n_files - n_used} of {n_used} files, and the unchanged files, in {wanted.output_folder}{kept}")
     if n_used < len(outcomes):
         where = wanted.output_folder / LEFT_OUT_NAME
-        console.print(f"Left out   {len(outcomes) - n_used} of {len(outcomes)} files; why: {where}")
+        console.print(f"Skipped    {len(outcomes) - n_used} of {len(outcomes)} files; reasons: {where}")
     if sources.n_copies:
-        console.print(f"Passed     {sources.n_copies} files that are augmented copies themselves")
+        console.print(f"Ignored    {sources.n_copies} files that are augmented copies themselves")
     if sources.n_others:
-        console.print(f"Passed     {sources.n_others} files that are neither audio nor tables")
+        console.print(f"Ignored    {sources.n_others} files that are neither audio nor tables")
     renamed = sum(not path.lower().endswith(".wav") for path in sources.audio)
     if renamed and sources.metadata:
-        console.print(f"Note       {renamed} files end in .wav now; tables that name them as before fit them by their stems")
+        console.print(
+            f"Note       {renamed} files now end in .wav; tables with their former names still match, by name without ending"
+        )
     console.print(f"List       {wanted.output_folder / COPIES_NAME}")
     console.print(f"Time       {seconds:.1f} s, {n_made / seconds:.1f} files per second")

@@ -108,12 +108,12 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
         write_table(output / ANNOTATION_NAME, ANNOTATION_COLUMNS, rows)
     seconds, n_new = time.perf_counter() - started, sum(is_new for is_new, _ in outcomes)
     n_events = sum(len(placed.event.annotated()) for mixture in made for placed in mixture.events)
-    kept = f" ({len(made) - n_new} were there already)" if n_new < len(made) else ""
+    kept = f" ({len(made) - n_new} already existed)" if n_new < len(made) else ""
     console.print(
-        f"Mixtures   {len(made)} with {n_events} events and {len(rows) - n_events} stretches of background, in {output}{kept}"
+        f"Mixtures   {len(made)} with {n_events} events and {len(rows) - n_events} segments of background, in {output}{kept}"
     )
     if faults:
-        console.print(f"Left out   {len(faults)} events or mixtures; why: {output / LEFT_OUT_NAME}")
+        console.print(f"Skipped    {len(faults)} events or mixtures; reasons: {output / LEFT_OUT_NAME}")
     console.print(f"Annotation {output / ANNOTATION_NAME}")
     console.print(f"Time       {seconds:.1f} s, {n_new / seconds:.1f} files per second")
     console.print(f"Next       xval prepare events {quote(str(output / ANNOTATION_NAME))} --item item")
@@ -123,11 +123,11 @@ def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
     """Read the annotation as the corpus of events does, and print its notes."""
     for folder in (wanted.events_folder, wanted.backgrounds_folder):
         if not folder.is_dir():
-            raise CorpusError(f"No folder {folder}. Give a folder of recordings.")
+            raise CorpusError(f"There is no folder {folder}. Give a folder of recordings.")
     if not wanted.annotation.is_file():
         there = ", ".join(sorted(path.name for path in wanted.events_folder.glob("*.csv"))) or "no csv file"
         raise CorpusError(
-            f"No annotation {wanted.annotation}. Give it with --annotation CSV ({wanted.events_folder} holds {there})."
+            f"There is no annotation {wanted.annotation}. Give it with --annotation CSV ({wanted.events_folder} has {there})."
         )
     item = wanted.item
     if item is None:
@@ -151,7 +151,7 @@ def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
         if str(label) != BACKGROUND_LABEL
     ]
     if not events:
-        raise CorpusError(f"{wanted.annotation} has no events: every line is labelled {BACKGROUND_LABEL}.")
+        raise CorpusError(f"{wanted.annotation} has no events, because every line has the label {BACKGROUND_LABEL}.")
     return events
 
 
@@ -178,7 +178,7 @@ def _check_events(
             usable.append(event)
             continue
         overlapping = f" with the {len(event.parts)} events that overlap" if event.parts else ""
-        room = f"a mixture of {wanted.settings.mixture_duration_s:g} s has room for {longest_s:g} s"
+        room = f"a mixture of {wanted.settings.mixture_duration_s:g} s has room only for {longest_s:g} s"
         faults += [
             (part.path, part.start_s, part.end_s, f"{length_s:g} s long{overlapping}; {room}") for part in event.annotated()
         ]
@@ -192,7 +192,7 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
     try:
         rates_hz = {read_header(wanted.events_folder / path).sample_rate_hz for path in {event.path for event in events}}
     except AudioError as error:
-        raise CorpusError(f"A recording cannot be used; move it away: {error}") from error
+        raise CorpusError(f"A recording cannot be used. Move it away: {error}") from error
     rates_hz |= {facts.sample_rate_hz for facts in recordings.values()}
     # The lowest of all rates: else an event would be told from a background by the band that it fills.
     rate_hz = settings.mixture_sample_rate_hz or min(rates_hz)
@@ -205,7 +205,7 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
     backgrounds = deal_backgrounds(durations_s, items, settings.mixture_duration_s, wanted.seed)
     console.print(f"Backgrounds {_describe_deal(backgrounds, durations_s)}; mixtures at {rate_hz} Hz")
     if len(different) < len(recordings):
-        console.print(f"Passed     {len(recordings) - len(different)} backgrounds that hold the same audio as others")
+        console.print(f"Ignored    {len(recordings) - len(different)} backgrounds with the same audio as others")
     return list(plan_mixtures(events, backgrounds, settings, sample_rate_hz=rate_hz, seed=wanted.seed))
 
 
@@ -216,6 +216,6 @@ def _describe_deal(backgrounds: dict[str, tuple[Stretch, ...]], durations_s: dic
     if len(set(used)) == len(used):
         return f"{len(used)} recordings for {len(backgrounds)} items, each recording for one item{passed}"
     return (
-        f"{len(set(used))} recordings for {len(backgrounds)} items: too few for each to have its own, so the items share "
-        f"recordings, and each has a stretch of its own{passed}"
+        f"{len(set(used))} recordings for {len(backgrounds)} items: too few for each to have its own, so items share "
+        f"recordings, each with its own segment{passed}"
     )

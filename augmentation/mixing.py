@@ -141,8 +141,8 @@ def deal_backgrounds(
         roomiest = max(usable, key=lambda path: durations_s[path] / (len(sharing[path]) + 1), default=None)
         if roomiest is None or durations_s[roomiest] / (len(sharing[roomiest]) + 1) < needed_s:
             raise CorpusError(
-                f"Not enough background for {len(items)} items: each needs {needed_s:g} s of its own, and there are "
-                f"{len(usable)} recordings that long (the longest has {max(durations_s.values(), default=0):.1f} s), "
+                f"Not enough background for {len(items)} items: each needs {needed_s:g} s of separate background, but only "
+                f"{len(usable)} recordings are that long (the longest has {max(durations_s.values(), default=0):.1f} s), "
                 f"{sum(durations_s[path] for path in usable):.1f} s in all. Add backgrounds, or lower mixture_duration_s."
             )
         sharing[roomiest].append(item)

@@ -71,7 +71,7 @@ def mix(mixture: Mixture, events_folder: Path, backgrounds_folder: Path) -> Samp
         level, level_beneath = root_mean_square(event), root_mean_square(background[part])
         if min(level, level_beneath) < 10 ** (SILENCE_PEAK_DBFS / 20):
             silent = events_folder / placed.event.path if level < level_beneath else source
-            raise AudioError(f"{silent}: silent where {mixture.path} needs it, so no ratio can be reached.")
+            raise AudioError(f"{silent}: silent where {mixture.path} needs it, so its signal-to-noise ratio is undefined.")
         mixed[part] += event * np.float32(level_beneath / level * 10 ** (placed.snr_db / 20))
     return scale_to_peak(mixed, PEAK) if peak_of(mixed) > PEAK else mixed
 

@@ -44,8 +44,8 @@ def check_recordings(
         faults = [reason for reason in described if isinstance(reason, str)]
         if faults:
             raise CorpusError(
-                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used; move them away:"
-                f"{first_lines(faults, _N_SHOWN)}"
+                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used. Move them "
+                f"away:{first_lines(faults, _N_SHOWN)}"
             )
         facts |= {path: known for path, known in zip(files, described, strict=True) if isinstance(known, AudioFacts)}
     return facts
@@ -70,6 +70,6 @@ def refuse_equal(recordings: Mapping[str, Path], path: Path, audio_hash: str) ->
     twin = recordings.get(audio_hash)
     if twin is not None:
         raise CorpusError(
-            f"{path} and {twin} hold the same audio: a clip of one item would be mixed into those of others, and be heard in "
+            f"{path} and {twin} have the same audio, so a clip of one item would be mixed into clips of others and be in "
             "training. Move one of them away."
         )

@@ -36,7 +36,7 @@ class _Ranges(BaseModel):
         for name, lowest in values.items():
             upper = name.replace("min_", "max_", 1)
             if upper != name and upper in values and lowest > values[upper]:
-                raise ValueError(f"{name}={lowest:g} lies above {upper}={values[upper]:g}")
+                raise ValueError(f"{name}={lowest:g} is above {upper}={values[upper]:g}")
         return self
 
 

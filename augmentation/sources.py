@@ -54,7 +54,7 @@ def list_sources(folder: Path, within: Sequence[Path] = ()) -> Sources:
         for path in sorted((path for path in names if _is_metadata(path)), key=natural_key):
             if boundary.find(path) is None:
                 raise CorpusError(
-                    f"{place / path} leads out of {place}, links followed, and would be copied as it is. Put the table itself "
+                    f"{place / path} is outside {place} once links are followed, so it is not copied. Put the table itself "
                     "there, or remove the link."
                 )
             metadata.append((before / path).as_posix())
@@ -74,7 +74,7 @@ def refuse_shared(inputs: Mapping[str, Path], mixed_in: Mapping[str, Path], outp
         refuse_nested(("OUTPUT", output), read, "the output would be read as input")
     for clips in inputs.items():
         for recordings in mixed_in.items():
-            refuse_nested(clips, recordings, "clips of one item would be mixed into those of others, and be heard in training")
+            refuse_nested(clips, recordings, "clips of one item would be mixed into clips of others and be in training")
 
 
 def _is_metadata(path: str) -> bool:

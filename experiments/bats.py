@@ -16,7 +16,7 @@ At 16 kHz, as here, nothing above 8 kHz is heard. For echolocation give the rate
 from xval import Experiment
 
 experiment = Experiment(
-    description="Calls in long recordings, frame by frame, in recordings that no network has heard",
+    description="Calls in long recordings, frame by frame, in unseen recordings",
     dataset="bats",
     task_type="frame_classification",
     num_folds=5,
@@ -29,7 +29,7 @@ experiment = Experiment(
     batch_size=32,
 )
 experiment[1] = {"architecture": "denet", "comment_1": "denet"}
-experiment[2] = {"architecture": "denet", "before_pooling": False, "comment_1": "denet", "comment_2": "DE layer behind pooling"}
+experiment[2] = {"architecture": "denet", "before_pooling": False, "comment_1": "denet", "comment_2": "DE layer after pooling"}
 experiment[3] = {"architecture": "sincnet", "optimizer": "rmsprop", "comment_1": "sincnet"}
 experiment[4] = {"architecture": "denet", "label_form": "multi_label", "comment_1": "denet", "comment_2": "several classes"}
 

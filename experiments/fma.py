@@ -11,7 +11,7 @@ tensorboard --logdir results/fma
 from xval import Experiment
 
 experiment = Experiment(
-    description="Genres of music by unheard artists: windows of 3 s, averaged in three ways, and whole tracks",
+    description="Genres of music by unseen artists: windows of 3 s, averaged in three ways, and whole tracks",
     dataset="fma",
     fold_strategy="predefined",
     architecture="fma_cnn",

@@ -14,7 +14,7 @@ a CPU: docs/systems.md.
 from xval import Experiment
 
 experiment = Experiment(
-    description="Identification of known speakers on unheard videos by VGG networks",
+    description="Identification of known speakers on unseen videos by VGG networks",
     dataset="voxceleb",
     fold_strategy="predefined",
     features="waveform",

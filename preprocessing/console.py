@@ -29,7 +29,7 @@ EXIT_FAILED = 1
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
 GOES_ON = "Finished work is kept; the same command continues from there."
-_CLEARED_UP = "The same command removes what is incomplete, and makes it again."
+_CLEARED_UP = "The same command removes what is incomplete and makes it again."
 _NOTHING_LEFT = "Nothing incomplete is left; run the same command again."
 _N_LINES = 5
 

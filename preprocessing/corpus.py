@@ -178,20 +178,20 @@ def make_corpus(
     if not usable.any():
         are_gone = not any(Path(audio_folder, path).exists() for path in left_out["path"])
         place = Path(audio_folder).resolve()
-        advice = f" Paths are relative to {place}; name another folder with --audio-folder." * are_gone
+        advice = f" Paths are relative to {place}. Give another folder with --audio-folder." * are_gone
         given = str(clips["path"].iloc[0])
         if are_gone and (Path(given).is_absolute() or PureWindowsPath(given).is_absolute()):
             relative = f"'{PureWindowsPath(given).name}', which is relative to {place}"  # of either system
-            advice = f" '{given}' is a whole path, perhaps of another computer: write such as {relative}."
+            advice = f" '{given}' is an absolute path, perhaps from another computer. Write it as {relative}."
         raise CorpusError(
-            f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "
-            f"says why. The first: {left_out['path'][0]}: {left_out['reason'][0]}{advice}"
+            f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} has the "
+            f"reasons. The first: {left_out['path'][0]}: {left_out['reason'][0]}{advice}"
         )
     index = described[usable]
     if index["augmented"].all():
         raise CorpusError(
             f"Every clip of {corpus} in {audio_folder} that can be used is an augmented copy, and copies are never tested. "
-            f"{folder / LEFT_OUT_NAME} says what is wrong with the others; list the originals too."
+            f"List the originals too; {folder / LEFT_OUT_NAME} says what is wrong with other clips."
         )
     index = index.assign(path=first_paths(index, audio_folder))
     if clips.attrs.get(SHARED_FILES) == ASK:
@@ -222,7 +222,7 @@ def _of_listed(annotations: "pd.DataFrame", listed: Iterable[str], audio_folder:
     """Return annotations with the paths of the listed recordings, however they were written; refuse those of others."""
     names = {path: plain_path(path, audio_folder) for path in annotations["path"].unique()}
     if unknown := sorted(set(names.values()) - set(listed)):
-        raise CorpusError(f"Events of {len(unknown)} recordings that the corpus does not list: {', '.join(unknown[:3])}.")
+        raise CorpusError(f"Events of {len(unknown)} recordings that the dataset does not list: {', '.join(unknown[:3])}.")
     return annotations.assign(path=annotations["path"].map(names))
 
 
@@ -244,8 +244,8 @@ def open_corpus(dataset: str, data_folder: Path) -> Corpus:
         raise CorpusError(f"{error} Prepare it again: {command_to_make(dataset)}") from error
     if facts["format_version"] > FORMAT_VERSION:
         raise CorpusError(
-            f"{path} has format version {facts['format_version']}; this version of xval reads up to {FORMAT_VERSION}. "
-            f"Update xval, or make the index again: {command_to_make(dataset)}"
+            f"{path} has format version {facts['format_version']}; expected at most {FORMAT_VERSION}. Update xval, or "
+            f"prepare it again: {command_to_make(dataset)}"
         )
     return Corpus(
         folder=path.parent,

@@ -18,8 +18,8 @@ def corpus_folder(dataset: str, data_folder: Path) -> Path:
     """Return data/<dataset>, where a corpus of this name is made."""
     if not re.fullmatch(r"(?!\.)[^/\\:*?\"<>|\x00-\x1f]{1,100}", dataset):
         raise CorpusError(
-            f"Dataset name {dataset!r}: it names one folder below {data_folder}, so it has 1 to 100 letters, digits, "
-            "'_', '-', '.' or spaces and does not begin with a dot. Give another with --dataset."
+            f"Dataset name {dataset!r}: a folder below {data_folder} gets this name; expected 1 to 100 letters, digits, '_', "
+            "'-', '.' or spaces, and no dot at the beginning. Give another name with --dataset."
         )
     return Path(data_folder) / dataset
 
@@ -38,7 +38,7 @@ def names_of(folder: Path) -> tuple[str, ...]:
     try:
         former = (read_json(folder / _FORMER_NAME) or {}).get("names", [])
     except ResultsError as error:
-        raise CorpusError(f"{error} It has the names that this corpus had before.") from error
+        raise CorpusError(f"{error} It stores the former names of this dataset.") from error
     return (folder.name, *map(str, former))
 
 
@@ -47,7 +47,7 @@ def rename_corpus(old: str, new: str, data_folder: Path) -> Path:
     path = index_path(old, data_folder)
     target = corpus_folder(new, data_folder)
     if target.exists():
-        raise CorpusError(f"{target}: already exists. Choose a name that no corpus has.")
+        raise CorpusError(f"{target}: already exists. Choose another name.")
     write_if_changed(path.parent / _FORMER_NAME, {"names": sorted({*names_of(path.parent), old})})
     path.parent.rename(target)
     move_audio(target / INDEX_NAME, path.parent.resolve(), target.resolve())
@@ -60,16 +60,17 @@ def index_path(dataset: str, data_folder: Path) -> Path:
     if path.is_file():
         return path
     if path.exists():
-        raise CorpusError(f"{path}: not a regular file. Move it away and make the corpus again: {command_to_make(dataset)}")
+        raise CorpusError(f"{path}: not a regular file. Move it away and prepare the dataset again: {command_to_make(dataset)}")
     if path.parent.is_dir():
         raise CorpusError(
-            f"{path} is missing from its folder: preprocessing did not end, or it was removed. "
-            f"Make it: {command_to_make(dataset)}"
+            f"{path} is missing: preprocessing did not finish, or the file was removed. Prepare it again: "
+            f"{command_to_make(dataset)}"
         )
     available = [index.parent.name for index in Path(data_folder).glob(f"*/{INDEX_NAME}")]
-    known = suggestion(dataset, available) if available else "There are no corpora there yet."
+    known = suggestion(dataset, available) if available else "There are no datasets yet."
     raise CorpusError(
-        f"No corpus '{dataset}' in data_folder={path.parents[1].resolve()}. {known} Make it: {command_to_make(dataset)}"
+        f"There is no dataset '{dataset}' in data_folder={path.parents[1].resolve()}. {known} Prepare it: "
+        f"{command_to_make(dataset)}"
     )
 
 

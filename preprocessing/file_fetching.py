@@ -66,7 +66,7 @@ class _Limited:
         if self._left is not None:
             self._left -= len(piece)
             if self._left < 0:
-                raise ValueError("more comes than was announced")
+                raise ValueError("more data arrived than announced")
         self._file.write(piece)
 
 

@@ -80,8 +80,8 @@ def own_process() -> Iterator[Callable[..., Any]]:
     process = WorkerProcesses(
         1,
         variables={},
-        when_lost="The process that computes embeddings died: killed from outside, or out of memory. What was done is kept: "
-        "run the same command again, with shorter clips (clip_length_s, example_length_s) if it happens again.",
+        when_lost="The process that computes embeddings died: killed from outside, or out of memory. Finished work is kept. "
+        "Run the same command again, and if it happens again, with shorter clips (clip_length_s, example_length_s).",
     )
     with closing(process):
         yield lambda function, *arguments: process.submit(function, [arguments]).result()[0]
@@ -103,7 +103,7 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
         min(n_processes, -(-len(tasks) // size)),
         variables=_ONE_THREAD,
         when_lost="A process that reads audio died: killed from outside, out of memory, or crashed by a file. Run again with "
-        "--workers 1 to see how far it comes.",
+        "--workers 1 to see at which file it stops.",
     )
     waiting: deque[Future[list[Result]]] = deque()
     with closing(processes):

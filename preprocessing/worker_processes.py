@@ -135,7 +135,7 @@ def _serve(pipe: Connection) -> None:
         except OSError:
             return
         except Exception as error:  # noqa: BLE001 - it cannot be pickled, of which nothing has been sent then
-            pipe.send((None, RuntimeError(f"{error!r}, of the answer {answer!r:.500}")))
+            pipe.send((None, RuntimeError(f"{error!r}, from the reply {answer!r:.500}")))
 
 
 def _call_each(function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> tuple[list[Any] | None, BaseException | None]:

@@ -51,9 +51,9 @@ def run(tmp_path, monkeypatch, capfd):
         (
             (),
             {"dataset": "toys"},
-            f"No corpus 'toys' in data_folder={os.sep}",
+            f"There is no dataset 'toys' in data_folder={os.sep}",
         ),
-        ((), {"num_folds": 9}, "num_folds=9 is more than the 6 items of the corpus"),
+        ((), {"num_folds": 9}, "num_folds=9 is more than the 6 items of the dataset"),
         (("3", "1"), {}, "FIRST 3 is above LAST 1"),
         (("1", "7"), {}, "no instance 7. Available: 1."),
         (("0",), {}, "no instance 0. Available: 1."),
@@ -61,7 +61,7 @@ def run(tmp_path, monkeypatch, capfd):
         (
             ("1", "1", "x"),
             {},
-            "command line: gpu_ID: received 'x'; allowed: a GPU number such as 0, several such as 0,1,2, or cpu.",
+            "command line: gpu_ID: received 'x'; expected a GPU number such as 0, several such as 0,1,2, or cpu.",
         ),
         (("1", "1", "0", "9"), {}, "received 4 positions"),
         (("--folds", "4"), {}, "no fold 4. Available: 1-3."),
@@ -73,7 +73,11 @@ def run(tmp_path, monkeypatch, capfd):
         (("1", "--fold=1"), {}, "Did you mean '--folds'?"),
         (("--workers", "many"), {}, "Argument --workers: invalid int value: 'many'. See "),
         ((), {"dataset": "../../etc"}, "dataset: received '../../etc'"),
-        ((), {"instances": [{"n_mels": 20}]}, "'n_mels' is set, but the features of dataset 'toy' were made by a script"),
+        (
+            (),
+            {"instances": [{"n_mels": 20}]},
+            "'n_mels' has no effect, because the features of dataset 'toy' were made by a script",
+        ),
         (
             (),
             {"architecture": "cnn_small", "instances": [{"reshaping_type": "cnn", "n_units": 3}]},
@@ -116,7 +120,7 @@ def test_labels_that_occur_in_one_item_only(run, tmp_path):
     code, errors = run(dataset="lonely")
 
     assert code == 2
-    assert "1 label of one item only: 'rare' (item 's3')" in errors
+    assert "1 label of only one item: 'rare' (item 's3')" in errors
 
 
 def test_an_option_that_no_model_can_have_is_refused_before_training(run, tmp_path):
@@ -141,7 +145,7 @@ def test_hostile_names_and_damaged_files_cost_nothing_else(project):
             name = f"{len(rows)}.wav"
             soundfile.write(project.folder / name, tone(rng, pitch_hz), RATE_HZ)
             rows.append({"path": name, "item": item, "label": label})
-    (project.folder / "text.wav").write_text("this is not an audio")
+    (project.folder / "text.wav").write_text("this is non audio")
     (project.folder / "empty.wav").write_bytes(b"")
     soundfile.write(project.folder / "silent.wav", np.zeros(RATE_HZ), RATE_HZ)
     rows += [{"path": f"{name}.wav", "item": "a/b", "label": "low"} for name in ("text", "empty", "silent", "missing")]

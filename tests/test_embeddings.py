@@ -54,7 +54,7 @@ def test_tones_are_told_apart_by_embeddings(tones, in_process, write_onnx):
     ended = tones.run("--folds", "1", "--details")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "Embeddings of instance 1: resemblyzer" in ended.stdout
-    assert "s for an hour of audio on cpu" in ended.stdout
+    assert "s per hour of audio on cpu" in ended.stdout
     said = " ".join(ended.stdout.split())
     for name in ("resemblyzer", f"onnx:{path}"):
         assert f"pretrained part of unknown origin: {name}" in said
@@ -85,4 +85,4 @@ def test_tones_are_told_apart_by_embeddings(tones, in_process, write_onnx):
     assert "was trained on embeddings of onnx:" in ended.stderr
     ended = tones.run(2)
     assert ended.returncode == 2
-    assert f"another model lay at embedding_model='onnx:{path}'" in ended.stderr
+    assert f"another model was at embedding_model='onnx:{path}'" in ended.stderr

@@ -86,7 +86,7 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
 
     refused = project.run_module("xval", "evaluate", fold, "toy")
     assert refused.returncode == 2
-    assert "already exists. Choose another with --output, or --overwrite it." in refused.stderr
+    assert "already exists. Choose another with --output, or give --overwrite." in refused.stderr
 
 
 @pytest.mark.usefixtures("in_process", "eagerly")

@@ -181,7 +181,7 @@ def test_settings_that_are_gone_are_written_again_though_their_jobs_are_done(pro
         settings.unlink()
         ended = project.run("1", last)
         assert ended.returncode == 0, ended.stderr
-        assert "left out of the workbook" not in ended.stdout
+        assert "excluded from the workbook" not in ended.stdout
         assert settings.read_text() == written
 
 

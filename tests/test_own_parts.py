@@ -95,7 +95,7 @@ def test_a_network_that_ends_in_softmax_is_trained_as_the_one_that_does_not(proj
     ended = project.run("--folds", "1")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    line = "instance 2: the softmax at the end of its network, layer 'answers', is taken off: xval adds it\n"
+    line = "instance 2: the softmax at the end of its network, layer 'answers', is removed, because xval adds it\n"
     assert ended.stdout.count("taken off") == ended.stdout.count(line) == 1
     linear, softmax = project.records()[1, 1], project.records()[2, 1]
     for name in ("metrics", "clip_metrics", "item_metrics", "best_epoch", "n_parameters"):
@@ -108,18 +108,18 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
     (own_package / "ends.py").write_text(ENDS)
     (own_package / "unready.py").write_text("raise RuntimeError('not ready')\n\ndef loss(y_true, y_pred): pass\n")
     wrong = {
-        "loss 'own_package.parts.mean_loss' gave shape () for 6 examples": {"loss": "own_package.parts.mean_loss"},
+        "loss 'own_package.parts.mean_loss' returned shape () for 6 examples": {"loss": "own_package.parts.mean_loss"},
         "optimizer 'own_package.parts.no_optimizer' gave float": {"optimizer": "own_package.parts.no_optimizer"},
         "schedule 'own_package.parts.falling' gave -1.0": {"schedule": "own_package.parts.falling"},
-        "metric 'several' gave an array of shape (": {"metrics": "own_package.parts.several"},
+        "metric 'several' gave of shape (": {"metrics": "own_package.parts.several"},
         "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
-        "metric 'upside_down': a perfect answer gets 0, a constant one 0.6667, and with higher_is_better=True": {
+        "metric 'upside_down': a perfect prediction scores 0, a constant one 0.6667, so with higher_is_better=True": {
             "metrics": "own_package.ends.upside_down"
         },
-        "architecture 'own_package.ends.by_operation': its network answers with probabilities": {
+        "architecture 'own_package.ends.by_operation': its network always outputs probabilities": {
             "architecture": "own_package.ends.by_operation"
         },
-        "monitor 'val_top_5_accuracy' needs 6 classes or more; the corpus has 3": {"monitor": "val_top_5_accuracy"},
+        "monitor 'val_top_5_accuracy' needs 6 classes; the corpus has 3": {"monitor": "val_top_5_accuracy"},
     }
     project.write_script(*wrong.values(), architecture="mlp")
 
@@ -220,7 +220,7 @@ def test_code_that_changed_is_refused_wherever_its_figures_are_shown_and_comment
     assert again in study.run().stdout
     checked = study.command("audit", results).stdout
     assert "not checkable code hash" in checked
-    assert "which code of your own it ran on is not known" in checked
+    assert "which of your own code it used is not known" in checked
 
 
 def test_modules_beside_the_script_are_found_by_commands_that_are_called_elsewhere(study):
@@ -238,9 +238,9 @@ def test_modules_beside_the_script_are_found_by_commands_that_are_called_elsewhe
 
     assert refitted.returncode == 0, refitted.stderr
     (code,) = (results / "code").iterdir()
-    assert f"Modules of your own are read from the copy in {code}" in refitted.stdout
+    assert f"Your own modules are no longer where they were, so they are read from the copy in {code}" in refitted.stdout
     shutil.rmtree(code)
     find_architecture.cache_clear()
     refused = study.command("refit", f"{results}:1")
     assert refused.returncode == 2
-    assert f"put them where they lay ({folder})" in refused.stderr
+    assert f"put them back ({folder})" in refused.stderr

@@ -80,7 +80,7 @@ def test_arrays_without_labels_train_an_autoencoder(project):
     folder = project.folder / "results" / "plain" / "experiment_1" / "instance_1" / "fold_1"
     errors = load_model(folder / "model.keras").predict(list(predictors["site 0"]))
     assert len(errors) == np.isfinite(errors["squared_error"]).sum() == 12
-    with pytest.raises(CorpusError, match="representation predicts nothing; leave them out"):
+    with pytest.raises(CorpusError, match=r"representation predicts nothing\. Remove them"):
         store.write("plain", predictors, predictors, task_type="representation")
-    with pytest.raises(CorpusError, match="The predictors of item 'a' are not an array"):
+    with pytest.raises(CorpusError, match="The predictors of item 'a' cannot be made an array"):
         store.write("plain", {"a": [[1, 2], [3]]}, task_type="representation")

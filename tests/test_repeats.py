@@ -93,17 +93,17 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
     found = faults()
     assert set(found) == {"seeds", "repeats"}
     assert "instance 1, fold 1, repeat 2: has the seed" in found["seeds"]
-    assert "instance 1, fold 1, repeat 2: its model.json is that of instance 1, fold 1, repeat 3" in found["repeats"]
+    assert "instance 1, fold 1, repeat 2: its model.json belongs to instance 1, fold 1, repeat 3" in found["repeats"]
 
     for name in ("model.keras", "predictions.parquet"):
         shutil.copyfile(first / name, second / name)
-        said = f"instance 1, fold 1, repeat 2: its {name} is that of instance 1, fold 1, which was trained with another seed"
+        said = f"instance 1, fold 1, repeat 2: its {name} belongs to instance 1, fold 1, which was trained with another seed"
         assert said in faults()["repeats"]
 
 
 def test_an_estimator_without_randomness_is_fitted_once_and_that_is_said(project, run):
     project.write_script({"architecture": "logistic"}, num_folds=2)
-    said = "logistic (1): fitted once in each fold, not 3 times: nothing in logistic is random."
+    said = "logistic (1): fitted once in each fold, not 3 times, because nothing in logistic is random."
 
     _, planned = run("--dry-run", "--repeats", "3")
     folder, printed = run("--repeats", "3")
@@ -134,7 +134,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
 
     assert folder.jobs(1) == [(1, fold, 1) for fold in (1, 2, 3, 4)]
     assert {key: files_of(folder.fold_folder(*key)) for key in first} == first
-    assert re.search(r" in repetition 1, [01]\.\d{3} in repetition 2", printed)
+    assert re.search(r" in repeat 1, [01]\.\d{3} in repeat 2", printed)
     assert [verdict for verdict in audit(folder) if verdict.faults or verdict.warnings] == []
     assert len(find_members(folder.instance_folder(1)).members) == 4
     assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4
@@ -150,7 +150,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     kept = folder.folds_file.read_bytes()
     folder.folds_file.write_text(json.dumps(written))
     faults = {verdict.rule: " ".join(verdict.faults) for verdict in audit(folder)}
-    assert f"folds.json: '{moved}' is tested in several folds of repetition 2 of the cross-validation" in faults["items"]
+    assert f"folds.json: '{moved}' is tested in several folds of repeat 2 of the cross-validation" in faults["items"]
     assert "it has been edited" in faults["folds hash"]
     folder.folds_file.write_bytes(kept)
 

@@ -127,7 +127,7 @@ def test_a_worker_and_a_run_that_are_ended_go_on_inside_the_fold(project):
     epochs = [
         int(found.group(1))
         for text in (printed, status, again.stdout)
-        for found in re.finditer(r"goes on at epoch (\d+)", text)
+        for found in re.finditer(r"continues at epoch (\d+)", text)
     ]
     assert len(epochs) == 3, printed + status + again.stdout
     assert 40 < epochs[0] < epochs[1] == epochs[2]

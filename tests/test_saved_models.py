@@ -73,5 +73,5 @@ def test_numbers_are_predicted_by_the_names_of_their_targets(tones, differences)
     assert max(found["values"], found["times"], found["clips"]) < 1e-5
     model = xval.load_model(tones.results / "instance_1" / "fold_1")
     assert not hasattr(model, "classes_")
-    with pytest.raises(SettingsError, match="predict_proba: task_type=regression has no classes; predict gives"):
+    with pytest.raises(SettingsError, match=r"predict_proba: task_type=regression has no classes\. Use predict"):
         model.predict_proba([])

@@ -52,7 +52,7 @@ def test_each_fold_trains_and_tests_with_what_it_has_chosen(project, in_process,
     ended = project.run("--details")
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    assert "test values are nested" in ended.stdout
+    assert "the test scores are not, because they are nested" in ended.stdout
     for (_, fold), record in project.records().items():
         chosen = record["search"]["values"]
         folder = project.results / "instance_1" / f"fold_{fold}"

@@ -33,7 +33,7 @@ def test_crops_train_and_whole_clips_are_tested(tones):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for shown in (planned, ended):
         assert re.search(
-            r"The corpus: \d+ of 40 clips lose \d+ % of their audio in each epoch, which trains on a crop", shown.stdout
+            r"The corpus: \d+ of 40 clips lose \d+ % of their audio in each epoch, because it trains on a crop", shown.stdout
         )
 
     records = tones.records()
@@ -86,13 +86,13 @@ def test_several_targets_keep_their_names(tones):
 @pytest.mark.parametrize(
     ("instance", "message"),
     [
-        ({**SMALL, **FRONT_END, "crop_s": 0.01}, "instance 1: architecture 'cnn_small': .*raise crop_s"),
+        ({**SMALL, **FRONT_END, "crop_s": 0.01}, "instance 1: architecture 'cnn_small': .*Raise crop_s"),
         ({"architecture": "mlp", **FRONT_END, "crop_s": 0.1}, "instance 1: .*reads examples of one length.*example_length_s"),
         ({**SMALL, **FRONT_END, "crop_s": 0.2, "clip_length_s": 0.1}, "crop_s=0.2 is longer than clip_length_s=0.1"),
-        ({**SMALL, "frontend": "logmel"}, "frontend=logmel works on samples; set features=waveform"),
-        ({**SMALL, "features": "waveform", "n_mels": 20}, "'n_mels' is set, but the model reads raw samples"),
-        ({**SMALL, "augment_mixup": 0.2, "batch_size": 1}, "augment_mixup mixes the examples of a batch, and batch_size is 1"),
-        ({**SMALL, "augment_time_masks": 1}, "masks nothing; set both, or neither"),
+        ({**SMALL, "frontend": "logmel"}, "frontend=logmel works only on samples. Set features=waveform"),
+        ({**SMALL, "features": "waveform", "n_mels": 20}, "'n_mels' has no effect, because the model reads raw samples"),
+        ({**SMALL, "augment_mixup": 0.2, "batch_size": 1}, "augment_mixup mixes the examples of a batch, but batch_size is 1"),
+        ({**SMALL, "augment_time_masks": 1}, "masks nothing. Set both, or neither"),
     ],
     ids=lambda value: "" if isinstance(value, str) else "-".join(list(value)[1:]),
 )

@@ -71,7 +71,7 @@ def _refuse_hidden_packages() -> None:
         spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)
         if spec is None or spec.origin is None or Path(spec.origin).resolve() == Path(_ROOT, name, "__init__.py"):
             continue
-        message = f"{spec.origin}: it has the name of a package of xval, which Python does not find behind it. Rename it."
+        message = f"{spec.origin}: this file has the name of a package of xval and hides it. Rename the file."
         if "preprocessing.console" in sys.modules:  # which is being imported, by python -m preprocessing
             sys.stderr.write(f"error: {message}\n")
             raise SystemExit(2)

@@ -66,7 +66,7 @@ def find_transform(name: str) -> Transform:
     options: dict[str, tuple[Any, Any]] = {}
     for option in read_options(module, "draw", n_positional=2, error=SettingsError):
         if option.default is option.empty:
-            raise SettingsError(f"{module.__file__}: argument '{option.name}' of draw needs a default.")
+            raise SettingsError(f"{module.__file__}: argument '{option.name}' of draw() needs a default.")
         options[option.name] = (option.annotation, option.default)
     return Transform(
         name=name,

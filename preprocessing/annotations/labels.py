@@ -156,13 +156,13 @@ def frame_labels(
     """
     if not 0 < overlap <= 1 or frame_samples < 1:
         raise SettingsError(
-            f"frames of {frame_samples} samples with an overlap of {overlap:g}: allowed are 1 sample or more, and an overlap "
-            "above 0, up to 1."
+            f"frames of {frame_samples} samples with an overlap of {overlap:g}; expected 1 sample or more, and an overlap "
+            "above 0 and at most 1."
         )
     heard_names = class_names[1:] if form == "multi_class" else class_names
     unknown = sorted({*events["label"], *disputed["label"]} - set(class_names))
     if unknown:
-        raise CorpusError(f"Events are labelled '{unknown[0]}', which is not a class. {suggestion(unknown[0], class_names)}")
+        raise CorpusError(f"Events have the label '{unknown[0]}', which is not a class. {suggestion(unknown[0], class_names)}")
 
     def targets(*tables: "pd.DataFrame") -> NDArray[Any]:
         heard = heard_samples(tables, heard_names, n_frames, frame_samples, sample_rate_hz)

@@ -27,7 +27,7 @@ _TAIL_BYTES = 1 << 16
 _MOST_CHUNKS = 1000
 _32_BITS, _UNKNOWN = 1 << 32, 0xFFFFFFFF
 
-NO_LENGTH, MORE = "its header does not say how long it is", "it holds more than its header says"
+NO_LENGTH, MORE = "its header does not say how long it is", "it is longer than its header says"
 """Why a length is doubted."""
 
 _FILES = (b"RIFF", b"RIFX", b"RF64", b"BW64", b"FORM", b"riff", b"caff", b".snd", b"fLaC", b"OggS")
@@ -165,8 +165,8 @@ def _refuse_second_samples(path: Path, file: io.BufferedReader, samples: _Sample
         name, n_bytes = struct.unpack(kind.head, head)
         if name == kind.data:
             raise AudioError(
-                f"{path}: a second chunk of samples begins at byte {place} of it, and programs read the first one alone. Join "
-                "them with a program for audio, or cut them apart."
+                f"{path}: a second chunk of samples begins at byte {place}, and programs read only the first one. Join them "
+                "in an audio editor, or split the file."
             )
         place += n_bytes if kind.counts_head else n_head + n_bytes
 
@@ -178,8 +178,8 @@ def _begins_file(file: io.BufferedReader, place: int) -> bool:
 
 def _second_file(path: Path, place: int) -> AudioError:
     return AudioError(
-        f"{path}: a second file begins at byte {place} of it, as when files are joined byte by byte. Join them with a program "
-        "for audio, or cut them apart."
+        f"{path}: a second file begins at byte {place}, as when files are joined byte by byte. Join them in an audio "
+        "editor, or split the file."
     )
 
 
@@ -317,7 +317,7 @@ def _second_mp4(file: io.BufferedReader) -> int:
 
 def more_than_header(header_s: float, held_s: float) -> str:
     """Return how much a file holds, and how much its header says (s)."""
-    return f"its header says {header_s:.2f} s, and {held_s:.2f} s are there"
+    return f"its header says {header_s:.2f} s, but it has {held_s:.2f} s"
 
 
 def doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int) -> tuple[str, float]:

@@ -29,7 +29,7 @@ _NOTHING_FETCHED = (
     (rb"version https://git-lfs", "a pointer of Git LFS, not audio. Fetch the audio: git lfs install, then git lfs pull"),
     (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio: git annex get ."),
     (rb"\s*(<!doctype html|<html|<head|<body)", "a web page, not audio. Fetch the file again, with a browser"),
-    (rb"\s*<\?xml\b", "an xml text, perhaps the error of a server, not audio. Fetch the file again"),
+    (rb"\s*<\?xml\b", "an XML text, perhaps a server's error message, not audio. Fetch the file again"),
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
 )
 """How a text begins that is there in place of audio, and what to do."""
@@ -104,13 +104,13 @@ def open_audio(path: Path) -> OpenAudio:
                     raise NotFetchedError(f"{path}: {text}.") from error
                 raise
     except UnicodeError as error:
-        raise AudioError(f"{path}: its name is not valid text; rename it.") from error
+        raise AudioError(f"{path}: its name is not valid text. Rename it.") from error
     except OSError as error:
         raise AudioError(f"{path}: cannot be opened ({error.strerror}).") from error
     if not LOWEST_RATE_HZ <= audio.sample_rate_hz <= HIGHEST_RATE_HZ:
         audio.close()
         raise AudioError(
-            f"{path}: its header is damaged: it says {audio.sample_rate_hz} Hz, and audio has {LOWEST_RATE_HZ} to "
+            f"{path}: its header is damaged. It says {audio.sample_rate_hz} Hz; expected {LOWEST_RATE_HZ} to "
             f"{HIGHEST_RATE_HZ} Hz."
         )
     return audio
@@ -119,9 +119,9 @@ def open_audio(path: Path) -> OpenAudio:
 def _guess(path: Path) -> str:
     """Return why there is no such file, for an error; empty: nothing is known."""
     if any(_DRIVE.fullmatch(part) for part in path.parts[1:]):
-        return ": this is a whole path of Windows"
+        return ": this is an absolute Windows path"
     names = _names_by_case(path.parent) if path.parent.is_dir() else {}
-    return f", but '{names[path.name.casefold()]}', with another case" if path.name.casefold() in names else ""
+    return f", but '{names[path.name.casefold()]}', in another case" if path.name.casefold() in names else ""
 
 
 @lru_cache(maxsize=8)  # of many files that are missing
@@ -141,7 +141,7 @@ def _name_text(path: Path) -> str:
     except (ValueError, RecursionError):
         is_json = False
     if is_json:
-        return "a json text, perhaps the error of a server, not audio. Fetch the file again"
+        return "a JSON text, perhaps a server's error message, not audio. Fetch the file again"
     answer = content.decode("ascii", errors="replace").strip()
     if len(content) <= _LARGEST_ANSWER and answer.isprintable() and "\ufffd" not in answer:
         return f"a text, not audio ({answer!r}). Fetch the file again"
@@ -155,7 +155,7 @@ def check_channel(name: Path | str, n_channels: int, channel: int | None) -> Non
         AudioError: It has no such channel.
     """
     if channel is not None and not 0 <= channel < n_channels:
-        raise AudioError(f"{name}: has no channel {channel}, only 0 to {n_channels - 1}.")
+        raise AudioError(f"{name}: there is no channel {channel}; expected 0 to {n_channels - 1}.")
 
 
 def find_stretch(
@@ -176,8 +176,8 @@ def find_stretch(
     if first < 0 or first >= min(end, length) or (stop or 0) > length + END_TOLERANCE_S * rate_hz:
         length_s = audio.duration_s if n_samples is None else n_samples / rate_hz
         raise AudioError(
-            f"{path}: the stretch from {first / rate_hz:g} s to {end / rate_hz:g} s does not lie in the file"
-            f"{'' if math.isnan(length_s) else f' ({length_s:g} s)'}."
+            f"{path}: the segment from {first / rate_hz:g} s to {end / rate_hz:g} s is not inside the "
+            f"file{'' if math.isnan(length_s) else f' ({length_s:g} s)'}."
         )
     if n_samples is None or stop is None:
         return first, stop
@@ -195,6 +195,7 @@ def check_size(path: Path, n_samples: int, rate_hz: int) -> None:
     """
     if n_samples > _MOST_SAMPLES:
         raise AudioError(
-            f"{path}: too long to be read as one clip, {n_samples / rate_hz / 3600:.1f} h at {rate_hz} Hz (at most "
-            f"{_MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list stretches of it; or its header is damaged."
+            f"{path}: too long to be read as one clip: {n_samples / rate_hz / 3600:.1f} h at {rate_hz} Hz (at most "
+            f"{_MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list segments of it. If it is not that long, its header is "
+            "damaged."
         )

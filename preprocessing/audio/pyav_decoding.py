@@ -33,7 +33,7 @@ _SAYS_LENGTH = frozenset(("aiff", "ape", "asf", "caf", "flac", "matroska", "mov"
 # Those whose last packet has its time; of the others FFmpeg guesses the length from the bit rate of the first frames.
 _HAS_TIMES = _SAYS_LENGTH | {"avi", "flv", "mpeg", "mpegts", "ogg"}
 
-_NO_DECODER = "its codec is one that FFmpeg does not decode"
+_NO_DECODER = "FFmpeg cannot decode its codec"
 
 # Of the frames of a stream; one may always be, the last where it breaks off.
 _MOST_DAMAGED = 0.1
@@ -115,7 +115,7 @@ class PyavAudio:
         decoded_s = position / self.sample_rate_hz
         if decoded_s < self._promised_s - END_TOLERANCE_S:
             raise AudioError(
-                f"{self._path}: truncated: it holds {decoded_s:.2f} s of the {self._promised_s:.2f} s in its header."
+                f"{self._path}: truncated, it has {decoded_s:.2f} s of the {self._promised_s:.2f} s in its header."
             )
 
     def close(self) -> None:
@@ -190,7 +190,7 @@ class PyavAudio:
 
         with suppress(OSError), self._path.open("rb") as file:
             if file.read(8)[4:] == b"ftyp":
-                reason = "an mp4 file without its table of contents, as when a download or a recording broke off"
+                reason = "an mp4 file without its table of contents, probably because a download or recording was cut short"
         if isinstance(error, av.PatchWelcomeError | av.DecoderNotFoundError):
             reason = _NO_DECODER
         elif isinstance(error, av.EOFError):

@@ -239,7 +239,7 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
         return samples
     resampled: NDArray[np.float32] = soxr.resample(samples, from_hz, to_hz, quality="HQ")
     if not resampled.size:
-        raise AudioError(f"too short to resample: {samples.size} samples at {from_hz} Hz, to {to_hz} Hz.")
+        raise AudioError(f"too short to resample: {samples.size} samples from {from_hz} Hz to {to_hz} Hz.")
     return resampled
 
 
@@ -254,13 +254,14 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
     if peak < 10 ** (SILENCE_PEAK_DBFS / 20):
         if clip.kept_in_mean < smallest_kept(clip.n_channels):
             raise AudioError(
-                f"{path}: silent, because its {clip.n_channels} channels cancel in their mean. Copies of one channel: "
-                "xval prepare convert IN OUT --channel 0"
+                f"{path}: silent, because its {clip.n_channels} channels cancel in their mean. To copy one channel: python "
+                "-m preprocessing convert IN OUT --channel 0"
             )
-        raise AudioError(f"{path}: silent, every sample lies below {SILENCE_PEAK_DBFS:g} dBFS.")
+        raise AudioError(f"{path}: silent, every sample is below {SILENCE_PEAK_DBFS:g} dBFS.")
     if clip.samples.size < SHORTEST_S * clip.sample_rate_hz:
         raise AudioError(
-            f"{path}: too short, {clip.samples.size} samples at {clip.sample_rate_hz} Hz; expected at least {SHORTEST_S:g} s."
+            f"{path}: too short: received {clip.samples.size} samples at {clip.sample_rate_hz} Hz; expected at least "
+            f"{SHORTEST_S:g} s."
         )
     return AudioFacts(
         duration_s=clip.samples.size / clip.sample_rate_hz,
@@ -295,7 +296,7 @@ def mix(name: Path | str, block: NDArray[np.float32], channel: int | None) -> tu
         mean = block[:, 0] if block.shape[1] == 1 else block.mean(axis=1)
     chosen = mean if channel is None else block[:, channel]
     if not np.isfinite(chosen).all():
-        raise AudioError(f"{name}: holds samples that are NaN or infinite.")
+        raise AudioError(f"{name}: has samples that are NaN or infinite.")
     if chosen.size and max(chosen.max(), -chosen.min()) > LOUDEST:
         raise AudioError(
             f"{name}: damaged, samples reach {np.abs(chosen).max():g} (full scale is 1, unscaled integers reach {LOUDEST:g})."

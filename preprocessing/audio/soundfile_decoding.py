@@ -23,7 +23,7 @@ END_TOLERANCE_S = 0.1
 # Uncompressed samples are counted in bytes; some writers count the header with them.
 _UNCOMPRESSED_TOLERANCE_S = 0.01
 
-_HEADERLESS = "headerless audio has no known rate; convert it to wav or flac"
+_HEADERLESS = "audio without a header has no known sample rate. Convert it to wav or flac"
 
 # Long recordings are read block by block, and a header that lies about the length cannot ask for all memory.
 _BLOCK_SAMPLES = 1 << 20
@@ -169,7 +169,7 @@ class SoundfileAudio:
         while sample:
             n_read = len(self._file.read(min(sample, _BLOCK_SAMPLES), dtype="float32"))
             if not n_read:
-                raise AudioError(f"{self._path}: truncated: {sample} samples before the stretch are missing.")
+                raise AudioError(f"{self._path}: truncated: {sample} samples before the segment are missing.")
             sample -= n_read
 
     def _check_length(self) -> None:
@@ -186,7 +186,7 @@ class SoundfileAudio:
             promised_s = self.duration_s * n_promised / n_present
             if promised_s - self.duration_s > _UNCOMPRESSED_TOLERANCE_S:
                 raise AudioError(
-                    f"{self._path}: truncated: it holds {self.duration_s:.2f} s of the {promised_s:.2f} s in its header."
+                    f"{self._path}: truncated, it has {self.duration_s:.2f} s of the {promised_s:.2f} s in its header."
                 )
 
 

@@ -87,8 +87,9 @@ def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
     if unmarked:
         why = "by its name" if is_copy(unmarked[0]) else f"by {COPIES_NAME}"
         raise CorpusError(
-            f"{unmarked[0]} is an augmented copy {why} ({len(unmarked)} such clips), but is listed as a recording of its "
-            f"own, which could be tested. Leave copies to {COPIES_NAME}, or set their columns augmented and source_clip."
+            f"{unmarked[0]} is an augmented copy {why} ({len(unmarked)} such clips), but is listed as a separate recording, "
+            f"which could be tested. Remove copies from the table ({COPIES_NAME} lists them), or set their columns augmented "
+            "and source_clip."
         )
 
 
@@ -100,16 +101,16 @@ def _refuse_unexplained(
     there = {posixpath.join(folder, name) for folder in folders for name in files.names(folder) if is_copy(name)} - listed
     unexplained = sorted(there - set(copies["path"]))
     if unexplained:
-        reason = f"no {COPIES_NAME} says of what" if list_path is None else f"{list_path} does not list them"
+        reason = f"no {COPIES_NAME} names their sources" if list_path is None else f"{list_path} does not list them"
         raise CorpusError(
-            f"{audio_folder} holds {len(unexplained)} augmented copies by their names, such as {unexplained[0]}, but {reason}. "
-            "Run xval augment again, give the folder that it wrote, or move them away."
+            f"{audio_folder} has {len(unexplained)} files named like augmented copies, such as {unexplained[0]}, but "
+            f"{reason}. Run xval augment again, give the folder that it wrote, or move them away."
         )
     sources = dict(zip(copies["path"], copies["source"], strict=True))
     orphans = [path for path in sorted(there) if sources[path] not in listed and not (audio_folder / sources[path]).is_file()]
     if orphans:
         raise CorpusError(
-            f"{audio_folder} holds {len(orphans)} augmented copies of files that are not there, such as {orphans[0]} of "
+            f"{audio_folder} has {len(orphans)} augmented copies whose source files are missing, such as {orphans[0]} of "
             f"{sources[orphans[0]]}. Move them away, or run xval augment again."
         )
 
@@ -121,8 +122,8 @@ def _refuse_neighbours(merged: "pd.DataFrame") -> None:
         path = shared["path"].iloc[0]
         items = ", ".join(sorted(set(shared.loc[shared["path"] == path, "item"]))[:3])
         raise CorpusError(
-            f"{path} holds clips of several items ({items}), and its augmented copies would carry the sound of one into the "
-            "clips of the next. Augment files that hold one item each, or move the copies away."
+            f"{path} has clips of several items ({items}), so its augmented copies would mix their sound. Augment files of "
+            "one item each, or move the copies away."
         )
 
 
@@ -157,7 +158,9 @@ def _read(path: Path) -> "pd.DataFrame":
             copies = pd.read_csv(file, converters=names, keep_default_na=False, encoding="utf-8")
         copies["time_factor"] = copies["time_factor"].astype("float64")
     except (OSError, ValueError, KeyError) as error:
-        raise CorpusError(f"{path}: not the list of augmented copies ({error}). Run xval augment again.") from error
+        raise CorpusError(
+            f"{path}: cannot be read as the list of augmented copies ({error}). Run xval augment again."
+        ) from error
     missing = [column for column in COPIES_COLUMNS if column not in copies]
     if missing:
         raise CorpusError(f"{path}: no column '{missing[0]}'. Run xval augment again with --overwrite.")
@@ -165,8 +168,8 @@ def _read(path: Path) -> "pd.DataFrame":
     faults = {
         "a time_factor that is not a finite number above 0": ~(np.isfinite(factors) & (factors > 0)),
         "no path or no source": (copies["path"] == "") | (copies["source"] == ""),
-        "a path that leads out of its folder": copies["path"].map(_leads_out) | copies["source"].map(_leads_out),
-        "the same path as another line": copies["path"].duplicated(),
+        "a path outside its folder": copies["path"].map(_leads_out) | copies["source"].map(_leads_out),
+        "a path that another line has too": copies["path"].duplicated(),
     }
     for fault, is_wrong in faults.items():
         if is_wrong.any():

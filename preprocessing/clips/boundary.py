@@ -52,5 +52,5 @@ def refuse_links(folder: Path, names: Iterable[str]) -> None:
     for parent in dict.fromkeys(PurePosixPath(name).parent.as_posix() for name in names):
         if parent != "." and boundary.find(parent) is None:
             raise CorpusError(
-                f"{folder / parent} leads out of {folder}, links followed. Move it away, or choose another folder."
+                f"{folder / parent} is outside {folder} once links are followed. Move it away, or choose another folder."
             )

@@ -93,7 +93,7 @@ def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
         _check(table, index)
         columns = table.set_index("clip").loc[list(index["clip"])].reset_index(drop=True)
     except (OSError, ValueError, KeyError) as error:
-        raise CorpusError(f"{path}: damaged, or of another corpus ({brief(error)}). Run xval prepare again.") from error
+        raise CorpusError(f"{path}: damaged, or from another dataset ({brief(error)}). Run xval prepare again.") from error
     return pd.concat([index.reset_index(drop=True), columns], axis=1)
 
 
@@ -103,7 +103,7 @@ def _check(table: "pd.DataFrame", index: "pd.DataFrame") -> None:
         raise ValueError(f"the clip {table['clip'][table['clip'].duplicated()].iloc[0]!a} appears twice")
     names = [str(name) for name in table.columns if name != "clip"]
     if wrong := [name for name in names if name in index or name not in further_columns(names)]:
-        raise ValueError(f"{wrong[0]!a} is not a further column")
+        raise ValueError(f"{wrong[0]!a} is not an extra column")
     for name in names:
         if table[name].dtype.kind != "f" and not all(isinstance(value, str) for value in table[name].dropna()):
             raise ValueError(f"{name!a} holds {table[name].dtype}; expected numbers or text")

@@ -91,7 +91,7 @@ def read_verdicts(path: Path) -> list[Verdict]:
             reader = csv.DictReader(text, strict=True, restkey="more", restval="")
             rows = list(reader)
         if lacking := set(_NAMES) - set(reader.fieldnames or ()):
-            raise ValueError(f"no column {', '.join(sorted(lacking))}")  # noqa: TRY301 - worded below
+            raise ValueError(f"the column is missing: {', '.join(sorted(lacking))}")  # noqa: TRY301 - worded below
         if any("more" in row for row in rows):
             raise ValueError("a row has more cells than there are columns")  # noqa: TRY301 - worded below
         verdicts = [Verdict(**{name: _read_cell(name, row[name]) for name in _NAMES}) for row in rows]
@@ -100,8 +100,8 @@ def read_verdicts(path: Path) -> list[Verdict]:
         return []
     except (OSError, ValueError, csv.Error, CorpusError) as error:
         raise CorpusError(
-            f"{path}: not the verdicts of a review ({brief(error, 300)}). Its columns are {', '.join(_NAMES)}. Mend it, or "
-            "move it away."
+            f"{path}: cannot be read as verdicts of a review ({brief(error, 300)}). Its columns are {', '.join(_NAMES)}. Fix "
+            "it, or move it away."
         ) from error
     return verdicts
 
@@ -175,8 +175,8 @@ def refuse_gone(corpus_folder: Path) -> None:
     """Refuse to go on without the folder of the corpus; a second one must not be made in its place."""
     if not corpus_folder.is_dir():
         raise CorpusError(
-            f"{corpus_folder}: the corpus is no longer there, so no verdict is read or written. Give it its name again, or "
-            "start the review anew with --data-folder."
+            f"{corpus_folder}: the dataset is no longer there, so verdicts cannot be read or written. Give it its old name, "
+            "or restart the review with --data-folder."
         )
 
 
@@ -188,7 +188,9 @@ def _held(path: Path) -> Iterator[None]:
         with FileLock(path.with_name(f".{path.name}.lock"), timeout=_LOCKED_FOR_S):
             yield
     except Timeout as error:
-        raise CorpusError(f"{path}: another process has held it for {_LOCKED_FOR_S} s. End it and try again.") from error
+        raise CorpusError(
+            f"{path}: another process has locked it for {_LOCKED_FOR_S} s. End that process and try again."
+        ) from error
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
@@ -238,18 +240,20 @@ def read_corrections(path: Path) -> Corrections:
     verdicts = read_verdicts(path)
     if not verdicts:
         raise CorpusError(
-            f"--corrections {path}: {'no verdict in it' if path.exists() else 'no such file'}. "
-            "xval review-labels EXPERIMENT writes one."
+            f"--corrections {path}: {'there is no verdict in it' if path.exists() else 'no such file'}. xval "
+            "review EXPERIMENT writes one."
         )
     if len(hashes := {verdict.index_hash for verdict in verdicts}) > 1:
-        raise CorpusError(f"--corrections {path}: verdicts on {len(hashes)} corpora; apply those of one (column index_hash).")
+        raise CorpusError(
+            f"--corrections {path}: has verdicts on {len(hashes)} datasets. Keep those of one (column index_hash)."
+        )
     by_clip: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_clip.setdefault(composed(verdict.clip), []).append(verdict)
     agreed = {clip: of_clip[-1] for clip, of_clip in by_clip.items() if len({(row.verdict, row.new) for row in of_clip}) == 1}
     if not any(verdict.verdict in (WRONG, BAD) for verdict in agreed.values()):
         raise CorpusError(
-            f"--corrections {path}: its reviewers agree on no wrong label and no bad recording; nothing to change."
+            f"--corrections {path}: its reviewers agree on no wrong label and no bad recording, so there is nothing to change."
         )
     facts = {
         "file": str(path.resolve()),
@@ -263,11 +267,14 @@ def read_corrections(path: Path) -> Corrections:
 def check_place(folder: Path, task_type: str) -> None:
     """Refuse to write a corrected corpus over one that is not, and to correct what has no classes."""
     if task_type != "classification":
-        raise CorpusError(f"--corrections: the task is {task_type}; labels are corrected of classification alone.")
+        raise CorpusError(
+            f"--corrections: labels can be corrected only for classification; received task_type={task_type}. Remove "
+            "--corrections."
+        )
     path = folder / INDEX_NAME
     if path.exists() and not read_index(path)[1].get(CORRECTIONS):
         raise CorpusError(
-            f"{folder}: holds a corpus without corrections, which stays as it is. Give the corrected one a name of its own "
+            f"{folder}: already has the dataset without corrections, which is kept. Give the corrected dataset another name "
             "with --dataset."
         )
 
@@ -292,20 +299,22 @@ def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -
     agreed = {clip_names.get(composed(clip), clip): verdict for clip, verdict in corrections.agreed.items()}
     if unknown := [clip for clip in agreed if clip not in labels]:
         raise CorpusError(
-            f"--corrections {source}: {len(unknown)} of its clips are not in this corpus ({first_of(unknown, 3)}). "
-            "Prepare it with the options of the corpus that was reviewed."
+            f"--corrections {source}: {len(unknown)} of its clips are not in this dataset ({first_of(unknown, 3)}). Prepare "
+            "it with the same options as the dataset that was reviewed."
         )
     if other := [clip for clip, verdict in agreed.items() if labels[clip] != verdict.old]:
         raise CorpusError(
-            f"--corrections {source}: {other[0]} was reviewed as '{agreed[other[0]].old}', and has the label "
-            f"'{labels[other[0]]}' here ({len(other)} such clips). Review this version of the corpus."
+            f"--corrections {source}: {other[0]} was reviewed as '{agreed[other[0]].old}', but has the label "
+            f"'{labels[other[0]]}' here ({len(other)} such clips). Review this version of the dataset."
         )
     of_copies = clips["source_clip"].where(clips["source_clip"].notna(), clips["clip"])
     new = {clip: verdict.new for clip, verdict in agreed.items() if verdict.verdict == WRONG}
     bad = {clip for clip, verdict in agreed.items() if verdict.verdict == BAD}
     corrected = clips.assign(
         label=of_copies.map(new).fillna(clips["label"]),
-        reason=clips["reason"].where(clips["reason"].notna() | ~of_copies.isin(bad), "a bad recording, by its reviewers"),
+        reason=clips["reason"].where(
+            clips["reason"].notna() | ~of_copies.isin(bad), "a bad recording according to its reviewers"
+        ),
     )
     check_names(corrected["label"], "classes", answer)
     counts = {"n_changed": len(new), "n_left_out": len(bad), "n_disputed": len(corrections.disputed)}
@@ -337,17 +346,19 @@ def _describe_pair(names: tuple[str, str], first: dict[str, Verdict], second: di
     own, other = ([of[clip].verdict for clip in common] for of in (first, second))
     n_equal = sum(map(str.__eq__, own, other))
     if len(common) < _FEWEST_FOR_KAPPA:
-        kappa = f"Cohen's kappa is given from {_FEWEST_FOR_KAPPA} clips on"
+        kappa = f"Cohen's kappa needs at least {_FEWEST_FOR_KAPPA} clips"
     elif len({*own, *other}) == 1:
-        kappa = "Cohen's kappa is not defined: one verdict throughout"
+        kappa = "Cohen's kappa is undefined, because all verdicts are the same"
     else:
         from sklearn.metrics import cohen_kappa_score
 
         kappa = f"Cohen's kappa {cohen_kappa_score(own, other):.2f}"
-    text = f"{names[0]} and {names[1]}: {counted(len(common), 'clip')} judged by both, {n_equal} alike, {kappa}."
+    text = (
+        f"{names[0]} and {names[1]}: {counted(len(common), 'clip')} judged by both, {n_equal} with the same verdict, {kappa}."
+    )
     both_wrong = [clip for clip in common if first[clip].verdict == second[clip].verdict == WRONG]
     n_same = sum(first[clip].new == second[clip].new for clip in both_wrong)
-    return text + (f" Of {len(both_wrong)} that both call wrong, {n_same} got the same label." if both_wrong else "")
+    return text + (f" Of {len(both_wrong)} that both judged wrong, {n_same} got the same new label." if both_wrong else "")
 
 
 def _check(verdicts: Sequence[Verdict]) -> None:
@@ -359,13 +370,19 @@ def _check(verdicts: Sequence[Verdict]) -> None:
         if not all(pair):
             raise ValueError("a row has no clip or no reviewer (who)")
         if not re.fullmatch("[0-9a-f]{32}", verdict.index_hash):
-            raise ValueError(f"{about}: index_hash {verdict.index_hash!a} is no hash of a corpus; the file may be cut off")
+            raise ValueError(
+                f"{about}: index_hash {verdict.index_hash!a} is not the hash of a dataset; the file may be cut off"
+            )
         if verdict.verdict not in VERDICTS:
             raise ValueError(f"{about}: unknown verdict '{verdict.verdict}'. {suggestion(verdict.verdict, VERDICTS)}")
         if (verdict.verdict == WRONG) != bool(verdict.new) or verdict.new == verdict.old:
-            raise ValueError(f"{about}: a wrong label needs another one as new, and no other verdict has one")
+            raise ValueError(
+                f"{about}: a wrong label needs another label in the column new; every other verdict leaves it empty"
+            )
         if plain_name(verdict.new) != verdict.new:
-            raise ValueError(f"{about}: the new label {verdict.new!a} has outer blanks or is not in NFC")
+            raise ValueError(
+                f"{about}: the new label {verdict.new!a} begins or ends with blanks, or is not in Unicode form NFC"
+            )
     if len({(*pair, verdict.index_hash) for verdict, pair in zip(verdicts, pairs, strict=True)}) < len(pairs):
         raise ValueError("a reviewer has judged a clip twice; keep the later row")
 

@@ -84,8 +84,8 @@ def implausible_rates(rates_hz: "pd.Series") -> "dict[Any, str]":
     usual = rates.median()
     odd = rates[(rates * MOST_RATE_RATIO < usual) | (rates > usual * MOST_RATE_RATIO)]
     return {
-        row: f"its header is damaged: it says {rate:.0f} Hz, and most clips have about {usual:.0f} Hz. If it is right, "
-        "convert the file, or prepare the others without it."
+        row: f"its header is probably damaged: it says {rate:.0f} Hz, but most clips have about {usual:.0f} Hz. If it is "
+        "right, convert the file, or prepare the dataset without it."
         for row, rate in odd.items()
     }
 

@@ -171,7 +171,7 @@ def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFra
     """Return the events of the recordings in the index, with their clips in place of their paths."""
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
-        raise CorpusError(f"None of the {len(index)} recordings that can be used has an annotated event.")
+        raise CorpusError(f"None of the {len(index)} usable recordings has an annotated event.")
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 
@@ -195,7 +195,7 @@ def read_annotations(path: Path) -> "pd.DataFrame":
 
 
 def _not_an_index(path: Path, error: object) -> CorpusError:
-    return CorpusError(f"{path} cannot be read as the index of a corpus: {error}.")
+    return CorpusError(f"{path} cannot be read as the index of a dataset: {error}.")
 
 
 def _schema(task_type: str, targets: Iterable[str]) -> "pyarrow.Schema":

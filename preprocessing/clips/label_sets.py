@@ -44,7 +44,7 @@ def join_labels(value: object) -> str:
     names: Iterable[Any] = value if is_list else split_labels(_label(value))  # type: ignore[assignment]
     labels = {_label(name) for name in names} - {""}
     if wrong := sorted(label for label in labels if SEPARATOR in label):
-        raise CorpusError(f"Label '{wrong[0]}': '{SEPARATOR}' separates labels, so no label may contain it. Rename it.")
+        raise CorpusError(f"Label '{wrong[0]}': '{SEPARATOR}' separates labels, so a label cannot contain it. Rename it.")
     return SEPARATOR.join(sorted(labels))
 
 
@@ -85,9 +85,9 @@ def refuse_several(labels: Sequence[str], where: str) -> None:
             how = f"have a '{separator}'"
     if several:
         raise CorpusError(
-            f"{where}: '{min(several)}' looks like several labels of one clip ({len(several)} of {len(set(labels))} different "
-            f"labels {how}). If a clip may have several labels, give --task-type {MULTI_LABEL}; if each is the "
-            "name of one class, --task-type classification."
+            f"{where}: '{min(several)}' looks like several labels of one clip ({len(several)} of {len(set(labels))} "
+            f"different labels {how}). If clips have several labels, give --task-type {MULTI_LABEL}; if each is the name of "
+            "one class, give --task-type classification."
         )
 
 
@@ -171,5 +171,5 @@ def plain_name(value: Any) -> str:
 
 def _label(value: object) -> str:
     if isinstance(value, bool) or not (isinstance(value, str | Real) or is_missing(value)):
-        raise CorpusError(f"Label {value!r} is neither text nor a list of names, but a {type(value).__name__}.")
+        raise CorpusError(f"Label {value!r} is a {type(value).__name__}; expected text or a list of names.")
     return plain_name(value)

@@ -40,9 +40,9 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
         skipped.
     """
     if folder.is_file():
-        raise CorpusError(f"{folder} is a file; give the folder that holds {expected}. Tables: xval prepare table")
+        raise CorpusError(f"{folder} is a file. Give the folder of {expected}. For a table: xval prepare table")
     if not folder.is_dir():
-        raise CorpusError(f"No folder {folder}. Give the folder that holds {expected}.")
+        raise CorpusError(f"There is no folder {folder}. Give the folder of {expected}.")
     return _audio_among(folder, files_below(folder), expected, suffixes)
 
 
@@ -56,11 +56,11 @@ def _audio_among(folder: Path, files: Iterable[Path], expected: str, suffixes: S
     relative = (path.relative_to(folder) for path in files if path.suffix.lower() in suffixes)
     names = sorted(path.as_posix() for path in relative if not _is_hidden(path) and not is_copy(path))
     if not names:
-        raise CorpusError(f"{folder} holds no {expected}. Found: {describe_folder(folder)}.")
+        raise CorpusError(f"{folder} has no {expected}. Found: {describe_folder(folder)}.")
     odd = [path for path in names if not is_utf8(path)]
     if odd:
         shown = ", ".join(map(ascii, odd[:_N_SHOWN]))
-        raise CorpusError(f"{folder} holds {len(odd)} files with names that {NO_UTF8}: {shown}. Rename them.")
+        raise CorpusError(f"{folder} has {len(odd)} files with names that {NO_UTF8}: {shown}. Rename them.")
     return names
 
 
@@ -126,8 +126,8 @@ def _holds(folder: Path, others: Iterable[Path]) -> bool:
 
 def _refuse_unreadable(error: OSError) -> None:
     raise CorpusError(
-        f"{error.filename}: the folder cannot be read ({error.strerror}), so its files would be missing. Ask for the "
-        "right to read it, or move it out of the folder."
+        f"{error.filename}: the folder cannot be read ({error.strerror}), so its files would be missing. Make it readable "
+        "(chmod), or move it out of the folder."
     ) from error
 
 

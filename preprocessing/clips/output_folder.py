@@ -110,9 +110,9 @@ def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overw
         lock = FileLock(folder / _LOCK_NAME)
         lock.acquire(timeout=0)
     except Timeout as error:
-        raise CorpusError(f"Another run writes into {folder}. Wait for its end, or choose another folder.") from error
+        raise CorpusError(f"Another run writes into {folder}. Wait until it has finished, or choose another folder.") from error
     except OSError as error:
-        raise CorpusError(f"{folder} cannot be made or written: {error.strerror or error}.") from error
+        raise CorpusError(f"{folder} cannot be created or written: {error.strerror or error}.") from error
     output = None
     try:
         # As JSON gives it back, so that both can be compared.
@@ -170,8 +170,8 @@ def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -
     first, second = one_folder.resolve(), other_folder.resolve()
     if first.is_relative_to(second) or second.is_relative_to(first):
         raise CorpusError(
-            f"{one_name} ({one_folder}) and {other_name} ({other_folder}) are one, or one lies in the other, so {reason}. "
-            "Give folders that lie apart."
+            f"{one_name} ({one_folder}) and {other_name} ({other_folder}) are the same folder, or one is inside the other, "
+            f"so {reason}. Give two separate folders."
         )
 
 
@@ -212,7 +212,7 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
     if not note.exists():
         if any(not path.name.startswith(".") for path in folder.iterdir()):
             raise CorpusError(
-                f"{folder} is not empty, and was not made by this command ({note.name} is missing). Choose another."
+                f"{folder} is not empty and was not made by this command ({note.name} is missing). Choose another folder."
             )
         return {}
     try:
@@ -227,7 +227,8 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
     if not overwrite and differences:
         shown = "\n  ".join(differences)
         raise CorpusError(
-            f"{folder} holds files made with other settings:\n  {shown}\nChoose another folder, or --overwrite to replace them."
+            f"{folder} has files made with other settings:\n  {shown}\nChoose another folder, or give --overwrite to replace "
+            "them."
         )
     if overwrite and (differences or is_complete):
         return {path: Source((-1,), source.files) for path, source in before.items()}  # no file has such a stamp
@@ -238,7 +239,7 @@ def _plain(name: str) -> str:
     """Return the name of a file that lies in the folder; ValueError for another."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"{name} lies outside the folder")
+        raise ValueError(f"{name} is outside the folder")
     return name
 
 
@@ -246,7 +247,9 @@ def _refuse_name(path: str, files: Iterable[str]) -> None:
     """Refuse a source of which a file would be made whose name no file system takes."""
     for name in (PurePosixPath(file).name for file in files):
         if len(name.encode()) > _LONGEST_NAME:
-            raise CorpusError(f"{path}: shorten its name; {name} would be made of it, of more than {_LONGEST_NAME} bytes.")
+            raise CorpusError(
+                f"{path}: its name is too long, because {name} would have more than {_LONGEST_NAME} bytes. Shorten it."
+            )
 
 
 def _remove(folder: Path, name: str) -> None:

@@ -158,6 +158,6 @@ def _check_column(table: "pyarrow.Table", name: str, kind: Kind) -> None:
         "yes or no": types.is_boolean(held),
     }
     if not fits[kind]:
-        raise ValueError(f"the column '{name}' holds {column.type}; expected {kind}")
+        raise ValueError(f"the column '{name}' has {column.type}; expected {kind}")
     if column.null_count and kind not in ("text or nothing", "number"):
         raise ValueError(f"the column '{name}' has {column.null_count} empty cells")

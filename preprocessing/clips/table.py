@@ -118,8 +118,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     with gathered(problems):
         _refuse(checked, checked["clip"] == "", "no clip name")
         _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
-        _refuse(checked, impossible, "a stretch that begins before 0 s or does not end after its begin")
-        _refuse_repeated(checked, pd.Series(stretches), "clip (file and stretch)")
+        _refuse(checked, impossible, "a segment that begins before 0 s, or does not end after its beginning")
+        _refuse_repeated(checked, pd.Series(stretches), "clip (file and segment)")
         _refuse_repeated(checked, checked["clip"], "clip name")
         if clips.attrs.get(OVERLAPS) == ASK:
             _refuse_overlaps(checked, audio_folder)
@@ -151,8 +151,8 @@ def refuse_shared_files(clips: "pd.DataFrame") -> None:
         what = describe_shared_file(shared[0])
         option = SHARED_FILES.replace("_", "-")
         raise CorpusError(
-            f"{what[:1].upper()}{what[1:]}: one recording would train and be tested. Give them one item (what stays on one "
-            f"side of a fold); if it is meant, as of two speakers in a dialogue, give --{option} {KEEP}.{more}"
+            f"{what[:1].upper()}{what[1:]}: one recording would be in training and test. Give them one item (what stays on "
+            f"one side of a fold). If this is intended, as for two speakers in a dialogue, give --{option} {KEEP}.{more}"
         )
 
 
@@ -174,12 +174,13 @@ def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
     if several:
         *first, last = [f"'{name}'" if name.isprintable() else ascii(name) for name in several[0]]
         notation = "case or spaces" if len({"".join(name.casefold().split()) for name in several[0]}) == 1 else "notation"
-        advice = "give --similar-names one; if not, --similar-names several. In Python: similar_names=\"one\"." if answer else (
+        advice = (
+            'give --similar-names one; if not, give --similar-names several. In Python: similar_names="one".') if answer else (
             "write them alike; if not, give one of them another name."
         )  # fmt: skip
-        more = f" {len(several)} names are written in several ways." if len(several) > 1 else ""
+        more = f" In all, {len(several)} names are written in several ways." if len(several) > 1 else ""
         raise CorpusError(
-            f"The {what} {', '.join(first)} and {last} differ in {notation} alone: are they the same? If so, {advice}{more}"
+            f"The {what} {', '.join(first)} and {last} differ only in {notation}. Are they the same? If so, {advice}{more}"
         )
 
 
@@ -220,7 +221,7 @@ def refuse_unwritable(names: Iterable[str], what: str) -> None:
         elif not UNWRITABLE.search(name):
             continue
         else:
-            fault = "have control characters, which no workbook can hold" if is_utf8(name) else NO_UTF8
+            fault = "have control characters, which a workbook cannot store" if is_utf8(name) else NO_UTF8
         by_fault.setdefault(fault, []).append(name)
     if by_fault:
         fault, wrong = next(iter(by_fault.items()))
@@ -277,10 +278,13 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
     named = [column for column in targets if column != "label"]
     if named and "label" in targets:
         raise CorpusError(
-            f"The list of clips has the label columns {', '.join(targets)}; allowed: label, or one or more {NAMED}<name>."
+            f"The list of clips has the label columns {', '.join(targets)}; expected: label, or one or more {NAMED}<name>."
         )
     if named and task_type != "regression":
-        raise CorpusError(f"Targets with names ({', '.join(named)}) are predicted by regression; the task is {task_type}.")
+        raise CorpusError(
+            f"Targets with names ({', '.join(named)}) need task_type regression; received {task_type}. Give --task-type "
+            "regression."
+        )
     without_label = named or task_type == "representation"
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *named)
     for column in (column for column in REQUIRED_COLUMNS if column != "label" or not without_label):
@@ -322,10 +326,10 @@ def _labels(labels: Sequence[Any], paths: Sequence[str], task_type: str) -> list
         if not plain_name(label) and task_type != "representation":
             raise CorpusError(f"{path} has no label; every clip needs one (received {label!r}).")
         if not is_number and not isinstance(label, str):
-            raise CorpusError(f"{path}: label {label!r} is neither text nor a number, but a {type(label).__name__}.")
+            raise CorpusError(f"{path}: label {label!r} is a {type(label).__name__}; expected text or a number.")
     if any(numbers) and not all(numbers):
         number, text = labels[numbers.index(True)], labels[numbers.index(False)]
-        raise CorpusError(f"Labels are all text or all numbers; received both, as {number!r} and {text!r}.")
+        raise CorpusError(f"Labels must be all text or all numbers; received both, such as {number!r} and {text!r}.")
     if task_type != "regression":
         return [plain_name(label) for label in labels]
     if not all(numbers):
@@ -347,7 +351,7 @@ def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
         except CorpusError as error:
             raise CorpusError(f"{path}: {error}") from error
     if not any(joined):
-        raise CorpusError(f"None of the {len(joined)} clips has a label; some may have none, but not all of them.")
+        raise CorpusError(f"None of the {len(joined)} clips has a label. Single clips may lack one, but not all of them.")
     return joined
 
 
@@ -375,8 +379,8 @@ def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str
     items = sorted(set(rows["item"]))
     where = " and ".join(f"'{item}'" for item in items)
     raise CorpusError(
-        f"The {what} '{repeated.iloc[0]}' is listed {len(rows)} times, under the item{'s' * (len(items) > 1)} {where}. "
-        f"List each once, under one item: keep one row of it. Repeated in all: {repeated.nunique()}."
+        f"The {what} '{repeated.iloc[0]}' is listed {len(rows)} times, under the item{'s' * (len(items) > 1)} {where}. List "
+        f"each once, under one item: keep one of these rows. Repeated in all: {repeated.nunique()}."
     )
 
 
@@ -405,6 +409,6 @@ def _refuse_overlaps(checked: "pd.DataFrame", audio_folder: Path) -> None:
     if pairs:
         more = f" Such pairs in all: {len(pairs)}." if len(pairs) > 1 else ""
         raise CorpusError(
-            f"The clips '{pairs[0][0]}' and '{pairs[0][1]}' overlap: what they share would count twice, perhaps with "
-            f"two labels. List it once; if it is meant, as in windows that overlap, give --{OVERLAPS} {KEEP}.{more}"
+            f"The clips '{pairs[0][0]}' and '{pairs[0][1]}' overlap, so what they share would count twice, perhaps with two "
+            f"labels. List it once. If this is intended, as for overlapping windows, give --{OVERLAPS} {KEEP}.{more}"
         )

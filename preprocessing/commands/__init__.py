@@ -7,9 +7,9 @@ from preprocessing.corpora import corpus_names
 from xval.base.errors import SettingsError
 
 COMMANDS = {
-    "show": "draw a clip as a model gets it: waveform, spectrogram, windows",
-    "rename": "give a prepared corpus another name",
-    "encoders": "list pretrained encoders, and fetch their files",
+    "show": "draw a clip as a model reads it: waveform, spectrogram, windows",
+    "rename": "rename a prepared dataset",
+    "encoders": "list pretrained encoders and download their files",
     "convert": "write wav copies of the audio files in a folder",
 }
 """The commands and what they do; each is a file of this folder with a function main(arguments)."""

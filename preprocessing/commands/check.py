@@ -233,9 +233,9 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
     if subject.folds.note:
         console.print(f"Note       {subject.folds.note}")
     if subject.refusal:
-        console.print(f"Refused    the list of clips: {subject.refusal}", style="bold red")
+        console.print(f"Problem    the list of clips: {subject.refusal}", style="bold red")
     if subject.folds.refusal:
-        console.print(f"Refused    no experiment can use this yet: {subject.folds.refusal}", style="bold red")
+        console.print(f"Problem    no experiment can use this yet: {subject.folds.refusal}", style="bold red")
     for finding in findings:
         fault = finding.fault
         extent, advice = (

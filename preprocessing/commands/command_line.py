@@ -21,7 +21,7 @@ from xval.base.errors import SettingsError, counted
 if TYPE_CHECKING:
     import pandas as pd
 
-SETTINGS_HELP = "a feature setting other than in config.ini, for this command alone; may be repeated"
+SETTINGS_HELP = "change a feature setting for this command only; may be repeated"
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class CorpusChoice:
     def __post_init__(self) -> None:
         """Refuse to cut recordings whose frames are labelled, and to choose classes where there are none."""
         if self.classes and self.task_type != "classification":
-            raise SettingsError(f"--classes: chooses clips by their class; the task is {self.task_type}. Leave it out.")
+            raise SettingsError(f"--classes: clips have no classes with task_type={self.task_type}. Remove --classes.")
         if self.speech_table is not None and self.task_type == "frame_classification":
             raise SettingsError(
-                f"--speech-table {self.speech_table}: recordings stay whole for frame_classification, whose silence is the "
-                "background. Leave it out."
+                f"--speech-table {self.speech_table}: frame_classification keeps whole recordings, with silence as "
+                "background. Remove --speech-table."
             )
 
     def list_clips(self) -> "pd.DataFrame":
@@ -115,14 +115,14 @@ def _keep_classes(clips: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFram
     from preprocessing.clips.table import natural_key
 
     labels, classes = clips["label"].map(plain_name), [*map(plain_name, classes)]
-    refuse_unknown("classes", classes, sorted(set(labels), key=natural_key), "no such class.")
+    refuse_unknown("classes", classes, sorted(set(labels), key=natural_key), "there is no such class.")
     if len(set(classes)) == 1:
-        raise SettingsError(f"--classes {classes[0]}: that is one class. Name two or more, with commas.")
+        raise SettingsError(f"--classes {classes[0]}: received one class; expected two or more, separated by commas.")
     is_kept = labels.isin(classes)
     kept = clips[is_kept].reset_index(drop=True)
     if not is_kept.all():
         others = sorted(set(labels[~is_kept]), key=natural_key)
-        note = f"{counted(int((~is_kept).sum()), 'clip')} of other classes left out ({shorten(others)})"
+        note = f"{counted(int((~is_kept).sum()), 'clip')} of other classes skipped ({shorten(others)})"
         kept.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), note]))
     return kept
 
@@ -161,11 +161,11 @@ def read_corpus_name(
             description=description,
             epilog=f"corpora:\n{listed}\n\n"
             + (f"other commands:\n{others}\n\n" if commands else "")
-            + f"What {what} needs and which options it has: {program} {name} --help",
+            + f"Arguments and options of {what}: {program} {name} --help",
         ).print_help()
         raise SystemExit(0)
     if arguments[0].startswith("-"):
-        raise SettingsError(f"The name of a corpus comes first, not {arguments[0]}. See {program} --help")
+        raise SettingsError(f"The first argument must be the name of a corpus; received {arguments[0]}. See {program} --help")
     return arguments[0]
 
 
@@ -179,7 +179,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
         several: dict[str, Any] = {"nargs": "+"} if reader.takes_several_folders else {}
         parser.add_argument("audio_folder", type=Path, metavar="AUDIO_FOLDER", help=reader.audio_folder_help, **several)
     if reader.takes_several_folders:
-        parser.add_argument("-i", action="store_true", dest="_", help="may stand before the folders")
+        parser.add_argument("-i", action="store_true", dest="_", help="may precede the folders")
     for option in reader.options:
         option.add_to(parser)
     if reader.has_recordings:
@@ -187,7 +187,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             "--task-type",
             choices=("classification", "frame_classification"),
             default="classification",
-            help="classification: every event is a clip; frame_classification: recordings stay whole, and their frames are "
+            help="classification: every event is a clip; frame_classification: recordings are kept whole and their frames are "
             "labelled (default: classification)",
         )
     if "classes" not in [option.name for option in reader.options]:  # of a reader of the user's own
@@ -197,7 +197,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             type=lambda text: tuple(split_names(text)),
             default=(),
             metavar="A,B",
-            help="only the clips of these classes (default: all)",
+            help="use only the clips of these classes (default: all)",
         )
     names = [option.name for option in reader.options]  # a reader of the user's own may have such an option
     if SIMILAR_NAMES not in names:
@@ -206,8 +206,8 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             dest="answer_names",
             choices=(ASK, ONE, SEVERAL),
             default=ASK,
-            help="whether items, or classes, that differ in notation alone (Anna and anna, 1 and 01, spk_1 and spk-1) are one "
-            "or several (default: ask)",
+            help="treat items, or classes, that differ only in notation (Anna and anna, 1 and 01, spk_1 and spk-1) as one or "
+            "as several (default: ask)",
         )
     if OVERLAPS not in names and not reader.has_recordings:
         parser.add_argument(
@@ -215,7 +215,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             dest="answer_overlaps",
             choices=(ASK, KEEP),
             default=ASK,
-            help="whether clips of one file that overlap are kept (default: ask)",
+            help="keep overlapping clips of one file (default: ask)",
         )
     if SHARED_FILES not in names and not reader.has_recordings:
         parser.add_argument(
@@ -223,15 +223,15 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             dest="answer_shared_files",
             choices=(ASK, KEEP),
             default=ASK,
-            help="whether a file may have segments of several items, as of two speakers in a dialogue (default: ask)",
+            help="allow segments of several items in one file, such as two speakers in a dialogue (default: ask)",
         )
     parser.add_argument(
         "--speech-table",
         type=Path,
         metavar="FILE",
-        help="a table with a line per word or phoneme (path, start_s, end_s): every clip is cut to its first and last one",
+        help="a table with a row per word or phoneme (path, start_s, end_s): every clip is trimmed to its first and last one",
     )
-    parser.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: after the corpus)")
+    parser.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: the name of the corpus)")
     add_data_folder_argument(parser)
     return parser, reader
 

@@ -108,15 +108,15 @@ def main(arguments: Sequence[str]) -> None:
             n_processes=values.workers or count_cores(),
             progress=progress,
         )
-    console.print(f"Written    {done.n_written} wav files in {values.target}, {done.n_kept} were there already")
+    console.print(f"Written    {done.n_written} wav files in {values.target}, {done.n_kept} already existed")
     if done.left_out:
-        console.print(f"Left out   {len(done.left_out)} files that cannot be decoded; why: {values.target / LEFT_OUT_NAME}")
+        console.print(f"Skipped    {len(done.left_out)} files that cannot be decoded; reasons: {values.target / LEFT_OUT_NAME}")
     if done.clipped:
         console.print(f"Clipped    {len(done.clipped)} files beyond full scale ({done.clipped[0]}); --subtype FLOAT keeps them")
     if done.n_without_words:
-        console.print(f"Whole      {done.n_without_words} files of which {values.speech_table} has no word")
+        console.print(f"Whole      {done.n_without_words} files without a word in {values.speech_table}")
     if done.n_passed_over:
-        console.print(f"Not copied {done.n_passed_over} files that are not audio by their names, hidden, or augmented copies")
+        console.print(f"Ignored    {done.n_passed_over} files that are hidden, augmented copies, or not audio by their names")
 
 
 def convert_folder(
@@ -144,7 +144,7 @@ def convert_folder(
     """
     copies = name_copies(source)
     n_passed_over = len(files_below(source)) - len(copies)
-    refuse_nested(("IN", source), ("OUT", target), "copies would be taken for recordings")
+    refuse_nested(("IN", source), ("OUT", target), "copies would be mistaken for recordings")
     words = read_words(source, speech_table) if speech_table is not None else {}
     pause_s = copy_format.longest_pause_s
     kept = {path: without_pauses(of_file, pause_s) for path, of_file in words.items()} if pause_s is not None else {}
@@ -179,7 +179,7 @@ def _convert(task: "tuple[Path, Path, Sequence[tuple[float, float]] | None]", *,
     if stretches is not None:
         samples = np.concatenate([samples[round(start_s * rate_hz) : round(end_s * rate_hz)] for start_s, end_s in stretches])
     if not samples.size:
-        return _Outcome("its words are shorter than a sample.")
+        return _Outcome("its words are shorter than one sample.")
     write_wav(copy, samples, rate_hz, copy_format.subtype)
     return _Outcome(is_clipped=copy_format.subtype != "FLOAT" and bool(np.abs(samples).max() > 1))
 
@@ -188,9 +188,9 @@ def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         prog="xval prepare convert",
-        description="Write mono wav copies of the audio files in a folder and below it. Copies that are there already are "
-        "kept, so an interrupted run goes on; those of files that are gone or were replaced are removed or written again. "
-        "Files that cannot be decoded are listed in OUT/left_out.csv.",
+        description="Write mono wav copies of the audio files in a folder and below it. Existing copies are kept, so an "
+        "interrupted run continues; copies of removed or replaced files are removed or written again. Files that cannot be "
+        "decoded are listed in OUT/left_out.csv.",
         formatter_class=argparse.HelpFormatter,
     )
     parser.add_argument("source", type=Path, metavar="IN", help="folder of the audio files (wav, flac, mp3, m4a, opus, ...)")
@@ -199,19 +199,23 @@ def make_parser() -> Parser:
         "--sample-rate", type=_sample_rate, metavar="HZ", help="resample to this rate (default: each file's own)"
     )
     channel = partial(whole_number, "--channel", smallest=0)
-    parser.add_argument("--channel", type=channel, metavar="N", help="keep this channel, from 0 (default: the mean of all)")
-    parser.add_argument("--subtype", choices=SUBTYPES, default="PCM_16", help="how a sample is stored (default: %(default)s)")
+    parser.add_argument(
+        "--channel", type=channel, metavar="N", help="keep only this channel, counted from 0 (default: the mean of all)"
+    )
+    parser.add_argument("--subtype", choices=SUBTYPES, default="PCM_16", help="format of a sample (default: %(default)s)")
     parser.add_argument(
         "--speech-table",
         type=Path,
         metavar="FILE",
-        help="a table with a line per word or phoneme of the files (path, start_s, end_s): copies begin with the first one and "
+        help="a table with a row per word or phoneme of the files (path, start_s, end_s): copies begin with the first one and "
         "end with the last one, and longer pauses between them are shortened to --longest-pause",
     )
     pause = number_reader("--longest-pause", "a number of seconds")
-    parser.add_argument("--longest-pause", type=pause, metavar="S", help="what is left of a longer pause (s), 0 for nothing")
+    parser.add_argument(
+        "--longest-pause", type=pause, metavar="S", help="length to which longer pauses are cut (s); 0: no pause"
+    )
     add_workers_argument(parser, " that convert")
-    parser.add_argument("--overwrite", action="store_true", help="write again the copies that are there already")
+    parser.add_argument("--overwrite", action="store_true", help="write existing copies again")
     return parser
 
 
@@ -221,7 +225,8 @@ def _copy_format(values: argparse.Namespace) -> CopyFormat:
     table, pause_s = values.speech_table, values.longest_pause
     if (table is None) != (pause_s is None):
         raise SettingsError(
-            "--speech-table and --longest-pause must be given together: what is speech, and how much of a pause stays."
+            "--speech-table and --longest-pause must be given together: they say what is speech, and how much of a pause is "
+            "kept."
         )
     if table is None:
         return CopyFormat(values.sample_rate, values.channel, values.subtype)

@@ -32,16 +32,16 @@ def make_parser() -> Parser:
     parser = Parser(
         prog=_PROGRAM,
         usage=f"{_PROGRAM} [NAME | fetch NAME] [--yes] [--sha256 DIGITS | --unchecked] [--revision COMMIT]",
-        description="List pretrained encoders (embedding_model = NAME), say what is known of one, or fetch its files into the "
-        "cache of the hub. A run itself downloads nothing. Without network: docs/embeddings.md.",
+        description="List pretrained encoders (embedding_model = NAME), describe one, or fetch its files into the cache of "
+        "the Hugging Face hub. A run itself downloads nothing. Without network: docs/embeddings.md.",
     )
-    parser.add_argument("words", nargs="*", metavar="NAME", help="a preset, or fetch and a preset; none: all are listed")
-    parser.add_argument("--yes", action="store_true", help="fetch without a question")
+    parser.add_argument("words", nargs="*", metavar="NAME", help="a preset, or fetch and a preset (default: list all)")
+    parser.add_argument("--yes", action="store_true", help="fetch without asking")
     parser.add_argument(
-        "--sha256", type=str.lower, metavar="DIGITS", help="what the weights must have, where the preset does not know it"
+        "--sha256", type=str.lower, metavar="DIGITS", help="expected checksum of the weights, where the preset has none"
     )
-    parser.add_argument("--unchecked", action="store_true", help="take what comes where no SHA-256 is known")
-    parser.add_argument("--revision", metavar="COMMIT", help="of the repository, where the preset pins none")
+    parser.add_argument("--unchecked", action="store_true", help="accept the files where no SHA-256 is known")
+    parser.add_argument("--revision", metavar="COMMIT", help="of the repository, where the preset has none")
     return parser
 
 
@@ -50,7 +50,7 @@ def _list_all() -> str:
     rows = [(preset.name, _size(preset), _state(preset), preset.purpose) for preset in presets]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     lines = ["  ".join([*(f"{cell:{width}}" for cell, width in zip(row, widths, strict=False)), row[3]]) for row in rows]
-    return "\n".join([*lines, "", f"What is known of one: {_PROGRAM} NAME. Fetch its files: {_PROGRAM} fetch NAME"])
+    return "\n".join([*lines, "", f"Describe one: {_PROGRAM} NAME. Fetch its files: {_PROGRAM} fetch NAME"])
 
 
 def _describe(preset: Preset) -> str:
@@ -96,14 +96,14 @@ def _fetch(preset: Preset, sha256: str | None, revision: str | None, *, unchecke
     expected = check_request(preset, sha256, revision, unchecked=unchecked)
     if path := find_in_cache(preset):
         if is_as_noted(preset, path, expected):
-            console.print(f"{preset.name} is here already: {path.parent}")
+            console.print(f"{preset.name} is already here: {path.parent}")
             return
-        console.print(f"{preset.name} is here with other weights than expected ({expected}); it is fetched again")
+        console.print(f"{preset.name} is here, but its weights are not those expected ({expected}); it is fetched again")
     console.print(_describe(preset))
     if not is_agreed and not _agrees():
-        raise SettingsError("Nothing was fetched. Answer y, or give --yes.")
+        raise SettingsError("Nothing was fetched. Type y, or give --yes.")
     fetched = fetch(preset, expected, revision)
-    checked = "as expected" if fetched.is_checked else "not checked, since none was known; it is noted"
+    checked = "as expected" if fetched.is_checked else "not checked, because no checksum is known; this is noted"
     console.print(f"Fetched    {fetched.path.parent}")
     console.print(f"Revision   {fetched.revision}")
     console.print(f"SHA-256    {fetched.sha256} ({checked})")

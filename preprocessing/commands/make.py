@@ -46,7 +46,7 @@ _USAGE = f"""\
 CORPUS ... [--dataset NAME] [--data-folder DIR] [--set KEY=VALUE] [--workers N]
        {_PROGRAM} CORPUS ... --check [--headers-only] [--output DIR]
        {_PROGRAM} {"|".join(COMMANDS)} ..."""
-_DESCRIPTION = "Read the audio of a corpus and make the feature store that experiments train on."
+_DESCRIPTION = "Read the audio of a corpus and make the feature store that experiments use."
 _first = partial(first_names, most=10)
 
 
@@ -74,13 +74,13 @@ def _refuse_what_does_not_go_together(known: argparse.Namespace) -> None:
 def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
     """Return the parser of the command line of a corpus, and its reader."""
     parser, reader = make_corpus_parser(_PROGRAM, corpus)
-    fetched = "fetch the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
+    fetched = "download the corpus into its audio folder first" if reader.may_download else argparse.SUPPRESS
     parser.add_argument(
         "--corrections",
         type=Path,
         metavar="FILE",
-        help="labels that the reviewers of xval review-labels agree on (corrections.csv), for a corpus of its own name "
-        "(default: the name with _corrected)",
+        help="apply the labels that the reviewers of xval review-labels agree on (corrections.csv), and make a separate "
+        "dataset (default name: with _corrected)",
     )
     parser.add_argument("--download", action="store_true", help=fetched)
     add_settings_argument(parser, SETTINGS_HELP, ("features",))
@@ -153,7 +153,7 @@ def make_features(
         said = call_items(warning, _item_word(corpus))
         console.print(f"Warning    {said if says_next else in_python(said)}")
     if folds.refusal:
-        console.print(f"Refused    no experiment can use this yet: {folds.refusal}", style="bold red")
+        console.print(f"Problem    no experiment can use this yet: {folds.refusal}", style="bold red")
     elif says_next:
         console.print(f"Next       {_next_command(corpus, overrides, given.settings or folds.settings, chosen.reader.advised)}")
     return store
@@ -210,23 +210,21 @@ def _report(
         targets = ", ".join(spans) if len(spans) > 1 else spans[0].replace("label", "targets", 1)
     items = sorted(set(corpus.index["item"]))
     amount = f"{counted(n_clips, 'clip')} of {counted(len(items), _item_word(corpus))}"
-    console.print(f"Corpus     {corpus.dataset}: {amount} ({_first(items)}), {targets}")
+    console.print(f"Dataset    {corpus.dataset}: {amount} ({_first(items)}), {targets}")
     n_copies = int(corpus.index["augmented"].sum())
     if n_copies:
-        console.print(
-            f"Augmented  {n_copies} of these clips are augmented copies: they train, and are never validated or tested"
-        )
+        console.print(f"Augmented  {n_copies} of these clips are augmented copies: they are used only for training")
     if corpus.corrections:
         n_changed, n_left_out, n_disputed = (corpus.corrections[f"n_{what}"] for what in ("changed", "left_out", "disputed"))
         console.print(
-            f"Corrected  {counted(n_changed, 'label')}; left out {counted(n_left_out, 'bad recording')}; as it was, since its "
+            f"Corrected  {counted(n_changed, 'label')}; skipped {counted(n_left_out, 'bad recording')}; unchanged, because "
             f"reviewers disagree: {counted(n_disputed, 'clip')}"
         )
     console.print(f"Audio      {corpus.index['duration_s'].sum():.1f} s in {corpus.audio_folder}")
     for clips, folder in ((left_out, corpus.folder), (left_out_later, store.folder)):
         if len(clips):
             what = "" if corpus.corrections else " without usable audio"  # by reviewers, too
-            console.print(f"Left out   {counted(len(clips), 'clip')}{what}; why: {folder / 'left_out.csv'}")
+            console.print(f"Skipped    {counted(len(clips), 'clip')}{what}; reasons: {folder / 'left_out.csv'}")
     for noun, lost in (
         (_item_word(corpus), sorted(set(left_out["item"]) - set(items))),
         ("class", left_out.attrs["lost_classes"]),
@@ -247,7 +245,7 @@ def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.
     path = corpus.folder / "disagreement.csv"
     write_disagreement(path, table)
     agreed_s, disputed_s = table["agreed_s"].sum(), table["disputed_s"].sum()
-    console.print(f"Annotators {agreed_s:.1f} s agreed, {disputed_s:.1f} s disputed (annotation_policy decides); see {path}")
+    console.print(f"Annotators {agreed_s:.1f} s agreed, {disputed_s:.1f} s disputed (decided by annotation_policy); see {path}")
 
 
 def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReader) -> list[str]:
@@ -263,13 +261,13 @@ def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReade
     shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
     if len(shared) and not corpus.is_custom:
         warnings.append(
-            f"{counted(len(shared), 'clip')} have identical audio under several items, and folds refuse to separate them; "
-            f"xval prepare {corpus.corpus} ... --check names them"
+            f"{counted(len(shared), 'clip')} have identical audio under several items, and folds do not separate them; "
+            f"xval prepare {corpus.corpus} ... --check lists them"
         )
     if settings.example_length_s is not None and settings.example_length_s >= longest_s:
         warnings.append(
-            f"example_length_s={settings.example_length_s:g} is not shorter than any clip (the longest has {longest_s:.2g} s): "
-            "each is padded to one example"
+            f"example_length_s={settings.example_length_s:g} is not shorter than any clip (the longest has {longest_s:.2g} "
+            "s): each becomes one padded example"
         )
     return warnings
 
@@ -280,7 +278,7 @@ def _item_option(reader: CorpusReader) -> str:
     if "item_pattern" in options:
         return "--item-pattern, or a column item of a table"
     if "item" in options and not options["item"].choices:
-        return "--item, which names a column"
+        return "--item with a column"
     return "a column item of a table: xval prepare table"
 
 

@@ -85,7 +85,7 @@ def prepare(
         names = ("settings", "corpus", "speech_table", "audio_folder", "download")
         given = zip(names, (settings, corpus, speech_table, audio_folder, download), strict=True)
         if without_meaning := [*options, *(name for name, value in given if value)]:
-            raise SettingsError(f"{without_meaning[0]}: does not apply to arrays, which are features already; leave it out.")
+            raise SettingsError(f"{without_meaning[0]}: has no effect on arrays, which are already features. Remove it.")
         return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
     import pandas as pd
 
@@ -106,9 +106,9 @@ def prepare(
             source = table
         if not isinstance(source, str | Path | None) and not is_several_folders(source):
             raise SettingsError(
-                "targets: predictors were given without targets."
+                "targets: received predictors without targets. Give targets too."
                 if not isinstance(source, list | tuple) or (source and not any(isinstance(part, str | Path) for part in source))
-                else f"Folders: received {list(source)!r:.200}; expected a list of paths, each the folder of a class."
+                else f"Folders: received {list(source)!r:.200}; expected a list of paths, the folder of each class."
             )
         table_of_words = None if speech_table is None else Path(speech_table)
         chosen = choose_corpus(source, corpus, dataset, audio_folder, place, task_type, table_of_words, options)
@@ -146,12 +146,12 @@ def choose_corpus(
     folders = [Path(folder) for folder in places_given] if len(places_given) > 1 else []
     path = Path(places_given[0]) if len(places_given) == 1 else None
     if path is not None and not path.exists():
-        raise CorpusError(f"{path}: no such folder or table.{_advise(str(path))}")
+        raise CorpusError(f"{path}: there is no such folder or table.{_advise(str(path))}")
     if corpus is None and path is None and not folders:
         raise SettingsError("source: expected a folder, a table, a DataFrame or arrays, or the name of a corpus.")
     reader = corpora.find_corpus(corpus or ("folders" if folders or (path is not None and path.is_dir()) else "table"))
     if folders and not reader.takes_several_folders:
-        raise SettingsError(f"corpus '{reader.name}': reads one folder or table, not several; received {len(folders)}.")
+        raise SettingsError(f"corpus '{reader.name}': reads one folder or table; received {len(folders)}.")
     known = {option.name: option for option in reader.options}
     given = dict(options)
     if path is not None and path.is_file() and "table" in known:
@@ -177,12 +177,12 @@ def choose_corpus(
             raise SettingsError(f"corpus '{reader.name}': option '{name}' is missing: {option.help}")
         given[name] = option.parse(_as_text(name, given[name])) if name in given else option.default
     if audio_folder is None and not folders and not reader.has_default_audio_folder:
-        raise SettingsError(f"corpus '{reader.name}': source is missing: the folder of its audio.")
+        raise SettingsError(f"corpus '{reader.name}': source is missing. Give the folder of its audio.")
     is_framewise = task_type == "frame_classification" and reader.has_recordings
     found_type = "frame_classification" if is_framewise else reader.task_type(**given)
     if task_type not in (None, found_type):
         raise SettingsError(
-            f"task_type: received '{task_type}', but with these options corpus '{reader.name}' is of {found_type}."
+            f"task_type: received '{task_type}', but with these options the task of corpus '{reader.name}' is {found_type}."
         )
     kept = tuple(split_names(classes) if isinstance(classes, str) else map(str, cast("Sequence[object]", classes)))
     place = folders or (None if audio_folder is None else Path(audio_folder))
@@ -204,7 +204,7 @@ def _as_text(option: str, value: object) -> str:
     if not isinstance(value, list | tuple):
         return str(value)
     if with_comma := [name for name in map(str, value) if "," in name]:
-        raise SettingsError(f"{option}: received {with_comma[0]!r}; a name in a list has no comma.")
+        raise SettingsError(f"{option}: received {with_comma[0]!r}; expected a name without commas.")
     return ",".join(map(str, value))
 
 
@@ -212,12 +212,12 @@ def _advise(name: str) -> str:
     """Return what to do where the name of a known corpus was given in the place of its folder; empty: it is none."""
     if name not in corpora.corpus_names():
         return ""
-    return f" '{name}' is a known corpus, which is not prepared yet. Prepare it first: {corpora.find_corpus(name).usage}"
+    return f" '{name}' is a known corpus that has not been prepared. Prepare it first: {corpora.find_corpus(name).usage}"
 
 
 def _named(dataset: str | None, what: str) -> str:
     if dataset is None:
-        raise SettingsError(f"dataset is missing: {what} needs a name, which experiments use.")
+        raise SettingsError(f"dataset is missing. Give {what} a name for experiments: dataset='my_dataset'.")
     return dataset
 
 
@@ -243,13 +243,13 @@ def _write_arrays(
     is_by_item = isinstance(predictors, Mapping)
     if is_by_item != (items is None) or (targets is not None and is_by_item != isinstance(targets, Mapping)):
         raise SettingsError(
-            "Arrays: predictors, targets and items do not go together. Give two dicts, predictors and targets for each item; "
-            "or two arrays, with items: what each example belongs to."
+            "Arrays: predictors, targets and items do not match in form. Give two dicts (predictors and targets of each "
+            "item), or two arrays and items (the item of each example)."
         )
     if items is not None:
         from preprocessing.store.arrays import refuse_missing
 
-        refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="write it otherwise")
+        refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="change its spelling")
         refuse_missing(targets, "Arrays: example", "label", task_type)
         names = np.asarray(items).astype(str)
         x, y = np.asarray(predictors), None if targets is None else np.asarray(targets)

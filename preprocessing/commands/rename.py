@@ -21,14 +21,14 @@ def main(arguments: Sequence[str]) -> None:
     values = make_parser().parse_all(arguments)
     old, new = values.old, values.new
     if old == new:
-        raise CorpusError(f"{old}: is already its name.")
+        raise CorpusError(f"{old}: already has this name.")
     folder = rename_corpus(old, new, values.data_folder)
     console = make_console()
     console.print(f"Renamed    {old} to {new}: {folder}")
     results = Path(read_default("experiment", "experiment_folder")) / old
     if results.is_dir():
         console.print(
-            f"Results    stay in {results}; they find the corpus by its old name, as a script with dataset={old} does"
+            f"Results    stay in {results}; they find the dataset by its old name, as does a script with dataset={old}"
         )
     console.print(f"Next       new experiments: --set dataset={new}")
 
@@ -37,10 +37,10 @@ def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         prog=_PROGRAM,
-        description="Give a prepared corpus another name. Its features, and the results that were made with it, stay valid: "
-        "whatever names the old name finds the corpus, until another corpus is prepared under that name.",
+        description="Rename a prepared dataset. Its features and results stay valid, and the old name still finds it until "
+        "another dataset is prepared under that name.",
     )
     parser.add_argument("old", metavar="OLD", help="its name: data/<old>")
-    parser.add_argument("new", metavar="NEW", help="another name, which no corpus has")
+    parser.add_argument("new", metavar="NEW", help="a new name that no dataset has")
     add_data_folder_argument(parser)
     return parser

@@ -69,21 +69,21 @@ def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         prog=_PROGRAM,
-        description="Draw clips as a model gets them: the waveform, the features of the settings over time in seconds, and, "
+        description="Draw clips as a model reads them: the waveform, the features of the settings over time in seconds, and, "
         "where example_length_s is set, each of the windows. One PNG for each clip.",
         epilog=f"examples:\n  {_PROGRAM} a.wav b.flac --set n_mels=40 --set example_length_s=1\n"
         f"  {_PROGRAM} had_s01_0.wav --dataset demo --output pictures",
     )
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="audio file; with --dataset: name of a clip in the index")
     parser.add_argument(
-        "--dataset", metavar="NAME", help="a corpus that was made: titles name item and label, and clips are padded as there"
+        "--dataset", metavar="NAME", help="a prepared dataset: titles show item and label, and clips are padded as in it"
     )
     add_data_folder_argument(parser)
     parser.add_argument(
-        "--start-s", type=number_reader("--start-s", "a time in seconds"), metavar="S", help="draw only from here on (s)"
+        "--start-s", type=number_reader("--start-s", "a time in seconds"), metavar="S", help="start of the drawing (s)"
     )
     parser.add_argument(
-        "--end-s", type=number_reader("--end-s", "a time in seconds"), metavar="S", help="draw only up to here (s)"
+        "--end-s", type=number_reader("--end-s", "a time in seconds"), metavar="S", help="end of the drawing (s)"
     )
     add_settings_argument(parser, SETTINGS_HELP, ("features",))
     parser.add_argument(
@@ -107,10 +107,12 @@ def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
     from preprocessing.corpus import open_corpus
 
     if values.start_s is not None or values.end_s is not None:
-        raise SettingsError("--start-s and --end-s: a clip of a dataset has its own; leave them out, or --dataset.")
+        raise SettingsError(
+            "--start-s and --end-s: a clip of a dataset has its own start and end. Remove these options, or --dataset."
+        )
     corpus = open_corpus(values.dataset, values.data_folder)
     if corpus.is_custom:
-        raise CorpusError(f"Dataset '{corpus.dataset}' was made from arrays; it has no audio to be drawn.")
+        raise CorpusError(f"Dataset '{corpus.dataset}' was made from arrays, so it has no audio to draw.")
     rows = corpus.index.set_index("clip", drop=False)
     as_listed = {composed(clip): clip for clip in rows.index}
     clips = [as_listed.get(composed(name), name) for name in values.clips]

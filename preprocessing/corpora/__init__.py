@@ -95,8 +95,8 @@ class Option:
 
             if self.name == "task_type" and text in TASK_TYPES:  # another task is no misspelt one
                 raise SettingsError(
-                    f"{self.flag} {text}: these labels are for {' or '.join(self.choices)}. Numbers and several labels need a "
-                    "table: xval prepare table --help"
+                    f"{self.flag} {text}: these labels are for {' or '.join(self.choices)}. For numbers or several labels "
+                    "use a table: xval prepare table --help"
                 )
             raise SettingsError(f"{self.flag} {text}: unknown value. {suggestion(text, self.choices)}")
         if self.kind is bool:
@@ -226,9 +226,9 @@ class CorpusReader:
         if not self.may_download:
             address = re.search(r"^Source:.*?(https?://[^\s`,;)]+)", self.description, re.MULTILINE | re.DOTALL)
             raise CorpusError(
-                f"--download: {self.name} is not fetched from here; fetch it by hand: {address[1].rstrip('.')}"
+                f"--download: {self.name} cannot be downloaded automatically. Download it yourself: {address[1].rstrip('.')}"
                 if address
-                else f"--download: {self.name} has no archive to be fetched; leave --download out."
+                else f"--download: {self.name} has no archive to download. Remove --download."
             )
         archives: tuple[Archive, ...] = self._module.DOWNLOADS
         return archives
@@ -240,7 +240,7 @@ def corpus_names() -> tuple[str, ...]:
     if own is None or str(own) in __path__ or own_imports.is_restricted():  # a reader is code
         return names
     if twice := [path.stem for path in own.glob("*.py") if path.stem in names]:
-        raise CorpusError(f"{own}: {twice[0]}.py has the name of a corpus of the project; give it another one.")
+        raise CorpusError(f"{own}: {twice[0]}.py has the name of a corpus of the project. Rename the file.")
     __path__.append(str(own))
     return file_names(__name__)
 
@@ -334,8 +334,8 @@ def _option(parameter: inspect.Parameter, description: str, module: ModuleType) 
     kind = _kind(parameter.annotation)
     if kind is None:
         raise CorpusError(
-            f"{module.__file__}: argument '{parameter.name}' of list_clips is annotated {parameter.annotation!r}; "
-            "allowed are int, float, bool, str, Path and Literal of texts."
+            f"{module.__file__}: argument '{parameter.name}' of list_clips has the annotation {parameter.annotation!r}; "
+            "expected int, float, bool, str, Path and Literal of texts."
         )
     return Option(parameter.name, *kind, parameter.default, description)
 

@@ -67,7 +67,7 @@ class Recordings:
     def __init__(
         self,
         folder: Path,
-        expected: str = "recordings, as the annotation names them",
+        expected: str = "recordings as named in the annotation",
         called: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
@@ -117,16 +117,16 @@ class Recordings:
             close = get_close_matches(name, self._paths, n=1) if self._n_unknown < _N_HINTS else []
             self._n_unknown += 1
             raise ValueError(
-                f"no recording '{name}' in {self.folder}."
+                f"there is no recording '{name}' in {self.folder}."
                 + (f" Did you mean '{close[0]}'?" if close else "")
                 + (
-                    f" Which recording a number (FileID) means, {FILE_INFO} says beside it, by FileID and File name."
+                    f" {FILE_INFO} next to it must list the recording (File name) of each number (FileID)."
                     if name.isdecimal()
                     else ""
                 )
             )
         if len(paths) > 1:
-            raise ValueError(f"'{name}' may be {paths[0]} or {paths[1]}; give the folder and the ending")
+            raise ValueError(f"'{name}' may be {paths[0]} or {paths[1]}. Give the folder and the ending")
         return paths[0]
 
     def candidates(self, name: str) -> list[str]:
@@ -207,7 +207,7 @@ def read_header_line(
             columns = [side if usual_name(name) == side else column for name, column in zip(header, columns, strict=True)]
     in_seconds = {"start_s", "end_s"} <= set(columns)
     if "path" not in columns or not (in_seconds or {"start_sample", "end_sample"} <= set(columns)):
-        said = f"{_EXPECTED}; or those of {FILE_INFO}: {_FILE_INFO_COLUMNS}. Found: {', '.join(header)}."
+        said = f"{_EXPECTED}; or the columns of {FILE_INFO}: {_FILE_INFO_COLUMNS}. Found: {', '.join(header)}."
         raise CorpusError(" ".join([f"{annotation}, line 1: expected the columns {said}", *reading.notes]))
     if in_seconds and {"start_sample", "end_sample"} & set(columns):
         raise CorpusError(
@@ -348,9 +348,9 @@ def read_stretches(
         key = (row["path"], row["start_s"], row["end_s"], *(row.get(name, "") for name in alike))
         first, other = seen.setdefault(key, (line, row))
         if first != line:
-            faults.append(Fault(line, f"the same stretch of {row['path']} as in line {first}; list each once"))
+            faults.append(Fault(line, f"the same segment of {row['path']} as in line {first}. List each once"))
             if any(row.get(name) != other.get(name) for name in (item, *labels)):  # none knows which is right
-                faults.append(Fault(first, f"another label or item than in line {line}, which lists the same stretch"))
+                faults.append(Fault(first, f"the same segment as in line {line}, but with another label or item"))
     faults += _contradicted(rows)
     reading.refuse_faults(annotation, faults, len({line for line, _ in lines}), "wrong events")
     are_wrong = {fault.line for fault in faults}
@@ -362,7 +362,7 @@ def _contradicted(rows: Sequence[tuple[int, Row]]) -> list[Fault]:
     events = {(row["path"], row.get("annotator")): line for line, row in rows if not has_no_event(row)}
     told = ((line, row["path"], (row["path"], row.get("annotator"))) for line, row in rows if has_no_event(row))
     return [
-        Fault(line, f"has no begin and end, so {path} has no event, but line {events[key]} has one; keep one of the two")
+        Fault(line, f"has no start and end, so {path} has no event, but line {events[key]} has one. Keep one of the two lines")
         for line, path, key in told
         if key in events
     ]
@@ -389,10 +389,10 @@ def check_stretch(start: float, end: float, unit: str, path: str, header: tuple[
     rate_hz, duration_s = header
     start_s, end_s = (start, end) if unit == "s" else (start / rate_hz, end / rate_hz)
     if end_s <= start_s:
-        raise ValueError(f"the event starts at {start:g} and ends at {end:g}; allowed: an end after the start")
+        raise ValueError(f"the event starts at {start:g} and ends at {end:g}; expected an end after the start")
     if start_s >= duration_s or end_s > duration_s + _END_TOLERANCE_S:
         length = f"{duration_s:.2f} s" if unit == "s" else f"{round(duration_s * rate_hz)} samples"
-        raise ValueError(f"the event from {start:g} to {end:g} does not lie in {path}, which has {length}")
+        raise ValueError(f"the event from {start:g} to {end:g} is not inside {path}, which has {length}")
     return start_s, end_s
 
 
@@ -404,7 +404,7 @@ def read_number(text: str, column: str) -> float:
     """
     whole = column.endswith("sample")
     if not NUMBER.fullmatch(text) or not 0 <= float(text) < math.inf or (whole and float(text) % 1):
-        raise ValueError(f"column {column}: received '{text}'; allowed: {'a whole number' if whole else 'seconds'}, 0 or more")
+        raise ValueError(f"column {column}: received '{text}'; expected {'a whole number' if whole else 'seconds'}, 0 or more")
     return float(text)
 
 
@@ -427,8 +427,8 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
         items = sorted(set(rows["item"]))
         if len(items) > 1:
             raise CorpusError(
-                f"--item {item}: {path} belongs to the items {', '.join(items[:3])}, but a recording is trained or tested as a "
-                "whole. Give --item recording, or cut the recording up."
+                f"--item {item}: {path} belongs to the items {', '.join(items[:3])}, but a whole recording is on one side of "
+                "a fold. Give --item recording, or split the recording."
             )
         is_event = rows["start_s"].notna() & (rows["label"] != BACKGROUND)
         recordings.append((path, items[0], "+".join(sorted(set(rows.loc[is_event, "label"]))) or BACKGROUND))

@@ -46,7 +46,7 @@ def load_database(folder: Path) -> tuple[Any, list[str]]:
         raise _unreadable(folder, error) from error
     _load_tables(database, tables)
     return database, [
-        f"db.{name}.pkl is a pickle, which may run code: not opened, its {table.suffix[1:]} is read"
+        f"db.{name}.pkl is a pickle, which may run code, so it is not opened. Its {table.suffix[1:]} is read"
         for name, table in tables.items()
         if (folder / f"db.{name}.pkl").exists()
     ]
@@ -60,9 +60,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     """Return db.yaml as plain values: text, numbers, dates, lists and dicts."""
     path = folder / HEADER_NAME
     if not path.is_file():
-        raise CorpusError(
-            f"{folder} holds no {HEADER_NAME}, the header of a database in audformat. Give the folder of db.yaml."
-        )
+        raise CorpusError(f"{folder} has no {HEADER_NAME}, the header of an audformat database. Give the folder of db.yaml.")
     try:
         text = read_regular(path, LARGEST_HEADER_BYTES).decode()
     except OSError as error:
@@ -74,7 +72,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     except ValueError as error:
         raise _unreadable(folder, error) from error
     if not isinstance(header, dict):
-        raise CorpusError(f"{folder}: this database cannot be read by audformat: {HEADER_NAME} holds no names and values.")
+        raise CorpusError(f"{folder}: this database cannot be read by audformat: {HEADER_NAME} has no names and values.")
     header.pop("attachments", None)  # other files, which nothing here reads
     for section, entries in header.items():
         if isinstance(entries, dict) and len(entries) > _MOST_ENTRIES:
@@ -92,7 +90,7 @@ def _table_names(folder: Path, header: dict[str, Any]) -> list[str]:
         for name in tables:
             if not isinstance(name, str) or not name or _NO_TABLE_NAME.search(name):
                 raise CorpusError(
-                    f"{folder / HEADER_NAME} names a table {name!a}; allowed: a part of the file name db.NAME.csv, no folders."
+                    f"{folder / HEADER_NAME} names a table {name!a}; expected NAME of a file db.NAME.csv, without folders."
                 )
             names.append(name)
     return names
@@ -104,13 +102,13 @@ def _find_table(folder: Path, name: str) -> Path:
     file = next((file for file in files if file.exists()), None)
     if file is None and (pickled := folder / f"db.{name}.pkl").exists():
         raise CorpusError(
-            f"{pickled} is a pickle, which may run code and is not opened, and there is no other file of that table. Ask for "
-            "it as csv or parquet: database.save(folder, storage_format='csv') where it comes from."
+            f"{pickled} is a pickle, which may run code, so it is not opened, and there is no other file of that table. Save "
+            "it as csv or parquet where it was made: database.save(folder, storage_format='csv')."
         )
     if file is None:
-        raise CorpusError(f"{folder} holds no {files[1].name} or {files[0].name}, which {HEADER_NAME} names.")
+        raise CorpusError(f"{folder} has no {files[1].name} or {files[0].name}, which {HEADER_NAME} names.")
     if Boundary(folder).find(file.name) is None:
-        raise CorpusError(f"{file} leads out of {folder}, to {file.resolve()}. Put the table itself there.")
+        raise CorpusError(f"{file} is outside {folder}, at {file.resolve()}. Put the table itself into the folder.")
     return file
 
 

@@ -50,7 +50,7 @@ def find_class_folders(folders: Path | Sequence[Path], labels: str, *, are_class
     own = [place.name for place in places]
     chosen = own if labels == "none" else split_names(labels)
     if len(chosen) != len(given) or not all(chosen):
-        advice = " The folders of a folder are given one by one too, as in dogs/low dogs/high." if len(given) == 1 else ""
+        advice = " Subfolders are given one by one too, as in dogs/low dogs/high." if len(given) == 1 else ""
         raise SettingsError(
             f"--labels {labels}: received {counted(sum(map(bool, chosen)), 'name')} for {counted(len(given), 'folder')}; "
             f"expected one for each, in their order.{advice}"
@@ -60,9 +60,8 @@ def find_class_folders(folders: Path | Sequence[Path], labels: str, *, are_class
         same = [number for number, name in enumerate(own) if name == repeated[0]]
         apart = [f"{name}_{same.index(number) + 1}" if number in same else name for number, name in enumerate(own)]
         raise CorpusError(
-            f"{' and '.join(str(given[number]) for number in same)} have the same name, '{repeated[0]}': are they one class or "
-            f"several? Name the class of each folder: --labels {quote(','.join(own))} makes them one, --labels "
-            f"{quote(','.join(apart))} several."
+            f"{' and '.join(str(given[number]) for number in same)} have the same name, '{repeated[0]}'. If they are one "
+            f"class, give --labels {quote(','.join(own))}; if several, give --labels {quote(','.join(apart))}."
         )
     audio_folder = Path(os.path.commonpath([place.parent for place in places]))
     are_unlike = len(set(own)) == len(own)
@@ -73,12 +72,12 @@ def find_class_folders(folders: Path | Sequence[Path], labels: str, *, are_class
 def _check_each(given: Sequence[Path]) -> None:
     for folder in given:
         if folder.is_file():
-            raise CorpusError(f"{folder} is a file among folders; give only folders. Tables: xval prepare table")
+            raise CorpusError(f"{folder} is a file among folders. Give only folders. For a table: xval prepare table")
         if not folder.is_dir():
             words = " ".join(map(str, given))
             whole = f", as in {quote(words)}" if Path(words).exists() else ""
             raise CorpusError(
-                f"No folder {folder}. Of several folders each is a class. A path with spaces needs quotes around it{whole}."
+                f"There is no folder {folder}. Each folder given is a class. A path with spaces needs quotes around it{whole}."
             )
 
 
@@ -91,9 +90,9 @@ def _refuse_shared(given: Sequence[Path]) -> None:
                 twice = f"{given[first]} is given twice" if given[first] == given[second] else (
                     f"{given[first]} and {given[second]} are the same folder"
                 )  # fmt: skip
-                raise CorpusError(f"{twice}; give it once.")
+                raise CorpusError(f"{twice}. Give it once.")
             if first != second and real[second].is_relative_to(real[first]) and real[first] != real[second]:
                 raise CorpusError(
-                    f"{given[second]} lies in {given[first]}, so that its audio would count twice. Give folders that lie "
-                    "apart; or one folder alone, whose folders are the classes."
+                    f"{given[second]} is inside {given[first]}, so its audio would count twice. Give separate folders, or "
+                    "one folder whose subfolders are the classes."
                 )

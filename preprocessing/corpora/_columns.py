@@ -76,7 +76,7 @@ def rename_columns(
     for role, names in named.items():
         for name in names:
             if header.count(name) != 1:
-                what = "no such column" if name not in header else f"this column {header.count(name)} times"
+                what = "there is no such column" if name not in header else f"this column {header.count(name)} times"
                 raise CorpusError(f"--{role} {name}: {table} has {what}. {suggestion(name, header)}")
     renamed, written, added = ["" if name in named else name for name in header], dict[str, str](), list[list[int]]()
     for role, names in named.items():
@@ -101,7 +101,7 @@ def hint(role: str, header: Sequence[str], lines: Lines, audio_folder: Path) -> 
     close = get_close_matches(role, header, n=1, cutoff=0.6)
     meant = meant or (close[0] if close else None)
     if meant is None:
-        return f"Say which it is: --{role} COLUMN." + (" Where each file is an item: --item path." if role == "item" else "")
+        return f"Give it: --{role} COLUMN." + (" If each file is an item: --item path." if role == "item" else "")
     return f"If it is '{meant}', give --{role} {quote(meant)}."
 
 
@@ -112,10 +112,10 @@ def header_below(header: Sequence[str], lines: Lines, names: Iterable[str]) -> s
     """
     wanted = {name for each in names for name in split_names(each)}
     if len(header) == 1 and wanted <= set(header[0].split()):
-        return "Blanks separate the columns; separate them by commas, semicolons or tabs."
+        return "Columns are separated by blanks. Separate them by commas, semicolons or tabs."
     for number, cells in lines[:_N_LOOKED_AT]:
         if wanted <= set(map(str.strip, cells)):
-            return f"Line {number} has these names: delete the lines above it."
+            return f"Line {number} has these names. Delete the lines above it."
     return ""
 
 
@@ -142,7 +142,7 @@ def refuse_other_folder(table: Path, paths: Sequence[str], audio_folder: Path) -
         if place.parts[-len(first.parts) :] == first.parts:
             folder = place.parents[len(first.parts) - 1]
             raise CorpusError(
-                f"{table}: its files are not in {audio_folder}, to which their paths are relative; {first} is in {folder}: "
+                f"{table}: its files are not in {audio_folder}, to which their paths are relative. {first} is in {folder}: "
                 f"give --audio-folder {quote(str(folder))}."
             )
 

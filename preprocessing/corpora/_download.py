@@ -64,12 +64,12 @@ class Archive:
     def __post_init__(self) -> None:
         """Take the name from the address; refuse what cannot be a checksum, a file name or an archive."""
         if not _HASH.fullmatch(self.hash.lower()):
-            raise CorpusError(f"{self.url}: checksum '{self.hash}'; allowed: md5:, sha1: or sha256: and its digits.")
+            raise CorpusError(f"{self.url}: checksum '{self.hash}'; expected md5:, sha1: or sha256: and its digits.")
         name = self.file_name or unquote(urlsplit(self.url).path).rsplit("/", maxsplit=1)[-1]
         if name in ("", ".", "..") or "/" in name or "\\" in name:
             raise CorpusError(f"{self.url}: '{name}' is not a file name; give the Archive a file_name.")
         if self.unpack and not name.lower().endswith((".zip", *_TAR_ENDINGS)):
-            raise CorpusError(f"{self.url}: '{name}' cannot be unpacked; allowed: .zip, {', '.join(_TAR_ENDINGS)}.")
+            raise CorpusError(f"{self.url}: '{name}' cannot be unpacked; expected .zip, {', '.join(_TAR_ENDINGS)}.")
         object.__setattr__(self, "file_name", name)
 
 
@@ -122,8 +122,8 @@ def _check_hash(archive: Archive, path: Path) -> None:
     computed = pooch.file_hash(path, alg=algorithm)
     if computed != digits:
         raise CorpusError(
-            f"{path} is not the file of {archive.url}: its {algorithm} is {computed}, and not {digits}. It may not be whole; "
-            "move it away or fetch it again."
+            f"{path} is not the file of {archive.url}: its {algorithm} is {computed}; expected {digits}. It may be "
+            "incomplete. Move it away, or download it again."
         )
 
 
@@ -135,23 +135,23 @@ def _fetch(archive: Archive, into: Path, folder: Path, console: "Console") -> Pa
         return fetch_file(archive.url, into / archive.file_name, console, known_hash=archive.hash.lower())
     except requests.HTTPError as error:
         answer = error.response
-        reason = "the server refuses" if answer is None else f"the server answers {answer.status_code} {answer.reason}"
+        reason = "the server denies access" if answer is None else f"the server returned {answer.status_code} {answer.reason}"
         raise CorpusError(_by_hand(archive, folder, reason)) from error
     except requests.Timeout as error:
-        raise CorpusError(_by_hand(archive, folder, "the server does not answer in time")) from error
+        raise CorpusError(_by_hand(archive, folder, "the server did not respond in time")) from error
     except requests.RequestException as error:
         reason = f"no connection to {urlsplit(archive.url).netloc} ({type(error).__name__})"
         raise CorpusError(_by_hand(archive, folder, reason)) from error
     except ValueError as error:
-        reason = f"what came has another checksum than {archive.hash}; it was cut off, or the corpus has changed"
+        reason = f"the checksum of the download is not {archive.hash}: it was cut short, or the corpus has changed"
         raise CorpusError(_by_hand(archive, folder, reason)) from error
 
 
 def _by_hand(archive: Archive, folder: Path, reason: str) -> str:
     """Return an error message that ends in what to do instead."""
     return (
-        f"{archive.url} cannot be fetched: {reason}. Try again later, or fetch it by hand, put it as {archive.file_name} into "
-        f"{folder.absolute()} and give the same command again: the file is then taken from there."
+        f"{archive.url} cannot be downloaded: {reason}. Try again later, or download it yourself to {folder.absolute()} as "
+        f"{archive.file_name} and give the same command again."
     )
 
 
@@ -207,11 +207,11 @@ def refuse_bomb(path: Path, n_bytes: int) -> None:
     free_bytes, own_bytes = shutil.disk_usage(path.parent).free, path.stat().st_size
     if n_bytes > max(_UNCHECKED_BYTES, _LARGEST_RATIO * own_bytes):
         raise CorpusError(
-            f"{path} has {own_bytes / 1e6:.1f} MB and unpacks to {n_bytes / 1e9:.1f} GB or more: allowed is "
-            f"{_LARGEST_RATIO} times its own size, since more is a bomb. It is not unpacked."
+            f"{path} has {own_bytes / 1e6:.1f} MB but unpacks to {n_bytes / 1e9:.1f} GB or more; at most {_LARGEST_RATIO} "
+            "times its size is allowed, because more may be a zip bomb. It is not unpacked."
         )
     if n_bytes > free_bytes:
-        raise CorpusError(f"{path} unpacks to {n_bytes / 1e9:.1f} GB, and the disk has room for {free_bytes / 1e9:.1f} GB.")
+        raise CorpusError(f"{path} unpacks to {n_bytes / 1e9:.1f} GB, but the disk has room for {free_bytes / 1e9:.1f} GB.")
 
 
 def _refuse_unsafe(path: Path, name: str, kind: str) -> None:
@@ -219,9 +219,9 @@ def _refuse_unsafe(path: Path, name: str, kind: str) -> None:
     plain = name.replace("\\", "/")
     parts = PurePosixPath(plain).parts
     if plain.startswith("/") or re.match(r"[A-Za-z]:", plain) or ".." in parts or parts[:1] == (WORK_FOLDER,):
-        kind = "a path that leads out of the folder"
+        kind = "a path outside the folder"
     if kind:
-        raise CorpusError(f"{path} holds '{name}', {kind}. It is not unpacked: a corpus has no need of that.")
+        raise CorpusError(f"{path} has '{name}', {kind}. It is not unpacked, because a dataset does not need it.")
 
 
 def _move_content(source: Path, target: Path) -> None:

@@ -57,8 +57,8 @@ def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
     except Exception as error:  # a dataset may be wrong in as many ways as there are formats
         first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CorpusError(
-            f"{source}: no folder of a dataset, nor one that is in the cache ({first}). Nothing is fetched here; to fetch it: "
-            f"python -c \"import datasets; datasets.load_dataset('{source}')\""
+            f"{source}: not the folder of a dataset, and not in the cache ({first}). Nothing is downloaded here. To download "
+            f"it: python -c \"import datasets; datasets.load_dataset('{source}')\""
         ) from error
     parts = dict(loaded) if isinstance(loaded, dict) else {str(loaded.split or "train"): loaded}
     for name in parts:
@@ -83,7 +83,7 @@ def _boundary(source: str) -> Boundary:
 def _check_split(name: str, where: object) -> None:
     """Refuse a name that would lead to another folder, of the dataset or of the copies."""
     if not _SPLIT.fullmatch(name):
-        raise CorpusError(f"{where} names a split {name!a}; allowed: letters, digits, '_', '-' and '.'.")
+        raise CorpusError(f"{where} names a split {name!a}; expected letters, digits, '_', '-' and '.'.")
 
 
 def _check_saved(folder: Path) -> None:
@@ -106,7 +106,9 @@ def _check_saved(folder: Path) -> None:
 
 def _check_inside(boundary: Boundary, name: str, what: str, folder: Path) -> None:
     if boundary.find(name) is None:
-        raise CorpusError(f"{what} leads out of {folder}, links followed. A dataset names files in its own folder alone.")
+        raise CorpusError(
+            f"{what} is outside {folder} once links are followed. A dataset may only name files in its own folder."
+        )
 
 
 def _build(source: str, config: str | None) -> Any:
@@ -127,7 +129,7 @@ def _build(source: str, config: str | None) -> Any:
             for file in files:
                 _check_inside(boundary, str(file), f"{folder}: {file}", folder)
     if kind not in KINDS:
-        raise CorpusError(f"{source}: files of the kind {kind} are not read here; allowed: {', '.join(KINDS)}.")
+        raise CorpusError(f"{source}: files of the kind {kind} are not supported; expected {', '.join(KINDS)}.")
     if folder.is_dir():
         _refuse_compressed(builder.config.data_files or {}, kind)
     builder.download_and_prepare()
@@ -144,7 +146,9 @@ def _refuse_compressed(data_files: Mapping[str, Iterable[str]], kind: str) -> No
         names = sorted(Extractor.extractors, key=lambda name: name in ("tar", "zip"))  # a packed tar counts as tar, too
         packed = next((name for name in names if Extractor.extractors[name].is_extractable(file)), None)
         if packed and packed not in _ARCHIVES.get(kind, ()):
-            raise CorpusError(f"{file}: compressed ({packed}); such files can unpack to any size. Unpack it, and remove it.")
+            raise CorpusError(
+                f"{file}: compressed ({packed}), so it could unpack to any size. Unpack it and remove the archive."
+            )
         if packed == "zip":
             with zipfile.ZipFile(file) as archive:
                 refuse_bomb(Path(file), sum(member.file_size for member in archive.infolist()))

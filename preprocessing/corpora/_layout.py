@@ -31,11 +31,11 @@ def read_names(folder: Path, pattern: re.Pattern[str], expected: str, paths: Seq
     matches = {path: pattern.fullmatch(path) for path in names}
     wrong = [path for path, match in matches.items() if match is None]
     if len(wrong) == len(matches):
-        raise CorpusError(f"{folder} holds no {expected}. Found: {shorten(wrong) or describe_folder(folder)}.")
+        raise CorpusError(f"{folder} has no {expected}. Found: {shorten(wrong) or describe_folder(folder)}.")
     if wrong:
         kinds = ", ".join(sorted({PurePosixPath(path).suffix.lstrip(".").lower() for path in wrong}))
         raise CorpusError(
-            f"{folder} holds {len(wrong)} {kinds} files that are not named as {expected}: {shorten(wrong)}. Rename them or "
+            f"{folder} has {len(wrong)} {kinds} files that are not named like {expected}: {shorten(wrong)}. Rename them or "
             "move them away."
         )
     return pd.DataFrame([{"path": path, **match.groupdict()} for path, match in matches.items() if match])
@@ -90,9 +90,9 @@ def clip_table(
     keys = [column for column in facts.columns if column not in _KEPT]
     chosen = split_names(label)
     for option, names, known in (("item", [item], [*keys, *facts.columns.intersection(["fold"])]), ("label", chosen, keys)):
-        refuse_unknown(option, names, known, "nothing of that name is known here.", keys)
+        refuse_unknown(option, names, known, "unknown name.", keys)
     if len(set(chosen)) < len(chosen):
-        raise CorpusError(f"--label {label}: a name appears twice; give each once.")
+        raise CorpusError(f"--label {label}: a name appears twice. Give each once.")
     are_numbers = {name in numbers for name in chosen}
     if len(are_numbers) > 1:
         raise CorpusError(f"--label {label}: numbers ({', '.join(sorted(numbers))}) and names cannot be predicted together.")
@@ -117,11 +117,14 @@ def add_gender_folds(facts: "pd.DataFrame", label: str) -> "pd.DataFrame":
     """Add the column fold, int, 1 female, 2 male, from the column gender, which cannot be the label then."""
     if "gender" in split_names(label):
         raise SettingsError(
-            f"--folds gender --label {label}: every fold would test a gender that nothing trained. Leave --folds gender out."
+            f"--folds gender --label {label}: every fold would test a gender that was never trained on. Remove --folds gender."
         )
     genders = sorted(set(facts["gender"]))
     if len(genders) < len(_GENDER_FOLDS):
-        raise CorpusError(f"--folds gender: one gender is trained and the other tested, but all clips are {genders[0]}.")
+        raise CorpusError(
+            f"--folds gender: trains on one gender and tests on the other, but all clips are {genders[0]}. Remove --folds "
+            "gender."
+        )
     return facts.assign(fold=facts["gender"].map(_GENDER_FOLDS))
 
 

@@ -10,7 +10,7 @@ from xval.base.errors import first_of
 
 _SEPARATORS = ("_", "-", " ", ".")
 _MOST_LISTED = 6
-_TABLE = "list them in a table with the columns path, item, label: xval prepare table clips.csv --audio-folder FOLDER"
+_TABLE = "list them in a table with the columns path, item and label: xval prepare table clips.csv --audio-folder FOLDER"
 
 
 def advise_patterns(names: Sequence[str]) -> str:
@@ -26,7 +26,7 @@ def advise_patterns(names: Sequence[str]) -> str:
     form = find_parts(names)
     if form is None:
         return (
-            "give --label-pattern and --item-pattern, regular expressions whose group is the label, and the speaker, in a path "
+            "give --label-pattern and --item-pattern, regular expressions whose group is the label or the speaker in a path "
             f"such as {names[0]}; or {_TABLE}"
         )
     separator, label, item = form
@@ -41,7 +41,7 @@ def advise_patterns(names: Sequence[str]) -> str:
         f"part {number}: {first_of(sorted(set(column)), _MOST_LISTED)}" for number, column in enumerate(columns, start=1)
     )
     return (
-        f"give regular expressions whose group is the label, and the speaker, in the path, as {options} ({meaning} of "
+        f"give regular expressions whose group is the label or the speaker in the path, such as {options} ({meaning} of "
         f"{names[0]}; check which part is the speaker: {values}); or {_TABLE}"
     )
 

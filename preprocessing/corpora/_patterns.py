@@ -37,7 +37,7 @@ def compile_pattern(option: str, pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(composed(pattern))
     except (re.error, OverflowError, RecursionError, MemoryError) as error:
-        raise SettingsError(f"{option} {pattern:.200}: no regular expression ({error or type(error).__name__}).") from error
+        raise SettingsError(f"{option} {pattern:.200}: not a regular expression ({error or type(error).__name__}).") from error
 
 
 def find_in_each(option: str, pattern: re.Pattern[str], group: str | int, texts: Sequence[str]) -> list[str]:
@@ -53,10 +53,10 @@ def find_in_each(option: str, pattern: re.Pattern[str], group: str | int, texts:
     except subprocess.TimeoutExpired as error:
         text = texts[min((error.stdout or b"").count(b"\n"), len(texts) - 1)]
         raise SettingsError(
-            f"{option} {pattern.pattern:.200}: had not ended after {LONGEST_S:.0f} s, at '{text}'. A repetition inside of a "
-            "repetition, as in (a+)+, tries all ways to divide a name; write it with one."
+            f"{option} {pattern.pattern:.200}: the search took more than {LONGEST_S:.0f} s, at '{text}'. A repetition inside "
+            "a repetition, as in (a+)+, tries all ways to divide a name. Use a single one."
         ) from error
     except subprocess.CalledProcessError as error:
         last = error.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-        raise SettingsError(f"{option} {pattern.pattern:.200}: cannot be searched ({last or error.returncode}).") from error
+        raise SettingsError(f"{option} {pattern.pattern:.200}: the search failed ({last or error.returncode}).") from error
     return [json.loads(line) or "" for line in ended.stdout.splitlines()]

@@ -57,18 +57,18 @@ def _check_events(events: Iterator[Any], path: Path) -> None:
             continue
         if isinstance(event, yaml.AliasEvent):
             if event.anchor in (anchor for anchor, _ in begun):
-                raise CorpusError(f"{where}: the alias {event.anchor} stands inside of what it names.")
+                raise CorpusError(f"{where}: the alias {event.anchor} is inside the value that it names.")
             n_values += sizes.get(event.anchor, 1)
         else:
             _check_value(event, where)
             n_values += 1
         if n_values > _MOST_VALUES:
-            raise CorpusError(f"{where}: more than {_MOST_VALUES} values, aliases written out; this is not such a file.")
+            raise CorpusError(f"{where}: more than {_MOST_VALUES} values once aliases are expanded, which no such file has.")
         if isinstance(event, yaml.CollectionStartEvent):
             begun.append((event.anchor, n_values - 1))
             sizes.pop(event.anchor, None)  # of another value that had the name before
             if len(begun) > _DEEPEST:
-                raise CorpusError(f"{where}: lists in lists, more than {_DEEPEST} deep; this is not such a file.")
+                raise CorpusError(f"{where}: lists nested more than {_DEEPEST} levels deep, which no such file has.")
 
 
 def _check_value(event: Any, where: str) -> None:
@@ -77,9 +77,8 @@ def _check_value(event: Any, where: str) -> None:
         tag = event.tag.replace(_STANDARD, "!!", 1) if event.tag.startswith(_STANDARD) else event.tag
         shown = ascii(tag if len(tag) <= _LONGEST_SHOWN else f"{tag[:_LONGEST_SHOWN]}...")
         raise CorpusError(
-            f"{where}: the tag {shown} stands for an object of a program, and is not carried out. Allowed: plain values. Write "
-            "the value itself in its place."
+            f"{where}: the tag {shown} creates a program's object, which is not supported. Write the plain value instead."
         )
     text = getattr(event, "value", "")
     if len(text) > _LONGEST_NUMBER and _OF_NUMBER.fullmatch(text):
-        raise CorpusError(f"{where}: a number of {len(text)} characters; allowed: {_LONGEST_NUMBER}.")
+        raise CorpusError(f"{where}: a number of {len(text)} characters; at most {_LONGEST_NUMBER} are allowed.")

@@ -29,23 +29,23 @@ class RowOptions:
     where: str = field(
         default=NONE,
         metadata={
-            "help": "Only the rows that satisfy a condition on columns of the table: split=train, or "
-            'language == "de" and age >= 60.'
+            "help": 'Use only the rows that satisfy a condition on columns of the table: split=train, or language == "de" and '
+            "age >= 60."
         },
     )
-    map_labels: str = field(default=NONE, metadata={"help": "Other names of labels: happy=joy,glad=joy."})
+    map_labels: str = field(default=NONE, metadata={"help": "Rename labels: happy=joy,glad=joy."})
     missing: str = field(
-        default=MISSING_OPTION, metadata={"help": "Texts that mean an empty cell, with commas; none: only empty cells do."}
+        default=MISSING_OPTION, metadata={"help": "Texts that mean an empty cell, separated by commas; none: only empty cells."}
     )
     drop_bad_rows: bool = field(
-        default=False, metadata={"help": "true: leave out rows with faults, and say which; false: they are an error."}
+        default=False, metadata={"help": "true: skip rows with faults and print them; false: rows with faults are an error."}
     )
     quoting: Quoting = field(
         default="auto",
         metadata={
-            "help": "Of a csv file. minimal: a quote at the begin of a cell opens a text, which may hold line breaks; none: "
-            "quotes are letters; auto: as minimal, but where a text would hold whole rows its quotes are letters, or it is an "
-            "error."
+            "help": "Quotes in a csv file. minimal: a quote at the beginning of a cell opens a text, which may have line "
+            "breaks; none: quotes are characters; auto: as minimal, but where a text would include whole rows, its quotes "
+            "are characters or an error."
         },
     )
 
@@ -59,7 +59,7 @@ class RowOptions:
             old, equals, new = (part.strip() for part in pair.partition("="))
             if not (old and equals and new) or old in renames:
                 raise SettingsError(
-                    f"--map-labels {self.map_labels}: received '{pair}'; expected LABEL=OTHER,..., each LABEL once."
+                    f"--map-labels {self.map_labels}: received '{pair}'; expected LABEL=OTHER,... with each LABEL once."
                 )
             renames[old] = new
         missing = set(read_missing(self.missing)) - set(names)
@@ -129,7 +129,9 @@ class Reading:
             where = "; ".join(
                 f"{name}: {', '.join(f'{count} {text}' for text, count in texts.items())}" for name, texts in found.items()
             )
-            keep = " To keep one as a name, list the others: --missing NA,nan, or --missing none." if self.quoting else ""
+            keep = (
+                " To keep one of them as a name, list the others: --missing NA,nan, or --missing none." if self.quoting else ""
+            )
             n_cells = counted(sum(map(Counter.total, found.values())), "cell")
             self.notes.append(f"Read as empty: {n_cells} ({where}).{keep}")
         return blanked
@@ -160,7 +162,7 @@ class Reading:
             condition = f"{match[1]} == {match[2]}" if is_number else f'{match[1]} == "{match[2]}"'
         chosen = Condition(condition).choose(table)
         if not chosen.any():
-            raise CorpusError(f"--where {self.where}: none of the {len(lines)} rows satisfies it.")
+            raise CorpusError(f"--where {self.where}: none of the {len(lines)} rows satisfies this condition.")
         if not chosen.all():
             self.notes.append(f"Read: {int(chosen.sum())} of {len(lines)} rows ({self.where}).")
         return [line for line, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
@@ -192,9 +194,9 @@ class Reading:
             return
         n_wrong = len({fault.line for fault in faults})
         if self.drops_bad_rows and n_wrong < n_rows:
-            self.notes.append(f"Left out: {n_wrong} of {n_rows} rows, which are wrong:{one_of_each(faults)}")
+            self.notes.append(f"Skipped {n_wrong} of {n_rows} rows with faults:{one_of_each(faults)}")
             return
-        advice = ["--drop-bad-rows leaves these rows out."] if self.quoting and n_wrong < n_rows else []
+        advice = ["--drop-bad-rows skips these rows."] if self.quoting and n_wrong < n_rows else []
         said = "".join(f"\n  {text}" for text in [*self.notes, *advice])
         raise CorpusError(f"{table} has {what}:{one_of_each(faults)}{said}")
 

@@ -49,11 +49,12 @@ def cut_to_speech(
             without.append(str(path))
     if len(without) == len(clips):
         raise CorpusError(
-            f"{table}: none of the {len(clips)} clips ({without[0]} ...) has a word in it. Is it the table of this corpus?"
+            f"{table}: none of the {len(clips)} clips ({without[0]} ...) has a word in it. Check that it is the table of "
+            "this dataset."
         )
     cut["start_s"], cut["end_s"] = zip(*stretches, strict=True)
     if without:
-        note = f"{len(without)} of {len(clips)} clips have no word in {table.name} and stay as they are: {without[0]} ..."
+        note = f"{len(without)} of {len(clips)} clips have no word in {table.name} and are not trimmed: {without[0]} ..."
         cut.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), note]))
     return cut
 

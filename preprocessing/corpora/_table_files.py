@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pyarrow
 
 _NO_TEXT = {
-    b"\xd0\xcf\x11\xe0": "an Excel file of the old format (.xls), which is not read. Save it as .xlsx or csv",
-    b"PK\x03\x04": "a zip archive, or a workbook of another ending. Unpack it, or save the table as .xlsx or csv",
+    b"\xd0\xcf\x11\xe0": "an Excel file of the old format (.xls), which is not supported. Save it as .xlsx or csv",
+    b"PK\x03\x04": "a zip archive, or a workbook with another ending. Unpack it, or save the table as .xlsx or csv",
     **dict.fromkeys(
         (b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"(\xb5/\xfd"), "compressed. Unpack it (gunzip, 7-Zip), and give the file in it"
     ),
@@ -90,7 +90,7 @@ def _explain(table: Path, error: Exception) -> CorpusError:
         if kind := next((kind for begin, kind in _NO_TEXT.items() if error.object.startswith(begin)), ""):
             return CorpusError(f"{table} is {kind}.")
         line = error.object.count(b"\n", 0, error.start) + 1
-        return CorpusError(f"{table}, line {line}: is not text in UTF-8 (byte {error.start}); save it as csv in UTF-8.")
+        return CorpusError(f"{table}, line {line}: not text in UTF-8 (byte {error.start}). Save it as csv in UTF-8.")
     kind = {".xlsx": "an Excel file", ".parquet": "a parquet file"}.get(table.suffix.lower(), "a csv file")
     return CorpusError(f"{table} is not {kind}: {brief(error).rstrip('.')}. Write it again, or save it as csv in UTF-8.")
 
@@ -126,8 +126,8 @@ def _read_csv(table: Path, text: str, wanted: Wanted) -> list[Row]:
         if not rows:
             raise
         wanted.notes.append(
-            f"{table.name}, line {error.line}: a quote opens a text that does not close in its cell, but each line has all "
-            "cells. Such quotes are read as letters."
+            f"{table.name}, line {error.line}: a quote is not closed in its cell, but each line has all cells. Such quotes "
+            "are read as characters."
         )
         return rows
 
@@ -143,7 +143,7 @@ def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | Non
 
     style: Literal[0, 3] = csv.QUOTE_NONE if quoting == "none" else csv.QUOTE_MINIMAL
     reader, first, width = csv.reader(keep(), delimiter=delimiter, strict=True, quoting=style), 1, 0
-    advice = "; if quotes are letters of the texts, give --quoting none" if quoting else ""
+    advice = "; if quotes are ordinary characters, give --quoting none" if quoting else ""
     try:
         for cells in reader:
             width = width or len(cells)
@@ -152,8 +152,8 @@ def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | Non
                 line.count(delimiter) - line.count(f"{delimiter} ") + 1 >= width for line in lines if line.strip()
             )
             if len(lines) > 1 and are_rows and quoting != "minimal":
-                wrong = f"closes in line {reader.line_num} only, and the rows between would be one cell"
-                advice += "; if the text has these line breaks, --quoting minimal" if quoting else ""
+                wrong = f"closes only in line {reader.line_num}, so the rows between would be one cell"
+                advice += "; if the text has these line breaks, give --quoting minimal" if quoting else ""
                 raise _OpenQuoteError(table, first, wrong, advice)
             yield first, [*map(unguard, cells)]
             first = reader.line_num + 1
@@ -162,9 +162,7 @@ def _read_records(table: Path, text: str, delimiter: str, quoting: Quoting | Non
         if any(cell.startswith('"') for cell in lines[0].split(delimiter)):
             wrong = f"does not close at the end of its cell (read as far as line {reader.line_num}: {error})"
             raise _OpenQuoteError(table, first, wrong, advice) from error
-        raise CorpusError(
-            f"{table}, line {reader.line_num}: is not a line of csv: {error}. Save it as csv in UTF-8."
-        ) from error
+        raise CorpusError(f"{table}, line {reader.line_num}: not a line of csv: {error}. Save it as csv in UTF-8.") from error
 
 
 def _read_lines(text: str, delimiter: str, wanted: Wanted) -> list[Row]:
@@ -196,8 +194,8 @@ def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
         if not isinstance(record, _Record) or (len(records) == 1 and not any(map(_is_one, record.values()))):
             expected = '{"path": "a.wav", "item": "anna", "label": "happy"}'
             raise CorpusError(
-                f"{table}, line {number}: is json, but no list of clips; expected a record for each, as {expected}, in a line "
-                'of its own or in a list. pandas writes it with to_json(..., orient="records", lines=True).'
+                f"{table}, line {number}: JSON, but not a list of clips; expected a record for each, such as {expected}, one "
+                'per line or in a list. pandas writes it with to_json(..., orient="records", lines=True).'
             )
         if record.repeated:
             raise CorpusError(f"{table}, line {number}: a record has the key '{record.repeated}' twice. Keep one of the two.")
@@ -231,7 +229,7 @@ def _parse_json(table: Path, text: str) -> list[tuple[int, Any]]:
         whole = json.loads(text, object_pairs_hook=_Record)
     except json.JSONDecodeError as error:
         if text.lstrip()[0] == "[":
-            raise CorpusError(f"{table}, line {error.lineno}: is not json: {error.msg}. Write a list of records.") from error
+            raise CorpusError(f"{table}, line {error.lineno}: not JSON: {error.msg}. Write a list of records.") from error
     else:
         return list(enumerate(whole, start=2)) if isinstance(whole, list) else [(1, whole)]  # behind the line of the [
     records = []
@@ -239,7 +237,7 @@ def _parse_json(table: Path, text: str) -> list[tuple[int, Any]]:
         try:
             records += [(number, json.loads(line, object_pairs_hook=_Record))] if line.strip() else []
         except json.JSONDecodeError as error:
-            raise CorpusError(f"{table}, line {number}: is not json: {error}. Write a record in each line.") from error
+            raise CorpusError(f"{table}, line {number}: not JSON: {error}. Write one record per line.") from error
     return records
 
 
@@ -279,14 +277,16 @@ def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
     unread = [other.title for other in others if any(any(cell is not None for cell in row) for row in other.values)]
     name = f"{table.name}, sheet '{sheet.title}'"
     if unread:
-        wanted.notes.append(f"{name}: only the first sheet is read, not {_shown(map(repr, unread))}. Join them in one sheet.")
+        wanted.notes.append(
+            f"{name}: only the first sheet is read; not read: {_shown(map(repr, unread))}. Join them into one sheet."
+        )
     if merged:
         each = _shown(str(cells.coord) for cells in merged)
-        wanted.notes.append(f"{name}: merged cells ({each}) have their value in each of their rows.")
+        wanted.notes.append(f"{name}: merged cells ({each}) give their value to each of their rows.")
     if hidden:
         wanted.notes.append(
-            f"{name}: rows that a filter hides are read, too ({len(hidden)}: {_shown(map(str, hidden))}). Delete them if they "
-            "are not meant."
+            f"{name}: rows hidden by a filter are read too ({len(hidden)}: {_shown(map(str, hidden))}). Delete them if they "
+            "are unwanted."
         )
     for number, row in enumerate(rows, start=1):
         yield number, [_text(value) for value in row[:width]]

@@ -53,8 +53,9 @@ def refuse_measurements(labels: Sequence[str], where: str) -> None:
     if are_measurements(labels):
         names = sorted(set(labels), key=float)
         raise CorpusError(
-            f"{where}: {len(names)} different numbers ({', '.join(names[:_N_SHOWN])}, ...) for {len(labels)} clips. To predict "
-            "them, give --task-type regression; if each is the name of a class, --task-type classification."
+            f"{where}: {len(names)} different numbers ({', '.join(names[:_N_SHOWN])}, ...) for {len(labels)} clips. To "
+            "predict them as numbers, give --task-type regression; if each is the name of a class, give --task-type "
+            "classification."
         )
 
 
@@ -99,7 +100,7 @@ def read_table(
     """
     lines = read_rows(table, Wanted(needed, may_be_lists, others, quoting, [] if notes is None else notes))
     if not lines:
-        raise CorpusError(f"{table} is empty; its first line names the columns: {expected}.")
+        raise CorpusError(f"{table} is empty. Its first line must name the columns: {expected}.")
     return [cell.strip() for cell in lines[0][1]], lines[1:]
 
 

@@ -60,7 +60,7 @@ def list_clips(
     known = _find_sources(database)
     names = _choose_labels(known, label, item)
     tables = list(database.tables) if table == "all" else split_names(table)
-    refuse_unknown("table", tables, database.tables, f"{audio_folder} has no such table.")
+    refuse_unknown("table", tables, database.tables, f"{audio_folder}: there is no such table.")
     if table == "all":
         _refuse_files_and_segments(database, known, names)
     values = {name: _values(database, known, name, tables) for name in names}
@@ -90,8 +90,8 @@ def _refuse_other_folders(database: Any, folder: Path) -> None:
         for file in table.files:
             if boundary.find(str(file)) is None:
                 raise CorpusError(
-                    f"{folder}, table {name}: {str(file)!r} leads out of {folder}, links followed. A database names files in "
-                    "its own folder alone: put the audio there. Clips that lie anywhere: xval prepare table"
+                    f"{folder}, table {name}: {str(file)!r} is outside {folder} once links are followed. A database may only "
+                    "name files in its own folder: put the audio there. For clips anywhere: xval prepare table"
                 )
 
 
@@ -126,8 +126,8 @@ def _refuse_files_and_segments(database: Any, known: dict[str, list[_Source]], n
                 both = quote(f"{whole},{part}")
                 raise CorpusError(
                     f"{','.join(names)} is in the table {whole}, of files, and in {part}, of segments: {min(shared)} would "
-                    f"count twice ({len(shared)} such files). Give --table {quote(whole)} or --table {quote(part)}; for both "
-                    f"--table {both} --{OVERLAPS} {KEEP}."
+                    f"count twice ({len(shared)} such files). Give --table {quote(whole)} or --table {quote(part)}; for "
+                    f"both, give --table {both} --{OVERLAPS} {KEEP}."
                 )
 
 
@@ -139,7 +139,7 @@ def _choose_labels(known: dict[str, list[_Source]], label: str, item: str) -> li
         names = [name for name, sources in known.items() if name != item and any(source.field is None for source in sources)]
         if len(names) != 1:
             raise CorpusError(
-                f"The database has {len(names)} columns beside the item: say with --label which is predicted. "
+                f"The database has {len(names)} columns in addition to the item. Choose the one to predict with --label. "
                 f"Available: {', '.join(sorted(known))}."
             )
     refuse_unknown("label", names, known, "the database has no such column.")
@@ -166,14 +166,14 @@ def _values(database: Any, known: dict[str, list[_Source]], name: str, tables: l
     sources = [source for source in known[name] if source.table in tables]
     if not sources:
         having = sorted({source.table for source in known[name]})
-        raise CorpusError(f"--table {','.join(tables)}: without {name}. It is in {', '.join(having)}.")
+        raise CorpusError(f"--table {','.join(tables)}: there is no {name} in it. It is in {', '.join(having)}.")
     for source in sources:
         for key, value in _read(database, source):
             before = labels.get(key)
             if before is not None and value is not None and before != value:
                 raise CorpusError(
-                    f"{key[0]}: {name} is {before!r} in one table and {value!r} in {source.table}. Choose with --table among "
-                    f"{', '.join(source.table for source in sources)}."
+                    f"{key[0]}: {name} is {before!r} in one table, but {value!r} in {source.table}. Choose with --table "
+                    f"among {', '.join(source.table for source in sources)}."
                 )
             labels[key] = before if value is None else value
     return labels
@@ -199,7 +199,9 @@ def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], n
         phase = None if split is None else _PHASES.get(str(database.splits[split].type))
         for key, _ in _read(database, source) if phase else ():
             if phases.setdefault(key, phase or "") != phase:
-                raise CorpusError(f"{key[0]} is in tables of the splits {phases[key]} and {phase}. Choose tables with --table.")
+                raise CorpusError(
+                    f"{key[0]} is in the splits {phases[key]} and {phase} of several tables. Choose tables with --table."
+                )
     return phases
 
 
@@ -213,16 +215,18 @@ def _finish(
         raise CorpusError(f"{folder}: none of its {n_unlabelled} files or segments has a value for {', '.join(names)}.")
     facts = pd.DataFrame(rows, dtype=object)
     if item in names:
-        raise CorpusError(f"--item {item} --label {item}: every fold would test what nothing trained. Choose another item.")
+        raise CorpusError(
+            f"--item {item} --label {item}: every fold would test a label that was never trained on. Choose another item."
+        )
     if facts[item].isna().any():
         lacking = facts.loc[facts[item].isna(), "path"]
         raise CorpusError(
-            f"--item {item}: {len(lacking)} of {len(facts)} labelled files or segments have none, as {lacking.iloc[0]}. Choose "
-            "another item; file makes every file one, a random split."
+            f"--item {item}: {len(lacking)} of {len(facts)} labelled files or segments have none, such as {lacking.iloc[0]}. "
+            "Choose another item. --item file makes every file an item, which is a random split."
         )
     numbers = [name for name in names if facts[name].map(lambda value: isinstance(value, float)).all()]
     if numbers and task == "auto":
-        raise CorpusError(f"--label {','.join(names)}: numbers. To predict them, give --task-type regression.")
+        raise CorpusError(f"--label {','.join(names)}: the labels are numbers. To predict them, give --task-type regression.")
     targets = names if task == "regression" else ()
     clips = clip_table(facts, item=item, label=",".join(names), numbers=targets, keeps_others=False)
     if task == "auto":

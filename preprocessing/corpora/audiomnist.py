@@ -81,12 +81,12 @@ def list_clips(
     left_out = sorted(set(there) - set(clips["item"]))
     if left_out:
         why = f"--folds {folds} --label {label}"
-        clips.attrs["note"] = f"{len(left_out)} of {len(there)} speakers are left out ({why}): {', '.join(left_out)}."
+        clips.attrs["note"] = f"{len(left_out)} of {len(there)} speakers are skipped ({why}): {', '.join(left_out)}."
     return clips
 
 
 def _read_meta(audio_folder: Path, wanted: set[str]) -> dict[str, dict[str, Any]]:
-    path = _layout.find_file(audio_folder, _META, f", in data/ or beside it. {', '.join(_FROM_META)} are there.")
+    path = _layout.find_file(audio_folder, _META, f", in data/ or next to it. It has {', '.join(_FROM_META)}.")
     try:
         speakers = json.loads(read_regular(path))
         return {
@@ -100,6 +100,6 @@ def _read_meta(audio_folder: Path, wanted: set[str]) -> dict[str, dict[str, Any]
             for speaker in sorted(wanted)
         }
     except KeyError as error:
-        raise CorpusError(f"{path} does not tell {error} of every speaker who is here.") from error
+        raise CorpusError(f"{path} lacks {error} of a speaker in this folder.") from error
     except (ValueError, TypeError) as error:
-        raise CorpusError(f"{path} is not the JSON of the distribution: {error}.") from error
+        raise CorpusError(f"{path} is not the JSON file of the corpus: {error}.") from error

@@ -78,7 +78,7 @@ def list_clips(
     events = [resolved.events.assign(path=path) for path, resolved in resolve_recordings(annotations, "union").items()]
     clips = pd.concat(events, ignore_index=True).merge(recordings[["path", "item"]], on="path")
     if clips.empty:
-        raise CorpusError(f"{audio_folder}: the tables list no call in any of its recordings.")
+        raise CorpusError(f"{audio_folder}: the tables list no call in its recordings.")
     clips = clips[["path", "item", "label", "start_s", "end_s"]]
     clips.attrs["note"] = recordings.attrs["note"]
     return clips
@@ -104,23 +104,21 @@ def list_recordings(
     columns = sorted({column for table in tables for column in table.columns})
     for option, name, word in (("item", item, _RECORDING), ("label", label, _CALL)):
         if name != word and lower_name(name) not in columns:
-            raise CorpusError(
-                f"--{option} {name}: no table has such a column. {suggestion(lower_name(name), [word, *columns])}"
-            )
+            raise CorpusError(f"--{option} {name}: no table has this column. {suggestion(lower_name(name), [word, *columns])}")
     calls, n_missing = _read_calls(tables, audio, lower_name(item), lower_name(label))
-    notes = [f"{n_missing} recordings are left out: their audio is not in {audio_folder}."] if n_missing else []
+    notes = [f"{n_missing} recordings are skipped: their audio is not in {audio_folder}."] if n_missing else []
     n_named = calls["path"].nunique()
     placed = calls.assign(item=calls["path"]) if item == _RECORDING else _fill_items(calls)
     if n_without := n_named - placed["path"].nunique():
-        notes.append(f"{n_without} recordings are left out: they have no {item}.")
+        notes.append(f"{n_without} recordings are skipped: they have no {item}.")
     calls = placed.assign(label=_CALL) if label == _CALL else _fill_labels(placed)
     pairs = ["path", "annotator"]
     if n_passed := len(placed[pairs].drop_duplicates()) - len(calls[pairs].drop_duplicates()):
         notes.append(
-            f"{n_passed} times a table does not count in a recording, for its calls there have no {label}, or several."
+            f"{n_passed} times a table is ignored for a recording, because its calls there have no {label}, or several."
         )
     if n_unnamed := audio.n_files - n_named:
-        notes.append(f"{n_unnamed} recordings are left out: no table lists them.")
+        notes.append(f"{n_unnamed} recordings are skipped: no table lists them.")
     if calls.empty:
         raise CorpusError(f"{audio_folder}: no recording has both {item} and {label}. Choose other columns.")
     recordings, annotations = recording_tables(calls, item)
@@ -178,8 +176,8 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
         refuse_faults(table.path, faults, "wrong calls")
     if not rows:
         raise CorpusError(
-            f"None of the {len(missing)} recordings that {tables[0].path} names is there, such as '{min(missing)}'. Give the "
-            "folder that holds them."
+            f"None of the {len(missing)} recordings that {tables[0].path} names is in the folder, such as '{min(missing)}'. "
+            "Give the folder of the recordings."
         )
     return pd.DataFrame(rows, columns=["path", "start_s", "end_s", "annotator", "item", "label"]), len(missing)
 
@@ -206,7 +204,7 @@ def _read_tables(audio_folder: Path, file_info: Path, annotation: Path, reading:
     tables = [read(path, reading) for path, read in readers if path is not None]
     if not tables:
         raise CorpusError(
-            f"Neither {file_info} nor {annotation} is in {audio_folder} or beside it. Give --file-info or --annotation."
+            f"Neither {file_info} nor {annotation} is in {audio_folder} or next to it. Give --file-info or --annotation."
         )
     return tables
 
@@ -217,7 +215,7 @@ def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
     if table is None and path == _ANNOTATION:
         table = find_beside(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
     if table is None and path != default:
-        raise CorpusError(f"No file {path}, neither in {audio_folder} nor beside it.")
+        raise CorpusError(f"There is no file {path}, neither in {audio_folder} nor next to it.")
     return table
 
 

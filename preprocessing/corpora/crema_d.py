@@ -65,14 +65,16 @@ def _read_demographics(audio_folder: Path, actors: set[str]) -> "pd.DataFrame":
     """Return gender and age (float64, years) of these actors, indexed by actor."""
     import pandas as pd
 
-    path = _layout.find_file(audio_folder, _DEMOGRAPHICS, " or beside it. Gender and age of the actors are there.")
+    path = _layout.find_file(audio_folder, _DEMOGRAPHICS, " or next to it. It has the gender and age of the actors.")
     try:
         with open_table(path) as file:
             table = pd.read_csv(file, dtype=str).set_index("ActorID")
         demographics = pd.DataFrame({"gender": table["Sex"].str.lower(), "age": table["Age"].astype("float64")})
     except (OSError, KeyError, ValueError) as error:
-        raise CorpusError(f"{path}: not the table of the actors, with columns ActorID, Age and Sex ({error}).") from error
+        raise CorpusError(
+            f"{path}: cannot be read as the table of actors; expected the columns ActorID, Age and Sex ({error})."
+        ) from error
     unknown = sorted(actors - set(demographics.index))
     if unknown:
-        raise CorpusError(f"{path} does not know {len(unknown)} of {len(actors)} actors, such as {unknown[0]}.")
+        raise CorpusError(f"{path} lacks {len(unknown)} of {len(actors)} actors, such as {unknown[0]}.")
     return demographics

@@ -39,9 +39,9 @@ def list_clips(
     from preprocessing.corpora._demo_speech import write_demo_speech
 
     if not 1 <= n_speakers <= 999:
-        raise SettingsError(f"--n-speakers {n_speakers}: 1 to 999 speakers can be generated.")
+        raise SettingsError(f"--n-speakers {n_speakers}; expected 1 to 999.")
     if seed < 0:
-        raise SettingsError(f"--seed {seed}: a seed is 0 or more.")
+        raise SettingsError(f"--seed {seed}; expected 0 or more.")
     recordings = write_demo_speech(audio_folder, n_speakers=n_speakers, seed=seed)
     rows = [
         (

@@ -65,7 +65,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
     chosen = facts[facts["category"].isin(CATEGORIES)]
     if chosen.empty:
         raise CorpusError(
-            f"{audio_folder} holds {len(facts)} clips of ESC-50, but none of the ten classes of ESC-10: "
+            f"{audio_folder} has {len(facts)} clips of ESC-50, but none of the ten classes of ESC-10: "
             f"{', '.join(CATEGORIES)}. Found: {', '.join(sorted(set(facts['category'])))}."
         )
     return clip_table(chosen, item=item, label="category")

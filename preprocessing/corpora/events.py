@@ -75,8 +75,8 @@ def list_clips(
 
     if not 0 < 2 * min_background_s <= max_background_s < math.inf:
         raise SettingsError(
-            f"--min-background-s {min_background_s:g} --max-background-s {max_background_s:g}: above 0 is allowed, and a "
-            "maximum of twice the minimum or more, so that no piece falls below the minimum."
+            f"--min-background-s {min_background_s:g} --max-background-s {max_background_s:g}; expected a minimum above 0 "
+            "and a maximum of at least twice the minimum, so that no piece is shorter than the minimum."
         )
     item_column, names, notes = _columns(annotation, item, label, rows.quoting)
     recordings = Recordings(audio_folder)
@@ -84,7 +84,7 @@ def list_clips(
     listed = _read_events(annotation, recordings, item_column, names, reading=reading)
     facts = pd.DataFrame([row for row in listed if not has_no_event(row)])
     if facts.empty:
-        raise CorpusError(f"{annotation} has no events: no line has a start and an end.")
+        raise CorpusError(f"{annotation} has no events, because no line has a start and an end.")
     facts["recording"] = facts["path"]
     facts = facts[list(dict.fromkeys(["path", "start_s", "end_s", "recording", item_column, *names]))]
     facts = facts.sort_values(["path", "start_s", "end_s"], kind="stable", ignore_index=True)
@@ -125,7 +125,7 @@ def list_recordings(
     if (background, min_background_s, max_background_s) != (False, _MIN_BACKGROUND_S, _MAX_BACKGROUND_S):
         raise SettingsError(
             f"--background {str(background).lower()} --min-background-s {min_background_s:g} --max-background-s "
-            f"{max_background_s:g}: for frames, all that no event covers is background. Leave these options out."
+            f"{max_background_s:g}: with frames, everything outside of events is background already. Remove these options."
         )
     item_column, names, notes = _columns(annotation, item, label, rows.quoting)
     audio = Recordings(audio_folder)
@@ -147,7 +147,7 @@ def list_recordings(
     reading.refuse_unused(stretches["label"])
     recordings, annotations = recording_tables(stretches, item_column)
     n_left_out = audio.n_files - len(recordings)
-    left_out = f"{n_left_out} of {audio.n_files} recordings are left out: {annotation.name} does not list them"
+    left_out = f"{n_left_out} of {audio.n_files} recordings are skipped, because {annotation.name} does not list them"
     recordings.attrs["note"] = "; ".join(filter(None, [*notes, reading.note, left_out if n_left_out else ""]))
     return recordings, annotations
 
@@ -167,14 +167,15 @@ def _columns(annotation: Path, item: str, label: str, quoting: Quoting) -> tuple
     columns, _ = read_header_line(annotation, reading=Reading(quoting))
     names, notes = [plain_name(name) for name in label.split(",")], list[str]()
     if set(names) - set(columns) - {_NO_LABEL}:
-        notes.append(f"{annotation.name} has no column 'label': every event is 'event'")
+        notes.append(f"{annotation.name} has no column 'label', so every event is labelled 'event'")
     column = plain_name(item)
     if column == _AUTO and column not in columns:
         column = "item" if "item" in columns else _RECORDING
         meant = column_of_items(name for name in columns if name not in names)
         if column == _RECORDING and meant:
             notes.append(
-                f"each recording is an item; to keep those of a {meant} on one side of a split, give --item {quote(meant)}"
+                f"each recording is an item; to keep recordings of one {meant} on one side of a split, give --item "
+                f"{quote(meant)}"
             )
     return _RECORDING if column == "path" else column, names, notes
 
@@ -203,7 +204,7 @@ def _refuse_shared(clips: "pd.DataFrame", item: str) -> None:
             if start_s < reached_s and name != owner:
                 raise CorpusError(
                     f"--item {item}: in {path} an event of '{name}' begins at {start_s:g} s, before one of '{owner}' ends at "
-                    f"{reached_s:g} s. What they share would be on both sides of a split; give --item recording."
+                    f"{reached_s:g} s. The overlap would be on both sides of a split. Give --item recording."
                 )
             if end_s > reached_s:
                 reached_s, owner = end_s, name
@@ -219,7 +220,7 @@ def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float
         if len(items) > 1:
             raise CorpusError(
                 f"--background true: {path} has events of the items {', '.join(items[:3])}, so its background belongs to "
-                "none of them. Give --item recording, or leave the background out."
+                "none of them. Give --item recording, or remove --background."
             )
         rows += [
             (str(path), items[0], BACKGROUND, start_s, end_s)
@@ -228,7 +229,7 @@ def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float
             for start_s, end_s in _cut(begin_s, stop_s, max_s)
         ]
     if not rows:
-        raise CorpusError(f"--background true: no stretch of {min_s:g} s or more is without events. Lower --min-background-s.")
+        raise CorpusError(f"--background true: no segment of {min_s:g} s or more is without events. Lower --min-background-s.")
     return pd.DataFrame(rows, columns=["path", "item", "label", "start_s", "end_s"])
 
 

@@ -78,20 +78,18 @@ def list_clips(
     paths: dict[int, str] = {}
     for path, track in zip(names["path"], names["track"].astype(int), strict=True):
         if paths.setdefault(track, path) != path:
-            raise CorpusError(
-                f"{audio_folder} holds one track twice: {paths[track]} and {path}. Give one of the folders in it."
-            )
+            raise CorpusError(f"{audio_folder} has one track twice: {paths[track]} and {path}. Give a folder that has it once.")
     table = _read_tracks(_find_table(metadata, audio_folder), labels)
     unknown = [path for track, path in paths.items() if track not in table.index]
     if unknown:
-        raise CorpusError(f"tracks.csv does not name {len(unknown)} of {len(paths)} tracks: {', '.join(unknown[:3])}.")
+        raise CorpusError(f"tracks.csv lacks {len(unknown)} of {len(paths)} tracks: {', '.join(unknown[:3])}.")
     facts = table.loc[list(paths)].assign(path=list(paths.values()), track=[str(track) for track in paths])
     facts = facts[facts[labels].notna().all(axis=1)]
     if facts.empty:
         raise CorpusError(f"None of the {len(paths)} tracks in {audio_folder} has a {' and a '.join(labels)} in tracks.csv.")
     clips = clip_table(facts.reset_index(drop=True), item=item, label=label, numbers=NUMBERS)
     n_missing = len(paths) - len(facts)
-    clips.attrs["note"] = f"{n_missing} of {len(paths)} tracks have no {label} and are left out." if n_missing else ""
+    clips.attrs["note"] = f"{n_missing} of {len(paths)} tracks have no {label} and are skipped." if n_missing else ""
     return clips
 
 
@@ -105,7 +103,7 @@ def _find_table(metadata: Path, audio_folder: Path) -> Path:
     table = place / "tracks.csv" if place is not None and place.is_dir() else place
     if table is None or not table.is_file():
         raise CorpusError(
-            f"No {metadata / 'tracks.csv'}, neither in {audio_folder} nor beside it. Unpack fma_metadata.zip there, or give "
+            f"No {metadata / 'tracks.csv'}, neither in {audio_folder} nor next to it. Unpack fma_metadata.zip there, or give "
             "--metadata."
         )
     return table
@@ -142,7 +140,7 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
         )
         tracks = pd.DataFrame({name: read[place] for name, place in wanted.items()}).set_axis(read[0].astype("int64"))
     except ValueError as error:
-        raise CorpusError(f"{table} is not the table of the tracks: {error}. Unpack fma_metadata.zip again.") from error
+        raise CorpusError(f"{table} cannot be read as the table of tracks: {error}. Unpack fma_metadata.zip again.") from error
     for name in wanted:
         text = tracks[name].where(tracks[name] != "")
         tracks[name] = pd.to_numeric(text, errors="coerce") if name in NUMBERS else text

@@ -104,8 +104,8 @@ def list_labelled(
 
     item, label = _compile("item", item_pattern), _compile("label", label_pattern)
     if labels != "none" and (label or not has_classes):
-        other = "--label-pattern finds the classes in the names of the files" if label else "representation has no classes"
-        raise SettingsError(f"--labels {labels}: names the class of each folder, and {other}; leave one of them out.")
+        other = "--label-pattern takes the classes from file names" if label else "representation has no classes"
+        raise SettingsError(f"--labels {labels}: names the class of each folder, but {other}. Remove one of the two.")
     are_classes = has_classes and label is None
     given = find_class_folders(audio_folder, labels, are_classes=are_classes)
     if given is not None:
@@ -116,10 +116,11 @@ def list_labelled(
         beside = [path for path in paths if "/" not in path]
         if beside and are_classes:
             raise CorpusError(
-                f"{folder} holds {len(beside)} audio files that lie in no class's folder: {first_names(beside)}. Expected: "
-                f"{_EXPECTED}. Move them into folders, one for each class; or {advise_patterns(beside)}. If {folder} is "
-                "one class, give the folders of the others too (evaluate takes it alone, with --labels NAME). Without classes, "
-                f"for an autoencoder: xval prepare folders {quote(str(folder))} --task-type representation"
+                f"{folder} has {len(beside)} audio files outside of class folders: {first_names(beside)}. Expected: "
+                f"{_EXPECTED}. Move them into folders, one per class; or {advise_patterns(beside)}. If {folder} is one "
+                "class, give the folders of the other classes too (evaluate accepts one class, with --labels NAME). Without "
+                f"classes, for an autoencoder: xval prepare folders {quote(str(folder))} --task-type "
+                "representation"
             )
         clips = pd.DataFrame({"path": paths, "label": [path.split("/", maxsplit=1)[0] for path in paths]})
     named = clips["clip" if "clip" in clips else "path"].tolist()
@@ -171,15 +172,15 @@ def _refuse_one_class(
     audio_folder: Path | Sequence[Path], label: str, n_clips: int, label_pattern: str, given: ClassFolders | None
 ) -> None:
     if label_pattern != "none":
-        raise CorpusError(f"--label-pattern {label_pattern} finds one class only in {n_clips} files, '{label}'.")
+        raise CorpusError(f"--label-pattern {label_pattern} finds only one class in {n_clips} files: '{label}'.")
     if given is not None:
         raise CorpusError(
-            f"{first_names(map(str, _places(audio_folder)))}: all of one class, '{label}'. Give the folders of other classes "
-            "too."
+            f"{first_names(map(str, _places(audio_folder)))}: all files have one class, '{label}'. Give the folders of the "
+            "other classes too."
         )
     raise CorpusError(
-        f"{_places(audio_folder)[0]} holds one folder with audio only, '{label}': that is one class. Expected: {_EXPECTED}. "
-        "Give the folder whose folders are the classes, or the folder of each class."
+        f"{_places(audio_folder)[0]} has only one folder with audio, '{label}', which is one class. Expected: {_EXPECTED}. "
+        "Give the folder whose subfolders are the classes, or the folder of each class."
     )
 
 
@@ -200,10 +201,10 @@ def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str
     names = find_in_each(f"--{what}-pattern", pattern, group, texts)
     unmatched = [path for path, name in zip(paths, names, strict=True) if not name]
     if unmatched:
-        where = "their whole paths" if texts is paths else "what follows the class's folder"
+        where = "their full paths" if texts is paths else "the path below the class folder"
         raise CorpusError(
             f"--{what}-pattern {pattern.pattern} finds no {what} in {len(unmatched)} of {len(paths)} files: "
-            f"{first_names(unmatched)}. It is searched in {where}."
+            f"{first_names(unmatched)}. It is matched against {where}."
         )
     return names
 
@@ -215,7 +216,11 @@ def _name_known(audio_folder: Path | Sequence[Path]) -> str:
     places = _places(audio_folder)
     known = recognise(places[0]) if len(places) == 1 else []
     commands = " or ".join(f"xval prepare {name} {quote(str(places[0]))}" for name in known)
-    return f"the files are named as those of a known corpus; its reader finds speakers and labels: {commands}" if known else ""
+    return (
+        (f"the files are named like those of a known corpus, whose reader finds speakers and labels: {commands}")
+        if known
+        else ""
+    )
 
 
 def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str], *, are_given: bool) -> str:
@@ -232,12 +237,12 @@ def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str]
     if len(names) < 2:
         return ""
     if are_given or any("" in folders for folders in inner.values()):
-        return f"{first} holds the folders {first_names(names)}: all of their audio is of the class {first}"
+        return f"{first} has the folders {first_names(names)}; all of their audio gets the class {first}"
     raise CorpusError(
-        f"The {len(inner)} folders in {_places(audio_folder)[0]} hold no audio themselves, but folders with audio: {first} "
-        f"holds {first_names(names)}. Is this one folder too high? Then give the right one. Are the inner folders the "
-        f"classes? Give --label-pattern '{_INNER}', and where the outer ones are the speakers --item-pattern '{_OUTER}' too. "
-        f"Are the outer ones the classes? Give --item-pattern '{_OUTER}' where the inner ones are the speakers, else "
+        f"The {len(inner)} folders in {_places(audio_folder)[0]} have no audio themselves, but folders with audio: {first} "
+        f"has {first_names(names)}. If this is one folder too high, give the right one. If the inner folders are the "
+        f"classes, give --label-pattern '{_INNER}', and if the outer ones are the speakers, --item-pattern '{_OUTER}' too. "
+        f"If the outer folders are the classes, give --item-pattern '{_OUTER}' if the inner ones are the speakers, otherwise "
         f"--label-pattern '{_OUTER}'."
     )
 
@@ -252,8 +257,8 @@ def _describe_shared_folders(paths: list[str], items: set[str]) -> str:
     if len(inner) < 2 or len(shared) < 2:
         return ""
     return (
-        f"the classes are the folders {first_names(sorted(inner))}, and each holds the folders {first_names(shared)}. If those "
-        f"are the classes, this is one folder too high: give the right one, or --label-pattern '{_INNER}'"
+        f"the classes are the folders {first_names(sorted(inner))}, and each has the folders {first_names(shared)}. If those "
+        f"are the classes, this is one folder too high. Give the right one, or --label-pattern '{_INNER}'"
     )
 
 
@@ -279,15 +284,18 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, call
     folders = {path.name for path in audio_folder.iterdir() if path.is_dir() and not path.name.startswith((".", "__MACOSX"))}
     empty = sorted(folders - set(classes or folders))
     linked = {name: first for name in empty if (first := _same_folder(audio_folder, name, classes or []))}
-    notes = [f"{name} is the same folder as {first}, read once, as {first}" for name, first in linked.items()]
+    notes = [f"{name} is the same folder as {first} and is read once, as {first}" for name, first in linked.items()]
     if empty := [name for name in empty if name not in linked]:
         notes.append(f"no audio in the folders {first_names(empty)}, which are not classes")
     hidden = [path for path in inside if path not in visible and not is_of_mac(path) and path.suffix.lower() in AUDIO_SUFFIXES]
     if hidden:
         notes.append(
-            f"{counted(len(hidden), 'hidden audio file')} in {called} {'is' if len(hidden) == 1 else 'are'} not read "
-            f"({first_names(sorted(path.as_posix() for path in hidden))}); rename what is hidden to read it"
+            f"{counted(len(hidden), 'hidden audio file')} in {called} {'is' if len(hidden) == 1 else 'are'} skipped "
+            f"({first_names(sorted(path.as_posix() for path in hidden))}); rename hidden files to read them"
         )
     if endings:
-        notes.append(f"{len(endings)} files in {called} are not audio by their names ({first_names(sorted(set(endings)))})")
+        notes.append(
+            f"{len(endings)} files in {called} are skipped, because they are not audio by their names "
+            f"({first_names(sorted(set(endings)))})"
+        )
     return "; ".join(notes)

@@ -49,7 +49,9 @@ def list_clips(
         path, item, label, index and what is neither item nor label of digit and speaker, sorted by path.
     """
     if item == label:
-        raise SettingsError("--item speaker --label speaker: no fold would test a speaker that has trained. Give --item take.")
+        raise SettingsError(
+            "--item speaker --label speaker: no fold would test a speaker that it was trained on. Give --item take."
+        )
     paths = list_audio(audio_folder, f"files named {_EXPECTED}", suffixes=(".wav",))
     recordings = [path for path in paths if PurePosixPath(path).parent.name == "recordings"]
     facts = read_names(audio_folder, _PATTERN, _EXPECTED, recordings or [path for path in paths if "/" not in path])

@@ -64,7 +64,7 @@ def list_clips(
     for option, chosen in (("label", names), ("item", [] if item == "file" else [item])):
         refuse_unknown(option, chosen, known, "the dataset has no such column.")
     if task_type == "auto" and all(str(getattr(features[name], "dtype", "")).startswith("float") for name in names):
-        raise CorpusError(f"--label {label}: numbers. To predict them, give --task-type regression.")
+        raise CorpusError(f"--label {label}: the labels are numbers. To predict them, give --task-type regression.")
     kept = dict.fromkeys([*names, *([] if item == "file" else [item])])
     for split, part in parts.items():
         _refuse_decoded(part.features, [column, *kept], f"{source}, split {split}", lists=names)
@@ -109,7 +109,7 @@ def _find_audio(features: Any, audio: str) -> str:
     if audio == "auto" and len(columns) == 1:
         return columns[0]
     if audio not in columns:
-        what = "which column is the audio?" if audio == "auto" else "no column of audio."
+        what = "choose the column of the audio." if audio == "auto" else "this is not a column of audio."
         raise CorpusError(
             f"--audio {audio}: {what} Columns of audio: {', '.join(columns) or 'none'}; all: {', '.join(features)}."
         )
@@ -136,7 +136,7 @@ def _refuse_decoded(features: Any, columns: list[str], where: str, *, lists: Col
 
     for name in columns:
         if name not in features:
-            raise CorpusError(f"{where}: no column {name}, which another split has. Available: {', '.join(features)}.")
+            raise CorpusError(f"{where}: there is no column {name}, which another split has. Available: {', '.join(features)}.")
     for name in columns[1:]:
         inner, n_lists = features[name], 0
         while isinstance(inner, (datasets.List, datasets.LargeList)):
@@ -144,8 +144,8 @@ def _refuse_decoded(features: Any, columns: list[str], where: str, *, lists: Col
         if not isinstance(inner, (datasets.Value, datasets.ClassLabel)) or n_lists > (name in lists):
             held = f"{'lists of ' * n_lists}{type(inner).__name__}"
             raise CorpusError(
-                f"{where}: the column {name} holds {held}, which is not a label or item; allowed: Value, "
-                "ClassLabel, or, of labels, lists of these."
+                f"{where}: the column {name} has {held}, which is no label or item; expected Value or ClassLabel, or for "
+                "labels lists of these."
             )
 
 
@@ -185,7 +185,7 @@ def _read_named(place: str, boundary: Boundary, where: str, source: str) -> byte
     if file is None:
         own = source if Path(source).is_dir() else f"the cache of {source}"
         raise CorpusError(
-            f"{where}: its audio {place!r} leads out of {own}, links followed, and is not read. If it is meant, write the "
-            "dataset with its audio: dataset.save_to_disk(folder)."
+            f"{where}: its audio {place!r} is outside {own} once links are followed, so it is not read. If it is wanted, "
+            "save the dataset with its audio: dataset.save_to_disk(folder)."
         )
     return file.read_bytes() if file.is_file() else b""

@@ -90,10 +90,10 @@ def list_clips(
     is_usable = facts[targets].notna().all(axis=1)
     left_out = codes[~is_usable].value_counts()
     note = (
-        f"{left_out.sum()} of {len(facts)} utterances are left out: {', '.join(f'{n} {code}' for code, n in left_out.items())}"
+        f"{left_out.sum()} of {len(facts)} utterances are skipped: {', '.join(f'{n} {code}' for code, n in left_out.items())}"
     )
     if not is_usable.any():
-        raise CorpusError(f"{audio_folder}: --label {label} --classes {classes}: nothing is left. {note}.")
+        raise CorpusError(f"{audio_folder}: --label {label} --classes {classes}: no utterance is left. {note}.")
     others = ["utterance", *(name for name in NUMBERS if name not in targets)]
     clips = _layout.clip_table(facts[is_usable].drop(columns=others), item=item, label=label, numbers=NUMBERS)
     clips.attrs["note"] = note if len(left_out) else ""
@@ -103,10 +103,8 @@ def list_clips(
 def _read_labels(sheet: Path) -> dict[str, dict[str, str | float]]:
     """Return emotion (a code of three letters), valence, arousal and dominance of every utterance of a dialog."""
     if not sheet.is_file():
-        raise CorpusError(f"No {sheet}, which labels the utterances of that dialog. Give the whole IEMOCAP_full_release.")
+        raise CorpusError(f"There is no {sheet}, which has the labels of that dialog. Give the whole IEMOCAP_full_release.")
     rows = [match.groupdict() for match in _EVALUATION.finditer(read_regular(sheet).decode("latin-1"))]
     if not rows:
-        raise CorpusError(
-            f"{sheet} labels no utterance; lines such as '[6.2901 - 8.2357] NAME neu [2.5, 2.5, 2.5]' were expected."
-        )
+        raise CorpusError(f"{sheet} labels no utterance; expected lines such as '[6.2901 - 8.2357] NAME neu [2.5, 2.5, 2.5]'.")
     return {row["utterance"]: {"emotion": row["emotion"], **{name: float(row[name]) for name in NUMBERS}} for row in rows}

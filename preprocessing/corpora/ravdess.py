@@ -70,7 +70,7 @@ def list_clips(
     is_audio = facts["modality"] == _AUDIO_ONLY
     if not is_audio.any():
         raise CorpusError(
-            f"{audio_folder} holds only video ({len(facts)} files of modality 01 or 02, such as {facts['path'][0]}). Expected "
+            f"{audio_folder} has only video ({len(facts)} files of modality 01 or 02, such as {facts['path'][0]}). Expected "
             f"the audio-only files, such as {_EXPECTED}: Audio_Speech_Actors_01-24.zip of the same source, or --download."
         )
     facts = facts[is_audio].drop(columns="modality")
@@ -80,12 +80,12 @@ def list_clips(
     if vocal_channel != "both":
         facts = facts[facts["vocal_channel"] == vocal_channel]
     if facts.empty:
-        raise CorpusError(f"{audio_folder} holds no {vocal_channel}. Choose another --vocal-channel, or fetch the files of it.")
+        raise CorpusError(f"{audio_folder} has no {vocal_channel}. Choose another --vocal-channel, or download its files.")
     n_video = int((~is_audio).sum())
     counts = {"video": n_video, "song" if vocal_channel == "speech" else "speech": len(is_audio) - n_video - len(facts)}
     if folds == "five":
         facts["fold"] = [_FOLD_OF_ACTOR[int(actor)] for actor in facts["actor"]]
     clips = clip_table(facts, item="actor", label=label, folds=folds)
     left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    clips.attrs["note"] = f"{sum(counts.values())} of {len(is_audio)} files are left out: {left_out}" if left_out else ""
+    clips.attrs["note"] = f"{sum(counts.values())} of {len(is_audio)} files are skipped: {left_out}" if left_out else ""
     return clips

@@ -66,7 +66,7 @@ def _choose_words(words: str, there: set[str]) -> set[str]:
     for word in chosen:
         if word not in there:
             raise CorpusError(
-                f"--words {words}: no utterances of '{word}'. Allowed: 35, 10 or words. {suggestion(word, there)}"
+                f"--words {words}: there are no utterances of '{word}'; expected 35, 10 or words. {suggestion(word, there)}"
             )
     return set(chosen)
 
@@ -75,7 +75,7 @@ def _read_phases(audio_folder: Path) -> dict[str, str]:
     """Return the phase of every utterance that one of the lists names."""
     phases: dict[str, str] = {}
     for phase, name in _LISTS.items():
-        path = find_file(audio_folder, name, f". Without it the {phase} clips would train; copy it there.")
-        text = read_text(path, "It comes with the corpus; unpack that again.")
+        path = find_file(audio_folder, name, f". Without it the {phase} clips would be used for training. Copy it there.")
+        text = read_text(path, "It comes with the corpus. Unpack the corpus again.")
         phases |= dict.fromkeys(text.split(), phase)
     return phases

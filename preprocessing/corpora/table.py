@@ -84,7 +84,7 @@ def list_clips(
     """
     if rows.map_labels != NONE and task_type == "regression":
         raise SettingsError(
-            f"--map-labels {rows.map_labels}: names of classes; the labels of a regression are numbers. Leave it out."
+            f"--map-labels {rows.map_labels}: renames classes, but the labels of a regression are numbers. Remove --map-labels."
         )
     return read_clips(table, audio_folder, task_type, chosen=Columns(path, item, label), reading=rows.reading())
 
@@ -148,7 +148,10 @@ def read_clips(
     asked = [column for column in columns if column and re.search(rf"(?<!\w){re.escape(column)}(?!\w)", reading.where)]
     reading.notes.extend(_check_header(table, columns, targets, written, {*named, *asked}))
     if not audio_folder.is_dir():
-        raise CorpusError(f"No folder {audio_folder}. The paths in {table} are relative to it; give it with --audio-folder.")
+        raise CorpusError(
+            f"There is no folder {audio_folder}, to which the paths in {table} are relative. Give the folder with "
+            "--audio-folder."
+        )
     n_rows = len(lines) + len(faults)
     files = AudioFiles(audio_folder)
     listed = _Listed(audio_folder)
@@ -175,7 +178,7 @@ def read_clips(
     are_wrong = {fault.line for fault in faults}
     rows = [row for line, row in listed.rows.items() if line not in are_wrong]
     if not rows:
-        raise CorpusError(problems[0] if problems else f"{table} has a header but no clips.")
+        raise CorpusError(problems[0] if problems else f"{table} has a header, but no clips.")
     clips = pd.DataFrame(rows)
     clips.attrs[ITEM_NAME] = "file" if "item" not in clips else written.get("item", "")
     clips.attrs |= {"note": reading.note, HEADER_CHECKED: True}
@@ -220,23 +223,23 @@ class _Listed:
                 return [
                     Fault(
                         line,
-                        f"received {row[name]!a:.100}; allowed: a name without control characters, such as line breaks",
+                        f"received {row[name]!a:.100}; expected a name without control characters, such as line breaks",
                         name,
                     )
                 ]
         if "://" in row["path"]:
-            said = "a path; files at addresses are not read: download them, and write their paths"
+            said = "a path; files at web addresses are not read: download them and write their paths"
             return [Fault(line, f"received '{row['path']}'; allowed: {said}", "path")]
         if end_s <= start_s:
-            return [Fault(line, f"received the stretch from {start_s:g} to {end_s:g} s; allowed: an end behind its begin")]
+            return [Fault(line, f"received the segment from {start_s:g} to {end_s:g} s; expected an end after the start")]
         first = self._lines.setdefault((plain_path(row["path"], self._audio_folder), start_s, end_s), line)
         self.rows[line] = row
         if first == line:
             return []
-        fault = Fault(line, f"the clip {row['path']} is listed in line {first}, too; list each once, under one item")
+        fault = Fault(line, f"the clip {row['path']} is listed in line {first} too. List each once, under one item")
         differs = any(row.get(name) != self.rows[first].get(name) for name in row if name == "item" or name.startswith("label"))
         # None knows which of the two is right.
-        other = Fault(first, f"another label or item than in line {line}, which lists the same clip")
+        other = Fault(first, f"the same clip as in line {line}, but with another label or item")
         return [fault, other] if differs else [fault]
 
 
@@ -268,8 +271,8 @@ def _one_form(cells: list[str], column: str, notes: list[str]) -> list[str]:
     read, separator = read_cells(cells)
     if separator:
         notes.append(
-            f"The labels in column {column} are separated by '{separator}'; where it belongs to a name, separate labels by "
-            f"'{SEPARATOR}', one at the end of a cell will do."
+            f"The labels in column {column} are separated by '{separator}'. If it is part of a name, separate labels by "
+            f"'{SEPARATOR}'; one at the end of a cell is enough."
         )
     return read
 
@@ -282,11 +285,13 @@ def _check_header(
     expected = [name for name in known if name not in written]
     for column in columns:
         if column and columns.count(column) > 1:
-            raise CorpusError(f"{table}, line 1: column '{column}' appears {columns.count(column)} times; keep one.")
+            raise CorpusError(f"{table}, line 1: column '{column}' appears {columns.count(column)} times. Keep one.")
     further = [column for column in columns if column and column not in (*known, *chosen)]
     if wrong := find_misspelt([column for column in columns if column in (*further, *known)], expected):
         if wrong[1] in columns:
-            raise CorpusError(f"{table}, line 1: has the columns '{wrong[1]}' and '{wrong[0]}'. Keep one, or rename the other.")
+            raise CorpusError(
+                f"{table}, line 1: received the columns '{wrong[1]}' and '{wrong[0]}'. Keep one, or rename the other."
+            )
         raise CorpusError(f"{table}, line 1: unknown column '{wrong[0]}'. {suggestion(wrong[1], expected)}")
     absent = [name for name in expected if name not in columns]
     meant = {
@@ -294,7 +299,7 @@ def _check_header(
         for column in further
     }
     return [
-        f"The column '{column}' is kept as a further one; what is read of a clip is in a column '{name}'."
+        f"The column '{column}' is kept as an extra column; to use it, name it '{name}'."
         for column, name in meant.items()
         if name in absent
     ]
@@ -304,13 +309,13 @@ def _check_targets(table: Path, columns: list[str], named: list[str], task_type:
     """Refuse columns of targets with names that are no such columns, or where a class is wanted."""
     if named and task_type != "regression":
         raise CorpusError(
-            f"{table}, line 1: {', '.join(named)}: numbers to be predicted; give --task-type regression, or one column 'label' "
-            "for classification."
+            f"{table}, line 1: {', '.join(named)}: these columns are numbers to predict. Give --task-type regression, or one "
+            "column 'label' for classification."
         )
     if named and ("label" in columns or NAMED in named):
         raise CorpusError(
-            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in named)}; allowed: "
-            f"one column 'label', or one or more '{NAMED}' with a name behind it."
+            f"{table}, line 1: received the columns {', '.join(c for c in columns if c == 'label' or c in named)}; expected "
+            f"one column 'label', or one or more '{NAMED}' followed by a name."
         )
 
 
@@ -336,11 +341,11 @@ def _is_finite(text: str) -> bool:
     return bool(NUMBER.fullmatch(text)) and math.isfinite(float(text))
 
 
-_NAME = _Kind("any text, but not nothing", bool, str, may_be_empty=False)
-_NUMBER = _Kind("a number, with a point and without a unit", _is_finite, float, may_be_empty=False)
-_FURTHER = _Kind("any text, or nothing", bool, str)
+_NAME = _Kind("text that is not empty", bool, str, may_be_empty=False)
+_NUMBER = _Kind("a number with a decimal point and no unit", _is_finite, float, may_be_empty=False)
+_FURTHER = _Kind("any text, or empty", bool, str)
 _SECONDS = _Kind(
-    "seconds, 0 or more, with a point and without a unit, or nothing",
+    "seconds, 0 or more, with a decimal point and no unit, or empty",
     lambda text: _is_finite(text) and float(text) >= 0,
     float,
     math.nan,
@@ -350,12 +355,12 @@ _KINDS = {
     **dict.fromkeys(("start_s", "end_s"), _SECONDS),
     "phase": _Kind(f"{PHASE_NAMES} or nothing", lambda text: text.lower() in PHASES, lambda text: PHASES[text.lower()]),
     "fold": _Kind(
-        "a whole number from 0, or nothing",
+        "a whole number from 0, or empty",
         re.compile(r"\d+(\.0*)?").fullmatch,
         lambda text: int(text.split(".")[0]),  # 1.0 is 1
     ),
     "augmented": _Kind(
-        "true (yes, 1), false (no, 0) or nothing",
+        "true (yes, 1), false (no, 0) or empty",
         lambda text: text.lower() in _TRUTHS,
         lambda text: _TRUTHS[text.lower()],
         empty=False,

@@ -88,15 +88,15 @@ def list_clips(
     notes = []
     if item_column == "context" and "speaker" not in labels:
         notes.append(
-            f"--item context --label {label}: the same speakers are trained and tested, so a network may learn the voice "
-            "and not the label. Leave --item out to test on unseen speakers."
+            f"--item context --label {label}: the same speakers are in training and test, so a network may learn the voice "
+            "instead of the label. Remove --item to test on unseen speakers."
         )
     if phases != "none":
         facts["phase"] = _listed_phases(Path(phases), list(keys.values()))
         n_found = len(facts)
         facts = facts[facts["phase"].notna()].reset_index(drop=True)
         if len(facts) < n_found:
-            notes.append(f"{n_found - len(facts)} of {n_found} recordings are left out: {phases} does not name them.")
+            notes.append(f"{n_found - len(facts)} of {n_found} recordings are skipped: {phases} does not list them.")
     elif draw_phases:
         drawn = _draw_phases(set(zip(facts["speaker"], facts["context"], strict=True)), seed)
         facts["phase"] = [drawn[video] for video in zip(facts["speaker"], facts["context"], strict=True)]
@@ -112,16 +112,16 @@ def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool)
     """Refuse options that contradict each other."""
     refuse_unknown("label", labels, _LABELS, "unknown.", error=SettingsError)
     if phases != "none" and draw_phases:
-        raise SettingsError(f"--phases {phases} and --draw-phases true exclude each other: give one.")
+        raise SettingsError(f"--phases {phases} and --draw-phases true cannot be combined. Give one of them.")
     if item == "speaker" and "speaker" in labels:
         raise SettingsError(
-            "--item speaker --label speaker: every speaker in the test would be one that the network never heard, so it "
-            "could not name any. Give --item context, or --label gender."
+            "--item speaker --label speaker: every tested speaker would be unseen, so the network could not name any. Give "
+            "--item context, or --label gender."
         )
     if item == "speaker" and draw_phases:
         raise SettingsError(
-            "--draw-phases true shares out the videos of every speaker, which needs --item context: speakers would be on both "
-            f"sides of the split. For --label {','.join(labels)} leave it out."
+            "--draw-phases true divides the videos of every speaker, so speakers are on both sides of the split. Give --item "
+            f"context, or for --label {','.join(labels)} remove --draw-phases."
         )
 
 
@@ -133,8 +133,8 @@ def _find_recordings(audio_folder: Path) -> dict[str, _Key]:
     for path, key in keys.items():
         if key in seen:
             raise CorpusError(
-                f"{audio_folder} holds one recording twice: {seen[key]} and {path}. Keep one of them; or give the folder that "
-                "holds only one."
+                f"{audio_folder} has one recording twice: {seen[key]} and {path}. Keep one of them, or give the folder that "
+                "has only one."
             )
         seen[key] = path
     return keys
@@ -147,8 +147,8 @@ def _listed_phases(path: Path, keys: list[_Key]) -> list[str | None]:
     if not any(phases):
         theirs, ours = "/".join(next(iter(listed))), "/".join(keys[0])
         raise CorpusError(
-            f"{path} names none of the {len(keys)} recordings. It names {theirs} (and {len(listed) - 1} more), here are {ours} "
-            f"and so on: speaker, context and file have to be the same."
+            f"{path} lists none of the {len(keys)} recordings. It lists {theirs} (and {len(listed) - 1} more); the "
+            f"recordings are {ours} and so on. Speaker, context and file must be the same."
         )
     return phases
 
@@ -157,7 +157,7 @@ def _read_split(path: Path) -> dict[_Key, str]:
     """Read iden_split.txt: a phase, a blank, a path."""
     lines = read_text(path, "Give the path of iden_split.txt or of a csv file.").splitlines()
     cells = [(number, line.split(maxsplit=1)) for number, line in enumerate(lines, 1) if line.strip()]
-    short = [Fault(number, f"received '{' '.join(row)}'; allowed: a phase and a path") for number, row in cells if len(row) < 2]
+    short = [Fault(number, f"received '{' '.join(row)}'; expected a phase and a path") for number, row in cells if len(row) < 2]
     refuse_faults(path, short, "lines that are not like '1 id10003/na8-QEFmj44/00003.wav'")
     return _collect(path, [(number, phase, None, None, name) for number, (phase, name) in cells])
 
@@ -181,9 +181,9 @@ def _collect(path: Path, rows: list[tuple[int, str, str | None, str | None, str]
         parts = ["", "", *name.replace("\\", "/").split("/")]
         key = (speaker or parts[-3], context or parts[-2], Path(parts[-1]).stem)
         if phase.lower() not in PHASES:
-            faults.append(Fault(line, f"received phase '{phase}'; allowed: {PHASE_NAMES}"))
+            faults.append(Fault(line, f"received phase '{phase}'; expected {PHASE_NAMES}"))
         elif not all(key):
-            faults.append(Fault(line, f"received path '{name}'; allowed: speaker/context/file, or columns id and context"))
+            faults.append(Fault(line, f"received path '{name}'; expected speaker/context/file, or columns id and context"))
         elif listed.setdefault(key, PHASES[phase.lower()]) != PHASES[phase.lower()]:
             faults.append(Fault(line, f"{'/'.join(key)} is in two phases, {listed[key]} and {PHASES[phase.lower()]}"))
     refuse_faults(path, faults, "wrong lines")
@@ -219,7 +219,9 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
 
     path = find_beside(meta, audio_folder, default=_META)
     if path is None:
-        raise CorpusError(f"No file {meta}, neither in {audio_folder} nor beside it. Fetch {_META_URL} or give --meta.")
+        raise CorpusError(
+            f"There is no file {meta}, neither in {audio_folder} nor next to it. Download {_META_URL}, or give --meta."
+        )
     wanted = {"speaker": r"VoxCeleb[12] ID", "gender": "Gender", "nationality": "Nationality"}
     columns, lines = read_table(
         path,
@@ -238,5 +240,5 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     table = pd.DataFrame(rows)
     missing = sorted(speakers - set(table["speaker"]))
     if missing:
-        raise CorpusError(f"{path} does not name {len(missing)} of {len(speakers)} speakers: {', '.join(missing[:3])}.")
+        raise CorpusError(f"{path} lacks {len(missing)} of {len(speakers)} speakers: {', '.join(missing[:3])}.")
     return table.drop_duplicates("speaker")

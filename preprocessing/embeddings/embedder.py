@@ -70,10 +70,8 @@ class EmbedderFacts(BaseModel):
 
     def describe(self) -> str:
         """Return it in words, with its speed."""
-        layers = f"{self.n_layers} layers of {self.n_values} values" if self.n_layers > 1 else f"{self.n_values} values"
-        speed = (
-            "" if self.seconds_per_hour is None else f", {self.seconds_per_hour:.3g} s for an hour of audio on {self.device}"
-        )
+        layers = f"{self.n_layers} layers with {self.n_values} values each" if self.n_layers > 1 else f"{self.n_values} values"
+        speed = "" if self.seconds_per_hour is None else f", {self.seconds_per_hour:.3g} s per hour of audio on {self.device}"
         return f"{self.name} ({self.hash}): {layers} from {self.sample_rate_hz} Hz{speed}"
 
 
@@ -145,10 +143,10 @@ def run_embedder(waveforms: NDArray[np.float32], settings: FeatureSettings, laye
     except Exception as error:  # libraries of models have no common base class of their errors
         raise SettingsError(
             f"{what}: fails on {len(waveforms)} clips of {n_samples} samples ({one_line(error)[:400]}). The file is damaged, "
-            "wants other input, or needs more memory than there is."
+            "expects other input, or needs more memory than available."
         ) from error
     if not values.size:
-        raise SettingsError(f"{what}: gives nothing for {n_samples} samples, an array of shape {values.shape}.")
+        raise SettingsError(f"{what}: returned an empty array for {n_samples} samples, of shape {values.shape}.")
     return values
 
 
@@ -160,13 +158,13 @@ def chosen_layers(settings: FeatureSettings, n_layers: int) -> tuple[int, ...]:
     if layer == "weighted":
         if n_layers == 1:
             raise SettingsError(
-                f"embedding_layer=weighted: {settings.embedding_model} has one layer to choose from. Set embedding_layer=last."
+                f"embedding_layer=weighted: {settings.embedding_model} has only one layer. Set embedding_layer=last."
             )
         return tuple(range(n_layers))
     if layer >= n_layers:
         raise SettingsError(
-            f"embedding_layer={layer}: {settings.embedding_model} has the layers 0 to {n_layers - 1}; allowed besides: last"
-            f"{', weighted' if n_layers > 1 else ''}."
+            f"embedding_layer={layer}: {settings.embedding_model} has the layers 0 to {n_layers - 1}; also allowed: "
+            f"last{', weighted' if n_layers > 1 else ''}."
         )
     return (layer,)
 
@@ -222,8 +220,8 @@ def list_files(folder: Path, patterns: Iterable[str]) -> list[str]:
             path = Path(parent, name)
             if name in linked or not path.is_file() or not any(path.resolve().is_relative_to(place) for place in allowed):
                 raise SettingsError(
-                    f"{path}: a link to a folder or out of {root}, or no regular file. What a model loads lies in its own "
-                    "folder: put a copy there, or remove it."
+                    f"{path}: a link to a folder or to a file outside {root}, or not a regular file. A model may only load "
+                    "files of its folder. Put a copy there, or remove it."
                 )
             names.append(path.relative_to(root).as_posix())
     return sorted(names)

@@ -44,10 +44,10 @@ def make_frames(config: dict[str, Any], extractor: dict[str, Any]) -> "Transform
 
     kind = config.get("model_type")
     if kind not in (*SPEECH, WHISPER, AST):
-        raise SettingsError(f"settings of a model of type {kind!r:.80}; allowed: {', '.join((*SPEECH, WHISPER, AST))}")
+        raise SettingsError(f"settings of a model of type {kind!r:.80}; expected {', '.join((*SPEECH, WHISPER, AST))}")
     made = transformers.AutoConfig.for_model(kind, **_known(config, kind) | _WITHOUT_LAYERDROP)
     if max(made.num_hidden_layers, len(getattr(made, "conv_dim", ()))) > _MOST_LAYERS:
-        raise SettingsError(f"settings of a model of {made.num_hidden_layers} layers; allowed are {_MOST_LAYERS}")
+        raise SettingsError(f"settings of a model of {made.num_hidden_layers} layers; at most {_MOST_LAYERS} are allowed")
     if kind == WHISPER:
         model: Any = transformers.models.whisper.modeling_whisper.WhisperEncoder(made)
     else:

@@ -67,8 +67,12 @@ class Preset(BaseModel):
     def heard(self) -> str:
         """What it was trained on, in words."""
         if not self.trained_on:
-            return "nothing: made by hand" if self.list_source else "what it was trained on is not known"
-        rest = f"and nothing else by {self.list_source}" if self.list_source else "and perhaps more: no complete list is known"
+            return "nothing (hand-crafted features)" if self.list_source else "its training data are not known"
+        rest = (
+            (f"and nothing else according to {self.list_source}")
+            if self.list_source
+            else ("and perhaps more (no complete list is known)")
+        )
         return f"trained on {', '.join(self.trained_on)}, {rest}"
 
     @property
@@ -130,7 +134,9 @@ def resolve_encoder(name: str, setting: str = "embedding_model") -> str:
     try:
         preset = find_preset(name)
     except SettingsError as error:
-        raise SettingsError(f"{setting}={name}: {error} Besides: FAMILY:NAME, as transformers:FOLDER or onnx:FILE.") from error
+        raise SettingsError(
+            f"{setting}={name}: {error} Also allowed: FAMILY:NAME, such as transformers:FOLDER or onnx:FILE."
+        ) from error
     if preset.family is None:
         raise SettingsError(f"{setting}={name}: cannot be loaded. {preset.obstacle}")
     if not preset.is_of_hub:
@@ -138,8 +144,8 @@ def resolve_encoder(name: str, setting: str = "embedding_model") -> str:
     path = find_in_cache(preset)
     if path is None:
         raise SettingsError(
-            f"{setting}={name}: its files are not on this machine, and a run downloads nothing. Fetch them once: "
-            f"xval prepare encoders fetch {name}"
+            f"{setting}={name}: its files are not on this machine, and a run downloads nothing. Download them once: python "
+            f"-m preprocessing encoders fetch {name}"
         )
     return f"{preset.family}:{path if preset.family == 'onnx' else path.parent}"
 

@@ -60,17 +60,17 @@ def check_request(preset: Preset, sha256: str | None, revision: str | None, *, u
         unchecked: Take what comes where no SHA-256 is known.
     """
     if preset.family is None:
-        raise SettingsError(f"{preset.name}: cannot be loaded, and is not fetched. {preset.obstacle}")
+        raise SettingsError(f"{preset.name}: cannot be loaded, so it is not downloaded. {preset.obstacle}")
     if not preset.is_of_hub:
         raise SettingsError(f"{preset.name}: comes with a package. Install it: {preset.source}")
     for option, given, pinned in (("--sha256", sha256, preset.sha256), ("--revision", revision, preset.revision)):
         if given and pinned and given != pinned:
-            raise SettingsError(f"{preset.name}: {option} {given} is not that of the preset, {pinned}. Leave it out.")
+            raise SettingsError(f"{preset.name}: {option} {given} differs from the preset's {pinned}. Remove {option}.")
     expected = sha256 or preset.sha256
     if expected is None and not unchecked:
         raise SettingsError(
-            f"{preset.name}: the preset does not know the SHA-256 of {preset.weights}, so that what comes cannot be checked. "
-            "Give --sha256 with its 64 digits from a source that you trust, or --unchecked to take what comes; it is noted."
+            f"{preset.name}: the preset has no SHA-256 of {preset.weights}, so the download cannot be checked. Give --sha256 "
+            "with its 64 digits from a source that you trust, or --unchecked to accept the file; this is noted."
         )
     return expected
 
@@ -91,7 +91,7 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
     from huggingface_hub.utils import build_hf_headers
 
     if not preset.weights.endswith(_ALLOWED):
-        raise SettingsError(f"{preset.name}: {preset.weights} is none of {', '.join(_ALLOWED)}.")
+        raise SettingsError(f"{preset.name}: {preset.weights} is not one of {', '.join(_ALLOWED)}.")
     cache = Path(constants.HF_HUB_CACHE)
     cache.mkdir(parents=True, exist_ok=True)
     with _staging(cache) as staging:
@@ -107,13 +107,13 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
             raise
         except Exception as error:  # of the hub, of its HTTP library, of the disk
             raise SettingsError(
-                f"{preset.name}: {preset.source} cannot be fetched from {constants.ENDPOINT} ({one_line(error)[:300]}). "
-                "Nothing half is left. Try again later; or fetch it on another machine, copy the folder and write "
+                f"{preset.name}: {preset.source} cannot be downloaded from {constants.ENDPOINT} ({one_line(error)[:300]}). "
+                "No partial file is left. Try again later; or download it on another machine, copy the folder and write "
                 "transformers:FOLDER or onnx:FILE."
             ) from error
         received = str(pooch.file_hash(path, alg="sha256"))
         if sha256 is not None and received != sha256:
-            raise _other_file(preset, received, sha256, "Nothing of it is kept.")
+            raise _other_file(preset, received, sha256, "The download is deleted.")
         placed = repository_folder(preset) / "snapshots" / commit / preset.weights
         placed.parent.mkdir(parents=True, exist_ok=True)
         for name in sizes:  # the weights last: where they are, all is
@@ -170,35 +170,37 @@ def _wanted_files(preset: Preset, described: Any, sha256: str | None) -> dict[st
     """
     if not _COMMIT.fullmatch(str(described.sha)) or preset.revision not in (None, described.sha):
         wanted = preset.revision or "a commit of 40 digits"
-        raise SettingsError(f"{preset.name}: the server names {described.sha!r:.80} as revision; expected {wanted}.")
+        raise SettingsError(f"{preset.name}: the server names {described.sha!r:.80} as the revision; expected {wanted}.")
     files = {sibling.rfilename: sibling for sibling in described.siblings or ()}
     if preset.weights not in files:
         pickles = [name for name in files if name.endswith(_PICKLES)]
         reason = (
-            f"Its weights are a pickle ({', '.join(pickles[:3])}), which can run code and is never fetched. docs/embeddings.md "
-            "says how to convert it; some repositories have a converted copy in another revision (--revision refs/pr/NUMBER)."
+            f"Its weights are a pickle ({', '.join(pickles[:3])}), which can run code, so it is never downloaded. "
+            "docs/embeddings.md says how to convert it; some repositories have a converted copy in another revision "
+            "(--revision refs/pr/NUMBER)."
             if pickles
             else f"It has {', '.join(sorted(files)[:10]) or 'no files'}."
         )
         raise SettingsError(f"{preset.name}: {preset.source} has no {preset.weights} at {described.sha}. {reason}")
     announced = getattr(files[preset.weights].lfs, "sha256", None)
     if sha256 is not None and announced not in (None, sha256):
-        raise _other_file(preset, announced, sha256, "It is not fetched.")
+        raise _other_file(preset, announced, sha256, "It is not downloaded.")
     others = [name for name in files if _SETTINGS.fullmatch(name) and preset.family == "transformers"]
     sizes = {name: files[name].size for name in [*sorted(others), preset.weights]}
     if unknown := [name for name, size in sizes.items() if size is None]:
         raise SettingsError(
-            f"{preset.name}: the server does not say how large {unknown[0]} is. It is not fetched; try without HF_ENDPOINT."
+            f"{preset.name}: the server does not give the size of {unknown[0]}, so it is not downloaded. Try without "
+            "HF_ENDPOINT."
         )
-    allowed = {"the files beside its weights": (sum(sizes[name] for name in others), _LARGEST_SETTINGS_BYTES)}
+    allowed = {"the files next to its weights": (sum(sizes[name] for name in others), _LARGEST_SETTINGS_BYTES)}
     if preset.size_mb:
         allowed[preset.weights] = sizes[preset.weights], round(_LARGEST_RATIO * 1e6 * preset.size_mb)
     for what, (n_bytes, most) in allowed.items():
         if n_bytes > most:
             raise SettingsError(
-                f"{preset.name}: {what}: the server says {n_bytes / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} MB allowed, "
-                "by what the preset says. It is not fetched. If the preset is wrong, fetch it with another program, and write "
-                "transformers:FOLDER or onnx:FILE."
+                f"{preset.name}: {what}: the server says {n_bytes / 1e6:,.0f} MB, and at most {most / 1e6:,.0f} MB are "
+                "allowed by the preset. It is not downloaded. If the preset is wrong, download it with another program and "
+                "write transformers:FOLDER or onnx:FILE."
             )
     return sizes
 
@@ -207,13 +209,13 @@ def _check_room(preset: Preset, sizes: dict[str, int], cache: Path) -> None:
     needed, free = sum(sizes.values()), shutil.disk_usage(cache).free
     if needed > free:
         raise SettingsError(
-            f"{preset.name}: needs {needed / 1e6:,.0f} MB in {cache}, where {free / 1e6:,.0f} MB are free. Make room, or name "
-            "a folder on another disk in HF_HUB_CACHE."
+            f"{preset.name}: needs {needed / 1e6:,.0f} MB in {cache}, where {free / 1e6:,.0f} MB are free. Free some space, "
+            "or set HF_HUB_CACHE to a folder on another disk."
         )
 
 
 def _other_file(preset: Preset, received: str, expected: str, outcome: str) -> SettingsError:
     return SettingsError(
-        f"{preset.name}: the SHA-256 of {preset.weights} is {received}, and {expected} is expected. {outcome} It is another "
-        "file, or was changed on its way; tell the maintainers if it is so again."
+        f"{preset.name}: the SHA-256 of {preset.weights} is {received}; expected {expected}. {outcome} It is another file, "
+        "or was changed during the download. Report it if it happens again."
     )

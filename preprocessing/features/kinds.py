@@ -195,7 +195,7 @@ def contrast_bands(settings: FeatureSettings) -> list[tuple[slice, int]]:
         if bins.start >= bins.stop:
             raise SettingsError(
                 f"features={settings.features}, n_fft={settings.n_fft} at {settings.sample_rate_hz} Hz: the band of contrast "
-                f"from {low_hz:g} to {high_hz:g} Hz has no bin of the transform. Raise n_fft."
+                f"from {low_hz:g} to {high_hz:g} Hz has no bin of the Fourier transform. Raise n_fft."
             )
         bands.append((bins, max(1, round(_CONTRAST_SHARE * (stop - first)))))
     return bands

@@ -44,9 +44,9 @@ def _read_features(value: object) -> str:
         return names[0]
     for name in names:
         if name in _ALONE:
-            raise ValueError(f"'{name}' stands alone; side by side lie {', '.join(KINDS)}")
+            raise ValueError(f"'{name}' cannot be combined with others; these can: {', '.join(KINDS)}")
         if name not in KINDS:
-            raise ValueError(suggestion(name, (*KINDS, *_ALONE)) + " Several are joined by +: mfcc+chroma+f0+energy.")
+            raise ValueError(suggestion(name, (*KINDS, *_ALONE)) + " Join several by +: mfcc+chroma+f0+energy.")
         if names.count(name) > 1:
             raise ValueError(f"'{name}' is named twice")
     return "+".join(names)
@@ -110,54 +110,59 @@ class FeatureSettings(BaseModel):
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.win_length > self.n_fft:
-            raise ValueError(f"win_length={self.win_length} is longer than n_fft={self.n_fft}; raise n_fft")
+            raise ValueError(f"win_length={self.win_length} is longer than n_fft={self.n_fft}. Raise n_fft")
         half_rate_hz = self.sample_rate_hz / 2
         highest_hz = half_rate_hz if self.fmax_hz is None else self.fmax_hz
         if highest_hz > half_rate_hz:
-            raise ValueError(f"fmax_hz={self.fmax_hz} lies above half the sample rate, {half_rate_hz:g} Hz")
+            raise ValueError(f"fmax_hz={self.fmax_hz} is above half the sample rate, {half_rate_hz:g} Hz")
         if self.fmin_hz >= highest_hz:
-            raise ValueError(f"fmin_hz={self.fmin_hz:g} is not below fmax_hz={highest_hz:g}")
+            raise ValueError(f"fmin_hz={self.fmin_hz:g} must be below fmax_hz={highest_hz:g}")
         if "mfcc" in self.kinds and self.n_mfcc > self.n_mels:
             raise ValueError(f"n_mfcc={self.n_mfcc} is more than n_mels={self.n_mels}")
         for key, off in (("frontend", "none"), ("crop_s", None)):
             if self.features != "waveform" and getattr(self, key) != off:
-                raise ValueError(f"{key}={getattr(self, key)} works on samples; set features=waveform, or {key}=none")
+                raise ValueError(f"{key}={getattr(self, key)} works only on samples. Set features=waveform, or {key}=none")
         if self.crop_s is not None and self.clip_length_s is not None and self.crop_s > self.clip_length_s:
             raise ValueError(
-                f"crop_s={self.crop_s:g} is longer than clip_length_s={self.clip_length_s:g}, what is used of a clip"
+                f"crop_s={self.crop_s:g} is longer than clip_length_s={self.clip_length_s:g}, the part of a clip that is used"
             )
         if self.features == "waveform" and self.stretch_frames is not None:
-            raise ValueError("stretch_frames needs stored features (logmel, stft, mfcc); set it to none for features=waveform")
+            raise ValueError(
+                "stretch_frames needs stored features (logmel, stft, mfcc). Set stretch_frames=none for features=waveform"
+            )
         if self.feature_deltas and not self.kinds:
             raise ValueError(
-                f"feature_deltas={self.feature_deltas} needs stored features of frames, not {self.features}; set it to 0"
+                f"feature_deltas={self.feature_deltas} needs stored features of frames; received features={self.features}. "
+                "Set feature_deltas=0"
             )
         if "f0" in self.kinds and not self.f0_min_hz < self.f0_max_hz <= half_rate_hz / 2:
             raise ValueError(
-                f"f0_min_hz={self.f0_min_hz:g} and f0_max_hz={self.f0_max_hz:g}: the first is to be below the second, and that "
-                f"at most a quarter of the sample rate, {half_rate_hz / 2:g} Hz"
+                f"f0_min_hz={self.f0_min_hz:g} and f0_max_hz={self.f0_max_hz:g}: the first must be below the second, and the "
+                f"second at most a quarter of the sample rate, {half_rate_hz / 2:g} Hz"
             )
         if self.padding == "masked" and not self.kinds and (self.features, self.frontend) != ("waveform", "none"):
             raise ValueError(
-                "padding=masked marks the ends of clips among stored frames or samples; set features=logmel (or other frames), "
-                "features=waveform with frontend=none, or padding=auto"
+                "padding=masked needs stored frames or samples. Set features=logmel (or other frames), features=waveform "
+                "with frontend=none, or padding=auto"
             )
         self._check_embedding()
         if self.stretch_frames is not None and (self.clip_length_s is not None or self.example_length_s is not None):
-            raise ValueError("stretch_frames gives every clip the same length; set clip_length_s and example_length_s to none")
+            raise ValueError("stretch_frames gives every clip the same length. Set clip_length_s and example_length_s to none")
         return self
 
     def _check_embedding(self) -> None:
         if self.features != "embedding":
             changed = [name for name in EMBEDDING_KEYS if getattr(self, name) != type(self).model_fields[name].default]
             if changed:
-                raise ValueError(f"{changed[0]}={getattr(self, changed[0])} has no effect; set features=embedding")
+                raise ValueError(
+                    f"{changed[0]}={getattr(self, changed[0])} has no effect without features=embedding. Set that, or remove it"
+                )
         elif self.embedding_model is None:
             raise ValueError(
                 "features=embedding needs embedding_model, such as wav2vec2-base; xval prepare encoders lists them"
             )
         elif self.stretch_frames is not None and self.embedding_pooling != "none":
-            raise ValueError(f"embedding_pooling={self.embedding_pooling} leaves no frames to stretch; set stretch_frames=none")
+            raise ValueError(f"embedding_pooling={self.embedding_pooling} leaves no frames to stretch. Set stretch_frames=none")
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -119,7 +119,7 @@ def _window(name: str, win_length: int, n_fft: int) -> NDArray[np.float32]:
         try:
             window = get_window(name, win_length, fftbins=True)
         except (ValueError, TypeError) as error:
-            raise SettingsError(f"window: scipy makes no window '{name}' ({error}). Usual: hann, hamming, blackman.") from error
+            raise SettingsError(f"window: scipy has no window '{name}' ({error}). Usual: hann, hamming, blackman.") from error
     before = (n_fft - win_length) // 2
     return np.pad(window, (before, n_fft - win_length - before)).astype(np.float32)
 

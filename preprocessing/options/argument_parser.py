@@ -18,7 +18,7 @@ _LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
 
 _TRUTHS = ("true", "false", "yes", "no", "1", "0")
 _LETTER = 2  # characters of an option of one letter
-_ELSEWHERE = {"-s": "If it is to mean segmentation: segments are predicted by xval predict MODEL AUDIO --segments."}
+_ELSEWHERE = {"-s": "If it means segmentation: segments are predicted by xval predict MODEL AUDIO --segments."}
 """What options of other programs for audio are here, where the command has none that begins so."""
 
 
@@ -38,7 +38,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raise a `SettingsError` with argparse's message."""
         option = re.fullmatch(r"argument (\S+): expected one argument", message)
-        how = f" A value that looks like an option is joined by =, as in {option[1]}=-..." if option else ""
+        how = f" Join a value that looks like an option by =, as in {option[1]}=-..." if option else ""
         raise SettingsError(f"{message[:1].upper()}{message[1:]}.{how} See {self.prog} --help")
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
@@ -72,14 +72,14 @@ class Parser(argparse.ArgumentParser):
                 how = f"Write {option} {value or 'VALUE'}."
                 if synonym := describe_synonym(name):
                     how += synonym.replace("Here it is", " If it is to be a setting:")
-                raise SettingsError(f"--set {override}: an option of this command, no setting. {how}")
+                raise SettingsError(f"--set {override}: this is an option of this command, not a setting. {how}")
 
     def _what_to_write(self, option: str) -> str:
         """Return what stands in the place of an unknown option: ``--set`` where it is a setting, or the options there are."""
         if len(option) == _LETTER and (
             longer := [name for name in self._option_string_actions if name.startswith(f"-{option}")]
         ):
-            return f"Did you mean {' or '.join(longer)}? Options have no short forms."
+            return f"Did you mean {' or '.join(longer)}? Options cannot be abbreviated."
         if to_type := OPTIONS_OF_COMMANDS.get(self.prog.removeprefix("xval "), {}).get(option) or self._known_as(option):
             return f"Type: {to_type}."
         if option in _ELSEWHERE:
@@ -87,9 +87,9 @@ class Parser(argparse.ArgumentParser):
         name = option.strip("-").replace("-", "_")
         if "--set" in self._option_string_actions:
             if name in self._settings():
-                return f"Settings are given as --set: --set {name}=VALUE."
+                return f"This is a setting: give --set {name}=VALUE."
             if any(name in section for section in read_defaults().values()):
-                return f"It is a setting of other commands, such as experiments: give --set {name}=VALUE there."
+                return f"This is a setting of other commands, such as experiments: give --set {name}=VALUE there."
             if synonym := describe_synonym(name):
                 return f"{synonym} {self._how_to_set(synonym)}"
         return suggestion(option, self._option_string_actions)
@@ -147,7 +147,7 @@ def add_data_folder_argument(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path(read_default("experiment", "data_folder")),
         metavar="DIR",
-        help="folder of all corpora (default: %(default)s)",
+        help="folder of all datasets (default: %(default)s)",
     )
 
 

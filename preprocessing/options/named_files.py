@@ -35,7 +35,7 @@ def load_file(package: str, name: str, *, kind: str, wanted: Sequence[str], erro
     module = import_module(f"{package}.{name}")
     missing = [attribute for attribute in wanted if not hasattr(module, attribute)]
     if missing:
-        raise error(f"{module.__file__} has no '{missing[0]}'; a {kind} has {', '.join(wanted)}.")
+        raise error(f"{module.__file__} has no '{missing[0]}'; a {kind} needs {', '.join(wanted)}.")
     return module
 
 
@@ -53,5 +53,8 @@ def read_options(
     parameters = list(inspect.signature(getattr(module, function)).parameters.values())
     options = parameters[n_positional:]
     if len(parameters) < n_positional or any(option.kind is not inspect.Parameter.KEYWORD_ONLY for option in options):
-        raise error(f"{module.__file__}: {function} takes {n_positional} arguments, and options after a '*'.")
+        raise error(
+            f"{module.__file__}: {function} takes {n_positional} positional arguments, and options after a '*'. Change its "
+            "signature."
+        )
     return tuple(options)

@@ -81,8 +81,8 @@ def _corrected(corpus: Corpus) -> str:
         return ""
     changed, left_out = (corpus.corrections[count] for count in ("n_changed", "n_left_out"))
     return (
-        f"a review corrected {counted(changed, 'label')} and left out {counted(left_out, 'clip')}, tested ones too, which "
-        "favours the model whose answers were reviewed. Report the values without it, too"
+        f"a review corrected {counted(changed, 'label')} and excluded {counted(left_out, 'clip')}, also tested ones, which "
+        "favours the model whose predictions were reviewed. Report the scores without the review too"
     )
 
 
@@ -94,8 +94,8 @@ def measured_labels(clips: "pd.DataFrame") -> str:
     if not are_measurements(clips["label"].tolist()) and not _are_no_codes(names):
         return ""
     return (
-        f"the {len(names)} classes of {len(clips)} clips are numbers ({_first(names)}), each a name like any other. If they "
-        "were measured, give --task-type regression (in a table)"
+        f"the {len(names)} classes of {len(clips)} clips are numbers ({_first(names)}) and are used as names. If they are "
+        "measured values, give --task-type regression (in a table)"
     )
 
 
@@ -116,8 +116,8 @@ def lonely_classes(clips: "pd.DataFrame") -> str:
     if not lonely:
         return ""
     return (
-        f"{len(lonely)} of {len(n_items)} classes are of one item alone ({_first(lonely)}), so the fold that tests it cannot "
-        "train on them. Leave them out, join them with others, or record more items"
+        f"{len(lonely)} of {len(n_items)} classes have clips of only one item ({_first(lonely)}), so the fold that tests it "
+        "cannot train on them. Remove them, merge them with others, or record more items"
     )
 
 
@@ -131,8 +131,8 @@ def _without_label(clips: "pd.DataFrame") -> str:
     if not n_without:
         return ""
     return (
-        f"{n_without} of {len(clips)} clips have no label, so they train and test as clips in which there is nothing to find. "
-        "Leave them out if their labels are only unknown"
+        f"{n_without} of {len(clips)} clips have no label, so they are used as clips with nothing to find. Remove them if "
+        "their labels are unknown"
     )
 
 
@@ -145,8 +145,8 @@ def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label
     same = wrong[wrong["audio_hash"] == wrong["audio_hash"].iloc[0]].drop_duplicates("label")
     first, second, *_ = [f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True)]
     return (
-        f"{len(wrong)} clips hold the same audio as another one under another label, such as {first} and {second}. "
-        "Correct the labels or leave these clips out: whatever a model answers, one of them is wrong"
+        f"{len(wrong)} clips have the same audio as another clip with another label, such as {first} and {second}. Correct "
+        "the labels or remove these clips, because any prediction is wrong for one of them"
     )
 
 
@@ -160,10 +160,10 @@ def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
     who = "all clips have" if len(lower) == len(clips) else f"{len(lower)} of {len(clips)} clips have"
     what = f"{who} a lower rate (down to {lowest} Hz) than sample_rate_hz={wanted}"
     if len(lower) < len(clips):
-        what += ", which tells them from the others"
+        what += ", which distinguishes them from the others"
     if settings.features == "embedding":
-        return f"{what}. Compare the results of both kinds of clips, which the embedding may tell apart"
-    return f"{what}. Give {_at_rate(settings, lowest)}, here and in the experiment; windows stay as long in seconds"
+        return f"{what}. Compare the results of both kinds of clips, because the embedding may distinguish them"
+    return f"{what}. Give {_at_rate(settings, lowest)}, here and in the experiment; windows keep their length in seconds"
 
 
 def _at_rate(settings: FeatureSettings, rate_hz: int) -> str:
@@ -183,8 +183,8 @@ def lost_sound(lost: Mapping[str, Any] | None, settings: FeatureSettings) -> lis
     None: it is not known what they throw away.
     """
     if lost is None:
-        unmeasured = "an earlier version prepared this corpus without measuring which sound the settings throw away"
-        return [f"{unmeasured}. Prepare it again to measure it: its folds and results stay"]
+        unmeasured = "an earlier version prepared this dataset without measuring how much sound the settings discard"
+        return [f"{unmeasured}. Prepare it again to measure it; its folds and results are kept"]
     preset = preset_of(settings.embedding_model or "") if settings.features == "embedding" else None
     texts, wanted = [], (preset.sample_rate_hz if preset else None) or settings.sample_rate_hz
     reader = "the rate of the embedding, " if settings.features == "embedding" else "sample_rate_hz="
@@ -192,29 +192,30 @@ def lost_sound(lost: Mapping[str, Any] | None, settings: FeatureSettings) -> lis
     if above is not None and above["lowest_rate_hz"] > wanted:
         shares = _percent(above["least"], above["most"])
         rate_hz = above["lowest_rate_hz"]
-        fix = f"Give {_at_rate(settings, rate_hz)}, here and in the experiment; windows stay as long in seconds"
+        fix = f"Give {_at_rate(settings, rate_hz)}, here and in the experiment; windows keep their length in seconds"
         if settings.features == "embedding":
-            fix = f"Take features of frames in its place, such as --set features=logmel --set sample_rate_hz={rate_hz}"
+            fix = f"Use features of frames instead, such as --set features=logmel --set sample_rate_hz={rate_hz}"
         texts.append(
-            f"{_of_clips(above, 'have', 'has')} {shares} of the power above {wanted / 2000:g} kHz, which "
-            f"{reader}{wanted} throws away. {fix}"
+            f"{_of_clips(above, 'have', 'has')} {shares} of the power above {wanted / 2000:g} kHz, which {reader}{wanted} "
+            f"discards. {fix}"
         )
     if (cancelled := lost.get("cancelled")) and settings.channel_number is None:
         shares = _percent(1 - cancelled["most"], 1 - cancelled["least"])
         texts.append(
-            f"{_of_clips(cancelled, 'lose', 'loses')} {shares} of the power, since the channels cancel in their mean. Give "
+            f"{_of_clips(cancelled, 'lose', 'loses')} {shares} of the power, because the channels cancel in their mean. Give "
             "--set channel=0, here and in the experiment"
         )
     is_relative = settings.db_reference == "max" and settings.scale == "db" and bool(settings.kinds)
     if (unscaled := lost.get("unscaled")) and not is_relative:
         texts.append(
-            f"{_of_clips(unscaled, 'reach', 'reaches')} {unscaled['least']:.0f} to {unscaled['most']:.0f} times full scale, as "
-            "integers in a float file. Divide them by 32768 (16 bit) and write them again, or give --set db_reference=max"
+            f"{_of_clips(unscaled, 'reach', 'reaches')} {unscaled['least']:.0f} to {unscaled['most']:.0f} times full scale, "
+            "like integers in a float file. Divide them by 32768 (16 bit) and write them again, or give --set "
+            "db_reference=max"
         )
     if tracks := lost.get("tracks"):
         texts.append(
-            f"{_of_clips(tracks, 'have', 'has')} up to {tracks['most']:g} sound tracks in a file, of which the first is read. "
-            "Write the others into files of their own, and list these, if they are meant"
+            f"{_of_clips(tracks, 'have', 'has')} up to {tracks['most']:g} sound tracks in a file, of which only the first is "
+            "read. If the others are wanted, write them to separate files and list these"
         )
     return texts
 
@@ -279,16 +280,16 @@ def cut(clips: "pd.DataFrame", settings: FeatureSettings) -> list[str]:
         is_filled = not (settings.example_length_s or settings.crop_s or settings.is_pooled)
         verb = "is" if lost.n_shorter == 1 else "are"
         shorter = f"; {counted(lost.n_shorter, 'shorter one')} {verb} zero-padded" if lost.n_shorter and is_filled else ""
-        fix = f"Give --set example_length_s={settings.clip_length_s:g} in its place"
+        fix = f"Give --set example_length_s={settings.clip_length_s:g} instead"
         if settings.example_length_s:
-            fix = "Leave clip_length_s out"
-        texts.append(f"{said} behind {length}{shorter}. {fix}, and everything is heard")
+            fix = "Remove clip_length_s"
+        texts.append(f"{said} after {length}{shorter}. {fix} to use all audio")
     if settings.crop_s is not None:
         of_crops = lost_audio(clips, settings.model_copy(update={"clip_length_s": settings.crop_s}))
         if said := of_crops.describe():
             texts.append(
-                f"{said} in each epoch, which trains on a crop of crop_s={settings.crop_s:g}. Raise crop_s if that is too "
-                f"little; validation and test hear {'windows of them' if settings.example_length_s else 'whole clips'}"
+                f"{said} in each epoch, because it trains on a crop of crop_s={settings.crop_s:g}. Raise crop_s if that is "
+                f"too little; validation and test use {'windows of them' if settings.example_length_s else 'whole clips'}"
             )
     return texts
 
@@ -309,7 +310,7 @@ def padded(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
     else:
         cause = f"the longest, {clips['clip'].tolist()[durations.argmax()]}"
         window = f"--set example_length_s={durations.median():.2g}"
-        fix = f"Leave out what is too long, or cut all clips into windows, as with {window}"
+        fix = f"Remove clips that are too long, or cut all clips into windows with {window}"
     return (
         f"{len(short)} of {len(clips)} clips are zero-padded to over {LARGEST_PADDING} times their length, from "
         f"{short.min():.2g} s to {length_s:.3g} s ({cause}). {fix}"
@@ -341,8 +342,8 @@ def _lonely_events(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     if not lonely:
         return ""
     return (
-        f"{counted(len(lonely), 'class')} of events ({_first(lonely)}) annotated in one item alone, so the fold that tests it "
-        "cannot train on them. Record more items with such events, or leave these classes out"
+        f"{counted(len(lonely), 'class')} of events ({_first(lonely)}) annotated in only one item, so the fold that tests it "
+        "cannot train on them. Record more items with such events, or remove these classes"
     )
 
 
@@ -351,8 +352,8 @@ def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     if not n_without:
         return ""
     return (
-        f"{n_without} of {len(clips)} recordings have no row among the events, count as not annotated, and are neither trained "
-        "on nor tested. Where nothing is heard, give a row without start_s and end_s"
+        f"{n_without} of {len(clips)} recordings have no row among the events, so they count as not annotated and are not "
+        "used. For a recording without events, add a row without start_s and end_s"
     )
 
 
@@ -368,7 +369,7 @@ def shared_columns(corpus: Corpus, folds: Sequence[Fold] | None = None) -> list[
 
 def describe_shared(column: SharedColumn, item: str) -> str:
     """Return a caution on a column of `shared_columns`; `item` is what the corpus calls an item."""
-    return f"{column.describe(item)}, so that one '{column.column}' trains and is tested. {column.advice}"
+    return f"{column.describe(item)}, so one '{column.column}' is in training and test. {column.advice}"
 
 
 def _shared_files(clips: "pd.DataFrame") -> str:
@@ -377,8 +378,8 @@ def _shared_files(clips: "pd.DataFrame") -> str:
         return ""
     more = f" ({len(shared)} such files)" if len(shared) > 1 else ""
     return (
-        f"{describe_shared_file(shared[0])}{more}, so one recording may train and be tested. Give the segments of a file one "
-        "item, unless other people speak in them"
+        f"{describe_shared_file(shared[0])}{more}, so one recording may be in training and test. Give the segments of a file "
+        "one item, unless different people speak in them"
     )
 
 
@@ -389,6 +390,6 @@ def _near_duplicates(corpus: Corpus) -> str:
     first = pairs.iloc[0]
     kind = "values" if corpus.is_custom else "audio"
     return (
-        f"{counted(len(pairs), 'pair')} of clips of different items hold nearly the same {kind}, such as "
-        f"{first['clip']} and {first['other_clip']} ({FILE_NAME} has all). Listen, and give both one item or leave one out"
+        f"{counted(len(pairs), 'pair')} of clips of different items have nearly the same {kind}, such as {first['clip']} and "
+        f"{first['other_clip']} ({FILE_NAME} lists all). Listen, and give both one item or remove one"
     )

@@ -84,7 +84,7 @@ def _drawn_settings(settings: FeatureSettings) -> tuple[FeatureSettings, str]:
     if settings.frontend != "none":
         return settings.spectral(), "Front end: "
     what = "an embedding" if settings.features == "embedding" else "the waveform"
-    return settings.model_copy(update={"features": "logmel", "crop_s": None}), f"The model gets {what}; for orientation: "
+    return settings.model_copy(update={"features": "logmel", "crop_s": None}), f"The model gets {what}. For orientation: "
 
 
 def _has_many_units(settings: FeatureSettings) -> bool:
@@ -180,7 +180,7 @@ def _draw_windows(
 
 def _length_text(whole: ClipExamples, settings: FeatureSettings, last_s: float) -> str:
     if settings.stretch_frames is not None:
-        return ", stretched in time"
+        return ", time-stretched"
     step_s = settings.hop_length / settings.sample_rate_hz
     return f", zero-padded to {last_s - whole.start_s[0]:.2f} s" if last_s > whole.end_s[0] + step_s else ""
 
@@ -236,7 +236,7 @@ def _describe(settings: FeatureSettings) -> str:
 
 def _value_label(settings: FeatureSettings) -> str:
     if _has_many_units(settings):
-        return "Deviations from the mean of the bin in this clip"
+        return "Difference from the mean of the bin in this clip"
     if settings.features == "mfcc":
         return "Coefficient (dB); number 0 may be below the scale"
     if settings.scale == "linear":

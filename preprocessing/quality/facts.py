@@ -76,7 +76,7 @@ def read_headers(
     facts["duration_s"] = (np.fmin(end_s, file_s) - start_s).clip(lower=0)
     facts.loc[outside, "broken"] = OUTSIDE
     facts.loc[outside, "reason"] = [
-        f"the stretch from {start:g} s to {end:g} s does not lie in the file ({length:g} s)"
+        f"the segment from {start:g} s to {end:g} s is not inside the file ({length:g} s)"
         for start, end, length in zip(start_s[outside], end_s[outside], file_s[outside], strict=True)
     ]
     return facts

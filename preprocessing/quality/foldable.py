@@ -48,7 +48,7 @@ class Verdict(NamedTuple):
     def note(self) -> str:
         """What experiments need, in a sentence; empty: nothing."""
         options = " ".join(f"--set {setting}" for setting in self.settings)
-        return f"experiments with the folds of config.ini need {options}: {self.reason}" if options else ""
+        return f"experiments with the folds of config.ini need {options}, because {self.reason}" if options else ""
 
 
 def judge_folds(clips: "pd.DataFrame", task_type: str) -> Verdict:
@@ -87,9 +87,9 @@ def given_folds(clips: "pd.DataFrame", task_type: str) -> Given:
         settings = tuple(f"{name}={value}" for name, value in changed.items())
         options = " ".join(f"--set {setting}" for setting in settings)
         return Given(
-            settings, f"experiments test the {columns[0]}s of the corpus with {options}; without it, they make other folds"
+            settings, f"experiments test the {columns[0]}s of the dataset with {options}; without it, they use other folds"
         )
-    return Given((), f"the column {columns[0]} of the corpus is not used, experiments make other folds: {refusals[0]}")
+    return Given((), f"the column {columns[0]} of the dataset is not used, so experiments make other folds: {refusals[0]}")
 
 
 def _refusal(clips: "pd.DataFrame", task_type: str, settings: FoldSettings) -> str:

@@ -67,12 +67,12 @@ def lost_events(annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: Fram
         texts.append(
             f"{lost.total()} of {counted(events.total(), 'event')} {'is' if lost.total() == 1 else 'are'} in no frame, too "
             f"short for label_frame_s={frames.label_frame_s:g} at frame_overlap={frames.frame_overlap:g} "
-            f"({_shares(lost, events)}). Lower these in the experiment, or leave such events out"
+            f"({_shares(lost, events)}). Lower these in the experiment, or remove such events"
         )
     if n_shared and frames.label_form == "multi_class":
         texts.append(
-            f"{n_shared} of {n_labelled} frames with events have several classes, of which label_form=multi_class keeps one "
-            f"(frames lost: {_shares(taken, labelled)}). Give --set label_form=multi_label in the experiment"
+            f"{n_shared} of {n_labelled} frames with events have several classes, of which label_form=multi_class keeps only "
+            f"one (frames lost: {_shares(taken, labelled)}). Give --set label_form=multi_label in the experiment"
         )
     return texts
 

@@ -27,13 +27,13 @@ LARGEST_N_CLASSES = 40
 LARGEST_N_LISTED = 50
 
 _METHOD = """Audio is identical when the decoded samples (mean of the channels) and the sample rate are equal, whatever the
-files are called and however they are packed. It is nearly identical when the normalised cross-correlation of the samples up to
+names and formats of the files. It is nearly identical when the normalised cross-correlation of the samples up to
 4 kHz has a peak of 0.85 or more: one recording at another level or rate, in lossy quality, or with padded or slightly cut ends.
 Copies whose pitch, speed or room was changed are not found. The first minute is compared, of each clip with those that are
 nearest to it. Silent clips are not compared. Levels are of the mean of the channels, clipping is of the worst channel."""
 
 LEVELS = {
-    "refused": "no folds are made of such a corpus",
+    "refused": "folds cannot be made from such a dataset",
     "left out": "preprocessing skips such clips",
     "doubtful": "used as it is",
 }
@@ -86,7 +86,7 @@ def make_page(
         f'<img alt="{escape(name.replace("_", " "))}" src="data:image/png;base64,{b64encode(content).decode()}">'
         for name, content in charts.items()
     ]
-    parts += ["<h2>What the corpus holds</h2>", f'<div class="charts">{"".join(images)}</div>']
+    parts += ["<h2>Contents of the dataset</h2>", f'<div class="charts">{"".join(images)}</div>']
     if criteria.task_type in TASKS_WITH_CLASSES:
         parts += [f"<h2>{subject.say('Clips of each class and item')}</h2>", _class_table(subject, facts, criteria.task_type)]
     others = [finding for finding in findings if finding not in severe]
@@ -100,16 +100,16 @@ def make_page(
 def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
     boxes = []
     if subject.refusal:
-        boxes.append(f'<p class="box refused"><b>The list of clips is refused.</b> {escape(subject.refusal)}</p>')
+        boxes.append(f'<p class="box refused"><b>The list of clips cannot be used.</b> {escape(subject.refusal)}</p>')
     severe = [finding for finding in findings if finding.fault.level == "refused"]
     if severe or subject.folds.refusal:
         names = ", ".join(
             f"{finding.fault.name} ({counted(len(finding.reasons), finding.fault.subject)})" for finding in severe
         )
         why = " ".join(filter(None, [f"{names}." if names else "", subject.folds.refusal]))
-        boxes.append(f'<p class="box refused"><b>No experiment will run on this corpus as it is:</b> {escape(why)}</p>')
+        boxes.append(f'<p class="box refused"><b>No experiment can use this dataset as it is:</b> {escape(why)}</p>')
     elif findings:
-        boxes.append('<p class="box doubtful"><b>Experiments can run on this corpus.</b> See below what is doubtful in it.</p>')
+        boxes.append('<p class="box doubtful"><b>Experiments can use this dataset.</b> See its possible faults below.</p>')
     elif not subject.refusal:
         boxes.append('<p class="box clean"><b>No faults were found.</b></p>')
     if subject.headers_only:
@@ -205,7 +205,7 @@ def _class_table(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str
     if cut:
         cut.append("class_item.csv has all")
     cut += ["a clip counts for each of its labels"] if task_type == MULTI_LABEL else []
-    note = "Clips that can be used, without augmented copies; a dot is none" + "".join(f"; {limit}" for limit in cut)
+    note = "Usable clips, without augmented copies; a dot means none" + "".join(f"; {limit}" for limit in cut)
     return (
         f"<p class='note'>{note}.</p><div class='scroll'><table class='heat'>"
         f"<thead><tr><th>{subject.say('Item')}</th>{head}<th>All</th></tr></thead>"

@@ -185,7 +185,7 @@ class FeatureStore:
         except DAMAGE as error:
             raise _damaged(path, self.folder, str(error)) from error
         if not isinstance(array, np.memmap) or array.shape != shape or array.dtype != np.dtype(dtype):
-            raise _damaged(path, self.folder, f"it does not hold {dtype} {shape} as store.json says")
+            raise _damaged(path, self.folder, f"it does not have {dtype} {shape} as store.json says")
         if array.offset + array.nbytes != n_bytes:
             raise _damaged(path, self.folder, "its header does not fit its length")
         return array
@@ -268,9 +268,7 @@ def write(
         place: dict[str, Any] = {"dataset": dataset, "data_folder": Path(data_folder)}
         return open_store(write_frame_arrays(*frames, frame_s=frame_s, class_names=class_names, **place))
     if frame_s != 1.0:
-        raise CorpusError(
-            f"frame_s={frame_s:g}: examples of {task_type} have no frames with labels of their own; leave it out."
-        )
+        raise CorpusError(f"frame_s={frame_s:g}: examples of {task_type} have no labelled frames. Remove frame_s.")
     arrays = check_arrays(predictors, targets, task_type=task_type, class_names=class_names)
     return open_store(write_arrays(arrays, dataset=dataset, data_folder=Path(data_folder)))
 

@@ -94,9 +94,7 @@ def check_task(task_type: str, *, has_targets: bool) -> None:
     if task_type not in TASK_TYPES:
         raise CorpusError(f"task_type '{task_type}': {suggestion(task_type, TASK_TYPES)}")
     if has_targets == (task_type == "representation"):
-        why = (
-            "are given, but representation predicts nothing; leave them out" if has_targets else f"are missing for {task_type}"
-        )
+        why = "were given, but representation predicts nothing. Remove them" if has_targets else f"are missing for {task_type}"
         raise CorpusError(f"Targets {why}.")
 
 
@@ -107,7 +105,7 @@ def by_item(predictors: Mapping[Any, Any], targets: Mapping[Any, Any] | None) ->
     check_names(x, "items")
     if y is not None and x.keys() != y.keys():
         odd = sorted(map(repr, x.keys() ^ y.keys()))
-        raise CorpusError(f"Predictors and targets are of other items: only one of them has {', '.join(odd[:5])}.")
+        raise CorpusError(f"Predictors and targets have different items: only one of them has {', '.join(odd[:5])}.")
     return x, y
 
 
@@ -125,12 +123,12 @@ def _named(arrays: Mapping[Any, Any], what: str) -> dict[str, Any]:
         name = item_name(key)
         if name is None:
             raise CorpusError(
-                f"{what}: received the key {key!r} ({type(key).__name__}); expected items, each a text that is not empty, or a "
-                "whole number such as 1, which is the item '1'. Write str(key) or int(key)."
+                f"{what}: received the key {key!r} ({type(key).__name__}); expected items, each non-empty text, or a whole "
+                "number such as 1 for the item '1'. Write str(key) or int(key)."
             )
         if name in named:
             raise CorpusError(
-                f"{what}: received a key {name} that is a number and one that is the text '{name}'; both are the item "
+                f"{what}: received a key {name} that is a number and one that is the text '{name}', but both mean the item "
                 f"'{name}'. Rename one of them."
             )
         named[name] = values
@@ -228,7 +226,7 @@ def refuse_missing(
     ]
     if missing:
         number, value = missing[0]
-        how = "an empty list or text says that an example has none" if may_be_blank else "every example needs one"
+        how = "an empty list or text means that an example has none" if may_be_blank else "every example needs one"
         counted = f" Missing in all: {len(missing)}." if len(missing) > 1 else ""
         named = f" If this is a name, {keep}." if isinstance(value, str) and value.strip() in texts else ""
         raise CorpusError(f"{where} {number} has no {what}; {how} (received {value!r}).{named}{counted}")
@@ -249,7 +247,7 @@ def as_array(values: ArrayLike, what: str) -> NDArray[Any]:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise CorpusError(f"The {what} are not an array: {error}") from error
+        raise CorpusError(f"The {what} cannot be made an array: {error}") from error
     if array.dtype == object:
         kinds = {type(value) for value in array.flat}
         if all(issubclass(kind, str) for kind in kinds):
@@ -263,8 +261,8 @@ def _check_item(item: str, x: NDArray[Any], y: NDArray[Any], first_x: NDArray[An
     """Refuse predictors that are no finite numbers, and shapes that differ from those of the first item."""
     if x.dtype.kind not in "fiu" or x.ndim < 2 or not x.size:
         raise CorpusError(
-            f"Item '{item}': received predictors {x.dtype} {x.shape}; expected numbers (n_examples, ...), at least one example "
-            "and one axis behind the first."
+            f"Item '{item}': received predictors {x.dtype} {x.shape}; expected numbers (n_examples, ...), with at least one "
+            "example and a second axis."
         )
     if y.ndim < 1 or len(y) != len(x):
         raise CorpusError(
@@ -273,7 +271,7 @@ def _check_item(item: str, x: NDArray[Any], y: NDArray[Any], first_x: NDArray[An
     if x.shape[1:] != first_x.shape[1:] or y.shape[1:] != first_y.shape[1:]:
         raise CorpusError(
             f"Item '{item}': received examples of shape {x.shape[1:]} with targets of shape {y.shape[1:]}; expected "
-            f"{first_x.shape[1:]} and {first_y.shape[1:]} as of the first item."
+            f"{first_x.shape[1:]} and {first_y.shape[1:]} as in the first item."
         )
     if not np.isfinite(x).all():
         row = int(np.argmin(np.isfinite(x).reshape(len(x), -1).all(axis=1)))
@@ -300,8 +298,8 @@ def number_classes(
     if len(are_text) > 1 or any(targets.dtype.kind not in "Uiu" or targets.ndim != 1 for targets in y.values()):
         received = sorted({f"{targets.dtype} {targets.ndim}-D" for targets in y.values()})
         raise CorpusError(
-            f"Received targets {', '.join(received)}; expected for all items text, or for all items integers, 1-D. For numbers "
-            "to be predicted set task_type='regression'."
+            f"Received targets {', '.join(received)}; expected text for all items, or 1-D integers for all items. To predict "
+            "numbers, set task_type='regression'."
         )
     occurring = {target for targets in y.values() for target in np.unique(targets).tolist()}
     if class_names is None:
@@ -311,7 +309,7 @@ def number_classes(
         names = tuple(class_names)
         values = list(names) if are_text == {True} else list(range(len(names)))
     if len(set(names)) != len(names):
-        raise CorpusError(f"class_names holds a name twice: {', '.join(names)}.")
+        raise CorpusError(f"class_names has a name twice: {', '.join(names)}.")
     check_names(names, "classes")
     codes = {value: code for code, value in enumerate(values)}
     for item, targets in y.items():
@@ -339,7 +337,7 @@ def _label_sets(item: str, targets: Any) -> Any:
     for row, labels in enumerate(values):
         if any(is_missing(name) and not isinstance(name, str) for name in several[row]):
             raise CorpusError(
-                f"Item '{item}', row {row}: one of the labels {labels!r:.100} is missing. Leave it out; an empty list says "
+                f"Item '{item}', row {row}: one of the labels {labels!r:.100} is missing. Remove it; an empty list means "
                 "that an example has none."
             )
         try:
@@ -363,8 +361,8 @@ def _number_label_sets(
     else:
         received = sorted({f"{targets.dtype} {targets.ndim}-D" for targets in y.values()})
         raise CorpusError(
-            f"Received targets {', '.join(received)} for {MULTI_LABEL}; expected for all items text such as "
-            f"'dog{SEPARATOR}rain', or lists of names, one for each example; or for all items 0 and 1 (n_examples, n_classes)."
+            f"Received targets {', '.join(received)} for {MULTI_LABEL}; expected text for all items such as "
+            f"'dog{SEPARATOR}rain', or lists of names, one per example; or 0 and 1 (n_examples, n_classes) for all items."
         )
     widths = {values.shape[1] for values in rows.values()}
     if len(set(names)) != len(names) or widths != {len(names)} or not names or any(SEPARATOR in name for name in names):

@@ -67,7 +67,7 @@ def find_damage(folder: Path, progress: Progress | None = None) -> list[str] | N
         return [f"{path}: damaged, names {outside[0]!a:.80}"]
     checksums = _checksums(folder, list(noted), progress)
     return [
-        f"{folder / name}: {'missing' if computed is None else 'not as it was written (another checksum)'}"
+        f"{folder / name}: {'missing' if computed is None else 'changed since it was written (another checksum)'}"
         for (name, wanted), computed in zip(noted.items(), checksums, strict=True)
         if computed != wanted
     ]
@@ -86,7 +86,7 @@ def find_not_finite(folder: Path) -> str | None:
                 is_finite = np.isfinite(array[first : first + n_rows])
                 if not is_finite.all():
                     row = first + int(np.argmin(is_finite.reshape(len(is_finite), -1).all(axis=1)))
-                    return f"{path}: row {row} holds NaN or infinite numbers"
+                    return f"{path}: row {row} has NaN or infinite numbers"
     return None
 
 
@@ -132,5 +132,5 @@ def refuse_damage(folder: Path, progress: Progress | None = None) -> str | None:
     try:
         write_checksums(folder)
     except (CorpusError, OSError) as error:
-        return f"{folder} was made without checksums, and they cannot be noted ({error})."
-    return f"{folder} was made without checksums, by an earlier version; they are noted from now on."
+        return f"{folder} was made without checksums, and they cannot be stored ({error})."
+    return f"{folder} was made without checksums by an earlier version; they are stored from now on."

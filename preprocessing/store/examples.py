@@ -40,5 +40,5 @@ def read_examples(path: Path, description: StoreDescription) -> "pd.DataFrame":
         longest = np.repeat(list(samples.values()), n_examples)
         first, stop = table["first"].to_numpy(), table["stop"].to_numpy()
         if ((first < 0) | (stop < first) | (stop > longest)).any():
-            raise ValueError("a clip lies outside of the samples of its item")
+            raise ValueError("a clip is outside of the samples of its item")
     return table

@@ -58,8 +58,8 @@ def write_frame_arrays(
     rate_hz = round(n_values / frame_s) if 0 < frame_s < math.inf else 0
     if rate_hz < 1 or not math.isclose(rate_hz * frame_s, n_values, rel_tol=1e-9):
         raise CorpusError(
-            f"frame_s={frame_s:g}: a frame of {n_values} values needs a whole number of values per second. Leave it out: then "
-            "a frame counts as 1 s."
+            f"frame_s={frame_s:g}: with {n_values} values per frame this is not a whole number of values per second. Remove "
+            "frame_s, and a frame counts as 1 s."
         )
     active, names = _find_active(y, class_names)
     rows, events = [], []
@@ -100,7 +100,7 @@ def _check_sequences(item: str, x: list[NDArray[Any]], y: list[NDArray[Any]], n_
     """Refuse what are no frames of numbers, or no label for each of them."""
     if not x or len(x) != len(y):
         raise CorpusError(
-            f"Item '{item}': received {len(x)} sequences and {len(y)} of labels; expected one for each, at least one."
+            f"Item '{item}': received {len(x)} sequences and {len(y)} label sequences; expected as many of both, at least one."
         )
     for number, (values, labels) in enumerate(zip(x, y, strict=True)):
         where = f"Item '{item}', sequence {number}"
@@ -136,7 +136,7 @@ def _find_active(
         by_clip = {clip: labels.astype(bool) for clip, labels in flat.items()}
     kept = [number for number, name in enumerate(names) if name != BACKGROUND]
     if not kept:
-        raise CorpusError("Every frame is background; expected at least one further class.")
+        raise CorpusError("Every frame is background; expected at least one other class.")
     active = {item: [by_clip[f"{item}#{number}"][:, kept] for number in range(len(sequences))] for item, sequences in y.items()}
     return active, tuple(names[number] for number in kept)
 

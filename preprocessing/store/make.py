@@ -98,8 +98,8 @@ def make_store(
     store = open_store(folder)
     if store.description.index_hash != corpus.index_hash:
         raise CorpusError(
-            f"{folder}: the feature store was made of another index than {corpus.folder / 'corpus.parquet'}; its making was "
-            "interrupted, or one of the two was copied. Run the script that writes it with preprocessing.store.write again."
+            f"{folder}: the feature store was not made from {corpus.folder / 'corpus.parquet'}: it was interrupted, or one "
+            "of the two was copied. Run the script that writes it with preprocessing.store.write again."
         )
     return store, _read_left_out(folder)
 
@@ -113,8 +113,8 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
         settings = at_its_rate(settings, identify(settings))
     if not corpus.audio_folder.is_dir():
         raise CorpusError(
-            f"{corpus.audio_folder}: the audio of corpus '{corpus.dataset}' is not there any more. If it was moved, run "
-            "xval prepare again with its new folder."
+            f"{corpus.audio_folder}: the audio of dataset '{corpus.dataset}' is no longer there. If it was moved, run python "
+            "-m preprocessing again with its new folder."
         )
     original = corpus.index.loc[~corpus.index["augmented"]]
     length = clip_samples(settings, float(original["duration_s"].max()))
@@ -186,9 +186,9 @@ def _append_all(
     lost = sorted(failures.keys() - written)
     if lost:
         raise CorpusError(
-            f"No clip is left of {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items). {failures[lost[0]]} "
-            "Where files have changed since the index was made, run xval prepare again; where they do not go with "
-            "these features, change the features, or take the files out of the corpus first."
+            f"No clip is left of {', '.join(lost[:5])} ({len(lost)} of {len(written) + len(lost)} items). "
+            f"{failures[lost[0]]} If files have changed since the dataset was prepared, run xval prepare again. "
+            "If they do not suit these features, change the features, or remove the files from the dataset first."
         )
 
 
@@ -201,7 +201,7 @@ def _extract_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings,
     with np.errstate(over="ignore", invalid="ignore"):
         examples = make_examples(samples, settings, n_samples)
     if not np.isfinite(examples.predictors).all():
-        return f"the features overflow, samples reach {np.abs(samples).max():g} (full scale is 1)."
+        return f"the features overflow, because samples reach {np.abs(samples).max():g} (full scale is 1)."
     return examples
 
 
@@ -236,7 +236,7 @@ def read_clip(path: Path, start_s: float, end_s: float, audio_hash: str, setting
     start, end = (None if math.isnan(value) else value for value in (start_s, end_s))
     decoded = decode(path, start_s=start, end_s=end, channel=settings.channel_number, with_hash=True)
     if decoded.audio_hash != audio_hash:
-        raise CorpusError(f"{path}: the audio has changed since the index was made. Run xval prepare again.")
+        raise CorpusError(f"{path}: the audio has changed since the dataset was prepared. Run xval prepare again.")
     with np.errstate(over="ignore", invalid="ignore"):
         return resample(decoded.samples, decoded.sample_rate_hz, settings.sample_rate_hz)
 

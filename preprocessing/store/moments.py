@@ -110,7 +110,7 @@ def read_moments(path: Path, all_items: Sequence[str], items: Iterable[str], *, 
     """Return the sums over some items, added in their sorted order."""
     chosen = sorted(set(items))
     if not chosen:
-        raise CorpusError(f"{path}: moments of no items were asked for.")
+        raise CorpusError(f"{path}: moments were requested for no items.")
     position = {item: index for index, item in enumerate(all_items)}
     for item in chosen:
         if item not in position:
@@ -135,7 +135,7 @@ def _read_sums(path: Path, n_items: int, n_bins: int) -> tuple[NDArray[Any], NDA
     except DAMAGE as error:
         raise CorpusError(f"{path}: missing or damaged ({' '.join(str(error).split())}). {remedy}") from error
     if any(array.dtype.kind not in "iuf" or not np.isfinite(array).all() for array in (count, total, squares)):
-        raise CorpusError(f"{path}: damaged (it holds numbers that are not finite). {remedy}")
+        raise CorpusError(f"{path}: damaged (it has NaN or infinite numbers). {remedy}")
     if count.shape != (n_items,) or total.shape != (n_items, n_bins) or squares.shape != total.shape:
         raise CorpusError(f"{path}: damaged (shapes {count.shape}, {total.shape}, {squares.shape}). {remedy}")
     return count, total, squares

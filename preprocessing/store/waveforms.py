@@ -236,7 +236,7 @@ def _clip_sums(clip: _Stretch, *, folder: Path, settings: FeatureSettings, padde
     with np.errstate(over="ignore", invalid="ignore"):
         is_finite = sums.add(extract.extract(samples, settings.spectral(), n_samples=padded))
     if not is_finite:
-        raise SettingsError(f"the {settings.frontend} of a clip of item '{clip.item}' overflows; lower power.")
+        raise SettingsError(f"the {settings.frontend} of a clip of item '{clip.item}' overflows. Lower power.")
     return sums
 
 

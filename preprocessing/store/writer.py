@@ -176,7 +176,7 @@ class StoreWriter:
             replace: Put it in the place of one that is there; otherwise that one stays, and this is dropped.
         """
         if not self._items:
-            raise CorpusError(f"{self.folder}: a feature store needs at least one example; none was appended.")
+            raise CorpusError(f"{self.folder}: received no example; a feature store needs at least one.")
         with self._writing():
             self._complete(index_hash, embedder)
             while not self._put_in_place(replace=replace):
@@ -273,6 +273,6 @@ class StoreWriter:
             yield
         except OSError as error:
             raise CorpusError(
-                f"{self.folder}: the feature store cannot be written: {error.strerror or error} ({error.filename or 'disk'}). "
-                "Make room or choose another folder (data_folder)."
+                f"{self.folder}: the feature store cannot be written: {error.strerror or error} "
+                f"({error.filename or 'disk'}). Free some space, or choose another folder (data_folder)."
             ) from error

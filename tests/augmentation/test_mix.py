@@ -62,7 +62,7 @@ def test_a_table_without_labels_and_a_folder_with_a_blank_are_said_as_they_are(c
     Path("some events.csv").write_text("path,start_s,end_s,item\nr0.wav,0.5,0.9,m0\n")
     assert main(["mix", "events", "backgrounds", "with blank", *SHORT, "--annotation", "some events.csv"]) == 0
     said = capsys.readouterr().out
-    assert "Note       some events.csv has no column 'label': every event is 'event'" in said
+    assert "Note       some events.csv has no column 'label', so every event is labelled 'event'" in said
     assert "Next       xval prepare events 'with blank/annotation.csv' --item item" in said
 
 
@@ -148,7 +148,7 @@ def test_workers_do_not_matter_and_a_second_run_mixes_only_what_is_missing(
     assert mix("--workers", "2") == 0
     assert files_of("out") == whole
     assert {path: path.stat().st_mtime_ns for path in kept} == kept
-    assert f"({len(kept)} were there already)" in capsys.readouterr().out
+    assert f"({len(kept)} already existed)" in capsys.readouterr().out
 
 
 def test_other_settings_are_refused_or_replace_all(refused: Refused) -> None:
@@ -167,12 +167,12 @@ def test_events_that_cannot_be_used_are_listed(capsys: pytest.CaptureFixture[str
     with Path("events/events.csv").open("a") as file:
         file.write("r1.wav,0,2.9,long,m1\nr2.wav,0,0.1,background,m2\n")
     assert mix() == 0
-    assert "Left out   4 events" in capsys.readouterr().out
+    assert "Skipped    4 events" in capsys.readouterr().out
     with Path("out/left_out.csv").open(newline="") as file:
         reasons = {row["path"]: row["reason"] for row in csv.DictReader(file)}
     assert "silent" in reasons["r0.wav"]
     # Two short events lie in the long one, and cannot be cut out without it.
-    assert "2.9 s long with the 3 events that overlap; a mixture of 3 s has room for 2.5 s" in reasons["r1.wav"]
+    assert "2.9 s long with the 3 events that overlap; a mixture of 3 s has room only for 2.5 s" in reasons["r1.wav"]
     assert len([row for row in rows_of("out") if row["label"] != "background"]) == 9
 
 
@@ -205,14 +205,14 @@ def test_one_background_under_two_names_is_dealt_once(capsys: pytest.CaptureFixt
     for number in (1, 2, 3):
         soundfile.write(f"backgrounds/b{number}.flac", *soundfile.read("backgrounds/b0.wav"))
         Path(f"backgrounds/b{number}.wav").unlink()
-    assert "there are 1 recordings that long" in refused("mix", "events", "backgrounds", "out", *SHORT)
+    assert "only 1 recordings are that long" in refused("mix", "events", "backgrounds", "out", *SHORT)
     rng = np.random.default_rng(7)
     for number in (1, 2):
         soundfile.write(f"backgrounds/c{number}.wav", rng.normal(0, 0.02, 8 * RATE_HZ), RATE_HZ)
     assert mix() == 0
     said = capsys.readouterr().out
     assert "3 recordings for 3 items, each recording for one item" in said
-    assert "Passed     3 backgrounds that hold the same audio as others" in said
+    assert "Ignored    3 backgrounds with the same audio as others" in said
     assert {row["background"] for row in rows_of("out")} == {"b0.wav", "c1.wav", "c2.wav"}
 
 
@@ -221,14 +221,14 @@ def test_recordings_with_events_are_no_backgrounds(refused: Refused, backgrounds
     Path("events/sub").mkdir()
     message = refused("mix", "events", backgrounds, "../mixed", *SHORT)
     assert "EVENTS (events) and BACKGROUNDS" in message
-    assert "mixed into those of others" in message
+    assert "mixed into clips of others" in message
 
 
 def test_an_event_that_is_also_a_background_is_refused(refused: Refused) -> None:
     soundfile.write("events/call.wav", *soundfile.read("backgrounds/b2.wav"))
     with Path("events/events.csv").open("a") as file:
         file.write("call.wav,0,8,a,m1\n")
-    assert "call.wav and backgrounds/b2.wav hold the same audio" in refused("mix", "events", "backgrounds", "out", *SHORT)
+    assert "call.wav and backgrounds/b2.wav have the same audio" in refused("mix", "events", "backgrounds", "out", *SHORT)
 
 
 def test_the_length_of_a_background_is_that_of_what_is_decoded(
@@ -260,7 +260,7 @@ def test_an_overwriting_run_that_was_interrupted_goes_on(
     assert not Path("out/annotation.csv").exists()
     capsys.readouterr()
     assert mix("--seed", "2", "--overwrite") == 0
-    assert "(2 were there already)" in capsys.readouterr().out
+    assert "(2 already existed)" in capsys.readouterr().out
 
 
 def test_the_rate_is_the_lowest_of_all(capsys: pytest.CaptureFixture[str]) -> None:
@@ -274,12 +274,12 @@ def test_the_rate_is_the_lowest_of_all(capsys: pytest.CaptureFixture[str]) -> No
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["nowhere", "backgrounds", "out"], "No folder nowhere"),
-        (["events", "nowhere", "out"], "No folder nowhere"),
-        (["events", "backgrounds", "events/out"], "one lies in the other"),
+        (["nowhere", "backgrounds", "out"], "There is no folder nowhere"),
+        (["events", "nowhere", "out"], "There is no folder nowhere"),
+        (["events", "backgrounds", "events/out"], "one is inside the other"),
         (
             ["events", "backgrounds", "out", "--annotation", "no.csv"],
-            "No annotation no.csv. Give it with --annotation CSV (events holds events.csv)",
+            "There is no annotation no.csv. Give it with --annotation CSV (events has events.csv)",
         ),
         (["events", "backgrounds", "out", "--item", "monkey"], "no column 'monkey'"),
         (["events", "backgrounds", "out", "--set", "mixture_snr=3"], "unknown setting"),

@@ -45,7 +45,7 @@ def test_folders_of_transforms_that_are_off_do_not_count() -> None:
         ("gain_min_db", r"--set gain_min_db: expected KEY=VALUE"),
         ("gain_min_db=loud", r"--set gain_min_db=loud: .*number"),
         ("gain_max_db=3", r"--set gain_max_db=3: .*less than or equal to 0"),
-        ("gain_min_db=-0.5", r"gain_min_db=-0\.5 lies above gain_max_db=-1"),
+        ("gain_min_db=-0.5", r"gain_min_db=-0\.5 is above gain_max_db=-1"),
         ("reverb_probability=1.5", r"--set reverb_probability=1\.5: .*less than or equal to 1"),
         ("time_stretch_min_rate=0.3", r"--set time_stretch_min_rate=0\.3: .*greater than or equal to 0\.5"),
         ("background_noise_colour=grey", r"--set background_noise_colour=grey: .*'white'"),

@@ -49,13 +49,13 @@ def refused(study, name="t.csv", *options):
 def test_stretches_in_other_units_or_as_a_length_are_named(clips, start, end):
     csv(clips, **{start: 10, end: 20})
     said, _ = read(clips)
-    assert f"The column '{start}' is kept as a further one; what is read of a clip is in a column 'start_s'." in said
-    assert f"The column '{end}' is kept as a further one; what is read of a clip is in a column 'end_s'." in said
+    assert f"The column '{start}' is kept as an extra column; to use it, name it 'start_s'." in said
+    assert f"The column '{end}' is kept as an extra column; to use it, name it 'end_s'." in said
 
 
 def test_a_duration_without_a_begin_is_a_further_column(clips):
     csv(clips, duration=0.5, gender="f")
-    assert "further one" not in read(clips)[0]
+    assert "extra column" not in read(clips)[0]
 
 
 @pytest.mark.parametrize(
@@ -73,8 +73,8 @@ def test_columns_that_look_like_stretches_are_named_in_tables_and_read_in_events
     csv(clips, **{start: 0.1, end: 0.3})
 
     said, index = read(clips)
-    assert f"The column '{start}' is kept as a further one; what is read of a clip is in a column 'start_s'." in said
-    assert f"The column '{end}' is kept as a further one; what is read of a clip is in a column 'end_s'." in said
+    assert f"The column '{start}' is kept as an extra column; to use it, name it 'start_s'." in said
+    assert f"The column '{end}' is kept as an extra column; to use it, name it 'end_s'." in said
     assert set(index["duration_s"]) == {0.5}
 
     ended = clips.prepare("events", "t.csv", "--dataset", "e")
@@ -85,9 +85,9 @@ def test_columns_that_look_like_stretches_are_named_in_tables_and_read_in_events
 def test_a_column_split_is_named_unless_it_is_the_label(clips):
     csv(clips, split=["train", "train", "train", "train", "test", "test"])
     said, _ = read(clips)
-    assert "The column 'split' is kept as a further one; what is read of a clip is in a column 'phase'." in said
+    assert "The column 'split' is kept as an extra column; to use it, name it 'phase'." in said
     said, _ = read(clips, "t.csv", "--label", "split")
-    assert "further one" not in said
+    assert "extra column" not in said
 
 
 def test_offset_and_duration_of_json_are_read_whatever_the_path_is_called(clips):
@@ -103,7 +103,7 @@ def test_offset_and_duration_of_json_are_read_whatever_the_path_is_called(clips)
 
     clips.file("t.jsonl", "\n".join(json.dumps(record | {"onset": 0.0}) for record in records))
     said, _ = read(clips, "t.jsonl")  # where the offset is an end
-    assert "'onset' is kept as a further one" in said
+    assert "'onset' is kept as an extra column" in said
 
 
 def test_a_key_that_is_there_twice_is_named(clips):
@@ -117,7 +117,7 @@ def test_numbers_are_not_compared_as_texts(clips):
     csv(clips, age=["9", "10", "n/k", "70", "8", "100"])
     for where in ("age >= 10", 'age >= "10"', '"2" > age', "age in (9, 10)"):
         said = refused(clips, "t.csv", "--where", where)
-        assert "column 'age' cannot be compared as numbers, for 1 of its 6 cells are none: 'n/k'." in said
+        assert "column 'age' cannot be compared as numbers, because 1 of its 6 cells are not numbers: 'n/k'." in said
     _, index = read(clips, "t.csv", "--where", "age >= 10", "--missing", "n/k")
     assert len(index) == 3
     assert len(read(clips, "t.csv", "--where", "age != n/k".replace("n/k", '"n/k"'))[1]) == 5
@@ -135,7 +135,7 @@ def test_merged_cells_have_their_value_in_each_row(clips):
 
     said, index = read(clips, "t.xlsx")
 
-    assert "t.xlsx, sheet 'Sheet': merged cells (D3:D6) have their value in each of their rows." in said
+    assert "t.xlsx, sheet 'Sheet': merged cells (D3:D6) give their value to each of their rows." in said
     assert set(index["duration_s"]) == {0.2}
 
 
@@ -149,7 +149,7 @@ def test_other_sheets_and_hidden_rows_are_told(clips):
     said, index = read(clips, "t.xlsx")
 
     assert "t.xlsx, sheet 'monday': only the first sheet is read, not 'tuesday'." in said
-    assert "rows that a filter hides are read, too (1: 3)" in said
+    assert "rows hidden by a filter are read too (1: 3)" in said
     assert len(index) == 6
 
 
@@ -162,9 +162,9 @@ def test_a_plain_sheet_has_no_note(clips):
 def test_a_title_above_the_columns_is_named(clips, above):
     sheet(clips, *above, NAMES, *ROWS).save(clips.folder / "t.xlsx")
     said = refused(clips, "t.xlsx")
-    assert f"Line {len(above) + 1} has these names: delete the lines above it." in said
+    assert f"Line {len(above) + 1} has these names. Delete the lines above it." in said
     clips.file("t.csv", "\n".join(["My clips", ",".join(NAMES), *map(",".join, ROWS)]))
-    assert "Line 2 has these names: delete the lines above it." in refused(clips)
+    assert "Line 2 has these names. Delete the lines above it." in refused(clips)
 
 
 def test_where_the_table_is_in_another_sheet_the_sheets_are_named(clips):
@@ -185,7 +185,7 @@ def test_separators_of_excel_and_of_databases_are_read(clips, separator, first):
 
 def test_blanks_between_columns_are_named(clips):
     clips.file("t.txt", "\n".join(map(" ".join, (NAMES, *ROWS))))
-    assert "Blanks separate the columns; separate them by commas" in refused(clips, "t.txt")
+    assert "Columns are separated by blanks. Separate them by commas" in refused(clips, "t.txt")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_blanks_between_columns_are_named(clips):
     [
         ("t.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), "an Excel file of the old format (.xls)"),
         ("t.csv.gz", gzip.compress(b"path,item,label\n"), "is compressed. Unpack it"),
-        ("t.ods", b"PK\x03\x04" + b"\xff" * 99, "a zip archive, or a workbook of another ending"),
+        ("t.ods", b"PK\x03\x04" + b"\xff" * 99, "a zip archive, or a workbook with another ending"),
     ],
 )
 def test_files_of_other_formats_are_named(clips, name, content, said):
@@ -203,24 +203,24 @@ def test_files_of_other_formats_are_named(clips, name, content, said):
 
 def test_a_column_beside_its_like_is_named(clips):
     csv(clips, Label="z")
-    assert "line 1: has the columns 'label' and 'Label'. Keep one, or rename the other." in refused(clips)
+    assert "line 1: received the columns 'label' and 'Label'. Keep one, or rename the other." in refused(clips)
 
 
 @pytest.mark.parametrize("address", ["https://example.org/a.wav", "file:///home/ann/a.wav"])
 def test_addresses_are_named(clips, address):
     clips.file("t.csv", "\n".join(map(",".join, (NAMES, *ROWS, (address, "s0", "x")))))
-    assert f"received '{address}'; allowed: a path; files at addresses are not read: download them" in refused(clips)
+    assert f"received '{address}'; expected a path; files at web addresses are not read: download them" in refused(clips)
 
 
 def test_another_case_of_a_file_name_is_told(clips):
     clips.file("t.csv", "\n".join(map(",".join, (NAMES, *ROWS[1:], ("S0_0.WAV", "s0", "x")))))
     read(clips)
     (reason,) = pd.read_csv(clips.folder / "data/e/left_out.csv")["reason"]
-    assert reason == "no such file, but 's0_0.wav', with another case."
+    assert reason == "no such file, but 's0_0.wav', in another case."
 
 
 @pytest.mark.parametrize("folder", ["C:\\sounds\\", "/home/ann/sounds/"])
 def test_whole_paths_of_another_computer_are_told(clips, folder):
     clips.file("t.csv", "\n".join(map(",".join, (NAMES, *((folder + name, *others) for name, *others in ROWS)))))
     said = refused(clips)
-    assert f"'{folder}s0_0.wav' is a whole path, perhaps of another computer: write such as 's0_0.wav'" in said
+    assert f"'{folder}s0_0.wav' is an absolute path, perhaps from another computer. Write it as 's0_0.wav'" in said

@@ -71,12 +71,12 @@ def test_folders_of_one_name_are_asked_about(apart):
         (("one/low", "two/link"), "one/low and two/link are the same folder"),
         (("two/deep", "one/low", "two/deep/high"), "two/deep/high lies in two/deep"),
         (("one/low", "audio/clips.csv"), "audio/clips.csv is a file"),
-        (("one/low", "two/gone"), "No folder two/gone"),
+        (("one/low", "two/gone"), "There is no folder two/gone"),
         (("my", "low"), "needs quotes around it, as in 'my low'"),
-        (("one/low", "empty"), "empty holds no audio files"),
-        (("one/low", "two/deep/high", "--labels", "x,x"), "all of one class, 'x'"),
+        (("one/low", "empty"), "empty has no audio files"),
+        (("one/low", "two/deep/high", "--labels", "x,x"), "all files have one class, 'x'"),
         (("audio", "--labels", "x,y"), "received 2 names for 1 folder"),
-        (("one/low", "two/deep/high", "--labels", "x,y", "--label-pattern", "(.)"), "leave one of them out"),
+        (("one/low", "two/deep/high", "--labels", "x,y", "--label-pattern", "(.)"), "Remove one of the two"),
     ],
 )
 def test_what_is_no_class_folder_is_named(apart, folders, said):
@@ -115,7 +115,7 @@ def test_some_of_the_classes(empty):
     for words in (("folders", "audio"), ("table", "audio/clips.csv")):
         said = prepared(empty, *words, "--classes", "a,c", "--dataset", "some")
         assert "2 classes (a, c)" in said
-        assert "of other classes left out (b)" in said
+        assert "of other classes skipped (b)" in said
     assert "Did you mean 'c'" in empty.mistake("-m", "preprocessing", "folders", "audio", "--classes", "a,cc")
     assert "one class" in empty.mistake("-m", "preprocessing", "folders", "--check", "audio", "--classes", "a")
 

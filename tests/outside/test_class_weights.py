@@ -82,7 +82,7 @@ def test_estimators_use_them(study, architecture):
 
 
 FAULTS = [
-    ({"a": -1}, "the weight of class 'a' is -1; allowed: numbers of 0 and above"),
+    ({"a": -1}, "the weight of class 'a' is -1; expected numbers of 0 or more"),
     ({"a": float("nan")}, "the weight of class 'a' is nan"),
     ({"a": True}, "the weight of class 'a' is True"),
     ({"a": "x"}, "the weight of class 'a' is 'x'"),
@@ -113,7 +113,7 @@ def test_weights_that_the_corpus_cannot_have_are_refused_before_anything_trains(
 
     assert ended.returncode == 2
     name = next(iter(weights))
-    wanted = "all weights are 0" if name == "a" else f"'{name}' is no class of the corpus. Available: a, b, c."
+    wanted = "all weights are 0" if name == "a" else f"'{name}' is not a class of the dataset. Available: a, b, c."
     assert wanted in ended.stderr
     assert not list(study.results.glob("instance_1/fold_*"))
 
@@ -122,7 +122,7 @@ def test_weights_that_the_corpus_cannot_have_are_refused_before_anything_trains(
     ("instance", "fault"),
     [
         ({"architecture": "knn"}, "has no effect on knn"),
-        ({"architecture": "mlp", "sampling": "balanced"}, "would weigh them a second time"),
+        ({"architecture": "mlp", "sampling": "balanced"}, "would balance classes twice. Set"),
     ],
 )
 def test_they_are_refused_where_balanced_is(study, instance, fault):

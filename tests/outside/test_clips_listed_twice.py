@@ -29,13 +29,13 @@ def test_a_file_and_a_part_of_it_are_asked_about(empty, further):
     words = table(empty, *further)
     said = empty.mistake("-m", "preprocessing", *words)
     assert "The clips 'low/s0_0.wav" in said
-    assert "' overlap: what they share would count twice" in said
+    assert "' overlap, so what they share would count twice" in said
     assert "give --overlaps keep." in said
     assert ("Such pairs in all: 2." in said) == (len(further) > 1)
     ended = empty.prepare(*words, "--overlaps", "keep")
     assert f"{24 + len(further)} clips of 6" in ended.stdout, ended.stderr
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only").stdout
-    assert "Refused    the list of clips: The clips 'low/s0_0.wav" in checked
+    assert "Problem    the list of clips: The clips 'low/s0_0.wav" in checked
 
 
 def test_stretches_that_touch_or_are_copies_are_not(empty):
@@ -97,7 +97,7 @@ def test_a_label_of_files_and_of_segments_is_asked_about(empty):
     assert (
         "emotion is in the table files, of files, and in segments, of segments: low/s0_0.wav would count twice (12 such" in said
     )
-    assert "Give --table files or --table segments; for both --table files,segments --overlaps keep." in said
+    assert "Give --table files or --table segments; for both, give --table files,segments --overlaps keep." in said
     assert "12 clips of 6" in empty.prepare(*words, "--table", "files").stdout
     assert "12 clips of 6" in empty.prepare(*words, "--table", "segments").stdout
     assert "give --overlaps keep" in empty.mistake("-m", "preprocessing", *words, "--table", "files,segments")

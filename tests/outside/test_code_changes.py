@@ -33,10 +33,10 @@ FILES = {
     "log.csv": "1\n",
 }
 CHANGES = {
-    "an effect": ("my_effects.py", "1e-7", "1e-6", "my_effects.py: what it runs when it is imported has changed"),
-    "a package": ("my_package/__init__.py", "'ignore'", "'error'", "__init__.py: what it runs when it is imported has changed"),
-    "a decorator": ("my_package/inner.py", "noted(): return 1", "noted(): return 2", "inner.py: what it runs when"),
-    "a new effect": ("my_nets.py", "import my_effects", "import my_effects, more_effects", "more_effects.py: what it runs"),
+    "an effect": ("my_effects.py", "1e-7", "1e-6", "my_effects.py: code run when it is imported has changed"),
+    "a package": ("my_package/__init__.py", "'ignore'", "'error'", "__init__.py: code run when it is imported has changed"),
+    "a decorator": ("my_package/inner.py", "noted(): return 1", "noted(): return 2", "inner.py: code run when"),
+    "a new effect": ("my_nets.py", "import my_effects", "import my_effects, more_effects", "more_effects.py: code"),
     "a file": ("scale.csv", "1", "2", " scale.csv has changed"),
     "a file in a folder": ("data_of_mine/filters.npy", b"\x01", b"\x02", " data_of_mine/filters.npy has changed"),
 }

@@ -41,7 +41,7 @@ def test_further_columns_pass(empty):
     assert ended.returncode == 0, ended.stderr
     assert "24 clips of 6" in ended.stdout
     for name, known in {"start": "start_s", "phrase": "phase", "folder": "fold"}.items():
-        said = f"The column '{name}' is kept as a further one; what is read of a clip is in a column '{known}'."
+        said = f"The column '{name}' is kept as an extra column; to use it, name it '{known}'."
         assert said in ended.stdout
     assert ended.stdout.count("The column '") == 5  # end and clips, too
 
@@ -74,7 +74,7 @@ def test_the_usual_names_of_labels_are_named_in_events(empty, column, frames):
         assert f"give --label {other.lower()};" in empty.mistake("-m", "preprocessing", "events", name, *words[2:])
     plain = column.lower().replace(" ", "_")
     said = empty.mistake("-m", "preprocessing", *words)
-    assert f"no column 'label'. If it is '{plain}', give --label {plain}; if every event is of one class, --label none." in said
+    assert f"no column 'label'. If it is '{plain}', give --label {plain}; if every event needs one class, --label none." in said
     features = {"features": "waveform"} if frames else {}
     assert "siren" in empty.prepare(*words, "--label", column, **features).stdout
     ended = empty.prepare(*words, "--label", "none", **features)
@@ -87,7 +87,7 @@ def test_the_usual_names_of_labels_are_named_in_events(empty, column, frames):
 def test_a_table_of_events_without_labels_says_so(empty, column):
     ended = empty.prepare(*events(empty, f"filename,onset,offset,{column}"))
     assert ended.returncode == 0, ended.stderr
-    assert "Note       strong.csv has no column 'label': every event is 'event'" in ended.stdout
+    assert "Note       strong.csv has no column 'label', so every event is labelled 'event'" in ended.stdout
 
 
 def test_mixtures_of_events(empty):

@@ -139,7 +139,7 @@ def test_models_of_each_fold_that_have_no_final_form_are_named(tones):
 
     said = tones.mistake("-m", "xval", "refit", "results/small/experiment_2:1")
 
-    assert "another model in each fold" in said
+    assert "a different model in each fold" in said
     assert "instance_<i>/fold_{fold}" in said
 
 

@@ -124,7 +124,7 @@ def test_explain_draws_what_an_answer_rests_on(copied):
 @pytest.mark.parametrize("folder", ["", "/instance_1"])
 def test_explain_of_several_models_asks_for_the_fold_of_one(finished, folder):
     said = finished.mistake("-m", "xval", "explain", finished.EXPERIMENT + folder, "high/s0_1.wav", "--method", "occlusion")
-    assert "several models; name the fold of one, such as" in said
+    assert "several models. Give the fold of one, such as" in said
 
 
 def test_explain_prints_what_groups_of_features_give_an_estimator(finished):

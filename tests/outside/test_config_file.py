@@ -40,8 +40,8 @@ def test_the_one_beside_the_script_comes_before_that_of_the_current_folder(study
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("[database]\nhost = here\n", "no key of xval in its section. Sections of xval: [experiment]"),
-        ("[training]\nsteps = 10\n[data]\npath = x\n", "no key of xval in its section"),
+        ("[database]\nhost = here\n", "no key in the section where xval expects it. Sections of xval: [experiment]"),
+        ("[training]\nsteps = 10\n[data]\npath = x\n", "no key in the section where xval expects it"),
         ("[DEFAULT]\nlearning_rate = 0.1\n", "'learning_rate' belongs into [training]"),
         ("learning_rate = 0.1\n", "no section headers"),
     ],
@@ -85,7 +85,7 @@ def test_beside_the_scripts_of_a_study_it_is_named(study):
 
     ended = study.run(script="experiments/exp.py")
 
-    assert "experiments/config.ini is not used: this is the study" in ended.stdout
+    assert "experiments/config.ini is not used, because the study" in ended.stdout
     assert parameters(study)["fold_seed"] == 3
 
 

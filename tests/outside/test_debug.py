@@ -34,7 +34,7 @@ def test_a_script_with_objects_of_keras_is_debugged(study, backend):
 
     assert ended.returncode == 0, ended.stderr
     assert study.record()["status"] == "done"
-    assert ("keeps its threads" in " ".join(ended.stdout.split())) == (backend == "tensorflow")
+    assert ("threads_per_job and gpu_ID have no effect" in " ".join(ended.stdout.split())) == (backend == "tensorflow")
 
 
 @pytest.mark.long

@@ -143,7 +143,7 @@ def test_import_names_what_may_be_imported(downloaded):
 
     assert (refused.returncode, named.returncode) == (2, 0), named.stderr
     assert "--import architectures.net" in refused.stderr
-    assert "which look where settings.json says that it lay" in refused.stderr
+    assert "it is searched in the folder that settings.json names" in refused.stderr
     assert mark.read_text().split() == ["architectures.net"]
     mark.unlink()
 

@@ -55,7 +55,9 @@ def test_one_value_from_the_command_line_a_grid_and_cross_validate(study):
     assert crossed.returncode == 0, crossed.stderr
 
 
-@pytest.mark.parametrize(("value", "fault"), [(-1, "allowed: above 0"), (None, "allowed: one value"), (True, "received True")])
+@pytest.mark.parametrize(
+    ("value", "fault"), [(-1, "expected a number above 0"), (None, "expected one value"), (True, "received True")]
+)
 def test_one_value_that_is_none_of_it_is_refused(study, value, fault):
     study.script({"architecture": "svm", "C": value})
 
@@ -82,7 +84,7 @@ def test_the_advice_on_three_speakers_works_where_one_of_them_trains(study, arch
     refused = study.run()
 
     assert refused.returncode == 2
-    advice = re.search(r"Give one value to each option, which needs no search: (.*), or add items", refused.stderr)[1]
+    advice = re.search(r"Give each option one value, which needs no search: (.*), or add items", refused.stderr)[1]
     settings = [f"--set={setting.replace(' ', '').replace(chr(34), '')}" for setting in re.findall(r'\w+ = [\w."]+', advice)]
     assert len(settings) == {"svm": 2, "logistic": 1}[architecture]
     done = study.run(*settings)

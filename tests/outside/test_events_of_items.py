@@ -75,7 +75,7 @@ def test_a_line_without_event_beside_events_is_a_fault(events):
 
     said = events.mistake("-m", "preprocessing", "events", "e.csv")
 
-    assert "line 14: has no begin and end, so n1.wav has no event, but line 3 has one" in said
+    assert "line 14: has no start and end, so n1.wav has no event, but line 3 has one" in said
     assert "line 15" in said
     ended = prepared(events, "--drop-bad-rows")
     assert ended.returncode == 0, ended.stderr

@@ -221,7 +221,7 @@ class Forms:
         start = {form: {"architecture": f"networks.{form}", "initial_model": self.saved(form)} for form in forms}
         more = {"frozen_layers": 1, "layer_learning_rate_decay": 0.5, "regularization_lambda": 0.01}
         good = [form for form in forms if works(form, 2)]
-        self.refused(3, [form for form in forms if form not in good], start.get, "Put them into a layer of your own")
+        self.refused(3, [form for form in forms if form not in good], start.get, "Move them into a layer")
         for form, record in self.done(2, good, lambda form: start[form] | more).items():
             assert record["layers_copied"], form
             assert not record["layers_new"] + record["layers_unused"], form

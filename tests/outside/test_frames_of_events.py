@@ -29,7 +29,7 @@ def recordings(empty):
 
 
 SHORT = "are in no frame, too short for label_frame_s=0.05 at frame_overlap=0.5"
-SHARED = "frames with events have several classes, of which label_form=multi_class keeps one"
+SHARED = "frames with events have several classes, of which label_form=multi_class keeps only one"
 
 
 def test_events_that_are_too_short_for_a_frame_are_told(recordings):

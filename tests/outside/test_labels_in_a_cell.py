@@ -39,7 +39,9 @@ def test_they_are_asked_about_and_split(empty, way):
     words = table(empty, [way(names) for names in SETS])
     said = empty.mistake("-m", "preprocessing", *words)
     assert "looks like several labels of one clip (" in said
-    assert "give --task-type multilabel_classification; if each is the name of one class, --task-type classification." in said
+    assert (
+        "give --task-type multilabel_classification; if each is the name of one class, give --task-type classification." in said
+    )
     if way in (str, WAYS["sets"], WAYS["json"], WAYS["bare"]):  # as numpy and tuples
         return
     ended = empty.prepare(*words, *SEVERAL)

@@ -129,8 +129,8 @@ def test_check_names_them(written):
     assert f"{len(LONGER)} clips (a/" in line
     assert "All of it is read" in line
     assert {path.partition("/")[2] for path in named.index} == set(LONGER)
-    assert named.loc["a/short.wav", "reason"] == "its header says 1.00 s, and 3.00 s are there"
-    assert all(re.fullmatch(r"its header says [012]\.\d\d s, and 3\.\d\d s are there", reason) for reason in named["reason"])
+    assert named.loc["a/short.wav", "reason"] == "its header says 1.00 s, but it has 3.00 s"
+    assert all(re.fullmatch(r"its header says [012]\.\d\d s, but it has 3\.\d\d s", reason) for reason in named["reason"])
 
 
 @pytest.mark.long

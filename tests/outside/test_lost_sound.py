@@ -44,12 +44,10 @@ def test_ultrasound_is_named_with_its_share_and_the_rate_to_set(empty):
     prepared, checked = warnings(empty)
 
     assert "8 of 8 clips" in prepared
-    assert "of the power above 2 kHz, which sample_rate_hz=4000 throws away" in prepared
+    assert "of the power above 2 kHz, which sample_rate_hz=4000 discards" in prepared
     assert "--set sample_rate_hz=256000 --set n_fft=4096 --set win_length=4096 --set hop_length=2048" in prepared
     assert "sound above half the rate: 256000 Hz (8 clips" in checked
-    assert (
-        "throws away" not in empty.prepare("folders", "audio", "--dataset", "small", sample_rate_hz=256000, n_fft=4096).stdout
-    )
+    assert "discards" not in empty.prepare("folders", "audio", "--dataset", "small", sample_rate_hz=256000, n_fft=4096).stdout
 
 
 def test_the_rate_that_is_given_for_frames_is_in_the_next_command(empty):
@@ -74,7 +72,7 @@ def test_a_run_names_it_too(empty):
     features = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
     ended = empty.train({"architecture": "mlp"}, num_epochs=1, **features)
 
-    assert "throws away" in ended.stdout, ended.stdout
+    assert "discards" in ended.stdout, ended.stdout
 
 
 @pytest.mark.long
@@ -94,7 +92,7 @@ def test_channels_that_cancel_are_named(empty, shift):
         assert "its 2 channels cancel in their mean" in (empty.folder / "data/small/left_out.csv").read_text()
     else:
         assert "2 of 8 clips" in prepared
-        assert "lose 100 % of the power, since the channels cancel in their mean. Give --set channel=0" in prepared
+        assert "lose 100 % of the power, because the channels cancel in their mean. Give --set channel=0" in prepared
         assert "cancel in" not in empty.prepare("folders", "audio", "--dataset", "small", channel=0).stdout
 
 
@@ -121,7 +119,7 @@ def test_an_ordinary_corpus_has_none_of_these(empty):
 
     prepared, checked = warnings(empty)
 
-    for text in ("throws away", "cancel in", "channels cancel", "full scale", "half the rate"):
+    for text in ("discards", "cancel in", "channels cancel", "full scale", "half the rate"):
         assert text not in prepared + checked
 
 
@@ -132,7 +130,7 @@ def test_a_corpus_of_an_earlier_version_is_said_to_be_unmeasured(copied):
     facts = json.loads(table.schema.metadata[key])
     del facts["lost_sound"]
     pyarrow.parquet.write_table(table.replace_schema_metadata({**table.schema.metadata, key: json.dumps(facts)}), path)
-    unmeasured = "without measuring which sound the settings throw away"
+    unmeasured = "without measuring how much sound the settings discard"
 
     copied.script({"architecture": "constant"}, name="other.py", num_experiment=2, num_folds=3, **FEATURES)
     other = copied.run(script="other.py")

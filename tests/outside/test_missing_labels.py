@@ -49,7 +49,7 @@ def test_a_missing_item_is_refused_with_its_place(form, value):
 @forms
 @pytest.mark.parametrize("value", ["nan", "None", "<NA>"])
 def test_an_item_whose_text_means_that_it_is_missing_is_refused(form, value):
-    with pytest.raises(XvalError, match=r"Arrays: example 2 has no item.*If this is a name, write it otherwise"):
+    with pytest.raises(XvalError, match=r"Arrays: example 2 has no item.*If this is a name, change its spelling"):
         preprocessing.prepare(X, LABELS, form([*ITEMS[:2], value, value, *ITEMS[4:]]), dataset="corpus")
 
 

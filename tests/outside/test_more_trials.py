@@ -47,7 +47,7 @@ def test_further_trials_alone_run_and_all_ends_as_if_asked_for_at_once(study):
     for name, record in new.items():
         kept = record["search"]["trial"] == old[name]["search"]["trial"]
         assert (record["seconds"] == old[name]["seconds"]) == kept  # trained again where another trial is the best
-        assert ("further trials were no better" in ended.stdout) >= kept
+        assert ("the additional trials were no better" in ended.stdout) >= kept
     assert "2/2" in ended.stdout
     assert "Nothing to do" in run(study, 4).stdout
 

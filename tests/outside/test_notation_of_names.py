@@ -50,7 +50,7 @@ def test_names_that_differ_in_notation_alone_are_asked_about(empty, ways, column
     said = empty.mistake("-m", "preprocessing", *table(empty, ways, column))
 
     assert f"The {'items' if column == 'item' else 'classes'} '" in said
-    assert " alone: are they the same? If so, give --similar-names one; if not, --similar-names several." in said
+    assert ". Are they the same? If so, give --similar-names one; if not, give --similar-names several." in said
     assert "Traceback" not in said
 
 
@@ -66,7 +66,7 @@ def test_both_answers_go_on(empty):
     assert "24 clips of 4 items (1, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "one").stdout
     assert "24 clips of 6 items (01, 1, 1.0, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "several").stdout
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only").stdout
-    assert "Refused    the list of clips: The items '01', '1' and '1.0' differ in notation alone" in checked
+    assert "Problem    the list of clips: The items '01', '1' and '1.0' differ in notation alone" in checked
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only", "--similar-names", "one").stdout
     assert "24 clips of 4 items" in checked
     assert "Refused" not in checked
@@ -89,7 +89,7 @@ def test_events_are_asked_about_before_their_audio_is_read(empty):
     words = ("events", "audio/low/events.csv", "--dataset", "e")
     frames = ("--task-type", "frame_classification")
     for further in ((), frames):
-        assert "classes 'Call' and 'call' differ in case" in empty.mistake("-m", "preprocessing", *words, *further)
+        assert "classes 'Call' and 'call' differ only in case" in empty.mistake("-m", "preprocessing", *words, *further)
     ended = empty.prepare(*words, *frames, "--similar-names", "one", features="waveform")
     assert "2 classes" in ended.stdout.replace("3 classes", "2 classes with background"), ended.stderr
     text = (empty.folder / "audio/low/events.csv").read_text().replace("Call", "call").replace("s3_0", "s2_0")
@@ -108,12 +108,12 @@ def test_files_are_different_whatever_their_names(empty):
 
 @pytest.mark.parametrize("keys", [("1", "01"), (1, "1.0"), ("spk_1", "spk-1"), ("s1", "s1\u200b"), ("Zoé", "Zoe\u0301")])
 def test_keys_of_arrays(tmp_path, keys):
-    with pytest.raises(XvalError, match=r"The items .* differ in notation alone: are they the same"):
+    with pytest.raises(XvalError, match=r"The items .* differ in notation. Are they the same"):
         write("mine", dict.fromkeys((*keys, "other"), X), {key: list("abab") for key in (*keys, "other")}, data_folder=tmp_path)
 
 
 def test_classes_of_arrays(tmp_path):
-    with pytest.raises(XvalError, match="The classes '0' and '00' differ in notation alone"):
+    with pytest.raises(XvalError, match="The classes '0' and '00' differ only in notation"):
         write("mine", {"s": X}, {"s": ["0", "00", "1", "1"]}, data_folder=tmp_path)
     assert write("mine", {"s": X}, {"s": [-1, 1, -2, 2]}, data_folder=tmp_path).class_names == ("1", "2", "-1", "-2")
 
@@ -143,7 +143,7 @@ def test_start_takes_the_answer(empty):
     ended = empty.xval("quickstart", words, "--minutes", "0", "--similar-names", "one")
     again = empty.xval("quickstart", words, "--minutes", "0", "--similar-names", "one")
 
-    assert "give --similar-names one; if not, --similar-names several." in said
+    assert "give --similar-names one; if not, give --similar-names several." in said
     assert "`quickstart` has no" not in said
     assert ended.returncode == 0, ended.stderr
     assert "24 clips of 5 items" in ended.stdout

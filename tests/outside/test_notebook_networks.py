@@ -220,7 +220,7 @@ def test_what_lives_in_the_session_alone_is_refused_by_name(study, case):
     (line,) = printed.strip().splitlines()
     assert line.startswith(f"refused: session, instance 1: architecture: 'build' uses '{name}', ")
     assert wanted in line
-    assert line.endswith("such as my_parts.py, and name it: architecture='my_parts.build'.")
+    assert line.endswith("such as my_parts.py, and set architecture='my_parts.build'.")
     assert not study.results.exists()
 
 
@@ -238,7 +238,7 @@ def test_what_is_typed_without_a_source_is_refused_as_before(study):
 
     said = study.mistake("-c", head + f"exec(compile({code!r}, '<stdin>', 'exec'), vars(sys.modules['__main__']))")
 
-    assert "'build' cannot be found by other processes: it has no source" in said
+    assert "'build' is not available to other processes: it has no readable source" in said
     assert "architecture='my_parts.build'" in said
 
 

@@ -191,7 +191,7 @@ def test_a_model_is_named_alike_everywhere(copied):
     one, other = (copied.xval("report", *words, "--markdown") for words in ((name,), (copied.EXPERIMENT, "1")))
     assert (one.returncode, one.stdout) == (0, other.stdout), one.stderr
     exported = copied.xval("export", name, "--format", "weights_h5")
-    assert "one model is exported at a time" in exported.stderr
+    assert "one model can be exported at a time" in exported.stderr
     assert "xval refit" in exported.stderr
     ensemble = copied.xval("ensemble", name, f"{copied.EXPERIMENT}:2")
     assert ensemble.returncode == 0, ensemble.stderr

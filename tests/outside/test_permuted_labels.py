@@ -57,8 +57,8 @@ def test_items_of_one_class_change_places(study):
     written, text = permuted(study, "--permutations", "19")
     assert written["permutes_items"]
     assert written["p"] > 0.05
-    assert "It is not shown to be above chance" in text
-    assert "each item took the label and the place in the folds of another" in text
+    assert "It is not significantly above chance" in text
+    assert "each item got the label and the folds of another" in text
     assert len(set(written["permuted"])) > 5
 
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_tested_is_named(study):
     study.train(*instances, task_type="regression", num_epochs=1)
     command = ("-m", "xval", "compare", study.EXPERIMENT)
     network = study.mistake(*command, "2", "--permutations", "200")
-    assert "instance 2 has architecture 'mlp', and only estimators are trained again" in network
+    assert "instance 2 has architecture 'mlp', but only estimators are trained again" in network
     assert re.search(r"200 trainings of all its folds would take about \d+:\d\d:\d\d", network)
     few = study.mistake(*command, "1", "--permutations", "200")
     assert "its labels can be permuted in 5 different ways" in few

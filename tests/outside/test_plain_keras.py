@@ -210,7 +210,7 @@ def test_an_export_answers_a_padded_batch_as_the_description_next_to_it_says(stu
 
 
 PADDED = {
-    "silence ahead of the features": ({}, "samples", 0),
+    "silence before the features": ({}, "samples", 0),
     "mfcc": ({"features": "mfcc", "n_mfcc": 8}, "samples", 0),
     "a spectrogram inside": ({"features": "waveform", "frontend": "logmel"}, "samples", 0),
     "crops": ({"features": "waveform", "frontend": "logmel", "crop_s": 0.15}, "samples", "the clip again"),

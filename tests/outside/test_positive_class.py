@@ -75,7 +75,7 @@ def test_they_have_intervals_and_can_be_added_to_finished_runs(clinic):
     assert refused.returncode == unknown.returncode == 2
     assert "the corpus has healthy, sick" in refused.stderr
     assert "--positive-class sick" in refused.stderr
-    assert "'sik' is no class of the corpus" in unknown.stderr
+    assert "'sik' is not a class of the dataset" in unknown.stderr
     assert added.returncode == 0, added.stderr
     assert clinic.record() == before
     metrics = json.loads((clinic.results / "instance_1/metrics.json").read_text())
@@ -94,8 +94,10 @@ def test_a_metric_of_one_class_needs_one(clinic):
     right = clinic.run("--set", f"positive_class={advice}")
 
     assert without.returncode == wrong.returncode == 2
-    assert "metric 'sensitivity' is of one class, and the corpus has healthy, sick." in without.stderr
-    assert "positive_class: 'Sick' is no class of the corpus. Available: healthy, sick. Did you mean 'sick'?" in wrong.stderr
+    assert "metric 'sensitivity' needs one class to detect; the dataset has healthy, sick." in without.stderr
+    assert (
+        "positive_class: 'Sick' is not a class of the dataset. Available: healthy, sick. Did you mean 'sick'?" in wrong.stderr
+    )
     assert right.returncode == 0, right.stderr
 
 

@@ -95,7 +95,7 @@ def test_every_task_ranks_by_its_main_metric(study, task, names, main):
 def test_a_metric_that_records_will_not_have_is_refused_before_the_first_job(study, value):
     study.script({"architecture": "constant"}, rank_by=value)
     message = study.mistake("exp.py", "--executor", "inline")
-    assert f"rank_by '{value.removeprefix('val_')}' is no validation metric" in message
+    assert f"rank_by '{value.removeprefix('val_')}' is not a validation metric" in message
     assert not list(study.results.glob("instance_*/fold_*"))
 
 
@@ -103,5 +103,5 @@ def test_a_metric_of_more_classes_than_there_are_is_refused_before_the_first_job
     study.script({"architecture": "constant"}, rank_by="top_5_accuracy")
     ended = study.run()
     assert ended.returncode == 2
-    assert "rank_by 'top_5_accuracy' needs 6 classes or more; the corpus has 3" in ended.stderr
+    assert "rank_by 'top_5_accuracy' needs 6 classes; the corpus has 3" in ended.stderr
     assert not list(study.results.glob("instance_*/fold_*"))

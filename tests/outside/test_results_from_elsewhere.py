@@ -79,7 +79,7 @@ def test_a_lease_of_ten_years_is_waited_for_by_nobody(copied, command):
 
     assert ended.returncode in (0, 2), ended  # and no signal has ended it
     assert "Traceback" not in ended.stderr
-    assert command == "list" or "leases.json: lease_s=315360000; expected a number of seconds above 0, up to 3600" in (
+    assert command == "list" or "leases.json: lease_s=315360000; expected a number of seconds above 0 and at most 3600" in (
         ended.stdout + ended.stderr
     )
 
@@ -218,9 +218,9 @@ def test_a_page_with_explanations_is_not_replaced_by_one_without(copied):
     failed = copied.mistake("-m", "xval", "report", copied.EXPERIMENT, "--explain", "occlusion")
 
     assert page.read_bytes() == before
-    assert "Give --explain occlusion to compute these pictures again, or --explain none" in plain
+    assert "Give --explain occlusion to compute them again, or --explain none" in plain
     assert without_audio == plain
-    assert "a new one would have none: " in failed
+    assert "a new page would have none: " in failed
     assert "--explain none" in failed
     without = copied.xval("report", copied.EXPERIMENT, "--explain", "none")
     assert without.returncode == 0, without.stderr
@@ -268,9 +268,11 @@ def test_the_page_of_an_interrupted_run_says_what_adds_the_clips(empty):
     assert ended.returncode == 130, ended
     text = page.read_text()
     assert "data:audio/" not in text
-    assert f"Clips to listen to come when the run has ended; if it was interrupted: xval report {empty.EXPERIMENT}." in text
+    assert (
+        f"Clips to listen to are added when the run has ended; if it was interrupted: xval report {empty.EXPERIMENT}." in text
+    )
     assert empty.xval("report", empty.EXPERIMENT).returncode == 0
-    assert "Clips to listen to come when" not in page.read_text()
+    assert "Clips to listen to are added when" not in page.read_text()
 
 
 MINE = "from xval import metric\n@metric(higher_is_better=True)\ndef mine(targets, predictions):\n    return 0.5\n"
@@ -287,8 +289,8 @@ def test_an_ensemble_leaves_out_a_metric_whose_code_is_not_trusted(study):
     known = study.record(901)
 
     assert ensemble.returncode == 0, ensemble.stderr
-    assert "left out: the metric mine.mine, which ensemble 1+2 has no values of: module mine: not imported" in ensemble.stderr
-    assert "name it: --import mine" in ensemble.stderr
+    assert "skipped: the metric mine.mine, which ensemble 1+2 has no values of: module mine: not imported" in ensemble.stderr
+    assert "give --import mine" in ensemble.stderr
     assert "cohen_kappa_score" in known["metrics"]["test"]
     assert "mine" not in {*known["metrics"]["test"], *known["further_metrics"]}
     assert [ended.returncode for ended in looks] == [0, 0, 0], [ended.stderr for ended in looks]

@@ -58,7 +58,7 @@ def test_a_corpus_that_is_renamed_meanwhile_is_not_made_anew(recordings):
         review.send_signal(signal.SIGINT)
         review.communicate()
 
-    assert "the corpus is no longer there" in answer["error"]
+    assert "the dataset is no longer there" in answer["error"]
     assert not (folder / "data" / "tones").exists()
     assert not (folder / "data" / "renamed" / "corrections.csv").exists()
 
@@ -116,7 +116,7 @@ def test_a_corpus_that_is_gone_while_it_is_reviewed_is_said(copied):
 
     assert shown[0] == 200
     assert [status for status, *_ in answers] == [409] * 4
-    assert all("the corpus is no longer there" in json.loads(text)["error"] for _, text, _ in answers)
+    assert all("the dataset is no longer there" in json.loads(text)["error"] for _, text, _ in answers)
     assert not (copied.folder / "data/small").exists()
 
 

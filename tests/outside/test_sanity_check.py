@@ -205,7 +205,7 @@ REFUSED = {
     "a_lambda": "'doubled' is a keras.layers.Lambda",
     "unregistered": "nets.Twice, which is not registered",
     "an_activation": "saved model",
-    "forgets": "(Scale), one has a get_config() that leaves out an argument",
+    "forgets": "(Scale), one has a get_config() that lacks an argument",
     "draws": "(Drawn)",
     "no_config": "Give it a get_config()",
     "fixed_batch": "exactly 16 examples",
@@ -214,8 +214,8 @@ REFUSED = {
     "dict_outputs": "dict of 1 (emotion); expected one tensor",
     "two_inputs": "2 inputs",
     "own_dict": "dict of 2 (a, b); expected one tensor",
-    "own_step": "OwnStep with a train_step() of its own",
-    "own_loss": "OwnLoss with a compute_loss() of its own",
+    "own_step": "OwnStep with a train_step()",
+    "own_loss": "OwnLoss with a compute_loss()",
     "in_training": "nets.py, line ",
     "pairs": "192|Pairs.call()",  # TensorFlow and the others
 }
@@ -369,7 +369,7 @@ def test_a_seed_of_build_is_no_pretrained_part_and_compile_in_build_is_named(stu
 
     assert ended.returncode == 0, ended.stderr
     assert "unknown origin" not in ended.stdout
-    assert "begin with the same weights" in ended.stdout
+    assert "start with the same weights" in ended.stdout
     assert study.record(1)["outside_weights"] == []
     assert study.record(1)["seed_of_build"] is True
     assert "compile() in its build() is not used (SGD, learning rate 0.5)" in ended.stdout

@@ -46,7 +46,7 @@ def test_identical_instances_have_no_difference_to_show(empty):
     assert "to confirm the difference" not in text
     compared = empty.xval("compare", empty.EXPERIMENT).stdout
     assert "to confirm the difference" not in compared
-    assert "Both have the same values of every item" in compared
+    assert "Both have the same scores for every item" in compared
 
 
 def test_an_error_is_better_than_chance_and_not_above_it(empty):
@@ -87,7 +87,7 @@ def test_seeds_are_selected_by_their_common_mean(empty):
     study_of(empty, even, difference=0.5)
     network = {"architecture": "mlp", "n_units": (4,)}
     text = said(empty, network | {"seed": 1}, network | {"seed": 2}, {"architecture": "constant"}, num_epochs=20)
-    assert ", which differ in their seed; its own " in text
+    assert ", which differ only in the seed; its own " in text
 
 
 def test_perfect_instances_are_suspicious(empty):

@@ -33,7 +33,7 @@ def test_are_asked_about_before_anything_is_prepared(empty, copies):
     record(empty, items="s{file}_{part}", copies=copies)
     said = empty.mistake("-m", "preprocessing", *WORDS)
     assert "Segments of the file " in said
-    assert "are under the items 's0_0' and 's0_1': one recording would train and be tested." in said
+    assert "belong to the items 's0_0' and 's0_1': one recording would be in training and test." in said
     assert "Give them one item" in said
     assert "give --shared-files keep. Such files in all: 6." in said
     assert not (empty.folder / "data/t/corpus.parquet").exists()
@@ -54,7 +54,7 @@ def test_that_are_kept_are_named_by_both_checks_and_beside_results(empty):
         in empty.python("-m", "preprocessing", *WORDS, "--check", "--shared-files", "keep").stdout
     )
     said = empty.train({"architecture": "svm", "C": (1.0,)}, dataset="t", num_folds=3, **SMALL).stdout
-    what = "segments of the file 'f0.wav' are under the items 's0_0' and 's0_1'"
+    what = "segments of the file 'f0.wav' belong to the items 's0_0' and 's0_1'"
     assert f"The corpus: {what} (6 such files)" in said
     assert "XV103" in said
     audit = empty.xval("audit", "results/t/experiment_1")
@@ -67,7 +67,7 @@ def test_from_python(empty, monkeypatch):
     monkeypatch.chdir(empty.folder)
     record(empty, items="s{file}_{part}")
     arguments = {"dataset": "t", "settings": SMALL, "workers": 1, "quiet": True}
-    with pytest.raises(XvalError, match=r"Segments of the file 'f0[.]wav' are under the items"):
+    with pytest.raises(XvalError, match=r"Segments of the file 'f0[.]wav' belong to the items"):
         preprocessing.prepare("audio/t.csv", **arguments)
     store = preprocessing.prepare("audio/t.csv", **arguments, shared_files="keep")
     assert sum(store.counts.values()) == 12

@@ -45,7 +45,7 @@ def test_failures_with_one_cause_are_one_line_with_all_their_jobs(study):
 def test_the_words_of_keras_for_augmentation_are_answered_with_the_section_that_exists(study):
     study.script({"architecture": "mlp", "augmentation": True})
 
-    assert "the others of [training_augmentation] in config.ini" in study.mistake("exp.py")
+    assert "the other settings of [training_augmentation] in config.ini" in study.mistake("exp.py")
 
 
 def test_preparing_warns_of_the_settings_that_the_experiment_of_the_corpus_trains_with(empty):

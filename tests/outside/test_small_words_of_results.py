@@ -15,7 +15,7 @@ def test_an_instance_is_named_behind_its_experiment(finished):
 
     assert with_colon.returncode == 0, with_colon.stderr
     assert with_colon.stdout == apart.stdout
-    assert "1 instance to compare; wanted are two or more" in alone
+    assert "1 instance to compare; expected at least two" in alone
     assert f"leave :1 out: {EARLIER}" in elsewhere
 
 

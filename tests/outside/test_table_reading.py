@@ -62,7 +62,7 @@ def test_quotes_that_do_not_close_in_their_cell_are_letters_with_a_note(voices, 
     ended = read(voices, "t.tsv")
 
     assert ended.returncode == 0, ended.stderr
-    assert "t.tsv, line 6: a quote opens a text that does not close" in ended.stdout
+    assert "t.tsv, line 6: a quote is not closed" in ended.stdout
     assert labels(voices) == truth(voices)
 
 
@@ -113,7 +113,7 @@ def test_events_have_the_option_too(voices):
     voices.file("e.csv", "path,start_s,end_s,label,text\n" + 's0_0.wav,0,0.1,x,"one\n' + 's0_1.wav,0,0.1,y,two"\n')
     ended = voices.prepare("events", "e.csv", "--audio-folder", "clips", "--dataset", "e")
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("line 2: a quote opens a text that does not close") == 1
+    assert ended.stdout.count("line 2: a quote is not closed") == 1
     voices.file("e.csv", "path,start_s,end_s,label,text\n" + 's0_0.wav,0,0.1,x,"one,\n' + 's0_1.wav,0,0.1,y,two"\n')
 
     said = voices.mistake("-m", "preprocessing", "events", "e.csv", "--audio-folder", "clips")
@@ -125,7 +125,7 @@ def test_events_have_the_option_too(voices):
 def test_text_that_is_not_utf8_names_its_line(voices):
     (voices.folder / "t.csv").write_bytes("path,item,label\na.wav,s,x\nä.wav,s,x\n".encode("latin-1"))
 
-    assert "t.csv, line 3: is not text in UTF-8" in voices.mistake("-m", "preprocessing", "table", "t.csv")
+    assert "t.csv, line 3: not text in UTF-8" in voices.mistake("-m", "preprocessing", "table", "t.csv")
 
 
 def test_a_manifest_in_json_lines_is_read(voices):
@@ -161,10 +161,10 @@ def test_a_list_in_json_is_read_with_its_stretches(voices, form):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('{"path": {"0": "a.wav"}, "label": {"0": "x"}}', "line 1: is json, but no list of clips"),
-        ('{"path": "a.wav", "item": "s", "label": "x"}\n{"path": \n', "line 2: is not json"),
-        ('[{"path": "a.wav"},\n {"path" "b.wav"}]', "line 2: is not json"),
-        ('["a.wav", "b.wav"]', "is json, but no list of clips"),
+        ('{"path": {"0": "a.wav"}, "label": {"0": "x"}}', "line 1: JSON, but not a list of clips"),
+        ('{"path": "a.wav", "item": "s", "label": "x"}\n{"path": \n', "line 2: not JSON"),
+        ('[{"path": "a.wav"},\n {"path" "b.wav"}]', "line 2: not JSON"),
+        ('["a.wav", "b.wav"]', "JSON, but not a list of clips"),
         (
             '{"path": "a.wav", "item": "s", "label": "x"}\n{"path": "b.wav", "item": "s", "label": [[1], 2]}\n',
             "'label' holds a list",

@@ -143,12 +143,12 @@ def decaying(learning_rate):
         ({"callbacks": "nets.Plateau", "schedule": "cosine"}, "callback 'nets.Plateau' is a ReduceLROnPlateau"),
         (
             {"callbacks": "nets.scheduler", "warmup_epochs": 1},
-            "Set schedule=constant and warmup_epochs=0, or leave the callback",
+            "Set schedule=constant and warmup_epochs=0, or remove the callback",
         ),
         ({"callbacks": "nets.scheduler", "schedule": "plateau"}, "as schedule=plateau does"),
         (
             {"optimizer": "nets.decaying", "schedule": "plateau"},
-            "optimizer 'nets.decaying': its learning rate follows an object",
+            "optimizer 'nets.decaying': its learning rate follows its own object",
         ),
         ({"optimizer": "nets.decaying", "warmup_epochs": 1}, "and warmup_epochs=1 sets another one. Set schedule=constant"),
     ],
@@ -179,10 +179,7 @@ def test_a_learning_rate_that_the_schedule_replaces_is_named(study):
     ended = one_fold(study, {"callbacks": "nets.Halves", "schedule": "cosine"}, code=RATES, num_epochs=3)
 
     assert ended.returncode == 0, ended.stderr
-    assert (
-        ended.stdout.count("a callback of your own has set the learning rate to 0.005 after epoch 1, which schedule=cosine")
-        == 1
-    )
+    assert ended.stdout.count("one of your callbacks set the learning rate to 0.005 after epoch 1, which schedule=cosine") == 1
 
 
 # Early stopping
@@ -300,9 +297,7 @@ def test_the_best_epoch_before_training_diverged_is_the_model_and_that_is_said(s
     record, history = study.record(), study.history()
     assert (record["status"], record["diverged"], record["epochs"]) == ("done", {"epoch": 4, "reason": reason}, 3)
     assert record["best_epoch"] == history["val_loss"].idxmin() + 1
-    assert (
-        f"instance 1: fold 1 diverged in epoch 4: {reason}; its model is that of epoch {record['best_epoch']}" in ended.stdout
-    )
+    assert f"instance 1: fold 1 diverged in epoch 4: {reason}; the model of epoch {record['best_epoch']}" in ended.stdout
     read = "import keras, nets, numpy; model = keras.models.load_model({!r}, compile=False); "
     read += "assert all(numpy.isfinite(weight).all() for weight in model.get_weights())"
     assert study.python("-c", read.format(str(study.fold() / "model.keras"))).returncode == 0
@@ -321,7 +316,7 @@ def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left
     assert study.run("--folds", "1", END_AT="3").returncode == 3
     ended = one_fold(study, instance, **given)
 
-    assert "instance 1: fold 1 goes on at epoch 3 of 6" in ended.stdout
+    assert "instance 1: fold 1 continues at epoch 3 of 6" in ended.stdout
     record = study.record()
     assert (record["went_on"]["after_epoch"], record["diverged"]["epoch"]) == (2, 4)
     for name in ("diverged", "best_epoch", "epochs", "metrics"):

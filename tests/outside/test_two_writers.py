@@ -31,7 +31,7 @@ def test_two_exports_to_one_file(study):
 
     assert "CODES 0 2" in ended.stdout, ended.stderr
     assert "n.weights.h5: another process" in ended.stderr
-    assert "Choose another place with --output." in ended.stderr
+    assert "Choose another path with --output." in ended.stderr
     assert sorted(path.name for path in study.folder.glob("*n.weights*")) == ["n.weights.h5", "n.weights.h5.json"]
 
 

@@ -90,8 +90,8 @@ AGES = "".join(f"anna_no.wav,s{number % 3},{number},{number}e-3\n" for number in
     ("files", "table", "command", "advice"),
     [
         (FLAT, "", "folders words", r"as (--label-pattern '.*?' --item-pattern '.*?') \("),
-        (NESTED, "", "folders words", r"inner folders the classes\? Give (--label-pattern '.*?'),"),
-        (NESTED, "", "folders words", r"outer ones the classes\? Give (--item-pattern '.*?') where"),
+        (NESTED, "", "folders words", r"inner folders are the classes, give (--label-pattern '.*?'),"),
+        (NESTED, "", "folders words", r"outer folders are the classes, give (--item-pattern '.*?') if"),
         (FLAT, "file,item,label\n" + ROWS, "table words/clips.csv", r"give (--path file)\."),
         (FLAT, "path,speaker,label\n" + ROWS, "table words/clips.csv", r"give (--item speaker)\."),
         (FLAT, "path,item,Word\n" + ROWS, "table words/clips.csv", r"give (--label Word)\."),
@@ -106,9 +106,14 @@ AGES = "".join(f"anna_no.wav,s{number % 3},{number},{number}e-3\n" for number in
             FLAT,
             "path,item,label,start_s\n" + AGES,
             "table words/clips.csv --overlaps keep --shared-files keep",
-            r"of a class, (--task-type classification)\.",
+            r"of a class, give (--task-type classification)\.",
         ),
-        (FLAT, "path,item,label\n" + ROWS, "table words/clips.csv --audio-folder gone", r"give it with (--audio-folder)\."),
+        (
+            FLAT,
+            "path,item,label\n" + ROWS,
+            "table words/clips.csv --audio-folder gone",
+            r"Give the folder with (--audio-folder)\.",
+        ),
         (FLAT, "path,item,label\n" + ROWS, "table clips.csv", r"give (--audio-folder words)\."),
     ],
 )
@@ -123,7 +128,7 @@ def test_following_an_advice_leads_to_a_store(
     assert found
     mended = [*command.split(), *shlex.split(found[1]), *(["words"] if found[1] == "--audio-folder" else [])]
     assert main([*mended, "--dataset", "words", "--workers", "1", "--set", "features=mfcc"]) == 0
-    assert "Corpus     words: " in capsys.readouterr().out
+    assert "Dataset    words: " in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", ["folders", "demo", "mine"])

@@ -56,11 +56,11 @@ def test_a_table_becomes_a_store_and_the_rest_is_reported(table: Path, capsys: p
     text = said(capsys)
     assert "clips: 4 clips of 2 items (../../s0, ../../s1), 4 classes (0, 1, 2, 3)" in text
     assert "2.0 s" in text
-    assert "Left out   1 clip without usable audio; why: data/clips/left_out.csv" in text
+    assert "Skipped    1 clip without usable audio; reasons: data/clips/left_out.csv" in text
     assert "Lost       1 item without a usable clip: s9" in text
     assert "Lost       1 class without a usable clip: 7" in text
     assert "4 examples of 51 x 20" in text
-    assert "Refused    no experiment can use this yet: the corpus has 2 items" in text
+    assert "Problem    no experiment can use this yet: the dataset has 2 items" in text
     assert "Next" not in text
     assert "Reading audio: 5 of 5 clips" in text
 
@@ -140,9 +140,9 @@ def test_help_loads_nothing_heavy() -> None:
     ("arguments", "message"),
     [
         (["fsd", "folder"], r"Unknown corpus 'fsd'.*Did you mean 'fsdd'"),
-        (["--dataset", "x"], "The name of a corpus comes first, not --dataset"),
+        (["--dataset", "x"], "The name of a corpus; received --dataset"),
         (["fsdd"], "The following arguments are required: AUDIO_FOLDER"),
-        (["fsdd", "gone"], "No folder gone"),
+        (["fsdd", "gone"], "There is no folder gone"),
         (["fsdd", "a", "b"], "Unexpected 'b'"),
         (["demo", "--n-speaker", "3"], "Unknown option --n-speaker. .*Did you mean '--n-speakers'"),
         (["demo", "--datset=x"], "Unknown option --datset=x. .*Did you mean '--dataset'"),
@@ -210,9 +210,9 @@ def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture
     Path("words/b0.wav").write_bytes(Path("words/a0.wav").read_bytes())
     assert main(["table", "words/words.csv"]) == 0
     text = said(capsys)
-    assert "Warning    each of the 6 items has one clip, as in a random split: if several items are of one speaker" in text
+    assert "Warning    each of the 6 items has one clip, which is a random split: if one speaker" in text
     assert "Warning    2 clips have identical audio under several items" in text
-    assert "Refused    no experiment can use this yet: identical audio on two sides of fold" in text
+    assert "Problem    no experiment can use this yet: identical audio on two sides of fold" in text
     assert "Next" not in text
 
 
@@ -233,12 +233,12 @@ def _add_long() -> None:
     [
         ("y", None, ["sample_rate_hz=16000"], "all clips have a lower rate (down to 8000 Hz) than sample_rate_hz=16000"),
         ("y", None, ["sample_rate_hz=8000"], ""),
-        ("z", None, ["sample_rate_hz=8000"], "1 of 3 classes are of one item alone (z)"),
+        ("z", None, ["sample_rate_hz=8000"], "1 of 3 classes have clips of only one item (z)"),
         (
             "y",
             _add_copy,
             ["sample_rate_hz=8000"],
-            "1 pair of clips of different items hold nearly the same audio, such as a1.wav",
+            "1 pair of clips of different items have nearly the same audio, such as a1.wav",
         ),
         (
             "y",
@@ -246,7 +246,7 @@ def _add_long() -> None:
             ["sample_rate_hz=8000"],
             "5 of 6 clips are zero-padded to over 5 times their length, from 0.5 s",
         ),
-        ("y", _add_contradiction, ["sample_rate_hz=8000"], "2 clips hold the same audio as another one under another label"),
+        ("y", _add_contradiction, ["sample_rate_hz=8000"], "2 clips have the same audio as another clip with another label"),
         ("y", _add_long, ["sample_rate_hz=8000", "example_length_s=0.25"], ""),
         ("2.5", None, ["sample_rate_hz=8000"], "the 3 classes of 6 clips are numbers (0.5, 1.5, 2.5)"),
     ],
@@ -283,7 +283,10 @@ def test_what_experiments_need_is_said_and_part_of_the_next_command(capsys: pyte
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])
     assert main(["table", "words/words.csv"]) == 0
     text = said(capsys)
-    need = "Note       experiments with the folds of config.ini need --set num_folds=3: num_folds=5 is more than the 3 items"
+    need = (
+        "Note       experiments with the folds of config.ini need --set num_folds=3, because num_folds=5 is more than the 3 "
+        "items"
+    )
     assert need in text
     assert "Next       python experiments/exp1.py --set dataset=words --set num_folds=3\n" in text
     assert main(["table", "--check", "words/words.csv", "--headers-only"]) == 0
@@ -350,7 +353,7 @@ def test_a_corpus_gets_another_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rename", "words", "terms"]) == 0
     text = said(capsys)
     assert "Renamed    words to terms: data/terms" in text
-    assert "Results    stay in results/words; they find the corpus by its old name" in text
+    assert "Results    stay in results/words; they find the dataset by its old name" in text
     assert open_corpus("words", Path("data")).folder == Path("data/terms")
-    assert "is already its name" in refused(capsys, "rename", "terms", "terms")
-    assert "No corpus 'wrods'" in refused(capsys, "rename", "wrods", "other")
+    assert "already has this name" in refused(capsys, "rename", "terms", "terms")
+    assert "There is no dataset 'wrods'" in refused(capsys, "rename", "wrods", "other")

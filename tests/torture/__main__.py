@@ -63,7 +63,7 @@ class _WithoutTorch:
 
     def find_spec(self, name: str, *_: object) -> None:
         if name == "torch":
-            raise ModuleNotFoundError("PyTorch is left out here", name=name)
+            raise ModuleNotFoundError("PyTorch is excluded here", name=name)
 
 
 def _load(kinds: Sequence[str], *, light: bool) -> dict[str, ModuleType]:

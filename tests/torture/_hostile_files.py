@@ -107,7 +107,7 @@ def saved_file(project: Path, secret: Path, rng: random.Random) -> Attack:
     """A checkpoint, a model, an ensemble or a job file that another file was put in the place of."""
     contents = {
         "a pickle": PICKLE,
-        "a bomb": _zipped({"schema.json": bytes(300_000_000)}),
+        "a zip bomb": _zipped({"schema.json": bytes(300_000_000)}),
         "outside": _zipped({f"../../{CANARY}": b"x"}),
         "deep JSON": b"[" * 10**6,
         "nothing": b"",

@@ -16,8 +16,10 @@ def choose_instance(folder: ExperimentFolder, number: int | None) -> InstanceRes
     if number is None:
         number = rank_instances(list(instances.values())).selected
     if number is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation value to be selected by; name the one that you want.")
+        raise ResultsError(
+            f"{folder.path}: no instance has a validation score to select it by. Give the number of an instance."
+        )
     if number not in instances:
         listed = ", ".join(map(str, instances))
-        raise ResultsError(f"{folder.path}: no instance {number} with a finished fold. Available: {listed}.")
+        raise ResultsError(f"{folder.path}: there is no instance {number} with a finished fold. Available: {listed}.")
     return instances[number]

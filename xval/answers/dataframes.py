@@ -146,7 +146,7 @@ def load_figures(folder: str | Path, *, interval: IntervalKind = "t") -> pd.Data
         raise SettingsError(f"interval='{interval}'. {suggestion(interval, known)}")
     instances, path = find_instances(Path(folder)), Path(folder).resolve()
     if JobKey.of_folder(0, path.name):
-        raise ResultsError(f"{folder}: figures over items are of all folds; name the folder of the instance, {path.parent}.")
+        raise ResultsError(f"{folder}: scores over items need all folds. Give the folder of the instance, {path.parent}.")
     rows = []
     for place in instances:
         instance = read_instance(place.experiment, place.number)
@@ -236,6 +236,6 @@ def warn_of_not_done(instances: Iterable[InstanceResults]) -> list[dict[str, Any
             f"experiment {job['experiment']} of {job['dataset']}, {JobKey.of(job)} {job['status']}" for job in jobs[:5]
         )
         more = f"; and {len(jobs) - 5} more" if len(jobs) > 5 else ""
-        message = f"{counted(len(jobs), 'fold')} not in the table, so that means leave items out: {listed}{more}."
+        message = f"{counted(len(jobs), 'fold')} not in the table, so means exclude some items: {listed}{more}."
         warnings.warn(message, UserWarning, stacklevel=3)
     return jobs

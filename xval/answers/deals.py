@@ -35,5 +35,5 @@ def describe_deals(instance: InstanceResults, side: str, metric: str) -> str:
     """Return the mean of each deal in a metric; nothing where there is one."""
     values = instance.fold_values(side, metric)
     of_deals = {deal: [values[fold] for fold in folds if fold in values] for deal, folds in folds_of_deals(instance).items()}
-    means = [f"{rounded(fmean(of_deal))[0]} in repetition {deal}" for deal, of_deal in of_deals.items() if of_deal]
+    means = [f"{rounded(fmean(of_deal))[0]} in repeat {deal}" for deal, of_deal in of_deals.items() if of_deal]
     return f"{metric} {', '.join(means)}" if instance.n_deals > 1 and means else ""

@@ -121,10 +121,10 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
         of_all = [figure for figures in sides for figure in figures.values()]
         covers, methods = {figure["covers"] for figure in of_all}, {str(figure.get("method")) for figure in of_all}
         if "method" in covers:
-            times = ", repetitions of the cross-validation" if instance.n_deals > 1 else ""
+            times = ", repeats of the cross-validation" if instance.n_deals > 1 else ""
             clause = f"over {items}{times} and seeds"
         else:
-            clause = f"over {items}, for these trained models; training anew would add to it"
+            clause = f"over {items}, for these trained models; training again would widen it"
         if drawn := [method for method in methods if method.endswith("bootstrap")]:
             clause += f" ({' and '.join(drawn)})"
         if covers - {None}:

@@ -77,9 +77,9 @@ def find_groups(table: pd.DataFrame, name: str) -> GroupColumn:
     known = [*further_columns(table.columns), *(column for column in _ELSE_ALLOWED if column in table)]
     if name not in known:
         raise SettingsError(
-            f"--by {name}: the corpus has no such column. {suggestion(name, known)} Further columns of a table, and what the "
-            "file names of a known corpus say, are kept by xval prepare: prepare the corpus again, which leaves "
-            "folds, stores and results as they are."
+            f"--by {name}: the dataset has no such column. {suggestion(name, known)} Extra columns of a table, and facts "
+            "from file names of a known corpus, are stored by xval prepare. Prepare the dataset again; folds, "
+            "stores and results are kept."
         )
     filled = table.loc[table[name].notna() & ~table["augmented"].astype(bool), ["clip", "item", name]]
     values, is_of_items, is_cut = filled[name], bool((filled.groupby("item")[name].nunique() == 1).all()), False

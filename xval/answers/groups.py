@@ -117,14 +117,14 @@ def read_tested(instance: InstanceResults) -> AnsweredInstance:
     n_classes = len(records[0].get("class_names", []))
     n_values = len(repeats) * sum(record["n_examples"]["test"] for record in records) * max(1, n_classes)
     if n_values > _MOST_VALUES:
-        raise ResultsError(f"{where}: the predictions are {n_values} probabilities, more than are read ({_MOST_VALUES}).")
+        raise ResultsError(f"{where}: the predictions are {n_values} probabilities; at most {_MOST_VALUES} are read.")
     averaging = Averaging(instance.settings.clip_average) if instance.has_windows else None  # groups are of clips
     try:
         read = read_repeats(instance, repeats, averaging)
     except FileNotFoundError as error:
         raise ResultsError(f"{error.filename}: missing. Move its folder away to run that part again.") from error
     if not read:
-        raise ResultsError(f"{where}: no repeat has all the folds that are finished; run the rest first.")
+        raise ResultsError(f"{where}: no seed has all finished folds. Run the rest first.")
     own_folders, origin = tuple(instance.written.own_folders), clause(judge_instance(instance))
     return AnsweredInstance(instance.number, instance.task, tuple(read), own_folders, origin, item_word([instance]))
 
@@ -167,17 +167,18 @@ def _measure_column(
         over = items if column.cut_over == "items" else "clips"
         cut = f"{column.name} is cut at its quantiles over {over} into {len(column.names)} bins: {'; '.join(column.names)}."
     notes = [tested.origin and f"Instance {tested.instance}: {tested.origin}.", cut]
-    notes.append(f"{counted(n_without, 'test clip')} without {column.name} left out." if n_without else "")
+    notes.append(f"{counted(n_without, 'test clip')} without {column.name} excluded." if n_without else "")
     notes += [f"No clip of {group} was tested." for group in members if group not in filled]
     if few:
         notes.append(
-            f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} {items} tell you little about others: {', '.join(few)}; one more may change "
-            "their values and the gap a lot."
+            f"Fewer than {FEWEST_ITEMS_TO_RELY_ON} {items} say little about others: {', '.join(few)}. One more could change "
+            "their scores and the gap considerably."
         )
     if gap is None:
         classes = f" and that share a class of {FEWEST_ITEMS} {items} in each" * has_classes
         notes.append(
-            f"The gap is unknown: it takes two groups with {FEWEST_ITEMS} {items} or more, in which {name} is defined{classes}."
+            f"The gap is unknown, because it needs two groups with at least {FEWEST_ITEMS} {items}, in which {name} is "
+            f"defined{classes}."
         )
     of = "mean over items" if metric.is_mean else "pooled"
     found = Groups(tested.instance, column.name, name, of, figures, None, tuple(filter(None, notes)), tested.item)
@@ -200,7 +201,7 @@ def describe_gap(groups: Groups) -> str:
     adjusted = several and f", adjusted for {' and '.join(several)}"
     items = plural_of(groups.item)
     how = f"over {items}, paired within {items}" if gap.is_within_items else f"over {items}"
-    verdict = "It excludes 0." if gap.is_shown else "It contains 0: no gap is shown."
+    verdict = "It excludes 0." if gap.is_shown else "It includes 0: no significant gap."
     ends = f"[{_signed(gap.interval.low)}, {_signed(gap.interval.high)}]"
     return f"{start}, {ends} (95 % {how}{adjusted or ''}). {verdict}"
 

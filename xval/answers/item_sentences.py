@@ -42,7 +42,7 @@ def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
 def describe_item_decision(how: str, item: str = ITEM) -> str:
     """Return what values are of where each item has one decision; `how` is the setting item_decision."""
     made = {"mean": "the mean of the predictions for", "vote": "the most frequent prediction for"}[how]
-    return f"Each {item} has one decision, {made} its clips; values, intervals and chance are of {plural_of(item)}."
+    return f"Each {item} has one decision, {made} its clips; scores, intervals and chance are of {plural_of(item)}."
 
 
 def item_decision_of(instances: Sequence[InstanceResults]) -> str:

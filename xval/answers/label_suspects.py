@@ -157,15 +157,15 @@ def read_answered(instance: InstanceResults) -> AnsweredClips:
     """
     if instance.task.name != "classification":
         raise ResultsError(
-            f"{instance.experiment.path}: labels of {instance.task.name} cannot be reviewed; only those of classification can, "
-            "where a clip has one label. xval report shows the worst answers of any task."
+            f"{instance.experiment.path}: only labels of classification can be reviewed; received {instance.task.name}. "
+            "xval report shows the worst predictions of any task."
         )
     repeats = read_tested(instance).repeats
     predictions = np.concatenate([tested.predictions for tested in repeats]).astype(np.float64)
     if not are_probabilities(predictions):
         raise ResultsError(
-            f"{instance.experiment.path}: the answers of instance {instance.number} are no probabilities, by which labels "
-            "could be suspected. Name another instance."
+            f"{instance.experiment.path}: the predictions of instance {instance.number} are not probabilities, which are "
+            "needed to find suspicious labels. Give another instance."
         )
     names, first, codes = np.unique(
         np.concatenate([tested.clips for tested in repeats]).astype(str), return_index=True, return_inverse=True

@@ -13,7 +13,7 @@ from xval.answers.audit.normaliser import ENROLLED, TRANSDUCTIVE
 from xval.answers.audit.verdict import Damage, Verdict
 
 _NOT_AUDITED = "the audit was not run"
-_ARRAYS = "what was done to the arrays before they were handed in is not known"
+_ARRAYS = "how the arrays were made is not known"
 
 
 class Kind(NamedTuple):
@@ -40,39 +40,41 @@ class _Row(NamedTuple):
 
 
 _ROWS = (
-    _Row("L1.1 no test set", ("items",), "every item is tested by models that it neither trained nor validated"),
+    _Row("L1.1 no test set", ("items",), "every item is tested by models for which it was not in training or validation"),
     _Row(
         "L1.2 preprocessing on training and test set",
         ("normaliser", "thresholds"),
-        "features are computed of each clip by itself, and scaled by the training items",
+        "features are computed per clip and scaled by the training items",
         of_arrays=True,
     ),
     _Row(
         "L1.3 selection on training and test set",
         ("items",),
-        "epochs, settings and features are chosen by items that the fold does not test",
+        "epochs, settings and features are chosen on items that the fold does not test",
         of_arrays=True,
     ),
     _Row(
         "L1.4 duplicates",
         ("identical audio", "near-duplicates", "augmented copies"),
-        "no clip or near-duplicate is on two sides of a fold; copies changed in pitch, speed or room are not looked for",
+        "no clip or near-duplicate is on two sides of a fold; copies with another pitch, speed or room are not detected",
     ),
     _Row(
         "L2 features that are not legitimate",
         ("earlier models", "seen audio"),
-        "no model, nor a part of it, has heard what its fold tests",
+        "no model, nor a part of it, was trained on clips that its fold tests",
         of_arrays=True,
     ),
     _Row("L3.1 temporal leakage", (), "when the clips were recorded is not known"),
     _Row(
         "L3.2 training and test samples that depend on each other",
         ("items", "clips", "random split", "shared columns"),
-        "whole items are on one side, as far as their names and columns tell them apart",
+        "whole items are on one side, as far as their names and columns distinguish them",
     ),
-    _Row("L3.2 one speaker under two names", (), "not checked: items are told apart by their names and columns alone"),
+    _Row("L3.2 one speaker under two names", (), "not checked: items are distinguished only by their names and columns"),
     _Row(
-        "L3.3 sampling bias in the test set", (), "whether the corpus is like the recordings that the model is for is not known"
+        "L3.3 sampling bias in the test set",
+        (),
+        "whether the dataset is like the recordings that the model is for is not known",
     ),
 )
 

@@ -93,13 +93,13 @@ def measure_over_items(
     n_examples = {fold: record["n_examples"]["test"] for fold, record in instance.folds.items()}
     n_values = sum(n_examples[fold] for jobs in repeats for fold in jobs) * max(1, len(class_names))
     if not repeats:
-        over_items["missing"] = "no repeat has all the folds that are finished"
+        over_items["missing"] = "no seed has all finished folds"
     elif absent := [
         key.folder_name for jobs in repeats for key in jobs.values() if not instance.predictions_file(key).exists()
     ]:
         over_items["missing"] = f"{', '.join(absent)}: no predictions.parquet"
     elif n_values > MOST_VALUES:
-        over_items["missing"] = f"the predictions are {n_values} probabilities, more than are read ({MOST_VALUES})"
+        over_items["missing"] = f"the predictions are {n_values} probabilities; at most {MOST_VALUES} are read"
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         examples = read_repeats(instance, repeats, settings.averaging if side == "clip_test" else None)
         known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None

@@ -91,7 +91,7 @@ def find_pilots(source: str, baseline: int | None = None, metric: str | None = N
         return read_pilots(Path(path), int(number) if number and number.isdecimal() else None, baseline, metric)
     if given := [name for name, value in {"--baseline": baseline, "--metric": metric}.items() if value is not None]:
         raise SettingsError(
-            f"{given[0]}: goes with a pilot of your own (--from EXPERIMENT); of {source} {published.metric} is known."
+            f"{given[0]}: needs your own pilot (--from EXPERIMENT); for {source} only {published.metric} is known."
         )
     return published, []
 
@@ -118,7 +118,7 @@ def read_pilots(
     for asked in (number, baseline):
         if asked is not None and asked not in by_number:
             listed = ", ".join(map(str, by_number))
-            raise ResultsError(f"{folder}: no instance {asked} with a finished fold. Available: {listed}.")
+            raise ResultsError(f"{folder}: there is no instance {asked} with a finished fold. Available: {listed}.")
     if number is not None and number == baseline:
         raise SettingsError(f"--from {folder}:{number} --baseline {baseline}: expected two instances.")
     first = by_number[baseline or next((other for other in ranked if other != number), ranked[0])]
@@ -131,11 +131,11 @@ def read_pilots(
     item = item_word([first])
     if measured is None:
         raise ResultsError(
-            f"{folder}: {metric} is not known of single {plural_of(item)}, so nothing can be planned. Name another --metric."
+            f"{folder}: {metric} has no value per {item}, so a sample size cannot be estimated. Give another --metric."
         )
     own = item_difference(measured.values, float(measured.figures.mean()), measured.weights)
     if not own.components:
-        few = measured.too_few or f"{counted(len(measured.items), item)} tested; wanted are {FEWEST_ITEMS} or more that differ"
+        few = measured.too_few or f"{counted(len(measured.items), item)} tested; expected at least {FEWEST_ITEMS} that differ"
         raise ResultsError(f"{folder}: the variance between {plural_of(item)} is not known: {few}.")
     function = find(task.name, metric)
     examples = [_tested(first, metric)]
@@ -157,8 +157,8 @@ def read_pilots(
 def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:
     if not pair.test.components or pair.basis == "folds":
         raise ResultsError(
-            f"{folder}: the variance over {plural_of(item)} of the difference is not known. {' '.join(pair.notes)} Name other "
-            "instances (--instance, --baseline) or another --metric."
+            f"{folder}: the variance over {plural_of(item)} of the difference is not known. {' '.join(pair.notes)} Give "
+            "other instances (--instance, --baseline) or another --metric."
         )
     return Pilot(pair.test.components, pair.n_items, pair.n_runs, n_clips)
 

@@ -57,7 +57,7 @@ def load_predictions(
     chosen = find_instances(Path(folder), [instances] if isinstance(instances, int) else instances)
     experiments = {str(instance.experiment.path) for instance in chosen}
     if len(experiments) > 1:
-        raise ResultsError(f"{folder}: holds several experiments, name one of {', '.join(sorted(experiments))}.")
+        raise ResultsError(f"{folder}: has several experiments. Give one of {', '.join(sorted(experiments))}.")
     files = {key: instance.experiment.fold_folder(*key) / "predictions.parquet" for instance in chosen for key in instance.done}
     held = {path: _prediction_columns(path) for path in files.values()}
     known = list(dict.fromkeys(name for names in held.values() for name in names))
@@ -80,7 +80,7 @@ def load_predictions(
 def _by_segment(predictions: pd.DataFrame, corpus: Corpus, *, of_frames: bool) -> pd.DataFrame:
     """Return predictions with the index of a segmented table of audformat; see `load_predictions`."""
     if corpus.is_custom:
-        raise CorpusError(f"{corpus.folder}: a script made this corpus of arrays, which have no files to be named.")
+        raise CorpusError(f"{corpus.folder}: a script made this dataset from arrays, which have no files.")
     clips = corpus.index.set_index("clip").loc[list(predictions["clip"])]
     # Frames are counted from the begin of their recording, clips and windows from that of the file.
     begins_s = clips["start_s"].fillna(0.0).to_numpy() if of_frames else 0.0

@@ -20,7 +20,7 @@ ORIGIN = "leakage"
 
 NEAR_DUPLICATES = "near-duplicates of tested clips"
 _MOST_NAMED = 3
-_NOT_SAID = "nothing says what it was trained on"
+_NOT_SAID = "its training data are not known"
 
 
 @dataclass(frozen=True)
@@ -117,12 +117,12 @@ def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator
         yield from_record(record["expected_origin"]) or Origin("unknown", ("the models of its folds",), (_NOT_SAID,))
         return
     if n_alike := record.get("near_duplicates"):
-        nearly = f"{counted(n_alike, 'test clip')} of a fold nearly equal to one that trained or validated"
+        nearly = f"{counted(n_alike, 'test clip')} of a fold nearly equal to one in training or validation"
         yield Origin("leaked", (NEAR_DUPLICATES,), (nearly,))
     architecture = str(parameters.get("architecture") or "")
     if architecture == ENSEMBLE:
         yield from_record(record.get("members_origin")) or Origin(
-            "unknown", ("its members",), ("made by a version that did not note their origin",)
+            "unknown", ("its members",), ("made by a version that did not store their origin",)
         )
         return
     initial, stated = parameters.get("initial_model"), record.get("initial_model_items")
@@ -153,10 +153,10 @@ def _of_embedder(name: str, stated: Mapping[str, Any]) -> Origin:
 def _of_network(architecture: str, record: Mapping[str, Any]) -> Origin:
     """Return the verdict on a network of the user's own, by the weights that its build() has from elsewhere."""
     if "outside_weights" not in record:
-        return Origin("unknown", (architecture,), ("made by a version that did not look whether its build() loads weights",))
+        return Origin("unknown", (architecture,), ("made by a version that did not check whether its build() loads weights",))
     weights: Sequence[str] | None = record["outside_weights"]
     if weights is None:
-        return Origin("unknown", (architecture,), ("its build() made other numbers of weights with other seeds",))
+        return Origin("unknown", (architecture,), ("its build() made different numbers of weights with different seeds",))
     if not weights:
         return Origin()
     more = f" and {counted(len(weights) - 1, 'more weight')}" if len(weights) > 1 else ""

@@ -145,7 +145,7 @@ def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str
         return own
     means = [instance.over_folds(ranking.side, ranking.metric)["mean"] for instance in instances if instance.number in twins]
     common = fmean(mean for mean in means if mean is not None)
-    return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ in their seed; its own {own}"
+    return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ only in the seed; its own {own}"
 
 
 class SummaryTable(NamedTuple):

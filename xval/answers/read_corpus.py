@@ -21,7 +21,7 @@ def read_corpus(folder: ExperimentFolder, settings: Settings, data_folder: Path 
     corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
     if corpus.index_hash != open_results(folder).folds.plan.index_hash:
         raise CorpusError(
-            f"The corpus in {corpus.folder} is not the one that the folds were made from. Give --data-folder, in Python "
-            "data_folder=, the folder of corpora that holds it."
+            f"The dataset in {corpus.folder} is not the one from which the folds were made. Give the folder of datasets that "
+            "has it with --data-folder (in Python data_folder=)."
         )
     return corpus

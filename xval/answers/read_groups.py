@@ -38,8 +38,8 @@ def read_groups(
     columns = by or group_columns(table)
     if not columns:
         raise CorpusError(
-            f"{corpus.folder}: no further column puts its clips into 2 to 20 groups. Add one (gender, age, recorder ...) to "
-            "the table and prepare the corpus again, which leaves folds and results as they are; or name a column with --by."
+            f"{corpus.folder}: no extra column divides its clips into 2 to 20 groups. Add one (gender, age, recorder ...) to "
+            "the table and prepare the dataset again, which keeps folds and results; or give a column with --by."
         )
     tested = read_tested(chosen)
     return measure_groups(tested, [find_groups(table, name) for name in columns], metric)

@@ -54,8 +54,8 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
         return ""
     mean, of_folds, of_seeds = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
     return (
-        f"{metric} {mean}; standard deviation {of_folds} between folds, {of_seeds} "
-        f"between seeds within a fold ({parts.n_folds} folds, {parts.n_repeats:.3g} repeats)"
+        f"{metric} {mean}; standard deviation {of_folds} between folds, {of_seeds} between seeds within a fold "
+        f"({parts.n_folds} folds, {parts.n_repeats:.3g} seeds)"
     )
 
 

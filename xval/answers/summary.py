@@ -197,7 +197,7 @@ def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = 
     means = [
         metric_figure["mean"] for metric_figure in figures if metric_figure["n"] == most and metric_figure["mean"] is not None
     ]
-    return ChanceLevel(min(means), max(means), "a constant answer") if means else None
+    return ChanceLevel(min(means), max(means), "a constant prediction") if means else None
 
 
 def _differs(name: str, parameters: Sequence[Mapping[str, object]]) -> bool:

@@ -77,9 +77,9 @@ def describe_search(instance: InstanceResults) -> str:
     n_trials = max(len(search.trials) for search in searches)
     called, items = name_instances([instance.number], [instance]), items_word([instance])
     return (
-        f"The settings of {called} were searched anew in each fold ({n_trials} trials), on {items} that the fold does not "
-        f"test. The chosen trials reach {searches[0].monitor} {score} on the {items} that chose them, which is too good; "
-        "the test values are nested: they estimate searching and training together."
+        f"The settings of {called} were searched separately in each fold ({n_trials} trials), on {items} that the fold does "
+        f"not test. The chosen trials reach {searches[0].monitor} {score} on the {items} that chose them, which is "
+        "optimistically biased; the test scores are not, because they are nested."
     )
 
 

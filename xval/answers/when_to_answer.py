@@ -178,13 +178,13 @@ def _describe(shown: SetsAt, n_speakers: int, items: str, number: int) -> str:
     coverage, n_needed, worth = shown
     if worth is None:
         return (
-            f"Sets that hold the true class in {_percent(coverage)} of the clips of a new speaker take {n_needed} validation "
-            f"{items}; there are {n_speakers}, whose sets would hold every class."
+            f"Sets that hold the true class in {_percent(coverage)} of the clips of an unseen speaker need {n_needed} "
+            f"validation {items}; with {n_speakers}, every set has all classes."
         )
-    wrong = f"; {_share(worth.wrong)} of these answers are wrong" if worth.wrong else ""
+    wrong = f"; {_share(worth.wrong)} of these predictions are wrong" if worth.wrong else ""
     return (
-        f"At a coverage of {_percent(coverage)}, instance {number} leaves one class, and so an answer, for "
-        f"{_share(worth.answered)} of the clips of unheard {items}{wrong}. Its sets hold the true class in "
+        f"At a coverage of {_percent(coverage)}, instance {number} predicts a single class for {_share(worth.answered)} of "
+        f"the clips of unseen {items}{wrong} and abstains from the others. Its sets contain the true class in "
         f"{_share(worth.covered)} of the clips and have {worth.size.mean:.1f} classes on average (limits from {n_speakers} "
         f"validation {items})."
     )

@@ -113,16 +113,17 @@ def make_slots(
     if gpus:
         slots, where = _gpu_slots(gpu, gpus, threads, workers_per_gpu, n_jobs)
         if workers > 1:
-            where += f" workers={workers} is for the CPU and has no effect here; workers_per_gpu lets several share a GPU."
+            where += f" workers={workers} has no effect on a GPU; use workers_per_gpu to let several workers share it."
     else:
         slots = ([Slot("cpu", threads)] * (workers or default_workers(threads)))[:n_jobs]
         reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
-        unused = f" workers_per_gpu={workers_per_gpu} has no effect here." if workers_per_gpu > 1 else ""
+        unused = f" workers_per_gpu={workers_per_gpu} has no effect on the CPU." if workers_per_gpu > 1 else ""
         where = f"{reason}, {len(slots)} worker(s), {threads} thread(s) each.{unused}"
     n_threads, n_cores = len(slots) * threads, count_cores()
     if n_threads > n_cores:
         where += (
-            f"\n{n_threads} threads ({len(slots)} worker(s), {threads} each) share {n_cores} core(s) and wait for each other."
+            f"\n{n_threads} threads ({len(slots)} worker(s), {threads} each) share {n_cores} core(s) and slow each other "
+            "down. Lower workers or threads_per_job."
         )
     return slots, where
 
@@ -135,14 +136,14 @@ def _gpu_slots(
     if unknown := [number for number in numbers if number >= len(gpus)]:
         listed = ", ".join(f"{number} ({gpu.name})" for number, gpu in enumerate(gpus))
         missing = ", ".join(map(str, unknown))
-        raise SettingsError(f"GPU: this machine has no GPU {missing}. Available: {listed}, cpu.")
+        raise SettingsError(f"--gpu: this machine has no GPU {missing}. Available: {listed}, cpu.")
     for number in numbers:
         gpu = gpus[number]
         most = gpu.memory_mb // (CONTEXT_MB + _LEAST_MEMORY_MB)
         if workers_per_gpu > 1 and gpu.memory_mb and workers_per_gpu > most:
             raise SettingsError(
-                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({gpu.name}) has {gpu.memory_mb} MB, and each worker "
-                f"needs {CONTEXT_MB} MB of it before it begins; allowed: 1 to {max(1, most)}."
+                f"workers_per_gpu={workers_per_gpu}: GPU {number} ({gpu.name}) has {gpu.memory_mb} MB, and each worker needs "
+                f"{CONTEXT_MB} MB of it at the start; expected 1 to {max(1, most)}."
             )
     # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
     sharing = Counter((numbers * workers_per_gpu)[:n_jobs])
@@ -161,7 +162,7 @@ def _describe_sharing(sharing: Mapping[int, int]) -> str:
         reading = read_gpu(str(number)) if n_workers > 1 else None
         if reading and (n_now := max(1, count_room(reading, reading.memory_mb / n_workers))) < n_workers:
             begin[number] = n_now
-            later += f" {reading.used_mb:.0f} MB of GPU {number} are in use: more workers, up to {n_workers}, as memory allows."
+            later += f" {reading.used_mb:.0f} MB of GPU {number} are in use; up to {n_workers} workers, as memory allows."
     if len(set(begin.values())) > 1:
         workers = " and ".join(map(str, begin.values())) + " workers"
     else:
@@ -172,7 +173,7 @@ def _describe_sharing(sharing: Mapping[int, int]) -> str:
 def read_device(text: str) -> str:
     """Return the device that an argument names: ``cpu``, or the number of a GPU."""
     if text != "cpu" and not (text.isascii() and text.isdecimal()):
-        raise SettingsError(f"--gpu: received '{text}'; allowed: the number of a GPU, or cpu.")
+        raise SettingsError(f"--gpu: received '{text}'; expected the number of a GPU, or cpu.")
     return text
 
 

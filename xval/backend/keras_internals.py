@@ -33,7 +33,7 @@ def describe_untried(backend: str) -> str | None:
             continue
         numbers = re.findall(r"\d+", version)[:2]
         if [*map(int, numbers)] > [*map(int, tried.split("."))]:
-            newer.append(f"{package} {version} is newer than {tried}, with which xval has been tried")
+            newer.append(f"{package} {version} is newer than {tried}, the version tested with xval")
     if not newer:
         return None
     return f"{'; '.join(newer)}. If a job fails inside Keras, install the versions of constraints.txt."

@@ -69,7 +69,7 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
         if isinstance(seed, keras.random.SeedGenerator):
             seed.next()
         elif not isinstance(seed, int):
-            raise RuntimeError("a layer draws without a seed of its own")  # noqa: TRY004 - as what torch cannot record
+            raise RuntimeError("a layer draws without its own seed")  # noqa: TRY004 - as what torch cannot record
         if self._n_in_step == len(self._draws):
             self._draws.append(_Draw(seed, torch.Generator(self._device)))
         self._n_in_step += 1
@@ -83,7 +83,7 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
         if drawn is None:
             return func(*args, **kwargs)
         if func not in _FUNCTIONS:
-            raise RuntimeError(f"{func.__name__} draws from what the step computes")
+            raise RuntimeError(f"{func.__name__} draws from values computed in the step")
         if drawn.numbers is None:
             drawn.draw = lambda: func(*args, **kwargs)
             drawn.numbers = func(*args, **kwargs)

@@ -46,8 +46,8 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     ) -> None:
         if keras.backend.backend() != "torch":
             raise SettingsError(
-                f"layer '{type(self).__name__}' is a torch module, which runs with backend=torch alone; this process has "
-                f"loaded {keras.backend.backend()}"
+                f"layer '{type(self).__name__}' is a torch module, which needs backend=torch; this process has loaded "
+                f"{keras.backend.backend()}"
             )
         import torch
 

@@ -61,7 +61,7 @@ def write_cell_module(part: Any, setting: str) -> str:
         name = str(part.__name__)
         raise SettingsError(
             f"'{name}' {error} {f'{error.remedy} Or put' if error.remedy else 'Put'} '{name}' and what it uses into a file "
-            f"beside the notebook or script, such as my_parts.py, and name it: {setting}='my_parts.{name}'."
+            f"next to the notebook or script, such as my_parts.py, and write {setting}='my_parts.{name}'."
         ) from error
 
 
@@ -197,7 +197,7 @@ class _Writing:
                 self.statements.append(f"{name} = {_literal(value)}")
             except (ValueError, RecursionError) as error:
                 raise _NotWritableError(
-                    f"uses '{name}', an object ({type(value).__name__}) of the session, which other processes do not have.",
+                    f"uses '{name}', an object ({type(value).__name__}) of the session, which other processes cannot access.",
                     f"Make '{name}' inside the function.",
                 ) from error
 
@@ -206,13 +206,13 @@ class _Writing:
         own = str(value.__name__)
         if not own.isidentifier():
             raise _NotWritableError(
-                f"uses '{name}', a lambda of the session, which other processes do not have.", "Write it with def."
+                f"uses '{name}', a lambda of the session, which other processes cannot access.", "Write it with def."
             )
         if any(value is user for user in self._used_by):
             raise _CircleError
         is_defined = own != name and own in self._known
         if self._known.setdefault(own, value) is not value:
-            raise _NotWritableError(f"uses '{name}', another definition of the name '{own}'.", "Give each its own name.")
+            raise _NotWritableError(f"uses '{name}', another definition of the name '{own}'.", "Give each a different name.")
         if is_defined:
             self.statements.append(f"{name} = {own}")
             return
@@ -308,17 +308,15 @@ class _Source:
 
 def _find_source(part: Any, used_as: str = "") -> _Source:
     """Return the source of a function or class of the session; `used_as`: by which name the first one uses it."""
-    called = f"uses '{used_as}', which" if used_as else "cannot be found by other processes: it"
+    called = f"uses '{used_as}', which" if used_as else "is not available to other processes: it"
     name = str(part.__name__)
     if "<locals>" in str(getattr(part, "__qualname__", "")):
-        raise _NotWritableError(f"{called} is defined inside another function.", "Define it outside.")
+        raise _NotWritableError(f"{called} is defined inside another function.", "Define it at the top level.")
     source = _find_class(part) if isinstance(part, type) else _find_around(inspect.unwrap(part), name)
     if source is None:
-        raise _NotWritableError(
-            f"{called} has no source that can be read, like what is typed at a prompt of Python before 3.13."
-        )
+        raise _NotWritableError(f"{called} has no readable source, as when typed at a Python prompt before 3.13.")
     if isinstance(part, type) and (added := source.added_to(part)):
-        raise _NotWritableError(f"{called} has got '{added}' after its definition.", "Write it into the class.")
+        raise _NotWritableError(f"{called} got '{added}' after its definition.", "Write it into the class.")
     return source
 
 

@@ -38,7 +38,7 @@ def describe_changes(before: Definitions | None, now: Definitions | None) -> str
     for changed in find_changes(before, now):
         module, _, name = changed.partition(":")
         verb = "is gone" if changed not in (now or {}) else "has changed" if changed in (before or {}) else "is new"
-        what = {"": "what it runs outside of functions and classes", IMPORT: "what it runs when it is imported"}.get(name, name)
+        what = {"": "code outside of functions and classes", IMPORT: "code run when it is imported"}.get(name, name)
         of_modules.setdefault(module, []).append(f"{what} {verb}")
     texts = []
     for module, changes in of_modules.items():

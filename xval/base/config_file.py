@@ -87,7 +87,7 @@ def describe_own_config() -> str:
         return ""
     shown = os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
     if study is not None:
-        return f"{shown} is not used: this is the study {study}, whose own config.ini counts. Move its lines there."
+        return f"{shown} is not used, because the study {study} has its own config.ini. Move its lines there."
     if why := _why_foreign(path):
         return f"{shown} is not used: {why}"
     keys = [key for values in _read(path).values() for key in values]
@@ -109,8 +109,11 @@ def _why_foreign(path: Path) -> str:
     if own.keys() <= defaults.keys() or any(own[section].keys() & defaults.get(meant[section], {}).keys() for section in own):
         return ""
     places = {key: section for section, values in defaults.items() for key in values}
-    known = [f"'{key}' belongs into [{places[key]}]" for values in own.values() for key in values if key in places]
-    return f"it has no key of xval in its section. {f'{first_of(known, 3)}.' if known else f'Sections of xval: {sections}.'}"
+    known = [f"'{key}' belongs in [{places[key]}]" for values in own.values() for key in values if key in places]
+    return (
+        "it has no key in the section where xval expects it. "
+        f"{f'{first_of(known, 3)}.' if known else f'Sections of xval: {sections}.'}"
+    )
 
 
 def experiments_folder() -> Path:
@@ -166,7 +169,7 @@ def _read(path: Path) -> dict[str, dict[str, str]]:
     except OSError as error:
         raise SettingsError(f"{path}: cannot read the defaults: {error.strerror}.") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: not in UTF-8 ({error.reason}, byte {error.start}). Save it as UTF-8.") from error
+        raise SettingsError(f"{path}: not text in UTF-8 ({error.reason}, byte {error.start}). Save it as UTF-8.") from error
     return {name: dict(values) for name, values in _parse(text, path).items()}
 
 
@@ -183,7 +186,7 @@ def _parse(text: str, path: Path) -> dict[str, dict[str, str]]:
     for section, values in sections.items():
         for key in values:
             if key in seen:
-                raise SettingsError(f"{path}: '{key}' stands in [{seen[key]}] and in [{section}]; keep one.")
+                raise SettingsError(f"{path}: '{key}' is in [{seen[key]}] and in [{section}]. Keep one of them.")
             seen[key] = section
     return sections
 
@@ -207,4 +210,4 @@ def read_default(section: str, key: str, path: Path = CONFIG_PATH) -> str:
 def describe_missing(key: str, sections: Iterable[str], path: Path = CONFIG_PATH) -> str:
     """Return the line on a key that a config file lacks, and the section that it belongs into (or one of several)."""
     place = " or ".join(f"[{section}]" for section in sections)
-    return f"{path}: '{key}' is missing from {place}. Write it there again, as the config.ini of this version has it."
+    return f"{path}: '{key}' is missing from {place}. Add it again, as in the config.ini of this version."

@@ -91,16 +91,18 @@ def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
     except (FileNotFoundError, NotADirectoryError):
         return None, ""
     except IrregularFileError as error:
-        raise ResultsError(f"{path}: {error.strerror}. Move it away to run that part again.") from None
+        raise ResultsError(f"{path}: {error.strerror}. Move its folder away to run that part again.") from None
     except RecursionError:
-        raise ResultsError(f"{path}: its JSON is nested too deeply to be a file of results.") from None
+        raise ResultsError(
+            f"{path}: its JSON is nested too deeply to be a results file. Move its folder away to run that part again."
+        ) from None
     except ValueError as error:
         raise ResultsError(f"{path}: not readable as JSON ({error}). {REMEDY}") from error
     if not isinstance(content, dict):
-        raise ResultsError(f"{path}: no JSON object, received {content!r:.60}. {REMEDY}")
+        raise ResultsError(f"{path}: not a JSON object; received {content!r:.60}. {REMEDY}")
     version = content.get("format_version", FORMAT_VERSION)
     if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, allowed {FORMAT_VERSION}.")
+        raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, expected {FORMAT_VERSION}.")
     return content, hash_text(text)
 
 
@@ -233,7 +235,7 @@ def only_writer(target: Path, option: str) -> Iterator[Path]:
                 break
             # Of two that begin at once, the one whose name comes first waits for the other to give up: else both would.
             if not wait_s or min(others) < temporary.name:
-                raise ResultsError(f"{target}: another process is writing it now. Choose another place with {option}.")
+                raise ResultsError(f"{target}: another process is writing it now. Choose another path with {option}.")
             time.sleep(wait_s)
         yield temporary
     finally:
@@ -244,7 +246,8 @@ def refuse_appeared(target: Path, option: str, *, overwrite: bool) -> None:
     """Refuse to give a name to what was made, where another process has made that meanwhile."""
     if target.exists() and not overwrite:
         raise ResultsError(
-            f"{target}: another process has written it meanwhile, and it is not replaced. Choose another place with {option}."
+            f"{target}: another process has written it in the meantime, so it is not replaced. Choose another path with "
+            f"{option}."
         )
 
 

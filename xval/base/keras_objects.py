@@ -40,7 +40,7 @@ class KerasObject:
         try:
             return OBJECT_PREFIX + json.dumps(written, sort_keys=True)
         except TypeError as error:
-            raise SettingsError(f"{self.class_name}: its get_config() has a value that JSON cannot hold ({error}).") from error
+            raise SettingsError(f"{self.class_name}: its get_config() has a value that JSON cannot store ({error}).") from error
 
     def make(self) -> Any:
         """Return the object itself; Keras is loaded, and the user's module where it is of a class in it."""
@@ -68,7 +68,7 @@ def parse(text: str) -> KerasObject:
         return KerasObject(str(written["module"]), str(written["class_name"]), dict(written["config"]))
     except (ValueError, TypeError, KeyError) as error:
         form = f'{OBJECT_PREFIX}{{"module": "keras.losses", "class_name": "Huber", "config": {{"delta": 2.0}}}}'
-        raise SettingsError(f"{text:.80}: no object of Keras; expected a name, or a text such as {form}") from error
+        raise SettingsError(f"{text:.80}: not a Keras object; expected a name, or a text such as {form}") from error
 
 
 def split_texts(text: str) -> tuple[str, ...]:

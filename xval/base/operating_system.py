@@ -171,7 +171,7 @@ def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
         return file
     file.close()
     if stat.S_ISREG(status.st_mode):
-        raise IrregularFileError(errno.EFBIG, f"larger than {most_bytes} bytes, the most that such a file may have", str(path))
+        raise IrregularFileError(errno.EFBIG, f"larger than {most_bytes} bytes, the limit for such a file", str(path))
     raise IrregularFileError(errno.EINVAL, "not a regular file", str(path))
 
 

@@ -83,7 +83,7 @@ def may_import(name: str) -> bool:
 def refuse(name: str) -> SettingsError:
     """Return the error of a module that was not named."""
     return SettingsError(
-        f"module {name}: not imported, because results are looked at without running the code that came with them. If you "
-        f"trust this code, name it: --import {name}, or modules=['{name}'] of load_model, which look where "
-        "settings.json says that it lay."
+        f"module {name}: not imported, because code that comes with results is not run automatically. If you trust this "
+        f"code, give --import {name}, or modules=['{name}'] to load_model; it is searched in the folder that settings.json "
+        "names."
     )

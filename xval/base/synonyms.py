@@ -8,16 +8,16 @@ from collections.abc import Mapping
 
 from xval.base.keras_names import plain_name
 
-_FOLDS = "'num_folds', or 'fold_strategy' for a splitter of your own, in Experiment(...)"
+_FOLDS = "'num_folds', or 'fold_strategy' for your own splitter, in Experiment(...)"
 _AUGMENTATION = (
-    "one setting for each kind: 'augment_noise', 'augment_gain_db', 'augment_time_shift_s' and the others of "
+    "one setting for each kind: 'augment_noise', 'augment_gain_db', 'augment_time_shift_s' and the other settings of "
     "[training_augmentation] in config.ini"
 )
 _REPEATS = "'fold_repeats' for other folds, or 'repeats' for other seeds on the same folds, in Experiment(...)"
 _SEEDS = "'seed' for the training, or 'fold_seed' for the folds"
 _EPOCHS = "'num_epochs'"
 _VALIDATION = "'validation_fraction', in Experiment(...)"
-_ITEMS = "not a setting: groups are the items of the corpus, which preprocessing is given (--item, --item-pattern)"
+_ITEMS = "not a setting: groups are the items of the dataset, chosen when it is prepared (--item, --item-pattern)"
 _PRECISION = "'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16"
 _SCHEDULE = "'schedule'"
 _RESULTS = "'experiment_folder', the folder of all results, in Experiment(...)"

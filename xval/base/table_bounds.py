@@ -24,11 +24,11 @@ def refuse_large(path: Path, *, n_rows: int = 0, n_bytes: int = 0, most_rows: in
     """Refuse a table that has too many rows, or whose content of ``n_bytes`` needs more memory than is free."""
     reason = ""
     if n_rows > most_rows:
-        reason = f"it has {n_rows} rows, at most {most_rows} are read; split it, or write it again if it should be smaller"
+        reason = f"it has {n_rows} rows, but at most {most_rows} are read. Split it, or write it again if it should be smaller"
     elif n_bytes > _LARGEST_UNASKED_BYTES and n_bytes > (free := free_memory_bytes()):
         reason = (
-            f"it takes about {n_bytes / _GB:.1f} GB of memory, and {free / _GB:.1f} GB are free; leave out rows or columns "
-            "that are not needed, or use a larger machine"
+            f"it takes about {n_bytes / _GB:.1f} GB of memory, and {free / _GB:.1f} GB are free. Remove rows or columns that "
+            "are not needed, or use a larger machine"
         )
     if reason:
         raise IrregularFileError(errno.EFBIG, reason, str(path))

@@ -33,7 +33,7 @@ from xval.base.module_places import (
 )
 from xval.base.own_files import imported_modules, own_files
 
-HOW_TO_NAME = "A part of your own is named by its dotted path: my_package.my_module.my_function."
+HOW_TO_NAME = "Name your own part by its dotted path: my_package.my_module.my_function."
 OBJECT_PREFIX = "keras:"
 """How the text of an object of Keras begins, which is no path though there are dots in it."""
 _STARTS_A_RUN = ("main", "run", "cross_validate")
@@ -102,8 +102,8 @@ def path_of(part: Any, setting: str) -> str:
         what = "a lambda" if "<lambda>" in name else f"'{name}', which is defined inside another function or class,"
         short = "NAME" if "<lambda>" in name else name.rpartition(".")[2]
         raise SettingsError(
-            f"{what} has no name by which the processes that train find it. Write it as a function into a file beside your "
-            f"script, such as my_parts.py, and name it: {setting}='my_parts.{short}'."
+            f"{what} has no name that the training processes can import. Write it as a function into a file next to your "
+            f"script, such as my_parts.py, and write {setting}='my_parts.{short}'."
         )
     module = str(part.__module__)
     if module == "__main__" and (module := _name_of_main()) == "__main__":
@@ -146,8 +146,8 @@ def find_module(name: str) -> Module:
     parts = name.split(".")
     if parts[0] == "__main__":
         raise SettingsError(
-            f"'{name}': what a notebook or script defines itself is not known by name to the processes that train. Give the "
-            "function or class itself, without quotes. Or put it into a file beside it, such as my_parts.py, and name "
+            f"'{name}': the training processes cannot import by name what a notebook or script defines itself. Give the "
+            "function or class itself, without quotes. Or move it to a file next to it, such as my_parts.py, and write "
             f"my_parts instead of {name}."
         )
     for count in range(1, len(parts) + 1):
@@ -155,7 +155,7 @@ def find_module(name: str) -> Module:
             raise SettingsError(_describe_missing(name, parts[: count - 1], parts[count - 1]))
     spec = find_spec(name)
     if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        raise SettingsError(f"'{name}' is not a file written in Python; name a module and a function in it.")
+        raise SettingsError(f"'{name}' is not a Python source file. Name a module and a function in it.")
     file = Path(spec.origin)
     try:
         tree = parse_module(file)
@@ -163,9 +163,9 @@ def find_module(name: str) -> Module:
         raise SettingsError(f"{file}, line {error.lineno}: {error.msg}") from error
     if _is_running(file) and (line := _line_that_runs(tree)):
         raise SettingsError(
-            f"{file}, line {line}: this runs the experiment whenever the file is imported, which the processes that train do "
-            f"to find what is named in '{name}'. Put the line behind if __name__ == \"__main__\":, or your parts into a file "
-            "beside the script, such as my_parts.py."
+            f"{file}, line {line}: this line runs the experiment whenever the file is imported, as the training processes do "
+            f"to find '{name}'. Move the line below if __name__ == \"__main__\":, or your parts to a file next to the "
+            "script, such as my_parts.py."
         )
     return Module(name, file, tree)
 
@@ -308,4 +308,4 @@ def _describe_missing(name: str, package: Sequence[str], missing: str) -> str:
         locations = [folder for folder in (sys.path[0], *places()) if folder]
         where = " and ".join(dict.fromkeys(locations))
     names = {module.name for module in iter_modules(locations) if not module.name.startswith("_")}
-    return f"'{name}': no module '{missing}' in {where}. {suggestion(missing, names)}"
+    return f"'{name}': there is no module '{missing}' in {where}. {suggestion(missing, names)}"

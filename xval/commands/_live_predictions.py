@@ -37,11 +37,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--follow", type=Path, metavar="FOLDER", help="a csv row for each audio file that comes into FOLDER, until Ctrl-C"
     )
+    parser.add_argument("--microphone", action="store_true", help="a csv row for each window of microphone input, until Ctrl-C")
     parser.add_argument(
-        "--microphone", action="store_true", help="a csv row for each window of what the microphone hears, until Ctrl-C"
-    )
-    parser.add_argument(
-        "--seconds", type=number_reader("--seconds"), metavar="S", help="how long --microphone listens (default: until Ctrl-C)"
+        "--seconds", type=number_reader("--seconds"), metavar="S", help="how long --microphone records (default: until Ctrl-C)"
     )
 
 
@@ -49,26 +47,25 @@ def is_live(options: argparse.Namespace, output: Output) -> bool:
     """Return whether audio is heard as it comes; refuse arguments that do not go together."""
     name = "--follow" if options.follow else "--microphone"
     if options.seconds is not None and not options.microphone:
-        raise SettingsError("--seconds: goes with --microphone.")
+        raise SettingsError("--seconds: needs --microphone.")
     if not options.follow and not options.microphone:
         if not options.audio:
             raise SettingsError(
-                f"AUDIO is missing behind MODEL, which is {options.model}: name audio files or folders, or give "
-                "--follow FOLDER or --microphone."
+                f"AUDIO is missing after MODEL ({options.model}). Give audio files or folders, --follow FOLDER or --microphone."
             )
         return False
     if options.follow and options.microphone:
-        raise SettingsError("--follow and --microphone exclude each other.")
+        raise SettingsError("--follow and --microphone cannot be combined. Give one of them.")
     if options.audio:
-        raise SettingsError(f"{name}: goes without AUDIO; received {options.audio[0]}.")
+        raise SettingsError(f"{name}: cannot be combined with AUDIO; received {options.audio[0]}.")
     if output.path is not None and output.path.suffix.lower() != ".csv":
         raise SettingsError(f"{name}: writes csv rows as they come; received --output {output.path}.")
     if output.format == "json":
         raise SettingsError(f"{name}: prints csv rows as they come; received --format json.")
     if options.item_pattern != "none":
-        raise SettingsError(f"{name}: answers file by file, so --item-pattern does nothing; leave it away.")
+        raise SettingsError(f"{name}: predicts file by file, so --item-pattern has no effect. Remove it.")
     if options.microphone and (options.segments or options.examples):
-        raise SettingsError("--microphone: a row is a window; --every S says when the next one begins.")
+        raise SettingsError("--microphone: a row is a window. Use --every S for the time between windows.")
     return True
 
 
@@ -92,7 +89,7 @@ def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top
         why = (
             "scales each speaker by all its clips (normalization = per_item)" if described.scaled_by_item else "reads no audio"
         )
-        raise SettingsError(f"{options.model}: this model {why}, so it cannot answer what comes one after the other.")
+        raise SettingsError(f"{options.model}: this model {why}, so it cannot predict files one by one.")
 
     def shown(table: "pd.DataFrame") -> "pd.DataFrame":
         return table if options.top is None else keep_top(table, model, options.top)
@@ -162,7 +159,7 @@ def follow(
                 for line in [*arguments.describe_doubts(table), *(file.line for file in left_out)]:
                     messages.print(line, markup=False)
                 if is_written and len(table):
-                    messages.print(f"{counted(n_answered, 'file')} answered, the last {table['path'].iloc[-1]}", markup=False)
+                    messages.print(f"{counted(n_answered, 'file')} predicted, the last {table['path'].iloc[-1]}", markup=False)
             sleep(_POLL_S)
     except KeyboardInterrupt:
         return EXIT_FAILED if n_left_out else 0
@@ -208,7 +205,7 @@ def _listen(
             n_novel += knows_novelty and bool((table["novelty"] > 1).any())
     except KeyboardInterrupt:
         pass
-    undefined = f", {n_undefined} without an answer" if n_undefined else ""
+    undefined = f", {n_undefined} without a prediction" if n_undefined else ""
     lost = f" Samples were lost {counted(microphone.n_lost, 'time')}: the model is too slow for this computer." * bool(
         microphone.n_lost
     )

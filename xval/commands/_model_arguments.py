@@ -87,7 +87,9 @@ def items_of(options: argparse.Namespace, model: "SavedModel", console: "Console
     pattern = options.item_pattern
     if not model.description.scaled_by_item:
         if pattern != "none":
-            raise SettingsError("--item-pattern: is for models with normalization=per_item; this one answers file by file.")
+            raise SettingsError(
+                "--item-pattern: needs a model with normalization=per_item; this one predicts file by file. Remove it."
+            )
         return None
     names = [source.name for source in list_sources(options.audio, sample_rate_hz=None, is_custom=False)]
     items: list[str] | None = None
@@ -104,7 +106,7 @@ def items_of(options: argparse.Namespace, model: "SavedModel", console: "Console
 def pieces_of(options: argparse.Namespace) -> Literal["file", "example", "segment"]:
     """Return what a row stands for, as the argument `per` of `SavedModel.predict`."""
     if options.every is not None and options.examples:
-        raise SettingsError("--every goes with --segments, not with --examples.")
+        raise SettingsError("--every needs --segments and cannot be combined with --examples.")
     if options.segments or options.every is not None:
         return "segment"
     return "example" if options.examples else "file"
@@ -122,7 +124,7 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
     if model.note:
         console.print(model.note)
     if model.is_untested:
-        console.print(f"{options.model}: trained on the whole corpus, so nothing was left to test it; its folds were tested.")
+        console.print(f"{options.model}: trained on the whole dataset, so it is untested; its folds were tested.")
     return model
 
 
@@ -131,7 +133,7 @@ def describe_doubts(table: "pd.DataFrame") -> list[str]:
     lines = []
     if silent := table.attrs["silent"]:
         listed = first_of(silent, N_NAMED)
-        lines.append(f"{counted(len(silent), 'silent file')} (all below -80 dBFS), whose answer means nothing: {listed}.")
+        lines.append(f"{counted(len(silent), 'silent file')} (all below -80 dBFS), whose prediction is meaningless: {listed}.")
     if "novelty" not in table:
         return lines
     farthest = table.groupby("path", sort=False)["novelty"].max()
@@ -139,8 +141,8 @@ def describe_doubts(table: "pd.DataFrame") -> list[str]:
     if len(novel):
         listed = first_of([f"{path} ({novelty:.2f})" for path, novelty in novel.items()], N_NAMED)
         lines.append(
-            f"{counted(len(novel), 'file')} unlike what the model was trained on, so its answer there means little (novelty "
-            f"above 1): {listed}."
+            f"{counted(len(novel), 'file')} out of distribution (novelty above 1), so predictions there are unreliable: "
+            f"{listed}."
         )
     return lines
 
@@ -149,7 +151,7 @@ def describe_unknown(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
     """Return a line on that a model does not know what is unlike its training; empty: it does, or gives no clip an answer."""
     if "novelty" in table or not len(table) or model.description.frames or model.description.task.target == "input":
         return []
-    return ["Whether a file is unlike what the model was trained on is not known: it has no novelty.npy beside it."]
+    return ["Out-of-distribution files cannot be detected, because there is no novelty.npy next to the model."]
 
 
 def describe_too_few(n_speakers: int, n_needed: int, coverage: float) -> str:
@@ -157,6 +159,6 @@ def describe_too_few(n_speakers: int, n_needed: int, coverage: float) -> str:
     from xval.measures.conformal import largest_coverage
 
     return (
-        f"--coverage {coverage:g} takes {n_needed} validation speakers, and the folds have {n_speakers}: every set holds all "
-        f"classes, and nothing is answered. They allow up to {largest_coverage(n_speakers):g}."
+        f"--coverage {coverage:g} needs {n_needed} validation speakers, but the folds have {n_speakers}, so every set has "
+        f"all classes and nothing is predicted. They allow up to {largest_coverage(n_speakers):g}."
     )

@@ -11,6 +11,6 @@ def add_import(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="modules",
         metavar="MODULE",
-        help="a module of your own with layers of the model, or metrics, such as my_nets or architectures.my_net: it is found "
-        "from the current folder, or where it lay when the model was trained, and runs; repeatable; no other code is run",
+        help="your own module with layers of the model, or metrics, such as my_nets or architectures.my_net: searched in the "
+        "current folder, then in its folder at training; it is run, and no other code; repeatable",
     )

@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
     parser.add_argument("names", nargs="+", metavar="NAME", help="metrics to add, such as uar or my_module.my_metric")
     parser.add_argument(
-        "--positive-class", metavar="CLASS", help="the class that is to be found, for sensitivity, specificity, f1, ppv and npv"
+        "--positive-class", metavar="CLASS", help="the class to detect, for sensitivity, specificity, f1, ppv and npv"
     )
     add_import(parser)
 

@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-folder",
         type=Path,
         metavar="DIR",
-        help="folder of all corpora (default: that of the experiment's settings, from the current folder)",
+        help="folder of all datasets (default: that of the experiment's settings, from the current folder)",
     )
     add_output(parser, "a row for each rule, in JSON also what no rule looks at")
 

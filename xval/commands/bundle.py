@@ -28,7 +28,7 @@ from xval.commands._own_modules import add_import
 if TYPE_CHECKING:
     from xval.report.bundle.write import Bundle
 
-SUMMARY = "hand a model over: ONNX, LiteRT, a page that runs it, card, evidence and checksums in one folder"
+SUMMARY = "share a model: ONNX, LiteRT, a page that runs it, card, evidence and checksums in one folder"
 GROUP = "Models"
 
 
@@ -40,11 +40,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="where to (default: <dataset>_instance_<i>_fold_<k>_bundle beside the results)",
+        help="where to (default: <dataset>_instance_<i>_fold_<k>_bundle next to the results)",
     )
     parser.add_argument("--zip", action="store_true", help="write the folder as FOLDER.zip, too")
     parser.add_argument(
-        "--licence", default="", metavar="NAME", help="of the model, such as mit or cc-by-4.0 (default: said to be unknown)"
+        "--licence", default="", metavar="NAME", help="of the model, such as mit or cc-by-4.0 (default: unknown)"
     )
     parser.add_argument(
         "--onnxruntime-web", type=Path, metavar="PATH", help="its package, a .tgz file or a folder; without it there is no page"
@@ -101,13 +101,13 @@ def _make(options: argparse.Namespace) -> "Bundle":
     if bundle.zip_file:
         lines.append(f"Written: {bundle.zip_file} ({bundle.zip_file.stat().st_size / 1e6:.1f} MB)")
     lines += [
-        f"{name}: answers differ by at most {difference:.1e} from those of the Keras model, on random clips"
+        f"{name}: predictions differ by at most {difference:.1e} from those of the Keras model, on random clips"
         for name, difference in bundle.differences.items()
     ]
     lines += bundle.notes
     if bundle.differences and not request.runtime:
-        lines.append(f"index.html is left out: it needs onnxruntime-web; {HOW_TO_GET}.")
+        lines.append(f"index.html is skipped, because it needs onnxruntime-web; {HOW_TO_GET}.")
     if not request.licence:
-        lines.append("The licence is said to be unknown; --licence NAME says it.")
+        lines.append("The licence is unknown. Give it with --licence NAME.")
     make_console().print("\n".join(lines), soft_wrap=True, markup=False)
     return bundle

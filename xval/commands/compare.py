@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
     parser.add_argument(
         "--rope", type=number_reader("--rope"), default=0.01, metavar="X",
-        help="differences up to X, in the unit of the metric, are practically none (default: %(default)s)",
+        help="differences up to X, in the unit of the metric, count as practically equal (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--permutations", type=lambda text: whole_number("--permutations", text, smallest=19), metavar="N",
@@ -112,7 +112,9 @@ def _test_by_permutation(options: argparse.Namespace) -> int:
     names = [*named, *options.instances]
     given = [name for name in ("baseline", "metric", "output") if getattr(options, name) is not None]
     if given:
-        raise SettingsError(f"--permutations: does not go with --{given[0]}; it tests one instance against chance.")
+        raise SettingsError(
+            f"--permutations: cannot be combined with --{given[0]}, because it tests one instance against chance."
+        )
     if len(names) > 1 or not all(name == "selected" or str(name).isdecimal() for name in names):
         raise SettingsError(
             f"--permutations: received {', '.join(map(str, names))}; expected one instance: a number, or selected."

@@ -25,7 +25,7 @@ _FOLDER = "results/cross"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("datasets", nargs="+", metavar="CORPUS", help="two or more prepared corpora, by name")
+    parser.add_argument("datasets", nargs="+", metavar="CORPUS", help="two or more prepared datasets, by name")
     parser.add_argument(
         "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
         help="a setting of the instance, such as architecture=svm; repeatable",
@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> int:
     write_table(table, output, console)
     if not output.is_printed:
         console.print(
-            f"{table['metric'][0]} [95 % interval over the {plural_of(table.attrs['item_word'])} of the corpus tested]; "
+            f"{table['metric'][0]} [95 % interval over the {plural_of(table.attrs['item_word'])} of the tested dataset]; "
             "diagonal: cross-validation.",
             markup=False,
         )

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-SUMMARY = "write embeddings: what a layer of a saved network makes of audio files"
+SUMMARY = "write embeddings: the output of a layer of a saved network for audio files"
 GROUP = "Models"
 _FORMATS = (".parquet", ".npy")
 
@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--layers-dropped",
         type=int,
         metavar="N",
-        help="what the N-th last layer with weights reads; 0: the prediction (default: 1, or the layer 'embedding' of an "
+        help="the input of the N-th last layer with weights; 0: the prediction (default: 1, or the layer 'embedding' of an "
         "autoencoder)",
     )
     layers.add_argument("--layer", metavar="NAME", help="the output of this layer")
@@ -43,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("embeddings.parquet"),
         metavar="FILE",
-        help=".parquet, or .npy with a .csv of the file names and times beside it (default: %(default)s)",
+        help=".parquet, or .npy with a .csv of the file names and times next to it (default: %(default)s)",
     )
 
 

@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--method", choices=("mean", "stack"), default="mean", help="default: %(default)s")
     parser.add_argument("--choose", action="store_true", help="choose the members of the mean by validation")
     parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: from 901 on)")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the experiment)")
     add_import(parser)
 
 
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
     from xval.report.terminal import print_figures
 
     if options.choose and options.method == "stack":
-        raise SettingsError("--choose goes with --method mean: stacking weighs all members.")
+        raise SettingsError("--choose needs --method mean, because stacking weights all members.")
     folder, numbers = _read_members([options.experiment, *options.instances])
     if options.number is not None and options.number < 1:
         raise SettingsError(f"--number {options.number}: expected a whole number from 1.")
@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
     )
     console = make_console(least_width=_WIDTH_OF_FILES)
     for name, reason in ensemble.left_out.items():
-        write_line(f"left out: the metric {name}, which {ensemble.name} has no values of: {reason}", sys.stderr)
+        write_line(f"skipped: the metric {name}, which {ensemble.name} has no values of: {reason}", sys.stderr)
     renew(folder, console)
     print_figures(folder, [*numbers, ensemble.number], console, details=True)
     if options.choose:

@@ -38,16 +38,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "data",
         nargs="+",
         metavar="DATA",
-        help="a folder of class folders, a table, or a prepared corpus; or the folder of each class",
+        help="a folder of class folders, a table, or a prepared dataset; or the folder of each class",
     )
     parser.add_argument(
         "--output",
         type=Path,
         metavar="DIR",
-        help="folder of the report (default: evaluation_<model>_on_<data> beside the results)",
+        help="folder of the report (default: evaluation_<model>_on_<data> next to the results)",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an evaluation that is there")
-    parser.add_argument("--leave-out-seen", action="store_true", help="leave out the clips that the model has seen")
+    parser.add_argument("--leave-out-seen", action="store_true", help="exclude the clips that the model has seen")
     parser.add_argument(
         "--rename", action="append", default=[], metavar="LABEL=CLASS", help="a label of the data means this class; repeatable"
     )
@@ -59,7 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", default="none", metavar="A,B", help="the class of each folder, where folders are given one by one"
     )
-    parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="what the paths of a table or corpus are relative to")
+    parser.add_argument(
+        "--audio-folder", type=Path, metavar="DIR", help="the folder to which paths of a table or dataset are relative"
+    )
     of_tables = parser.add_argument_group("of a table", "classes of the model are names, whatever --missing says")
     for option in row_options():
         if option.name != "map_labels":  # which is --rename here

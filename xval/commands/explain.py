@@ -28,21 +28,21 @@ if TYPE_CHECKING:
     from xval.reuse.inference.sources import Audio
 
 _PICTURES = (".png", ".jpg", ".jpeg", ".svg", ".pdf")
-SUMMARY = "pictures of what an answer rests on: integrated gradients or occlusion; importance of features"
+SUMMARY = "explain predictions by integrated gradients or occlusion; feature importance"
 GROUP = "Models"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     arguments.add_model(parser)
-    parser.add_argument("clips", nargs="*", metavar="CLIPS", help="audio files, folders, or clips of the corpus of the model")
+    parser.add_argument("clips", nargs="*", metavar="CLIPS", help="audio files, folders, or clips of the model's dataset")
     parser.add_argument(
         "--method", choices=("integrated_gradients", "occlusion"), default="integrated_gradients", help="default: %(default)s"
     )
     parser.add_argument("--of", metavar="NAME", help="the class or number that is explained (default: the most probable class)")
     parser.add_argument("--steps", type=int, default=64, metavar="N", help="of integrated gradients (default: %(default)s)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="where the pictures go (default: FOLD/explanations)")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the experiment)")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -80,7 +80,9 @@ def _print_importance(fold: Path, options: argparse.Namespace, console: "Console
     from xval.results.folder import ESTIMATOR_NAME
 
     if not (fold / ESTIMATOR_NAME).is_file():
-        raise SettingsError(f"{fold}: name clips to explain; only a fold of an estimator of scikit-learn is explained without.")
+        raise SettingsError(
+            f"{fold}: give clips to explain. Only a fold of a scikit-learn estimator can be explained without clips."
+        )
     from xval.reuse.explanations.estimator import measure_importance
 
     print_table(measure_importance(fold, data_folder=options.data_folder), console, nothing="no features")
@@ -101,6 +103,6 @@ def _find(clip: str, fold: Path, dataset: str, data_folder: Path | None) -> "Aud
     corpus = open_corpus(dataset, data_folder or stated)
     matches = corpus.index[corpus.index["clip"] == clip]
     if matches.empty:
-        raise CorpusError(f"{clip}: no such file, and no clip of {corpus.folder}.")
+        raise CorpusError(f"{clip}: neither a file nor a clip of {corpus.folder}.")
     row = matches.iloc[0]
     return Stretch(corpus.audio_folder / str(row["path"]), row["start_s"], row["end_s"])

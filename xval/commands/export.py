@@ -32,12 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="PATH",
-        help="where to, such as net.onnx (default: <dataset>_instance_<i>_fold_<k>... beside the results)",
+        help="where to, such as net.onnx (default: <dataset>_instance_<i>_fold_<k>... next to the results)",
     )
     parser.add_argument(
         "--from-samples",
         action="store_true",
-        help="with the front end inside: it reads the samples of a clip, mono and at the model's rate",
+        help="include the front end, so that the export reads the samples of a clip, mono and at the model's sample rate",
     )
     parser.add_argument("--overwrite", action="store_true", help="replace an export that already exists")
 

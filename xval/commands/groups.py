@@ -24,7 +24,7 @@ from xval.commands._model_arguments import add_model_name
 from xval.commands._output import add_output, output_of
 from xval.commands._own_modules import add_import
 
-SUMMARY = "test values by gender, age, recorder ..., with intervals and the gap"
+SUMMARY = "test scores by gender, age, recorder ..., with intervals and the gap"
 GROUP = "Results"
 
 
@@ -36,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
     add_output(parser, "all numbers")
-    parser.add_argument("--data-folder", type=Path, metavar="FOLDER", help="folder of corpora (default: as it was then)")
+    parser.add_argument(
+        "--data-folder", type=Path, metavar="FOLDER", help="folder of all datasets (default: as at the time of the run)"
+    )
     add_import(parser)
 
 

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="results/, or a folder of such (default: %(default)s)",
     )
     parser.add_argument("--sort", choices=get_args(Order), default="date", help="newest or best first (default: %(default)s)")
-    parser.add_argument("--corpus", metavar="NAME", help="only experiments on this corpus")
+    parser.add_argument("--corpus", metavar="NAME", help="only experiments on this dataset")
     add_output(parser)
 
 
@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the list, and write it."""
     root, output = options.folder, output_of(options)
     if not root.is_dir():
-        raise ResultsError(f"{root}: no such folder. Expected a folder with experiments, such as results/.")
+        raise ResultsError(f"{root}: there is no such folder. Expected a folder with experiments, such as results/.")
     experiments = list_experiments(find_experiments(root))
     if not experiments:
         raise ResultsError(f"{root}: there is no experiment in it, nor in the three levels of folders below it.")

@@ -20,7 +20,7 @@ from xval.base.errors import SettingsError
 from xval.base.json_files import naming
 from xval.base.operating_system import quote
 
-SUMMARY = "make a folder for a study of your own: an experiment, an architecture, a reader, settings"
+SUMMARY = "make a folder for your own study: an experiment, an architecture, a reader, settings"
 GROUP = "Start"
 
 _EXPERIMENT = '''"""Which network recognises words of speakers that it has never heard? (generated demo corpus, 4 folds)
@@ -102,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
     """Make the folder, and say what to do next."""
     folder: Path = options.folder
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SettingsError(f"FOLDER {folder}: it already exists and is not empty. Name one that is to be made.")
+        raise SettingsError(f"FOLDER {folder}: it already exists and is not empty. Give a new folder.")
     files = {
         "experiments/first.py": _EXPERIMENT,
         "architectures/own_cnn.py": _ARCHITECTURE,

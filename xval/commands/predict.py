@@ -45,8 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--coverage",
         type=float,
         metavar="SHARE",
-        help="sets of classes that hold the true one in this share of the clips of new speakers, 0.9 say, and no answer where "
-        "a set has several",
+        help="conformal prediction: sets of classes that contain the true one for this share of the clips of unseen "
+        "speakers, such as 0.9; abstains if a set has several",
     )
     parser.add_argument(
         "--top", type=int, metavar="K", help="only the K most probable classes of each row (on the screen: 3 if not given)"
@@ -78,8 +78,8 @@ def run(options: argparse.Namespace) -> int:
         write_table(table if options.top is None else keep_top(table, model, options.top), output, messages)
     if n_cut:
         messages.print(
-            f"{counted(n_cut, 'file')} longer than the {model.description.example_s:.3g} s that the model was trained on: it "
-            "heard only the beginning of each (end_s says how much). --segments covers all of it."
+            f"{counted(n_cut, 'file')} longer than the {model.description.example_s:.3g} s of the model's input, so only the "
+            "beginning of each was used (see end_s). --segments covers all of it."
         )
     if options.coverage is not None:
         messages.print(_describe_sets(table, options.coverage))
@@ -99,8 +99,8 @@ def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
         return arguments.describe_too_few(n_speakers, n_needed, coverage)
     n_answered = int((~table["answer"].str.startswith(_NO_ANSWER)).sum()) if len(table) else 0
     return (
-        f"{n_answered} of {counted(len(table), 'row')} answered. Sets are made to hold the true class in {100 * coverage:g} % "
-        f"of the clips of new speakers, if these are as the {n_speakers} validation speakers are."
+        f"{n_answered} of {counted(len(table), 'row')} predicted. Sets contain the true class for {100 * coverage:g} % of "
+        f"the clips of unseen speakers, if these are like the {n_speakers} validation speakers."
     )
 
 
@@ -109,12 +109,12 @@ def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
     if model.description.is_custom or seen == []:
         return ""
     if seen is None:
-        return "Whether a file was among the audio of its training is not known: seen_audio.npy is not beside the model."
+        return "Cannot check whether the model was trained on these files: there is no seen_audio.npy next to it."
     n_models = len(model.members)
     whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
     verb = "is" if len(seen) == 1 else "are"
     return (
-        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; the answer there is not a test: "
+        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; their predictions are not a test: "
         f"{first_of(seen, arguments.N_NAMED)}"
     )
 
@@ -132,7 +132,7 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
     columns = [f"probability_{name}" for name in model.class_names]
     if not columns or columns[0] not in table:
         if is_wanted and len(table):
-            raise SettingsError("--top: goes with the probabilities of classes, and these rows have none.")
+            raise SettingsError("--top: needs probabilities of classes, but these rows have none. Remove it.")
         return table
     values = table[columns].to_numpy()
     order = np.argsort(-values, axis=1, kind="stable")[:, :n_classes]

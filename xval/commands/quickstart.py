@@ -39,17 +39,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "sources",
         nargs="+",
         metavar="SOURCE",
-        help="recordings, a table of clips, or the name of a prepared corpus; or the folder of each class",
+        help="recordings, a table of clips, or the name of a prepared dataset; or the folder of each class",
     )
     parser.add_argument(
         "--minutes",
         type=number_reader("--minutes"),
         default=30.0,
         metavar="N",
-        help="stop after so many; 0: prepare, write the script and train nothing (default: %(default)g)",
+        help="stop after this many; 0: prepare, write the script and train nothing (default: %(default)g)",
     )
     parser.add_argument(
-        "--label-pattern", metavar="REGEX", help="finds the class in the path of a file, where no folder says it"
+        "--label-pattern", metavar="REGEX", help="finds the class in the path of a file, if folders are not classes"
     )
     parser.add_argument(
         "--item-pattern", metavar="REGEX", help="finds the speaker in the path of a file: '([^/_]+)_[0-9]+[.]wav'"
@@ -57,15 +57,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--labels", metavar="A,B", help="the class of each folder, where several are given (default: their names)"
     )
-    parser.add_argument("--classes", metavar="A,B", help="only the clips of these classes (default: all)")
+    parser.add_argument("--classes", metavar="A,B", help="use only the clips of these classes (default: all)")
     parser.add_argument(
         "--similar-names",
         choices=(ONE, SEVERAL),
-        help="whether speakers, or classes, that differ in notation alone (1 and 01, spk_1 and spk-1) are one or several "
-        "(default: they are asked about)",
+        help="treat speakers, or classes, that differ only in notation (1 and 01, spk_1 and spk-1) as one or as several "
+        "(default: ask)",
     )
     parser.add_argument("--reader", metavar="NAME", help="of the folder: one of xval prepare (default: the one that knows it)")
-    parser.add_argument("--dataset", metavar="NAME", help="what the corpus is called (default: after the folder or the table)")
+    parser.add_argument("--dataset", metavar="NAME", help="name of the dataset (default: that of the folder or table)")
     parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: as config.ini says)")
 
 

@@ -26,9 +26,11 @@ RUNS_OWN_CODE = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_model_name(parser, "default: the one that validation selects")
-    parser.add_argument("--epochs", type=_above_zero, metavar="N", help="train so many epochs, whatever the folds chose")
+    parser.add_argument(
+        "--epochs", type=_above_zero, metavar="N", help="train this many epochs instead of those that the folds chose"
+    )
     parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: as the experiment)")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the experiment)")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the experiment)")
     parser.add_argument("--overwrite", action="store_true", help="replace a final model that is there")
 
 

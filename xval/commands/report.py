@@ -64,16 +64,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of the table: t, or a bootstrap over items (percentile or BCa), see docs/statistics.md (default: %(default)s)",
     )
     parser.add_argument(
-        "--errors-of", type=int, metavar="INSTANCE", help="whose worst answers the page shows (default: the selected one)"
+        "--errors-of", type=int, metavar="INSTANCE", help="whose worst predictions the page shows (default: the selected one)"
     )
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
-    parser.add_argument("--no-audio", action="store_true", help="embed no clips")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the settings say)")
+    parser.add_argument("--no-audio", action="store_true", help="without clips to listen to")
     parser.add_argument(
         "--explain",
         choices=("integrated_gradients", "occlusion", "none"),
-        help="with pictures of what the worst answers rest on; none: without those that the page has",
+        help="add explanations of the worst predictions; none: remove those of the page",
     )
-    parser.add_argument("--no-audit", action="store_true", help="leave the leakage audit out")
+    parser.add_argument("--no-audit", action="store_true", help="skip the leakage audit")
     add_import(parser)
 
 
@@ -86,7 +86,8 @@ def run(options: argparse.Namespace) -> int:
     is_table = options.latex or options.markdown
     if (options.baseline or options.interval != "t" or (options.instances and not options.confusion)) and not is_table:
         raise SettingsError(
-            "instances, --baseline and --interval are those of the table: add --latex or --markdown. A page has all instances."
+            "instances, --baseline and --interval apply to the table for a paper. Add --latex or --markdown; the page has "
+            "all instances."
         )
     for line in rebuild_if_stale(folder):
         write_line(f"left out: {line}", sys.stderr)

@@ -41,12 +41,12 @@ GROUP = "Results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_model_name(parser, "whose answers (default: the one that validation selects)")
+    add_model_name(parser, "whose predictions (default: the one that validation selects)")
     parser.add_argument("--reviewer", metavar="NAME", help="who judges (default: the name of the account)")
     parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
     add_output(parser, "the suspicious labels, and show no page")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all corpora (default: as the settings say)")
-    parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="where the audio lies now, if it was moved")
+    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the settings say)")
+    parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="where the audio is now, if it was moved")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -75,20 +75,20 @@ def run(options: argparse.Namespace) -> int:
         return 0
     if corpus.corrections:
         raise CorpusError(
-            f"{corpus.folder}: its labels were corrected by {corpus.corrections['file']}, and verdicts of two rounds are not "
-            "put together. Review an experiment of the corpus that was corrected, whose verdicts go on; --format csv lists "
-            "what is suspect here."
+            f"{corpus.folder}: its labels were corrected by {corpus.corrections['file']}, and verdicts of two rounds cannot "
+            "be combined. Review an experiment of the original dataset to continue its verdicts; --format csv lists the "
+            "suspicious labels here."
         )
     _check_place(review.path)
     if not any((corpus.audio_folder / path).is_file() for path in corpus.index["path"][:10]):
-        console.print(f"The audio is no longer in {corpus.audio_folder}; name its folder with --audio-folder to hear it.")
+        console.print(f"The audio is no longer in {corpus.audio_folder}. Give its folder with --audio-folder to hear it.")
     server = ReviewServer(review, options.port)
     console.print(f"{review.title}: {counted(len(review.suspects), 'suspect')}, reviewer {review.reviewer}")
     console.print(f"Verdicts  {review.path}")
     if n_others := review.of_other_versions():
         console.print(
-            f"{counted(n_others, 'verdict')} in it on another version of this corpus (index_hash): kept, not shown here. To "
-            "apply verdicts, leave those of one version in a copy of the file.",
+            f"{counted(n_others, 'verdict')} in it on another version of this dataset (index_hash) are kept, but not shown. "
+            "To apply verdicts, keep those of one version in a copy of the file.",
             soft_wrap=True,
         )
     console.print(f"Open      {server.address}", soft_wrap=True)
@@ -110,7 +110,7 @@ def _check_place(path: Path) -> None:
             pass
     except OSError as error:
         raise CorpusError(
-            f"{path}: verdicts cannot be written there ({refusal(error)}). Review a copy of the corpus that can be written to "
+            f"{path}: verdicts cannot be written there ({refusal(error)}). Review a writable copy of the dataset "
             "(--data-folder)."
         ) from error
 
@@ -119,7 +119,7 @@ def _account() -> str:
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError) as error:  # KeyError, ImportError: before Python 3.13
-        raise SettingsError("--reviewer: this account has no name; give that of the reviewer.") from error
+        raise SettingsError("--reviewer: this account has no name. Give the name of the reviewer.") from error
 
 
 def _summarise(review: "Review", verdicts: "Sequence[Verdict]", console: "Console") -> None:
@@ -132,7 +132,7 @@ def _summarise(review: "Review", verdicts: "Sequence[Verdict]", console: "Consol
         console.print(text, soft_wrap=True)
     if own:
         console.print(
-            f"To apply what all reviewers agree on, prepare the corpus again with the options of before and\n"
-            f"  --corrections {quote(os.fspath(review.path))} --dataset {quote(f'{review.corpus.dataset}_corrected')}",
+            "To apply the verdicts on which all reviewers agree, prepare the dataset again with the same options and\n  "
+            f"--corrections {quote(os.fspath(review.path))} --dataset {quote(f'{review.corpus.dataset}_corrected')}",
             soft_wrap=True,
         )

@@ -52,9 +52,9 @@ def run(options: argparse.Namespace) -> int:
 def _check_code(path: Path, code: Path) -> None:
     """Refuse a job whose copy of the code is gone, or is of a version that runs jobs otherwise."""
     if not (code / "xval").is_dir():
-        raise ResultsError(f"{code}: the copy of the code that {path} runs on is not there.")
+        raise ResultsError(f"{code}: the copy of the code for {path} is missing.")
     if not code.joinpath(*_PROGRAM.split(".")).with_suffix(".py").is_file():
         raise ResultsError(
-            f"{code}: the copy of the code that {path} runs on has no {_PROGRAM}, so it is of another version. Run the "
-            "experiment again: it writes the job file anew."
+            f"{code}: the copy of the code for {path} has no {_PROGRAM}, so it is of another version. Run the experiment "
+            "again, which writes the job file again."
         )

@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--runs", type=lambda text: whole_number("--runs", text, smallest=1), metavar="N",
-        help="trainings: repetitions of the cross-validation; of a pilot with one, seeds (default: as in the pilot)",
+        help="trainings: repeats of the cross-validation, or seeds if the pilot has one repeat (default: as in the pilot)",
     )  # fmt: skip
     parser.add_argument(
         "--difference", type=number_reader("--difference", is_positive=True), default=0.05, metavar="X",
@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         raise SettingsError(f"--difference {options.difference:g}: {most}.")
     of_difference = pilots.difference or pilots.value
     if options.clips is not None and math.isnan(of_difference.clip_share):
-        raise SettingsError(f"--clips {options.clips}: this pilot does not tell what more clips change; leave it away.")
+        raise SettingsError(f"--clips {options.clips}: this pilot does not show the effect of more clips. Remove --clips.")
     n_runs = options.runs or round(of_difference.n_runs)
     console = make_console(least_width=_WIDTH_OF_FILES)
     table = _make_table(pilots, options.speakers, n_runs, options.clips)
@@ -167,8 +167,8 @@ def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[s
             lines.append(f"  {what}: between {plural_of(pilots.item)} {items}, of one clip {clips}, between trainings {runs}")
     if len((pilots.difference or pilots.value).components) < 2:
         lines.append(
-            "What training anew changes is not known, or nothing: the plan is of these trained models. A pilot with "
-            "fold_repeats = 3 tells it."
+            "The variance between trainings is unknown or 0, so the plan is for these trained models. A pilot with "
+            "fold_repeats = 3 measures it."
         )
         if asked:
             lines[-1] += f" --runs {n_runs} changes nothing."
@@ -187,8 +187,8 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
         return [f"More than {_MOST:,} {items} are needed to show a difference of {difference:g} with {size}."]
     if needed is None:
         line = (
-            f"No number of {items} shows a difference of {difference:g} with {size}: what training anew changes is more. Train "
-            "more often (--runs), or ask for a larger --difference."
+            f"No number of {items} shows a difference of {difference:g} with {size}, because the variance between trainings "
+            "is larger. Train more often (--runs), or give a larger --difference."
         )
         return [line]
     lines = [
@@ -201,10 +201,10 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
         is_any = not cautious.detectable(_ENDLESS, n_runs, n_clips) > difference
         number = f"more than {_MOST:,} are needed" if is_any else "no number of them shows it"
     lines.append(
-        f"{counted(round(pilot.n_items), pilots.item)} tell their variance roughly: were it at its upper 80 % limit, {number}."
+        f"{counted(round(pilot.n_items), pilots.item)} estimate their variance roughly: at its upper 80 % limit, {number}."
     )
     if pilot.clip_share == 1:
-        lines.append(f"Clips differ so much that {items} are not seen to differ beside them: record more clips of each first.")
+        lines.append(f"Clips vary so much that differences between {items} cannot be seen. Record more clips of each first.")
     return lines
 
 
@@ -219,7 +219,7 @@ def _describe_curve(curve: "ItemCurve | None", pilots: "Pilots") -> list[str]:
     items = plural_of(pilots.item)
     if curve is None:
         what_to_run = (
-            f"What more training {items} bring is not known: run the instance with three or more shares of them, such as "
+            f"The effect of more training {items} is unknown. Run the instance with three or more shares of them, such as "
             "experiment.grid(..., train_fraction=[0.25, 0.5, 0.75, 1])."
         )
         return [what_to_run]

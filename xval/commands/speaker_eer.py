@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         wanted = [name for name in column_names(path) if name == "path" or name.startswith("embedding_")]
         table = read_frame(path, columns=wanted)
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: no readable parquet file ({error}). xval embed writes one.") from error
+        raise ResultsError(f"{path}: not a readable parquet file ({error}). xval embed writes one.") from error
     names = [name for name in table if str(name).startswith("embedding_") and table[name].dtype.kind == "f"]
     if not names or "path" not in table:
         raise ResultsError(f"{path}: has no columns path and embedding_0, ...; xval embed writes them.")
@@ -61,7 +61,7 @@ def _speaker(path: str, pattern: str | None) -> str:
     try:
         speaker_match = re.search(pattern, path)
         if speaker_match is None:
-            raise SettingsError(f"--speaker-pattern {pattern}: finds nothing in '{path}'.")
+            raise SettingsError(f"--speaker-pattern {pattern}: finds no speaker in '{path}'.")
         return speaker_match.group(1)
     except (re.error, IndexError) as error:
         raise SettingsError(f"--speaker-pattern {pattern}: expected a regular expression with one group ({error}).") from error

@@ -105,14 +105,14 @@ def _print(status: ExperimentStatus) -> None:
         console.print(Text(fault))
     if status.count(*OPEN) and not status.count("running"):
         how_long = (
-            "The time left will be known when a fold has ended."
+            "The time left is known after the first fold."
             if status.seconds_left is None
             else "The time left is for one job at a time."
         )
         is_trained = any(
             instance.count(*OPEN) and instance.parameters.get("architecture") != ENSEMBLE for instance in status.instances
         )
-        goes_on = ": run the experiment again, and it goes on where it stopped" if is_trained else ""
+        goes_on = ": run the experiment again to continue" if is_trained else ""
         console.print(f"Nothing is running{goes_on}. {how_long}")
 
 

@@ -36,12 +36,12 @@ def read_class_weights(value: object) -> str:
     weights: dict[str, float] = {}
     for name, weight in written.items():
         if isinstance(weight, bool) or not isinstance(weight, Real) or not math.isfinite(weight) or weight < 0:
-            raise ValueError(f"the weight of class '{name}' is {weight!r}; allowed: numbers of 0 and above")
+            raise ValueError(f"the weight of class '{name}' is {weight!r}; expected numbers of 0 or more")
         if str(name) in weights:
-            raise ValueError(f"class '{name}' stands there twice; keep one")
+            raise ValueError(f"class '{name}' is given twice. Keep one of them")
         weights[str(name)] = float(weight)
     if not any(weights.values()):
-        raise ValueError("all weights are 0, so that nothing would train; allowed: at least one above 0")
+        raise ValueError("all weights are 0, so nothing would be trained; expected at least one above 0")
     return json.dumps(dict(sorted(weights.items())), ensure_ascii=False)
 
 
@@ -62,7 +62,7 @@ def _read(text: str) -> object:
         if not colon or not pairs[-1][0]:
             raise ValueError(_EXAMPLE)
     if twice := [name for name, _ in pairs if [other for other, _ in pairs].count(name) > 1]:
-        raise ValueError(f"class '{twice[0]}' stands there twice; keep one")
+        raise ValueError(f"class '{twice[0]}' is given twice. Keep one of them")
     return dict(pairs)
 
 
@@ -76,9 +76,12 @@ def check_class_names(setting: str, class_names: Sequence[str]) -> None:
     weights = own_weights(setting)
     for name in weights:
         if name not in class_names:
-            raise SettingsError(f"class_weights: '{name}' is no class of the corpus. {suggestion(name, class_names)}")
+            raise SettingsError(f"class_weights: '{name}' is not a class of the dataset. {suggestion(name, class_names)}")
     if weights and not any(weights.get(name, 1.0) for name in class_names):
-        raise SettingsError("class_weights: all classes of the corpus have the weight 0, so that nothing would train.")
+        raise SettingsError(
+            "class_weights: all classes of the dataset have the weight 0, so nothing would be trained. Set at least one "
+            "above 0."
+        )
 
 
 def for_estimator(setting: str, class_names: Sequence[str]) -> dict[int, float] | str | None:

@@ -103,7 +103,7 @@ def load_fold(
     read: Callable[..., Examples] = partial(StoredExamples, store, held=held, scaling=scaling, settings=settings)
     crop = {}
     if store.is_waveform and settings is None:
-        raise ValueError("a store of waveforms needs the feature settings that say how clips are cut")
+        raise ValueError("a store of waveforms needs the feature settings that define how clips are cut")
     if frames is not None and settings is not None:
         read = partial(_read_frames, store, frames, settings.sample_rate_hz, held=held)
         crop = {"random": True} if random_excerpts else {}
@@ -114,12 +114,13 @@ def load_fold(
     for side, examples in sides.items():
         if isinstance(examples, FrameExamples) and not examples.weights.any():
             raise FoldsError(
-                f"fold {fold.number}: no frame of the {side} items counts: their recordings are missing from {store.folder} "
-                "(see left_out.csv there), not annotated by whom annotation_policy names, or disputed throughout."
+                f"fold {fold.number}: no frame of the {side} items can be used: their recordings are missing from "
+                f"{store.folder} (see left_out.csv there), not annotated by the annotator in annotation_policy, or disputed "
+                "throughout."
             )
         if not len(examples):
             raise FoldsError(
-                f"fold {fold.number}: no {side} example is left in {store.folder}; see left_out.csv there for the reasons."
+                f"fold {fold.number}: no {side} example is left in {store.folder}. See left_out.csv there for the reasons."
             )
     has_copies = bool(store.examples["augmented"].any())
     training = sides["training"]

@@ -211,8 +211,8 @@ class FrameExamples:
 def describe_too_short(clip: str, duration_s: float, settings: FrameSettings) -> str:
     """Return the error of a recording that is shorter than a frame."""
     return (
-        f"recording '{clip}' has {duration_s:g} s, less than a frame of label_frame_s={settings.label_frame_s:g}; leave it "
-        "out, or shorten the frames."
+        f"recording '{clip}' has {duration_s:g} s, less than a frame of label_frame_s={settings.label_frame_s:g}. Remove the "
+        "recording, or lower label_frame_s."
     )
 
 

@@ -81,7 +81,8 @@ def enrolment_of(items: "pd.Series[str]", durations_s: "pd.Series[float]", enrol
     """
     if durations_s.isna().any():
         raise SettingsError(
-            f"enrolment_s={enrolment_s:g}: the clips have no length in seconds, as features that a script made; set it to none."
+            f"enrolment_s={enrolment_s:g}: the clips have no length in seconds, because a script made their features. Set "
+            "enrolment_s=none."
         )
     before_s = durations_s.groupby(items).cumsum() - durations_s
     return np.asarray(before_s.round(6) < enrolment_s, dtype=bool)
@@ -116,14 +117,14 @@ def scale_items(
     n_clips = examples.groupby("item")["clip"].nunique()
     if silent := sorted(enrolled - set(n_clips.index)):
         raise SettingsError(
-            f"enrolment_s: the first clips of {shorten(silent, 5)} have no features in {store.folder} (left_out.csv there says "
-            "why). Leave them out by test_where and train_where, or set more seconds."
+            f"enrolment_s: the first clips of {shorten(silent, 5)} have no features in {store.folder} (see left_out.csv "
+            "there). Exclude them by test_where and train_where, or raise enrolment_s."
         )
     if len(lonely := n_clips.index[(n_clips < FEWEST_CLIPS) & ~n_clips.index.isin(enrolled)]):
         raise SettingsError(
-            f"normalization='per_item' scales each item by its own clips, and in {store.folder} these have a single one: "
-            f"{shorten(list(map(str, lonely)), 5)}. At least two of each are needed: leave such items out, or set "
-            "normalization to per_bin or per_clip."
+            f"normalization='per_item' scales each item by its own clips, but these items have only one in {store.folder}: "
+            f"{shorten(list(map(str, lonely)), 5)}. At least two are needed. Exclude these items, or set normalization to "
+            "per_bin or per_clip."
         )
     is_masked = settings is not None and settings.padding == "masked"
     if len(examples) == len(store.examples) and not is_masked:

@@ -51,7 +51,7 @@ class StoreFiles:
                 while left:
                     n_bytes = file.readinto(left)
                     if not n_bytes:
-                        raise CorpusError(f"{path}: cut off while it is used. Run the command again.")
+                        raise CorpusError(f"{path}: cut off while in use. Run the command again.")
                     left = left[n_bytes:]
         except OSError as error:
             raise CorpusError(f"{path}: cannot be read ({error.strerror}). Run the command again.") from error

@@ -39,7 +39,7 @@ def settle_deals(
     with suppress(SettingsError):
         instances = resolve(declaration, None, overrides)
     n_deals, why = _choose([instance.settings for instance in instances], folder)
-    times = counted(n_deals, "repetition of the cross-validation", "repetitions of the cross-validation")
+    times = counted(n_deals, "repeat of the cross-validation", "repeats of the cross-validation")
     return replace(declaration, n_deals=n_deals), f"fold_repeats = auto: {times}, {why}."
 
 
@@ -48,11 +48,11 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     if folder.folds_file.exists() and (results := open_results(folder)).done(
         key for number in folder.instances() for key in folder.jobs(number)
     ):
-        return results.folds.plan.n_deals, "as in the results that are there"
+        return results.folds.plan.n_deals, "as in the existing results"
     if settings.fold_strategy != "balanced":
-        return 1, f"since fold_strategy = {settings.fold_strategy} has one way to split"
+        return 1, f"because fold_strategy = {settings.fold_strategy} has only one way to split"
     if settings.repeats > 1:
-        return 1, "since repeats train each fold anew"
+        return 1, "because repeats already train each fold several times"
     from preprocessing.corpus import open_corpus  # here, because it loads pandas
 
     index = open_corpus(settings.dataset, Path(settings.data_folder)).index
@@ -60,11 +60,11 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     most = max(n_clips * (of.num_epochs if trains_network(of.architecture) else 1) for of in all_settings)
     trained = f"an instance trains on {most} clips in all epochs of a fold"
     if any(of.search_plan for of in all_settings):
-        return 1, "since settings are searched"
+        return 1, "because settings are searched"
     if most > MOST_TRAINED:
-        return 1, f"since {trained}, more than {MOST_TRAINED}"
+        return 1, f"because {trained}, more than {MOST_TRAINED}"
     try:
         load_folds(folder, settings.model_copy(update={"fold_repeats": N_DEALS}))
     except FoldsError:
-        return 1, f"since the items cannot be split {N_DEALS} times"
-    return N_DEALS, f"since {trained}, at most {MOST_TRAINED}"
+        return 1, f"because the items cannot be split {N_DEALS} times"
+    return N_DEALS, f"because {trained}, at most {MOST_TRAINED}"

@@ -64,7 +64,7 @@ def check_combined_models(
     if corpus.is_custom and options.basic_features:
         raise SettingsError(
             f"basic_features are computed from audio, and dataset '{corpus.dataset}' was made from arrays "
-            "(preprocessing.store.write). Set basic_features=False, and combine models"
+            "(preprocessing.store.write). Set basic_features=False and combine models"
         )
     known = to_come or {}
     unclear: dict[tuple[str, str], list[int]] = {}
@@ -85,4 +85,7 @@ def check_combined_models(
 
 def _warning(pattern: str, reason: str, folds: Collection[int]) -> str:
     listed = ", ".join(map(str, folds))
-    return f"possible leakage: {pattern} (fold {listed}): {reason}. Test values hold only if it has not heard the test items."
+    return (
+        f"possible leakage: {pattern} (fold {listed}): {reason}. Test scores are valid only if it was not trained on the "
+        "test items."
+    )

@@ -40,10 +40,10 @@ from xval.settings.schema import Settings
 from xval.training.classical.checks import check_skops, check_training_items
 
 _IF_HEARD = (
-    "If it has heard what is tested, the test values are too good. Say what it was trained on with pretrained_on; the results "
-    "quote it."
+    "If it was trained on tested clips or speakers, the test scores are optimistically biased. Set pretrained_on to its "
+    "training data; the results quote it."
 )
-_UNKNOWN_ORIGIN = f"nothing says what it was trained on. {_IF_HEARD}"
+_UNKNOWN_ORIGIN = f"its training data are not known. {_IF_HEARD}"
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
@@ -56,8 +56,8 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     least = least_outputs(instance.settings.task_type, instance.settings.rank_by)
     if 0 < len(corpus.class_names) < least:
         raise SettingsError(
-            f"rank_by '{instance.settings.rank_by}' needs {least} classes or more; the corpus has {len(corpus.class_names)}. "
-            "Set auto, or another metric."
+            f"rank_by '{instance.settings.rank_by}' needs at least {least} classes; the dataset has "
+            f"{len(corpus.class_names)}. Set rank_by=auto, or another metric."
         )
     read_clip_weights(instance.settings, corpus.folder)
     if instance.settings.tensorboard and find_spec("tensorboard") is None:
@@ -110,7 +110,7 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
     longest_s = float(corpus.index["duration_s"].max())
     if features.crop_s is not None and features.crop_s >= longest_s:
         raise SettingsError(
-            f"crop_s={features.crop_s:g}: no clip is longer (the longest has {longest_s:.3g} s), so nothing would be cropped"
+            f"crop_s={features.crop_s:g}: no clip is longer (the longest has {longest_s:.3g} s), so nothing is cropped"
         )
     depending = (*type(features).model_fields, "augment_gain_db", "augment_time_shift_s")
     architecture = find_architecture(instance.settings.architecture)
@@ -121,24 +121,24 @@ def check_features(corpus: Corpus, instance: Instance) -> None:
     elif corpus.is_custom and changed:
         raise SettingsError(
             f"'{changed[0]}' is set, but the features of dataset '{corpus.dataset}' were made by a script "
-            "(preprocessing.store.write); feature settings have no effect on it. Leave them out."
+            "(preprocessing.store.write), so feature settings have no effect. Remove them."
         )
     without_effect = [name for name in SPECTRAL_KEYS if instance.sources[name] in ("instance", "--set")]
     if features.trim_db is not None:
         without_effect = [name for name in without_effect if name not in ("n_fft", "hop_length")]
     if features.features == "waveform" and features.frontend == "none" and without_effect:
         raise SettingsError(
-            f"'{without_effect[0]}' is set, but the model reads raw samples (features=waveform, frontend=none), on "
-            "which it has no effect. Set frontend to logmel or stft, or leave it out."
+            f"'{without_effect[0]}' has no effect, because the model reads raw samples (features=waveform, frontend=none). "
+            "Set frontend to logmel or stft, or remove it."
         )
     if features.features == "embedding" and without_effect:
-        raise SettingsError(f"'{without_effect[0]}' is set, but has no effect on features=embedding. Leave it out.")
+        raise SettingsError(f"'{without_effect[0]}' has no effect with features=embedding. Remove it.")
     if frames := instance.settings.frames:
         check_recordings(corpus, frames, features.sample_rate_hz)
     wanted = architecture.features
     if wanted is not None and not corpus.is_custom and (features.features, features.frontend) != (wanted, "none"):
         raise SettingsError(
-            f"architecture '{architecture.name}' reads features={wanted} without a front end; received "
+            f"architecture '{architecture.name}' needs features={wanted} without a front end; received "
             f"features={features.features}, frontend={features.frontend}. Set features={wanted} and frontend=none."
         )
 
@@ -152,9 +152,9 @@ def check_item_labels(corpus: Corpus, settings: Settings) -> None:
         n_labels = index.groupby("item")[column].nunique()
         if len(mixed := n_labels.index[n_labels > 1]):
             raise SettingsError(
-                f"item_decision='{settings.item_decision}' makes one decision for each item, and the clips of {len(mixed)} of "
-                f"{len(n_labels)} items of dataset '{corpus.dataset}' have different labels: {mixed[0]} has "
-                f"{n_labels[mixed[0]]}. Set item_decision=none for one decision for each clip."
+                f"item_decision='{settings.item_decision}' makes one decision for each item, but the clips of {len(mixed)} "
+                f"of {len(n_labels)} items of dataset '{corpus.dataset}' have different labels: {mixed[0]} has "
+                f"{n_labels[mixed[0]]}. Set item_decision=none to decide for each clip."
             )
 
 
@@ -183,7 +183,7 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
     n_frames = round(used["duration_s"].max() * sample_rate_hz) // settings.frame_samples(sample_rate_hz) if len(used) else 0
     if n_frames < settings.sequence_frames:
         raise SettingsError(
-            f"sequence_frames={settings.sequence_frames} is more than the {n_frames} frames of the longest recording; lower it."
+            f"sequence_frames={settings.sequence_frames} is more than the {n_frames} frames of the longest recording. Lower it."
         )
 
 
@@ -213,7 +213,9 @@ def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
     if name is None or (verdict is not None and verdict.state == "clean"):
         return []
     if verdict is not None and verdict.state == "leaked":
-        return [f"possible leakage: {settings.pretrained} {name}: {verdict.reason}. The test values may be too good."]
+        return [
+            f"possible leakage: {settings.pretrained} {name}: {verdict.reason}. The test scores may be optimistically biased."
+        ]
     if settings.pretrained_on:
         return []
     return [
@@ -237,8 +239,9 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
         else:
             if model and model.leakage.state == "unknown":
                 unknown[model.path] = (
-                    f"possible leakage: initial_model {model.path}: {model.leakage.reason}. If it has heard what is tested, "
-                    "the test values are too good. The records say 'initial_model_items: unknown'."
+                    f"possible leakage: initial_model {model.path}: {model.leakage.reason}. If it was trained on tested "
+                    "clips or speakers, the test scores are optimistically biased. The records say 'initial_model_items: "
+                    "unknown'."
                 )
     if faults:
         lines = (f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}: {fault}" for fault, numbers in faults.items())

@@ -59,42 +59,42 @@ def add_arguments(parser: Parser) -> None:
         "positions",
         nargs="*",
         metavar="FIRST [LAST [GPU]]",
-        help="instances FIRST to LAST, both included (nothing: all; FIRST alone: that one); GPU: 0, or 0,1,2, or cpu",
+        help="instances FIRST to LAST, both included (default: all; only FIRST: that one); GPU: 0, or 0,1,2, or cpu",
     )
     parser.add_argument("--only", metavar="3-7", help="only these instances: 3, 3-7 or 1,3-5; the same as FIRST LAST")
     parser.add_argument("--gpu", metavar="ID", help="the same as GPU: 0, or 0,1,2, or cpu (default: as config.ini says)")
-    parser.add_argument("--list", action="store_true", help="show the instances and what differs between them")
-    parser.add_argument("--dry-run", action="store_true", help="show the jobs, done or to do, and train nothing")
+    parser.add_argument("--list", action="store_true", help="show the instances and their differences")
+    parser.add_argument("--dry-run", action="store_true", help="show the jobs and what is done, without training")
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes on the CPU")
-    parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU, sharing its memory")
+    parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU, which share its memory")
     parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
-    parser.add_argument("--folds", metavar="1,3", help="only these folds")
+    parser.add_argument("--folds", metavar="1,3", help="run only these folds")
+    parser.add_argument("--repeats", type=int, metavar="R", help="train each fold with R seeds and average their scores")
     parser.add_argument(
-        "--repeats", type=int, metavar="R", help="train each fold R times, with other seeds; their values are averaged"
-    )
-    parser.add_argument(
-        "--fold-repeats", type=int, metavar="D", help="repeat the cross-validation D times, each time with other folds"
+        "--fold-repeats", type=int, metavar="D", help="repeat the cross-validation D times with different folds"
     )
     parser.add_argument(
         "--where", metavar="EXPR", help="train and test on a part: 'language == \"de\"' (sets train_where and test_where)"
     )
-    add_settings_argument(parser, "override a parameter for this run")
+    add_settings_argument(parser, "override a setting for this run")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument(
         "--take-over",
         action="store_true",
-        help="continue the results of another script, such as this one before it was renamed",
+        help="continue the results of another script, for example after renaming this one",
     )
     parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
-    parser.add_argument("--details", action="store_true", help="end with every finding explained, not with three lines alone")
+    parser.add_argument("--details", action="store_true", help="end with every finding explained, not only with three lines")
     parser.add_argument("--quiet", action="store_true", help="print failures and the closing table only")
-    parser.add_argument("--verbose", action="store_true", help="print a line for each fold that ends, also of more than 20")
+    parser.add_argument(
+        "--verbose", action="store_true", help="print a line for each finished fold, even if there are more than 20"
+    )
 
 
 def _command(options: argparse.Namespace, declaration: Declaration) -> RunRequest:
     positions = options.positions
     if len(positions) > _MOST_POSITIONS:
-        raise SettingsError(f"received {len(positions)} positions ({' '.join(positions)}); allowed: FIRST LAST GPU.")
+        raise SettingsError(f"received {len(positions)} positional arguments ({' '.join(positions)}); expected FIRST LAST GPU.")
     first_last = [_whole_number(text, name) for text, name in zip(positions[:2], ("FIRST", "LAST"), strict=False)]
     numbers = choose_numbers(declaration, *first_last) if first_last else None
     gpu = positions[2] if len(positions) == _MOST_POSITIONS else None
@@ -150,12 +150,12 @@ def choose_numbers(declaration: Declaration, first: int, last: int | None = None
     """Return the numbers of the instances from the first to the last, both included; without a last one, the first alone."""
     last = first if last is None else last
     if first > last:
-        raise SettingsError(f"FIRST {first} is above LAST {last}; write {last} {first} for instances {last} to {first}.")
+        raise SettingsError(f"FIRST {first} is above LAST {last}. Give {last} {first} for instances {last} to {first}.")
     outside = [number for number in {first, last} if number not in declaration.instances]
     if outside:
         listed = ", ".join(map(str, sorted(outside)))
         raise SettingsError(
-            f"{declaration.script}: no instance {listed}. Available: {describe_numbers(declaration.instances)}."
+            f"{declaration.script}: there is no instance {listed}. Available: {describe_numbers(declaration.instances)}."
         )
     return [number for number in sorted(declaration.instances) if first <= number <= last]
 

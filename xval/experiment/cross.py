@@ -59,11 +59,11 @@ def cross(
         JobError: A training failed.
     """
     if len(set(datasets)) < max(_FEWEST, len(datasets)):
-        raise SettingsError(f"cross: expected two or more different corpora; received {', '.join(datasets)}.")
+        raise SettingsError(f"cross: expected two or more different datasets; received {', '.join(datasets)}.")
     settings = {name: _resolve(name, parameters) for name in datasets}  # before anything is trained
     task = settings[datasets[0]].task
     if task.name != "classification":
-        raise SettingsError(f"cross: matches the labels of task_type=classification; received {task.name}.")
+        raise SettingsError(f"cross: needs task_type=classification; received {task.name}.")
     corpora = {name: open_corpus(name, Path(chosen.data_folder)) for name, chosen in settings.items()}
     common = _common_labels(corpora, console)
     metric, rows, instances = task.main_metrics[0], [], []
@@ -112,14 +112,14 @@ def _common_labels(corpora: Mapping[str, Corpus], console: "Console") -> list[st
     if len(common) < _FEWEST:
         listed = "; ".join(f"{name}: {', '.join(sorted(of_corpus))}" for name, of_corpus in labels.items())
         raise CorpusError(
-            f"cross: the corpora have {counted(len(common), 'label')} in common, and two or more are needed ({listed:.600}). "
-            "Prepare them with the same names of labels."
+            f"cross: the datasets have {counted(len(common), 'label')} in common; expected at least two ({listed:.600}). "
+            "Prepare them with the same label names."
         )
     for name, of_corpus in labels.items():
         if lost := sorted(of_corpus - set(common)):
             n_clips = int(_labelled(corpora[name])["label"].isin(lost).sum())
             console.print(
-                f"{name}: without {counted(n_clips, 'clip')} whose labels not all corpora have: {', '.join(lost)}.",
+                f"{name}: excluded {counted(n_clips, 'clip')} with labels that not all datasets have: {', '.join(lost)}.",
                 markup=False,
             )
     console.print(f"Labels: {', '.join(common)}.", markup=False)

@@ -136,7 +136,7 @@ def cross_validate(
     corpus = open_prepared(str(source), data_folder) if isinstance(source, str | Path) and not Path(source).exists() else None
     if corpus is not None:
         if given := sorted([*reader_options, *(["dataset"] if dataset else [])]):
-            raise SettingsError(f"{given[0]}: has no effect on '{source}', which is prepared already; leave it out.")
+            raise SettingsError(f"{given[0]}: has no effect on '{source}', which is already prepared. Remove it.")
         shared = {"task_type": corpus.task_type, **shared, "dataset": corpus.dataset}
     else:
         store = prepare(

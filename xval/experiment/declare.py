@@ -64,10 +64,10 @@ class Experiment:
         """
         where = f"{self._declaration.script}, instance {number}"
         if isinstance(number, bool) or not isinstance(number, int) or number < 1:
-            raise SettingsError(f"{where}: an instance number is a whole number, 1 or above; received {number!r}.")
+            raise SettingsError(f"{where}: an instance number is a whole number from 1; received {number!r}.")
         # The cell of a notebook may be run again.
         if number in self._declaration.instances and self._declaration.script_path:
-            raise SettingsError(f"{where}: this number is already used; give each instance its own.")
+            raise SettingsError(f"{where}: this number is already used. Give each instance its own number.")
         if isinstance(parameters, Mapping):
             wrong = [name for name in parameters if not isinstance(name, str)]
             if wrong:
@@ -162,7 +162,9 @@ class Experiment:
         except SettingsError as error:
             raise SettingsError(f"{where}: {error}") from error
         if given := [name for name in plan.space if name in parameters]:
-            raise SettingsError(f"{where}: '{given[0]}' is searched and given as {parameters[given[0]]!r}; keep one of them.")
+            raise SettingsError(
+                f"{where}: '{given[0]}' is searched and also set to {parameters[given[0]]!r}. Keep one of them."
+            )
         number = max(self._declaration.instances, default=0) + 1
         self[number] = {"comment_1": f"search {', '.join(plan.space)}"} | parameters | {"search": plan.to_text()}
         return number
@@ -206,7 +208,7 @@ class Experiment:
         declaration = self._declaration
         numbers = None if first is None else command_line.choose_numbers(declaration, first, last)
         if first is None and last is not None:
-            raise SettingsError(f"{declaration.script}: LAST {last} without FIRST; name both, or none for all instances.")
+            raise SettingsError(f"{declaration.script}: LAST {last} without FIRST. Give both, or none for all instances.")
         known = ("first", "last", "gpu", "folds", "quiet", "take_over")
         for name in parameters:
             if name not in Settings.model_fields and (near := get_close_matches(name, known, 1, 0.8)):

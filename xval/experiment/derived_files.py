@@ -102,11 +102,11 @@ def _print_stale(name: str, error: Exception, command: str, console: Console) ->
     """Print what is not up to date, why, and what writes it; the folds are there whatever it is."""
     reason = describe_refusal(error) if isinstance(error, OSError) and error.filename is not None else one_line(error)
     reason = reason.rstrip(".")
-    remedy = f" All folds are kept. Once this is fixed: xval {command}" if command else ""
+    remedy = f" All folds are kept. After fixing this: xval {command}" if command else ""
     console.print(f"{name} is not up to date: {reason}.{remedy}", style="red", soft_wrap=True, markup=False)
 
 
 def print_damaged(damaged: Sequence[str], console: Console) -> None:
     """Print what is damaged and left out of the derived files."""
     for line in damaged:
-        console.print(f"left out of the workbook: {line}", style="red", soft_wrap=True, markup=False)
+        console.print(f"excluded from the workbook: {line}", style="red", soft_wrap=True, markup=False)

@@ -47,7 +47,7 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
             make_basic_features(corpus, store, features, n_processes=count_cores(), progress=advance)
     if len(left_out):
         console.print(
-            f"{counted(len(left_out), 'clip')} left out of the features of instance {instance.number}: "
+            f"{counted(len(left_out), 'clip')} excluded from the features of instance {instance.number}, see "
             f"{store.folder}/left_out.csv"
         )
     if store.description.embedder is not None:
@@ -69,7 +69,7 @@ def check_store(store: FeatureStore, console: Console) -> None:
     from preprocessing.store.checksums import refuse_damage
 
     if store_mb(store) > MOST_CHECKED_MB:
-        note: str | None = f"{store.folder} is too large to be checked for damage in each run: xval audit does it."
+        note: str | None = f"{store.folder} is too large to be checked for damage in each run. To check it: xval audit"
     else:
         with task_progress(console, "checksums") as advance:
             note = refuse_damage(store.folder, advance)

@@ -24,7 +24,7 @@ def combine(
     """
     if unnamed or not values:
         received = f"received {unnamed[0]!r:.60}" if unnamed else "received none"
-        raise SettingsError(f"parameters are named, such as grid(learning_rate=[0.1, 0.01]); {received}.")
+        raise SettingsError(f"parameters need names, such as grid(learning_rate=[0.1, 0.01]); {received}.")
     columns = {}
     for name, choices in values.items():
         is_list = isinstance(choices, Iterable) and not isinstance(choices, str | Mapping)

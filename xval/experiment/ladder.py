@@ -72,8 +72,8 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
     """
     if corpus.task_type not in _TASKS:
         raise SettingsError(
-            f"{corpus.dataset}: its task is {corpus.task_type}; `quickstart` has steps for {' and '.join(_TASKS)} alone. Write "
-            "an experiment of your own: docs/experiments.md."
+            f"{corpus.dataset}: its task is {corpus.task_type}, but `quickstart` has steps only for {' and '.join(_TASKS)}. "
+            "Write your own experiment: docs/experiments.md."
         )
     folds = judge_folds(corpus.index, corpus.task_type)
     if folds.refusal:
@@ -136,7 +136,7 @@ def read_ladder(path: Path) -> Declaration:
     except Exception as error:  # whatever its user has written
         raise SettingsError(f"{path}: {one_line(error)}. See where: python {path}") from error
     if not isinstance(experiment, Experiment) or not len(experiment):
-        raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `quickstart` writes it anew.")
+        raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `quickstart` writes it again.")
     return experiment.declaration
 
 

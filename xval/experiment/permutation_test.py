@@ -210,8 +210,8 @@ def permute_labels(
     if study.count_ways() < math.log(_FEWEST_WAYS) - _ROUNDING:
         ways = round(math.exp(study.count_ways()))
         raise ResultsError(
-            f"instance {instance.number}: its labels can be permuted in {ways} different ways; expected {_FEWEST_WAYS} or "
-            f"more, so that p can be 0.05. Test more {plural_of(_item_word(instance))}."
+            f"instance {instance.number}: its labels can be permuted in only {ways} ways; expected at least {_FEWEST_WAYS}, "
+            f"so that p can reach 0.05. Test more {plural_of(_item_word(instance))}."
         )
     begun = time.perf_counter()
     known = float(study.figure[study.figure["of"]] or math.nan)
@@ -219,13 +219,13 @@ def permute_labels(
     seconds = (time.perf_counter() - begun) * n_permutations
     if not abs(value - known) <= _SAME * max(1, abs(known)):
         raise ResultsError(
-            f"instance {instance.number}: trained again it reaches {study.metric} {value:.6f}; its folds have {known:.6f}. The "
-            "code, the features or scikit-learn have changed since: run the instance again (--overwrite), then test it."
+            f"instance {instance.number}: training again gives {study.metric} {value:.6f}, but its folds have {known:.6f}, "
+            "because the code, the features or scikit-learn have changed. Run the instance again (--overwrite), then test it."
         )
     console.print(f"{n_permutations} permutations take about {format_time(seconds)} on one core.")
     if seconds > _MOST_SECONDS and not is_agreed:
         raise SettingsError(
-            f"--permutations {n_permutations}: takes about {format_time(seconds)}. Add --yes, or ask for fewer."
+            f"--permutations {n_permutations}: takes about {format_time(seconds)}. Add --yes, or give a smaller number."
         )
     rng, permuted = np.random.default_rng(instance.settings.seed), list[float]()
     with progress_bar(console, "Training with permuted labels", noun="permutations") as advance:
@@ -243,20 +243,20 @@ def permute_labels(
 def describe_test(test: PermutationTest, instance: InstanceResults, n_competing: int) -> list[str]:
     """Return what a permutation test says, in sentences."""
     item = _item_word(instance)
-    how = f"each {item} took the label and the place in the folds of another" if test.permutes_items else (
+    how = f"each {item} got the label and the folds of another" if test.permutes_items else (
         f"the labels of the clips of each {item} were permuted"
     )  # fmt: skip
     known = [value for value in test.permuted if not math.isnan(value)]
-    verdict = "above chance" if test.p <= 0.05 else "not shown to be above chance"
+    verdict = "above chance" if test.p <= 0.05 else "not significantly above chance"
     reached = f"mean {decimals(float(np.mean(known)))}, highest {decimals(max(known))}" if known else "undefined"
     lines = [
-        f"Instance {instance.number}: test {test.metric} {decimals(test.value)}; trained again with permuted labels {reached}.",
+        f"Instance {instance.number}: test {test.metric} {decimals(test.value)}; with permuted labels: {reached}.",
         f"It is {verdict}: p = {test.p:.3f} ({test.n_as_high} of {len(test.permuted)} permutations are as good; {how}).",
     ]
     if n_competing > 1:
         lines.append(
-            f"p is of this instance by itself. If it was chosen among the {n_competing} instances by their values, report the "
-            "nested value and its interval."
+            f"p is for this one instance. If it was chosen among the {n_competing} instances, report the nested estimate and "
+            "its interval."
         )
     return lines
 
@@ -266,13 +266,13 @@ def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
     if settings.architecture not in CLASSICAL:
         cost = format_time(instance.seconds * n_permutations)
         raise SettingsError(
-            f"{where} has architecture '{settings.architecture}', and only estimators are trained again "
+            f"{where} has architecture '{settings.architecture}', but only estimators are trained again "
             f"({', '.join(CLASSICAL)}). {n_permutations} trainings of all its folds would take about {cost}. Test an "
             "estimator on the same features, or report the interval."
         )
     given = [name for name in ("search", "train_where", "test_where", "enrolment_s") if getattr(settings, name) is not None]
     if given:
-        raise SettingsError(f"{where} has {given[0]}, with which labels are not permuted. Test an instance without it.")
+        raise SettingsError(f"{where} has {given[0]}, which does not support permuted labels. Test an instance without it.")
 
 
 def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -> tuple[_Study, Job]:
@@ -287,15 +287,15 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
     repeats = whole_repeats(result)
     if figure is None or figure[figure["of"]] is None or sum(map(len, repeats)) < result.n_jobs:
         raise ResultsError(
-            f"{folder.instance_folder(number)}: {sum(map(len, repeats))} of {result.n_jobs} jobs have a test {metric} of whole "
-            "repeats; a permutation test needs all of them. Run the instance first."
+            f"{folder.instance_folder(number)}: {sum(map(len, repeats))} of {result.n_jobs} jobs have a test {metric} of "
+            "complete repeats, but a permutation test needs all of them. Run the instance first."
         )
     instance, folds = restore_instance(folder, number), results.folds.plan
     corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
     if corpus.index_hash != folds.index_hash:
         raise ResultsError(
-            f"corpus '{instance.settings.dataset}' in {corpus.folder} is not the one that the folds were made from. Run the "
-            "experiment again with --overwrite."
+            f"dataset '{instance.settings.dataset}' in {corpus.folder} is not the one from which the folds were made. Run "
+            "the experiment again with --overwrite."
         )
     store = make_instance_store(corpus, instance, console, where=f"instance {number}")
     augmented = corpus.index[corpus.index["augmented"].astype(bool)]

@@ -118,7 +118,7 @@ def print_cautions(texts: Sequence[str], console: Console, *, in_python: bool) -
     from preprocessing.quality import cautions
 
     for text in dict.fromkeys(texts):
-        console.print(f"The corpus: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
+        console.print(f"The dataset: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
 
 
 def unused_folds(fold_strategy: str, corpus: "Corpus") -> str:
@@ -128,8 +128,8 @@ def unused_folds(fold_strategy: str, corpus: "Corpus") -> str:
     if given is None or fold_strategy == "predefined":
         return ""
     return (
-        f"its own {given}s are not used, since fold_strategy = {fold_strategy} makes others; --set fold_strategy=predefined "
-        "tests them"
+        f"its own {given}s are not used, because fold_strategy = {fold_strategy} makes others. To use them: --set "
+        "fold_strategy=predefined"
     )
 
 

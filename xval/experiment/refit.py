@@ -61,8 +61,8 @@ if TYPE_CHECKING:
 _OF_THIS_MACHINE = ("auto", "inline", "processes")
 
 _TOO_GOOD = (
-    " If it was chosen among several instances, this is too good on average; the nested value in results.xlsx estimates "
-    "choice and training together."
+    " If it was chosen among several instances, this is optimistically biased; the nested estimate in results.xlsx includes "
+    "the choice."
 )
 
 
@@ -109,7 +109,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: Request, conso
     path = _model_path(folder, instance)
     parameters = chosen.job.parameters if chosen else instance.parameters
     if not request.overwrite and is_there(folder, instance, folds, refit, parameters):
-        console.print(f"Nothing to do: {path} exists, with these settings (--overwrite trains it again).")
+        console.print(f"Nothing to do: {path} already exists with these settings. To train it again, give --overwrite.")
     else:
         job = chosen.job if chosen else make_job()[0]
         slot = _make_slots(instance, request, console)[0]
@@ -132,7 +132,7 @@ def _print_copies_used(folder: ExperimentFolder, instance: Instance, console: Co
     places = (Path(place) for place in own_folders(instance.settings.own_modules()))
     copies = [str(place) for place in places if place.is_relative_to((folder.path / "code").resolve())]
     if copies:
-        console.print(f"Modules of your own are read from the copy in {', '.join(copies)}: they are no longer where they were.")
+        console.print(f"Your own modules are no longer where they were, so they are read from the copy in {', '.join(copies)}.")
 
 
 def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
@@ -145,7 +145,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     instances = read_finished(folder)
     chosen = ranking.rank_instances(instances)
     if chosen.selected is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}; name the one that you want.")
+        raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}. Give the number of an instance.")
     reached = f"{ranking.selected_mean(instances, chosen)}{chosen.because}"
     figure = f"{side_name(chosen.side, instances)} {metric_words(chosen.metric)} ({reached})"
     console.print(f"Instance {chosen.selected} is selected: best mean {figure}.")
@@ -160,8 +160,9 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     texts = (describe_changes(record.get("own_code"), instance.own_code) for record in ran.values())
     if code := [text for text in dict.fromkeys(texts) if text]:
         raise ResultsError(
-            f"{folder.instance_folder(instance.number)}: its folds ran on other code than there is now: {'; '.join(code)}. "
-            "Restore the code, or run the instance again with --overwrite; a final model is one that its folds have tested."
+            f"{folder.instance_folder(instance.number)}: its folds ran on different code than the current one: "
+            f"{'; '.join(code)}. Restore the code, or run the instance again with --overwrite; a final model needs the code "
+            "that its folds tested."
         )
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], count_repeats(instance.parameters))
     records = done_jobs(folder, instance, folds, sorted({*wanted, *folder.jobs(instance.number)}))
@@ -172,15 +173,15 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
         script = str((folder.settings(instance.number) or {}).get("script") or "SCRIPT_OF_THE_EXPERIMENT.py")
         run = f"python {script} {instance.number}{overrides}" if "." in script else f"experiment.run({instance.number})"
         raise ResultsError(
-            f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(wanted)} jobs are not done with its present "
-            f"settings ({'; '.join(missing)}); a final model needs the epochs and the test values of all of them. Run "
-            f"them first: {run}"
+            f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(wanted)} jobs are not done with its current "
+            f"settings ({'; '.join(missing)}) but a final model needs the epochs and test scores of all of them. Run them "
+            f"first: {run}"
         )
     changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
     if changed:
         raise ResultsError(
-            f"instance {instance.number}: another model lies at {name_model(instance.settings)} than the one that "
-            f"{'; '.join(changed)} started from. Restore that one, or run the instance again with --overwrite."
+            f"instance {instance.number}: {'; '.join(changed)} started from another model than the one now at "
+            f"{name_model(instance.settings)}. Restore that model, or run the instance again with --overwrite."
         )
     return records
 
@@ -191,7 +192,7 @@ def _make_slots(instance: Instance, request: Request, console: Console, n_worker
     console.print(where)
     if instance.settings.executor not in _OF_THIS_MACHINE:
         console.print(
-            f"The final model is trained on this machine; executor={instance.settings.executor} runs folds alone.",
+            f"The final model is trained on this machine; executor={instance.settings.executor} is used only for folds.",
             soft_wrap=True,
         )
     return slots
@@ -224,8 +225,8 @@ def _make_job(
     corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
     if corpus.index_hash != folds.index_hash:
         raise ResultsError(
-            f"corpus '{settings.dataset}' in {corpus.folder} is not the one that the folds were made from. Name the folder of "
-            "that one with --data-folder, or run the experiment again with --overwrite."
+            f"dataset '{settings.dataset}' in {corpus.folder} is not the one from which the folds were made. Give the folder "
+            "of that dataset with --data-folder, or run the experiment again with --overwrite."
         )
     fold = all_items(folds, settings, with_columns(corpus.index, corpus.folder))
     try:
@@ -279,7 +280,7 @@ def _train(job: Job, slot: devices.Slot, console: Console, item: str) -> None:
         with closing(run([job], [slot], report)) as outcomes:
             outcome = next(outcomes)
     if outcome.status == "elsewhere":
-        raise ResultsError(f"instance {job.instance}: another process is training its final model; wait until it has ended.")
+        raise ResultsError(f"instance {job.instance}: another process is training its final model. Wait until it has finished.")
     if outcome.status in FAILED:
         raise JobError(f"instance {job.instance}: training on all items failed: {outcome.error}\n{outcome.details}".strip())
 
@@ -296,9 +297,8 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     end = f"{origin and f'; {origin}'}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}"
     figures = ", ".join(f"{name} {format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
-        f"{path}: trained on all {counted(len(record['items']['training']), item)} "
-        f"({record['n_training_clips']} clips), {record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\n"
-        f"It is untested: no {item or ITEM} is left to test it. What cross-validation estimates for it, from {n_folds} folds "
-        f"with fewer training {call_items('items', item)}: {record_side(record, instance.settings, item)} {figures}{end}\n"
-        f"Next: xval predict {path} FILE"
+        f"{path}: trained on all {counted(len(record['items']['training']), item)} ({record['n_training_clips']} clips), "
+        f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\nIt is untested, because no {item or ITEM} is "
+        f"left to test it. Cross-validation estimate from {n_folds} folds with fewer training {call_items('items', item)}: "
+        f"{record_side(record, instance.settings, item)} {figures}{end}\nNext: xval predict {path} FILE"
     )

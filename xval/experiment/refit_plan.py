@@ -48,7 +48,7 @@ def plan_refit(
     """
     finished = read_instance(folder, instance.number)
     if finished is None:
-        raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json.")
+        raise ResultsError(f"{folder.path}: instance {instance.number} has no settings.json. Run the experiment first.")
     side = test_side([finished])
     expected = {
         "expected": expected_figures(finished, side),
@@ -124,18 +124,18 @@ def is_there(
         return False
     changes = differences(record["parameters"], parameters)
     if record["folds_hash"] != folds.hash:
-        changes.append(f"the folds or the corpus were others (hash {record['folds_hash']}, now {folds.hash})")
+        changes.append(f"the folds or the dataset were different (hash {record['folds_hash']}, now {folds.hash})")
     if record["epochs"] != refit.epochs:
         changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
     if record["expected"] != refit.facts["expected"]:
-        changes.append("the folds have run again since and have other test values")
+        changes.append("the folds have run again since and have other test scores")
     if code := describe_changes(record.get("own_code"), instance.own_code):
         changes.append(code)
     if has_changed(record, instance.settings):
-        changes.append(f"another model lay at {name_model(instance.settings)}")
+        changes.append(f"another model was at {name_model(instance.settings)}")
     if changes:
         raise ResultsError(
-            f"{folder.fold_folder(instance.number, ALL_ITEMS)}: a final model is there that was trained differently: "
+            f"{folder.fold_folder(instance.number, ALL_ITEMS)}: the final model there was trained differently: "
             f"{'; '.join(changes)}. Keep it, or replace it with --overwrite."
         )
     return True

@@ -111,7 +111,7 @@ class Results:
         """
         selected = rank_instances(read_finished(self._experiment)).selected
         if selected is None:
-            raise ResultsError(f"{self.folder}: no instance has a validation value to be selected by.")
+            raise ResultsError(f"{self.folder}: no instance has a validation score to select it by.")
         return selected
 
     def compare(
@@ -189,7 +189,7 @@ class Results:
         from xval.reuse.inference import load_model
 
         if instance is not None and instance not in (numbers := self._experiment.instances()):
-            raise ResultsError(f"{self.folder}: no instance {instance}. Available: {describe_numbers(numbers)}.")
+            raise ResultsError(f"{self.folder}: there is no instance {instance}. Available: {describe_numbers(numbers)}.")
         return load_model(self._experiment.instance_folder(self.best if instance is None else instance), gpu=gpu)
 
     def __repr__(self) -> str:

@@ -178,7 +178,9 @@ def print_fitted_once(instances: Sequence[Instance], console: Console) -> None:
     if once:
         names = ", ".join(sorted({instance.settings.architecture for instance in once}))
         listed = name_instances([instance.number for instance in once], instances)
-        text = f"{listed}: fitted once in each fold, not {once[0].settings.repeats} times: nothing in {names} is random."
+        text = (
+            f"{listed}: fitted once in each fold, not {once[0].settings.repeats} times, because nothing in {names} is random."
+        )
         console.print(text, soft_wrap=True, markup=False)
 
 
@@ -257,12 +259,12 @@ def _run(
     )
     outcomes, n_begun = list[JobOutcome](), 0
     if n_waiting:
-        console.print(f"Folds whose search waits for trials: {n_waiting}. Run this command again when these are done.")
+        console.print(f"Folds whose search waits for trials: {n_waiting}. Run this command again when they are done.")
     with JobProgress(console, jobs, quiet=command.quiet, is_verbose=command.is_verbose) as progress:
         watched = WatchedJobs(jobs, progress.watch, *([lambda *_: tracking] if tracking else []))
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
-                further = f"Further jobs that read models of these: {len(jobs) - n_begun}"
+                further = f"Other jobs that read models of these: {len(jobs) - n_begun}"
                 console.print(f"{further}. Run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)

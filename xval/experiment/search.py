@@ -143,7 +143,7 @@ def run_searches(
                     ready_jobs.append(chosen)
                 elif not quiet:
                     stays = f"the model of trial {(chosen.chosen or {}).get('trial')} stays"
-                    console.print(f"{job.key}: further trials were no better; {stays}.", markup=False)
+                    console.print(f"{job.key}: the additional trials were no better; {stays}.", markup=False)
             else:
                 outcome = JobOutcome.of(job.key, "failed", error=_describe_none(search))
                 record_failure(job, outcome)

@@ -59,7 +59,7 @@ def search_all_items(
     jobs, outcomes, n_waiting = run_searches([job], {place: search}, run, record_failure, console, quiet=False)
     if not jobs:
         errors = "; ".join(dict.fromkeys(outcome.error for outcome in outcomes))
-        reason = "another process has its trials; wait until they have ended" if n_waiting else errors
+        reason = "another process runs its trials. Wait until they have finished" if n_waiting else errors
         raise JobError(f"instance {instance.number}: the search on all items has chosen nothing: {reason}.")
     chosen = jobs[0]
     best = search.tried[(chosen.chosen or {})["trial"] - 1]

@@ -93,7 +93,7 @@ def start(request: StartRequest, console: Console) -> int:
     corpus = _prepared(request, console)
     script = _script(corpus.dataset)
     if script.exists():
-        console.print(f"Script     {script}, as it is")
+        console.print(f"Script     {script}, unchanged")
     else:
         results = Path(read_default("experiment", "experiment_folder"), corpus.dataset, "experiment_1")
         write_ladder(script, corpus, free_number(results))
@@ -149,12 +149,12 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
         data_folder = Path(read_default("experiment", "data_folder"))
         known = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
         prepared = suggestion(request.source, known) if known else "None is prepared yet."
-        raise CorpusError(f"{path}: no such folder or table, nor a corpus of this name in {data_folder}. {prepared}")
+        raise CorpusError(f"{path}: there is no such folder or table, nor a dataset of this name in {data_folder}. {prepared}")
     name = re.sub(r"[^\w-]+", "_", request.dataset or name_of(request.sources))
     if (corpus := open_prepared(name)) is not None:
         _refuse_another(corpus, path, request)
-        again = "To prepare it anew, remove that folder, or give another name with --dataset."
-        console.print(f"Corpus     {corpus.folder}, as it is. {again}", soft_wrap=True)
+        again = "To prepare it again, remove that folder, or give another name with --dataset."
+        console.print(f"Dataset    {corpus.folder}, unchanged. {again}", soft_wrap=True)
         return corpus
     reader = request.reader or _recognised(path, request, console)
     try:
@@ -207,10 +207,10 @@ def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
     is_of_folders = path.is_dir()
     chosen = _choose(corpus.corpus, request) if len(request.sources) > 1 or (is_of_folders and request.labels) else None
     place = chosen.audio_folder if chosen else path if is_of_folders else path.parent
-    how = f"Give another name with --dataset. To begin anew instead, remove {corpus.folder} and {_script(corpus.dataset)}."
+    how = f"Give another name with --dataset. To start again instead, remove {corpus.folder} and {_script(corpus.dataset)}."
     if corpus.is_custom or corpus.audio_folder.resolve() != place.resolve():
         made_of = "arrays" if corpus.is_custom else corpus.audio_folder
-        raise CorpusError(f"{corpus.folder} is of {made_of}, not of {place.resolve()}. {how}")
+        raise CorpusError(f"{corpus.folder} was made from {made_of}, not from {place.resolve()}. {how}")
     if request.reader not in (None, corpus.corpus):
         raise CorpusError(f"{corpus.folder} was read by '{corpus.corpus}', not by '{request.reader}'. {how}")
     if chosen is None and not request.reading and is_of_folders:
@@ -228,8 +228,8 @@ def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
         if len(changed):
             clip, before, now = changed.iloc[0][["clip", column, f"{column}_now"]]
             raise CorpusError(
-                f"{corpus.folder} has another {column} for {len(changed)} of {len(both)} clips than is asked for now: "
-                f"for {clip} '{before}', now '{now}'. {how}"
+                f"{corpus.folder} has another {column} for {len(changed)} of {len(both)} clips than requested now: for "
+                f"{clip} '{before}', now '{now}'. {how}"
             )
 
 
@@ -239,7 +239,9 @@ def _recognised(path: Path, request: StartRequest, console: Console) -> str | No
         return None
     known = corpora.recognise(path)
     if len(known) > 1:
-        raise SettingsError(f"{path}: may be {' or '.join(known)}. Say which with --reader.")
+        raise SettingsError(f"{path}: can be read as {' or '.join(known)}. Choose one with --reader.")
     if known:
-        console.print(f"Reader     {known[0]} knows this folder; --reader folders would read a class from each of its folders.")
+        console.print(
+            f"Reader     {known[0]} is used for this folder; --reader folders would use each of its subfolders as a class."
+        )
     return known[0] if known else None

@@ -74,8 +74,8 @@ def find_tracker(settings: Settings) -> Callable[[], Tracker]:
 
         if not wandb.login(prompt=False):
             raise SettingsError(
-                "tracking = wandb: no key is known. Run `wandb login` once, or set the environment variable WANDB_MODE=offline "
-                "and send the runs later (wandb sync)."
+                "tracking = wandb: there is no API key. Run `wandb login` once, or set the environment variable "
+                "WANDB_MODE=offline and send the runs later (wandb sync)."
             )
     return partial(WandbTracker, settings)
 

@@ -57,7 +57,7 @@ class Tracking(Observer):
         self._waiting.put(None)
         self._thread.join(_SECONDS_TO_WAIT)
         if self._thread.is_alive():
-            self._console.print("Waiting for the tracker; all results are there, and Ctrl-C leaves what it has not got yet.")
+            self._console.print("Waiting for the tracker. All results are saved; Ctrl-C stops sending the rest to it.")
             self._thread.join()
 
     def stop(self) -> None:

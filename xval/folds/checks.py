@@ -26,8 +26,8 @@ def refuse_lonely_labels(items: Sequence[Item]) -> None:
     if lonely:
         listed = ", ".join(f"'{label}' (item '{item}')" for label, item in sorted(lonely.items())[:5])
         raise FoldsError(
-            f"{counted(len(lonely), 'label')} of one item only: {listed}. When that item is tested, no model has seen its "
-            "label; leave those clips out, or give each label at least two items, better three."
+            f"{counted(len(lonely), 'label')} of only one item: {listed}. When that item is tested, the model has never seen "
+            "its label. Remove those clips, or give each label at least two items, better three."
         )
 
 
@@ -35,7 +35,7 @@ def check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
     """Refuse a fold with an empty side, an item on two sides, or a tested label that nothing trained."""
     for side in SIDES:
         if not getattr(fold, side):
-            raise FoldsError(f"fold {fold.number} has no {side} items; use fewer folds or more items.")
+            raise FoldsError(f"fold {fold.number} has no {side} items. Use fewer folds or more items.")
     placed = Counter((*fold.training, *fold.validation, *fold.test))
     twice = sorted(item for item, count in placed.items() if count > 1)
     if twice:
@@ -48,7 +48,7 @@ def check_fold(fold: Fold, items: Sequence[Item], *, has_classes: bool) -> None:
         unseen = set().union(*(labels[item] for item in getattr(fold, side))) - trained
         if unseen:
             raise FoldsError(
-                f"fold {fold.number}: label '{min(unseen)}' occurs among the {side} items but not among the training items. "
+                f"fold {fold.number}: label '{min(unseen)}' occurs among the {side} items, but not among the training items. "
                 "Use more folds, another fold_seed, or give the label more items."
             )
 
@@ -62,5 +62,5 @@ def refuse_shared_audio(shared: Sequence[tuple[str, "pd.DataFrame"]], folds: Seq
             if len({sides.get(item, "training") for item in group["item"]}) > 1:
                 raise FoldsError(
                     f"{kind} on two sides of fold {fold.number}: clip '{first['clip']}' of item '{first['item']}' and clip "
-                    f"'{second['clip']}' of item '{second['item']}'. Leave one of them out, or give both the same item."
+                    f"'{second['clip']}' of item '{second['item']}'. Remove one of them, or give both the same item."
                 )

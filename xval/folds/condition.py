@@ -84,7 +84,9 @@ class Condition:
 
         text = re.sub(r"\"[^\"]*\"|'[^']*'|`([^`]+)`", replace, self.text.strip())
         if len(text) > _LONGEST:
-            raise SettingsError(f"condition of {len(text)} letters: allowed are {_LONGEST}; add a column to the table instead.")
+            raise SettingsError(
+                f"condition of {len(text)} characters; at most {_LONGEST} are allowed. Add a column to the table instead."
+            )
         try:
             return parse_expression(text), columns
         except (SyntaxError, ValueError) as error:
@@ -113,13 +115,13 @@ class Condition:
     def _check_comparison(self, left: ast.expr, kind: ast.cmpop, right: ast.expr) -> None:
         if isinstance(kind, ast.In | ast.NotIn):
             if not (isinstance(left, ast.Name) and isinstance(right, ast.Tuple | ast.List) and right.elts):
-                raise self._fault('after in and not in stands a list such as ("de", "en"), before it a column')
+                raise self._fault('in and not in need a column before them, and after them a list such as ("de", "en")')
             for element in right.elts:
                 self._constant(element)
         elif type(kind) not in _COMPARISONS:
-            raise self._fault("'is' is not a comparison of values")
+            raise self._fault("'is' does not compare values. Use ==")
         elif isinstance(left, ast.Name) == isinstance(right, ast.Name):
-            raise self._fault("a column is compared with a text or a number")
+            raise self._fault("a column must be compared with a text or a number")
         else:
             self._constant(right if isinstance(left, ast.Name) else left)
 
@@ -156,15 +158,17 @@ class Condition:
         assert isinstance(column, ast.Name)  # noqa: S101 - as `_check` has seen
         name = names.get(column.id, column.id)
         if name not in table:
-            raise SettingsError(f"condition {self.text!r}: no column '{name}'. {suggestion(name, map(str, table.columns))}")
+            raise SettingsError(
+                f"condition {self.text!r}: there is no column '{name}'. {suggestion(name, map(str, table.columns))}"
+            )
         values = table[name]
         wanted = [self._constant(element) for element in (right.elts if isinstance(right, ast.Tuple | ast.List) else [right])]
         is_number = values.dtype.kind in "iuf"
         if not is_number and (kind in _TURNED or not all(isinstance(element, str) for element in wanted)):
             self._refuse_mixed(name, values)
         if wrong := [element for element in wanted if isinstance(element, str) == is_number]:
-            holds = "numbers" if is_number else "texts, which stand in quotes"
-            raise SettingsError(f"condition {self.text!r}: column '{name}' holds {holds}; received {wrong[0]!r}.")
+            holds = "numbers" if is_number else "texts, which need quotes"
+            raise SettingsError(f"condition {self.text!r}: column '{name}' has {holds}; received {wrong[0]!r}.")
         filled = values.notna().to_numpy(bool)
         if kind in (ast.In, ast.NotIn):
             is_listed = values.isin(wanted).to_numpy(bool)
@@ -182,6 +186,7 @@ class Condition:
             n_others = sum(text in others for text in texts)
             shown = ", ".join(f"'{text}'" for text in others[:_N_OTHERS]) + ", ..." * (len(others) > _N_OTHERS)
             raise SettingsError(
-                f"condition {self.text!r}: column '{name}' cannot be compared as numbers, for {n_others} of its {len(texts)} "
-                f"cells are none: {shown}. Leave these cells empty; in tables, --missing lists texts that mean an empty cell."
+                f"condition {self.text!r}: column '{name}' cannot be compared as numbers, because {n_others} of its "
+                f"{len(texts)} cells are not numbers: {shown}. Leave these cells empty; for tables, --missing lists texts "
+                "that mean an empty cell."
             )

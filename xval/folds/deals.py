@@ -44,11 +44,11 @@ def add_deals(
             if _test_sets(dealt) not in known:
                 break
         else:
-            why = f" Some were refused: {error}" if error else ""
+            why = f" Some were rejected: {error}" if error else ""
             raise FoldsError(
                 f"fold_repeats={n_deals}: the items can be split into {len(deals[0])} folds in {counted(number - 1, 'way')}, "
-                f"as far as {_MOST_TRIES} tries found. Use fold_repeats={number - 1}, fewer folds, or repeats, which train the "
-                f"same folds with other seeds.{why}"
+                f"found in {_MOST_TRIES} tries. Use fold_repeats={number - 1}, fewer folds, or the setting repeats, which "
+                f"trains the same folds with other seeds.{why}"
             )
         known.add(_test_sets(dealt))
         deals.append(tuple(replace(fold, number=(number - 1) * len(dealt) + fold.number) for fold in dealt))

@@ -72,15 +72,15 @@ class ClipFolds:
     def _check(self, name: str, values: Any, column: str) -> None:
         """Refuse what cannot stand in the rows of the clips."""
         n_rows = values.shape[0] if hasattr(values, "shape") else len(values)
-        how = "Take the clips in the order of the table experiment.folds().clips"
+        how = "Put the clips in the order of the table experiment.folds().clips"
         if n_rows != len(self.clips):
             n_copies = int(self.clips["augmented"].sum())
             copies = f", {n_copies} of them augmented copies" if n_copies else ""
-            raise FoldsError(f"split: {name} has {n_rows} rows, the corpus {len(self.clips)} clips{copies}. {how}.")
+            raise FoldsError(f"split: {name} has {n_rows} rows, but the dataset has {len(self.clips)} clips{copies}. {how}.")
         if column in self.clips and _is_reordered(np.asarray(values), self.clips[column].astype(str).tolist()):
             raise FoldsError(
-                f"split: {name} has the column {column} of the clips in another order. {how}. If {name} is something else, of "
-                "which there are as many of each, write it as other texts."
+                f"split: {name} has the column {column} of the clips in another order. {how}. If {name} is something else, "
+                "write it as other texts."
             )
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _NOT_OF_ITEMS = {"clip", "path", "audio_hash", "augmented", "source_clip", "start_s", "end_s", "duration_s", "item"}
-_WANTED = "expected a list, with a fold as {'test': items, 'validation': items}, (test, validation) or its test items"
+_WANTED = "expected a list in which each fold is {'test': items, 'validation': items}, (test, validation) or its test items"
 
 
 def hash_source(path: str) -> str:
@@ -96,7 +96,9 @@ def ask_splitter(path: str, index: "pd.DataFrame", items: Sequence[Item], *, has
         for part in (_load(path), _load(path))
     ]
     if answers[0] != answers[1]:
-        raise FoldsError("it gave other folds when it was asked again; draw with a fixed seed, made anew in each call.")
+        raise FoldsError(
+            "it returned different folds in a second call. Create the random generator with a fixed seed inside each call."
+        )
     _check(answers[0], [item.name for item in items])
     return answers[0]
 
@@ -117,7 +119,9 @@ def _load(path: str) -> Any:
         try:
             part = part()
         except TypeError as error:
-            raise FoldsError(f"the class needs arguments ({error}); make the object in the module and name that.") from error
+            raise FoldsError(
+                f"the class needs arguments ({error}). Create the object in the module and give its name."
+            ) from error
     if not callable(part) and not hasattr(part, "split"):
         raise FoldsError(
             f"received {part!r:.60}; expected a function of a table of items, or an object with split(X, y, groups)."
@@ -161,8 +165,8 @@ def _ask_for_clips(split: Callable[..., Iterable[tuple[Any, Any]]], index: "pd.D
         training, tested = (frozenset(owners[_positions(side, number, len(owners))].tolist()) for side in sides)
         if shared := training & tested:
             raise FoldsError(
-                f"fold {number}: item '{min(shared)}' is on two sides; the groups are the items, and a splitter that knows "
-                "groups keeps them together."
+                f"fold {number}: item '{min(shared)}' is on two sides. The groups are the items; use a splitter that keeps "
+                "groups together."
             )
         splits.append(Split(tested, training=None if len(training | tested) == len({*owners}) else training))
     return splits
@@ -184,12 +188,12 @@ def _positions(side: object, number: int, n_clips: int) -> np.ndarray:
 def _check(splits: Sequence[Split], names: Collection[str]) -> None:
     """Refuse unknown items, an item on two sides, and, in several folds, one that is not tested exactly once."""
     if not splits:
-        raise FoldsError(f"it gave no fold; {_WANTED}.")
+        raise FoldsError(f"it returned no fold; {_WANTED}.")
     known = frozenset(names)
     for number, split in enumerate(splits, start=1):
         if unknown := (split.test | split.validation) - known:
             raise FoldsError(
-                f"fold {number}: no item {first_of(sorted(map(repr, unknown)))}; the corpus has {first_of(names)}."
+                f"fold {number}: there is no item {first_of(sorted(map(repr, unknown)))}; the dataset has {first_of(names)}."
             )
         if shared := split.test & split.validation:
             raise FoldsError(f"fold {number}: item '{min(shared)}' is on two sides.")
@@ -200,5 +204,6 @@ def _check(splits: Sequence[Split], names: Collection[str]) -> None:
         if len(times) != 1:
             where_tested = f"in folds {first_of(times)}" if times else "in no fold"
             raise FoldsError(
-                f"item '{name}' is tested {where_tested}; several folds test each item exactly once, a single one is a holdout."
+                f"item '{name}' is tested {where_tested}; several folds must test each item exactly once (a single fold is a "
+                "holdout)."
             )

@@ -27,9 +27,8 @@ def describe_random_split(n_clips: Collection[int], how: str = "--item-pattern, 
     if not counts:
         return ""
     return (
-        f"{counts}, as in a random split: if several items are of one speaker, session or recording, it is on both sides of "
-        "the folds, and the values say nothing about unseen ones; say which clips belong together "
-        f"({how})"
+        f"{counts}, which is a random split: if one speaker, session or recording has several clips, it is on both sides of "
+        f"the folds, and the scores are not those of unseen ones. Define which clips belong together ({how})"
     )
 
 

@@ -22,7 +22,7 @@ def find_shared_audio(index: "pd.DataFrame") -> Iterator[tuple[str, "pd.DataFram
     """
     kinds: dict[str, list[str]] = {
         "identical audio": index["audio_hash"].fillna("").tolist(),
-        "overlapping stretches of one file": _overlaps(index),
+        "overlapping segments of one file": _overlaps(index),
         "copies of one source clip": _first_sources(index),
     }
     for kind, names in kinds.items():
@@ -47,7 +47,7 @@ def describe_shared_file(group: "pd.DataFrame") -> str:
     """Return ``segments of the file 'a.wav' are under the items 'anna' and 'ben'``, of many items the first two."""
     items = sorted(map(str, group["item"].unique()))
     more = f" and {len(items) - 2} more" if len(items) > 2 else ""
-    return f"segments of the file '{group['path'].iloc[0]}' are under the items '{items[0]}' and '{items[1]}'{more}"
+    return f"segments of the file '{group['path'].iloc[0]}' belong to the items '{items[0]}' and '{items[1]}'{more}"
 
 
 def find_tested(pairs: "pd.DataFrame", fold: Fold, clips: Mapping[str, Collection[str]]) -> list[str]:

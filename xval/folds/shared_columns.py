@@ -55,7 +55,7 @@ class SharedColumn(NamedTuple):
     @property
     def advice(self) -> str:
         """What to do about it."""
-        return f"Make '{self.column}' the item (--item {self.column}) if results are to hold for new ones, and run again"
+        return f"Make '{self.column}' the item (--item {self.column}) to test on unseen ones, and run again"
 
 
 def find_shared_columns(clips: "pd.DataFrame", names: Iterable[str]) -> list[SharedColumn]:

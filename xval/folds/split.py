@@ -149,20 +149,20 @@ def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
     """Refuse a number of folds that the items do not allow."""
     if len(items) < _MIN_FOLDS_OF_NEXT_FOLD:
         raise FoldsError(
-            f"the corpus has {counted(len(items), 'item')} ({', '.join(item.name for item in items)}); training, validation "
-            "and test need one each. If several speakers share a name, correct the column item."
+            f"the dataset has {counted(len(items), 'item')} ({', '.join(item.name for item in items)}), but training, "
+            "validation and test need one each. If several speakers share a name, correct the column item."
         )
     num_folds = settings.num_folds
     if settings.fold_strategy != "balanced":
         return
     if num_folds > len(items):
         raise FoldsError(
-            f"num_folds={num_folds} is more than the {len(items)} items of the corpus; "
-            f"allowed: {_allowed_folds(len(items))}, or fold_strategy=leave_one_out."
+            f"num_folds={num_folds} is more than the {len(items)} items of the dataset; expected "
+            f"{_allowed_folds(len(items))}, or fold_strategy=leave_one_out."
         )
     if num_folds < 2:
         allowed = _allowed_folds(len(items))
-        raise FoldsError(f"num_folds={num_folds}; allowed: {allowed}, or fold_strategy=holdout for one split.")
+        raise FoldsError(f"num_folds={num_folds}; expected {allowed}, or fold_strategy=holdout for one split.")
 
 
 def _allowed_folds(n_items: int) -> str:
@@ -202,13 +202,13 @@ def _choose_validation(
     chosen = draw(side, wanted, rng, keep_labels=keep_labels, before=times)
     if not chosen:
         raise FoldsError(
-            f"fold {number}: no item can validate, because each of the {len(side)} items beside the test items is the only one "
-            "with some label. Add items, or join labels that too few items have."
+            f"fold {number}: no item can validate, because each of the {len(side)} items outside the test set is the only "
+            "one with some label. Add items, or merge labels that too few items have."
         )
     return frozenset(chosen)
 
 
 def _next_fold(following: frozenset[str], n_folds: int, n_items: int, tested: frozenset[str]) -> frozenset[str]:
     if n_folds < _MIN_FOLDS_OF_NEXT_FOLD or following & tested or len(following | tested) == n_items:
-        raise FoldsError(f"validation=next_fold needs three folds or more; there are {n_folds}.")
+        raise FoldsError(f"validation=next_fold needs at least three folds; received {n_folds}.")
     return following

@@ -92,7 +92,7 @@ class FoldCheckpoints(Observer):
             _set_states(parts, earlier.state)
         except _MISFITS as error:
             _set_states(parts, before)
-            self.refuse(f"its state does not fit ({brief(error, 100)})")
+            self.refuse(f"its state does not match ({brief(error, 100)})")
         else:
             self._earlier = self._latest = earlier
 
@@ -119,7 +119,7 @@ class FoldCheckpoints(Observer):
         """Say that a checkpoint is of no use, and remove it."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
-        self.say(f"begins again, its checkpoint cannot be used: {reason}")
+        self.say(f"restarts, because its checkpoint cannot be used: {reason}")
 
     def go_on(self) -> None:
         """Set the parts to the checkpoint once more, because the begin of their training has changed them."""

@@ -141,7 +141,9 @@ class ClaimedFold:
             return self._done(finished)
         if self.job.settings.overwrite_results or self.job.trial or _is_searched_on(finished, self.job):
             return None
-        return self._outcome("failed", error="another run has finished it meanwhile with other settings; its result is kept")
+        return self._outcome(
+            "failed", error="another run has finished it in the meantime with other settings; its result is kept"
+        )
 
     def _done(self, record: Mapping[str, Any], **facts: float) -> JobOutcome:
         figures = record["metrics"].get("validation" if self.job.trial else "test", {})
@@ -165,4 +167,4 @@ def _blame_store(error: DivergenceError, store: Path) -> DivergenceError | Corpu
     from preprocessing.store.layout import how_to_rebuild
 
     damage = find_not_finite(store)
-    return CorpusError(f"{damage}, which no learning_rate can change. {how_to_rebuild(store)}") if damage else error
+    return CorpusError(f"{damage}, so the features are damaged. {how_to_rebuild(store)}") if damage else error

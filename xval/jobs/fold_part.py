@@ -111,8 +111,8 @@ def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, floa
     if settings.weight_column not in clips:
         known = suggestion(settings.weight_column, sorted(map(str, clips.columns)))
         raise SettingsError(
-            f"weight_column={settings.weight_column}: the corpus has no such column. {known} Prepare it again with --columns "
-            f"{settings.weight_column}."
+            f"weight_column={settings.weight_column}: the dataset has no such column. {known} Prepare it again with "
+            f"--columns {settings.weight_column}."
         )
     sources = [clip if source not in clips.index else source for clip, source in clips["source_clip"].items()]
     given: dict[str, Any] = dict(zip(map(str, clips.index), clips.loc[sources, settings.weight_column], strict=True))
@@ -121,8 +121,8 @@ def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, floa
     ]
     if wrong:
         raise SettingsError(
-            f"weight_column={settings.weight_column}: the clip {wrong[0]} has the weight {given[wrong[0]]} ({len(wrong)} such "
-            "clips); finite numbers above 0 are allowed. Leave a clip out of the corpus to give it none."
+            f"weight_column={settings.weight_column}: the clip {wrong[0]} has the weight {given[wrong[0]]} ({len(wrong)} "
+            "such clips); expected finite numbers above 0. To exclude a clip, remove it from the dataset."
         )
     return {clip: float(weight) for clip, weight in given.items()}
 
@@ -160,8 +160,8 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
         if getattr(fold, side) and not labels[side]:
             name = "test_where" if side == "test" else "train_where"
             raise FoldsError(
-                f"fold {fold.number}: {name}={getattr(settings, name)!r} leaves none of its {len(getattr(fold, side))} {side} "
-                "items a clip; use another condition or other folds."
+                f"fold {fold.number}: {name}={getattr(settings, name)!r} excludes all clips of its "
+                f"{len(getattr(fold, side))} {side} items. Use another condition or other folds."
             )
     order = _order(labels["training"], seed)
     n_training = max(1, round(settings.train_fraction * len(order)))
@@ -204,17 +204,17 @@ def _check_enrolment(fold: Fold, side: str, enrolled: "pd.DataFrame", counted: "
     if len(seconds):
         listed = shorten([f"{item} ({in_all_s:.3g} s in all)" for item, in_all_s in seconds.items()], 5)
         raise SettingsError(
-            f"fold {fold.number}: enrolment_s={settings.enrolment_s:g} leaves no clip for {side} of {listed}: the first clips "
-            "that make up so many seconds scale a speaker, and the others are tested. Set fewer seconds, or leave such items "
-            f"out by {'test' if side == 'test' else 'train'}_where."
+            f"fold {fold.number}: enrolment_s={settings.enrolment_s:g} leaves no clip for {side} of {listed}: the first "
+            "clips, up to so many seconds, scale a speaker, and the others are tested. Lower enrolment_s, or exclude such "
+            f"items by {'test' if side == 'test' else 'train'}_where."
         )
     if side == "test" and settings.task.deals_classes:
         heard, tested = (set().union(*labels_of(clips["label"], settings.task.corpus_type)) for clips in (enrolled, counted))
         if lost := sorted(heard - tested):
             raise FoldsError(
-                f"fold {fold.number}: enrolment_s={settings.enrolment_s:g} leaves no clip of {', '.join(lost)} to test: the "
-                "first clips of each speaker, in the order of their names, are of these labels. Set fewer seconds, or give the "
-                "clips names in the order in which they were recorded."
+                f"fold {fold.number}: enrolment_s={settings.enrolment_s:g} leaves no clip of {', '.join(lost)} to test, "
+                "because the first clips of each speaker (by name) have these labels. Lower enrolment_s, or name the clips "
+                "in the order of recording."
             )
 
 

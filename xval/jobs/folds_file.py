@@ -25,7 +25,7 @@ from xval.settings.schema import Settings
 
 SPLITTER_CHANGES = {
     "splitter_source": "the code of the splitter has changed",
-    "splitter_columns": "the further columns of the corpus have changed",
+    "splitter_columns": "the extra columns of the dataset have changed",
 }
 """What folds.json has of a splitter of the user's own, by hashes, and what it means that one is another."""
 
@@ -50,9 +50,9 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     opened = corpus.open_corpus(dataset, data_folder)
     if settings.task.corpus_type != opened.task_type and settings.task.needs_labels:
         raise FoldsError(
-            f"dataset '{dataset}' was prepared for {opened.task_type}, the experiment does {settings.task_type}. "
-            f"Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, or prepare the corpus "
-            f"with --task-type {settings.task_type}."
+            f"dataset '{dataset}' was prepared for {opened.task_type}, but the experiment has task_type "
+            f"{settings.task_type}. Set Experiment(task_type='{opened.task_type}'), give --set task_type={opened.task_type}, "
+            f"or prepare the dataset with --task-type {settings.task_type}."
         )
     # Results stay those of their folds, also where this version would draw others.
     stays = written and (written.get("index_hash"), _of_deals(written)) == (opened.index_hash, _of_deals({"settings": made_by}))

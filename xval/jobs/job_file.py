@@ -121,7 +121,9 @@ def read_outcome(path: Path) -> JobOutcome | None:
         ]
         return JobOutcome(**content, test_metrics=metrics, history=history)
     except (KeyError, TypeError, AttributeError) as error:
-        raise ResultsError(f"{outcome_file(path)}: no outcome of a job ({error}). Delete it and run the job again.") from error
+        raise ResultsError(
+            f"{outcome_file(path)}: cannot be read as the result of a job ({error}). Delete it and run the job again."
+        ) from error
 
 
 def command_line(path: Path) -> list[str]:
@@ -232,4 +234,4 @@ def _no_job_file(path: Path, error: Exception) -> ResultsError:
     fault = f"{type(error).__name__}: {error}"
     if isinstance(error, ValidationError):
         fault = describe_faults(error)
-    return ResultsError(f"{path}: no job file ({fault}). An experiment writes them with --executor command.")
+    return ResultsError(f"{path}: not a job file ({fault}). An experiment writes job files with --executor command.")

@@ -82,7 +82,7 @@ def describe_model(
         unknown.append(f"the network {settings.architecture}")
     elif outside_weights:
         unknown.append(f"the network {settings.architecture} ({outside_weights[0]} ...)")
-    unknown += ["a model that it was made of"] if not all(seen.is_complete for seen in earlier) else []
+    unknown += ["a model that it was made from"] if not all(seen.is_complete for seen in earlier) else []
     training_items = sorted({*job.fold.training, *job.fold.validation})
     return {
         "format_version": FORMAT_VERSION,

@@ -107,7 +107,7 @@ class Observers:
             return make()
         except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the fold counts
             self.failed_parts[part] = one_line(error)
-            self.note(f"{part} failed: {one_line(error)}. The fold counts without it.")
+            self.note(f"{part} failed: {one_line(error)}. The fold is valid without it.")
             return None
 
     def complete(self, record: dict[str, Any]) -> None:

@@ -31,14 +31,14 @@ def refuse_other_script(folder: ExperimentFolder, declaration: Declaration, *, r
     others = _instances_of_others(folder, declaration, replaced)
     known = {script: f"{script} ({_describe_instances(numbers)})" for script, numbers in others.items()}
     if running := _other_at_work(folder, declaration):
-        known.setdefault(running, f"{running} (at work now)")
+        known.setdefault(running, f"{running} (running now)")
     if not known:
         return
     listed = ", ".join(known.values())
     raise ResultsError(
-        f"{folder.path}: holds results of another script, {listed}; this is {declaration.script}, and one folder would mix "
-        f"the instances of both. Set num_experiment={free_number(folder.path)}, which is free. If the script was renamed, or "
-        "its results are to be continued by this one, give --take-over once."
+        f"{folder.path}: has the results of another script, {listed}. This is {declaration.script}, so the instances of both "
+        f"would be mixed in one folder. Set num_experiment={free_number(folder.path)}, which is free. If the script was "
+        "renamed, or to continue its results, give --take-over once."
     )
 
 

@@ -130,7 +130,9 @@ def make_plan(
     chosen = sorted(available if fold_numbers is None else set(fold_numbers))
     missing = sorted(set(chosen) - set(available))
     if missing:
-        raise FoldsError(f"no fold {', '.join(map(str, missing))}. Available: 1-{available[-1]}. --set num_folds=N makes more.")
+        raise FoldsError(
+            f"there is no fold {', '.join(map(str, missing))}. Available: 1-{available[-1]}. --set num_folds=N makes more."
+        )
     plan = Plan(folder, folds, instances, tuple(chosen))
     faults: list[str] = []
     replaced = {instance.number for instance in instances} if overwrite and fold_numbers is None else set()
@@ -217,10 +219,10 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
         SPLITTER_CHANGES[key] if key in SPLITTER_CHANGES else f"{key} was {before.get(key)}, now {value}"
         for key, value in now.items()
         if before.get(key) != value and key != "fold_repeats" and (key in before or key not in SPLITTER_CHANGES)
-    ] or ["the corpus has changed"]
+    ] or ["the dataset has changed"]
     advice = "or overwrite all of these instances (--overwrite)"
     if overwrite:
-        advice = "or run all of these instances, with all of their folds: this run would overwrite some of them alone"
+        advice = "or run all folds of all these instances, because this run would overwrite only some of them"
     raise ResultsError(
         f"{folder.path}: instances {', '.join(map(str, finished))} were tested on other folds ({'; '.join(changed)}). "
         f"Choose another num_experiment, {advice}."
@@ -244,20 +246,22 @@ def _describe_difference(
             "initial_model": instance.settings.initial_model,
             "models": instance.options.get("models"),
         }
-        settings = [f"another model lay at {name}={path!r}" for name, path in models.items() if path]
-        settings = settings or ["settings.json fits, the fold records do not"]
+        settings = [f"another model was at {name}={path!r}" for name, path in models.items() if path]
+        settings = settings or ["settings.json matches, but the fold records do not"]
     ran_on, runs_on = (str(parameters.get("backend")) for parameters in (before, now))
     if not code and ran_on != runs_on and ran_on in BACKENDS:
         missing = "" if ran_on in installed_backends() else f", once {ran_on} is installed again ({how_to_install(ran_on)})"
-        settings.append(f"--set backend={ran_on} goes on with the former one{missing}")
+        settings.append(f"--set backend={ran_on} continues with the former one{missing}")
     what = " and ".join(name for name, changes in (("settings", settings), ("code", code)) if changes)
     remedy = (
-        "Restore the code, give the new code a name and an instance number of its own,"
+        "Restore the code, give the new code another name and its own instance number,"
         if code
         else "Give the new settings another instance number,"
     )
     advice = (
-        "replace these folds, too: this run overwrites others alone" if overwrite else "replace the results with --overwrite"
+        "also replace these folds, because this run overwrites only others"
+        if overwrite
+        else "replace the results with --overwrite"
     )
     return (
         f"{folder.instance_folder(instance.number)}: finished results (folds {', '.join(map(str, folds))}) were made with "

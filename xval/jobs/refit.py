@@ -38,8 +38,8 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
     """
     if settings.train_fraction < 1:
         raise SettingsError(
-            f"train_fraction={settings.train_fraction:g} trains on a share of the items, the final model on all of them. Refit "
-            "an instance with train_fraction = 1."
+            f"train_fraction={settings.train_fraction:g} trains on a share of the items, but the final model is trained on "
+            "all. Refit an instance with train_fraction = 1."
         )
     items = {item for fold in folds.folds for side in SIDES for item in getattr(fold, side)}
     return part_of_fold(Fold(ALL_ITEMS, tuple(sorted(items)), (), ()), settings, clips, settings.seed)
@@ -54,11 +54,11 @@ def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> No
         except SettingsError as error:
             raise SettingsError(f"{where}: {error}") from error
     if epochs and not trains_network(instance.settings.architecture):
-        raise SettingsError(f"--epochs: architecture '{instance.settings.architecture}' has none; leave it out.")
+        raise SettingsError(f"--epochs: architecture '{instance.settings.architecture}' has none. Remove --epochs.")
     if initial is not None and "{fold}" in initial:
         raise SettingsError(
-            f"{where}: initial_model='{initial}' is another model in each fold, and the final model belongs to none. Refit "
-            "the experiment that those models come from, then run and refit an instance that starts from one model."
+            f"{where}: initial_model='{initial}' is a different model in each fold, but the final model has no fold. Refit "
+            "the experiment of those models, then run and refit an instance that starts from the one model."
         )
 
 
@@ -76,8 +76,8 @@ def choose_learning_rates(settings: Settings, epochs: int, fold_rates: Sequence[
     name = schedule_name(settings.schedule)
     if name in _SPANNING and epochs > settings.num_epochs:
         raise SettingsError(
-            f"--epochs {epochs}: schedule='{name}' leads through num_epochs={settings.num_epochs} epochs and no further; "
-            f"allowed: 1 to {settings.num_epochs}."
+            f"--epochs {epochs}: schedule='{name}' is defined only for num_epochs={settings.num_epochs}; expected 1 to "
+            f"{settings.num_epochs}."
         )
     if name != "plateau":
         return None
@@ -111,17 +111,17 @@ def describe_choice(
         if settings := refit.facts.get("classifier_settings"):
             return f"Instance {instance}: {settings}, on average the best on the validation items of the folds."
         settings_chosen = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
-        return f"Instance {instance}: folds chose {settings_chosen}; the search is done again with all items."
+        return f"Instance {instance}: folds chose {settings_chosen}; the search is repeated on all items."
     if chosen:
         values = ", ".join(f"{name}={option_text(value)}" for name, value in chosen["values"].items())
-        reason = "as asked for" if epochs is not None else "as were best for it"
+        reason = "as requested" if epochs is not None else "which were best for it"
         trial = f"trial {chosen['trial']} ({values}); {refit.epochs} epoch{'s' * (refit.epochs != 1)}"
         return f"Instance {instance}: the search on all items chose {trial}, {reason}."
     listed = ", ".join(str(record["best_epoch"]) for record in records)
     if epochs is not None:
-        return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as asked for; the folds chose {listed}."
+        return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as requested; the folds chose {listed}."
     epoch = f"{refit.epochs} epoch{'s' * (refit.epochs != 1)}"
-    return f"Instance {instance}: {epoch}, the median of what the folds chose: {listed}."
+    return f"Instance {instance}: {epoch}, the median of the folds' choices: {listed}."
 
 
 def expected_figures(instance: InstanceResults, side: str) -> dict[str, dict[str, Any]]:

@@ -34,7 +34,7 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
         waiting.difference_update(ready)
     if waiting:
         listed = ", ".join(sorted({str(jobs[place].instance) for place in waiting}))
-        raise SettingsError(f"instances {listed} wait for each other's models; give one of them models that are there.")
+        raise SettingsError(f"instances {listed} wait for each other's models. Give one of them existing models.")
     return stages
 
 

@@ -34,7 +34,7 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
     written = folder.settings(number)
     path = folder.instance_folder(number) / "settings.json"
     if written is None:
-        raise ResultsError(f"{folder.path}: no instance {number} has run. Available: {describe_numbers(folder.instances())}.")
+        raise ResultsError(f"{folder.path}: instance {number} has not run. Available: {describe_numbers(folder.instances())}.")
     own_folders = own_folders_in(written, folder)
     are_there = all(Path(place).is_dir() for place in own_folders)
     places = own_folders if are_there else [*own_folders, *_code_copies(folder, number)]
@@ -42,23 +42,21 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
         parameters = dict(written["parameters"])
         if parameters.get("architecture") == ENSEMBLE:
             members = ", ".join(map(str, parameters.get("members", ())))
-            raise SettingsError(f"instance {number}: an ensemble trains nothing; name one of its members ({members}).")
+            raise SettingsError(f"instance {number}: an ensemble is not trained. Give one of its members ({members}).")
         with looking_in(places):
             settings, options = from_parameters(parameters, together=True)
         instance = Instance(number, settings, options, sources=dict(written["sources"]), own_folders=tuple(places))
         is_whole = instance.settings_hash == written["settings_hash"]
     except ValidationError as error:
-        remedy = (
-            f"put them where they lay ({', '.join(own_folders)})" if own_folders else "run this in the folder where they lie"
-        )
+        remedy = f"put them back ({', '.join(own_folders)})" if own_folders else "run this in their folder"
         raise ResultsError(
-            f"{path}: not parameters of this version ({describe_faults(error)}). Modules of your own must be found: {remedy}, "
-            "or name their folder in PYTHONPATH. What an older version wrote has to be run again (--overwrite)."
+            f"{path}: not settings of this version ({describe_faults(error)}). If your own modules are missing: {remedy}, or "
+            "add their folder to PYTHONPATH. If an older version wrote it, run it again (--overwrite)."
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({type(error).__name__}: {error}). Run the instance again.") from error
     if not is_whole:
-        raise ResultsError(f"{path}: does not fit its settings_hash; was it edited? Run the instance again (--overwrite).")
+        raise ResultsError(f"{path}: does not match its settings_hash, so it was edited. Run the instance again (--overwrite).")
     return instance
 
 

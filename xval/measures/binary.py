@@ -113,7 +113,7 @@ def _measure_at(name: str, positive: int, targets: Targets, predictions: Predict
 
 
 def _chance_at(name: str, targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - every chance takes both
-    return Chance(1 - FIXED[name][1], "any answer that does not depend on the audio")
+    return Chance(1 - FIXED[name][1], "any prediction that does not depend on the audio")
 
 
 def number_of(positive_class: str | None, class_names: Sequence[str]) -> int | None:
@@ -132,12 +132,12 @@ def check_class(names: Iterable[str], positive_class: str | None, class_names: S
     """
     if positive_class is not None and positive_class not in class_names:
         raise SettingsError(
-            f"positive_class: '{positive_class}' is no class of the corpus. {suggestion(positive_class, class_names)}"
+            f"positive_class: '{positive_class}' is not a class of the dataset. {suggestion(positive_class, class_names)}"
         )
     asked = [name for name in names if name in NAMES]
     if asked and positive_class is None:
         how = where.format(class_names[-1])
         raise SettingsError(
-            f"metric '{asked[0]}' is of one class, and the corpus has {', '.join(class_names)}. Say which of them is to be "
-            f"found, as in {how}."
+            f"metric '{asked[0]}' needs one class to detect; the dataset has {', '.join(class_names)}. Choose one, such as "
+            f"{how}."
         )

@@ -14,7 +14,7 @@ from xval.measures.metrics import Chance, ChanceFunction
 Targets = NDArray[Any]
 
 _MOST_FREQUENT, _ALL_EVENTS = "always the most frequent event", "always all events"
-_GUESS_EVENTS = "always some event, each as often as it occurs, never the background"
+_GUESS_EVENTS = "a random event, each as often as it occurs, never the background"
 
 
 def _shares(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -34,7 +34,7 @@ def chance_accuracy(targets: Targets, weights: NDArray[np.float64]) -> Chance:
 def chance_balanced(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     """Return 1 / (number of classes that occur): the mean recall of every constant answer and of guessing."""
     n_classes = np.count_nonzero(np.bincount(targets, weights)) if targets.ndim == 1 else 2
-    return Chance(float(1 / n_classes), "any constant answer, or guessing")
+    return Chance(float(1 / n_classes), "any constant prediction, or guessing")
 
 
 def of_events(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFunction:
@@ -83,4 +83,4 @@ def best_macro_recall(shares: NDArray[np.float64], is_multi_label: bool) -> Chan
 
 def mean_share(shares: NDArray[np.float64], is_multi_label: bool) -> Chance:  # noqa: ARG001
     """Return the mean share of the events, the average precision of an order that says nothing."""
-    return Chance(float(shares.mean()), "the same answer to all frames")
+    return Chance(float(shares.mean()), "the same prediction for all frames")

@@ -81,7 +81,7 @@ def read_renames(pairs: Iterable[str]) -> dict[str, str]:
         if not before or not equals or not after:
             raise SettingsError(f"--rename {pair}: expected LABEL=CLASS, such as --rename Dog=dog")
         if renames.setdefault(before, after) != after:
-            raise SettingsError(f"--rename {pair}: '{before}' becomes '{renames[before]}' already.")
+            raise SettingsError(f"--rename {pair}: '{before}' is already renamed to '{renames[before]}'.")
     return renames
 
 
@@ -90,7 +90,7 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
     for before, after in renames.items():
         if before not in labels:
             raise SettingsError(
-                f"--rename {before}={after}: no label of the data is '{before}'. {suggestion(before, set(labels))}"
+                f"--rename {before}={after}: the data have no label '{before}'. {suggestion(before, set(labels))}"
             )
         if after not in class_names:
             raise SettingsError(
@@ -103,7 +103,7 @@ def match_labels(labels: Sequence[str], class_names: Sequence[str], renames: Map
     unknown = {str(names[number]): int(counts[number]) for number in order}
     if labels and not (targets >= 0).any():
         listed = "; ".join(describe_unknown(unknown, class_names)[:3])
-        raise CorpusError(f"No label of the data is a class of the model ({', '.join(class_names)[:300]}): {listed}.")
+        raise CorpusError(f"None of the labels is a class of the model ({', '.join(class_names)[:300]}): {listed}.")
     occurring = set(targets.tolist())
     lacking = tuple(name for number, name in enumerate(class_names) if number not in occurring)
     return MatchedLabels(targets, unknown, lacking)
@@ -152,7 +152,7 @@ def match_targets(data: LabelledData, target_names: Sequence[str]) -> NDArray[np
     lacking = [name for name in target_names if name not in columns]
     if lacking:
         raise CorpusError(
-            f"{data.name}: has no numbers for the target '{lacking[0]}' of the model. It has: {', '.join(columns)}; "
-            f"expected the columns {', '.join(f'label:{name}' for name in target_names)}."
+            f"{data.name}: has no numbers for the model's target '{lacking[0]}'. It has: {', '.join(columns)}; expected the "
+            f"columns {', '.join(f'label:{name}' for name in target_names)}."
         )
     return data.table[[columns[name] for name in target_names]].to_numpy(np.float32)

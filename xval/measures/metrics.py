@@ -220,14 +220,14 @@ def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], ch
     """
     if len(targets) == 0 or len(targets) != len(predictions):
         raise JobError(
-            f"metrics of {task_type}: received {len(targets)} targets and {len(predictions)} predictions; "
-            f"expected as many of both, at least one."
+            f"metrics of {task_type}: received {len(targets)} targets and {len(predictions)} predictions; expected as many "
+            "of both, at least one."
         )
     undefined = int(np.sum(~np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1)))
     if undefined:
         raise DivergenceError(
-            f"the predictions of {undefined} of {len(predictions)} examples are NaN or infinite; "
-            f"a smaller learning_rate or clip_norm may help."
+            f"the predictions of {undefined} of {len(predictions)} examples are NaN or infinite. Lower learning_rate, or set "
+            "clip_norm."
         )
     _task_module(task_type).check(targets, predictions)
     return {name: float(chosen_metric.function(targets, predictions)) for name, chosen_metric in chosen.items()}

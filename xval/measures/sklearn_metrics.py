@@ -102,8 +102,9 @@ def _describe(name: str) -> _Described:
         second = next(iter([*arguments][1:]), "")
         if not _suffix(name) or second not in (*_PROBABILITIES, *_LABELS):
             raise SettingsError(
-                f"metric '{SKLEARN}{name}': scikit-learn does not say whether higher is better, or it gives no number. "
-                "Write a function that does under @metric(higher_is_better=...) (from xval import metric), and name that."
+                f"metric '{SKLEARN}{name}': scikit-learn does not define whether higher is better, or it returns no number. "
+                "Write a function that calls it under @metric(higher_is_better=...) (from xval import metric), and give its "
+                "name."
             )
         higher_is_better, wants_probabilities = _HIGHER_IS_BETTER[_suffix(name)], second in _PROBABILITIES
     takes_labels = wants_probabilities and "labels" in arguments

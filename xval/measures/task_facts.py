@@ -88,17 +88,18 @@ class TaskFacts:
     has_positive_class: bool = False
     refused: Mapping[str, str] = MappingProxyType(
         {
-            "label_smoothing": "label_smoothing={value} needs classes of clips; the task is {task}",
-            "clip_average": "clip_average='{value}' needs classes; the task is {task}",
-            "class_weights": "class_weights='{value}' needs classes; the task is {task}",
-            "positive_class": "positive_class='{value}' is one of several classes, of which a clip has one; the task is {task}",
-            "sampling": "sampling='{value}' draws classes of clips equally often; the task is {task}",
-            "item_decision": "item_decision='{value}' makes one class or number of those of clips; the task is {task}",
-            "calibration": "calibration={value} is for classes of which one is right; the task is {task}. Set none",
-            "augment_mixup": "augment_mixup mixes the targets of clips; {task} has none",
+            "label_smoothing": "label_smoothing={value} needs classes of clips; received task_type={task}",
+            "clip_average": "clip_average='{value}' needs classes; received task_type={task}",
+            "class_weights": "class_weights='{value}' needs classes; received task_type={task}",
+            "positive_class": "positive_class='{value}' needs clips with one class each; received task_type={task}",
+            "sampling": "sampling='{value}' needs classes of clips; received task_type={task}",
+            "item_decision": "item_decision='{value}' needs clips with one class or number each; received task_type={task}",
+            "calibration": "calibration={value} needs clips with one class each; received task_type={task}. Set "
+            "calibration=none",
+            "augment_mixup": "augment_mixup mixes the targets of clips, but task_type={task} has none",
         }
     )
-    uneven_folds: str = "Not every class is tested in fold {folds}: means over classes are undefined there, or of fewer classes"
+    uneven_folds: str = "Fold {folds} does not test every class, so its means over classes are undefined or over fewer classes"
     why_final: str = ""
     why_no_ensemble: str = ""
     why_no_folder: str = ""

@@ -61,8 +61,8 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
     n_same = int(is_same.sum())
     if n_same in (0, len(is_same)):
         raise SettingsError(
-            f"verification: received {len(speakers)} recordings of {counted(len(set(codes.tolist())), 'speaker')}, {n_same} of "
-            f"{len(is_same)} pairs with the same one; expected some with the same and some with two."
+            f"verification: received {len(speakers)} recordings of {counted(len(set(codes.tolist())), 'speaker')}, {n_same} "
+            f"of {len(is_same)} pairs with the same speaker; expected some pairs of the same and some of different speakers."
         )
     units = embeddings / lengths[:, np.newaxis]
     scores = np.concatenate(

@@ -86,8 +86,8 @@ def build_model(
         set_config(before)
         listed = ", ".join(f"keras.config.set_{name}({value!r})" for name, value in changed.items())
         raise SettingsError(
-            f"its module calls {listed} when it is imported, which would hold for other instances too. Move it into build(), "
-            "where it holds for this instance"
+            f"its module calls {listed} when it is imported, which would also affect other instances. Move it into build(), "
+            "where it affects only this instance"
         )
     wanted = _output_shape(store, settings, form)
     try:
@@ -97,7 +97,7 @@ def build_model(
             raise SettingsError(f"{user_code.describe_place(error)}{advice}") from error
         raise
     if not isinstance(network, keras.Model):
-        raise SettingsError(f"its build() gave {type(network).__name__}; expected a keras.Model")
+        raise SettingsError(f"its build() returned {type(network).__name__}; expected a keras.Model")
     check_torch_modules(network)
     check_form(network)
     for line in describe_unused(network):
@@ -136,8 +136,8 @@ def _describe_form(error: str, form: tuple[int | None, ...], architecture: Archi
         return ""
     described = "(frames, bins, channels), as Conv2D reads it" if wanted == "conv" else "(frames, features), as LSTM reads it"
     return (
-        f'build() got input_shape={form}. Write reshaping_type = "{wanted}" at the top level of {architecture.source}; '
-        f"input_shape is then {described}."
+        f'build() received input_shape={form}. Write reshaping_type = "{wanted}" at the top level of '
+        f"{architecture.source}; input_shape is then {described}."
     )
 
 

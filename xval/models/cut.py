@@ -106,7 +106,7 @@ def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], ke
     for position, layer in enumerate(chain):
         if isinstance(layer, keras.Model) and not is_part_before(layer):
             return chain[:position], layer, chain[position + 1 :]
-    raise SettingsError(f"{where}: it holds no network as xval saves it. Set layers_dropped=0 for its predictions.")
+    raise SettingsError(f"{where}: it has no network saved by xval. Set layers_dropped=0 to use its predictions.")
 
 
 def _after(chain: Sequence[keras.layers.Layer], tensor: keras.KerasTensor) -> keras.KerasTensor:
@@ -122,8 +122,9 @@ def _graph(network: keras.Model, where: str) -> keras.Model:
         return layer_graph(network)
     except NoGraphError as error:
         raise SettingsError(
-            f"{where}: the layers of its network '{network.name}' cannot be counted, as {error}. Set layers_dropped=0 for its "
-            "predictions; or have build() return a functional model, keras.Model(inputs, outputs), and train it again."
+            f"{where}: the layers of its network '{network.name}' cannot be counted, because {error}. Set layers_dropped=0 "
+            "to use its predictions; or let build() return a functional model, keras.Model(inputs, outputs), and train it "
+            "again."
         ) from error
 
 
@@ -134,7 +135,7 @@ def _read_by(graph: keras.Model, number: int, where: str, *, averaged: bool = Tr
         listed = ", ".join(layer.name for layer in with_kernel)
         raise SettingsError(
             f"layers_dropped={number}: {where} has {len(with_kernel)} dense, convolutional or recurrent layers ({listed}); "
-            f"allowed: 0 to {len(with_kernel)}."
+            f"expected 0 to {len(with_kernel)}."
         )
     calls = calls_in(graph)
     read = next(inputs[0] for called, inputs, _ in calls if called is with_kernel[-number])
@@ -163,7 +164,8 @@ def _output_of(network: keras.Model, name: str, where: str) -> tuple[keras.Model
         graphs = [functional(network), layer_graph(network)]
     except NoGraphError as error:
         raise SettingsError(
-            f"layer '{name}': the layers of {where} cannot be told apart, as {error}. Set layers_dropped=0 for its predictions."
+            f"layer '{name}': the layers of {where} cannot be distinguished, because {error}. Set layers_dropped=0 to use "
+            "its predictions."
         ) from error
     given = [(graph, called, outputs[0]) for graph in graphs for called, _, outputs in calls_in(graph)]
     found = [(graph, output) for graph, called, output in given if called.name == name]

@@ -41,7 +41,7 @@ def linear_end(network: keras.Model, settings: Settings) -> tuple[keras.Model, l
     activation, lines = settings.task.activation, list[str]()
     while activation != "linear" and activation_at_end(network) == activation:
         layer = _last_layer(network).name
-        lines.append(f"the {activation} at the end of its network, layer '{layer}', is taken off: xval adds it")
+        lines.append(f"the {activation} at the end of its network, layer '{layer}', is removed, because xval adds it")
         network = _without_activation(network)
     if (line := _describe_misfit(network, settings)) is not None:
         lines.append(line)
@@ -153,11 +153,11 @@ def _describe_misfit(network: keras.Model, settings: Settings) -> str | None:
     if name not in _ANSWERS_OF or name == task.activation:
         return None
     if task.activation != "linear":
-        reason = f"xval adds {task.activation}, for which answers may have any size"
+        reason = f"xval adds {task.activation}, whose inputs may have any size"
     elif settings.scales_targets:
-        reason = "targets are scaled to mean 0 and deviation 1 (target_scaling), and go beyond that"
+        reason = "targets are scaled to mean 0 and standard deviation 1 (target_scaling), which exceeds this range"
     elif task.target == "input" and settings.normalization != "none":
-        reason = "the features that it rebuilds are normalised, and go beyond that"
+        reason = "the features that it reconstructs are normalised, which exceeds this range"
     else:
         return None
-    return f"its network ends in {name}, so its answers are numbers {_ANSWERS_OF[name]}: {reason}. Leave {name} out"
+    return f"its network ends in {name}, so its outputs are numbers {_ANSWERS_OF[name]}, but {reason}. Remove {name}"

@@ -16,10 +16,10 @@ _UNUSED = {
     "test_step": "Write its loss as a function (loss = my_parts.loss) or with add_loss() in a layer",
     "compute_loss": "Write it as a function (loss = my_parts.loss) or with add_loss() in a layer",
     "compute_metrics": "Write the metrics as functions (metrics = my_metrics.name)",
-    "predict_step": "Write what it does into call()",
-    "fit": "Write what it does as a callback (callbacks = my_parts.Name)",
+    "predict_step": "Move it into call()",
+    "fit": "Write it as a callback (callbacks = my_parts.Name)",
     "evaluate": "Write the metrics as functions (metrics = my_metrics.name)",
-    "predict": "Write what it does into call()",
+    "predict": "Move it into call()",
     "make_train_function": "Write its loss as a function (loss = my_parts.loss) or with add_loss() in a layer",
 }
 """The methods of a keras.Model that only its own training calls, and what serves in their place."""
@@ -35,8 +35,8 @@ def check_form(network: keras.Model) -> None:
     for name, instead in _UNUSED.items():
         if owner := _definer(type(network), name):
             raise SettingsError(
-                f"its network is of the class {owner.__name__} with a {name}() of its own, which would never be called: xval "
-                f"trains the network as a part of a larger model. {instead}, and remove {name}() from the class"
+                f"its network is of the class {owner.__name__} with its own {name}(), which would never be called, because "
+                f"xval trains the network as a part of a larger model. {instead}, and remove {name}() from the class"
             )
     for what, tensors in (("inputs", _tensors(network, "inputs")), ("outputs", _tensors(network, "outputs"))):
         if len(tensors) > 1:
@@ -45,20 +45,21 @@ def check_form(network: keras.Model) -> None:
     for tensor in _tensors(network, "inputs"):
         if tensor.shape[0] is not None:
             raise SettingsError(
-                f"its network takes batches of exactly {counted(tensor.shape[0], 'example')} (batch_size or batch_shape of its "
-                "Input); batches may have any size, the last one of an epoch fewer. Write keras.Input(input_shape)"
+                f"its network takes batches of exactly {counted(tensor.shape[0], 'example')} (batch_size or batch_shape of "
+                "its Input), but batches may have any size, and the last one of an epoch is smaller. Write "
+                "keras.Input(input_shape)"
             )
     for layer in all_layers(network):
         if isinstance(layer, keras.layers.RNN) and layer.stateful:
             raise SettingsError(
-                f"its layer '{layer.name}' has stateful=True, so that its state would go from the clips of one batch to those "
-                "of the next, which may be of other speakers. Leave stateful out"
+                f"its layer '{layer.name}' has stateful=True, so its state would pass from the clips of one batch to those "
+                "of the next, perhaps of other speakers. Remove stateful"
             )
 
 
 _SEVERAL = {
-    "inputs": "Split input_shape within the network, as by keras.ops.split",
-    "outputs": "Join them by keras.layers.Concatenate, or return the one that is predicted",
+    "inputs": "Split the input within the network, for example with keras.ops.split",
+    "outputs": "Join them with keras.layers.Concatenate, or return only the one that is predicted",
 }
 
 
@@ -81,15 +82,15 @@ def check_answers(answers: object, wanted: tuple[int | None, ...]) -> None:
         named = f" ({', '.join(map(str, answers))})" if isinstance(answers, dict) else ""
         size = f" of {len(answers)}" if isinstance(answers, list | tuple | dict) else ""
         raise SettingsError(
-            f"its network answers with a {type(answers).__name__}{size}{named}; expected one tensor. {_SEVERAL['outputs']}"
+            f"its network outputs a {type(answers).__name__}{size}{named}; expected one tensor. {_SEVERAL['outputs']}"
         )
     received = tuple(answers.shape)[1:]
     if len(received) != len(wanted) or any(
         None not in sizes and sizes[0] != sizes[1] for sizes in zip(received, wanted, strict=True)
     ):
         raise SettingsError(
-            f"its model answers with shape {received} for an example; output_shape is {wanted}. Pool or flatten ahead of the "
-            "last layer, and give that output_shape[-1] units"
+            f"its model outputs the shape {received} for an example; expected output_shape {wanted}. Pool or flatten before "
+            "the last layer, and give that layer output_shape[-1] units"
         )
 
 

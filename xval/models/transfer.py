@@ -52,7 +52,7 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     if whole := [layer for block in blocks for layer in block if isinstance(layer, keras.Model)]:
         raise SettingsError(
             f"initial_model: the class {type(whole[0]).__name__} of the network has weights outside of its layers, which "
-            "cannot be copied layer by layer. Put them into a layer of your own"
+            "cannot be copied layer by layer. Move them into a layer"
         )
     frozen = blocks_to_freeze(blocks, settings)
     initial_model = _load(initial)
@@ -61,7 +61,8 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     untrained = [layer.name for layer in _with_weights(frozen) if id(layer) not in touched]
     if untrained:
         raise SettingsError(
-            f"initial_model: layer '{untrained[0]}' is to be frozen, and nothing of {initial.path} fits it; freeze fewer blocks"
+            f"initial_model: layer '{untrained[0]}' would be frozen, but no layer of {initial.path} matches it. Freeze fewer "
+            "blocks"
         )
     return {
         "layers_copied": [layer.name for layer, _ in pairs],
@@ -145,14 +146,14 @@ def blocks_to_freeze(blocks: list[Block], settings: Settings) -> list[Block]:
     if settings.frozen == "convolutions":
         chosen = [block for block in hidden if any(map(_is_convolution, block))]
         if not chosen:
-            raise SettingsError("frozen='convolutions': the network has no convolution ahead of its output layer")
+            raise SettingsError("frozen='convolutions': the network has no convolution before its output layer")
         return chosen
     n_frozen = settings.frozen_layers
     if n_frozen > len(hidden):
         names = ", ".join(next(filter(_has_kernel, block)).name for block in hidden) or "none"
         raise SettingsError(
-            f"frozen_layers={n_frozen}: the network has {counted(len(hidden), 'block')} that can be frozen ({names}); that of "
-            "the output layer never is"
+            f"frozen_layers={n_frozen}: the network has {counted(len(hidden), 'block')} that can be frozen ({names}); the "
+            "output layer is never frozen"
         )
     return hidden[:n_frozen]
 
@@ -185,7 +186,7 @@ def _copy(
         pairs += zip(output, initial_output, strict=True)
     if not pairs and settings.initial_model_match == "all":
         raise SettingsError(
-            f"initial_model: nothing of {initial.path} can be copied: it has an output layer alone, and one for other classes"
+            f"initial_model: nothing of {initial.path} can be copied, because it has only an output layer for other classes"
         )
     if not pairs:
         theirs, ours = (
@@ -193,8 +194,8 @@ def _copy(
             for layers in ([*initial_hidden, *initial_output], hidden)
         )
         raise SettingsError(
-            f"initial_model_match='{settings.initial_model_match}': no layer fits. The first of {initial.path}: {theirs}; "
-            f"of architecture '{settings.architecture}': {ours or 'none ahead of its output layer'}"
+            f"initial_model_match='{settings.initial_model_match}': no layer matches. The first layers of {initial.path}: "
+            f"{theirs}; of architecture '{settings.architecture}': {ours or 'none before its output layer'}"
         )
     for layer, source in pairs:
         layer.set_weights(source.get_weights())
@@ -209,17 +210,17 @@ def _all_pairs(hidden: Block, initial_hidden: Block, initial: InitialModel, sett
     """Return every layer ahead of the output with its counterpart, or refuse a model that is built otherwise."""
     if len(hidden) != len(initial_hidden):
         raise SettingsError(
-            f"initial_model: {initial.path} has {len(initial_hidden)} layers with weights ahead of its output layer, the "
-            f"network of architecture '{settings.architecture}' has {len(hidden)}; both must be built alike, or "
-            "initial_model_match be names, shapes or prefix"
+            f"initial_model: {initial.path} has {len(initial_hidden)} layers with weights before its output layer, but the "
+            f"network of architecture '{settings.architecture}' has {len(hidden)}. Build both alike, or set "
+            "initial_model_match to names, shapes or prefix"
         )
     pairs = list(zip(hidden, initial_hidden, strict=True))
     for layer, source in pairs:
         if not is_alike((layer, source)):
             raise SettingsError(
-                f"initial_model: layer '{layer.name}' is {described(layer)}, and layer '{source.name}' of {initial.path} is "
-                f"{described(source)}; set the same options of the architecture, and features of the same shape; or set "
-                "initial_model_match, to take what fits"
+                f"initial_model: layer '{layer.name}' is {described(layer)}, but layer '{source.name}' of {initial.path} is "
+                f"{described(source)}. Set the same options of the architecture and features of the same shape; or set "
+                "initial_model_match to names, shapes or prefix"
             )
     return pairs
 

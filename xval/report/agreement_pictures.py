@@ -52,7 +52,7 @@ def draw_operating_points(found: OperatingPoints) -> list[tuple[str, Markup]]:
     drawn = {
         "ROC: sensitivity over 1 - specificity": (shares, roc, points, [(0.0, 0.0), (1.0, 1.0)]),
         "Precision-recall: precision over sensitivity": (shares, precision_recall, [], [(0.0, share), (1.0, share)]),
-        "DET: missed over false alarms, on scales of normal deviates": (rates, det, missed, diagonal),
+        "DET: misses over false alarms, on normal deviate scales": (rates, det, missed, diagonal),
     }
     return [(caption, _draw(caption, *parts)) for caption, parts in drawn.items()]
 

@@ -107,7 +107,7 @@ def draw_risk(risk: RiskCurve) -> Markup:
     for values, class_ in ((risk.low, "chance"), (risk.high, "chance"), (risk.risks, "curve training")):
         points = [(across(share), up(value)) for share, value in zip(risk.shares, values, strict=True)]
         parts.append(svg.curve(points, class_))
-    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, "share of wrong answers over the share of clips answered", parts)
+    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, "error rate over the share of clips predicted", parts)
 
 
 def draw_curves(
@@ -171,7 +171,7 @@ def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], durati
             hint = svg.element("title", f"{label}, {start_s:.2f} to {end_s:.2f} s")
             shape = {"x": across(start_s), "y": y, "width": max(across(end_s) - across(start_s), 1.0), "height": _LANE}
             parts.append(svg.element("rect", hint, class_=f"event{event_colour(labels, label)}", **shape))
-    return svg.picture(_NARROW, bottom + 22, "annotated and found events over time (s)", parts)
+    return svg.picture(_NARROW, bottom + 22, "annotated and detected events over time (s)", parts)
 
 
 def event_colour(labels: Sequence[str], label: str) -> int:

@@ -147,13 +147,15 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
     corpus, missing_corpus = _open_corpus(instances[0], folds, request.data_folder)
     sounds, sound_note = None, missing_corpus
     if corpus is not None and corpus.is_custom:
-        sound_note = "The examples of this corpus were given as arrays, so there is no audio to listen to."
+        sound_note = "The examples of this dataset were given as arrays, so there is no audio to listen to."
     elif any(instance.parameters.get("page") == "without_audio" for instance in instances):
         sound_note = "This page has no audio."
     elif not request.with_audio:
         sound_note = "This page has no audio."
         if request.run == "goes on":
-            sound_note = f"Clips to listen to come when the run has ended; if it was interrupted: {_report_command(folder)}."
+            sound_note = (
+                f"Clips to listen to are added when the run has ended; if it was interrupted: {_report_command(folder)}."
+            )
     elif corpus is not None and errors_of is not None:
         settings = next(instance for instance in instances if instance.number == errors_of).settings
         sounds = Sounds(corpus, settings.feature_settings(), _MOST_SOUND_BYTES)
@@ -166,8 +168,8 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
     explanation_note, was_explained = "", explained_before if request.run else ""
     if was_explained:
         explanation_note = (
-            "Pictures of what these answers rest on were on this page before the run: "
-            f"{_report_command(folder)} --explain {was_explained}."
+            f"Explanations of these predictions were on this page before the run: {_report_command(folder)} --explain "
+            f"{was_explained}."
         )
     return PageContents(
         folds=folds,
@@ -228,7 +230,7 @@ def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected
     except UsageError as error:
         return [], str(error)
     left_out = len(best) - len(compared)
-    note = f"The {len(compared)} best of {len(best)} instances by validation; compare names any others." if left_out else ""
+    note = f"The {len(compared)} best of {len(best)} instances by validation; use compare for others." if left_out else ""
     return comparisons, note
 
 
@@ -240,7 +242,7 @@ def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Pa
     except CorpusError as error:
         return None, str(error)
     if corpus.index_hash != folds.plan.index_hash:
-        return None, f"The corpus in {corpus.folder} is not the one that the folds were made from."
+        return None, f"The dataset in {corpus.folder} is not the one from which the folds were made."
     return corpus, ""
 
 

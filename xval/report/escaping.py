@@ -40,7 +40,7 @@ def needs_of_latex(text: str) -> list[str]:
     line = _in_line(text)
     needs = ["needs \\usepackage[T1]{fontenc}"] if _IN_T1.search(line) else []
     if beyond := sorted(set(_BEYOND_PDFLATEX.findall(line))):
-        needs.append(f"pdflatex lacks {''.join(beyond)}: compile it with lualatex or xelatex, in a font that has them")
+        needs.append(f"pdflatex lacks {''.join(beyond)}: compile with lualatex or xelatex and a font that has them")
     return needs
 
 

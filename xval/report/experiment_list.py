@@ -83,8 +83,8 @@ def explain_values(experiments: Iterable[Listed]) -> str:
     if not any(listed.n_instances > 1 and listed.summary and listed.summary.main for listed in experiments):
         return ""
     return (
-        "The value is that of the selected instance alone. Where several compete it is too good on average: the page of the "
-        "experiment begins with the one to report, of choosing and training together."
+        "The score is that of the selected instance. If several instances compete, it is optimistically biased; the page of "
+        "the experiment begins with the nested estimate, which should be reported."
     )
 
 

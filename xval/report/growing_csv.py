@@ -84,8 +84,8 @@ class GrowingCsv:
         """Refuse a table with rows that could not be appended, since the file has other columns."""
         if self._columns and len(table) and _names(table) != self._columns:
             raise SettingsError(
-                f"--output {self._path or 'csv'}: its columns are {', '.join(self._columns)}, and the rows have "
-                f"{', '.join(_names(table))}: of another model, or with other options. Give another file."
+                f"--output {self._path or 'csv'}: its columns are {', '.join(self._columns)}, but the rows have "
+                f"{', '.join(_names(table))}, because of another model or other options. Give another file."
             )
 
     def _go_on(self, path: Path) -> None:
@@ -104,9 +104,7 @@ class GrowingCsv:
             self._columns = None
         size = path.stat().st_size
         if size and (self._columns or [""])[0] != _KEY:
-            raise SettingsError(
-                f"--output {path}: the file has no predictions, whose first column is {_KEY}. Give another file."
-            )
+            raise SettingsError(f"--output {path}: not a file of predictions, whose first column is {_KEY}. Give another file.")
         if place < size:
             os.truncate(path, first_of_clip or place)
             self.answered.discard(unguard(last))

@@ -267,7 +267,7 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
     pictures, items = [], items_word(contents.instances)
     axes = {
         "train_fraction": (f"the mean number of training {items}", items),
-        "enrolment_s": (f"the seconds of enrolment, after which the other clips of tested {items} are answered", "s"),
+        "enrolment_s": (f"the seconds of enrolment, after which the other clips of tested {items} are predicted", "s"),
     }
     for name, (what, unit) in axes.items():
         for curve in learning_curves(contents.instances, name):

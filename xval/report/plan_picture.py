@@ -67,5 +67,5 @@ def _draw_curve(axes: "Axes", curve: "ItemCurve", most: float, item: str) -> Non
     axes.plot(curve.sizes, curve.values.mean(axis=(0, 1)), "o", color=RED, label="measured")
     axes.set_xlabel(f"Number of training {plural_of(item)}", parse_math=False)
     axes.legend(frameon=False, fontsize="small", loc="lower right" if curve.is_rising else "upper right")
-    write_title(axes, "Value expected of a larger study")
+    write_title(axes, "Score expected of a larger study")
     plain_axes(axes)

@@ -74,9 +74,9 @@ class Sounds:
         """Return a clip, or why it cannot be had."""
         row = self._rows.get(clip)
         if row is None:
-            return Sound(note="The clip is not in the corpus.")
+            return Sound(note="The clip is not in the dataset.")
         if self._left_bytes <= 0:
-            return Sound(note="Left out, so that the page stays small.")
+            return Sound(note="Skipped to keep the page small.")
         facts = self._corpus.index.iloc[row]
         start_s = 0.0 if np.isnan(facts["start_s"]) else float(facts["start_s"])
         end_s = None if np.isnan(facts["end_s"]) else float(facts["end_s"])
@@ -85,7 +85,7 @@ class Sounds:
             end_s = start_s + LONGEST_S
             notes.append(f"The first {LONGEST_S:g} of {facts['duration_s']:.1f} s.")
         if self._settings.sample_rate_hz > 2 * _HIGHEST_RATE_HZ:
-            notes.append(f"Heard up to {_HIGHEST_RATE_HZ / 2000:g} kHz.")
+            notes.append(f"Audible up to {_HIGHEST_RATE_HZ / 2000:g} kHz.")
         try:
             sound = _make_sound(self._corpus.audio_folder / str(facts["path"]), start_s, end_s, self._settings)
         except (AudioError, SettingsError, OSError) as error:

@@ -71,7 +71,7 @@ def print_figures(
         console.print()
         others = set(folder.instances()) - {instance.number for instance in instances}
         if others := {number for number in others if folder.jobs(number)}:
-            line = f"These lines are about these instances; the workbook and the page compare them with {len(others)} more."
+            line = f"These lines are about the chosen instances; the workbook and the page also compare {len(others)} more."
             console.print(line, soft_wrap=True, markup=False)
         for line in _details(instances) if details else _list_findings(instances):
             console.print(Text(line), soft_wrap=True)

@@ -127,7 +127,7 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
 
     most_rows = 2**20 - 1
     if len(table) > most_rows:
-        raise SettingsError(f"{len(table)} rows are more than a sheet holds ({most_rows}); write csv.")
+        raise SettingsError(f"{len(table)} rows are more than a sheet can have ({most_rows}). Write csv instead.")
     book = Book()
     sheet = book.add("Sheet")
     for column, name in enumerate(table.columns, start=1):

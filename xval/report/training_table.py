@@ -16,9 +16,7 @@ from xval.settings.schema import Settings, scope_of
 from xval.settings.scope import Scope
 
 HEADER = ("setting", "value", "instances")
-NOTE = (
-    "What is off, left to the architecture (auto) or without a part in the training is left out; the workbook has all settings."
-)
+NOTE = "Settings that are off, automatic (auto) or without effect on training are not listed; the workbook has all settings."
 _FIRST = "architecture"
 _OFF = ("0", "0.0", "none", "False", "auto", "")
 

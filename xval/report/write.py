@@ -34,16 +34,17 @@ def write_page(folder: ExperimentFolder, request: PageRequest) -> Path:
     explained_before = _explained_by(old)
     if request.explain is None and not request.run and _EXPLANATION in old:
         raise ResultsError(
-            f"{folder.page}: kept, because it shows what its worst answers rest on, and a new one would not. Give --explain "
-            f"{explained_before} to compute these pictures again, or --explain none for a page without them."
+            f"{folder.page}: kept, because it has explanations of its worst predictions and a new page would not. Give "
+            f"--explain {explained_before} to compute them again, or --explain none for a page without them."
         )
     contents = read_contents(folder, request, explained_before)
     page = make_page(contents).encode()
     if contents.explanations and contents.explanations.missing and page.count(_EXPLANATION) < old.count(_EXPLANATION):
         raise ResultsError(
-            f"{folder.page}: kept, because it has {counted(old.count(_EXPLANATION), 'picture')} of what its worst answers rest "
-            f"on, and a new one would have {page.count(_EXPLANATION) or 'none'}: {contents.explanations.missing.rstrip('.')}. "
-            "Once this is fixed, repeat the command; or give --explain none for a page without them."
+            f"{folder.page}: kept, because it has {counted(old.count(_EXPLANATION), 'picture')} that explain its worst "
+            f"predictions, and a new page would have {page.count(_EXPLANATION) or 'none'}: "
+            f"{contents.explanations.missing.rstrip('.')}. After fixing this, repeat the command; or give --explain none for "
+            "a page without them."
         )
     if request.with_audio:
         _refuse_poorer(folder.page, old, page, contents)
@@ -65,9 +66,11 @@ def _refuse_poorer(path: Path, old: bytes, page: bytes, contents: "PageContents"
     n_old, n_new = old.count(_CLIP), page.count(_CLIP)
     has_corpus = _WITH_CORPUS in old and _WITH_CORPUS not in page
     if n_new < n_old or has_corpus:
-        lost = f"has {counted(n_old, 'clip')} to listen to, and a new one would have {n_new or 'none'}" if n_new < n_old else ""
-        remedy = "Name the folder of the corpora with --data-folder DIR" if contents.missing_corpus else "Put the audio back"
+        lost = (
+            (f"has {counted(n_old, 'clip')} to listen to, and a new page would have {n_new or 'none'}") if n_new < n_old else ""
+        )
+        remedy = "Give the folder of the datasets with --data-folder DIR" if contents.missing_corpus else "Put the audio back"
         raise ResultsError(
-            f"{path}: kept, because it {lost or 'shows groups of the corpus, and a new one could not'}: {missing.rstrip('.')}. "
-            f"{remedy}; or give --no-audio for a page without clips."
+            f"{path}: kept, because it {lost or 'shows groups of the dataset, and a new page could not'}: "
+            f"{missing.rstrip('.')}. {remedy}; or give --no-audio for a page without clips."
         )

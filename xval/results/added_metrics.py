@@ -72,7 +72,9 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
         all_short = [name.rpartition(".")[2] for name in wanted]
         if twice := [name for name in all_short if all_short.count(name) > 1]:
             paths = ", ".join(path for path in wanted if path.rpartition(".")[2] == twice[0])
-            raise SettingsError(f"add-metrics: {paths} have one name; rename one of them, or delete {folder.added_metrics}.")
+            raise SettingsError(
+                f"add-metrics: {paths} have the same name. Rename one of them, or delete {folder.added_metrics}."
+            )
         if wanted != known:
             write_json(folder.added_metrics, {"format_version": FORMAT_VERSION, "metrics": wanted})
     return figure_names
@@ -130,7 +132,8 @@ def trained_with(task_type: str, text: str, positive: int | None, damaged: list[
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
         except XvalError as error:
             damaged.append(
-                f"{error} Stored values of this metric stay; its pooled value, interval within bounds and chance are missing."
+                f"{error} Stored values of this metric are kept, but its pooled value, interval within bounds and chance are "
+                "missing."
             )
     return own_metrics
 
@@ -184,14 +187,14 @@ def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str, po
         further_metrics.directions(task.name, canonical)
         if any(have):
             raise SettingsError(
-                f"add-metrics {name}: records of instance {instance.instance} have another '{short}'; rename yours."
+                f"add-metrics {name}: records of instance {instance.instance} already have another '{short}'. Rename yours."
             )
         return canonical, False
     if reason := _why_not(task, canonical, records):
         hint = suggestion(canonical, _computable(task, records))
         raise SettingsError(
-            f"add-metrics {name}: {reason}. From stored predictions come functions of your own (my_module.my_metric) and the "
-            f"metrics of the task. {hint}"
+            f"add-metrics {name}: {reason}. Your own functions (my_module.my_metric) and the metrics of the task can be "
+            f"computed from stored predictions. {hint}"
         )
     return canonical, False
 
@@ -199,17 +202,17 @@ def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str, po
 def _why_not(task: Task, name: str, records: Sequence[Record]) -> str:
     """Return why a metric cannot be computed from stored predictions; empty: it can be."""
     if not task.takes_further_metrics:
-        return "what a representation is measured by needs its features, of which no prediction is stored"
+        return "metrics of a representation need its features, and no predictions of them are stored"
     if name in _computable(task, records):
         return ""
     if name in metrics.metric_names(task.name):
-        return f"it is computed from {metrics.least_outputs(task.name, name)} classes on"
+        return f"it needs at least {metrics.least_outputs(task.name, name)} classes"
     if name == "loss":
-        return "the loss is Keras's, and is computed while a model trains"
+        return "the loss is computed by Keras during training"
     if name in task.final_metrics:
-        return "for events and at thresholds, finished experiments have only the metrics of their records"
+        return "metrics of events and at thresholds cannot be added to a finished experiment"
     if keras_names.match(name, task.keras_metrics):
-        return "it is a metric of Keras, which is not loaded here"
+        return "it is a metric of Keras, which this command does not load"
     return f"unknown metric of {task.name}"
 
 
@@ -232,8 +235,8 @@ def _guarded(name: str, function: Callable[[NDArray[Any], NDArray[Any]], T]) -> 
             return function(targets, others)
         except Exception as error:
             raise ResultsError(
-                f"metric '{name}' fails with arrays of {targets.shape} and {others.shape} ({one_line(error)}); where it is "
-                "undefined it has to return float('nan')."
+                f"metric '{name}' fails with arrays of {targets.shape} and {others.shape} ({one_line(error)}). Where it is "
+                "undefined, it must return float('nan')."
             ) from error
 
     return compute

@@ -32,7 +32,7 @@ def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | N
             begun = list(filter(experiment.has_begun, instances))
             if unknown := sorted(set(numbers) - set(begun)):
                 listed = ", ".join(map(str, begun)) or "none"
-                raise ResultsError(f"{path}: no instance {', '.join(map(str, unknown))}. Available: {listed}.")
+                raise ResultsError(f"{path}: there is no instance {', '.join(map(str, unknown))}. Available: {listed}.")
             instances = [number for number in instances if number in numbers]
         results = open_results(experiment)
         _ = results.folds  # an error if it cannot be read, also where no instance has begun
@@ -63,4 +63,4 @@ def _refuse_same_experiment(instances: Iterable[InstanceResults]) -> None:
         name = instance.keys["dataset"], instance.keys["experiment"]
         first, path = folders.setdefault(name, instance.experiment.path), instance.experiment.path
         if first != path:
-            raise ResultsError(f"{first} and {path} both hold experiment {name[1]} of '{name[0]}'. Read them one by one.")
+            raise ResultsError(f"{first} and {path} both have experiment {name[1]} of '{name[0]}'. Read them one by one.")

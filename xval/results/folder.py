@@ -203,7 +203,7 @@ class ExperimentFolder(JobLocks):
         flush_all([*temporary.rglob("*"), temporary])
         final = self.fold_folder(instance, fold, repeat, trial)
         if not self.keeps(instance, fold, repeat, trial):
-            raise ResultsError(f"{final}: another process has taken it over; what this one has made of it is left out.")
+            raise ResultsError(f"{final}: another process has taken over this fold; the result of this process is discarded.")
         if final.exists():
             aside = temporary.with_name(f"{temporary.name}.old.part")
             final.rename(aside)
@@ -227,7 +227,7 @@ class ExperimentFolder(JobLocks):
             with self.claim(*key) as ours:
                 if not ours:
                     raise ResultsError(
-                        f"{self.fold_folder(*key)}: another process is running it; overwrite it when it is done."
+                        f"{self.fold_folder(*key)}: another process is running it. Overwrite it when it is done."
                     )
         replaced = self.replaced_folder(instance)
         replaced.mkdir(exist_ok=True)
@@ -278,7 +278,7 @@ def find_experiment(path: Path) -> ExperimentFolder:
         if (folder / "folds.json").is_file():
             return ExperimentFolder(folder)
     raise ResultsError(
-        f"{path}: holds no results of an experiment (no folds.json). Expected results/<dataset>/experiment_<n>.{_nearby(path)}"
+        f"{path}: has no results of an experiment (no folds.json). Expected results/<dataset>/experiment_<n>.{_nearby(path)}"
     )
 
 

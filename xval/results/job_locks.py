@@ -33,8 +33,8 @@ class JobLocks(ABC):
         """Refuse to go on without the folder of the experiment; a second one must not be made in its place."""
         if not self.path.is_dir():
             raise ResultsError(
-                f"{self.path}: the folder was moved, renamed or removed while the experiment runs, which stops here: the code "
-                "and the finished folds lie in it. Move it back and give the same command again; what is finished counts."
+                f"{self.path}: the folder was moved, renamed or removed while the experiment was running, so the run stops "
+                "here. Move it back and give the same command again; finished folds are kept."
             )
 
     def lock(self) -> AbstractContextManager[None]:

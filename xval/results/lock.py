@@ -38,7 +38,7 @@ def read_lease_s(folder: Path) -> float | None:
     if not isinstance(lease_s, int | float) or isinstance(lease_s, bool) or not 0 < lease_s <= leases.LONGEST_S:
         raise ResultsError(
             f"{folder / _LEASES}: lease_s={lease_s!r:.60}; expected a number of seconds above 0, up to {leases.LONGEST_S:g}. "
-            "Delete the file while nothing of the experiment runs; the next run with lock=lease writes it anew."
+            "Delete the file while no process of the experiment is running; the next run with lock=lease writes it again."
         )
     return float(lease_s)
 

@@ -156,11 +156,11 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
         if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, folds.numbers)):
             raise ValueError("no folds")  # noqa: TRY301 - worded below
         if len(folds.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
-            raise ValueError(f"{len(plan.folds)} folds and {len(folds.deal_hashes)} hashes of {plan.n_deals} repetitions")  # noqa: TRY301
+            raise ValueError(f"{len(plan.folds)} folds and {len(folds.deal_hashes)} hashes of {plan.n_deals} repeats")  # noqa: TRY301
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(
-            f"{folder.folds_file}: does not hold the folds of an experiment ({error!r}). Put back the file of a backup, or "
-            "move the experiment's folder away and run it again."
+            f"{folder.folds_file}: cannot be read as the folds of an experiment ({error!r}). Restore the file from a backup, "
+            "or move the experiment's folder away and run it again."
         ) from error
     return folds
 
@@ -170,16 +170,16 @@ def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
     where = folder.instance_folder(instance) / "settings.json"
     content = folder.settings(instance)
     if content is None:
-        raise ResultsError(f"{where}: missing. A run of the script writes it again, if the settings are still the same.")
+        raise ResultsError(f"{where}: missing. Run the script again, which writes it if the settings are still the same.")
     try:
         written = WrittenInstance.model_validate(content | {"path": where})
     except ValidationError as error:
         wrong = describe_values(content, dict.fromkeys(str(fault["loc"][0]) for fault in error.errors()))
         raise ResultsError(
-            f"{where}: no settings of an instance, it has {wrong}. Delete it; a run of the script writes it again."
+            f"{where}: cannot be read as the settings of an instance ({wrong}). Delete it; running the script writes it again."
         ) from error
     if faults := settings_faults(written.parameters):
-        raise ResultsError(f"{where}: damaged, its parameters have {faults}. Delete it; a run of the script writes it again.")
+        raise ResultsError(f"{where}: damaged, its settings have {faults}. Delete it; running the script writes it again.")
     return written.model_copy(update={"own_folders": own_folders_in(content, folder)})
 
 
@@ -191,9 +191,9 @@ def read_record(folder: ExperimentFolder, key: JobKey) -> tuple[Record | None, s
         return None, ""
     record.setdefault("repeat", 1)  # what was written before there were repeats
     if faults := find_faults(record):
-        raise ResultsError(f"{where}: no record of a fold, it has {faults}. {REMEDY}")
+        raise ResultsError(f"{where}: cannot be read as the record of a fold ({faults}). {REMEDY}")
     if JobKey.of(record) != key:
-        raise ResultsError(f"{where}: the record of {JobKey.of(record)}. {REMEDY}")
+        raise ResultsError(f"{where}: it is the record of another job, {JobKey.of(record)}. {REMEDY}")
     return record, record_hash
 
 

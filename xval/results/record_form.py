@@ -124,14 +124,14 @@ def find_faults(content: Mapping[str, Any]) -> str:
     if not isinstance(record, _Done):
         return ""
     if record.thresholds and set(record.thresholds) != set(record.class_names):
-        return "thresholds of other labels than its class_names"
+        return "thresholds for labels other than its class_names"
     if "confusion_matrix" not in content:
         return ""
     names, counts = record.class_names, record.confusion_matrix.test
     if not names:
         return "a confusion_matrix, but no class_names"
     if len(counts) != len(names) or any(len(row) != len(names) for row in counts):
-        return f"a confusion_matrix that is not {len(names)} x {len(names)}, as its class_names are"
+        return f"a confusion_matrix that is not {len(names)} x {len(names)} as its class_names require"
     return ""
 
 

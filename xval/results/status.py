@@ -170,14 +170,16 @@ def _read_jobs(
         wanted = {"settings_hash": written and written.settings_hash, "folds_hash": folds and folds.hash_of(key.fold)}
         others = [] if record is None else [name for name, known in wanted.items() if known and record[name] != known]
         if available and key.fold not in available:
-            others.append("number, which folds.json does not have")
+            others.append("number, which is not in folds.json")
         is_done = record is not None and record["status"] == "done"
         with looking_in(written.own_folders if written else ()):
             changes = describe_changes(record.get("own_code"), code) if record else ""
         job = partial(JobStatus, key.fold, repeat=key.repeat)
         position = None if is_done else read_position(checkpoint_path(folder, key))
         ensemble = _ensemble_command(folder, written)
-        next_run = ensemble or (f"the next run goes on at epoch {position + 1}" if position else "the next run starts it again")
+        next_run = ensemble or (
+            f"the next run continues at epoch {position + 1}" if position else "the next run starts it again"
+        )
         reasons = [f"another {' and '.join(others)}"] * bool(others) + [f"other code: {changes}"] * bool(changes)
         if record and is_done and not reasons:
             jobs.append(job("done", seconds=float(record["seconds"])))

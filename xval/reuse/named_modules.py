@@ -27,7 +27,7 @@ def import_named(models: Iterable[Path]) -> None:
                 user_code.import_own(name)
             except ImportError as error:
                 places = dict.fromkeys([*own_folders, *sys.path[:3]])
-                raise SettingsError(f"module {name}: {error}. It is looked for in {', '.join(places)}, ...") from error
+                raise SettingsError(f"module {name}: {error}. Searched in {', '.join(places)}, ...") from error
 
 
 def _own_folders(model: Path) -> list[str]:

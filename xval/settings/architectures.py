@@ -73,7 +73,7 @@ def architecture_names() -> tuple[str, ...]:
     """Return the names of all networks, the files of architectures/, of the project and of the user's study."""
     built_in, own = {path.stem for path in _files(ROOT / "architectures")}, own_architectures()
     if twice := sorted(path for path in own if path.stem in built_in or path.stem in _WITHOUT_NETWORK):
-        raise SettingsError(f"{twice[0]}: this is the name of an architecture of the project; give it another one.")
+        raise SettingsError(f"{twice[0]}: an architecture of the project has this name. Rename the file.")
     return tuple(sorted(built_in | {path.stem for path in own}))
 
 
@@ -190,8 +190,8 @@ def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, archi
     if form == "rnn" and len(example_shape) >= _FRAME_AXES:
         return (example_shape[0], math.prod(size or 1 for size in example_shape[1:]))
     raise SettingsError(
-        f"architecture '{architecture}' with reshaping_type={form} needs examples of (frames, bins); the feature store has "
-        f"{example_shape}. Choose reshaping_type=none or an architecture for such input (mlp)."
+        f"architecture '{architecture}' with reshaping_type={form} needs examples of shape (frames, bins); the feature store "
+        f"has {example_shape}. Set reshaping_type=none, or choose an architecture for such input (mlp)."
     )
 
 
@@ -218,5 +218,7 @@ def _declared(module: user_code.Module) -> dict[str, object]:
                 declared[target.id] = read_literal(value)
             except ValueError as error:
                 place = f"{module.file}, line {node.lineno}: {source_of(node)}"
-                raise SettingsError(f"{place}: expected a literal, which is read without running the file.") from error
+                raise SettingsError(
+                    f"{place}: expected a literal value, because the file is read without running it."
+                ) from error
     return declared

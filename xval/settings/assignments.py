@@ -21,7 +21,7 @@ def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, objec
             value = read_literal(literal.strip())
         except (ValueError, SyntaxError) as error:
             raise SettingsError(
-                f'{where}: the value of {text!r} is not a literal; write a number or a quoted text: {name}="...".'
+                f'{where}: the value of {text!r} is not a literal. Write a number or a quoted text: {name}="...".'
             ) from error
         if name in values:
             raise SettingsError(f"{where}: '{name}' comes twice.")

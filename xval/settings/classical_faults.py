@@ -23,12 +23,13 @@ def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: M
     lines = network_faults(name, of_network)
     if settings.features == "waveform":
         lines.append(
-            f"architecture '{name}' reads stored features, and features=waveform stores samples; set features to logmel, mfcc "
-            "or stft"
+            f"architecture '{name}' reads stored features, but features=waveform stores samples. Set features to logmel, "
+            "mfcc or stft"
         )
     if name in ("constant", "knn") and settings.class_weights != "none":
         lines.append(
-            f"class_weights='{settings.class_weights}' has no effect on {name}, which has no weights of classes; set none"
+            f"class_weights='{settings.class_weights}' has no effect on {name}, which does not support class weights. Set "
+            "class_weights=none"
         )
     if unknown := [statistic for statistic in options["pooling"] if statistic not in STATISTICS]:
         lines.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
@@ -40,7 +41,7 @@ def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: M
 def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
     """Return which settings of an instance belong to networks alone."""
     return [
-        f"'{setting}' belongs to the training of a network, and architecture '{name}' trains none; leave it out"
+        f"'{setting}' applies only to networks, and architecture '{name}' is none. Remove it"
         for setting, source in sources.items()
         if source == "instance" and setting in names_of(Scope.NETWORK)
     ]
@@ -50,14 +51,14 @@ def value_faults(option: str, value: Any) -> list[str]:
     """Return what is wrong with the values of an option: none, one twice, or one out of range."""
     values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
     if not values:
-        return [f"{option}: is empty; expected one value or more"]
+        return [f"{option}: is empty; expected at least one value"]
     if len(set(values)) < len(values):
         return [f"{option}: received {value}; a value appears twice"]
     least = _LEAST.get(option)
     if least is not None and min(values) < least:
-        return [f"{option}: received {min(values):.9g}; allowed: {least} or more"]
+        return [f"{option}: received {min(values):.9g}; expected {least} or more"]
     if option in _POSITIVE and min(values) <= 0:
-        return [f"{option}: received {min(values):g}; allowed: above 0"]
+        return [f"{option}: received {min(values):g}; expected a number above 0"]
     if option in WORDS:
         most = 1.0 if option == "max_features" else float("inf")
         wrong = [text for text in values if text not in WORDS[option] and not 0 < _number(text) <= most]

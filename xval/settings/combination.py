@@ -40,13 +40,13 @@ class CombinationOptions:
         for path in self.models:
             if _FOLD in path and not _OF_INSTANCE.search(path):
                 raise SettingsError(
-                    f"models: received '{path}', another model in each fold, and the final model belongs to none. Name the "
+                    f"models: received '{path}', a different model in each fold, but the final model has no fold. Give the "
                     "folds of an instance: results/<dataset>/experiment_<n>/instance_<i>/fold_{fold}/model.keras"
                 )
         paths = tuple(_OF_INSTANCE.sub(r"instance_\g<number>/refit", path) for path in self.models)
         if len(set(paths)) < len(paths):
             raise SettingsError(
-                "models: two of them are seeds of one instance, which has one final model. Combine different instances"
+                "models: two of them are seeds of one instance, which has only one final model. Combine different instances"
             )
         return paths
 
@@ -61,9 +61,9 @@ def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]
     lines = network_faults("feature_combination", sources)
     models = options.models
     if not models and not options.basic_features:
-        lines.append("nothing to combine: models is empty and basic_features is false; give one of them, or both")
+        lines.append("nothing to combine: models is empty and basic_features is false. Set one of them, or both")
     if not models and sources["layers_dropped"] == "instance":
-        lines.append("layers_dropped counts layers of models, and models is empty; leave it out, or give models")
+        lines.append("layers_dropped needs models, but models is empty. Remove it, or set models")
     lines += value_faults("layers_dropped", options.layers_dropped) + value_faults("pca_components", options.pca_components)
     for path in models:
         if is_address(path):
@@ -74,10 +74,10 @@ def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]
             continue
         if not path.endswith(".keras"):
             lines.append(
-                f"models: received '{path}'; expected the path of a model.keras, as a run leaves it in fold_<k>/, or an address"
+                f"models: received '{path}'; expected the path of a model.keras, as saved by a run in fold_<k>/, or an address"
             )
         if set("{}") & set(path.replace(_FOLD, "")):
-            lines.append(f"models: received '{path}'; {_FOLD} is the only thing in braces that is replaced")
+            lines.append(f"models: received '{path}'; in braces only {_FOLD} is replaced")
     if len(set(models)) < len(models):
-        lines.append("models: a path appears twice; its features would count twice")
+        lines.append("models: a path appears twice, so its features would count twice. Remove one")
     return lines

@@ -70,8 +70,8 @@ def _check_secrets(settings: Settings) -> None:
     named = re.findall(r"[?&]([^=&]*(?:pass|pwd|secret|token|key)[^=&]*)=(?!\$\{\w+\}(?:&|$))", url, re.IGNORECASE)
     if named or (separator and ":" in user and not re.fullmatch(r"\$\{\w+\}", user.partition(":")[2])):
         raise ValueError(
-            "search_storage has a password in it, and settings are written into records. Name an environment variable that "
-            "holds it: postgresql://me:${PASSWORD}@host/db, or ${URL} for all of it"
+            "search_storage contains a password, but settings are written into records. Put it into an environment variable: "
+            "postgresql://me:${PASSWORD}@host/db, or ${URL} for all of it"
         )
 
 
@@ -91,26 +91,26 @@ def _check_names(settings: Settings) -> None:
     if settings.task_type not in architecture.task_types:
         allowed, others = ", ".join(architecture.task_types), ", ".join(architectures.doing(settings.task_type))
         raise ValueError(
-            f"architecture '{settings.architecture}' does {allowed}, not {settings.task_type}. Those that do: {others}"
+            f"architecture '{settings.architecture}' supports {allowed}; received task_type={settings.task_type}. "
+            f"Architectures for it: {others}"
         )
     if architecture.backends and settings.backend not in architecture.backends:
         raise ValueError(
-            f"architecture '{settings.architecture}' runs on {' and '.join(architecture.backends)} alone; received "
-            f"backend={settings.backend}. Write backend = {architecture.backends[0]}"
+            f"architecture '{settings.architecture}' runs only on {' and '.join(architecture.backends)}; received "
+            f"backend={settings.backend}. Set backend = {architecture.backends[0]}"
         )
     if architecture.is_pretrained != (settings.encoder is not None):
         raise ValueError(
-            f"architecture '{settings.architecture}' fine-tunes an encoder; name it: encoder = wav2vec2-base, or "
-            "transformers:FOLDER"
+            f"architecture '{settings.architecture}' fine-tunes an encoder. Set encoder = wav2vec2-base, or transformers:FOLDER"
             if architecture.is_pretrained
-            else f"encoder={settings.encoder} is fine-tuned by architecture = encoder; received '{settings.architecture}'. For "
-            f"its features alone: features = embedding, embedding_model = {settings.encoder}"
+            else f"encoder={settings.encoder} needs architecture = encoder; received '{settings.architecture}'. To use only "
+            f"its embeddings: features = embedding, embedding_model = {settings.encoder}"
         )
     if settings.padding == "masked" and architecture.defaults.get("padding") != "masked":
-        raise ValueError(f"padding=masked: architecture '{settings.architecture}' does not read where clips end; leave it out")
+        raise ValueError(f"padding=masked: architecture '{settings.architecture}' does not support masking. Remove it")
     if settings.frames and settings.frontend == "none" and architecture.reshaping_type != "none":
         raise ValueError(
-            f"architecture '{settings.architecture}' reads spectrograms; set features=waveform and frontend=logmel (or stft)"
+            f"architecture '{settings.architecture}' reads spectrograms. Set features=waveform and frontend=logmel (or stft)"
         )
 
 
@@ -126,7 +126,7 @@ def _check_clip_classes(settings: Settings) -> None:
     task = settings.task
     loss = task.loss_name(settings.loss)
     if (user_code.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
-        why = f"gives examples shares of classes; loss '{loss}' gets the number of one class"
+        why = f"gives examples shares of classes, but loss '{loss}' needs the number of one class"
         _refuse(settings, ("augment_mixup", "label_smoothing"), why)
     _refuse_for_task(settings, "label_smoothing", neutral=0)
     _refuse_for_task(settings, "clip_average", neutral="probabilities")
@@ -134,7 +134,7 @@ def _check_clip_classes(settings: Settings) -> None:
     _refuse_for_task(settings, "calibration", neutral="none")
     _refuse_for_task(settings, "positive_class", neutral=None)
     if settings.item_decision == "vote" and not task.has_classes:
-        raise ValueError(f"item_decision='vote' counts classes, and {task.name} has numbers; allowed: none, mean")
+        raise ValueError(f"item_decision='vote' counts classes, but {task.name} has numbers; expected none or mean")
 
 
 def _check_monitor(settings: Settings) -> None:
@@ -144,7 +144,7 @@ def _check_monitor(settings: Settings) -> None:
         raise ValueError(f"monitor '{settings.monitor}': {task.why_final}: {', '.join(monitors)}")
     if settings.monitor not in monitors:
         raise ValueError(
-            f"monitor '{settings.monitor}' is not produced by any metric. {suggestion(settings.monitor, monitors)}"
+            f"monitor '{settings.monitor}' is not a metric of this instance. {suggestion(settings.monitor, monitors)}"
         )
 
 
@@ -154,8 +154,8 @@ def _check_rank_by(settings: Settings) -> None:
     allowed = dict.fromkeys(["auto", "loss", *metrics.metric_names(task.name), *task.recorded_metrics, *further])
     if settings.rank_by not in allowed:
         raise ValueError(
-            f"rank_by '{settings.rank_by}' is no validation metric of this instance. {suggestion(settings.rank_by, allowed)} "
-            "Another metric has to be named in metrics, too"
+            f"rank_by '{settings.rank_by}' is not a validation metric of this instance. "
+            f"{suggestion(settings.rank_by, allowed)} To use another metric, add it to the setting metrics too"
         )
 
 
@@ -164,42 +164,42 @@ def _check_training(settings: Settings) -> None:
     _refuse_for_task(settings, "sampling", neutral="none")
     if settings.weight_column is not None and settings.frames:
         raise ValueError(
-            f"weight_column='{settings.weight_column}' weighs clips, and frames have weights of their own; set none"
+            f"weight_column='{settings.weight_column}' weighs clips, but frames have their own weights. Set weight_column=none"
         )
     if settings.sampling == "balanced" and settings.class_weights != "none":
         raise ValueError(
-            f"sampling='balanced' draws all classes equally often, and class_weights='{settings.class_weights}' would weigh "
-            "them a second time; set one of them to none"
+            f"sampling='balanced' and class_weights='{settings.class_weights}' would balance classes twice. Set one of them "
+            "to none"
         )
     if not settings.early_stopping:
-        why = "belongs to early stopping, and early_stopping=false; leave it out"
+        why = "needs early_stopping=true. Set that, or remove it"
         _refuse(settings, ("min_delta", "start_from_epoch"), why)
     if settings.start_from_epoch >= settings.num_epochs:
         raise ValueError(
-            f"start_from_epoch={settings.start_from_epoch} leaves no epoch of num_epochs={settings.num_epochs}; lower it"
+            f"start_from_epoch={settings.start_from_epoch} leaves no epoch of num_epochs={settings.num_epochs}. Lower it"
         )
     if settings.tensorboard_batches and not settings.tensorboard:
-        raise ValueError("tensorboard_batches adds to the epochs for TensorBoard; set tensorboard=true too")
+        raise ValueError("tensorboard_batches needs tensorboard=true. Set that too")
     if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
-        raise ValueError(f"validation='next_fold' needs three folds or more; received num_folds={settings.num_folds}")
+        raise ValueError(f"validation='next_fold' needs at least three folds; received num_folds={settings.num_folds}")
     if settings.fold_repeats > 1 and settings.fold_strategy != "balanced":
         raise ValueError(
-            f"fold_repeats={settings.fold_repeats} repeats the cross-validation with other folds, which "
-            f"fold_strategy='{settings.fold_strategy}' does not have; allowed: 1, or fold_strategy=balanced. With "
-            "repeats, the same folds are trained with other seeds"
+            f"fold_repeats={settings.fold_repeats} needs fold_strategy=balanced; received "
+            f"fold_strategy='{settings.fold_strategy}'. Set fold_repeats=1, or to train the same folds with several seeds, "
+            "the setting repeats"
         )
 
 
 def _check_item_scaling(settings: Settings) -> None:
     if settings.normalization == "per_item" and settings.features == "waveform":
         raise ValueError(
-            "normalization='per_item' scales stored features by the sums of each item, and features='waveform' stores samples; "
-            "set features to logmel, mfcc, stft or embedding, or normalization to per_bin"
+            "normalization='per_item' needs stored features, but features='waveform' stores samples. Set features to logmel, "
+            "mfcc, stft or embedding, or normalization to per_bin"
         )
     if settings.enrolment_s is not None and settings.normalization != "per_item":
         raise ValueError(
-            f"enrolment_s={settings.enrolment_s:g} says which clips scale a speaker, and "
-            f"normalization='{settings.normalization}' scales none; set normalization to per_item, or enrolment_s to none"
+            f"enrolment_s={settings.enrolment_s:g} needs normalization='per_item'; received "
+            f"normalization='{settings.normalization}'. Set normalization=per_item, or enrolment_s=none"
         )
 
 
@@ -217,60 +217,60 @@ def _check_task(settings: Settings) -> None:
         return
     if settings.features != "waveform":
         raise ValueError(
-            f"frame_classification labels stretches of samples; received features='{settings.features}'. Set "
-            "features='waveform', and frontend='logmel' for architectures that read spectrograms (crnn)"
+            f"frame_classification needs samples; received features='{settings.features}'. Set features='waveform', and "
+            "frontend='logmel' for architectures that read spectrograms (crnn)"
         )
     frame_samples = frames.frame_samples(settings.sample_rate_hz)
     if settings.frontend != "none" and frame_samples % settings.hop_length:
         raise ValueError(
-            f"hop_length={settings.hop_length} does not divide the {frame_samples} samples of a frame of label_frame_s="
-            f"{settings.label_frame_s:g}; each frame has a whole number of columns of the spectrogram"
+            f"hop_length={settings.hop_length} does not divide the {frame_samples} samples of a frame of "
+            f"label_frame_s={settings.label_frame_s:g}. Choose a hop_length that divides them, so that each frame has a "
+            "whole number of spectrogram columns"
         )
     moving = ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s")
     for name in moving:
         if getattr(settings, name) is not None:
             raise ValueError(
-                f"{name}={getattr(settings, name)} would move audio away from its annotations; for frame_classification it is "
-                "none, and sequence_frames says how long examples are"
+                f"{name}={getattr(settings, name)} would shift audio against its annotations. For frame_classification set "
+                f"{name}=none; sequence_frames sets the length of examples"
             )
     if settings.vad != "none":
-        raise ValueError(f"vad={settings.vad} would move audio away from its annotations; for frame_classification it is none")
-    why = "would move audio away from its annotations; random_excerpts moves both"
+        raise ValueError(f"vad={settings.vad} would shift audio against its annotations. For frame_classification set vad=none")
+    why = "would shift audio against its annotations. Use random_excerpts, which shifts both"
     _refuse(settings, ("augment_time_shift_s", "augment_speed"), why)
     if settings.event_median_frames % 2 == 0:
-        raise ValueError(f"event_median_frames={settings.event_median_frames}; an odd number has a frame in the middle")
+        raise ValueError(f"event_median_frames={settings.event_median_frames}; expected an odd number")
 
 
 def _check_transfer(settings: Settings) -> None:
     if settings.unfreeze_every and not settings.frozen_layers and settings.frozen == "none":
-        raise ValueError(f"unfreeze_every={settings.unfreeze_every}: nothing is frozen; set frozen_layers or frozen")
+        raise ValueError(f"unfreeze_every={settings.unfreeze_every}: nothing is frozen. Set frozen_layers or frozen")
     if settings.unfreeze_every >= settings.num_epochs:
         raise ValueError(
-            f"unfreeze_every={settings.unfreeze_every} would unfreeze nothing in num_epochs={settings.num_epochs}; lower it"
+            f"unfreeze_every={settings.unfreeze_every} would unfreeze nothing in num_epochs={settings.num_epochs}. Lower it"
         )
     if settings.frozen_layers and settings.frozen != "none":
         raise ValueError(
-            f"frozen_layers={settings.frozen_layers} and frozen='{settings.frozen}' contradict each other; set one of them"
+            f"frozen_layers={settings.frozen_layers} and frozen='{settings.frozen}' contradict each other. Set only one of them"
         )
     if settings.initial_model is None:
         is_pretrained = architectures.find_architecture(settings.architecture).is_pretrained
         if (settings.frozen_layers or settings.frozen != "none") and not is_pretrained:
             name, value = ("frozen_layers", settings.frozen_layers) if settings.frozen_layers else ("frozen", settings.frozen)
             raise ValueError(
-                f"{name}={value!r} freezes weights that nothing has trained; set initial_model or "
-                "architecture = encoder, or leave it out"
+                f"{name}={value!r} would freeze random weights. Set initial_model or architecture = encoder, or remove it"
             )
         if settings.initial_model_match != "all":
             raise ValueError(
-                f"initial_model_match='{settings.initial_model_match}' has no effect without initial_model; set that, or leave "
-                "it out"
+                f"initial_model_match='{settings.initial_model_match}' has no effect without initial_model. Set "
+                "initial_model, or remove it"
             )
     elif model_address.is_address(settings.initial_model):
         return
     elif not settings.initial_model.endswith(".keras") or set("{}") & set(settings.initial_model.replace("{fold}", "")):
         raise ValueError(
-            f"initial_model={settings.initial_model!r}; allowed: none, or the path of a .keras file, in which {{fold}} stands "
-            "for the number of the fold, or an address, https://...#sha256=..."
+            f"initial_model={settings.initial_model!r}; expected none, the path of a .keras file, in which {{fold}} is "
+            "replaced by the number of the fold, or an address, https://...#sha256=..."
         )
 
 
@@ -279,46 +279,51 @@ def _check_augmentation(settings: Settings) -> None:
     for number, width in masks.items():
         n_masks, widest = getattr(settings, number), getattr(settings, width)
         if bool(n_masks) != bool(widest):
-            raise ValueError(f"{number}={n_masks} with {width}={widest} masks nothing; set both, or neither")
+            raise ValueError(f"{number}={n_masks} with {width}={widest} masks nothing. Set both, or neither")
     is_waveform = settings.features == "waveform"
     step_s = (1 if is_waveform else settings.hop_length) / settings.sample_rate_hz
     if settings.augment_time_shift_s and round(settings.augment_time_shift_s / step_s) == 0:
         raise ValueError(f"augment_time_shift_s={settings.augment_time_shift_s} rounds to 0 in steps of {step_s:g} s")
     if settings.padding == "masked" and is_waveform:
         blind = ("augment_noise", "augment_mixup", "augment_time_shift_s")
-        _refuse(settings, blind, "does not know where clips end (padding=masked); set it to 0")
+        _refuse(settings, blind, "does not support padding=masked. Set it to 0")
     if settings.batch_size == 1:
-        _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, and batch_size is 1")
+        _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, but batch_size is 1")
     if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:
         raise ValueError(
-            f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}; lower it"
+            f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}. Lower it"
         )
     of_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
     has_bins = settings.features in ("logmel", "stft", "waveform") and not settings.feature_deltas
     if not has_bins:
         also = " with feature_deltas" if settings.feature_deltas else ""
-        _refuse(settings, of_bins, f"needs bins of frequency alone, and features='{settings.features}'{also} are others")
+        _refuse(settings, of_bins, f"needs bins of frequency; received features='{settings.features}'{also}")
         if settings.features not in ("mfcc", "embedding"):
             _refuse(
-                settings, ("augment_gain_db",), f"does not know all bins of features='{settings.features}'{also}; set it to 0"
+                settings,
+                ("augment_gain_db",),
+                f"does not support all bins of features='{settings.features}'{also}. Set it to 0",
             )
     if settings.features == "embedding":
-        why = "changes samples, and features='embedding' are computed before training; set it to 0"
+        why = "changes samples, but features='embedding' are computed before training. Set it to 0"
         _refuse(settings, ("augment_gain_db", "augment_time_shift_s"), why)
     of_recorders = ("augment_response_db", "augment_noise_floor_db")
     if settings.scale != "db" or not has_bins:
-        why = f"needs spectra in dB (scale = db); here features='{settings.features}', scale='{settings.scale}'"
+        why = f"needs spectra in dB (scale = db); received features='{settings.features}', scale='{settings.scale}'"
         _refuse(settings, of_recorders, why)
     on_features = [*masks, *of_bins, "augment_mixstyle", "augment_speed", *of_recorders]
     on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
     if is_waveform and settings.frontend == "none":
-        _refuse(settings, on_features, "works on frames and bins, and samples have none; set frontend to logmel or stft")
+        _refuse(settings, on_features, "works on frames and bins, but samples have none. Set frontend to logmel or stft")
     if settings.normalization == "none":
-        why = "works on features of mean 0 and deviation 1, but normalization='none'; choose per_bin or global"
+        why = (
+            "needs features of mean 0 and standard deviation 1, but normalization='none'. Set normalization to per_bin or "
+            "global"
+        )
         _refuse(settings, on_features, why)
     if settings.normalization == "per_item":
-        why = "changes features before they are scaled, and normalization='per_item' scales them before the network reads them"
-        _refuse(settings, ("augment_gain_db", *of_recorders), f"{why}; set it to 0 or none")
+        why = "changes features before scaling, but normalization='per_item' scales them before the network"
+        _refuse(settings, ("augment_gain_db", *of_recorders), f"{why}. Set it to 0 or none")
     if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
         raise ValueError("augment_gain_db has no effect with normalization='per_clip', which removes the gain")
     has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))

@@ -31,7 +31,7 @@ def describe_object(setting: str, made: Any) -> KerasObject:
     try:
         written = keras.saving.serialize_keras_object(made)
     except (TypeError, NotImplementedError) as error:
-        raise SettingsError(f"{kind.__name__} has no get_config(), so other processes cannot make it again.") from error
+        raise SettingsError(f"{kind.__name__} has no get_config(), so other processes cannot create it. Add it.") from error
     config, defaults = wrapped_arguments(made) | written["config"], _defaults(kind)
     forgotten = [name for name in _own_arguments(kind) if name not in config]
     if forgotten:

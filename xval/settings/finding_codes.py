@@ -47,7 +47,7 @@ def join_codes(text: str) -> str:
     """
     codes = {name.strip().upper() for name in split_names(text)}
     if unknown := sorted(codes - set(Code)):
-        raise ValueError(f"no finding has the code {', '.join(unknown)}. Allowed: none, or some of {', '.join(Code)}")
+        raise ValueError(f"there is no finding with the code {', '.join(unknown)}; expected none, or some of {', '.join(Code)}")
     return ", ".join(sorted(codes))
 
 

@@ -24,7 +24,7 @@ from xval.measures.metrics import Metric
 from xval.measures.task import Task, constant_answer, find_task
 
 _UNSURE = 1e-6
-_HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import metric), or False for an error"
+_HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import metric), or False if lower is better"
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
     task = find_task(task_type)
     if names and not task.takes_further_metrics:
         allowed = ", ".join(metrics.metric_names(task_type))
-        raise SettingsError(f"metric '{names[0]}': a representation is measured by {allowed} alone; leave it out.")
+        raise SettingsError(f"metric '{names[0]}': a representation only has the metrics {allowed}. Remove it.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
     for name in map(partial(_of_positive, task), names):
         own = user_code.is_dotted(name)
@@ -72,7 +72,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
         else:
             short, higher = _own_direction(name) if own else _keras_direction(task, name)
         if short in higher_is_better or short in taken:
-            raise SettingsError(f"metric '{name}': '{short}' is computed already; {'rename it' if own else 'leave it out'}.")
+            raise SettingsError(f"metric '{name}': '{short}' is already computed. {'Rename it' if own else 'Remove it'}.")
         higher_is_better[short] = higher
     return higher_is_better
 
@@ -117,7 +117,7 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
     for written, (name, higher) in zip(split_names(text), directions(task_type, text).items(), strict=True):
         if is_of_positive(task, name):
             if positive is None:
-                raise SettingsError(f"metric '{name}' needs positive_class, the class that is to be found.")
+                raise SettingsError(f"metric '{name}' needs the setting positive_class, the class to detect.")
             further[name] = binary.find(name, positive)
         elif written.startswith(sklearn_metrics.PACKAGE):
             further[name] = sklearn_metrics.load(name, has_classes=task.has_classes)
@@ -128,7 +128,7 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
                 load_keras()  # which has TensorFlow write nothing into the progress
             function = user_code.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
-                raise SettingsError(f"metric '{written}' does not say whether higher is better; {_HOW_TO_SAY}.")
+                raise SettingsError(f"metric '{written}' does not define whether higher is better; {_HOW_TO_SAY}.")
             declared = getattr(function, "metric", None)
             further[name] = declared._replace(function=function) if isinstance(declared, Metric) else Metric(function, higher)
         else:
@@ -174,8 +174,8 @@ def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> No
     is_alike = math.isclose(perfect_value, constant_value, rel_tol=_UNSURE, abs_tol=_UNSURE)
     if known and not is_alike and (perfect_value > constant_value) != metric.higher_is_better:
         raise SettingsError(
-            f"metric '{name}': a perfect answer gets {perfect_value:.4g}, a constant one {constant_value:.4g}, and with "
-            f"higher_is_better={metric.higher_is_better} the constant one would be better. If this is intended, write "
+            f"metric '{name}': a perfect prediction scores {perfect_value:.4g} and a constant one {constant_value:.4g}, so "
+            f"with higher_is_better={metric.higher_is_better} the constant one is better. If this is intended, write "
             f"@metric(higher_is_better={not metric.higher_is_better}) above it."
         )
 
@@ -210,7 +210,7 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
         keras_name = keras_names.match(class_name, task.keras_metrics)
         if keras_name is None and class_name not in keras_names.SCORES:
             raise SettingsError(
-                f"metric {class_name}: it is not known whether higher is better. Write a function of targets and "
+                f"metric {class_name}: xval does not know whether higher is better. Write a function of targets and "
                 f"predictions that returns it, and {_HOW_TO_SAY}."
             )
         return short_name(name), keras_name is None or task.keras_metrics[keras_name].higher_is_better
@@ -238,7 +238,7 @@ def _own_direction(path: str) -> tuple[str, bool]:
         for keyword in decorator.keywords if isinstance(decorator, ast.Call) else ():
             if keyword.arg == "higher_is_better":
                 return name, _truth(path, keyword.value)
-    raise SettingsError(f"metric '{path}' does not say whether higher is better; {_HOW_TO_SAY}.")
+    raise SettingsError(f"metric '{path}' does not define whether higher is better; {_HOW_TO_SAY}.")
 
 
 def _truth(path: str, value: ast.expr) -> bool:

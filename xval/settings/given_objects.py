@@ -29,12 +29,12 @@ _OF_OPTIMIZER = {"momentum": "momentum", "weight_decay": "weight_decay", "global
 _USUAL_REDUCTIONS = ("sum_over_batch_size", "mean", "auto", None)
 
 _IN_PLACE_OF = {
-    "ModelCheckpoint": "leave it out: the model of each fold's best epoch is saved, as 'monitor' chooses it",
-    "BackupAndRestore": "leave it out: a stopped run continues from its checkpoints (checkpoint_minutes)",
-    "TerminateOnNaN": "leave it out: a loss of NaN ends the training, and the best epoch before is kept",
-    "CSVLogger": "leave it out: each fold has its history.csv",
-    "History": "leave it out: each fold has its history.csv",
-    "ProgbarLogger": "leave it out: the run shows its progress",
+    "ModelCheckpoint": "remove it, because the model of each fold's best epoch is saved anyway, as 'monitor' chooses it",
+    "BackupAndRestore": "remove it, because a stopped run continues from its checkpoints (checkpoint_minutes)",
+    "TerminateOnNaN": "remove it, because a NaN loss ends the training anyway, and the best epoch before is kept",
+    "CSVLogger": "remove it, because each fold has its history.csv",
+    "History": "remove it, because each fold has its history.csv",
+    "ProgbarLogger": "remove it, because the run shows its progress",
     "TensorBoard": "write tensorboard=True",
     "ReduceLROnPlateau": "write schedule='plateau', schedule_decay={factor:g}, schedule_patience={patience}",
     "LearningRateScheduler": "write schedule='my_parts.my_schedule', a function of the epoch and the rate of the settings",
@@ -92,7 +92,7 @@ def _refuse_other_values(values: Mapping[str, object], given: Mapping[str, objec
     """Refuse an object that says something else than what is given beside it."""
     for setting, value in values.items():
         if setting != name and setting in given and str(given[setting]) != str(value):
-            raise SettingsError(f"it says {setting}={value!r}, and {setting}={given[setting]!r} is given beside it; keep one.")
+            raise SettingsError(f"it has {setting}={value!r}, but {setting}={given[setting]!r} is given too. Keep one of them.")
 
 
 def _say(name: str, value: object) -> _Said:
@@ -164,12 +164,12 @@ def _say_loss(loss: Any) -> _Said:
     known = keras_objects.snake_case(described.class_name)
     if options.pop("from_logits", False):
         raise SettingsError(
-            "from_logits=True: the loss gets probabilities. The last layer of a network is linear here, and softmax or sigmoid "
-            f"is put behind it; write loss='{known}'."
+            "from_logits=True: the loss gets probabilities, because xval adds softmax or sigmoid after the linear last layer "
+            f"of a network. Write loss='{known}'."
         )
     reduction = options.pop("reduction", None)
     if reduction not in _USUAL_REDUCTIONS:
-        raise SettingsError(f"reduction={reduction!r}: a loss is averaged over examples here; leave it out.")
+        raise SettingsError(f"reduction={reduction!r}: a loss is averaged over examples. Remove it.")
     said: dict[str, object] = {}
     if described.class_name == "CategoricalCrossentropy" and "label_smoothing" in options:
         said["label_smoothing"] = options.pop("label_smoothing")
@@ -184,8 +184,8 @@ def _metric_text(metric: Any) -> str:
     if described.own_path:
         named = keras_objects.snake_case(described.class_name)
         raise SettingsError(
-            "a metric of your own is a function of all targets and predictions. Write it under @metric(higher_is_better=...) "
-            f"(from xval import metric) into a file beside your script, and name it: metrics='my_parts.{named}'."
+            "your own metric must be a function of all targets and predictions. Write it under @metric(higher_is_better=...) "
+            f"(from xval import metric) into a file next to your script, and set metrics='my_parts.{named}'."
         )
     is_named = any(match(described.class_name, task.keras_metrics) for task in all_tasks().values())
     return keras_objects.snake_case(described.class_name) if is_named and not described.options else described.to_text()
@@ -198,8 +198,8 @@ def _say_callback(callback: Any, class_name: str) -> _Said:
     instead = _IN_PLACE_OF.get(class_name)
     if instead is None:
         raise SettingsError(
-            f"{class_name}: a new callback is made for each fold. Write a function without arguments that returns it into a "
-            "file beside your script, and name it: callbacks='my_parts.make_callback'."
+            f"{class_name}: a new callback is needed for each fold. Write a function without arguments that returns it into "
+            "a file next to your script, and set callbacks='my_parts.make_callback'."
         )
     numbers = {"factor": getattr(callback, "factor", 0.1), "patience": getattr(callback, "patience", 10)}
     raise SettingsError(f"{class_name}: {instead.format(**numbers) if class_name == 'ReduceLROnPlateau' else instead}.")
@@ -211,8 +211,8 @@ def _say_early_stopping(stopping: Any) -> _Said:
     for argument, (value, usual) in without.items():
         if value != usual:
             raise SettingsError(
-                f"EarlyStopping with {argument}={value!r}: there is no setting of that; leave it out. What is monitored has a "
-                "direction, which is known."
+                f"EarlyStopping with {argument}={value!r}: there is no such setting. Remove it; the direction of the "
+                "monitored metric is known."
             )
     said: dict[str, object] = {"early_stopping": True, "patience": max(1, int(stopping.patience))}
     by_default = {"monitor": stopping.monitor, "restore_best_weights": bool(stopping.restore_best_weights)}
@@ -226,7 +226,7 @@ def _describe_schedule(class_name: str, config: Mapping[str, Any]) -> str:
     known = SCHEDULES.get(class_name)
     written = f"schedule='{known}'" if known else f"a schedule; available: {', '.join(dict.fromkeys(SCHEDULES.values()))}"
     rate = f" with learning_rate={start:g}" if isinstance(start, int | float) else ""
-    return f"its learning rate is {class_name}, which counts steps; write {written}{rate}, which moves over all epochs."
+    return f"its learning rate is {class_name}, which counts steps. Write {written}{rate}, which counts epochs."
 
 
 def _is_thing(value: object) -> bool:
@@ -262,34 +262,36 @@ def _name_of_sklearn(setting: str, class_name: str, *, is_object: bool) -> str:
     if setting == "metrics" and not is_object:
         return f"sklearn:{class_name}"
     if setting == "metrics":
-        raise SettingsError("an object has no name; name a metric or a scorer, such as metrics='sklearn:f1_weighted'.")
+        raise SettingsError(
+            "an object has no name. Give the name of a metric or a scorer, such as metrics='sklearn:f1_weighted'."
+        )
     if setting == "architecture":
         estimator = estimator_name(class_name)
         if estimator is None:
-            raise SettingsError(f"{class_name} is not one of the estimators here. {suggestion(class_name, CLASSICAL)}")
+            raise SettingsError(f"{class_name} is not a supported estimator. {suggestion(class_name, CLASSICAL)}")
         if is_object:
-            raise SettingsError(f"write architecture='{estimator}'; its options are parameters beside it (docs/baselines.md).")
+            raise SettingsError(f"write architecture='{estimator}'; its options are separate settings (docs/baselines.md).")
         return estimator
     if setting == "fold_strategy" and not is_object:
         return f"sklearn.model_selection.{class_name}"
     raise SettingsError(
-        f"an object {class_name} has no name. Write it into a file beside your script, such as my_parts.py: mine = "
-        f"{class_name}(...), and name it: {setting}='my_parts.mine'."
+        f"an object {class_name} has no name. Write it into a file next to your script, such as my_parts.py: mine = "
+        f"{class_name}(...), and set {setting}='my_parts.mine'."
     )
 
 
 def _describe_object(setting: str, kind: type) -> str:
     if setting == "architecture":
         return (
-            f"a {kind.__name__} is given, and a new network is built for each fold. Write a function build(input_shape, "
-            "output_shape) that returns it into a file beside your script, and name it: architecture='my_parts.build'."
+            f"received a {kind.__name__}, but a new network is built for each fold. Write a function build(input_shape, "
+            "output_shape) that returns it into a file next to your script, and set architecture='my_parts.build'."
         )
     if setting == "callbacks":
         return (
-            f"an object {kind.__name__} is given, and a new one is made for each fold. Name its class, "
+            f"received an object {kind.__name__}, but a new one is made for each fold. Give its class, "
             f"callbacks='{user_code.path_of(kind, setting)}', or a function without arguments that makes one."
         )
     return (
-        f"an object {kind.__name__} has no name by which other processes find it. Write a function or a class into a file "
-        f"beside your script, such as my_parts.py, and name it: {setting}='my_parts.NAME'."
+        f"an object {kind.__name__} has no name that other processes can import. Write a function or a class into a file "
+        f"next to your script, such as my_parts.py, and set {setting}='my_parts.NAME'."
     )

@@ -39,9 +39,9 @@ def parse_address(text: str, setting: str = "initial_model") -> ModelAddress:
     match = _ADDRESS.fullmatch(text)
     if match is None or not unquote(text).isprintable():
         raise SettingsError(
-            f"{setting}={text!r}: expected a model from elsewhere as http://, https:// or file://, its path ending in "
-            ".keras, with its checksum behind it: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"
+            f"{setting}={text!r}: expected an address, http://, https:// or file://, that ends in .keras, followed by its "
+            "checksum: #sha256=<64 hexadecimal digits> (sha256sum FILE prints them)"
         )
     if set("{}") & set(text):
-        raise SettingsError(f"{setting}={text!r}: one address has one checksum, so {{fold}} is not allowed in it")
+        raise SettingsError(f"{setting}={text!r}: an address has one checksum, so {{fold}} is not supported in it")
     return ModelAddress(match["url"], match["sha256"].lower())

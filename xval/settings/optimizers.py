@@ -56,24 +56,30 @@ def check_options(settings: Settings) -> None:
     is_function = user_code.is_dotted(optimizer) and isinstance(user_code.find_definition(optimizer).node, ast.FunctionDef)
     if given and is_function:
         raise SettingsError(
-            f"optimizer '{optimizer}' is a function of the learning rate alone; {given[0]} has no effect, set it there"
+            f"optimizer '{optimizer}' is a function of only the learning rate, so {given[0]} has no effect. Set it in the "
+            "function"
         )
     if "momentum" in given and not user_code.is_dotted(optimizer) and optimizer not in WITH_MOMENTUM:
         raise SettingsError(
-            f"momentum={settings.momentum}: optimizer '{optimizer}' has no momentum; these have: {', '.join(WITH_MOMENTUM)}"
+            f"momentum={settings.momentum}: optimizer '{optimizer}' has no momentum. These have it: {', '.join(WITH_MOMENTUM)}"
         )
     final = settings.final_learning_rate
     if final is None and schedule in TO_FINAL:
-        raise SettingsError(f"schedule='{schedule}' leads to final_learning_rate, which is none; set it")
+        raise SettingsError(f"schedule='{schedule}' needs final_learning_rate. Set it")
     if final is not None and schedule not in TO_FINAL:
         raise SettingsError(
-            f"final_learning_rate={final} has no effect with schedule='{schedule}'; it has with: {', '.join(TO_FINAL)}"
+            f"final_learning_rate={final} has no effect with schedule='{schedule}'. Remove it, or use one of these "
+            f"schedules: {', '.join(TO_FINAL)}"
         )
     warmup = settings.warmup_epochs
     by_epoch = schedule == "plateau" or user_code.is_dotted(schedule) or (schedule == "constant" and not warmup)
     if settings.schedule_unit == "batch" and by_epoch:
-        raise SettingsError(f"schedule_unit='batch' has no effect with schedule='{schedule}', which does not move with batches")
+        raise SettingsError(
+            f"schedule_unit='batch' has no effect with schedule='{schedule}', which does not change with batches. Remove it"
+        )
     if warmup and (schedule == "plateau" or user_code.is_dotted(schedule)):
-        raise SettingsError(f"warmup_epochs={warmup} has no effect with schedule='{schedule}', which sets every epoch itself")
+        raise SettingsError(
+            f"warmup_epochs={warmup} has no effect with schedule='{schedule}', which sets every epoch itself. Remove it"
+        )
     if warmup and warmup >= settings.num_epochs:
-        raise SettingsError(f"warmup_epochs={warmup} leaves none of num_epochs={settings.num_epochs}; lower it")
+        raise SettingsError(f"warmup_epochs={warmup} leaves none of num_epochs={settings.num_epochs}. Lower it")

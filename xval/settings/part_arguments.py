@@ -54,7 +54,7 @@ def split_arguments(part: Part, text: str | None) -> dict[str, object]:
     except (SyntaxError, ValueError):
         pass
     example = {"optimizer": "beta_1=0.95, nesterov=True", "schedule": "factor=0.5, every=10"}[part]
-    raise SettingsError(f"{setting_of(part)}={text!r}; allowed: arguments with literal values, such as {example}")
+    raise SettingsError(f"{setting_of(part)}={text!r}; expected arguments with literal values, such as {example}")
 
 
 def check_arguments(part: Part, name: str, text: str | None, settings: Iterable[str] = ()) -> None:
@@ -71,7 +71,7 @@ def check_arguments(part: Part, name: str, text: str | None, settings: Iterable[
     defaults, takes_others = _read_signature(part, name) if arguments else ({}, False)
     for argument, value in arguments.items():
         if argument in others:
-            raise SettingsError(f"{part}_{argument}: it is the setting {others[argument]}; set that")
+            raise SettingsError(f"{part}_{argument}: this is the setting {others[argument]}. Set that instead")
         if argument not in defaults:
             if takes_others:
                 continue

@@ -108,11 +108,11 @@ def resolve(
     missing = [number for number in chosen if number not in declaration.instances]
     if missing:
         raise SettingsError(
-            f"{declaration.script}: no instance {', '.join(map(str, missing))}. "
-            f"Available: {describe_numbers(declaration.instances)}."
+            f"{declaration.script}: there is no instance {', '.join(map(str, missing))}. Available: "
+            f"{describe_numbers(declaration.instances)}."
         )
     if not chosen:
-        raise SettingsError(f"{declaration.script}: declares no instance; add one with experiment[1] = {{...}}.")
+        raise SettingsError(f"{declaration.script}: the script declares no instance. Add one with experiment[1] = {{...}}.")
     faults: dict[str, list[int]] = {}
     instances = []
     defaults = {
@@ -217,7 +217,8 @@ def _name_recipe(fault: str, recipe: object, sources: Mapping[str, str]) -> str:
     if not by_recipe:
         return fault
     return (
-        f"{fault.removesuffix('.')}. recipe='{recipe}' sets {' and '.join(by_recipe)}; what an instance sets comes before it."
+        f"{fault.removesuffix('.')}. recipe='{recipe}' sets {' and '.join(by_recipe)}; a value set in the instance overrides "
+        "it."
     )
 
 
@@ -228,8 +229,8 @@ def _merge_layers(
     own = declaration.instances[number]
     if misplaced := next((name for name in own if name in EXPERIMENT_KEYS), None):
         raise SettingsError(
-            f"{declaration.place(number)}: '{misplaced}' belongs to the whole experiment, because its instances share "
-            f"folds and folders. Set it in Experiment({misplaced}=...)."
+            f"{declaration.place(number)}: '{misplaced}' applies to the whole experiment, because its instances share folds "
+            f"and folders. Set it in Experiment({misplaced}=...)."
         )
     layers: dict[str, Mapping[str, object]] = {
         "config.ini": defaults,
@@ -272,7 +273,7 @@ def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[st
     of_others = {} if settings.task.target == "frame" else dict.fromkeys(FRAME_KEYS, "frame_classification")
     of_others |= {} if settings.task.scaled_losses else dict.fromkeys(NUMBER_KEYS, "regression")
     return {
-        name: f"'{name}' belongs to task_type {task_type} and has no effect on {settings.task_type}; leave it out."
+        name: f"'{name}' belongs to task_type {task_type} and has no effect on {settings.task_type}. Remove it."
         for name, task_type in of_others.items()
         if sources.get(name, "config.ini") not in DEFAULT_SOURCES
     }

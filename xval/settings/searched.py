@@ -36,13 +36,20 @@ def space_faults(
     tried = plan.space.get("architecture")
     for name in tried.options if isinstance(tried, Choice) else [settings.architecture]:
         if not trains_network(str(known_name(name))):
-            return [f"search: architecture '{name}' trains no network; it has a search of its own"]
+            return [f"search: architecture '{name}' is not a network and has its own search"]
     if settings.train_fraction < 1:
-        return ["search: train_fraction trains on a share that depends on the seed; search with all items"]
+        return ["search: train_fraction selects a share that depends on the seed. Search with train_fraction=1"]
     if not settings.restore_best_weights:
-        return ["search: restore_best_weights=false keeps the last epoch, and trials are scored by their best; set it to true"]
+        return [
+            "search: restore_best_weights=false keeps the last epoch, but trials are scored by their best one. Set it to true"
+        ]
     if not settings.monitor.startswith("val_"):
-        return [f"search: monitor='{settings.monitor}' is not a validation value, and trials are scored by it"]
+        return [
+            (
+                f"search: monitor='{settings.monitor}' is not a validation value, but trials are scored by it. Use a monitor "
+                "that begins with val_"
+            )
+        ]
     refusals = [
         f"search: '{name}' {why}"
         for name, drawn in plan.space.items()
@@ -53,7 +60,7 @@ def space_faults(
     if (n_stores := len(list(plan.feature_choices()))) > _MOST_STORES:
         names = ", ".join(name for name in plan.space if name in FeatureSettings.model_fields)
         why = "the features of each are computed and stored before the first trial"
-        return [f"search: {names} have {n_stores} combinations, and {why}; allowed: {_MOST_STORES}. Leave some out"]
+        return [f"search: {names} have {n_stores} combinations, and {why}; at most {_MOST_STORES} are allowed. Remove some"]
     faults: dict[str, None] = {}
     for values in plan.corners():
         try:
@@ -68,23 +75,23 @@ def _refusal(
 ) -> str:
     """Return why a setting cannot be searched; nothing where it can."""
     if sources.get(name) == "--set":
-        return "is searched and cannot be set for the run"
+        return "is searched, so it cannot be set for the run"
     if name == "seed":
-        return "is not a choice: the best of several seeds is no better method; use repeats"
+        return "cannot be searched: the best of several seeds is no better method. Use repeats"
     if name in names_of(Scope.EXPERIMENT):
-        return "belongs to the whole experiment, because its instances share folds and folders"
+        return "applies to the whole experiment, because its instances share folds and folders"
     if name in (*names_of(Scope.LOSS), *architecture.feature_keys) and name in FeatureSettings.model_fields:
-        return "decides what an example is, and so is the same in all trials; give each choice an instance of its own (grid)"
+        return "defines what an example is, so it must be the same in all trials. Give each value its own instance (grid)"
     if name in FeatureSettings.model_fields and not isinstance(drawn, Choice):
-        return "is a setting of features, which are computed before the first trial; name the values: choice([...])"
+        return "is a setting of features, which are computed before the first trial. List the values: choice([...])"
     if name in FeatureSettings.model_fields and settings.task_type not in ("classification", "regression"):
-        return f"is a setting of features, in whose units or frames {settings.task_type} is scored; use grid"
+        return f"is a setting of features that changes the units or frames in which {settings.task_type} is scored. Use grid"
     if name in names_of(Scope.UNHASHED):
         return "changes no metric"
     if name in (*_SCORING, "initial_model", *names_of(Scope.FRAME_LOSS)):
-        return "decides what is compared, and so is the same in all trials"
+        return "defines what is compared, so it must be the same in all trials"
     task = settings.task
     of_loss = (*names_of_loss(task), "regularization_lambda")
     if settings.monitor.removeprefix("val_") in task.loss_metrics and name in of_loss:
-        return f"changes what {settings.monitor} measures; set monitor='val_{task.main_metrics[0]}' or another metric"
+        return f"changes what {settings.monitor} measures. Set monitor='val_{task.main_metrics[0]}' or another metric"
     return ""

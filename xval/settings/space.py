@@ -66,9 +66,7 @@ def log_uniform(low: float, high: float) -> Interval:
         SettingsError: As `uniform`, or `low` is not above 0.
     """
     if isinstance(low, int | float) and low <= 0:
-        raise SettingsError(
-            f"log_uniform({low!r}, {high!r}): the lower end has to be above 0; use uniform() for ranges from 0."
-        )
+        raise SettingsError(f"log_uniform({low!r}, {high!r}): the lower end must be above 0. Use uniform() for ranges from 0.")
     return _interval("log_uniform", low, high, log=True)
 
 
@@ -79,7 +77,7 @@ def integers(low: int, high: int, *, log: bool = False) -> Interval:
         SettingsError: They are no whole numbers, `low` is not below `high`, or below 1 with `log`.
     """
     if not all(isinstance(end, int) and not isinstance(end, bool) for end in (low, high)) or (log and low < 1):
-        raise SettingsError(f"integers({low!r}, {high!r}): expected two whole numbers{', 1 or above with log' * log}.")
+        raise SettingsError(f"integers({low!r}, {high!r}): expected two whole numbers{', from 1 with log' * log}.")
     return _interval("integers", low, high, log=log, whole=True)
 
 
@@ -92,7 +90,7 @@ def choice(options: Sequence[object]) -> Choice:
     is_list = isinstance(options, Sequence) and not isinstance(options, str)
     values = tuple(tuple(option) if isinstance(option, list) else option for option in options) if is_list else ()
     if len(values) < 2 or len(set(map(option_text, values))) < len(values):
-        raise SettingsError(f"choice({options!r:.80}): expected a list of two different values or more.")
+        raise SettingsError(f"choice({options!r:.80}): expected a list of at least two different values.")
     return Choice(values)
 
 
@@ -124,15 +122,15 @@ class SearchPlan:
         for name, drawn in self.space.items():
             if not isinstance(name, str) or not isinstance(drawn, Interval | Choice):
                 raise SettingsError(
-                    f"{name}: received {drawn!r:.60}; allowed: uniform(low, high), log_uniform(low, high), "
-                    "integers(low, high), choice([...]). A value that all trials share is an argument of search() by its name."
+                    f"{name}: received {drawn!r:.60}; expected uniform(low, high), log_uniform(low, high), integers(low, "
+                    "high), choice([...]). Pass a value that all trials share as an argument of search()."
                 )
         for name, least in (("n_trials", 1), ("at_once", 1), ("inner_folds", 0)):
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise SettingsError(f"{name}: received {value!r}; expected a whole number, {least} or above.")
+                raise SettingsError(f"{name}: received {value!r}; expected a whole number, {least} or more.")
         if self.inner_folds == 1:
-            raise SettingsError("inner_folds: received 1; allowed: 0 (the validation items of the fold), or 2 and more.")
+            raise SettingsError("inner_folds: received 1; expected 0 (the validation items of the fold), or 2 or more.")
         if self.pruning not in get_args(Pruning):
             raise SettingsError(f"pruning: received {self.pruning!r}. {suggestion(str(self.pruning), get_args(Pruning))}")
 
@@ -151,7 +149,7 @@ class SearchPlan:
             }
             return cls(space, **values)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise SettingsError(f"no plan of a search ({error!r}); experiment.search(...) makes one") from error
+            raise SettingsError(f"not the plan of a search ({error!r}); experiment.search(...) makes one") from error
 
     def to_text(self) -> str:
         """Return the plan as JSON, the same text for the same plan."""
@@ -177,7 +175,7 @@ def option_text(value: object) -> str:
     try:
         return value if isinstance(value, str) else json.dumps(value)
     except TypeError:
-        raise SettingsError(f"choice: {value!r:.60} is none of text, number, True, False, None or a tuple of these.") from None
+        raise SettingsError(f"choice: {value!r:.60}; expected text, a number, True, False, None or a tuple of these.") from None
 
 
 def _interval(name: str, low: object, high: object, *, log: bool = False, whole: bool = False) -> Interval:
@@ -185,7 +183,7 @@ def _interval(name: str, low: object, high: object, *, log: bool = False, whole:
         if isinstance(end, bool) or not isinstance(end, int | float) or not math.isfinite(end):
             raise SettingsError(f"{name}({low!r}, {high!r}): expected two numbers.")
     if not low < high:  # type: ignore[operator]
-        raise SettingsError(f"{name}({low!r}, {high!r}): the lower end comes first, and the ends differ.")
+        raise SettingsError(f"{name}({low!r}, {high!r}); expected the lower end first, and two different ends.")
     return Interval(low, high, log, whole)  # type: ignore[arg-type]
 
 

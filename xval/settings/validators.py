@@ -49,14 +49,14 @@ def read_gpu(value: object) -> object:
         value = ",".join(map(str, value))
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     if isinstance(text, str) and text != "cpu" and not re.fullmatch(r"\s*[0-9]+\s*(,\s*[0-9]+\s*)*", text):
-        raise ValueError("allowed: a GPU number such as 0, several such as 0,1,2, or cpu")
+        raise ValueError("expected a GPU number such as 0, several such as 0,1,2, or cpu")
     return text
 
 
 def check_executor(name: str) -> str:
     """Refuse what is no executor."""
     if name not in (names := architectures.executor_names()):
-        raise ValueError(f"no such executor. {suggestion(name, names)}")
+        raise ValueError(f"there is no such executor. {suggestion(name, names)}")
     return name
 
 
@@ -75,7 +75,7 @@ def reading(read: Callable[[str], str | None]) -> AfterValidator:
 def below_one(value: float | None) -> float | None:
     """Refuse 1 and more."""
     if value is not None and value >= 1:
-        raise ValueError("allowed: above 0 and below 1, or none")
+        raise ValueError("expected a number above 0 and below 1, or none")
     return value
 
 

@@ -33,7 +33,7 @@ def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool
         options = ", and the options that the architectures of all instances have"
     elif architecture.options:
         options = f", and the options of {architecture.name} ({', '.join(architecture.options)})"
-    return f"unknown parameter '{name}'. Allowed: the keys of config.ini, comment_1, comment_2{options}."
+    return f"unknown parameter '{name}'. Allowed are the keys of config.ini, comment_1, comment_2{options}."
 
 
 def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str:
@@ -71,7 +71,7 @@ def describe_option(option: Option, value: object, error: ValidationError | Sett
     reason = str(fault["msg"]).lower()
     if fault["type"] == "tuple_type":
         kind = option.annotation.removeprefix("tuple[").partition(",")[0]
-        reason = f"allowed: one value ({kind}) or several, such as {option.default!r}"
+        reason = f"expected one value ({kind}) or several, such as {option.default!r}"
     return f"received {value!r}; {reason}."
 
 
@@ -87,7 +87,7 @@ def _describe_several(name: str, received: object) -> str:
     values = list(received)
     if name == "seed":
         n_seeds = len(values)
-        return f"expected one number. To train each fold with {n_seeds} seeds and average the values, set repeats={n_seeds}."
+        return f"expected one number. To train each fold with {n_seeds} seeds and average their scores, set repeats={n_seeds}."
     if name in EXPERIMENT_KEYS:
         return "expected one value, which all instances share."
     return f"expected one value. For an instance with each of them, write experiment.grid({name}={values!r:.{_LONGEST_SHOWN}})."

@@ -209,7 +209,9 @@ def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> l
     shift_samples = round(settings.augment_time_shift_s * settings.sample_rate_hz)
     if is_waveform and (shift_samples or settings.augment_noise):
         if length is not None and shift_samples >= length:
-            raise SettingsError(f"augment_time_shift_s moves examples by up to {shift_samples} samples; they have {length}.")
+            raise SettingsError(
+                f"augment_time_shift_s moves examples by up to {shift_samples} samples, but they have {length}. Lower it."
+            )
         shift_and_noise = WaveformAugmentation(
             time_shift_samples=shift_samples, noise_share=settings.augment_noise, seed=seeds[1], name="waveform_augmentation"
         )
@@ -260,7 +262,9 @@ def _check_axes(example_shape: tuple[int | None, ...]) -> None:
     """Refuse examples of other axes than frames and bins."""
     if len(example_shape) != len(_AXES):
         keys = ", ".join([*(key for keys in _KEYS.values() for key in keys), *_OTHER_KEYS])
-        raise SettingsError(f"examples have the axes {example_shape}; only (frames, bins) can be augmented. Set to 0: {keys}.")
+        raise SettingsError(
+            f"examples have the axes {example_shape}, but only (frames, bins) can be augmented. Set to 0: {keys}."
+        )
 
 
 def check_sizes(model: keras.Model, example_shape: tuple[int | None, ...]) -> None:
@@ -280,4 +284,4 @@ def _check_size(augmentation: TrainingAugmentation, example_shape: tuple[int | N
                 "Lower one of them."
             )
         if size is not None and furthest >= size:
-            raise SettingsError(f"{shift_key} moves examples by up to {furthest} {unit}; they have {size}. Lower it.")
+            raise SettingsError(f"{shift_key} moves examples by up to {furthest} {unit}, but they have {size}. Lower it.")

@@ -92,8 +92,8 @@ class WatchedEpochs(keras.callbacks.Callback):  # type: ignore[misc]
             self._checkpoints.go_on()
             for row in self.rows:
                 self._observers.epoch(row, is_past=True)
-            where = f"goes on at epoch {self.first_epoch + 1} of {self.last_epoch}"
-            self._checkpoints.say(where if self.first_epoch < self.last_epoch else "is trained; goes on with its test")
+            where = f"continues at epoch {self.first_epoch + 1} of {self.last_epoch}"
+            self._checkpoints.say(where if self.first_epoch < self.last_epoch else "is trained; continues with its test")
 
     def on_epoch_end(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Keep the values of the epoch, and tell them; not those of one that has diverged."""

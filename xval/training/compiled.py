@@ -174,7 +174,7 @@ def arrays_of(variables: Iterable[keras.Variable]) -> list[NDArray[Any]]:
 def check_form(arrays: Sequence[NDArray[Any]], wanted: Sequence[NDArray[Any]]) -> None:
     """Raise ValueError where arrays have other shapes or dtypes than those that are wanted."""
     if [(array.shape, array.dtype) for array in arrays] != [(array.shape, array.dtype) for array in wanted]:
-        raise ValueError("arrays have another form")
+        raise ValueError("arrays have another shape")
 
 
 def set_arrays(variables: Sequence[keras.Variable], arrays: Sequence[NDArray[Any]]) -> None:

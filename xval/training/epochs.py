@@ -145,9 +145,9 @@ class _Overwritten(keras.callbacks.Callback):  # type: ignore[misc]
         if self._rate not in (None, rate) and not self._is_said:
             self._is_said = True
             self._note(
-                f"a callback of your own has set the learning rate to {rate:.3g} after epoch {epoch}, which "
-                f"{optimizer.describe_schedule(self._settings)} replaces in every epoch. "
-                f"{optimizer.how_to_hold(self._settings)}, or leave it out of the callback."
+                f"one of your callbacks set the learning rate to {rate:.3g} after epoch {epoch}, but "
+                f"{optimizer.describe_schedule(self._settings)} replaces it in every epoch. "
+                f"{optimizer.how_to_hold(self._settings)}, or remove this from the callback."
             )
 
 

@@ -149,10 +149,10 @@ def train_model(
     )
     best_epoch = between.best_epoch(len(epochs.rows))
     if between.diverged:
-        say("diverged in epoch {epoch}: {reason}".format(**between.diverged) + f"; its model is that of epoch {best_epoch}")
+        say("diverged in epoch {epoch}: {reason}".format(**between.diverged) + f"; the model of epoch {best_epoch} is kept")
     # A callback of the user's own may have changed the weights since they were validated.
     if own and (path := find_not_finite(compiled.whole)) is not None:
-        raise DivergenceError(f"weight '{path}' is NaN or infinite at the end of training, by a callback of your own.")
+        raise DivergenceError(f"weight '{path}' is NaN or infinite at the end of training, set by one of your callbacks.")
     return History(epochs.rows, best_epoch, None if own else between.predictions, between.diverged)
 
 

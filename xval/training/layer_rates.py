@@ -26,9 +26,7 @@ def prepare_layer_rates(optimizer: "keras.optimizers.Optimizer", settings: Setti
         return
     if type(optimizer).apply is not keras.optimizers.Optimizer.apply:
         name = "unfreeze_every" if settings.unfreeze_every else "layer_learning_rate_decay"
-        raise SettingsError(
-            f"{name}: optimizer '{settings.optimizer}' has an apply() of its own, which cannot be scaled by layer"
-        )
+        raise SettingsError(f"{name}: optimizer '{settings.optimizer}' has its own apply(), which cannot be scaled by layer")
     mix_in(ScaledUpdates, optimizer)
 
 

@@ -34,12 +34,11 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     except (TypeError, ValueError) as error:
         raise SettingsError(f"optimizer '{name}' with {', '.join(['learning_rate', *options])}: {error}") from error
     if not isinstance(optimizer, keras.optimizers.Optimizer):
-        raise SettingsError(f"optimizer '{name}' gave {type(optimizer).__name__}; expected a keras.optimizers.Optimizer.")
+        raise SettingsError(f"optimizer '{name}' returned {type(optimizer).__name__}; expected a keras.optimizers.Optimizer.")
     if sets_rate(settings) and not has_settable_rate(optimizer):
         raise SettingsError(
-            f"optimizer '{name}': its learning rate follows an object or a function of its own, and "
-            f"{describe_schedule(settings)} sets another one. {how_to_hold(settings)}, or give the optimizer the number that "
-            "your function gets."
+            f"optimizer '{name}': its learning rate follows its own object or function, but {describe_schedule(settings)} "
+            f"sets another one. {how_to_hold(settings)}, or pass the optimizer the number that your function receives."
         )
     if settings.schedule_unit == "batch":
         mix_in(RateByBatch, optimizer)
@@ -116,7 +115,9 @@ def _asked_of(path: str, epoch: int, settings: Settings) -> float:
         raise SettingsError(f"schedule '{path}', epoch {epoch} (counted from 0): {place}{one_line(error)}") from error
     rate = float(value) if _is_number(value) else math.nan
     if not math.isfinite(rate) or rate <= 0:
-        raise SettingsError(f"schedule '{path}' gave {value!r} for epoch {epoch} (counted from 0); expected a number above 0.")
+        raise SettingsError(
+            f"schedule '{path}' returned {value!r} for epoch {epoch} (counted from 0); expected a number above 0."
+        )
     return rate
 
 

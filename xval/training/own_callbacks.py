@@ -37,10 +37,10 @@ def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callb
                     setattr(made, name, _named(getattr(made, name), f"callback '{path}'"))
             callbacks.append(made)
         elif missing:
-            lacks = f", and it lacks {', '.join(missing)}" * (len(missing) < len(METHODS))
+            lacks = f", but it lacks {', '.join(missing)}" * (len(missing) < len(METHODS))
             raise SettingsError(
-                f"callback '{path}' gave {type(made).__name__}; expected a keras.callbacks.Callback, or an observer with the "
-                f"methods {', '.join(METHODS)}{lacks}. A subclass of xval.Observer has all of them."
+                f"callback '{path}' returned {type(made).__name__}; expected a keras.callbacks.Callback, or an observer with "
+                f"the methods {', '.join(METHODS)}{lacks}. A subclass of xval.Observer has all of them."
             )
         else:
             named = {name: _named(getattr(made, name), f"observer '{path}'") for name in METHODS}
@@ -55,8 +55,8 @@ def _refuse_second_schedule(callback: keras.callbacks.Callback, path: str, setti
     if kind is None or not optimizer.sets_rate(settings) or (kind is _Plateau and is_plateau):  # two of them both cut it
         return
     raise SettingsError(
-        f"callback '{path}' is a {kind.__name__} and sets the learning rate, as {optimizer.describe_schedule(settings)} does. "
-        f"{optimizer.how_to_hold(settings)}, or leave the callback out."
+        f"callback '{path}' is a {kind.__name__} and sets the learning rate, as does "
+        f"{optimizer.describe_schedule(settings)}. {optimizer.how_to_hold(settings)}, or remove the callback."
     )
 
 

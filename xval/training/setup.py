@@ -85,9 +85,9 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = 
     if changed:
         facts["keras_config"] = changed
         listed = ", ".join(f"{name} = {value}" for name, value in changed.items())
-        observers.note(f"build() has set {listed}, which holds for this instance")
+        observers.note(f"build() has set {listed}, which applies to this instance")
     if outside_weights.get("seed_of_build"):
-        observers.note("build() sets the seed of random numbers, so that all folds and seeds begin with the same weights")
+        observers.note("build() sets the random seed, so all folds and seeds start with the same weights")
     if settings.encoder is not None:
         facts["embedder_hash"] = identify(settings).hash
     new = compile_model(model, settings, seed=job.seed)

@@ -32,9 +32,9 @@ class Counting(keras.callbacks.Callback):  # type: ignore[misc]
             ValueError: It is of another kind of callback.
         """
         if set(state) != set(self.held):
-            raise ValueError(f"it holds {sorted(state)}")
+            raise ValueError(f"it has {sorted(state)}")
         if not all(value is None or isinstance(value, int | float | list | np.ndarray) for value in state.values()):
-            raise ValueError("it holds a text")
+            raise ValueError("it has a text")
         for name, value in state.items():
             setattr(self, name, value)
 

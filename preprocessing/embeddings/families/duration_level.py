@@ -17,7 +17,9 @@ IS_NETWORK = False
 def identify(name: str) -> Identity:
     """Return the identity, which is the same for all; there is nothing to be named behind a colon."""
     if name:
-        raise SettingsError(f"embedding_model=duration_level:{name}: there is nothing to choose; write duration_level alone.")
+        raise SettingsError(
+            f"embedding_model=duration_level:{name}: this family has one set. Write embedding_model=duration_level."
+        )
     return Identity(hash_files((), "duration_level"))
 
 

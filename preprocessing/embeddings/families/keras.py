@@ -20,7 +20,9 @@ def identify(name: str) -> Identity:
     described = find_file("keras", str(path.with_suffix(".json")))
     rate_hz = read_rate(described, "feature_settings", "sample_rate_hz")
     if rate_hz is None:
-        raise SettingsError(f"embedding_model=keras:{name}: {described} does not say what the model reads (sample_rate_hz).")
+        raise SettingsError(
+            f"embedding_model=keras:{name}: {described} lacks the sample rate that the model reads (sample_rate_hz)."
+        )
     return Identity(hash_files([path, described]), rate_hz)
 
 

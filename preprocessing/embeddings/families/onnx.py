@@ -44,8 +44,8 @@ def load(name: str, *, is_pooled: bool) -> "OnnxEmbedder":  # noqa: ARG001
             session = onnxruntime.InferenceSession(path.read_bytes(), options, providers=wanted)
     except Exception as error:  # onnxruntime has no base class of its errors
         raise SettingsError(
-            f"embedding_model=onnx:{name}: ONNX Runtime refuses it ({brief(error, 300)}). Expected one file "
-            "with its weights inside."
+            f"embedding_model=onnx:{name}: ONNX Runtime cannot load it ({brief(error, 300)}). Expected a single file that "
+            "includes its weights."
         ) from error
     return OnnxEmbedder(session, path)
 
@@ -64,10 +64,10 @@ class OnnxEmbedder:
             described = ", ".join(f"{given.name} {given.type} {given.shape}" for given in inputs)
             raise SettingsError(
                 f"embedding_model=onnx:{path}: reads {described}; expected one input of samples, float32 (batch, n_samples) "
-                "or (batch, 1, n_samples). Export the model together with what makes its features."
+                "or (batch, 1, n_samples). Export the model together with the layers that compute its features."
             )
         if not session.get_outputs():
-            raise SettingsError(f"embedding_model=onnx:{path}: has no outputs, which would be the embeddings.")
+            raise SettingsError(f"embedding_model=onnx:{path}: has no outputs; expected the embeddings.")
         self._session, self._path, self._input = session, path, inputs[0]
         self._names = [output.name for output in session.get_outputs()]
         self.n_layers = len(self._names)
@@ -107,8 +107,8 @@ class OnnxEmbedder:
         if shape is None or output.dtype.kind not in _NUMBERS or len(shape) not in (2, 3) or len(output) != size:
             gives = type(output).__name__ if shape is None else f"{output.dtype} {shape}"
             raise SettingsError(
-                f"embedding_model=onnx:{self._path}: gives {gives} for {size} stretches; expected numbers of the shape (batch, "
-                "n_values) or (batch, n_frames, n_values)."
+                f"embedding_model=onnx:{self._path}: returned {gives} for {size} segments; expected numbers of the shape "
+                "(batch, n_values) or (batch, n_frames, n_values)."
             )
         frames: NDArray[np.float32] = output[:n_given, np.newaxis] if len(shape) == 2 else output[:n_given]
         return frames

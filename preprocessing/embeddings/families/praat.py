@@ -31,7 +31,7 @@ _UNDEFINED_DB = -200.0  # what Praat writes where there is no period
 def identify(name: str) -> Identity:
     """Return the identity of the functionals: the version of the package, which has its Praat within."""
     if name:
-        raise SettingsError(f"embedding_model=praat:{name}: this family has one set; write embedding_model=praat.")
+        raise SettingsError(f"embedding_model=praat:{name}: this family has one set. Write embedding_model=praat.")
     if find_spec("parselmouth") is None:
         raise SettingsError(
             f"embedding_model=praat: praat-parselmouth is not installed (GPL). Install it: {how_to_install('praat')}"

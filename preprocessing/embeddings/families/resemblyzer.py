@@ -93,13 +93,13 @@ def _stretches(n_samples: int) -> list[int]:
 def _find_weights(name: str) -> Path:
     if name:
         raise SettingsError(
-            f"embedding_model=resemblyzer:{name}: this family has one model; write embedding_model=resemblyzer."
+            f"embedding_model=resemblyzer:{name}: this family has one model. Write embedding_model=resemblyzer."
         )
     package = find_spec("resemblyzer")
     path = Path(package.origin).with_name("pretrained.pt") if package and package.origin else None
     if path is None or not path.is_file():
         raise SettingsError(
-            "embedding_model=resemblyzer: the package with its weights is not installed. Install it without what it needs "
-            "besides, since only its weights are read: pip install --no-deps resemblyzer==0.1.4"
+            "embedding_model=resemblyzer: the package with its weights is not installed. Install it without its "
+            "dependencies, because only its weights are read: pip install --no-deps resemblyzer==0.1.4"
         )
     return path

@@ -48,7 +48,7 @@ def identify(name: str) -> Identity:
     names = list_files(folder, _READ)
     rate_hz = read_rate(folder / _PREPROCESSOR, "sampling_rate")
     if rate_hz is None:
-        raise SettingsError(f"embedding_model=transformers:{name}: {folder / _PREPROCESSOR} names no sampling_rate.")
+        raise SettingsError(f"embedding_model=transformers:{name}: {folder / _PREPROCESSOR} lacks sampling_rate.")
     _check_reach(name, folder, names)
     return Identity(hash_files([folder / file for file in names], names), rate_hz)
 
@@ -85,8 +85,8 @@ def load_frames(name: str) -> "TransformerFrames":
         raise
     except Exception as error:  # whatever damaged files and settings that do not fit make of the libraries
         raise SettingsError(
-            f"embedding_model=transformers:{name}: {folder} cannot be loaded ({one_line(error)[:300]}). A file is damaged, or "
-            "the model needs more memory than there is. Download it again, or name another model."
+            f"embedding_model=transformers:{name}: {folder} cannot be loaded ({one_line(error)[:300]}). A file is damaged, "
+            "or the model needs more memory than available. Download it again, or choose another model."
         ) from error
 
 
@@ -114,7 +114,7 @@ def _check_kind(name: str, kind: str) -> None:
     allowed = (*SPEECH, WHISPER, AST, CLAP)
     if kind not in allowed:
         raise SettingsError(
-            f"embedding_model=transformers:{name}: is a model of type '{kind}', from which no embeddings are taken. Allowed: "
+            f"embedding_model=transformers:{name}: embeddings of a model of type '{kind}' are not supported; expected "
             f"{', '.join(allowed)}."
         )
 
@@ -124,7 +124,7 @@ def _check_complete(name: str, missing_keys: Iterable[str]) -> None:
     if missing:
         raise SettingsError(
             f"embedding_model=transformers:{name}: its files lack {len(missing)} of the model's weights ({missing[0]} ...), "
-            "which would be random. Download it again, or name the model that they belong to."
+            "so these would be random. Download it again, or name the model that the files belong to."
         )
 
 
@@ -135,8 +135,9 @@ def _check_weights(name: str, folder: Path, named: Any) -> None:
     file = Path(str(named)).as_posix()
     if file not in list_files(folder, _READ) or not file.endswith((".safetensors", _INDEX)):
         raise SettingsError(
-            f"embedding_model=transformers:{name}: {folder / _CONFIG} names '{named}' as transformers_weights, which is no "
-            ".safetensors file of the folder nor an index of them. Remove that entry, or download the model again."
+            f"embedding_model=transformers:{name}: {folder / _CONFIG} names '{named}' as transformers_weights, which is "
+            "neither a .safetensors file of the folder nor an index of such files. Remove that entry, or download the model "
+            "again."
         )
 
 
@@ -149,8 +150,8 @@ def _check_reach(name: str, folder: Path, names: list[str]) -> None:
     where = f"embedding_model=transformers:{name}"
     if _ADAPTER in names:
         raise SettingsError(
-            f"{where}: {folder / _ADAPTER} names another model to be loaded. Merge the adapter into its model and save that; "
-            "or remove the file, if the folder holds all weights."
+            f"{where}: {folder / _ADAPTER} loads another model. Merge the adapter into its model and save that; or remove "
+            "the file if the folder has all weights."
         )
     for index in (file for file in names if file.endswith(_INDEX)):
         try:
@@ -171,15 +172,15 @@ def _find_folder(name: str) -> Path:
     where = f"embedding_model=transformers:{name}"
     if not name:
         raise SettingsError(
-            "embedding_model=transformers: name a model or a folder, as in transformers:OWNER/NAME; a preset stands alone, as "
-            "wav2vec2-base."
+            "embedding_model=transformers: expected a model or a folder, such as transformers:OWNER/NAME. A preset is "
+            "written without it, such as wav2vec2-base."
         )
     if any(find_spec(package) is None for package in ("transformers", "torch")):
         raise SettingsError(f"{where}: transformers or torch is not installed. Install them: {how_to_install('pretrained')}")
     folder = Path(name)
     preset = preset_of(f"transformers:{name}")
     how_to_download = (
-        f"xval prepare encoders fetch {preset.name}, and write {preset.name} alone"
+        f"xval prepare encoders fetch {preset.name}, and write only {preset.name}"
         if preset
         else f'hf download {name} --include "*.json" "*.safetensors"'
     )
@@ -191,8 +192,9 @@ def _find_folder(name: str) -> Path:
             folder = Path(snapshot_download(name, local_files_only=True))
         except (LocalEntryNotFoundError, HFValidationError) as error:
             raise SettingsError(
-                f"{where}: there is no such folder, and the cache of the hub has no such model. Download it once, on a machine "
-                f"with network: {how_to_download}. Without network, copy its folder and name that."
+                f"{where}: there is no such folder, nor such a model in the cache of the Hugging Face hub. Download it once, "
+                f"on a machine with network access: {how_to_download}. Without network access, copy its folder and give the "
+                "path."
             ) from error
     for pattern in (_CONFIG, _PREPROCESSOR, _WEIGHTS):
         if not any(folder.rglob(pattern) if pattern == _WEIGHTS else folder.glob(pattern)):

@@ -149,12 +149,12 @@ def test_a_dispute_counts_where_it_changes_the_target():
 def test_events_labelled_background_are_no_events_and_unknown_labels_are_refused():
     assert labels_of(events((0, 4, "background")), ("background", "a")).targets.tolist() == [0, 0, 0, 0]
     assert labels_of(NONE, ("background",)).targets.tolist() == [0, 0, 0, 0]
-    with pytest.raises(CorpusError, match=r"labelled 'cal', which is not a class.*Did you mean 'call'"):
+    with pytest.raises(CorpusError, match=r"have the label 'cal', which is not a class.*Did you mean 'call'"):
         labels_of(events((0, 4, "cal")), ("background", "call"))
-    with pytest.raises(CorpusError, match="labelled 'x'"):
+    with pytest.raises(CorpusError, match="label 'x'"):
         labels_of(NONE, ("background", "call"), events((0, 1, "x")))
     for wrong in ({"overlap": 0}, {"overlap": 1.1}, {"overlap": float("nan")}, {"frame_samples": 0}):
-        with pytest.raises(SettingsError, match="above 0, up to 1"):
+        with pytest.raises(SettingsError, match="above 0 and at most 1"):
             labels_of(NONE, ("background",), **wrong)
 
 

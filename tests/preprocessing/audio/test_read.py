@@ -78,7 +78,7 @@ def test_one_channel_can_be_chosen(tmp_path: Path) -> None:
     for channel in (0, 6):
         np.testing.assert_array_equal(read_audio(path, channel=channel)[0], channels[:, channel])
     for channel in (7, -1):
-        with pytest.raises(AudioError, match=rf"seven\.wav: has no channel {channel}, only 0 to 6"):
+        with pytest.raises(AudioError, match=rf"seven\.wav: there is no channel {channel}; expected 0 to 6"):
             read_audio(path, channel=channel)
     np.testing.assert_array_equal(read_audio(path, channel=2, start_s=0.1, end_s=0.2)[0], channels[1600:3200, 2])
 
@@ -165,7 +165,7 @@ def test_a_stretch_may_end_a_rounding_error_behind_the_file(tmp_path: Path) -> N
 @pytest.mark.parametrize(("start_s", "end_s"), [(0.0, 0.52), (0.5, None), (0.6, 0.7), (-0.1, 0.2), (0.3, 0.3), (0.3, 0.2)])
 def test_refuses_a_stretch_that_is_not_in_the_file(tmp_path: Path, start_s: float, end_s: float | None) -> None:
     path = write(tmp_path / "clip.wav", sine())
-    with pytest.raises(AudioError, match=r"clip\.wav: the stretch from .* does not lie in the file \(0\.5 s\)"):
+    with pytest.raises(AudioError, match=r"clip\.wav: the segment from .* is not inside the file \(0\.5 s\)"):
         read_audio(path, start_s=start_s, end_s=end_s)
 
 
@@ -176,7 +176,7 @@ def test_refuses_what_is_no_audio(tmp_path: Path) -> None:
         read_audio(text)
     raw = tmp_path / "clip.raw"
     raw.write_bytes(bytes(1000))
-    with pytest.raises(AudioError, match="headerless"):
+    with pytest.raises(AudioError, match="audio without a header"):
         read_audio(raw)
 
 
@@ -318,7 +318,7 @@ def test_a_broken_off_file_is_told_by_its_header(tmp_path: Path) -> None:
     path = write(tmp_path / "clip.wav", sine(duration_s=2.0))
     path.write_bytes(path.read_bytes()[: 44 + 2 * RATE_HZ])
     for read in (read_audio, read_header):
-        with pytest.raises(AudioError, match=r"clip\.wav: truncated: it holds 1\.00 s of the 2\.00 s in its header"):
+        with pytest.raises(AudioError, match=r"clip\.wav: truncated, it has 1\.00 s of the 2\.00 s in its header"):
             read(path)
 
 
@@ -341,7 +341,10 @@ def test_a_header_that_promises_too_much_is_refused_without_its_memory(tmp_path:
     content[21] |= 0x0F  # the upper bits of the 36-bit number of samples: about 64 thousand million
     content[22] = 0xFF
     path.write_bytes(content)
-    with pytest.raises(AudioError, match=r"too long to be read as one clip, 1192\.8 h .*or its header is damaged"):
+    with pytest.raises(
+        AudioError,
+        match=r"too long to be read as one clip: 1192\.8 h.*list segments of it\. If it is not .*, its header is damaged",
+    ):
         read_audio(path)
     with pytest.raises(AudioError, match=r"truncated|cannot be decoded"):
         read_audio(path, start_s=0.1, end_s=3600.0)
@@ -357,7 +360,7 @@ def test_a_file_of_gigabytes_of_zeros_is_refused_without_its_memory(tmp_path: Pa
     path.write_bytes(content)
     os.truncate(path, data + 8 + n_bytes)
     with pytest.raises(
-        AudioError, match=r"sparse\.wav: too long to be read as one clip, 52\.1 h at 16000 Hz \(at most 17\.4 h\)"
+        AudioError, match=r"sparse\.wav: too long to be read as one clip: 52\.1 h at 16000 Hz \(at most 17\.4 h\)"
     ):
         read_audio(path)
     assert read_audio(path, start_s=100_000.0, end_s=100_001.0)[0].size == RATE_HZ
@@ -365,7 +368,7 @@ def test_a_file_of_gigabytes_of_zeros_is_refused_without_its_memory(tmp_path: Pa
 
 def test_refuses_what_is_too_short_to_resample(tmp_path: Path) -> None:
     path = write(tmp_path / "click.wav", np.full(1, 0.5, np.float32), 48000)
-    with pytest.raises(AudioError, match=r"click\.wav: too short to resample: 1 samples at 48000 Hz"):
+    with pytest.raises(AudioError, match=r"click\.wav: too short to resample: 1 samples from 48000 Hz"):
         read_audio(path, sample_rate_hz=8000)
 
 
@@ -384,7 +387,7 @@ def test_describes_a_clip(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["wav", "flac"])
 def test_silence_is_refused(tmp_path: Path, suffix: str) -> None:
     silence = np.zeros(RATE_HZ, np.float32)
-    with pytest.raises(AudioError, match="silent, every sample lies below -80 dBFS"):
+    with pytest.raises(AudioError, match="silent, every sample is below -80 dBFS"):
         describe_audio(write(tmp_path / f"silence.{suffix}", silence))
 
 

@@ -108,7 +108,7 @@ def test_stretches_of_a_file_are_moved_by_the_time_factor(tmp_path: Path) -> Non
 def test_copies_of_a_file_with_clips_of_several_items_are_refused(tmp_path: Path) -> None:
     write_list(tmp_path, [("long.augmented-1.wav", "long.wav", 1.0)])
     clips = pd.DataFrame({"path": "long.wav", "item": ["a", "b"], "label": "x", "start_s": [0.0, 2.0], "end_s": [2.0, 4.0]})
-    with pytest.raises(CorpusError, match=r"long\.wav holds clips of several items \(a, b\), and its augmented copies"):
+    with pytest.raises(CorpusError, match=r"long\.wav has clips of several items \(a, b\), so its augmented copies"):
         add(tmp_path, clips)
 
 
@@ -116,7 +116,7 @@ def test_a_table_of_the_same_name_far_above_is_no_list_of_copies(tmp_path: Path)
     (tmp_path / COPIES_NAME).write_text("my own notes\n")
     assert added(tmp_path / "corpus").empty
     (tmp_path / NOTE_NAME).touch()
-    with pytest.raises(CorpusError, match="not the list of augmented copies"):
+    with pytest.raises(CorpusError, match="cannot be read as the list of augmented copies"):
         added(tmp_path / "corpus")
 
 
@@ -165,7 +165,7 @@ def test_copies_and_sources_that_were_converted_are_found_under_their_new_ending
     write_list(tmp_path, copies[:1])
     clips = CLIPS.assign(path=["a/one.flac", "a/two.wav", "b/one.wav"])
 
-    with pytest.raises(CorpusError, match=r"holds 2 augmented copies by their names, such as a/one\.augmented-2\.ogg"):
+    with pytest.raises(CorpusError, match=r"has 2 files named like augmented copies, such as a/one\.augmented-2\.ogg"):
         added(tmp_path, clips)
     (tmp_path / "a/one.augmented-2.opus").unlink()
     write_list(tmp_path, copies)
@@ -178,7 +178,9 @@ def test_copies_and_sources_that_were_converted_are_found_under_their_new_ending
 
 def test_copies_of_which_nothing_says_what_they_are_copies_of_are_refused(tmp_path: Path) -> None:
     touch(tmp_path, "a/one.wav", "a/one.augmented-1.flac", "elsewhere/one.augmented-1.wav")
-    with pytest.raises(CorpusError, match=r"holds 1 .* such as a/one\.augmented-1\.flac, but no augmented\.csv says of what"):
+    with pytest.raises(
+        CorpusError, match=r"has 1.* such as a/one\.augmented-1\.flac, but no augmented\.csv names their sources"
+    ):
         add(tmp_path)
     write_list(tmp_path, [("b/one.augmented-1.wav", "b/one.wav", 1.0)])
     with pytest.raises(CorpusError, match=r"such as a/one\.augmented-1\.flac, but .*augmented\.csv does not list them"):
@@ -190,7 +192,7 @@ def test_copies_of_a_file_that_is_gone_are_refused_and_of_one_that_is_not_listed
     write_list(tmp_path, [("a/left_out.augmented-1.wav", "a/left_out.wav", 1.0)])
     assert added(tmp_path).empty
     (tmp_path / "a/left_out.wav").unlink()
-    with pytest.raises(CorpusError, match=r"holds 1 .* not there, such as a/left_out\.augmented-1\.wav of a/left_out\.wav"):
+    with pytest.raises(CorpusError, match=r"has 1.* missing, such as a/left_out\.augmented-1\.wav of a/left_out\.wav"):
         add(tmp_path)
 
 
@@ -203,7 +205,7 @@ def test_a_copy_of_any_name_is_not_listed_as_a_recording(tmp_path: Path) -> None
 def test_a_copy_stands_in_the_list_once(tmp_path: Path) -> None:
     write_list(tmp_path, [("a/one.augmented-1.wav", source, 1.0) for source in ("a/one.wav", "b/one.wav")])
     with pytest.raises(
-        CorpusError, match=r"1 lines have the same path as another line, such as 'a/one\.augmented-1\.wav,b/one"
+        CorpusError, match=r"1 lines have a path that another line has too, such as 'a/one\.augmented-1\.wav,b/one"
     ):
         add(tmp_path)
 
@@ -246,12 +248,12 @@ def test_copies_that_are_listed_already_are_not_added_again(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "not the list of augmented copies"),
-        ("\0\0\0", "not the list of augmented copies"),
-        ("path,source\na.wav,b.wav\n", "not the list of augmented copies .*time_factor"),
+        ("", "cannot be read as the list of augmented copies"),
+        ("\0\0\0", "cannot be read as the list of augmented copies"),
+        ("path,source\na.wav,b.wav\n", "cannot be read as the list of augmented copies.*time_factor"),
         ("path,source,time_factor\na.wav,b.wav,1.0\n", "no column 'copy'"),
-        ("path,source,copy,time_factor,transforms,parameters,seed\na,b,1,fast,gain,{},1\n", "not the list .*fast"),
-        ("path,source,copy,time_factor,transforms,parameters,seed\na,b,1,,gain,{},1\n", "not the list"),
+        ("path,source,copy,time_factor,transforms,parameters,seed\na,b,1,fast,gain,{},1\n", "cannot be read as the list.*fast"),
+        ("path,source,copy,time_factor,transforms,parameters,seed\na,b,1,,gain,{},1\n", "cannot be read as the list"),
     ],
 )
 def test_a_malformed_list_is_refused(tmp_path: Path, content: str, message: str) -> None:
@@ -266,7 +268,7 @@ def test_files_outside_of_the_folder_of_the_list_are_refused(tmp_path: Path, pat
     """It lies in a corpus that may come from elsewhere."""
     names = {"path": "a/one.augmented-1.wav", "source": "a/one.wav"} | {column: path}
     write_list(tmp_path, [(names["path"], names["source"], 1.0)])
-    with pytest.raises(CorpusError, match=r"augmented\.csv: 1 lines have a path that leads out of its folder.*private\.wav"):
+    with pytest.raises(CorpusError, match=r"augmented\.csv: 1 lines have a path outside its folder.*private\.wav"):
         add(tmp_path)
 
 
@@ -283,7 +285,7 @@ def test_a_time_factor_that_is_none_is_refused(tmp_path: Path, factor: str) -> N
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / COPIES_NAME).write_bytes(b"path,source\n\xff\xfe\x00")
-    with pytest.raises(CorpusError, match="not the list of augmented copies"):
+    with pytest.raises(CorpusError, match="cannot be read as the list of augmented copies"):
         add(tmp_path)
 
 

@@ -82,7 +82,7 @@ def test_another_column_keeps_the_hash_of_the_index_and_none_removes_the_file(tm
 def test_columns_of_other_clips_are_an_error(tmp_path: Path) -> None:
     corpus = make(tmp_path, HEADER + "\n".join(ROWS))
     pd.DataFrame({"clip": ["a.wav"], "age": [30.0]}).to_parquet(corpus.folder / COLUMNS_NAME)
-    with pytest.raises(CorpusError, match=r"columns\.parquet: damaged, or of another corpus"):
+    with pytest.raises(CorpusError, match=r"columns\.parquet: damaged, or from another dataset"):
         with_columns(corpus.index, corpus.folder)
 
 
@@ -90,7 +90,7 @@ def test_columns_of_other_clips_are_an_error(tmp_path: Path) -> None:
     ("change", "message"),
     [
         (lambda table: pd.concat([table, table]), "appears twice"),
-        (lambda table: table.rename(columns={"age": "item"}), "'item' is not a further column"),
+        (lambda table: table.rename(columns={"age": "item"}), "'item' is not an extra column"),
         (lambda table: table.assign(age=True), "'age' holds bool; expected numbers or text"),
         (lambda table: table.rename(columns={"clip": "=x"}), "no columns 'clip'"),
     ],

@@ -81,14 +81,14 @@ def test_verdicts_come_back_as_they_were_and_no_spreadsheet_computes_them(write)
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("clip,verdict\na,right\n", "no column index_hash, new, old.*Its columns are clip, verdict, old"),
-        (f"{HEAD}a,right,x,,ann,t,w,0123\n", "is no hash of a corpus; the file may be cut off"),
+        ("clip,verdict\na,right\n", "column is missing: index_hash, new, old.*Its columns are clip, verdict, old"),
+        (f"{HEAD}a,right,x,,ann,t,w,0123\n", "is not the hash of a dataset; the file may be cut off"),
         (f"{HEAD}a,right,x,,ann,t,w,{HASH},more\n", "more cells than there are columns"),
         (f'{HEAD}a,right,"x', "unexpected end of data"),
-        ("\0\1", "not the verdicts of a review"),
+        ("\0\1", "cannot be read as verdicts of a review"),
         (f"{HEAD}a,rihgt,x,,ann,t,w,{HASH}\n", "unknown verdict 'rihgt'.*Did you mean 'right'"),
-        (f"{HEAD}a,wrong,x,,ann,t,w,{HASH}\n", "a wrong label needs another one"),
-        (f"{HEAD}a,right,x,y,ann,t,w,{HASH}\n", "no other verdict has one"),
+        (f"{HEAD}a,wrong,x,,ann,t,w,{HASH}\n", "a wrong label needs another label"),
+        (f"{HEAD}a,right,x,y,ann,t,w,{HASH}\n", "every other verdict leaves it empty"),
         (f"{HEAD}a,right,x,,,t,w,{HASH}\n", "no reviewer"),
         (HEAD + f"a,right,x,,ann,t,w,{HASH}\n" * 2, "has judged a clip twice"),
     ],
@@ -130,31 +130,31 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
     assert prepare(table, "--corrections", path) == 0
 
     printed = capsys.readouterr().out
-    assert "Corrected  1 label; left out 1 bad recording; as it was, since its reviewers disagree: 0 clips" in printed
-    assert "favours the model whose answers were reviewed" in printed
-    assert "Left out   1 clip; why: " in printed
+    assert "Corrected  1 label; skipped 1 bad recording; unchanged, because reviewers disagree: 0 clips" in printed
+    assert "favours the model whose predictions were reviewed" in printed
+    assert "Skipped    1 clip; why: " in printed
     corrected = open_corpus("tones_corrected", table.parent / "data")
     labels = dict(zip(corrected.index["clip"], corrected.index["label"], strict=True))
     assert labels == {"0.wav": "low", "1.wav": "low", "3.wav": "high", "4.wav": "low", "5.wav": "high"}
-    assert '2.wav,s1,"a bad recording, by its reviewers"' in (corrected.folder / "left_out.csv").read_text()
+    assert '2.wav,s1,"a bad recording according to its reviewers"' in (corrected.folder / "left_out.csv").read_text()
     assert corrected.corrections == {
         "file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "of_index": reviewed.index_hash,
         "reviewers": ["ann"], "n_changed": 1, "n_left_out": 1, "n_disputed": 0,
     }  # fmt: skip
     assert corrected.index_hash != reviewed.index_hash
     assert open_corpus("tones", table.parent / "data").index.equals(reviewed.index)
-    assert "a review corrected 1 label and left out 1 clip" in find_cautions(corrected, read_settings([]))[0]
+    assert "a review corrected 1 label and excluded 1 clip" in find_cautions(corrected, read_settings([]))[0]
 
 
 @pytest.mark.parametrize(
     ("verdicts", "options", "message"),
     [
-        ([verdict("1.wav", WRONG, "high", "low")], ["--dataset", "tones"], "holds a corpus without corrections"),
-        ([verdict("9.wav", WRONG, "high", "low")], [], "1 of its clips are not in this corpus"),
-        ([verdict("1.wav", WRONG, "low", "high")], [], "was reviewed as 'low', and has the label 'high' here"),
+        ([verdict("1.wav", WRONG, "high", "low")], ["--dataset", "tones"], "already has the dataset without corrections"),
+        ([verdict("9.wav", WRONG, "high", "low")], [], "1 of its clips are not in this dataset"),
+        ([verdict("1.wav", WRONG, "low", "high")], [], "was reviewed as 'low', but has the label 'high' here"),
         ([verdict("1.wav", WRONG, "high", "LOW")], [], "differ in case"),
         ([verdict("1.wav", RIGHT, "high")], [], "nothing to change"),
-        ([verdict("1.wav", BAD, "high"), verdict("2.wav", BAD, "low", index_hash="1" * 32)], [], "verdicts on 2 corpora"),
+        ([verdict("1.wav", BAD, "high"), verdict("2.wav", BAD, "low", index_hash="1" * 32)], [], "verdicts on 2 datasets"),
         ([], [], "no verdict in it"),
     ],
 )
@@ -188,8 +188,8 @@ def test_the_agreement_of_two_is_cohens_kappa():
     said = [(RIGHT, RIGHT)] * 20 + [(RIGHT, BAD)] * 5 + [(BAD, RIGHT)] * 10 + [(BAD, BAD)] * 15
     verdicts = [verdict(f"{n}", own, who=who) for n, pair in enumerate(said) for who, own in zip("ab", pair, strict=True)]
 
-    assert describe_agreement(verdicts) == ["a and b: 50 clips judged by both, 35 alike, Cohen's kappa 0.40."]
-    assert "not defined: one verdict throughout" in describe_agreement(verdicts[:40])[0]
+    assert describe_agreement(verdicts) == ["a and b: 50 clips judged by both, 35 with the same verdict, Cohen's kappa 0.40."]
+    assert "undefined, because all verdicts are the same" in describe_agreement(verdicts[:40])[0]
     assert describe_agreement(verdicts[::2]) == []
     named = [verdict("1", WRONG, "x", new, who=who) for who, new in (("a", "y"), ("b", "z"))]
-    assert "Of 1 that both call wrong, 0 got the same label" in describe_agreement([*verdicts, *named])[0]
+    assert "Of 1 that both judged wrong, 0 got the same label" in describe_agreement([*verdicts, *named])[0]

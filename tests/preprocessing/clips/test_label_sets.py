@@ -40,7 +40,7 @@ def test_labels_have_one_form(given, wanted):
     assert join_labels(given) == wanted
 
 
-@pytest.mark.parametrize(("given", "fault"), [(True, "a bool"), ({"a": 1}, "a dict"), (["a;b"], "no label may contain it")])
+@pytest.mark.parametrize(("given", "fault"), [(True, "a bool"), ({"a": 1}, "a dict"), (["a;b"], "a label cannot contain it")])
 def test_what_is_no_label_is_refused(given, fault):
     with pytest.raises(CorpusError, match=fault):
         join_labels(given)
@@ -87,7 +87,7 @@ def test_labels_that_look_like_several_are_asked_about(table):
 
 @pytest.mark.parametrize(
     ("labels", "fault"),
-    [(["", None], "None of the 2 clips has a label"), (["Dog;rain", "dog"], "'Dog' and 'dog' differ in case")],
+    [(["", None], "None of the 2 clips has a label"), (["Dog;rain", "dog"], "'Dog' and 'dog' differ only in case")],
 )
 def test_lists_of_labels_that_cannot_be_used_are_refused(tmp_path, labels, fault):
     clips = pd.DataFrame({"path": ["0.wav", "1.wav"], "item": ["a", "b"], "label": labels})
@@ -98,7 +98,7 @@ def test_lists_of_labels_that_cannot_be_used_are_refused(tmp_path, labels, fault
 def test_a_label_of_one_item_is_named():
     clips = pd.DataFrame({"item": ["a", "a", "b"], "label": ["dog;rain", "", "dog"]})
 
-    assert lonely_classes(one_label_per_row(clips)).startswith("1 of 2 classes are of one item alone (rain)")
+    assert lonely_classes(one_label_per_row(clips)).startswith("1 of 2 classes have clips of only one item (rain)")
 
 
 @pytest.mark.parametrize(

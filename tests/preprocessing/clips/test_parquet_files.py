@@ -30,12 +30,12 @@ def test_a_table_that_has_what_is_needed_is_read(path: Path) -> None:
     [
         (lambda table: table.drop(columns="row"), "no columns 'row'"),
         (lambda table: table.rename(columns={"item": "=x"}), "no columns 'item'"),
-        (lambda table: table.assign(row=["0x", "1x"]), "'row' holds .*string; expected whole number"),
-        (lambda table: table.assign(row=[0.5, 1]), "'row' holds double; expected whole number"),
-        (lambda table: table.assign(item=None), "'item' holds null; expected text"),
+        (lambda table: table.assign(row=["0x", "1x"]), r"'row' has.*string; expected whole number"),
+        (lambda table: table.assign(row=[0.5, 1]), "'row' has double; expected whole number"),
+        (lambda table: table.assign(item=None), "'item' has null; expected text"),
         (lambda table: table.assign(item=["a", None]), "'item' has 1 empty cells"),
-        (lambda table: table.assign(start_s=None), "'start_s' holds null; expected number"),
-        (lambda table: table.assign(is_copy=[1, 0]), "'is_copy' holds int64; expected yes or no"),
+        (lambda table: table.assign(start_s=None), "'start_s' has null; expected number"),
+        (lambda table: table.assign(is_copy=[1, 0]), "'is_copy' has int64; expected yes or no"),
     ],
 )
 def test_a_changed_column_is_named(path: Path, change, message: str) -> None:

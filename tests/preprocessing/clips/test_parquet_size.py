@@ -53,7 +53,7 @@ def test_texts_are_measured_row_by_row() -> None:
     ("n_rows", "text", "message"),
     [
         (1_000_000, 2**20 * "a", "it takes about 2097.2 GB of memory"),  # one text, a million times, and as much for pandas
-        (15_000_000, "a", "it takes about 0.4 GB of memory, and 0.2 GB are free; leave out rows or columns"),
+        (15_000_000, "a", "it takes about 0.4 GB of memory, and 0.2 GB are free. Remove rows or columns"),
     ],
 )
 def test_a_small_file_that_would_take_all_memory_is_refused(
@@ -71,7 +71,7 @@ def test_a_small_file_that_would_take_all_memory_is_refused(
 def test_rows_are_counted_before_they_are_read(path: Path) -> None:
     assert read_table(path, columns=["number"], most_rows=N_ROWS).num_rows == N_ROWS
 
-    with pytest.raises(IrregularFileError, match="it has 20000 rows, at most 19999 are read; split it"):
+    with pytest.raises(IrregularFileError, match=r"it has 20000 rows, but at most 19999 are read\. Split it"):
         read_table(path, columns=["number"], most_rows=N_ROWS - 1)
 
 

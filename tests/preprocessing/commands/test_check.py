@@ -146,7 +146,7 @@ def test_identical_audio_across_items_comes_first_and_in_red(corpus: Corpus, cap
     assert table["again.flac"]["reason"] == "same audio as ann_no_1.wav (item ann)"
     assert table["ann_no_1.wav"]["reason"] == "same audio as again.flac (item dee)"
     verdict = Page(page).text.partition("Summary")[0]
-    assert re.search("No experiment will run on this corpus as it is:.*identical across items", verdict)
+    assert re.search("No experiment can use this dataset as it is:.*identical across items", verdict)
     assert re.search(r'<section class="finding refused" id="identical-across-items">.*?again\.flac', page, re.DOTALL)
     text = capsys.readouterr().out
     assert "Refused    identical across items: 2 clips. Give both clips the same item" in text
@@ -183,7 +183,7 @@ def test_what_cannot_be_read_is_named_with_its_reason(corpus: Corpus) -> None:
     broken = ["missing.wav", "empty.wav", "no_samples.wav", "text.wav", "truncated.wav", "nan.wav"]
     assert all(table[name]["reason"] and str(corpus.folder) not in table[name]["reason"] for name in broken)
     assert sum(bool(row["faults"]) for row in table.values()) == len(broken)
-    assert "Experiments can run on this corpus." in page
+    assert "Experiments can use this dataset." in page
 
 
 def test_audio_that_breaks_off_while_decoding(corpus: Corpus) -> None:
@@ -262,7 +262,7 @@ def test_too_few_items(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> No
     corpus.check()
     text = capsys.readouterr().out
     assert "Refused    too few items: 2 items." in text
-    assert "Refused    no experiment can use this yet: the corpus has 2 items (ann, bob)" in text
+    assert "Problem    no experiment can use this yet: the dataset has 2 items (ann, bob)" in text
 
 
 def test_the_check_refuses_what_the_run_refuses_and_nothing_else(corpus: Corpus, capsys: pytest.CaptureFixture[str]) -> None:
@@ -273,9 +273,9 @@ def test_the_check_refuses_what_the_run_refuses_and_nothing_else(corpus: Corpus,
     _, page = corpus.check()
     text = capsys.readouterr().out
     assert "Refused" not in text
-    assert "need --set fold_strategy=predefined: identical audio on two sides" in text
+    assert "need --set fold_strategy=predefined, because identical audio on two sides" in text
     assert "Doubtful   identical across items: 2 clips" in text
-    assert "Experiments can run on this corpus." in page
+    assert "Experiments can use this dataset." in page
 
     corpus.header = "path,item,label"
     corpus.rows = [row[:3] for row in corpus.rows if row[0] != "same.wav"]
@@ -283,8 +283,8 @@ def test_the_check_refuses_what_the_run_refuses_and_nothing_else(corpus: Corpus,
         (path, item, label if item != "dee" or "_1" in path else f"only {label}") for path, item, label in corpus.rows
     ]
     _, page = corpus.check("--headers-only")
-    assert "Refused    no experiment can use this yet: 2 labels of one item only" in capsys.readouterr().out
-    assert "No experiment will run on this corpus as it is" in page
+    assert "Problem    no experiment can use this yet: 2 labels of only one item" in capsys.readouterr().out
+    assert "No experiment can use this dataset as it is" in page
 
 
 @pytest.mark.parametrize("n_shared", [1, 2])
@@ -434,7 +434,7 @@ def test_names_that_differ_in_case_or_spaces_alone_are_asked_about(
     rows, page = corpus.check()
     assert f"The {what} differ in case or spaces alone" in Page(page).text
     assert set(rows) >= {"more.wav", "ann_no_1.wav"}  # which are still checked
-    assert f"Refused    the list of clips: The {what} differ" in capsys.readouterr().out
+    assert f"Problem    the list of clips: The {what} differ" in capsys.readouterr().out
 
 
 def _name_classes_by_numbers(corpus: Corpus) -> None:
@@ -501,7 +501,7 @@ def test_a_refused_list_in_which_a_number_is_missing_is_reported_on(corpus: Corp
     monkeypatch.setattr("preprocessing.commands.command_line.CorpusChoice.list_clips", lambda _: listed)
     corpus.draws = True
     _, page = corpus.check("--task-type", "regression", "--headers-only")
-    assert "The list of clips is refused." in page
+    assert "The list of clips cannot be used." in page
     assert ["Targets", "label from 0 to 14"] in facts_of(page)
 
 
@@ -544,7 +544,7 @@ def test_wrong_options_are_refused(options: list[str], message: str) -> None:
 def test_a_wrong_corpus_or_folder_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"Unknown corpus 'tabel'.*Did you mean 'table'"):
         carry_out(["tabel"])
-    with pytest.raises(SettingsError, match="The name of a corpus comes first, not --workers"):
+    with pytest.raises(SettingsError, match="The first argument must be the name of a corpus; received --workers"):
         carry_out(["--workers", "2"])
     with pytest.raises(CorpusError, match="nowhere"):
         carry_out(["table", "--check", str(tmp_path / "nowhere.csv")])

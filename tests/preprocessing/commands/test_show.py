@@ -147,7 +147,7 @@ def test_a_clip_of_a_dataset_is_padded_as_there(folder: Path, capsys: pytest.Cap
         show(["chrip.wav", "--dataset", "clips"])
     with pytest.raises(SettingsError, match="a clip of a dataset has its own"):
         show(["chirp.wav", "--dataset", "clips", "--start-s", "0.1"])
-    with pytest.raises(CorpusError, match="No corpus 'clisp'"):
+    with pytest.raises(CorpusError, match="There is no dataset 'clisp'"):
         show(["chirp.wav", "--dataset", "clisp"])
 
 
@@ -170,7 +170,7 @@ def test_one_that_cannot_be_read_does_not_stop_the_others(folder: Path) -> None:
         ),
         (["chirp.wav", "--start-s=-1"], "--start-s -1: expected a time in seconds from 0"),
         (["chirp.wav", "--outptu", "x"], "Unknown option --outptu.*Did you mean '--output'"),
-        (["chirp.wav", "--set", "window=boxcarr"], "scipy makes no window 'boxcarr'"),
+        (["chirp.wav", "--set", "window=boxcarr"], "scipy has no window 'boxcarr'"),
     ],
 )
 def test_wrong_arguments_are_refused(arguments: list[str], message: str) -> None:

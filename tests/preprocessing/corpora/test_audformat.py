@@ -92,13 +92,22 @@ def test_what_a_table_says_about_speakers_may_be_the_label(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({}, r"2 columns beside the item: say with --label which.*Available: age, arousal, emotion, gender, speaker"),
+        (
+            {},
+            (
+                r"2 columns in addition to the item. Choose the one to predict with --label.*Available: age, arousal, emotion, "
+                "gender, speaker"
+            ),
+        ),
         ({"label": "emotions"}, "--label emotions: .*Did you mean 'emotion'"),
         ({"label": "emotion", "item": "spaeker"}, "--item spaeker: .*Did you mean 'speaker'"),
         ({"label": "emotion", "table": "emotion.trai"}, "--table emotion.trai: .*Did you mean 'emotion.train'"),
-        ({"label": "emotion", "table": "files"}, "--table files: without emotion. It is in emotion.test, emotion.train"),
-        ({"label": "arousal"}, "--label arousal: numbers. To predict them, give --task-type regression"),
-        ({"label": "speaker"}, "--item speaker --label speaker: every fold would test what nothing trained"),
+        (
+            {"label": "emotion", "table": "files"},
+            r"--table files: there is no emotion in it\. It is in emotion\.test, emotion\.train",
+        ),
+        ({"label": "arousal"}, r"--label arousal: the labels are numbers\. To predict them, give --task-type regression"),
+        ({"label": "speaker"}, "--item speaker --label speaker: every fold would test a label that was never trained on"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_there_is(folder: Path, options: dict[str, str], message: str) -> None:
@@ -107,7 +116,7 @@ def test_what_cannot_be_is_refused_with_what_there_is(folder: Path, options: dic
 
 
 def test_a_folder_that_is_no_database_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"holds no db\.yaml"):
+    with pytest.raises(CorpusError, match=r"has no db\.yaml"):
         list_clips(tmp_path, label="emotion")
     (tmp_path / "db.yaml").write_text("- nonsense")
     with pytest.raises(CorpusError, match="cannot be read by audformat"):

@@ -56,7 +56,7 @@ def test_the_age_of_1234_years_is_left_out(folder: Path) -> None:
     clips = list_clips(folder, label="age")
     assert clips["label:age"].tolist() == [30.0, 30.0, 25.0, 27.0]
     assert "45" not in set(clips["item"])
-    assert clips.attrs["note"] == "1 of 4 speakers are left out (--folds digit --label age): 45."
+    assert clips.attrs["note"] == "1 of 4 speakers are skipped (--folds digit --label age): 45."
     assert "note" not in list_clips(folder).attrs
     tasks = [find_corpus("audiomnist").task_type(label=label) for label in ("age", "digit")]
     assert tasks == ["regression", "classification"]
@@ -83,7 +83,7 @@ def test_the_five_digit_folds_are_the_published_ones(all_speakers: Path) -> None
 def test_the_four_gender_folds_are_the_published_ones(all_speakers: Path) -> None:
     clips = list_clips(all_speakers, folds="gender")
     assert clips["item"].nunique() == 24
-    assert clips.attrs["note"].startswith("36 of 60 speakers are left out (--folds gender --label digit): 01, 03, 04")
+    assert clips.attrs["note"].startswith("36 of 60 speakers are skipped (--folds gender --label digit): 01, 03, 04")
     folds = plan_folds(clips)
     assert [len(fold.test) for fold in folds] == [6] * 4
     # The second published fold.
@@ -103,10 +103,10 @@ def test_a_folder_without_the_speakers_of_the_folds_is_an_error(tmp_path: Path, 
     ("text", "message"),
     [
         (None, r"No audioMNIST_meta\.txt in .*gender, age"),
-        ("[1,", r"audioMNIST_meta\.txt is not the JSON of the distribution"),
-        ("[1]", "is not the JSON of the distribution"),
-        (json.dumps({"01": SPEAKERS["01"]}), r"audioMNIST_meta\.txt does not tell '02' of every speaker"),
-        (json.dumps(SPEAKERS | {"02": {"gender": "male"}}), "does not tell 'age' of every speaker"),
+        ("[1,", r"audioMNIST_meta\.txt is not the JSON file of the corpus"),
+        ("[1]", "is not the JSON file of the corpus"),
+        (json.dumps({"01": SPEAKERS["01"]}), r"audioMNIST_meta\.txt lacks '02' of a speaker"),
+        (json.dumps(SPEAKERS | {"02": {"gender": "male"}}), "lacks 'age' of a speaker"),
     ],
 )
 def test_a_json_that_is_missing_or_wrong_is_named(folder: Path, text: str | None, message: str) -> None:
@@ -120,7 +120,7 @@ def test_a_json_that_is_missing_or_wrong_is_named(folder: Path, text: str | None
 
 
 def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"holds no data/01/7_01_32\.wav\. Found: nothing"):
+    with pytest.raises(CorpusError, match=r"has no data/01/7_01_32\.wav\. Found: nothing"):
         list_clips(tmp_path)
     (tmp_path / "01").mkdir()
     (tmp_path / "01" / "7_02_32.wav").touch()

@@ -47,7 +47,7 @@ def test_both_tables_are_annotators_of_whole_recordings(bats: Path) -> None:
     assert recordings.to_numpy().tolist() == [
         [path, path, label] for path, label in zip(paths, ["call", "call", "background"], strict=True)
     ]
-    assert recordings.attrs["note"] == f"1 recordings are left out: their audio is not in {bats}."
+    assert recordings.attrs["note"] == f"1 recordings are skipped: their audio is not in {bats}."
     assert in_samples(annotations) == [
         ("3", 47553, 95094, "call", "fileinfo"),
         ("3", 298537, 349426, "call", "fileinfo"),
@@ -61,7 +61,7 @@ def test_both_tables_are_annotators_of_whole_recordings(bats: Path) -> None:
     ]
     check_clips(recordings, bats, task_type="classification")
     soundfile.write(bats / "files102" / "more.wav", np.full(10_000, 0.1), RATE_HZ)
-    assert list_recordings(bats)[0].attrs["note"].endswith(" 1 recordings are left out: no table lists them.")
+    assert list_recordings(bats)[0].attrs["note"].endswith(" 1 recordings are skipped: no table lists them.")
     # annotation.csv does not name the last recording: it is not annotated there, which is not negative
     assert list(resolve_recordings(annotations, "annotation")) == paths[:2]
     assert list(resolve_recordings(annotations, "fileinfo")) == paths
@@ -87,7 +87,7 @@ def test_a_table_without_labels_borrows_those_of_the_other_where_it_can(bats: Pa
         ("5", "", "", "", "fileinfo"),
     ]
     assert recordings.attrs["note"].endswith(
-        " 1 times a table does not count in a recording, for its calls there have no Context, or several."
+        " 1 times a table is ignored for a recording, because its calls there have no Context, or several."
     )
 
 
@@ -95,9 +95,11 @@ def test_recordings_without_an_item_are_left_out_and_with_several_refused(bats: 
     recordings, annotations = list_recordings(bats, item="Emitter")
     assert recordings["item"].tolist() == ["7", "8"]
     assert set(annotations["annotator"]) == {"fileinfo", "annotation"}
-    assert recordings.attrs["note"].endswith(" 1 recordings are left out: they have no Emitter.")
+    assert recordings.attrs["note"].endswith(" 1 recordings are skipped: they have no Emitter.")
     (bats / "annotation.csv").write_text(ANNOTATION.replace("31,8,4", "31,9,4"))
-    with pytest.raises(CorpusError, match=r"--item Emitter: .*134\.WAV belongs to the items 8, 9, but a recording is trained"):
+    with pytest.raises(
+        CorpusError, match=r"--item Emitter:.*134\.WAV belongs to the items 8, 9, but a whole recording is on one side"
+    ):
         list_recordings(bats, item="Emitter")
 
 
@@ -115,7 +117,7 @@ def test_one_table_alone_will_do_under_either_name(bats: Path) -> None:
     ):
         list_recordings(bats)
     assert len(list_recordings(bats, annotation=Path("other.csv"))[0]) == 2
-    with pytest.raises(CorpusError, match=r"No file nowhere\.csv, neither in"):
+    with pytest.raises(CorpusError, match=r"There is no file nowhere\.csv, neither in"):
         list_recordings(bats, file_info=Path("nowhere.csv"))
 
 
@@ -126,9 +128,9 @@ def test_one_table_alone_will_do_under_either_name(bats: Path) -> None:
         ("34,120601011047196135,files102,2,9,5", "line 6: the event starts at 9 and ends at 5"),
         (
             "34,120601011047196135,files102,2,9,50000",
-            r"does not lie in files102/120601011047196135\.WAV, which has 10000 samples",
+            r"is not inside files102/120601011047196135\.WAV, which has 10000 samples",
         ),
-        ("34,120601011047196135,files102,2,1.5,50", r"received '1\.5'; allowed: a whole number"),
+        ("34,120601011047196135,files102,2,1.5,50", r"received '1\.5'; expected a whole number"),
         ("34,twin,,2,1,2", "'twin' may be files101/twin.wav or files102/twin.wav"),
     ],
 )
@@ -141,9 +143,9 @@ def test_a_wrong_call_is_named_by_its_line(bats: Path, line: str, message: str) 
 
 
 def test_what_is_no_such_table_or_names_nothing_is_refused(bats: Path) -> None:
-    with pytest.raises(CorpusError, match=r"--label Contxt: no table has such a column.*Did you mean 'context'"):
+    with pytest.raises(CorpusError, match=r"--label Contxt: no table has this column.*Did you mean 'context'"):
         list_recordings(bats, label="Contxt")
-    with pytest.raises(CorpusError, match=r"--item emiter: no table has such a column.*Did you mean 'emitter'"):
+    with pytest.raises(CorpusError, match=r"--item emiter: no table has this column.*Did you mean 'emitter'"):
         list_recordings(bats, item="emiter")
     (bats / "annotation.csv").write_text("FileID,Start sample,End sample\n30,1\n")
     with pytest.raises(CorpusError, match="line 2: 2 cells, but the header has 3"):
@@ -156,11 +158,13 @@ def test_what_is_no_such_table_or_names_nothing_is_refused(bats: Path) -> None:
         list_recordings(bats)
     (bats / "annotation.csv").unlink()
     (bats / "FileInfo.csv").write_text("FileID,Voice start sample (1),Voice end sample (1)\n99,1,2\n")
-    with pytest.raises(CorpusError, match=r"None of the 1 recordings that .*FileInfo\.csv names is there, such as '99'"):
+    with pytest.raises(
+        CorpusError, match=r"None of the 1 recordings that .*FileInfo\.csv names is in the folder, such as '99'"
+    ):
         list_recordings(bats)
     (bats / "FileInfo.csv").write_text(
         "FileID,File name,Voice start sample (1),Voice end sample (1)\n32,120601011047196135,,\n"
     )
     assert list_recordings(bats)[0]["label"].tolist() == ["background"]
-    with pytest.raises(CorpusError, match="the tables list no call in any of its recordings"):
+    with pytest.raises(CorpusError, match="the tables list no call in its recordings"):
         list_clips(bats)

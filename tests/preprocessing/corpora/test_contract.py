@@ -47,9 +47,9 @@ def test_what_is_not_downloaded_says_in_one_line_where_it_is(name: str) -> None:
         "voxceleb": r"www\.robots\.ox\.ac\.uk/~vgg/data/voxceleb/",
     }
     if name in where:
-        message = rf"^--download: {name} is not fetched from here; fetch it by hand: https://{where[name]}$"
+        message = rf"^--download: {name} cannot be downloaded automatically. Download it yourself: https://{where[name]}$"
     else:
-        message = rf"^--download: {name} has no archive to be fetched; leave --download out\.$"
+        message = rf"^--download: {name} has no archive to download\. Remove --download\.$"
     with pytest.raises(CorpusError, match=message):
         _ = reader.downloads
 
@@ -139,7 +139,7 @@ def test_a_corpus_says_which_labels_are_numbers(own_corpus, declared: str, task_
     [
         ("no_function", "", "has no 'list_clips'"),
         ("positional", "def list_clips(audio_folder, site): ...", r"options after a '\*'"),
-        ("untyped", "def list_clips(audio_folder, *, site): ...", "argument 'site' .* allowed are int, float"),
+        ("untyped", "def list_clips(audio_folder, *, site): ...", "argument 'site'.* expected int, float"),
         ("listed", "def list_clips(audio_folder, *, sites: list[str]): ...", "argument 'sites'"),
     ],
 )

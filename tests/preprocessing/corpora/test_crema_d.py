@@ -47,10 +47,13 @@ def test_gender_and_age_come_from_the_table(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (None, r"No VideoDemographics\.csv in .* or beside it"),
-        ("a,b\n1,2\n", r"VideoDemographics\.csv: not the table of the actors, with columns ActorID, Age and Sex"),
-        (TABLE.replace("51", "old"), "not the table of the actors"),
-        (TABLE.replace("1040", "1041"), r"VideoDemographics\.csv does not know 1 of 3 actors, such as 1040"),
+        (None, r"No VideoDemographics\.csv in .* or next to it"),
+        (
+            "a,b\n1,2\n",
+            r"VideoDemographics\.csv: cannot be read as the table of actors; expected the columns ActorID, Age and Sex",
+        ),
+        (TABLE.replace("51", "old"), "cannot be read as the table of actors; expected the"),
+        (TABLE.replace("1040", "1041"), r"VideoDemographics\.csv lacks 1 of 3 actors, such as 1040"),
     ],
 )
 def test_a_table_that_is_missing_or_wrong_is_named(folder: Path, table: str | None, message: str) -> None:
@@ -62,7 +65,7 @@ def test_a_table_that_is_missing_or_wrong_is_named(folder: Path, table: str | No
 
 
 def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"holds no AudioWAV/1001_DFA_ANG_XX\.wav\. Found: nothing"):
+    with pytest.raises(CorpusError, match=r"has no AudioWAV/1001_DFA_ANG_XX\.wav\. Found: nothing"):
         list_clips(tmp_path)
     (tmp_path / "1001_DFA_JOY_XX.wav").touch()
     with pytest.raises(CorpusError, match=r"holds no AudioWAV/.*Found: 1001_DFA_JOY_XX\.wav"):

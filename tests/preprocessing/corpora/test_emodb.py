@@ -49,8 +49,8 @@ def test_the_laryngograms_of_version_2_are_passed_over(folder: Path, lay_out) ->
 
 
 def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path, lay_out) -> None:
-    with pytest.raises(CorpusError, match=r"holds no wav/03a01Fa\.wav\. Found: nothing"):
+    with pytest.raises(CorpusError, match=r"has no wav/03a01Fa\.wav\. Found: nothing"):
         list_clips(tmp_path)
     lay_out(tmp_path, "03a01Fa.wav", "01a01Fa.wav")
-    with pytest.raises(CorpusError, match=r"1 wav files that are not named as wav/03a01Fa\.wav: 01a01Fa\.wav"):
+    with pytest.raises(CorpusError, match=r"1 wav files that are not named like wav/03a01Fa\.wav: 01a01Fa\.wav"):
         list_clips(tmp_path)

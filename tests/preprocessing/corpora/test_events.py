@@ -76,7 +76,7 @@ def test_the_length_of_a_recording_whose_header_does_not_say_it_is_not_guessed(
     assert rows(clips, "label", "start_s") == [["background", 0.0], ["event", 3.0]]
     faults = read_headers(check_clips(clips, recordings, task_type="classification"), recordings)
     assert (faults["broken"].notna().any(), faults["duration_s"].tolist()) == (False, pytest.approx([3.0, 2.9]))
-    with pytest.raises(CorpusError, match=r"does not lie in C3\.aac, which has 6"):
+    with pytest.raises(CorpusError, match=r"is not inside C3\.aac, which has 6"):
         read(recordings, "path,start_s,end_s\nC3.aac,3,6.5\n")
 
 
@@ -115,30 +115,30 @@ def test_background_that_belongs_to_nobody_or_is_not_there_is_an_error(recording
     text = "file,start_s,end_s,bat\nA1,0,1,b1\nA1,2,3,b2\n"
     with pytest.raises(CorpusError, match=r"A1\.wav has events of the items b1, b2, so its background belongs to none"):
         read(recordings, text, item="bat", background=True)
-    with pytest.raises(CorpusError, match="no stretch of 1 s or more is without events"):
+    with pytest.raises(CorpusError, match="no segment of 1 s or more is without events"):
         read(recordings, "file,start_s,end_s\nA1,0,4\n", background=True)
     for minimum, maximum in ((0.0, 1.0), (1.0, 1.9), (1.0, float("inf")), (float("nan"), 1.0)):
-        with pytest.raises(SettingsError, match=r"--min-background-s .* above 0 is allowed, and a maximum of twice"):
+        with pytest.raises(SettingsError, match=r"--min-background-s .* above 0 and a maximum of at least twice"):
             read(recordings, text, background=True, min_background_s=minimum, max_background_s=maximum)
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("A1,2,1,x", "the event starts at 2 and ends at 1; allowed: an end after the start"),
+        ("A1,2,1,x", "the event starts at 2 and ends at 1; expected an end after the start"),
         ("A1,1,1,x", "the event starts at 1 and ends at 1"),
-        ("A1,3,4.1,x", r"the event from 3 to 4\.1 does not lie in A1\.wav, which has 4\.00 s"),
-        ("A1,5,6,x", "does not lie in"),
+        ("A1,3,4.1,x", r"the event from 3 to 4\.1 is not inside A1\.wav, which has 4\.00 s"),
+        ("A1,5,6,x", "is not inside"),
         ("night/B3,0,1,x", r"no recording 'night/B3' in .* Did you mean 'night/B2'\?"),
         (",0,1,x", "no recording ''"),
-        ("A1,-1,1,x", "column start_s: received '-1'; allowed: seconds, 0 or more"),
+        ("A1,-1,1,x", "column start_s: received '-1'; expected seconds, 0 or more"),
         ("A1,0:10,1,x", "column start_s: received '0:10'"),
         ("A1,0,,x", "column end_s: received ''"),
         ("A1,0,1,", "column label is empty"),
         ("A1,0,1", "3 cells, but the header has 4"),
-        ("A1,0.0,1.0,y", r"the same stretch of A1\.wav as in line 2"),
+        ("A1,0.0,1.0,y", r"the same segment of A1\.wav as in line 2"),
         ("broken,0,1,x", r"broken\.wav: "),
-        ("twin,0,1,x", r"'twin' may be a/twin\.wav or twin\.wav; give the folder and the ending"),
+        ("twin,0,1,x", r"'twin' may be a/twin\.wav or twin\.wav\. Give the folder and the ending"),
     ],
 )
 def test_a_wrong_event_is_named_by_its_line(recordings: Path, line: str, message: str) -> None:
@@ -152,9 +152,9 @@ def test_a_wrong_event_is_named_by_its_line(recordings: Path, line: str, message
 
 
 def test_samples_are_whole_and_lie_in_the_file(recordings: Path) -> None:
-    with pytest.raises(CorpusError, match=r"line 2: column start_sample: received '1.5'; allowed: a whole number"):
+    with pytest.raises(CorpusError, match=r"line 2: column start_sample: received '1.5'; expected a whole number"):
         read(recordings, "file,Start sample,End sample\nA1,1.5,3\n")
-    with pytest.raises(CorpusError, match=r"from 0 to 33000 does not lie in A1\.wav, which has 32000 samples"):
+    with pytest.raises(CorpusError, match=r"from 0 to 33000 is not inside A1\.wav, which has 32000 samples"):
         read(recordings, "file,Start sample,End sample\nA1,0,33000\n")
     assert read(recordings, "file,Start sample,End sample\nA1,0,32010\n")["end_s"].tolist() == [32010 / 8000]
 
@@ -174,7 +174,7 @@ def test_the_first_five_faults_are_told_at_once(recordings: Path) -> None:
         ("file,start_s,end_s,Start sample\n", "has times both in seconds and in samples"),
         ("file,FileID,start_s,end_s\n", "several columns mean the same: file, FileID. Keep one"),
         ("file,start_s,end_s\n", "has a header but no events"),
-        ("", "is empty; its first line names the columns: path"),
+        ("", "is empty. Its first line must name the columns: path"),
     ],
 )
 def test_what_is_no_annotation_is_refused(recordings: Path, text: str, message: str) -> None:
@@ -187,9 +187,9 @@ def test_missing_files_and_folders_are_errors(recordings: Path, tmp_path: Path) 
         list_clips(recordings, annotation=recordings / "gone.csv")
     (recordings / "empty").mkdir()
     (recordings / "empty" / "annotation.csv").write_text("file,start_s,end_s\nA1,0,1\n")
-    with pytest.raises(CorpusError, match=r"holds no recordings, as the annotation names them. Found: annotation.csv"):
+    with pytest.raises(CorpusError, match=r"has no recordings as named in the annotation\. Found: annotation\.csv"):
         list_clips(recordings / "empty", annotation=recordings / "empty" / "annotation.csv")
-    with pytest.raises(CorpusError, match=r"No folder .*nowhere"):
+    with pytest.raises(CorpusError, match=r"There is no folder.*nowhere"):
         list_clips(recordings / "nowhere", annotation=recordings / "empty" / "annotation.csv")
 
 
@@ -222,14 +222,14 @@ def test_recordings_without_events_are_listed_only_where_the_table_says_so(recor
     text = "path,start_s,end_s,label,bat\nB2,,,,b1\nA1,0,1,background,b2\nA1,1,2,call,b2\n"
     found, annotations = read_recordings(recordings, text, item="bat")
     assert found.to_numpy().tolist() == [["A1.wav", "b2", "call"], ["night/B2.flac", "b1", "background"]]
-    assert found.attrs["note"] == "1 of 3 recordings are left out: annotation.csv does not list them"
+    assert found.attrs["note"] == "1 of 3 recordings are skipped, because annotation.csv does not list them"
     assert annotations.fillna(-1).to_numpy().tolist() == [["A1.wav", 1, 2, "call", ""], ["night/B2.flac", -1, -1, "", ""]]
     all_background, annotations = read_recordings(recordings, "path,start_s,end_s,label\nA1,0,4,background\nB2,,,\n")
     assert all_background["label"].tolist() == ["background", "background"]
     assert annotations["start_s"].isna().tolist() == [True, True]
     # as clips: no stretch, no clip
     assert rows(read(recordings, text), "path", "label") == [["A1.wav", "background"], ["A1.wav", "call"]]
-    with pytest.raises(CorpusError, match="has no events: no line has a start and an end"):
+    with pytest.raises(CorpusError, match="has no events, because no line has a start and an end"):
         read(recordings, "path,start_s,end_s\nB2,,\n")
 
 
@@ -238,7 +238,7 @@ def test_a_column_tells_several_annotators_apart(recordings: Path) -> None:
     _, annotations = read_recordings(recordings, text)
     disputed = {path: len(resolve(own, "ignore_disagreement").disputed) for path, own in annotations.groupby("path")}
     assert disputed == {"A1.wav": 0, "night/B2.flac": 1}
-    with pytest.raises(CorpusError, match=r"line 3: the same stretch of A1\.wav as in line 2"):
+    with pytest.raises(CorpusError, match=r"line 3: the same segment of A1\.wav as in line 2"):
         read_recordings(recordings, text.replace("A1,1,2,call,y", "A1,1,2,call,x"))
 
 
@@ -248,21 +248,23 @@ def test_labels_of_recordings_are_joined_and_items_are_one(recordings: Path) -> 
     assert found.to_numpy().tolist() == [["A1.wav", "b1", "noctule_f+noctule_m"]]
     assert annotations["label"].tolist() == ["noctule_f", "noctule_m"]
     with pytest.raises(
-        CorpusError, match=r"--item sex: A1\.wav belongs to the items f, m, but a recording is trained or tested"
+        CorpusError, match=r"--item sex: A1\.wav belongs to the items f, m, but a whole recording is on one side"
     ):
         read_recordings(recordings, text, item="sex", label="species")
 
 
 @pytest.mark.parametrize("option", [{"background": True}, {"min_background_s": 2.0}, {"max_background_s": 20.0}])
 def test_options_of_the_background_say_nothing_about_frames(recordings: Path, option: dict[str, object]) -> None:
-    with pytest.raises(SettingsError, match=r"for frames, all that no event covers is background\. Leave these options out"):
+    with pytest.raises(
+        SettingsError, match=r"with frames, everything outside of events is background already\. Remove these options"
+    ):
         read_recordings(recordings, "path,start_s,end_s\nA1,0,1\n", **option)
 
 
 def test_a_table_without_labels_is_said_to_have_none(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.zeros(16000), 16000)
     (tmp_path / "calls.csv").write_text("path,start_s,end_s,klass\na.wav,0.1,0.2,x\n")
-    expected = "calls.csv has no column 'label': every event is 'event'"
+    expected = "calls.csv has no column 'label', so every event is labelled 'event'"
     assert list_clips(tmp_path, annotation=tmp_path / "calls.csv").attrs["note"] == expected
     assert list_recordings(tmp_path, annotation=tmp_path / "calls.csv")[0].attrs["note"] == expected
     assert list_clips(tmp_path, annotation=tmp_path / "calls.csv", label="klass").attrs["note"] == ""

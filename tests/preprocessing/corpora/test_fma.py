@@ -64,7 +64,7 @@ def test_artist_genre_and_split_of_the_tracks_that_are_there(corpus: Path) -> No
     ]
     assert set(clips.columns) == {"path", "item", "label", "phase", "album", "track"}
     assert clips["track"].tolist() == ["2", "10", "144"]
-    assert clips.attrs["note"] == "1 of 4 tracks have no genre_top and are left out."
+    assert clips.attrs["note"] == "1 of 4 tracks have no genre_top and are skipped."
     check_clips(clips, corpus, task_type=find_corpus("fma").task_type(label="genre_top"))
 
 
@@ -111,11 +111,11 @@ def test_what_does_not_fit_together_is_an_error(corpus: Path) -> None:
     with pytest.raises(CorpusError, match=r"None of the 4 tracks .* has a artist_latitude in tracks.csv"):
         list_clips(corpus, label="artist_latitude")
     write_audio(corpus / "fma_small", 155066)
-    with pytest.raises(CorpusError, match=r"does not name 1 of 5 tracks: fma_small/155/155066\.mp3"):
+    with pytest.raises(CorpusError, match=r"lacks 1 of 5 tracks: fma_small/155/155066\.mp3"):
         list_clips(corpus)
     write_audio(corpus / "fma_large", 2)
     with pytest.raises(
-        CorpusError, match=r"one track twice: fma_large/000/000002\.mp3 and fma_small/.*Give one of the folders"
+        CorpusError, match=r"one track twice: fma_large/000/000002\.mp3 and fma_small/.*Give a folder that has it once"
     ):
         list_clips(corpus)
 
@@ -132,23 +132,23 @@ def test_a_missing_or_wrong_table_is_an_error(corpus: Path) -> None:
     with pytest.raises(CorpusError, match="Found: nothing"):
         list_clips(corpus)
     tracks.write_text(text.replace("\n2,", "\ntwo,"))
-    with pytest.raises(CorpusError, match=r"is not the table of the tracks: .*two"):
+    with pytest.raises(CorpusError, match=r"cannot be read as the table of tracks: .*two"):
         list_clips(corpus)
     tracks.write_bytes(b"\xff\xfe")
     with pytest.raises(CorpusError, match=r"cannot be read: .*utf-8"):
         list_clips(corpus)
     tracks.unlink()
-    with pytest.raises(CorpusError, match=r"No fma_metadata/tracks\.csv, neither in .* nor beside it.*fma_metadata\.zip"):
+    with pytest.raises(CorpusError, match=r"No fma_metadata/tracks\.csv, neither in .* nor next to it.*fma_metadata\.zip"):
         list_clips(corpus)
 
 
 def test_a_wrong_folder_names_what_was_expected_and_found(corpus: Path) -> None:
-    with pytest.raises(CorpusError, match=r"No folder .*gone.*fma_small/\{000\}/\{000002\}\.mp3"):
+    with pytest.raises(CorpusError, match=r"There is no folder.*gone.*fma_small/\{000\}/\{000002\}\.mp3"):
         list_clips(corpus / "gone")
-    with pytest.raises(CorpusError, match=r"holds no fma_small/.*Found: tracks\.csv"):
+    with pytest.raises(CorpusError, match=r"has no fma_small/.*Found: tracks\.csv"):
         list_clips(corpus / "fma_metadata")
     (corpus / "fma_small" / "000" / "song.mp3").touch()
-    with pytest.raises(CorpusError, match=r"not named as fma_small/.*: fma_small/000/song\.mp3"):
+    with pytest.raises(CorpusError, match=r"not named like fma_small/.*: fma_small/000/song\.mp3"):
         list_clips(corpus)
 
 

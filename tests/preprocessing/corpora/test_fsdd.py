@@ -55,7 +55,7 @@ def test_what_the_archive_unpacks_to_is_read(recordings: Path) -> None:
 
 
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"No folder .*gone.*\{digit\}_\{speaker\}_\{index\}\.wav"):
+    with pytest.raises(CorpusError, match=r"There is no folder.*gone.*\{digit\}_\{speaker\}_\{index\}\.wav"):
         list_clips(tmp_path / "gone")
 
 
@@ -72,7 +72,7 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> Non
 
 def test_wav_files_of_other_names_are_not_passed_over(recordings: Path) -> None:
     (recordings / "12_jackson_0.wav").touch()
-    with pytest.raises(CorpusError, match=r"holds 1 wav files that are not named .*: 12_jackson_0\.wav"):
+    with pytest.raises(CorpusError, match=r"has 1 wav files that are not named.*: 12_jackson_0\.wav"):
         list_clips(recordings)
 
 

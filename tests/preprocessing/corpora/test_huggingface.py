@@ -78,9 +78,12 @@ def test_audio_that_is_there_is_not_written_again(source: str, tmp_path: Path) -
     [
         ({"label": "word"}, r"--label word: the dataset has no such column\. Available: age, label, speaker"),
         ({"item": "spaeker"}, "--item spaeker: .*Did you mean 'speaker'"),
-        ({"audio": "sound"}, "--audio sound: no column of audio. Columns of audio: audio; all: audio, label, speaker, age"),
-        ({"label": "age"}, "--label age: numbers. To predict them, give --task-type regression"),
-        ({"source": "nobody/nothing"}, "nobody/nothing: no folder of a dataset, nor one that is in the cache .*load_dataset"),
+        (
+            {"audio": "sound"},
+            r"--audio sound: this is not a column of audio\. Columns of audio: audio; all: audio, label, speaker, age",
+        ),
+        ({"label": "age"}, r"--label age: the labels are numbers\. To predict them, give --task-type regression"),
+        ({"source": "nobody/nothing"}, r"nobody/nothing: not the folder of a dataset, and not in the cache.*load_dataset"),
     ],
 )
 def test_what_cannot_be_is_refused_with_what_there_is(

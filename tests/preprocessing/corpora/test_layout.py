@@ -49,10 +49,10 @@ def test_augmented_copies_are_passed_over(tmp_path: Path) -> None:
 
 
 def test_a_folder_without_audio_names_what_was_expected_and_found(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"No folder .*gone\. Give the folder that holds Actor_01/x\.wav"):
+    with pytest.raises(CorpusError, match=r"There is no folder.*gone\. Give the folder of Actor_01/x\.wav"):
         list_audio(tmp_path / "gone", "Actor_01/x.wav")
     place(tmp_path, "clips.csv")
-    with pytest.raises(CorpusError, match=r"clips\.csv is a file; .*xval prepare table"):
+    with pytest.raises(CorpusError, match=r"clips\.csv is a file\..*xval prepare table"):
         list_audio(tmp_path / "clips.csv", "Actor_01/x.wav")
     (tmp_path / "clips.csv").unlink()
     with pytest.raises(CorpusError, match=r"holds no Actor_01/x\.wav\. Found: nothing\."):
@@ -72,10 +72,10 @@ def test_names_become_columns(tmp_path: Path) -> None:
 
 def test_names_that_do_not_match_are_refused(tmp_path: Path) -> None:
     with pytest.raises(
-        CorpusError, match=r"holds 2 flac, wav files that are not named as yes_1\.wav: 3\.wav, 4\.flac\. Rename"
+        CorpusError, match=r"has 2 flac, wav files that are not named like yes_1\.wav: 3\.wav, 4\.flac\. Rename"
     ):
         read_names(tmp_path, PATTERN, "yes_1.wav", ["yes_1.wav", "3.wav", "4.flac"])
-    with pytest.raises(CorpusError, match=r"holds no yes_1\.wav\. Found: 3\.wav\."):
+    with pytest.raises(CorpusError, match=r"has no yes_1\.wav\. Found: 3\.wav\."):
         read_names(tmp_path, PATTERN, "yes_1.wav", ["3.wav"])
     place(tmp_path, "other.wav")
     with pytest.raises(CorpusError, match=r"holds no yes_1\.wav\. Found: other\.wav\."):
@@ -90,8 +90,8 @@ def test_a_folder_may_be_preferred() -> None:
 def test_a_metadata_file_is_found_in_below_and_beside_the_folder(tmp_path: Path) -> None:
     audio = tmp_path / "audio"
     place(audio, "a.wav")
-    with pytest.raises(CorpusError, match=r"No meta/list\.csv in .*audio or beside it\."):
-        find_file(audio, "meta/list.csv", " or beside it.")
+    with pytest.raises(CorpusError, match=r"No meta/list\.csv in .*audio or next to it\."):
+        find_file(audio, "meta/list.csv", " or next to it.")
     for path in ("meta/list.csv", "audio/release/meta/list.csv", "audio/meta/list.csv"):
         place(tmp_path, path)
         assert find_file(audio, "meta/list.csv", "") == tmp_path / path
@@ -123,12 +123,12 @@ def test_several_labels_are_joined_or_become_several_targets() -> None:
 @pytest.mark.parametrize(
     ("item", "label", "message"),
     [
-        ("speakr", "emotion", r"--item speakr: nothing of that name .*Did you mean 'speaker'"),
+        ("speakr", "emotion", r"--item speakr: unknown name\..*Did you mean 'speaker'"),
         ("speaker", "emotoin", r"--label emotoin: .*Did you mean 'emotion'"),
         ("speaker", "emotion, emotion", "--label emotion, emotion: a name appears twice"),
         ("speaker", "age,age", "--label age,age: a name appears twice"),
-        ("speaker", "path", "--label path: nothing of that name"),
-        ("speaker", "fold", "--label fold: nothing of that name"),
+        ("speaker", "path", "--label path: unknown name"),
+        ("speaker", "fold", "--label fold: unknown name"),
         ("speaker", "emotion,age", r"--label emotion,age: numbers \(age\) and names cannot be predicted together"),
     ],
 )
@@ -143,7 +143,7 @@ def test_folds_by_gender_need_both_and_another_label() -> None:
     facts = FACTS.assign(gender=["male", "female"])
     assert add_gender_folds(facts, "emotion")["fold"].tolist() == [2, 1]
     with pytest.raises(
-        SettingsError, match="--folds gender --label emotion,gender: every fold would test a gender that nothing"
+        SettingsError, match="--folds gender --label emotion,gender: every fold would test a gender that was never"
     ):
         add_gender_folds(facts, "emotion,gender")
     with pytest.raises(CorpusError, match=r"--folds gender: .* all clips are male"):

@@ -47,7 +47,7 @@ def test_words_may_be_chosen(folder: Path) -> None:
     assert with_unknown["label"].tolist() == ["unknown", "unknown", "unknown", "yes"]
     assert with_unknown["word"].tolist() == ["bed", "no", "right", "yes"]
     with pytest.raises(
-        CorpusError, match=r"--words yse: no utterances of 'yse'\. Allowed: 35, 10 or words\. .*Did you mean 'yes'"
+        CorpusError, match=r"--words yse: there are no utterances of 'yse'; expected 35, 10 or words\..*Did you mean 'yes'"
     ):
         list_clips(folder, words="yse")
     with pytest.raises(CorpusError, match=r"--words 10: no utterances of 'up'"):
@@ -64,15 +64,15 @@ def test_the_ten_words(folder: Path, lay_out) -> None:
 @pytest.mark.parametrize("name", ["validation_list.txt", "testing_list.txt"])
 def test_a_missing_list_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
-    with pytest.raises(CorpusError, match=rf"No {name} in .* clips would train"):
+    with pytest.raises(CorpusError, match=rf"No {name} in .* clips would be"):
         list_clips(folder)
 
 
 def test_a_wrong_folder_names_what_was_expected_and_found(folder: Path) -> None:
-    with pytest.raises(CorpusError, match=r"holds no right/a69b9b3e_nohash_0\.wav\. Found: 0a7c2a8d_nohash_0\.wav"):
+    with pytest.raises(CorpusError, match=r"has no right/a69b9b3e_nohash_0\.wav\. Found: 0a7c2a8d_nohash_0\.wav"):
         list_clips(folder / "bed")
     with pytest.raises(CorpusError, match=r"holds no right/.*Found: white_noise\.wav"):
         list_clips(folder / "_background_noise_")
     (folder / "bed" / "mine.wav").touch()
-    with pytest.raises(CorpusError, match=r"1 wav files that are not named as .*: bed/mine\.wav"):
+    with pytest.raises(CorpusError, match=r"1 wav files that are not named like.*: bed/mine\.wav"):
         list_clips(folder)

@@ -29,7 +29,7 @@ def test_other_weights_are_another_store_and_another_name_is_not(
     assert embedder is not None
     assert (embedder.n_layers, embedder.n_values, embedder.sample_rate_hz) == (2, 3, 16000)
     assert embedder.seconds_per_hour > 0
-    assert f"{embedder.seconds_per_hour:.3g} s for an hour of audio on cpu" in embedder.describe()
+    assert f"{embedder.seconds_per_hour:.3g} s per hour of audio on cpu" in embedder.describe()
 
 
 def test_a_run_that_was_stopped_goes_on_where_it_was(
@@ -92,9 +92,9 @@ def test_a_run_that_was_stopped_behind_its_last_part_says_the_same_of_the_embedd
     ("changes", "match"),
     [
         ({"embedding_model": None}, "features=embedding needs embedding_model, such as wav2vec2-base"),
-        ({"features": "logmel"}, "embedding_model=onnx:x has no effect; set features=embedding"),
+        ({"features": "logmel"}, "embedding_model=onnx:x has no effect without features=embedding"),
         ({"stretch_frames": 3}, "leaves no frames to stretch"),
-        ({"crop_s": 1}, "works on samples; set features=waveform"),
+        ({"crop_s": 1}, "works only on samples. Set features=waveform"),
     ],
 )
 def test_settings_that_contradict_an_embedding_are_refused(

@@ -196,7 +196,7 @@ def test_what_is_fetched_embeds_and_is_found_without_the_server(hub: Hub, named:
 
 def test_without_a_revision_the_commit_that_came_is_noted_and_used(hub: Hub, named: Callable[..., Preset]) -> None:
     preset = named(revision=None, branch="refs/pr/3")
-    with pytest.raises(SettingsError, match=r"does not know the SHA-256 .*--sha256 .*--unchecked"):
+    with pytest.raises(SettingsError, match=r"has no SHA-256 .*--sha256 .*--unchecked"):
         check_request(preset, None, None, unchecked=False)
     assert not fetch(preset, check_request(preset, None, None, unchecked=True)).is_checked
     assert hub.requests[0] == f"{API}refs%2Fpr%2F3"
@@ -235,12 +235,12 @@ def _gone(hub: Hub) -> None:
 @pytest.mark.parametrize(
     ("damage", "message"),
     [
-        (_truncated, "cannot be fetched from http://127.0.0.1.*Nothing half is left"),
-        (_other_than_announced, "the SHA-256 of model.safetensors is .* is expected. Nothing of it is kept"),
-        (_other, "the SHA-256 of model.safetensors is .* is expected. It is not fetched"),
-        (_pickled, r"Its weights are a pickle \(pytorch_model.bin\), .*never fetched"),
-        (_astray, f"the server names '../../astray' as revision; expected {COMMIT}"),
-        (_gone, "cannot be fetched from http://127.0.0.1.*Nothing half is left"),
+        (_truncated, "cannot be downloaded from http://127.0.0.1.*No partial file is left"),
+        (_other_than_announced, "the SHA-256 of model.safetensors is .*; expected .*. The download is deleted"),
+        (_other, "the SHA-256 of model.safetensors is .*; expected .*. It is not downloaded"),
+        (_pickled, r"Its weights are a pickle \(pytorch_model.bin\),.*never downloaded"),
+        (_astray, f"the server names '../../astray' as the revision; expected {COMMIT}"),
+        (_gone, "cannot be downloaded from http://127.0.0.1.*No partial file is left"),
     ],
 )
 def test_what_is_not_whole_or_not_the_file_leaves_nothing(
@@ -260,12 +260,12 @@ def test_what_is_not_whole_or_not_the_file_leaves_nothing(
         (
             WEIGHTS,
             16_000_000,
-            "model.safetensors: the server says 16 MB, and at most 15 MB allowed, by what the preset says",
+            r"model\.safetensors: the server says 16 MB, and at most 15 MB are allowed by the preset\.",
         ),
-        ("config.json", 51_000_000, "the files beside its weights: the server says 51 MB, and at most 50 MB allowed"),
-        (WEIGHTS, None, "does not say how large model.safetensors is"),
-        (WEIGHTS, 9_000, "more comes than was announced.*Nothing half is left"),
-        ("config.json", -1, "more comes than was announced.*Nothing half is left"),
+        ("config.json", 51_000_000, "the files next to its weights: the server says 51 MB, and at most 50 MB are allowed"),
+        (WEIGHTS, None, r"does not give the size of model\.safetensors, so it is"),
+        (WEIGHTS, 9_000, "more data arrived than announced.*No partial file is left"),
+        ("config.json", -1, "more data arrived than announced.*No partial file is left"),
     ],
 )
 def test_more_than_the_preset_or_the_server_says_is_not_read(
@@ -283,7 +283,7 @@ def test_what_the_disk_has_no_room_for_is_not_fetched(
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=2_000_000))
     hub.sizes[WEIGHTS] = 3_000_000
-    with pytest.raises(SettingsError, match=r"needs 3 MB in .*hub, where 2 MB are free. Make room, .*HF_HUB_CACHE"):
+    with pytest.raises(SettingsError, match=r"needs 3 MB in .*hub, where 2 MB are free. Free some space, .*HF_HUB_CACHE"):
         fetch(named(), None)
     assert left_in(cache) == []
 
@@ -299,19 +299,19 @@ def test_what_a_server_calls_its_files_leads_nowhere_else(hub: Hub, named: Calla
 
 def test_a_pickle_is_refused_even_where_a_preset_names_one(hub: Hub, named: Callable[..., Preset]) -> None:
     preset = named(weights="pytorch_model.bin")
-    with pytest.raises(SettingsError, match=r"pytorch_model.bin is none of .safetensors, .onnx"):
+    with pytest.raises(SettingsError, match=r"pytorch_model\.bin is not one of \.safetensors, \.onnx"):
         fetch(preset, None)
     assert hub.requests == []
 
 
 def test_options_that_contradict_a_preset_and_presets_that_are_not_of_the_hub_are_refused(named: Callable[..., Preset]) -> None:
-    with pytest.raises(SettingsError, match=r"--sha256 .* is not that of the preset"):
+    with pytest.raises(SettingsError, match=r"--sha256 .* differs from the preset"):
         check_request(named(sha256="a" * 64), "b" * 64, None, unchecked=False)
-    with pytest.raises(SettingsError, match="--revision main is not that of the preset"):
+    with pytest.raises(SettingsError, match="--revision main differs from the preset"):
         check_request(named(), "b" * 64, "main", unchecked=False)
     with pytest.raises(SettingsError, match=r"comes with a package. Install it: pip install nothing"):
         check_request(named(source="pip install nothing"), None, None, unchecked=False)
-    with pytest.raises(SettingsError, match=r"cannot be loaded, and is not fetched. Take another"):
+    with pytest.raises(SettingsError, match=r"cannot be loaded, so it is not downloaded\. Take another"):
         check_request(named(family=None, obstacle="Take another."), None, None, unchecked=False)
 
 
@@ -402,6 +402,6 @@ def test_a_server_that_does_not_answer_is_given_up(
         server.bind(("127.0.0.1", 0))
         server.listen()  # nobody accepts
         monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", f"http://127.0.0.1:{server.getsockname()[1]}")
-        with pytest.raises(SettingsError, match=r"cannot be fetched from http://127\.0\.0\.1.*Nothing half is left"):
+        with pytest.raises(SettingsError, match=r"cannot be downloaded from http://127\.0\.0\.1.*No partial file is left"):
             fetch(named(sha256="a" * 64), "a" * 64)
     assert left_in(cache) == []

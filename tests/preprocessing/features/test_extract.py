@@ -217,7 +217,7 @@ def test_the_usual_windows_are_scipys(window: str) -> None:
 
 @pytest.mark.parametrize("window", ["hanning_", "", "kaiser"])
 def test_an_unknown_window_is_refused_at_once(window: str) -> None:
-    with pytest.raises(SettingsError, match=r"scipy makes no window .* Usual: hann, hamming, blackman"):
+    with pytest.raises(SettingsError, match=r"scipy has no window.* Usual: hann, hamming, blackman"):
         check_settings(settings_with(window=window))
 
 

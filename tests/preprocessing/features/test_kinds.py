@@ -132,7 +132,12 @@ def test_bands_without_a_bin_of_the_transform_are_refused_before_a_clip_is_read(
 
 
 def test_what_does_not_go_together_is_refused() -> None:
-    for features, said in {"mfcc+waveform": "stands alone", "mfcc+mfcc": "named twice", "mfc": "mfcc", "": "logmel"}.items():
+    for features, said in {
+        "mfcc+waveform": "cannot be combined",
+        "mfcc+mfcc": "named twice",
+        "mfc": "mfcc",
+        "": "logmel",
+    }.items():
         with pytest.raises(ValueError, match=said):
             settings_with(features=features)
     with pytest.raises(ValueError, match="feature_deltas=1 needs stored features"):

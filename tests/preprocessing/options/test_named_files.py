@@ -21,7 +21,7 @@ def test_files_that_begin_with_an_underscore_do_not_count() -> None:
     ("name", "wanted", "message"),
     [
         ("gian", "draw", r"Unknown transform 'gian'\. .*Did you mean 'gain'"),
-        ("gain", "paint", r"gain\.py has no 'paint'; a transform has paint\."),
+        ("gain", "paint", r"gain\.py has no 'paint'; a transform needs paint\."),
     ],
 )
 def test_a_file_that_is_missing_or_lacks_a_part_is_named(name: str, wanted: str, message: str) -> None:
@@ -39,5 +39,5 @@ def test_options_are_keyword_only_arguments(function) -> None:
         ("name", Parameter.empty),
     ]
     module.run = function
-    with pytest.raises(SettingsError, match=r"^mine\.py: run takes 1 arguments, and options after a '\*'"):
+    with pytest.raises(SettingsError, match=r"^mine\.py: run takes 1 positional arguments, and options after a '\*'"):
         read_options(module, "run", n_positional=1, error=SettingsError)

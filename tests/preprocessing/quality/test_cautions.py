@@ -23,7 +23,7 @@ SHORT_AND_LONG = pd.DataFrame({"clip": ["a", "b", "long"], "duration_s": [0.4, 0
 @pytest.mark.parametrize(
     ("settings", "n_padded", "length_s", "words"),
     [
-        ([], 2, 30.0, "from 0.4 s to 30 s (the longest, long). Leave out what is too long"),
+        ([], 2, 30.0, "from 0.4 s to 30 s (the longest, long). Remove clips that are too long"),
         (["clip_length_s=5"], 2, 5.0, "(clip_length_s=5). Give a shorter clip_length_s"),
         (["clip_length_s=1"], 0, 1.0, ""),
         (["example_length_s=3"], 2, 3.0, "(example_length_s=3). Give shorter windows"),
@@ -50,12 +50,15 @@ def test_padding_is_of_what_the_settings_make_of_a_clip(
         ([], []),
         (
             ["clip_length_s=0.45"],
-            ["2 of 3 clips lose 97 % of their audio behind clip_length_s=0.45; 1 shorter one is zero-padded. "],
+            ["2 of 3 clips lose 97 % of their audio after clip_length_s=0.45; 1 shorter one is zero-padded. "],
         ),
-        (["clip_length_s=20", "trim_db=30"], ["up to 1 of 3 clips loses up to 33 % of its audio behind clip_length_s=20"]),
+        (["clip_length_s=20", "trim_db=30"], ["up to 1 of 3 clips loses up to 33 % of its audio after clip_length_s=20"]),
         (["clip_length_s=29.995"], []),
         (["example_length_s=1"], []),
-        (["features=waveform", "crop_s=15"], ["1 of 3 clips loses 50 % of its audio in each epoch, which trains on a crop of"]),
+        (
+            ["features=waveform", "crop_s=15"],
+            ["1 of 3 clips loses 50 % of its audio in each epoch, because it trains on a crop of"],
+        ),
         (["features=waveform", "crop_s=1", "clip_length_s=15"], ["1 of 3 clips loses 50 %", "1 of 3 clips loses 97 %"]),
     ],
 )
@@ -67,10 +70,10 @@ def test_what_clips_lose_is_counted(settings: list[str], said: list[str]) -> Non
 
 def test_the_advice_for_cut_clips_names_the_setting() -> None:
     (text,) = cut(SHORT_AND_LONG, read_settings(["clip_length_s=0.45"]))
-    assert text.endswith("1 shorter one is zero-padded. Give --set example_length_s=0.45 in its place, and everything is heard")
-    assert "Give the settings example_length_s=0.45 in its place" in in_python(text)
+    assert text.endswith("1 shorter one is zero-padded. Give --set example_length_s=0.45 instead to use all audio")
+    assert "Give the settings example_length_s=0.45 instead" in in_python(text)
     (text,) = cut(SHORT_AND_LONG, read_settings(["clip_length_s=0.45", "example_length_s=0.2"]))
-    assert text.endswith("behind clip_length_s=0.45. Leave clip_length_s out, and everything is heard")
+    assert text.endswith("after clip_length_s=0.45. Remove clip_length_s to use all audio")
 
 
 MANY = pd.DataFrame(
@@ -152,7 +155,7 @@ def test_few_numbers_with_fractions_or_gaps_are_taken_for_measured(names: list[s
 def test_identical_audio_under_different_labels_is_named() -> None:
     clips = pd.DataFrame({"clip": list("abcde"), "label": ["x", "y", "x", "x", "y"], "audio_hash": list("11223")})
     text = contradicting_labels(clips)
-    assert text.startswith("2 clips hold the same audio as another one under another label, such as a (x) and b (y). ")
+    assert text.startswith("2 clips have the same audio as another clip with another label, such as a (x) and b (y). ")
     assert contradicting_labels(clips[1:]) == ""
     numbers = clips.assign(**{"label:age": [20.0, 20.0, 30.0, 31.0, 5.0], "label:weight": 60.0})
     assert "such as c (30.0, 60.0) and d (31.0, 60.0)" in contradicting_labels(numbers, ["label:age", "label:weight"])
@@ -160,12 +163,12 @@ def test_identical_audio_under_different_labels_is_named() -> None:
 
 def test_classes_of_one_item_and_low_rates_are_named() -> None:
     clips = pd.DataFrame({"item": list("aabb"), "label": ["x", "y", "x", "z"], "sample_rate_hz": [8000, 8000, 16000, 44100]})
-    assert lonely_classes(clips).startswith("2 of 3 classes are of one item alone (y, z)")
+    assert lonely_classes(clips).startswith("2 of 3 classes have clips of only one item (y, z)")
     text = upsampled(clips, read_settings(["fmax_hz=7000"]))
     assert text.startswith("2 of 4 clips have a lower rate (down to 8000 Hz) than sample_rate_hz=16000, which")
     assert (
         "Give --set sample_rate_hz=8000 --set n_fft=512 --set win_length=200 --set hop_length=80 --set fmax_hz=none, here "
-        "and in the experiment; windows stay as long in seconds"
+        "and in the experiment; windows keep their length in seconds"
     ) in text
     python = "Give the settings sample_rate_hz=8000, n_fft=512, win_length=200, hop_length=80, fmax_hz=None, here and"
     assert python in in_python(text)

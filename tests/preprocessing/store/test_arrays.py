@@ -135,9 +135,9 @@ def with_nan() -> np.ndarray:
     ("predictors", "message"),
     [
         ({}, "received no keys; expected at least one item"),
-        ({"a": X["a"], " ": X["b"]}, r"received the key ' ' \(str\); expected items, each a text"),
-        ({"a": X["a"], 7: X["b"]}, "other items: only one of them has '7', 'b'"),
-        ({"a": X["a"]}, "other items: only one of them has 'b'"),
+        ({"a": X["a"], " ": X["b"]}, r"received the key ' ' \(str\); expected items, each non-empty text"),
+        ({"a": X["a"], 7: X["b"]}, "different items: only one of them has '7', 'b'"),
+        ({"a": X["a"]}, "different items: only one of them has 'b'"),
         (
             {"a": X["a"], "b": X["b"][:1]},
             r"Item 'b': received 1 predictors and targets of shape \(2,\); expected 1 targets",
@@ -153,7 +153,7 @@ def with_nan() -> np.ndarray:
         ),
         ({"a": X["a"], "b": np.array([["p", "q"]] * 2)}, "Item 'b': received predictors <U1"),
         ({"a": X["a"], "b": X["b"] + 1j}, "Item 'b': received predictors complex128"),
-        ({"a": X["a"], "b": [[1, 2], [3]]}, "predictors of item 'b' are not an array"),
+        ({"a": X["a"], "b": [[1, 2], [3]]}, "predictors of item 'b' cannot be made an array"),
         ({"a": X["a"], "b": with_nan()}, "Item 'b', row 1: the predictors are NaN or infinite"),
     ],
 )
@@ -169,7 +169,7 @@ def test_predictors_that_do_not_fit_are_refused(tmp_path: Path, predictors: dict
         (
             {"a": TEXT["a"], "b": [1, 2]},
             {},
-            r"Received targets <U1 1-D, int64 1-D; expected for all items text, or .* integers",
+            r"Received targets <U1 1-D, int64 1-D; expected text .* integers",
         ),
         ({"a": [0.5, 1, 2], "b": [1.0, 2]}, {}, "Received targets float64 .* set task_type='regression'"),
         ({"a": [True] * 3, "b": ["x"] * 2}, {}, "Received targets <U1 1-D, bool 1-D"),
@@ -182,7 +182,7 @@ def test_predictors_that_do_not_fit_are_refused(tmp_path: Path, predictors: dict
             {"class_names": ["p", "q"]},
             "Item 'a': received the target '-1', which is not a class",
         ),
-        (TEXT, {"class_names": ["x", "y", "x"]}, "class_names holds a name twice: x, y, x"),
+        (TEXT, {"class_names": ["x", "y", "x"]}, "class_names has a name twice: x, y, x"),
         (TEXT, {"task_type": "clasification"}, "Did you mean 'classification'"),
         (TEXT, {"task_type": "regression"}, "Item 'a': received targets <U1; expected finite numbers"),
         ({"a": [1, 2, np.inf], "b": [1, 2]}, {"task_type": "regression"}, "Item 'a', row 2: .* expected finite numbers"),

@@ -48,12 +48,12 @@ def test_a_run_refuses_a_damaged_store_and_says_how_to_make_it_again(
 ) -> None:
     path = store.folder / "predictors" / "a.npy"
     path.write_bytes(path.read_bytes()[:-1] + b"\x00")
-    with pytest.raises(CorpusError, match=r"predictors/a\.npy: not as it was written .* Run the script that writes it"):
+    with pytest.raises(CorpusError, match=r"predictors/a\.npy: changed since it was written.* Run the script that writes it"):
         check_store(store, Console(quiet=True))
 
     monkeypatch.setattr(feature_stores, "MOST_CHECKED_MB", 0)
     check_store(store, Console(soft_wrap=True))
-    assert "too large to be checked for damage in each run: xval audit does it" in capsys.readouterr().out
+    assert "too large to be checked for damage in each run. To check it: xval audit" in capsys.readouterr().out
 
 
 def test_a_store_of_an_earlier_version_gets_checksums_unless_it_holds_nan(store: FeatureStore) -> None:
@@ -65,7 +65,7 @@ def test_a_store_of_an_earlier_version_gets_checksums_unless_it_holds_nan(store:
     values[2, 1] = np.nan
     np.save(store.folder / "predictors" / "a.npy", values)
     (store.folder / CHECKSUMS_NAME).unlink()
-    with pytest.raises(CorpusError, match=r"a\.npy: row 2 holds NaN or infinite numbers"):
+    with pytest.raises(CorpusError, match=r"a\.npy: row 2 has NaN or infinite numbers"):
         refuse_damage(store.folder)
     assert not (store.folder / CHECKSUMS_NAME).exists()
 

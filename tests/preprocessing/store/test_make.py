@@ -251,21 +251,21 @@ def test_changed_audio_is_refused(tmp_path: Path, n_processes: int) -> None:
     n_takes = 3 if n_processes == 1 else SMALLEST_PARALLEL // 3 + 1
     corpus = corpus_of(make_audio(tmp_path / "audio", n_takes=n_takes), tmp_path)
     write_tone(corpus.audio_folder / "1/1.wav", 777, 0.1)
-    with pytest.raises(CorpusError, match=r"1/1\.wav: the audio has changed since the index was made\. Run xval prepare"):
+    with pytest.raises(CorpusError, match=r"1/1\.wav: the audio has changed since the dataset was prepared\. Run xval prepare"):
         make_store(corpus, settings_with(), n_processes=n_processes)
     assert not store_folder(corpus, settings_with()).exists()
 
 
 def test_a_missing_audio_folder_is_named(corpus: Corpus) -> None:
     corpus.audio_folder.rename(corpus.audio_folder.with_name("elsewhere"))
-    with pytest.raises(CorpusError, match=r"audio: the audio of corpus 'tones' is not there any more"):
+    with pytest.raises(CorpusError, match=r"audio: the audio of dataset 'tones' is no longer there"):
         make_store(corpus, settings_with())
 
 
 def test_settings_that_cannot_be_computed_are_refused_before_any_clip(corpus: Corpus) -> None:
     for path in corpus.audio_folder.rglob("*.wav"):
         path.unlink()
-    with pytest.raises(SettingsError, match="scipy makes no window 'cheese'"):
+    with pytest.raises(SettingsError, match="scipy has no window 'cheese'"):
         make_store(corpus, settings_with(window="cheese"))
 
 
@@ -336,7 +336,7 @@ def test_a_custom_store_of_another_index_is_refused(tmp_path: Path) -> None:
     old_index = (tmp_path / "mine" / "corpus.parquet").read_bytes()
     store = write("mine", {"a": [[1.0, 3.0]]}, {"a": ["x"]}, data_folder=tmp_path)
     (tmp_path / "mine" / "corpus.parquet").write_bytes(old_index)
-    with pytest.raises(CorpusError, match=r"made of another index .* Run the script that writes it"):
+    with pytest.raises(CorpusError, match=r"made from.* Run the script that writes it"):
         make_store(open_corpus("mine", tmp_path), settings_with())
     for path in sorted(store.folder.rglob("*"), reverse=True):
         path.rmdir() if path.is_dir() else path.unlink()

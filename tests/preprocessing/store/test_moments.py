@@ -80,7 +80,7 @@ def test_values_whose_squares_are_not_finite_are_left_out_whole(value: float) ->
 
 def test_no_items_and_unknown_items_are_refused(tmp_path: Path) -> None:
     path = write(tmp_path, VALUES)
-    with pytest.raises(CorpusError, match="moments of no items"):
+    with pytest.raises(CorpusError, match="moments were requested for no items"):
         read(path, "")
     with pytest.raises(CorpusError, match=r"has no item 'd'\. Available: a, b, c"):
         read(path, "ad")
@@ -116,8 +116,8 @@ def test_sums_of_another_store_are_refused(tmp_path: Path) -> None:
     ("change", "message"),
     [
         ({"count": None}, "missing or damaged"),
-        ({"sum": np.full((3, 3), np.nan)}, "numbers that are not finite"),
-        ({"sum_of_squares": np.full((3, 3), "x")}, "numbers that are not finite"),
+        ({"sum": np.full((3, 3), np.nan)}, "NaN or infinite numbers"),
+        ({"sum_of_squares": np.full((3, 3), "x")}, "NaN or infinite numbers"),
     ],
 )
 def test_sums_that_were_edited_are_refused(tmp_path: Path, change: dict[str, object], message: str) -> None:

@@ -66,4 +66,4 @@ def test_a_dataset_of_arrays_is_searched_when_it_is_written(tmp_path) -> None:
     assert set(pairs["item"]) | set(pairs["other_item"]) >= {"copies"}
 
     (caution,) = [text for text in find_cautions(corpus, FeatureSettings(**read_section("features"))) if "nearly" in text]
-    assert caution.startswith("40 pairs of clips of different items hold nearly the same values, such as ")
+    assert caution.startswith("40 pairs of clips of different items have nearly the same values, such as ")

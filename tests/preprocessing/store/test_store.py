@@ -109,7 +109,7 @@ def test_an_unknown_item_is_named_with_a_suggestion(store: FeatureStore) -> None
     for ask in (store.predictors, store.targets, lambda item: store.moments([item])):
         with pytest.raises(CorpusError, match=r"no item 'ana'. Available: .*Did you mean 'anna'\?"):
             ask("ana")
-    with pytest.raises(CorpusError, match="moments of no items"):
+    with pytest.raises(CorpusError, match="moments were requested for no items"):
         store.moments([])
 
 
@@ -146,7 +146,7 @@ def test_damage_is_reported_with_the_file_and_the_cure(
     ("change", "message"),
     [
         (lambda table: table.rename(columns={"row": "=x"}), "no columns 'row'"),
-        (lambda table: table.assign(start_s=["x"] * len(table)), "'start_s' holds .*string; expected number"),
+        (lambda table: table.assign(start_s=["x"] * len(table)), "'start_s' has .*string; expected number"),
         (lambda table: table.iloc[:0], r"0 rows, store\.json says 20"),
         (lambda table: table.iloc[::-1], r"not those of the items in store\.json"),
     ],
@@ -247,7 +247,7 @@ def test_examples_of_another_store_are_refused(store: FeatureStore, tmp_path: Pa
 
 def test_an_array_of_more_examples_than_described_is_refused(store: FeatureStore) -> None:
     edit(store.folder, item_counts={**store.counts, "bob": 4})
-    with pytest.raises(CorpusError, match=r"bob\.npy: .* does not hold <f4 \(4, 7, 3\) as store\.json says"):
+    with pytest.raises(CorpusError, match=r"bob\.npy: .* does not have <f4 \(4, 7, 3\) as store\.json says"):
         open_store(store.folder).predictors("bob")
 
 

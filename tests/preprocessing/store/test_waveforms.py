@@ -373,6 +373,6 @@ def test_features_that_overflow_are_an_error_that_names_the_item(tmp_path: Path)
         writer.publish(index_hash="abc")
     store = open_store(tmp_path / "store")
 
-    with pytest.raises(SettingsError, match="the logmel of a clip of item 'loud' overflows; lower power"):
+    with pytest.raises(SettingsError, match=r"the logmel of a clip of item 'loud' overflows\. Lower power"):
         make_moments(store, settings_with(power=8))
     assert files_of(store) == set()

@@ -245,7 +245,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 
 def test_an_empty_store_is_not_published(tmp_path: Path) -> None:
-    with writer_of(tmp_path / "store") as writer, pytest.raises(CorpusError, match="at least one example"):
+    with writer_of(tmp_path / "store") as writer, pytest.raises(CorpusError, match=r"at least one\."):
         writer.publish(index_hash="abc")
     assert visible(tmp_path) == []
 

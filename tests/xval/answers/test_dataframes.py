@@ -103,7 +103,7 @@ def test_several_experiments_are_told_apart(tmp_path, make_results, name):
 
 
 def test_figures_over_items_are_not_asked_of_a_fold_alone(two_instances):
-    with pytest.raises(ResultsError, match=r"fold_1: .* of all folds; name the folder of the instance, .*instance_1"):
+    with pytest.raises(ResultsError, match=r"fold_1: .* need all folds\. Give the folder of the instance, .*instance_1"):
         load_figures(two_instances.folder.fold_folder(1, 1))
 
 
@@ -113,7 +113,7 @@ def test_two_folders_of_one_experiment_are_refused(tmp_path, make_results):
         results.add_instance(1)
         results.add_fold(1, 1, {"accuracy": 0.5})
 
-    with pytest.raises(ResultsError, match="both hold experiment 1 of 'demo'"):
+    with pytest.raises(ResultsError, match="both have experiment 1 of 'demo'"):
         load_results(tmp_path)
 
 
@@ -176,11 +176,15 @@ def spoil(path, how):
     [
         ("instance_1/fold_2/record.json", "gone", r"fold_2: has no record\.json"),
         ("instance_1/fold_2/record.json", "cut", r"record\.json: not readable as JSON"),
-        ("instance_1/fold_2/record.json", "metrics", r"record\.json: no record of a fold, it has metrics=None"),
-        ("instance_1/fold_2/record.json", "status", r"record\.json: no record of a fold, it has status=None"),
+        ("instance_1/fold_2/record.json", "metrics", r"record\.json: cannot be read as the record of a fold \(metrics=None"),
+        ("instance_1/fold_2/record.json", "status", r"record\.json: cannot be read as the record of a fold \(status=None"),
         ("instance_1/settings.json", "gone", r"settings\.json: missing"),
-        ("instance_1/settings.json", "parameters", r"settings\.json: no settings of an instance, it has parameters=None"),
-        ("folds.json", "folds", r"folds\.json: does not hold the folds"),
+        (
+            "instance_1/settings.json",
+            "parameters",
+            r"settings\.json: cannot be read as the settings of an instance \(parameters=None",
+        ),
+        ("folds.json", "folds", r"folds\.json: cannot be read as the folds"),
     ],
 )
 def test_what_is_damaged_is_named(two_instances, name, how, message):
@@ -196,7 +200,7 @@ def test_metrics_of_a_side_that_is_missing_are_named(two_instances):
     del content["clip_metrics"]["test"]
     path.write_text(json.dumps(content))
 
-    with pytest.raises(ResultsError, match=r"record\.json: no record of a fold, it has no clip_metrics\.test"):
+    with pytest.raises(ResultsError, match=r"record\.json: cannot be read as the record of a fold \(no clip_metrics\.test"):
         load_results(two_instances.folder.path)
 
 
@@ -204,7 +208,7 @@ def test_a_record_that_lacks_its_status_is_named_before_a_run_plans_with_it(two_
     path = two_instances.folder.fold_folder(2, 1) / "record.json"
     path.write_text('{"a": 1}')
 
-    with pytest.raises(ResultsError, match=r"record\.json: no record of a fold, it has no status"):
+    with pytest.raises(ResultsError, match=r"record\.json: cannot be read as the record of a fold \(no status"):
         open_results(two_instances.folder).done(two_instances.folder.jobs(2))
 
 
@@ -212,7 +216,7 @@ def test_a_folder_without_an_experiment_is_refused(two_instances, tmp_path):
     with pytest.raises(ResultsError, match="no such folder"):
         load_results(tmp_path / "nowhere")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(ResultsError, match="holds no results of an experiment"):
+    with pytest.raises(ResultsError, match="has no results of an experiment"):
         load_results(tmp_path / "empty")
     with pytest.raises(ResultsError, match=r"record\.json: expected the folder of an experiment, an instance or a fold"):
         load_results(two_instances.folder.fold_folder(1, 1) / "record.json")
@@ -288,7 +292,7 @@ def test_frames_of_a_stretch_lie_in_its_file(finished):
 
     assert of_frames.get_level_values("start").total_seconds().tolist() == [2.0, 2.1, 0.1]
     assert of_windows.get_level_values("end").total_seconds().tolist() == [0.1, 0.2, 0.2]
-    with pytest.raises(CorpusError, match="made this corpus of arrays, which have no files"):
+    with pytest.raises(CorpusError, match="made this dataset from arrays, which have no files"):
         _by_segment(frames, replace(corpus, corpus="custom"), of_frames=False)
 
 
@@ -312,7 +316,7 @@ def test_unknown_instances_and_columns_are_refused(two_instances, make_results, 
         load_predictions(two_instances.folder.path, columns=["probability_z"])
     other = make_results(tmp_path, number=2, n_folds=1)
     other.add_instance(1)
-    with pytest.raises(ResultsError, match="holds several experiments"):
+    with pytest.raises(ResultsError, match="has several experiments"):
         load_predictions(tmp_path)
 
 
@@ -350,7 +354,7 @@ def test_tables_of_an_experiment_equal_its_own_figures(project):
         assert of_items.to_dict() == {item: of["accuracy"] for item, of in record["item_metrics"]["test"].items()}
         tested = predictions.query(f"fold == {fold} and side == 'test'")
         assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(record["metrics"]["test"]["accuracy"])
-    with pytest.raises(CorpusError, match="made this corpus of arrays"):
+    with pytest.raises(CorpusError, match="made this dataset from arrays"):
         load_predictions(project.results, audformat=True)
 
 
@@ -369,5 +373,5 @@ def test_a_setting_of_a_wrong_type_is_named(two_instances):
     content["parameters"] |= {"train_fraction": [], "fmin_hz": None}
     path.write_text(json.dumps(content))
 
-    with pytest.raises(ResultsError, match=r"instance_1.settings\.json: damaged, its parameters have train_fraction=\[\]\. "):
+    with pytest.raises(ResultsError, match=r"instance_1.settings\.json: damaged, its settings have train_fraction=\[\]\. "):
         load_results(two_instances.folder.path)

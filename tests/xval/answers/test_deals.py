@@ -102,7 +102,7 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     assert pooled[0] != pooled[1]
     assert found.item_figure("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
     assert folds_of_deals(found) == {1: [1, 2], 2: [3, 4]}
-    assert describe_deals(found, "test", "accuracy") == "accuracy 0.600 in repetition 1, 0.600 in repetition 2"
+    assert describe_deals(found, "test", "accuracy") == "accuracy 0.600 in repeat 1, 0.600 in repeat 2"
     sheet = openpyxl.load_workbook(folder.workbook)["items"]
     assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
         ["d", "2, 4", 10], ["a", "1, 3", 10], ["b", "1, 4", 10], ["c", "2, 3", 10],
@@ -187,5 +187,5 @@ def test_a_folds_json_whose_deals_do_not_fit_is_damaged(make, change):
     folder = make(RIGHT)
     write_json(folder.folds_file, read_json(folder.folds_file) | change)
 
-    with pytest.raises(ResultsError, match="does not hold the folds of an experiment"):
+    with pytest.raises(ResultsError, match="cannot be read as the folds of an experiment"):
         rebuild(folder)

@@ -61,6 +61,6 @@ def test_with_too_few_shares_the_plan_says_what_to_run(pilot, capsys):
     assert main(["sample-size", "--from", str(pilot(1, 2).path), "--metric", "accuracy"]) == 0
 
     printed = capsys.readouterr().out
-    assert "What more training items bring is not known" in printed
+    assert "The effect of more training items is unknown. Run" in printed
     assert "train_fraction=[0.25, 0.5, 0.75, 1]" in printed
     assert "expected" not in printed

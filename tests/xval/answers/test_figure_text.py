@@ -19,11 +19,11 @@ def make(make_instance):
 
 def test_it_says_what_is_in_the_intervals_and_what_is_not(make):
     assert interval_clause([make(1, {"accuracy": "models", "auc": None})]) == (
-        "over items, for these trained models; training anew would add to it"
+        "over items, for these trained models; training again would widen it"
     )
     assert interval_clause([make(1, {"accuracy": "method"})]) == "over items and seeds"
     assert interval_clause([make(number, {"accuracy": "method"}, n_deals=3) for number in (1, 2)]) == (
-        "over items, repetitions of the cross-validation and seeds"
+        "over items, repeats of the cross-validation and seeds"
     )
 
 
@@ -36,8 +36,8 @@ def test_items_are_called_as_the_setting_has_it(make_instance, make):
 def test_instances_that_differ_are_named(make):
     found = interval_clause([make(1, {"accuracy": "method"}), make(2, {"accuracy": "models"}), make(3, {"accuracy": "method"})])
     assert found == (
-        "of instances 1, 3 over items and seeds; "
-        "of instance 2 over items, for these trained models; training anew would add to it"
+        "of instances 1, 3 over items and seeds; of instance 2 over items, for these trained models; training again would "
+        "widen it"
     )
 
 

@@ -83,11 +83,11 @@ def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> N
         assert figure.value == pytest.approx(wanted, abs=1e-12)
         assert figure.interval.low < figure.value < figure.interval.high
         assert (figure.n_items, figure.n_clips) == (4, 4 * N_CLIPS)
-    assert "24 test clips without gender left out." in " ".join(found.notes)
+    assert "24 test clips without gender excluded." in " ".join(found.notes)
     column = find_groups(table, "gender")
     found = measure_one(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
     assert "No clip of other was tested." in found.notes
-    assert "Fewer than 6 items tell you little about others: female (4), male (4)" in " ".join(found.notes)
+    assert "Fewer than 6 items say little about others: female (4), male (4)" in " ".join(found.notes)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested
     )
     assert found.gap.value == pytest.approx(of_items["female"].mean() - of_items["male"].mean(), abs=1e-12)
     assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
-    verdict = "It excludes 0." if wanted[0] > 0 else "It contains 0: no gap is shown."
+    verdict = "It excludes 0." if wanted[0] > 0 else "It includes 0: no significant gap."
     assert describe_gap(found).endswith(f"(95 % over items). {verdict}")
     assert "mean over the 3 classes that both have" in describe_gap(found)
 
@@ -204,8 +204,8 @@ def test_groups_without_a_common_class_have_no_gap(table):
 
     assert found.gap is None
     assert found.notes[-1] == (
-        "The gap is unknown: it takes two groups with 3 actors or more, in which balanced_accuracy is defined and that share a "
-        "class of 3 actors in each."
+        "The gap is unknown, because it needs two groups with at least 3 actors, in which balanced_accuracy is defined and "
+        "that share a class of 3 actors in each."
     )
 
 
@@ -289,7 +289,7 @@ def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:
     found = measure_one(tested, find_groups(few, "dialect"), "accuracy")
     assert found.figures[0].interval is None
     assert found.gap is None
-    assert "The gap is unknown: it takes two groups with 3 items or more" in found.notes[-1]
+    assert "The gap is unknown, because it needs two groups with at least 3 items" in found.notes[-1]
 
 
 def test_columns_that_name_the_item_or_the_label_make_no_groups_and_those_of_items_come_first(table) -> None:
@@ -307,5 +307,5 @@ def test_columns_that_name_the_item_or_the_label_make_no_groups_and_those_of_ite
 
 def test_only_columns_that_make_some_groups_are_taken_by_themselves(table) -> None:
     assert group_columns(table) == ["gender", "age", "recorder"]
-    with pytest.raises(SettingsError, match=r"--by gendre: the corpus has no such column.*Did you mean 'gender'"):
+    with pytest.raises(SettingsError, match=r"--by gendre: the dataset has no such column.*Did you mean 'gender'"):
         find_groups(table, "gendre")

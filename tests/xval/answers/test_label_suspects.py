@@ -137,5 +137,5 @@ def test_answers_of_a_run_are_read_and_other_tasks_are_refused(finished):
     assert answered.probabilities.sum(axis=1) == pytest.approx(1)
     changed = instance.written.parameters | {"task_type": "regression"}
     other = dataclasses.replace(instance, written=WrittenInstance(**dict(instance.written) | {"parameters": changed}))
-    with pytest.raises(ResultsError, match="labels of regression cannot be reviewed"):
+    with pytest.raises(ResultsError, match="only labels of classification can be reviewed"):
         read_answered(other)

@@ -16,7 +16,7 @@ def verdicts(**states):
     for rule in RULES:
         state = states.get(rule.name, "ok")
         texts = {"FAILED": "faults", "not checkable": "not_checkable", "warning": "warnings"}
-        said = {texts[state]: ("fold 1: as it is",)} if state in texts else {}
+        said = {texts[state]: ("fold 1: unchanged",)} if state in texts else {}
         made.append(Verdict(rule.name, rule.statement, state, 1, **said))
     return made
 
@@ -46,7 +46,7 @@ def test_a_rule_that_fails_is_leakage_of_its_kind_and_one_that_cannot_be_checked
     rule = "near-duplicates" if rule == "near_duplicates" else rule
     for state, expected in (("FAILED", "leaked"), ("not checkable", "unknown"), ("warning", "unknown")):
         (judged,) = [row for row in leakage_by_kind(verdicts(**{rule: state}), is_custom=False) if row.name == kind]
-        assert (judged.state, judged.reason) == (expected, f"{rule.replace('_', ' ')}: fold 1: as it is")
+        assert (judged.state, judged.reason) == (expected, f"{rule.replace('_', ' ')}: fold 1: unchanged")
 
 
 def test_a_rule_that_fails_for_a_damaged_file_leaves_its_kind_unknown():
@@ -57,8 +57,8 @@ def test_a_rule_that_fails_for_a_damaged_file_leaves_its_kind_unknown():
     for state in ("unknown", "leaked"):
         (kind,) = [kind for kind in leakage_by_kind([*others, findings.verdict(rule)], is_custom=False) if "L2" in kind.name]
         assert kind.state == state
-        findings.add_faults("fold 2", ["its model has heard a tested clip"])
-    assert kind.reason == "seen audio: fold 2: its model has heard a tested clip"
+        findings.add_faults("fold 2", ["its model was trained on another version of a tested clip"])
+    assert kind.reason == "seen audio: fold 2: its model was trained on another version of a tested clip"
 
 
 def test_what_was_done_to_arrays_is_unknown():

@@ -91,7 +91,7 @@ def test_instances_that_give_the_same_answers_tell_no_difference(experiment):
         add_fold(experiment, 3, fold, right)
 
     with pytest.raises(
-        ResultsError, match=r"Both have the same values of every .* Name other instances \(--instance, --baseline\)"
+        ResultsError, match=r"Both have the same scores for every .* Give other instances \(--instance, --baseline\)"
     ):
         read_pilots(experiment.folder.path, 3, 1, "accuracy")
 
@@ -112,7 +112,7 @@ def test_without_predictions_the_share_of_the_clips_is_unknown(experiment):
         ((7,), ResultsError, "no instance 7 with a finished fold. Available: 1, 2"),
         ((1, 1), SettingsError, "--instance 1 --baseline 1: expected two"),
         ((1, 2, "acuracy"), SettingsError, "Did you mean 'accuracy'"),
-        ((1, 2, "loss"), ResultsError, "loss is not known of single items"),
+        ((1, 2, "loss"), ResultsError, "loss has no value per item"),
     ],
 )
 def test_what_a_pilot_does_not_have_is_named(experiment, arguments, error, message):
@@ -126,12 +126,12 @@ def test_items_that_do_not_differ_tell_no_variance(make_results, tmp_path):
     for fold in (1, 2):
         add_fold(made, 1, fold, is_right(1)[fold])
 
-    with pytest.raises(ResultsError, match="2 items tested; wanted are 3 or more that differ"):
+    with pytest.raises(ResultsError, match="2 items tested; expected at least 3 that differ"):
         read_pilots(made.folder.path, metric="accuracy")
 
 
 def test_a_source_that_is_neither_a_name_nor_a_folder_is_refused():
     with pytest.raises(ResultsError, match=r"--from ravdes: no such folder.*Did you mean 'ravdess'"):
         find_pilots("ravdes")
-    with pytest.raises(SettingsError, match="--metric: goes with a pilot of your own"):
+    with pytest.raises(SettingsError, match="--metric: needs your own"):
         find_pilots("fsdd", metric="accuracy")

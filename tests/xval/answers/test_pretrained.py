@@ -83,7 +83,7 @@ def test_the_worst_verdict_counts_and_is_kept_in_records():
     for origin in (leaked, vouched, unknown):
         assert from_record(to_record(origin)) == origin
     assert from_record({"state": "odd"}) is None
-    assert explain(unknown) == f"{UNKNOWN}initial_model a.keras (nothing says what it was trained on)"
+    assert explain(unknown) == f"{UNKNOWN}initial_model a.keras (its training data are not known)"
 
 
 @pytest.fixture
@@ -165,4 +165,4 @@ def test_the_card_says_what_its_folds_say(make_settings):
 
     assert "unknown origin" not in describe_model(record, settings)
     card = describe_model(record | {"expected_origin": to_record(judge_record({}, ONNX))}, settings)
-    assert f"**{UNKNOWN}onnx:encoder.onnx (nothing says what it was trained on).**" in card
+    assert f"**{UNKNOWN}onnx:encoder.onnx (its training data are not known).**" in card

@@ -66,6 +66,6 @@ def test_the_deviation_over_seeds_stands_apart_from_that_over_folds(make_repeats
     assert components == pytest.approx((0.65, 0.125 / 3, 0.01, 2, 3.0))
     said = describe_components(found, "test", "accuracy")
     assert said == (
-        "accuracy 0.650; standard deviation 0.204 between folds, 0.100 between seeds within a fold (2 folds, 3 repeats)"
+        "accuracy 0.650; standard deviation 0.204 between folds, 0.100 between seeds within a fold (2 folds, 3 seeds)"
     )
     assert describe_components(make_repeats({1: (0.5,), 2: (0.6,)}), "test", "accuracy") == ""

@@ -36,7 +36,7 @@ def test_without_a_gpu_workers_per_gpu_is_said_to_have_no_effect():
     slots, where = make_slots("0,1", workers=2, threads=1, workers_per_gpu=4)
 
     assert slots == [Slot("cpu", 1)] * 2
-    assert where.endswith("2 worker(s), 1 thread(s) each. workers_per_gpu=4 has no effect here.")
+    assert where.endswith("2 worker(s), 1 thread(s) each. workers_per_gpu=4 has no effect on the CPU.")
 
 
 @pytest.mark.usefixtures("no_gpu")
@@ -44,7 +44,7 @@ def test_more_threads_than_cores_are_said_in_a_line_of_their_own():
     assert "wait" not in make_slots("cpu", workers=4, threads=2)[1]
     assert make_slots("cpu", workers=3, threads=3)[1].splitlines() == [
         "Running on the CPU, 3 worker(s), 3 thread(s) each.",
-        "9 threads (3 worker(s), 3 each) share 8 core(s) and wait for each other.",
+        "9 threads (3 worker(s), 3 each) share 8 core(s) and slow each other.",
     ]
 
 
@@ -99,7 +99,7 @@ def test_the_number_of_workers_that_find_memory_is_named(monkeypatch):
     assert len(slots) == 8
     assert where == (
         "Running on GPU 0 (Card A, 24000 MB), GPU 1 (Card B, 10000 MB), 1 and 4 workers, which share its memory equally. "
-        "15000 MB of GPU 0 are in use: more workers, up to 4, as memory allows."
+        "15000 MB of GPU 0 are in use; up to 4 workers, as memory allows."
     )
 
 
@@ -108,14 +108,12 @@ def test_on_a_gpu_workers_is_said_to_have_no_effect():
     slots, where = make_slots("1", workers=4, threads=1)
 
     assert slots == [Slot("1", 1)]
-    assert where.startswith(
-        "Running on GPU 1 (Card B, 10000 MB). workers=4 is for the CPU and has no effect here; workers_per_gpu "
-    )
+    assert where.startswith("Running on GPU 1 (Card B, 10000 MB). workers=4 has no effect on the CPU; workers_per_gpu ")
 
 
 @pytest.mark.usefixtures("two_gpus")
 def test_more_workers_than_fit_into_the_memory_of_a_gpu_are_refused():
-    with pytest.raises(SettingsError, match=r"GPU 1 \(Card B\) has 10000 MB, .* allowed: 1 to 7\."):
+    with pytest.raises(SettingsError, match=r"GPU 1 \(Card B\) has 10000 MB,.* expected 1 to 7\."):
         make_slots("0,1", workers=0, threads=1, workers_per_gpu=8)
 
 

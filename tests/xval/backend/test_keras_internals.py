@@ -71,7 +71,7 @@ def test_the_installed_version_is_one_that_has_been_looked_at(package):
     ("keras_version", "tensorflow_version", "backend", "said"),
     [
         ("3.15.4", "2.21.3", "tensorflow", None),
-        ("3.16.0", "2.21.0", "torch", "keras 3.16.0 is newer than 3.15, with which xval has been tried"),
+        ("3.16.0", "2.21.0", "torch", "keras 3.16.0 is newer than 3.15, the version tested with xval"),
         ("3.14.0", "2.30.0rc1", "tensorflow", "tensorflow 2.30.0rc1 is newer than 2.21"),
         ("3.15.1", "2.30.0", "jax", None),
         ("3.15.1", None, "tensorflow", None),

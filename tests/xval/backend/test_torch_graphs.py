@@ -78,5 +78,5 @@ for act in (lambda: keras.random.uniform((2,)), lambda: keras.random.categorical
 def test_numbers_drawn_before_a_step_are_those_that_it_would_draw(tmp_path, run_on):
     (tmp_path / "probe.py").write_text(DRAWS)
     assert run_on("torch", tmp_path / "probe.py", path=[Path(__file__).parents[3]]) == (
-        "a layer draws without a seed of its own\nmultinomial draws from what the step computes\n"
+        "a layer draws without its own seed\nmultinomial draws from values computed in the step\n"
     )

@@ -130,7 +130,7 @@ class Hidden(TorchModule):
 
 @pytest.mark.skipif(keras.backend.backend() == "torch", reason="here it runs")
 def test_another_backend_says_why_it_cannot_run_a_module(left, monkeypatch):
-    with pytest.raises(SettingsError, match=r"layer 'Hidden' is a torch module, which runs with backend=torch alone"):
+    with pytest.raises(SettingsError, match=r"layer 'Hidden' is a torch module, which needs backend=torch"):
         Hidden(n_units=4)
     monkeypatch.setitem(keras.saving.get_custom_objects(), "torch_nets>Hidden", Hidden)
     with pytest.raises(ResultsError, match=r"model\.keras: layer 'Hidden' is a torch module.* has loaded tensorflow"):

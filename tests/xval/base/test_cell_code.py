@@ -108,6 +108,6 @@ def test_two_definitions_of_a_name_are_refused(session):
     main = session("def f():\n    return 1\ng = f\ndef f():\n    return 2\ndef part():\n    return f() + g()\n")
 
     with pytest.raises(
-        SettingsError, match=r"'part' uses 'g', another definition of the name 'f'\. Give each its own name\. Or"
+        SettingsError, match=r"'part' uses 'g', another definition of the name 'f'\. Give each a different name\. Or"
     ):
         write_cell_module(main.part, "loss")

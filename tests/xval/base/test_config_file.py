@@ -38,14 +38,14 @@ def test_other_encodings_are_named(tmp_path, encoding):
     path = tmp_path / "config.ini"
     path.write_text("[experiment]\ndataset = é\n", encoding=encoding)
 
-    with pytest.raises(SettingsError, match=r"config\.ini: not in UTF-8 \(.*, byte \d+\)\. Save it as UTF-8\."):
+    with pytest.raises(SettingsError, match=r"config\.ini: not text in UTF-8 \(.*, byte \d+\)\. Save it as UTF-8\."):
         read_defaults(path)
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[a]\nx = 1\n[b]\nx = 2\n", r"'x' stands in \[a\] and in \[b\]"),
+        ("[a]\nx = 1\n[b]\nx = 2\n", r"'x' is in \[a\] and in \[b\]"),
         ("[a]\nx = 1\nx = 2\n", "already exists"),
         ("x = 1\n", "no section headers"),
     ],

@@ -30,7 +30,7 @@ def test_what_is_no_literal_is_refused_wherever_one_is_read(text: str) -> None:
         read_literal(text)
     with pytest.raises(SettingsError, match="is not a literal"):
         parse_assignments([f"batch_size={text}"], "instance 1")
-    with pytest.raises(SettingsError, match="allowed: arguments with literal values"):
+    with pytest.raises(SettingsError, match="expected arguments with literal values"):
         split_arguments("optimizer", f"beta_1={text}")
     with pytest.raises(SettingsError, match=r"allowed|literal|number"):
         join_arguments("optimizer", f"beta_1={text}", {})

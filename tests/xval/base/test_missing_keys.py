@@ -52,11 +52,9 @@ def test_what_the_commands_read_of_it_is_named_too(tmp_path, monkeypatch):
     path = tmp_path / "config.ini"
     path.write_text("[experiment]\ndataset = demo\n[features]\nn_mels = 3\n")
 
-    with pytest.raises(
-        SettingsError, match=r"config\.ini: 'data_folder' is missing from \[experiment\]\. Write it there again"
-    ):
+    with pytest.raises(SettingsError, match=r"config\.ini: 'data_folder' is missing from \[experiment\]\. Add it again"):
         read_default("experiment", "data_folder", path)
-    with pytest.raises(SettingsError, match=r"config\.ini: 'features' is missing from \[features\]\. Write it there again"):
+    with pytest.raises(SettingsError, match=r"config\.ini: 'features' is missing from \[features\]\. Add it again"):
         read_settings_section(FeatureSettings, "features", config_path=path)
     (tmp_path / "experiments").mkdir()
     monkeypatch.chdir(tmp_path)

@@ -25,7 +25,7 @@ def test_a_table_that_is_too_large_is_refused_unread(tmp_path: Path) -> None:
 
 def test_rows_are_bounded(tmp_path: Path) -> None:
     refuse_large(tmp_path, n_rows=1000, most_rows=1000)
-    with pytest.raises(IrregularFileError, match="it has 1001 rows, at most 1000 are read"):
+    with pytest.raises(IrregularFileError, match="it has 1001 rows, but at most 1000 are read"):
         refuse_large(tmp_path, n_rows=1001, most_rows=1000)
 
 
@@ -33,7 +33,7 @@ def test_the_free_memory_is_asked_for_large_tables_alone(tmp_path: Path, monkeyp
     monkeypatch.setattr("xval.base.table_bounds.free_memory_bytes", lambda: 10**9)
 
     refuse_large(tmp_path, n_rows=10**8, n_bytes=10**9)
-    with pytest.raises(IrregularFileError, match=r"takes about 2\.0 GB of memory, and 1\.0 GB are free; leave out rows"):
+    with pytest.raises(IrregularFileError, match=r"takes about 2\.0 GB of memory, and 1\.0 GB are free\. Remove rows"):
         refuse_large(tmp_path, n_bytes=2 * 10**9)
     monkeypatch.setattr("xval.base.table_bounds.free_memory_bytes", lambda: 0)
     refuse_large(tmp_path, n_bytes=10**8)

@@ -26,12 +26,12 @@ def test_a_part_is_found_without_running_its_module(own_package):
     ("path", "message"),
     [
         ("own_pakage.parts.loss", r"no module 'own_pakage' in .*Did you mean 'own_package'\?"),
-        ("own_package.part.loss", r"'own_package.part': no module 'part' in own_package\. .*Did you mean 'parts'\?"),
+        ("own_package.part.loss", r"'own_package\.part': there is no module 'part' in own_package\..*Did you mean 'parts'\?"),
         ("own_package.parts.los", r"parts.py has no 'los'\. Available: .*optimizer.*Did you mean 'loss'\?"),
         ("own_package.parts.loss.more", r"no module 'loss' in own_package.parts"),
         ("own_package.broken.f", r"broken.py, line 1: "),
         ("own_package..loss", r"no module ''"),
-        ("sys.exit", r"'sys' is not a file written in Python"),
+        ("sys.exit", r"'sys' is not a Python source file\. Name"),
     ],
 )
 def test_what_is_not_there_is_refused_with_what_is(own_package, path, message):
@@ -211,7 +211,7 @@ def test_the_line_of_a_script_that_starts_a_run_is_no_run_of_another_package(tmp
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(user_code, "_is_running", lambda file: True)
     if line:
-        with pytest.raises(SettingsError, match=rf"script_that_runs\.py, line {line}: this runs the experiment"):
+        with pytest.raises(SettingsError, match=rf"script_that_runs\.py, line {line}: this line runs the experiment"):
             find_module("script_that_runs")
     else:
         assert find_module("script_that_runs").name == "script_that_runs"

@@ -14,7 +14,7 @@ def test_all_in_order(command, results, finished):
     code, printed, errors = command("audit", results, "--data-folder", finished.folder / "data")
 
     assert (code, errors) == (0, "")
-    assert "ok            normaliser: every model normalises by the statistics of the training items" in printed
+    assert "ok            normaliser: every model is normalised only by the training items" in printed
     assert "20 rules: 20 ok" in printed
 
 
@@ -23,7 +23,7 @@ def test_without_the_corpus_nothing_is_silently_ok(command, results):
 
     assert code == 0
     assert "not checkable clips: " in printed
-    assert "the corpus 'tones' is not in data; name the folder of corpora with --data-folder" in printed
+    assert "the dataset 'tones' is not in data. Give the folder of datasets with --data-folder" in printed
     assert "20 rules: 11 ok, 9 not checkable" in printed
 
 
@@ -78,7 +78,7 @@ def test_a_folder_that_is_no_experiment(command, tmp_path, name):
     missing = command(name, tmp_path / "nowhere")
 
     assert code == missing[0] == 2
-    assert "holds no results of an experiment (no folds.json)" in errors
+    assert "has no results of an experiment (no folds.json)" in errors
     assert "no such folder" in missing[2]
 
 

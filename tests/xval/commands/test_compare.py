@@ -42,7 +42,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
         "Baseline: instance 2 (selected by the best mean validation accuracy), 0.838 (mean over items).",
         "You can claim that instances 1, 3 are worse than instance 2.",
         "This is a claim about these trained models, on unseen items.",
-        "p is adjusted for 2 comparisons (Holm) and decides; each interval is of its own comparison.",
+        "p is adjusted for 2 comparisons (Holm) and decides; each interval is for a single comparison.",
         "True difference that would be shown with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
         "Methods. Test balanced accuracy (UAR) of clips, mean over items, was compared between models 1, 3 and the",
         "Results. Choosing among 3 instances in each fold by its own validation reaches test balanced_accuracy",
@@ -77,7 +77,7 @@ def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
         (["--rope", "-1"], "error: --rope -1: expected a number from 0."),
         (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
         (["--metrik", "accuracy"], "Did you mean '--metric'?"),
-        (["1"], "1 instance to compare; wanted are two or more, or one and a baseline (--baseline). Available: 1, 2, 3."),
+        (["1"], "1 instance to compare; expected at least two, or one and a baseline (--baseline). Available: 1, 2, 3."),
     ],
 )
 def test_what_is_typed_wrong_is_said_with_exit_code_2(command, experiment, arguments, message):
@@ -116,7 +116,7 @@ def test_records_that_check_fails_are_named_beside_their_figures(command, result
     (line, *_) = [line for line in ended.out.splitlines() if "Do not rely" in line]
     assert line.startswith(f"Do not rely on these values: xval audit {results} fails what they are of (figures: instance 3")
     assert "record.json has the test accuracy 0.123; its predictions give" in line
-    assert "settings hash: instance 3: the parameters in settings.json have the hash" in line
+    assert "settings hash: instance 3: settings.json has been edited: its settings have the hash" in line
     assert "Do not rely" not in command("compare", results, "1", "2").out
     assert f"audit {results} fails" in command("compare", results, "1", f"{results}:3").out
 

@@ -62,7 +62,7 @@ def test_an_ensemble_has_no_embeddings(command, save_untrained, tmp_path):
     ended = command("embed", tmp_path, save_untrained.audio)
 
     assert ended.code == 2
-    assert "embeddings of different folds do not compare; name one model" in ended.err
+    assert "embeddings of different folds are not comparable. Give one model" in ended.err
 
 
 @pytest.mark.parametrize("name", ["e.csv", "nowhere/e.npy"])

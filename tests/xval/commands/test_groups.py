@@ -63,4 +63,4 @@ def test_a_corpus_without_columns_says_how_to_get_them(results, command, data) -
     (data / "tones" / COLUMNS_NAME).unlink()
     ended = command("groups", results, "--data-folder", data)
     assert ended.code == 2
-    assert "no further column puts its clips into 2 to 20 groups" in " ".join(ended.err.split())
+    assert "no extra column divides its clips into 2 to 20 groups" in " ".join(ended.err.split())

@@ -157,7 +157,7 @@ def test_a_file_that_the_model_has_no_answer_to_is_named_and_gets_no_class(
     code, rows, said = followed(wait, wait, wait)
 
     assert (code, rows["path"].tolist()) == (1, [str(recordings / "a.wav")])
-    assert f"left out: {recordings / 'b.wav'}: {model.members[0]} answers with NaN or infinite values" in said
+    assert f"left out: {recordings / 'b.wav'}: {model.members[0]} outputs NaN or infinite values" in said
     assert "Stopped: 1 file answered, 1 left out." in said
 
 
@@ -192,10 +192,8 @@ def test_silence_and_what_is_unlike_the_training_are_named(followed, recordings,
     code, rows, said = followed(wait, wait, wait, wait)
 
     assert (code, len(rows)) == (0, 2)
-    assert f"1 silent file (all below -80 dBFS), whose answer means nothing: {recordings / 'night.wav'}." in said
-    assert (
-        f"1 file unlike what the model was trained on, so its answer there means little (novelty above 1): {recordings}" in said
-    )
+    assert f"1 silent file (all below -80 dBFS), whose prediction is meaningless: {recordings / 'night.wav'}." in said
+    assert f"1 file out of distribution (novelty above 1), so predictions there are unreliable: {recordings}" in said
 
 
 def test_a_followed_folder_that_is_removed_ends_it_with_the_count(followed, recordings, save_untrained, capsys):
@@ -228,7 +226,7 @@ def test_a_file_of_another_model_is_refused_before_anything_comes(command, fold,
     ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "rows.csv")
 
     assert ended.code == 2
-    assert "rows.csv: its columns are path, probability_dog, and the rows have path, start_s" in " ".join(ended.err.split())
+    assert "rows.csv: its columns are path, probability_dog, but the rows have path, start_s" in " ".join(ended.err.split())
 
 
 def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
@@ -237,7 +235,7 @@ def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
 
     with (
         GrowingCsv(tmp_path / "rows.csv") as rows,
-        pytest.raises(SettingsError, match="its columns are path, probability_low, and the rows have path, x"),
+        pytest.raises(SettingsError, match="its columns are path, probability_low, but the rows have path, x"),
     ):
         rows.append(pd.DataFrame({"path": ["b.wav"], "x": [0.5]}))
 
@@ -279,19 +277,19 @@ def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, rec
     ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "notes.csv")
 
     assert ended.code == 2
-    assert "notes.csv: the file has no predictions, whose first column is path" in " ".join(ended.err.split())
+    assert "notes.csv: not a file of predictions, whose first column is path" in " ".join(ended.err.split())
     assert (tmp_path / "notes.csv").read_text() == "my notes"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), ": name audio files or folders, or give --follow FOLDER or --microphone."),
+        ((), "Give audio files or folders, --follow FOLDER or --microphone."),
         (("--follow", "nowhere"), "--follow nowhere: there is no such folder."),
-        (("a.wav", "--follow", "."), "--follow: goes without AUDIO"),
-        (("--follow", ".", "--microphone"), "--follow and --microphone exclude each other."),
+        (("a.wav", "--follow", "."), "--follow: cannot be combined with AUDIO"),
+        (("--follow", ".", "--microphone"), "--follow and --microphone cannot be combined."),
         (("--follow", ".", "--output", "a.xlsx"), "--follow: writes csv rows as they come; received --output a.xlsx."),
-        (("--follow", ".", "--seconds", "3"), "--seconds: goes with --microphone."),
+        (("--follow", ".", "--seconds", "3"), "--seconds: needs --microphone."),
         (("--microphone", "--segments"), "--microphone: a row is a window"),
     ],
 )
@@ -373,7 +371,7 @@ def test_that_there_are_too_few_speakers_for_answers_is_said(monkeypatch, comman
 
     said = " ".join(command("predict", fold, "--follow", recordings, "--coverage", 0.9).err.split())
 
-    assert "takes 9 validation speakers, and the folds have 2: every set holds all classes" in said
+    assert "needs 9 validation speakers, but the folds have 2, so every set has all classes" in said
 
 
 def test_ctrl_c_counts_the_files_that_were_about_to_be_read(followed, recordings, save_untrained, model, monkeypatch):

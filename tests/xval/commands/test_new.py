@@ -76,7 +76,7 @@ def test_names_of_the_project_and_a_folder_that_is_there_are_refused(study, comm
     (study / "corpora" / "folders.py").touch()
     monkeypatch.chdir(study)
 
-    with pytest.raises(SettingsError, match=r"crnn\.py: this is the name of an architecture of the project"):
+    with pytest.raises(SettingsError, match=r"crnn\.py: an architecture of the project"):
         architecture_names()
     with pytest.raises(CorpusError, match=r"folders\.py has the name of a corpus of the project"):
         corpus_names()

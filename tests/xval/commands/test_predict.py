@@ -67,7 +67,7 @@ def test_without_novelty_npy_it_is_unknown_whether_a_file_is_unlike_the_training
 
     ended = command("predict", fold, save_untrained.audio / "0_0.wav")
 
-    assert "Whether a file is unlike what the model was trained on is not known" in " ".join(ended.out.split())
+    assert "Out-of-distribution files cannot be detected, because there is" in " ".join(ended.out.split())
     assert "novelty" not in load_model(fold).predict(save_untrained.audio / "0_0.wav")
 
 
@@ -149,7 +149,7 @@ def test_a_file_that_is_longer_than_the_model_hears_is_reported(command, fold, t
 
     ended = command("predict", fold, tmp_path / "long.wav")
 
-    assert "1 file longer than the 0.3 s that the model was trained on" in ended.out
+    assert "1 file longer than the 0.3 s of the model's input, so" in ended.out
     assert "--segments covers all" in ended.out
     assert "longer than" not in command("predict", fold, tmp_path / "long.wav", "--segments").out
 
@@ -210,7 +210,7 @@ def test_without_its_sidecar_a_model_is_refused_with_what_is_missing(command, fo
     ended = command("predict", tmp_path / "model.keras", save_untrained.audio / "0_0.wav")
 
     assert ended.code == 2
-    assert "model.json: missing. It says which features model.keras reads" in ended.err
+    assert "model.json: missing. It describes the features that model.keras reads" in ended.err
 
 
 def test_a_renamed_model_and_its_sidecar_work(command, fold, save_untrained, tmp_path):
@@ -227,7 +227,7 @@ def test_a_renamed_model_and_its_sidecar_work(command, fold, save_untrained, tmp
         (["--output", "nowhere/table.csv"], "there is no folder nowhere"),
         (["--top", "0", "--format", "csv"], "--top 0: expected a whole number from 1"),
         (["--every", "0"], "every_s=0: expected a number of seconds above 0"),
-        (["--every", "1", "--examples"], "--every goes with --segments"),
+        (["--every", "1", "--examples"], "--every needs --segments"),
         (["--segmnts"], "Unknown option --segmnts.*Did you mean '--segments'"),
     ],
 )
@@ -241,7 +241,7 @@ def test_wrong_options_are_refused(command, fold, save_untrained, options, messa
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system does not tell a process its peak of memory")
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system lacks a process its peak of memory")
 def test_two_hours_are_predicted_in_little_memory(save_untrained, tmp_path):
     """A file of two hours at 44.1 kHz has 1.3 GB as float32."""
     n_samples = 2 * 3600 * 44100
@@ -263,7 +263,7 @@ def test_two_hours_are_predicted_in_little_memory(save_untrained, tmp_path):
     )  # fmt: skip
 
     assert ended.returncode == 0
-    assert ended.stdout.startswith("24000 rows: out.csv\n1 silent file (all below -80 dBFS), whose answer")
+    assert ended.stdout.startswith("24000 rows: out.csv\n1 silent file (all below -80 dBFS), whose prediction")
     assert int(ended.stderr) / 2**10 < 1500  # nothing but the measure is on the standard error
     table = pd.read_csv(tmp_path / "out.csv")
     assert table["end_s"].iloc[-1] == pytest.approx(7200)
@@ -278,14 +278,14 @@ def test_a_file_that_trained_the_model_is_named_whatever_it_is_called(command, f
         ended = command("predict", fold, tmp_path / "renamed.wav", tmp_path / "other.flac", tested, *options)
         said = ended.err if "json" in options else ended.out
         seen = f"{tmp_path / 'renamed.wav'}, {tmp_path / 'other.flac'}"
-        heard = "2 files are among the audio that trained the model or chose its epoch; the answer there is not a test: "
+        heard = "2 files are among the audio that trained the model or chose its epoch; their predictions are not a test:"
         assert heard + seen in said
     assert "no test" not in command("predict", fold, tested).out
     both = command("predict", fold.parent, tmp_path / "renamed.wav").out
     assert "1 file is among the audio that trained " in both
     moved = shutil.copytree(fold, tmp_path / "moved")
     (moved / "seen_audio.npy").unlink()
-    assert "is not known: seen_audio.npy is not beside the model." in command("predict", moved, tested).out
+    assert "is no seen_audio.npy next to it." in command("predict", moved, tested).out
 
 
 def test_samples_of_a_file_are_recognised_too(fold, save_untrained):
@@ -302,7 +302,7 @@ def test_a_coverage_gives_sets_and_no_answer_where_several_classes_are_left(comm
     too_few = command("predict", instance, file, "--coverage", "0.9")
     rows = command("predict", instance, file, "--coverage", "0.3", "--format", "json").rows()
 
-    assert "takes 9 validation speakers, and the folds have 2: every set holds all classes" in " ".join(too_few.out.split())
+    assert "needs 9 validation speakers, but the folds have 2, so every set has all classes" in " ".join(too_few.out.split())
     assert "They allow up to 0.66." in " ".join(too_few.out.split())
     assert "no answer: 2 classes" in too_few.out
     assert rows[0]["set"].split(";")[0] == max(PROBABILITIES, key=rows[0].get).removeprefix("probability_")
@@ -322,7 +322,7 @@ def test_there_is_no_answer_to_silence_and_to_what_is_unlike_all_that_was_heard(
 
     noisy, silent = command("predict", fold, tmp_path, "--coverage", "0.3", "--format", "json").rows()
 
-    assert (noisy["answer"], silent["answer"]) == ("no answer: unlike all that was heard", "no answer: it is silent")
+    assert (noisy["answer"], silent["answer"]) == ("no answer: unlike the training data", "no answer: it is silent")
 
 
 def test_a_coverage_that_is_no_share_or_without_the_predictions_of_the_folds_is_refused(command, trained, save_untrained):
@@ -335,9 +335,9 @@ def test_a_coverage_that_is_no_share_or_without_the_predictions_of_the_folds_is_
     (refit / "model.json").write_text(json.dumps(described | {"is_untested": True, "fold": 0}))
     refused = command("predict", refit, file, "--coverage", "0.5")
     said = " ".join(refused.err.split())
-    assert (refused.code, refused.out.count("whole corpus, so nothing was left to test it")) == (2, 1)
+    assert (refused.code, refused.out.count("whole dataset, so it is untested")) == (2, 1)
     assert f"coverage=0.5: {refit} has a final model" in said
-    assert "no validation speakers are left to make sets by. Name its instance folder" in said
+    assert "no validation speakers to calibrate the sets. Give its instance folder" in said
     for path in fold.parent.glob("fold_*/predictions.parquet"):
         path.unlink()
     assert "has no predictions.parquet" in command("predict", fold, file, "--coverage", "0.5").err

@@ -181,7 +181,7 @@ def test_a_fault_of_all_steps_is_said_and_ends_the_command(study, capfd):
     script.write_text(script.read_text().replace("num_folds=4", "num_folds=9"))
     assert main(["quickstart", "words"]) == 2
     printed = capfd.readouterr()
-    assert printed.err.startswith("error: num_folds=9 is more than the 4 items of the corpus")
+    assert printed.err.startswith("error: num_folds=9 is more than the 4 items of the dataset")
     assert printed.out.count("Left out") == 1
 
 
@@ -212,7 +212,7 @@ def test_two_folders_whose_names_end_differently_are_two_corpora(study):
     [
         (["--item-pattern", "([a-d])_"], "another item for 16 of 16 clips .* for high/a_1.wav 'high/a_1.wav', now 'a'"),
         (["--label-pattern", "_([12])"], "another label for 16 of 16 clips .* for high/a_1.wav 'high', now '1'"),
-        (["--label-pattern", "(["], "--label-pattern .*: no regular expression"),
+        (["--label-pattern", "(["], r"--label-pattern .*not a regular expression"),
         (["--reader", "ravdess"], "was read by 'folders', not by 'ravdess'"),
     ],
 )
@@ -276,7 +276,7 @@ def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, i
 @pytest.mark.parametrize(
     ("source", "match"),
     [
-        ("wrods", "no such folder or table, nor a corpus.*Available: other, words. Did you mean 'words'"),
+        ("wrods", "no such folder or table, nor a dataset.*Available: other, words. Did you mean 'words'"),
         ("gone/words", "no such folder or table"),
         ("other", "its task is multilabel"),
     ],

@@ -33,4 +33,4 @@ def test_what_has_no_meaning_is_refused(results, command):
     assert (ended.code, "instances with finished folds are 1, 2, 3; received 7" in ended.err) == (2, True)
 
     ended = command("report", results, "1")
-    assert (ended.code, "add --latex or --markdown" in ended.err) == (2, True)
+    assert (ended.code, "for a paper. Add --latex or --markdown" in ended.err) == (2, True)

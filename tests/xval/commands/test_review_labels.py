@@ -120,4 +120,4 @@ def test_another_corpus_or_task_is_not_reviewed(results, command, data, tmp_path
     ended = command("review-labels", f"{results}:1", "--data-folder", data)
 
     assert ended.code == 2
-    assert "only those of classification can" in " ".join(ended.err.split())
+    assert "only labels of classification can" in " ".join(ended.err.split())

@@ -22,7 +22,7 @@ def job_file(tmp_path, make_settings):
 def test_a_copy_of_the_code_that_is_gone_is_refused_in_a_line(job_file, capsys):
     assert main(["run-job", str(job_file)]) == 2
 
-    assert capsys.readouterr().err.endswith(f"the copy of the code that {job_file} runs on is not there.\n")
+    assert capsys.readouterr().err.endswith(f"the copy of the code for {job_file} is missing.\n")
 
 
 def test_a_copy_of_another_version_of_the_code_is_refused_in_a_line(job_file, tmp_path, capsys):

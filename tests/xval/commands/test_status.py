@@ -99,7 +99,7 @@ def test_a_job_with_a_checkpoint_goes_on_from_there(command, results, running):
 
     assert code == 0
     assert "epoch 7 of 50, checkpoint at epoch 6" in printed
-    assert "fold 2: to do: the next run goes on at epoch 13" in printed
+    assert "fold 2: to do: the next run continues at epoch 13" in printed
     assert [jobs[key]["checkpoint"] for key in ((1, 1), (1, 2), (2, 1))] == [6, 12, None]
     assert command("audit", results, "--data-folder", results)[1].count(".npz") == 0
 
@@ -115,10 +115,7 @@ def test_what_is_to_do_takes_as_long_as_finished_jobs_of_the_instance(command, r
 
     assert code == 0
     assert "1 min 40 s" in printed
-    assert (
-        "Nothing is running: run the experiment again, and it goes on where it stopped. The time left is for one job at a "
-        "time." in printed
-    )
+    assert "Nothing is running: run the experiment again to continue. The time left is for one job at a time." in printed
 
 
 def test_a_fold_of_an_ensemble_is_said_to_be_made_by_its_command(command, results):

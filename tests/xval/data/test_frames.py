@@ -216,7 +216,7 @@ def test_a_side_without_a_frame_that_counts_is_refused(tmp_path, load):
     second = [("a0", 0.03, 0.05, "call", "two")]
     store = write_store(tmp_path / "store", second, annotators=("one",))
 
-    with pytest.raises(FoldsError, match=r"fold 1: no frame of the validation items counts.*annotation_policy"):
+    with pytest.raises(FoldsError, match=r"fold 1: no frame of the validation items can be used.*annotation_policy"):
         load(store, annotation_policy="two")
 
 

@@ -193,7 +193,7 @@ def test_a_file_that_is_cut_off_while_it_is_used_is_an_error(tmp_path):
     array.write_bytes(array.read_bytes()[:-4])
 
     assert files.piece("c", 0, 1).shape == (1, 3)
-    with pytest.raises(CorpusError, match=r"predictors.c.*cut off while it is used"):
+    with pytest.raises(CorpusError, match=r"predictors.c.*cut off while in use"):
         files.piece("c", 3, 4)
     array.unlink()
     with pytest.raises(CorpusError, match=r"predictors.c.*cannot be read \(No such file"):

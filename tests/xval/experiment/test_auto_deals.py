@@ -38,7 +38,7 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
     cheap, why = settle(declare(CNN, SVM))
     assert cheap.n_deals == 3
     assert why == (
-        "fold_repeats = auto: 3 repetitions of the cross-validation, since an instance trains on 240 clips in all epochs of a "
+        "fold_repeats = auto: 3 repeats of the cross-validation, since an instance trains on 240 clips in all epochs of a "
         "fold, at most 240."
     )
     assert [instance.settings.fold_repeats for instance in resolve(cheap)] == [3, 3]
@@ -51,9 +51,9 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
 @pytest.mark.parametrize(
     ("parameters", "why"),
     [
-        ({"fold_strategy": "leave_one_out"}, "since fold_strategy = leave_one_out has one way to split"),
-        ({"repeats": 2}, "since repeats train each fold anew"),
-        ({"num_folds": 6}, "since the items cannot be split 3 times"),
+        ({"fold_strategy": "leave_one_out"}, "because fold_strategy = leave_one_out has only one way to split"),
+        ({"repeats": 2}, "because repeats already train each fold several times"),
+        ({"num_folds": 6}, "because the items cannot be split 3 times"),
     ],
 )
 def test_where_further_deals_are_impossible_or_needless_there_is_one(declare, parameters, why):
@@ -85,11 +85,11 @@ def test_an_experiment_with_results_keeps_its_number(declare, make_record, n_dea
     folder.publish(fold, 1, 1)
 
     kept, why = settle(declaration)
-    assert (kept.n_deals, "as in the results that are there" in why) == (n_deals, True)
+    assert (kept.n_deals, "as in the existing results" in why) == (n_deals, True)
 
 
 def test_a_dry_run_says_how_many_deals_there_are(declare, capsys):
     assert run_experiment(declare(SVM), RunRequest(dry_run=True), Console(width=200)) == 0
     printed = capsys.readouterr().out
-    assert "fold_repeats = auto: 3 repetitions of the cross-validation" in printed
+    assert "fold_repeats = auto: 3 repeats of the cross-validation" in printed
     assert [line.split()[:2] for line in printed.splitlines() if line.split()[:1] == ["9"]] == [["9", "3"]]

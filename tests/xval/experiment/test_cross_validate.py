@@ -96,7 +96,9 @@ def test_a_prepared_corpus_is_used_by_its_name(words):
 
     assert results.folder.as_posix() == "results/words_prepared/experiment_1"
     assert results.not_done == []
-    with pytest.raises(SettingsError, match="item_pattern: has no effect on 'words_prepared', which is prepared already"):
+    with pytest.raises(
+        SettingsError, match=r"item_pattern: has no effect on 'words_prepared', which is already prepared\. Remove"
+    ):
         xval.cross_validate("words_prepared", item_pattern="([a-d])_")
 
 

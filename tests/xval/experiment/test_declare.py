@@ -62,7 +62,7 @@ def test_a_comment_in_a_grid_is_kept():
 
 @pytest.mark.parametrize("number", [0, -1, True, "1", 1.5])
 def test_numbers_are_whole_and_above_zero(number):
-    with pytest.raises(SettingsError, match="a whole number, 1 or above"):
+    with pytest.raises(SettingsError, match="a whole number from 1"):
         Experiment("a test")[number] = {}
 
 
@@ -89,7 +89,7 @@ def test_a_grid_wants_lists(values):
 
 @pytest.mark.parametrize(("unnamed", "named"), [((["mlp"],), {}), (({"architecture": ["mlp"]},), {}), ((), {})])
 def test_a_grid_wants_names(unnamed, named):
-    with pytest.raises(SettingsError, match=r"grid: parameters are named, such as grid\(learning_rate="):
+    with pytest.raises(SettingsError, match=r"grid: parameters need names, such as grid\(learning_rate="):
         Experiment("a test").grid(*unnamed, **named)
 
 
@@ -261,6 +261,6 @@ def test_a_run_of_which_trials_alone_failed_says_so(finished, monkeypatch):
 
 def test_a_part_of_the_notebook_itself_is_refused_with_a_way_out(declare):
     with pytest.raises(
-        SettingsError, match=r"Give the function or class itself.*put it into a file beside it, such as my_parts"
+        SettingsError, match=r"Give the function or class itself.*move it to a file next to it, such as my_parts"
     ):
         declare({"loss": "__main__.my_loss"}).run()

@@ -71,7 +71,7 @@ def test_parts_of_folds_are_trained_tested_and_audited(project, in_process):
     path.write_text(json.dumps(record))
     checked = project.run_module("xval", "audit", str(project.results))
     assert checked.returncode != 0
-    assert "that its settings leave of folds.json differ in" in " ".join(checked.stdout.split())
+    assert "that its settings select from folds.json differ in" in " ".join(checked.stdout.split())
 
 
 def test_the_command_line_conditions_both_sides_and_names_a_column_that_is_not_there(project, in_process):
@@ -86,7 +86,7 @@ def test_the_command_line_conditions_both_sides_and_names_a_column_that_is_not_t
     assert ended.stderr.startswith("error: --where: condition 'recorder is near'"), ended.stderr
     assert ended.stderr.count("condition") == 1
     ended = project.run("--where", 'recorder == "nearer"', "--dry-run")
-    assert (ended.returncode, "leaves none of its" in ended.stderr) == (2, True)
+    assert (ended.returncode, "excludes all clips of its" in ended.stderr) == (2, True)
     ended = project.run("--where", FAR, "--dry-run")
     assert ended.returncode == 0, ended.stderr
     assert "speaker_1" in ended.stdout

@@ -167,7 +167,7 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
     assert not read_description(experiment.fold_folder(1, 1) / "model.keras").is_untested
     chosen = ", ".join(str(fold["best_epoch"]) for fold in folds)
     assert f"{record['epochs']} epoch" in printed
-    assert f", the median of what the folds chose: {chosen}." in printed
+    assert f", the median of the folds' choices: {chosen}." in printed
     assert "trained on all 5 items (45 clips)" in printed
     assert f"test balanced_accuracy {np.mean(accuracies):.3f} ± {np.std(accuracies, ddof=1):.3f}" in printed
     assert f"Next: xval predict {path} FILE" in printed
@@ -195,7 +195,7 @@ def test_each_epoch_has_the_learning_rate_that_it_had_in_the_folds(experiment, m
 
     assert record_of(path)["epochs"] == len(learning_rates(path.parent)) == 3
     assert record_of(path)["epochs_chosen_by"] == "--epochs"
-    assert "Instance 1: 3 epochs, as asked for; the folds chose" in printed
+    assert "Instance 1: 3 epochs, as requested; the folds chose" in printed
     assert learning_rates(path.parent) == learning_rates(experiment.fold_folder(1, 1))[:3]
     path, _ = make(2, epochs=4)
     of_folds = [learning_rates(experiment.fold_folder(2, fold)) for fold in (1, 2)]
@@ -232,7 +232,7 @@ def test_without_a_number_validation_selects_the_instance_also_beside_a_damaged_
 
     path, printed = make(None)
 
-    assert "begins again, its checkpoint cannot be used: it is damaged" in printed
+    assert "restarts, because its checkpoint cannot be used: it is damaged" in printed
 
     figures = [[experiment.record(i, k)["metrics"]["validation"] for k in (1, 2)] for i in (1, 2)]
     uar, losses = (
@@ -292,7 +292,7 @@ def test_a_model_that_was_trained_otherwise_is_kept_unless_it_may_be_overwritten
     ("changes", "named"),
     [
         ({"parameters": {"batch_size": 7}}, "batch_size was 7, now 32"),
-        ({"folds_hash": "abc"}, "the folds or the corpus were others"),
+        ({"folds_hash": "abc"}, "the folds or the dataset were different"),
         ({"expected": {"loss": None}}, "the folds have run again since"),
     ],
 )
@@ -324,13 +324,16 @@ def test_a_fold_of_other_settings_is_not_done(experiment, make):
     path = experiment.fold_folder(1, 1) / "record.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"settings_hash": "another"}))
 
-    with pytest.raises(ResultsError, match=r"not done with its present settings \(fold 1\)"):
+    with pytest.raises(ResultsError, match=r"not done with its current settings \(fold 1\)"):
         make()
 
 
 @pytest.mark.parametrize(
     ("number", "reason"),
-    [(3, "another model in each fold, and the final"), (4, r"initial_model='.*\{fold\}.*' is another model in each fold")],
+    [
+        (3, "a different model in each fold, but the final"),
+        (4, r"initial_model='.*\{fold\}.*' is a different model in each fold"),
+    ],
 )
 def test_what_has_no_meaning_without_folds_is_refused(experiment, make, finished, number, reason):
     (instance,) = resolve(declare(finished, INSTANCES), [number])
@@ -353,7 +356,7 @@ def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
     store.write("toy", arrays, {item: list("abc") for item in ITEMS}, data_folder=tmp_path / "other")
 
     with pytest.raises(
-        ResultsError, match=r"corpus 'toy' in .*other.* is not the one that the folds were made from.*--data-folder"
+        ResultsError, match=r"corpus 'toy' in .*other.* is not the one from which the folds were made.*--data-folder"
     ):
         make(data_folder=tmp_path / "other")
 
@@ -380,8 +383,8 @@ def test_what_runs_elsewhere_is_left_to_it(experiment, make):
         ([":1", "--epochs", "0"], "received '0'; expected a whole number from 1"),
         ([":one"], "no such folder"),
         (["", "1"], "A model is named EXPERIMENT:N"),
-        ([":1", "--gpu", "all"], "--gpu: received 'all'; allowed: the number of a GPU, or cpu"),
-        ([":7"], "no instance 7 has run. Available: 1-2"),
+        ([":1", "--gpu", "all"], "--gpu: received 'all'; expected the number of a GPU, or cpu"),
+        ([":7"], "instance 7 has not run. Available: 1-2"),
     ],
 )
 def test_wrong_arguments_end_with_2(experiment, capsys, arguments, reason):
@@ -439,7 +442,7 @@ def test_stopped_after_an_epoch_the_same_command_goes_on_with_the_next(experimen
 
     model, printed = make(epochs=4)
 
-    assert "the final model goes on at epoch 2 of 4" in printed
+    assert "the final model continues at epoch 2 of 4" in printed
     assert "Training on 5 items: 4 of 4 epochs" in printed
     assert record_of(model)["went_on"]["after_epoch"] == 1
 
@@ -554,4 +557,4 @@ def test_that_the_executor_of_the_folds_does_not_train_the_final_model_is_said(e
 
     assert len(refit._make_slots(instance, Request(1), console)) == 1
 
-    assert (f"trained on this machine; executor={executor} runs folds alone" in console.export_text()) is said
+    assert (f"trained on this machine; executor={executor} is used only for folds" in console.export_text()) is said

@@ -68,5 +68,5 @@ def test_instances_are_compared_and_the_page_is_written(results, finished, tmp_p
 
 
 def test_a_folder_without_results_is_refused(tmp_path):
-    with pytest.raises(ResultsError, match="holds no results of an experiment"):
+    with pytest.raises(ResultsError, match="has no results of an experiment"):
         Results(tmp_path)

@@ -76,5 +76,5 @@ def test_a_backend_that_is_installed_later_changes_nothing_of_what_was_begun(wri
     with pytest.raises(UsageError, match=r"backend was 'torch', now 'tensorflow'; --set backend=torch goes on"):
         dry_run(declared("a.py"), overrides={"backend": "tensorflow"})
     installed(monkeypatch, "tensorflow")
-    with pytest.raises(UsageError, match=r"--set backend=torch goes on with the former one, once torch is installed again"):
+    with pytest.raises(UsageError, match=r"--set backend=torch continues with the former one, once torch is installed again"):
         dry_run(declared("a.py"))

@@ -162,7 +162,7 @@ def test_an_interrupted_run_does_not_wait_for_the_tracker(folder, settings, tmp_
     ("tracking", "spec", "match"),
     [
         ("mlflow", None, "mlflow is not installed: pip install -e '.\\[tracking\\]'"),
-        ("wandb", "found", "no key is known. Run `wandb login`"),
+        ("wandb", "found", "there is no API key. Run `wandb login`"),
     ],
 )
 def test_what_a_tracker_lacks_is_said_before_anything_is_trained(settings, monkeypatch, tracking, spec, match):

@@ -43,7 +43,7 @@ def test_rows_of_the_clips_train_and_are_tested_and_copies_only_train(validation
     [
         (
             {"X": np.zeros((5, 3))},
-            r"X has 5 rows, the corpus 7 clips, 2 of them augmented copies\. .*experiment\.folds\(\)\.clips",
+            r"X has 5 rows, but the dataset has 7 clips, 2 of them augmented copies\. .*experiment\.folds\(\)\.clips",
         ),
         ({"X": CLIPS, "y": [0, 1]}, "y has 2 rows"),
         ({"y": CLIPS["label"][::-1]}, "y has the column label of the clips in another order"),

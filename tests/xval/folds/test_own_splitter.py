@@ -134,16 +134,17 @@ def test_masks_and_labels_of_clips_are_understood(split):
 
 
 FAULTS = {
-    "[]": "it gave no fold",
-    "None": "received None; expected a list, with a fold as {'test': items",
+    "[]": "it returned no fold",
+    "None": "received None; expected a list in which each fold is {'test': items",
     "{'test': ['s0']}": "received {'test': .*expected a list",
     "[{'tests': ['s0']}]": "fold 1: received the keys tests; expected test, and optionally validation",
     "['s0', 's1']": "fold 1: received 's0'; expected a list",
     "[(['s0'], ['s1'], ['s2'])]": "fold 1: received 3 sides",
-    "[['s0', 's9', 's8']]": "fold 1: no item 's8', 's9'; the corpus has s0, s1, s2, s3, s4, s5",
-    "[[1]]": "fold 1: no item 1; the corpus has s0",
+    "[['s0', 's9', 's8']]": "fold 1: there is no item 's8', 's9'; the dataset has s0, s1, s2, s3, s4, s5",
+    "[[1]]": "fold 1: there is no item 1; the dataset has s0",
     "[(['s0', 's1'], ['s1'])]": "fold 1: item 's1' is on two sides",
-    "[['s0', 's1', 's2'], ['s2', 's3', 's4', 's5']]": "item 's2' is tested in folds 1, 2; several folds test each item exactly",
+    "[['s0', 's1', 's2'], ['s2', 's3', 's4', 's5']]": "item 's2' is tested in folds 1, 2; several folds must test each item "
+    "exactly",
     "[['s0', 's1'], ['s2', 's3']]": "item 's4' is tested in no fold",
     "[[]]": "fold 1 has no test items",
     "[['s0', 's1', 's2', 's3', 's4']]": "fold 1 tests 5 of 6 items, which leaves 1 for training and validation",
@@ -163,12 +164,12 @@ def test_an_answer_that_is_no_folds_is_refused_and_the_function_named(split, ans
     [
         (
             "class one:\n    def split(self, X, y, groups):\n        return [([0, 9], [1, 5])]",
-            "item 's0' is on two sides; the groups",
+            "item 's0' is on two sides. The groups",
         ),
         ("from sklearn.model_selection import GroupShuffleSplit as G\none = G(3, random_state=0)", "is tested in"),
         (
             "from sklearn.model_selection import LeavePGroupsOut as one",
-            "the class needs arguments .*make the object in the module",
+            "the class needs arguments.*Create the object in the module",
         ),
         ("one = 3", "received 3; expected a function of a table of items, or an object with split"),
         (
@@ -191,7 +192,8 @@ def test_another_answer_to_the_same_question_is_refused(split, monkeypatch):
     monkeypatch.setattr(sys, "turn", 0, raising=False)
 
     with pytest.raises(
-        FoldsError, match=r"^fold_strategy 'my_folds\.split': it gave other folds when it was asked again; draw"
+        FoldsError,
+        match=r"^fold_strategy 'my_folds\.split': it returned different folds in a second call\. Create the random generator",
     ):
         split("import sys\ndef split(items):\n    sys.turn += 1\n    return [[f's{sys.turn}']]")
 

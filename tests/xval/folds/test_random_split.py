@@ -18,4 +18,4 @@ from xval.folds.random_split import describe_random_split
 def test_a_split_is_random_where_most_clips_are_alone_and_shared_speakers_are_no_fact(n_clips: list[int], counts: str) -> None:
     text = describe_random_split(n_clips)
     assert text.startswith(counts)
-    assert ("if several items are of one speaker" in text) == bool(counts)
+    assert ("if one speaker" in text) == bool(counts)

@@ -219,9 +219,9 @@ def test_augmented_clips_count_for_nothing():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"num_folds": 7}, r"num_folds=7 is more than the 6 items of the corpus; allowed: 2 to 6"),
-        ({"num_folds": 1}, r"num_folds=1; allowed: 2 to 6"),
-        ({"num_folds": 2, "validation": "next_fold"}, r"needs three folds or more; there are 2"),
+        ({"num_folds": 7}, r"num_folds=7 is more than the 6 items of the dataset; expected 2 to 6"),
+        ({"num_folds": 1}, r"num_folds=1; expected 2 to 6"),
+        ({"num_folds": 2, "validation": "next_fold"}, r"needs at least three folds; received 2"),
         ({"fold_strategy": "predefined"}, r"needs a column fold or phase"),
     ],
 )
@@ -251,14 +251,14 @@ def test_the_work_of_a_split_grows_as_the_items_do():
 
 
 def test_two_items_are_too_few():
-    with pytest.raises(FoldsError, match=r"the corpus has 2 items"):
+    with pytest.raises(FoldsError, match="the dataset has 2 items"):
         split(speakers(2), num_folds=2)
 
 
 def test_a_label_of_one_item_only_is_refused():
     index = index_of({"s1": ["a", "rare"], "s2": ["a"], "s3": ["a"], "s4": ["a"]})
 
-    with pytest.raises(FoldsError, match=r"1 label of one item only: 'rare' \(item 's1'\)"):
+    with pytest.raises(FoldsError, match=r"1 label of only one item: 'rare' \(item 's1'\)"):
         split(index)
 
 
@@ -316,10 +316,10 @@ def with_stretches(*stretches):
 
 def test_stretches_of_one_file_that_overlap_are_refused_under_two_items():
     split(with_stretches((0.0, 1.0), (1.0, 2.0), (2.0, 3.0)))
-    with pytest.raises(FoldsError, match=r"overlapping stretches of one file on two sides of fold \d"):
+    with pytest.raises(FoldsError, match=r"overlapping segments of one file on two sides of fold \d"):
         split(with_stretches((0.0, 1.0), (0.9, 2.0)), fold_strategy="leave_one_out")
     # The second ends before the third begins, but the first reaches over both.
-    with pytest.raises(FoldsError, match=r"overlapping stretches .* 'speaker_0[02]'"):
+    with pytest.raises(FoldsError, match=r"overlapping segments.* 'speaker_0[02]'"):
         split(with_stretches((0.0, 9.0), (1.0, 2.0), (3.0, 4.0)), fold_strategy="leave_one_out")
 
 
@@ -373,7 +373,9 @@ def test_a_deal_that_leaves_a_label_untrained_is_dealt_again():
 @pytest.mark.parametrize(("n_items", "num_folds", "possible"), [(4, 4, 1), (4, 2, 3)])
 def test_more_deals_than_the_items_allow_are_refused_with_the_number_that_is_possible(n_items, num_folds, possible):
     assert split(speakers(n_items), num_folds=num_folds, fold_repeats=possible).n_deals == possible
-    with pytest.raises(FoldsError, match=rf"in {possible} ways?.* Use fold_repeats={possible}, fewer folds, or repeats"):
+    with pytest.raises(
+        FoldsError, match=rf"in {possible} ways?.* Use fold_repeats={possible}, fewer folds, or the setting repeats"
+    ):
         split(speakers(n_items), num_folds=num_folds, fold_repeats=possible + 1)
 
 
@@ -386,5 +388,5 @@ def test_a_clip_counts_for_each_of_its_labels():
 
     assert [sorted(int(item[1:]) < 3 for item in fold.test) for fold in plan.folds] == [[False, True]] * 3
     index.loc[index["item"] == "s0", "label"] = "dog;wind"
-    with pytest.raises(FoldsError, match=r"1 label of one item only: 'wind' \(item 's0'\)"):
+    with pytest.raises(FoldsError, match=r"1 label of only one item: 'wind' \(item 's0'\)"):
         split(index, "multilabel_classification")

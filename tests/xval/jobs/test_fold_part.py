@@ -72,7 +72,9 @@ def test_an_enrolment_leaves_each_speaker_and_each_label_a_clip_to_test(make_set
     assert whole == FOLD
     assert "training" not in chosen
     assert chosen["test"] == chosen["validation"] == set(timed["clip"]) - {f"{item}_0" for item in ITEMS}
-    with pytest.raises(FoldsError, match=r"fold 1: enrolment_s=2 leaves no clip of a to test: the first clips of each speaker"):
+    with pytest.raises(
+        FoldsError, match=r"fold 1: enrolment_s=2 leaves no clip of a to test, because the first clips of each speaker"
+    ):
         part(timed, 2)
     with pytest.raises(SettingsError, match=r"enrolment_s=5 leaves no clip for validation of s12 \(6 s in all\), s13"):
         part(timed, 5)
@@ -83,7 +85,11 @@ def test_an_enrolment_leaves_each_speaker_and_each_label_a_clip_to_test(make_set
 @pytest.mark.parametrize(
     ("changes", "error", "message"),
     [
-        ({"test_where": 'language == "fr"'}, FoldsError, "test_where='language == \"fr\"' leaves none of its 4 test items"),
+        (
+            {"test_where": 'language == "fr"'},
+            FoldsError,
+            "test_where='language == \"fr\"' excludes all clips of its 4 test items",
+        ),
         ({"train_where": 'lang == "fr"'}, SettingsError, "train_where, .*no column 'lang'.*Did you mean 'language'"),
         ({"train_fraction": 0.05}, FoldsError, r"the 1 training items \(train_fraction=0.05.*lack the label"),
     ],

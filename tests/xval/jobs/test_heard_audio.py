@@ -68,7 +68,7 @@ def test_a_model_of_re_encoded_recordings_is_known(tmp_path, words, heard, state
     verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus.folder)
 
     assert verdict.state == state
-    assert ("2 of its 2 clips by their fingerprints, in another form" in verdict.reason) == (state == "leaked")
+    assert ("2 of its 2 clips by their fingerprints, in another version" in verdict.reason) == (state == "leaked")
 
 
 def test_tested_clips_that_nearly_equal_what_trains_are_counted(tmp_path, words, make_settings, monkeypatch):

@@ -73,7 +73,7 @@ def test_the_setting_that_is_wrong_in_a_job_file_is_named(job, change, fault):
     change(content["job"]["parameters"])
     path.write_text(json.dumps(content))
 
-    with pytest.raises(ResultsError, match=rf"{path}: no job file \({fault}"):
+    with pytest.raises(ResultsError, match=rf"{path}: not a job file \({fault}"):
         read_job_file(path)
 
 

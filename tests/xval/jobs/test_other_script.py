@@ -37,8 +37,10 @@ def scripts_of(folder):
 
 def test_another_script_is_refused_with_the_number_that_is_free(folder):
     folder.path.with_name("experiment_2").mkdir()
-    with pytest.raises(ResultsError, match=r"results of another script, experiments/a\.py \(instances 1-3\); this is "
-                       r"experiments/b\.py.* Set num_experiment=3, which is free.*--take-over once"):  # fmt: skip
+    with pytest.raises(
+        ResultsError,
+        match=r"experiments/a\.py \(instances 1-3\)\. This is experiments/b\.py.*num_experiment=3.*--take-over once",
+    ):
         refuse_other_script(folder, declared("experiments/b.py"))
     assert scripts_of(folder) == [*["experiments/a.py"] * 3, None]
     with pytest.raises(ResultsError, match=r"\(instance 3\)"):
@@ -78,7 +80,7 @@ def test_of_two_scripts_that_begin_at_once_in_an_empty_folder_one_is_refused(emp
         refuse_other_script(empty, declared("b.py"))  # of this very process, which runs one after the other
         monkeypatch.setattr(other_script, "process_name", lambda: "another")
         for refused in (refuse_other_script, lambda *given: working_in(*given).__enter__()):
-            with pytest.raises(ResultsError, match=r"another script, a\.py \(at work now\); this is b\.py.*num_experiment=2"):
+            with pytest.raises(ResultsError, match=r"another script, a\.py \(running now\). This is b\.py.*num_experiment=2"):
                 refused(empty, declared("b.py"))
         for welcome in (declared("a.py"), declared("notebook")):
             with working_in(empty, welcome):

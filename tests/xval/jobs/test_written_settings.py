@@ -41,16 +41,16 @@ def test_an_instance_comes_back_as_it_was_resolved_whatever_config_ini_says_now(
 
 
 def test_an_instance_that_has_not_run_is_named_with_those_that_have(written):
-    with pytest.raises(ResultsError, match=r"no instance 3 has run\. Available: 2"):
+    with pytest.raises(ResultsError, match=r": instance 3 has not run\. Available: 2"):
         restore_instance(written[0], 3)
 
 
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"learning_rate": 0.5}, "does not fit its settings_hash; was it edited"),
-        ({"batch_size": None}, "batch_size: Field required.*has to be run again"),
-        ({"architecture": "own_nets.net"}, "no module 'own_nets'.*or name their folder in PYTHONPATH"),
+        ({"learning_rate": 0.5}, "does not match its settings_hash, so it was edited"),
+        ({"batch_size": None}, "batch_size: Field required.*it, run it again"),
+        ({"architecture": "own_nets.net"}, "no module 'own_nets'.*or add their folder to PYTHONPATH"),
     ],
 )
 def test_settings_that_were_edited_or_are_of_another_version_are_refused(written, changes, reason):

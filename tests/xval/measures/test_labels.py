@@ -45,16 +45,14 @@ def test_what_cannot_be_renamed_is_refused():
         read_renames(["Dog"])
     with pytest.raises(SettingsError, match="'Dog' becomes 'dog' already"):
         read_renames(["Dog=dog", "Dog=cat"])
-    with pytest.raises(SettingsError, match=r"no label of the data is 'Dgo'.*Did you mean 'Dog'"):
+    with pytest.raises(SettingsError, match=r"the data have no label 'Dgo'.*Did you mean 'Dog'"):
         match_labels(["Dog"], CLASSES, {"Dgo": "dog"})
     with pytest.raises(SettingsError, match=r"the model has no class 'dgo'.*Did you mean 'dog'"):
         match_labels(["Dog"], CLASSES, {"Dog": "dgo"})
 
 
 def test_labels_of_another_kind_are_an_error_that_names_both():
-    with pytest.raises(
-        CorpusError, match=r"No label of the data is a class of the model \(cat, dog.*'Dog' \(2\); did you mean"
-    ):
+    with pytest.raises(CorpusError, match=r"None of the labels is a class of the model \(cat, dog.*'Dog' \(2\); did you mean"):
         match_labels(["Dog", "Dog"], CLASSES, {})
 
 
@@ -66,5 +64,5 @@ def test_the_labels_of_a_clip_are_matched_one_by_one():
     assert targets.tolist() == [[1, 1, 0], [0, 0, 0], [0, 1, 0], [0, 0, 0]]
     assert found.unknown == {"wind": 2}
     assert found.lacking == ("bird",)
-    with pytest.raises(SettingsError, match="no label of the data is 'cat'"):
+    with pytest.raises(SettingsError, match="the data have no label 'cat'"):
         match_label_sets(texts, ("dog",), {"cat": "dog"})

@@ -214,7 +214,7 @@ def test_labels_of_new_data_become_targets():
     assert several.targets.tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0]]
     assert numbers.targets.tolist() == [[1.5], [2.0]]
     assert nothing.targets is None
-    with pytest.raises(CorpusError, match="No label of the data is a class of the model"):
+    with pytest.raises(CorpusError, match="None of the labels is a class of the model"):
         classification.TASK.read_labels(Data("owl"), NAMES, {}, "")
 
 

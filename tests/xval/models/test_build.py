@@ -118,7 +118,7 @@ def test_a_network_that_answers_in_another_shape_is_refused(build, own_package):
     flatten = "layers.Flatten()(inputs)"
     network = (own_package / "network.py").read_text()
     (own_package / "network.py").write_text(network.replace(flatten, "inputs"))
-    with pytest.raises(SettingsError, match=r"answers with shape \(3, 2\) for an example; output_shape is \(2,\)"):
+    with pytest.raises(SettingsError, match=r"outputs the shape \(3, 2\) for an example; expected output_shape \(2,\)"):
         build(architecture="own_package.network")
 
 
@@ -128,12 +128,12 @@ def test_a_network_that_answers_in_another_shape_is_refused(build, own_package):
         (
             "Conv2D(2, 1)",
             "auto",
-            r'first.py, line \d+: build\(\) got input_shape=\(3, 2\)\. Write reshaping_type = "conv" at the',
+            r'first.py, line \d+: build\(\) received input_shape=\(3, 2\)\. Write reshaping_type = "conv" at the',
         ),
         (
             "LSTM(2)",
             "conv",
-            r'got input_shape=\(3, 2, 1\)\. Write reshaping_type = "rnn" at the top level of own_package.first',
+            r'received input_shape=\(3, 2, 1\)\. Write reshaping_type = "rnn" at the top level of own_package.first',
         ),
         ("Dense(2, activation=3)", "auto", "Could not interpret activation"),
     ],

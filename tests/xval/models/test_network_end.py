@@ -47,10 +47,10 @@ REGRESSION = {"task_type": "regression"}
     ("activation", "chosen", "said"),
     [
         (None, {}, None),
-        ("relu", {}, "its network ends in relu, so its answers are numbers of 0 and above: xval adds softmax"),
+        ("relu", {}, "its network ends in relu, so its outputs are numbers of 0 or more: xval adds softmax"),
         ("tanh", {"task_type": "multilabel_classification"}, "numbers from -1 to 1: xval adds sigmoid"),
         ("softmax", {"task_type": "multilabel_classification"}, "ends in softmax, .* from 0 to 1: xval adds sigmoid"),
-        ("sigmoid", REGRESSION, "targets are scaled to mean 0 and deviation 1"),
+        ("sigmoid", REGRESSION, "targets are scaled to mean 0 and standard deviation 1"),
         ("sigmoid", REGRESSION | {"target_scaling": "none"}, None),
         ("log_softmax", {}, None),
     ],

@@ -191,7 +191,9 @@ def autoencoder(path, opened):
 def test_the_encoder_of_an_autoencoder_becomes_the_lower_part_of_a_classifier(tmp_path, start):
     source = autoencoder(tmp_path / "initial.keras", corpus(tmp_path / "source", "xy"))
 
-    with pytest.raises(SettingsError, match=r"has 5 layers with weights .* or initial_model_match be names, shapes or prefix"):
+    with pytest.raises(
+        SettingsError, match=r"has 5 layers with weights .* or set initial_model_match to names, shapes or prefix"
+    ):
         start(tmp_path / "initial.keras")
     _, _, model, facts = start(tmp_path / "initial.keras", initial_model_match="prefix", frozen_layers=2)
 
@@ -224,11 +226,11 @@ def test_layers_are_matched_by_name_or_by_shape_in_order_and_only_where_they_are
     [
         (
             {"initial_model_match": "prefix", "n_filters": [9]},
-            r"match='prefix': no layer fits\. The first of .*'first' \(Conv2D",
+            r"match='prefix': no layer matches\. The first of .*'first' \(Conv2D",
         ),
         (
             {"initial_model_match": "shapes", "n_filters": [3, 9], "frozen_layers": 2},
-            r"layer 'conv2d_\d+' is to be frozen, and",
+            r"layer 'conv2d_\d+' would be frozen, and",
         ),
     ],
 )
@@ -370,9 +372,9 @@ def test_layers_ahead_of_the_first_kernel_and_within_other_models_belong_to_bloc
         (
             "cnn_small",
             {"frozen_layers": 3},
-            r"frozen_layers=3: the network has 2 blocks that can be frozen \(conv2d.*never is",
+            r"frozen_layers=3: the network has 2 blocks that can be frozen \(conv2d.*never frozen",
         ),
-        ("mlp", {"frozen": "convolutions"}, "the network has no convolution ahead of its output layer"),
+        ("mlp", {"frozen": "convolutions"}, "the network has no convolution before its output layer"),
     ],
 )
 def test_blocks_that_are_not_there_cannot_be_frozen(architecture, changes, message, save_initial, start):
@@ -385,18 +387,18 @@ def test_blocks_that_are_not_there_cannot_be_frozen(architecture, changes, messa
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"frozen_layers": 2}, "frozen_layers=2 freezes weights that nothing has trained; set initial_model"),
-        ({"frozen": "convolutions"}, "frozen='convolutions' freezes weights that nothing has trained"),
+        ({"frozen_layers": 2}, "frozen_layers=2 would freeze random weights. Set initial_model"),
+        ({"frozen": "convolutions"}, "frozen='convolutions' would freeze random weights. Set"),
         ({"initial_model": "m.keras", "frozen": "convolutions", "frozen_layers": 1}, "contradict each other"),
         ({"initial_model": "m.keras", "frozen_layers": -1}, "frozen_layers: received -1"),
         ({"initial_model_match": "names"}, "initial_model_match='names' has no effect without initial_model"),
-        ({"initial_model": "m.keras", "unfreeze_every": 2}, "unfreeze_every=2: nothing is frozen; set frozen_layers"),
+        ({"initial_model": "m.keras", "unfreeze_every": 2}, "unfreeze_every=2: nothing is frozen. Set frozen_layers"),
         (
             {"initial_model": "m.keras", "frozen_layers": 1, "unfreeze_every": 9, "num_epochs": 9},
             "would unfreeze nothing in num_epochs=9",
         ),
-        ({"initial_model": "m.h5"}, r"allowed: none, or the path of a \.keras file"),
-        ({"initial_model": "fold_{folds}/m.keras"}, r"in which \{fold\} stands for the number"),
+        ({"initial_model": "m.h5"}, r"expected none, the path of a \.keras file"),
+        ({"initial_model": "fold_{folds}/m.keras"}, r"in which \{fold\} is replaced by the number"),
     ],
 )
 def test_settings_that_contradict_each_other_are_refused(parameters, message):
@@ -445,7 +447,7 @@ def test_an_experiment_goes_on_from_another_one(project):
         assert len(record["layers_copied"]) == 2
         assert beside["seen_items"] == {"toy": sorted({*record["items"]["training"], *record["items"]["validation"]})}
 
-    line = "instance 2: possible leakage: initial_model foreign.keras: nothing beside it says all"
+    line = "instance 2: possible leakage: initial_model foreign.keras: the training data of it"
     assert ended.stdout.count(line) == 1
     record = json.loads((project.results.with_name("experiment_2") / "instance_2" / "fold_1" / "record.json").read_text())
     assert record["initial_model_items"] == "unknown"

@@ -48,7 +48,7 @@ def test_latex_has_neither_commands_nor_invisible_letters():
     assert in_latex("e\u0301") == "é"
     assert needs_of_latex("ä é – \u202e \\") == []
     assert needs_of_latex("ę") == [r"needs \usepackage[T1]{fontenc}"]
-    assert needs_of_latex("😀 中中")[0].startswith("pdflatex lacks 中😀: compile it with lualatex")
+    assert needs_of_latex("😀 中中")[0].startswith("pdflatex lacks 中😀: compile with lualatex")
 
 
 @pytest.mark.skipif(shutil.which("pdflatex") is None, reason="no LaTeX on this machine")

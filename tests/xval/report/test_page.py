@@ -326,7 +326,7 @@ def test_without_the_corpus_a_page_with_clips_is_kept_and_a_new_one_says_so(copy
     assert copy.page.read_bytes() == before
     copy.page.unlink()
     page = read_page(write_page(copy, PageRequest(with_audit=False)))
-    assert "No corpus 'tones'" in page.text["errors"]
+    assert "There is no dataset 'tones'" in page.text["errors"]
     assert not page.of("audio")
 
 

@@ -129,7 +129,7 @@ def test_names_from_anywhere_are_text_in_both_forms():
     assert r"| model | f\*1\* |" in to_markdown(table)
     latex = to_latex(table, label="tab:a}%b")
     assert r"\label{tab:a--b}" in latex
-    assert "% pdflatex lacks 中: compile it with lualatex or xelatex" in latex
+    assert "% pdflatex lacks 中: compile with lualatex or xelatex" in latex
     assert not {"\u202e", "\u200b"} & set(latex)
 
 

@@ -149,7 +149,7 @@ def test_what_a_suspended_process_has_made_is_not_put_over_the_result_of_its_suc
             publish(other, other.begin_fold(1, 1), "the second")
         temporary.mkdir()  # as of one that goes on writing
 
-        with pytest.raises(ResultsError, match="another process has taken it over"):
+        with pytest.raises(ResultsError, match="another process has taken over"):
             publish(folder, temporary, "the first")
 
     assert (first, second) == (True, True)

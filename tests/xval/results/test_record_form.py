@@ -31,9 +31,9 @@ def test_a_whole_record_and_that_of_a_failure_have_no_faults(whole, make_failure
     ("path", "value", "fault"),
     [
         ("class_names", DELETED, "a confusion_matrix, but no class_names"),
-        ("class_names", ["no"], "a confusion_matrix that is not 1 x 1, as its class_names are"),
+        ("class_names", ["no"], "a confusion_matrix that is not 1 x 1 as its class_names require"),
         ("class_names", "no", "class_names='no'"),
-        ("confusion_matrix.test", [[4, 1], [2]], "a confusion_matrix that is not 2 x 2, as its class_names are"),
+        ("confusion_matrix.test", [[4, 1], [2]], "a confusion_matrix that is not 2 x 2 as its class_names require"),
         ("confusion_matrix", None, "confusion_matrix=None"),
         ("confusion_matrix.test", [[4, -1], [2, 3]], "confusion_matrix.test.0.1=-1"),
         ("metrics.test", DELETED, "no metrics.test"),

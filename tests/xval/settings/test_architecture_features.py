@@ -70,7 +70,9 @@ def test_features_that_the_architecture_does_not_read_are_refused(reads_samples,
 
 def test_the_rate_of_samples_from_a_script_may_be_set_where_it_has_an_effect(reads_samples):
     check(resolved(architecture=reads_samples, sample_rate_hz=8000), is_custom=True)
-    with pytest.raises(SettingsError, match="'hop_length' is set, but the features of dataset 'toy' were made by a script"):
+    with pytest.raises(
+        SettingsError, match="'hop_length' has no effect, because the features of dataset 'toy' were made by a script"
+    ):
         check(resolved(architecture=reads_samples, hop_length=100), is_custom=True)
 
 

@@ -69,5 +69,7 @@ def test_examples_take_the_form_that_the_architecture_wants(stored, reshaping_ty
 
 
 def test_a_form_that_the_stored_examples_cannot_take_is_refused():
-    with pytest.raises(SettingsError, match=r"'cnn_small' with reshaping_type=conv needs examples of \(frames, bins\).*\(7,\)"):
+    with pytest.raises(
+        SettingsError, match=r"'cnn_small' with reshaping_type=conv needs examples of shape \(frames, bins\).*\(7,\)"
+    ):
         architectures.input_form((7,), "auto", "cnn_small")

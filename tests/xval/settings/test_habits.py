@@ -38,7 +38,7 @@ WORDS = [
     ({"lr": 0.1}, "unknown parameter 'lr'. Here it is 'learning_rate'."),  # Allowed: the keys of config.ini, comment_1 ...
     ({"epochs": 5}, "Here it is 'num_epochs'."),  # Did you mean 'repeats'?
     ({"random_state": 1}, "Here it is 'seed' for the training, or 'fold_seed' for the folds."),  # Allowed: the keys of ...
-    ({"cv": 5}, "Here it is 'num_folds', or 'fold_strategy' for a splitter of your own, in Experiment(...)."),
+    ({"cv": 5}, "Here it is 'num_folds', or 'fold_strategy' for your own splitter, in Experiment(...)."),
     ({"n_splits": 5}, "Here it is 'num_folds', or 'fold_strategy'"),
     ({"scoring": "f1"}, "Here it is 'monitor', such as val_balanced_accuracy"),
     ({"dtype_policy": "mixed_float16"}, "Here it is 'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16."),
@@ -55,24 +55,24 @@ WORDS = [
     ({"metrics": "mse, MeanAbsoluteError"}, {"metrics": "mse, MeanAbsoluteError"}),  # as before: so are their hashes
     ({"metrics": "sklearn:cohen_kappa_score"}, {"metrics": "sklearn.metrics.cohen_kappa_score"}),
     ({"metrics": "sklearn:cohen_kapa_score"}, "metric 'sklearn:cohen_kapa_score': unknown."),
-    ({"metrics": "sklearn:confusion_matrix"}, "does not say whether higher is better"),
+    ({"metrics": "sklearn:confusion_matrix"}, "does not define whether higher is better"),
     ({"architecture": "svc"}, {"architecture": "svm"}),  # unknown architecture 'svc'
     ({"architecture": "SVM"}, {"architecture": "svm"}),
     ({"architecture": "RandomForestClassifier"}, {"architecture": "forest"}),
     ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced, or a weight for each class."),
     ({"validation_data": 0.2}, "Here it is 'validation_fraction', in Experiment(...)."),
-    ({"groups": "speaker"}, "Here it is not a setting: groups are the items of the corpus"),
+    ({"groups": "speaker"}, "Here it is not a setting: groups are the items of the dataset"),
     ({"architecture": "cnn_smal"}, "Did you mean 'cnn_small'?"),
-    ({"seed": [1, 2, 3]}, "seed: received [1, 2, 3]; expected one number. To train each fold with 3 seeds and average the"),
+    ({"seed": [1, 2, 3]}, "seed: received [1, 2, 3]; expected one number. To train each fold with 3 seeds and average their"),
     (
         {"learning_rate": [0.1, 0.01]},
         "expected one value. For an instance with each of them, write experiment.grid(learning_r",
     ),
     ({"architecture": ["mlp", "crnn"]}, "write experiment.grid(architecture=['mlp', 'crnn'])."),
     ({"dropout": [0.1, 0.5]}, "dropout: received [0.1, 0.5]; expected one value. For an instance with each of them"),
-    ({"seed": "1, 2"}, "To train each fold with 2 seeds and average the values, set repeats=2."),
+    ({"seed": "1, 2"}, "To train each fold with 2 seeds and average their scores, set repeats=2."),
     ({"n_filters": 8}, {"n_filters": [8]}),
-    ({"n_filters": None}, "n_filters: received None; allowed: one value (int) or several, such as (16, 32, 64, 128)."),
+    ({"n_filters": None}, "n_filters: received None; expected one value (int) or several, such as (16, 32, 64, 128)."),
 ]
 
 
@@ -103,7 +103,7 @@ def test_one_value_of_the_experiment_is_wanted_where_instances_cannot_differ():
     [
         ("--lr=0.1", "Unknown option --lr=0.1. Here it is 'learning_rate'. Type: --set learning_rate=VALUE."),
         ("--epochs", "Here it is 'num_epochs'. Type: --set num_epochs=VALUE."),
-        ("--learning-rate", "Unknown option --learning-rate. Settings are given as --set: --set learning_rate=VALUE."),
+        ("--learning-rate", "Unknown option --learning-rate. This is a setting: give --set learning_rate=VALUE."),
         ("--overwite", "Did you mean '--overwrite'?"),
     ],
 )
@@ -150,7 +150,7 @@ OBJECTS = [
     ({"optimizer": adam(use_ema=True, ema_momentum=0.999)}, {"weight_average": 0.999, "optimizer_arguments": None}),
     (
         {"optimizer": adam(learning_rate=keras.optimizers.schedules.CosineDecay(0.01, 100))},
-        "its learning rate is CosineDecay, which counts steps; write schedule='cosine' with learning_rate=0.01, which moves",
+        "its learning rate is CosineDecay, which counts steps. Write schedule='cosine' with learning_rate=0.01, which counts",
     ),
     ({"loss": keras.losses.SparseCategoricalCrossentropy()}, {"loss": "sparse_categorical_crossentropy"}),
     ({"loss": keras.losses.kl_divergence}, {"loss": "kl_divergence"}),
@@ -161,13 +161,13 @@ OBJECTS = [
     ),
     (
         {"loss": keras.losses.SparseCategoricalCrossentropy(from_logits=True)},
-        "is put behind it; write loss='sparse_",
+        "Write loss='sparse_",
     ),
     ({"loss": keras.losses.Huber()}, "unknown loss 'huber' for classification"),
     ({"loss": keras.losses.Huber(delta=2.0)}, "unknown loss 'Huber' for classification"),
     ({"metrics": [keras.metrics.SparseCategoricalAccuracy()]}, {"metrics": "sparse_categorical_accuracy"}),
     ({"metrics": [keras.metrics.F1Score("macro"), "kl_divergence"]}, {"metrics": f"{F1}, kl_divergence"}),
-    ({"metrics": keras.metrics.Precision()}, "'precision' is computed already; leave it out"),
+    ({"metrics": keras.metrics.Precision()}, "'precision' is already computed. Remove it"),
     ({"metrics": [sklearn.metrics.cohen_kappa_score]}, {"metrics": "sklearn.metrics.cohen_kappa_score"}),
     (
         {"callbacks": [keras.callbacks.EarlyStopping(patience=5)]},
@@ -181,47 +181,50 @@ OBJECTS = [
         {"callbacks": [keras.callbacks.EarlyStopping(min_delta=0.1, start_from_epoch=3)]},
         {"min_delta": 0.1, "start_from_epoch": 3},
     ),
-    ({"callbacks": [keras.callbacks.EarlyStopping(baseline=0.1)]}, "EarlyStopping with baseline=0.1: there is no setting of"),
+    (
+        {"callbacks": [keras.callbacks.EarlyStopping(baseline=0.1)]},
+        "EarlyStopping with baseline=0.1: there is no such setting. Remove it; the direction of",
+    ),
     (
         {"callbacks": [keras.callbacks.ReduceLROnPlateau(factor=0.2, patience=4)]},
         "ReduceLROnPlateau: write schedule='plateau', schedule_decay=0.2, schedule_patience=4.",
     ),
     (
         {"callbacks": [keras.callbacks.ModelCheckpoint("a.keras")]},
-        "ModelCheckpoint: leave it out: the model of each fold's best",
+        "ModelCheckpoint: remove it, because the model of each fold's best",
     ),
     ({"callbacks": [keras.callbacks.TensorBoard()]}, "TensorBoard: write tensorboard=True."),
-    ({"callbacks": [Follow()]}, "Name its class, callbacks='"),
+    ({"callbacks": [Follow()]}, "Give its class, callbacks='"),
     (
         {"schedule": lambda epoch, rate: rate},
-        "schedule: a lambda has no name by which the processes that train find it. Write it",
+        "schedule: a lambda has no name that the training processes can import. Write it",
     ),
-    ({"schedule": inner()}, "and name it: schedule='my_parts.schedule'."),
+    ({"schedule": inner()}, "and set schedule='my_parts.schedule'."),
     (
         {"schedule": keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)},
         "write schedule='exponential' with learning_rate=",
     ),
-    ({"loss": functools.partial(print)}, "an object partial has no name by which other processes find it."),
+    ({"loss": functools.partial(print)}, "an object partial has no name that other processes can import."),
     (
         {"architecture": keras.Sequential()},
-        "a Sequential is given, and a new network is built for each fold. Write a function buil",
+        "a Sequential, but a new network is built for each fold. Write a function buil",
     ),
     ({"architecture": sklearn.svm.SVC}, {"architecture": "svm"}),
     (
         {"architecture": sklearn.svm.SVC()},
-        "write architecture='svm'; its options are parameters beside it (docs/baselines.md).",
+        "write architecture='svm'; its options are separate settings (docs/baselines.md).",
     ),
     (
         {"architecture": GaussianNB},
-        "GaussianNB is not one of the estimators here. Available: boosting, constant, forest, knn",
+        "GaussianNB is not a supported estimator. Available: boosting, constant, forest, knn",
     ),
     (
         {"metrics": [sklearn.metrics.make_scorer(sklearn.metrics.f1_score)]},
-        "name a metric or a scorer, such as metrics='sklearn",
+        "name of a metric or a scorer, such as metrics='sklearn",
     ),
     (
         {"fold_strategy": sklearn.model_selection.GroupKFold(3)},
-        "mine = GroupKFold(...), and name it: fold_strategy='my_parts.mine'.",
+        "mine = GroupKFold(...), and set fold_strategy='my_parts.mine'.",
     ),
 ]
 
@@ -285,7 +288,7 @@ NETWORK = "def build(input_shape, output_shape, *, n_units: int = 3):\n    pass\
         (
             "False and experiment.main()\n",
             "my_script.py",
-            r"my_script.py, line 3: this runs the experiment whenever the file is",
+            r"my_script.py, line 3: this line runs the experiment whenever the file is",
         ),
         ("False and experiment.main()\n", "my-script.py", "cell_<hash>.build"),  # whose name cannot be imported
     ],
@@ -353,7 +356,7 @@ def test_a_loss_with_options_is_the_same_behind_its_text():
     assert settings.scales_loss
     values = keras.ops.convert_to_numpy(loss_function(settings.task.loss_name(HUBER))(true, predicted))
     assert values == pytest.approx([2 * (5 - 1), 0.125])
-    with pytest.raises(SettingsError, match="no object of Keras; expected a name, or a text such as keras:"):
+    with pytest.raises(SettingsError, match="not a Keras object; expected a name, or a text such as keras:"):
         resolved({"loss": 'keras:{"class_name": '}, task_type="regression")
 
 
@@ -447,5 +450,5 @@ def test_what_an_object_says_by_default_yields_to_what_the_experiment_has_set():
 
 
 def test_a_function_of_scikit_learn_that_is_no_metric_is_refused():
-    with pytest.raises(SettingsError, match="does not say whether higher is better"):
+    with pytest.raises(SettingsError, match="does not define whether higher is better"):
         directions("classification", "sklearn.metrics.get_scorer_names")

@@ -82,7 +82,7 @@ def test_a_recipe_leaves_out_what_the_task_has_a_reason_against(name, task):
 
 
 def test_a_part_that_does_not_fit_the_features_is_named_with_the_recipe():
-    wrong = r"augment_vocal_tract .* recipe='speech' sets augment_vocal_tract; what an instance sets comes before it"
+    wrong = r"augment_vocal_tract .* recipe='speech' sets augment_vocal_tract; a value set in the instance overrides it"
     with pytest.raises(SettingsError, match=wrong):
         resolve_one({"recipe": "speech", "features": "mfcc"})
 

@@ -11,17 +11,17 @@ from xval.settings.space import SearchPlan
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: uniform(1, 0), r"uniform\(1, 0\): the lower end comes first"),
+        (lambda: uniform(1, 0), r"uniform\(1, 0\): the lower end first"),
         (lambda: uniform(0, "1"), "expected two numbers"),
-        (lambda: log_uniform(0, 1), "the lower end has to be above 0; use uniform"),
+        (lambda: log_uniform(0, 1), "the lower end must be above 0. Use uniform"),
         (lambda: integers(1, 2.5), "expected two whole numbers"),
-        (lambda: choice("relu"), "a list of two different values or more"),
+        (lambda: choice("relu"), "a list of at least two different values"),
         (lambda: choice([1, "1"]), "two different values"),
-        (lambda: choice([1, {2}]), "none of text, number"),
+        (lambda: choice([1, {2}]), "expected text, a number"),
         (lambda: SearchPlan({}, 3), "the space is a dict"),
-        (lambda: SearchPlan({"dropout": (0, 1)}, 3), r"dropout: received \(0, 1\); allowed: uniform"),
-        (lambda: SearchPlan({"dropout": uniform(0, 1)}, 0), "n_trials: received 0; expected a whole number, 1 or above"),
-        (lambda: SearchPlan({"dropout": uniform(0, 1)}, 3, inner_folds=1), "inner_folds: received 1; allowed: 0"),
+        (lambda: SearchPlan({"dropout": (0, 1)}, 3), r"dropout: received \(0, 1\); expected uniform"),
+        (lambda: SearchPlan({"dropout": uniform(0, 1)}, 0), "n_trials: received 0; expected a whole number from 1"),
+        (lambda: SearchPlan({"dropout": uniform(0, 1)}, 3, inner_folds=1), "inner_folds: received 1; expected 0"),
         (lambda: SearchPlan({"dropout": uniform(0, 1)}, 3, pruning="medain"), "Did you mean 'median'?"),
         (lambda: SearchPlan.from_text("{}"), "no plan of a search"),
     ],
@@ -56,22 +56,26 @@ def search(space, parameters=None, overrides=None, **shared):
         ({"learning_rate": uniform(0, 1)}, {}, "search: learning_rate: received 0; allowed: greater than 0"),
         ({"n_units": choice([(4,), (8,)])}, {"architecture": "cnn_small"}, "search: unknown parameter 'n_units'"),
         ({"optimizer": choice(["adam", "adamm"])}, {}, "search: unknown optimizer 'adamm'"),
-        ({"num_folds": integers(2, 4)}, {}, "search: 'num_folds' belongs to the whole experiment"),
-        ({"seed": integers(1, 4)}, {}, "search: 'seed' is not a choice: .* use repeats"),
-        ({"n_mels": integers(20, 40)}, {}, r"search: 'n_mels' is a setting of features, .* name the values: choice"),
-        ({"n_mels": choice(range(20, 45))}, {}, "search: n_mels have 25 combinations, .*; allowed: 24. Leave some out"),
+        ({"num_folds": integers(2, 4)}, {}, "search: 'num_folds' applies to the whole experiment"),
+        ({"seed": integers(1, 4)}, {}, "search: 'seed' cannot be searched: .* Use repeats"),
+        ({"n_mels": integers(20, 40)}, {}, r"search: 'n_mels' is a setting of features, .* List the values: choice"),
+        (
+            {"n_mels": choice(range(20, 45))},
+            {},
+            "search: n_mels have 25 combinations, .*; allowed: 24 are allowed. Remove some",
+        ),
         ({"features": choice(["mfcc", "logmel"]), "n_mels": choice([8, 40])}, {}, "search: n_mfcc=13 is more than n_mels=8"),
-        ({"example_overlap": choice([0, 0.5])}, {}, "search: 'example_overlap' decides what an example is"),
+        ({"example_overlap": choice([0, 0.5])}, {}, "search: 'example_overlap' defines what an example is"),
         ({"tensorboard": choice([True, False])}, {}, "search: 'tensorboard' changes no metric"),
-        ({"monitor": choice(["val_loss", "val_accuracy"])}, {}, "search: 'monitor' decides what is compared"),
-        ({"loss": choice(["auto", "focal"])}, {"monitor": "val_loss"}, "search: 'loss' changes what val_loss measures; set"),
+        ({"monitor": choice(["val_loss", "val_accuracy"])}, {}, "search: 'monitor' defines what is compared"),
+        ({"loss": choice(["auto", "focal"])}, {"monitor": "val_loss"}, "search: 'loss' changes what val_loss measures. Set"),
         ({"regularization_lambda": uniform(0, 1)}, {"monitor": "val_loss"}, "changes what val_loss measures"),
         (
             {"class_weights": choice(["none", "balanced"])},
             {"monitor": "val_loss"},
             "'class_weights' changes what val_loss measures",
         ),
-        ({"dropout": uniform(0, 0.5)}, {"train_fraction": 0.5}, "train_fraction trains on a share"),
+        ({"dropout": uniform(0, 0.5)}, {"train_fraction": 0.5}, "train_fraction selects a share"),
         ({"dropout": uniform(0, 0.5)}, {"monitor": "loss"}, "monitor"),
         ({"learning_rate": uniform(0.1, 1)}, {"architecture": "feature_combination"}, "trains no network"),
     ],
@@ -84,7 +88,9 @@ def test_a_setting_that_cannot_be_searched_is_refused_before_anything_runs(space
 def test_features_of_which_the_score_is_measured_are_not_searched():
     shared = {"task_type": "representation", "architecture": "daf_autoencoder", "monitor": "val_loss"}
 
-    with pytest.raises(SettingsError, match=r"search: 'n_mels' .* in whose units or frames representation is scored"):
+    with pytest.raises(
+        SettingsError, match=r"search: 'n_mels' .* that changes the units or frames in which representation is scored"
+    ):
         search({"n_mels": choice([8, 40])}, **shared)
 
 
@@ -92,7 +98,7 @@ def test_what_is_searched_is_not_set_for_the_run_and_says_where_it_comes_from():
     found = search({"learning_rate": log_uniform(1e-4, 1e-2), "regularization_lambda": uniform(0, 0.1)})
 
     assert (found.sources["learning_rate"], found.sources["num_epochs"]) == ("search", "config.ini")
-    with pytest.raises(SettingsError, match="'learning_rate' is searched and cannot be set for the run"):
+    with pytest.raises(SettingsError, match="'learning_rate' is searched, so it cannot be set for the run"):
         search({"learning_rate": log_uniform(1e-4, 1e-2)}, overrides={"learning_rate": "0.01"})
 
 
@@ -114,5 +120,5 @@ def test_a_search_is_an_instance_with_a_hash_of_its_own():
     assert experiment[4]["comment_1"] == "search dropout"
     hashes = {found.settings_hash for found in resolve(experiment._declaration)}
     assert len(hashes) == 3
-    with pytest.raises(SettingsError, match=r"'dropout' is searched and given as .*; keep one of them"):
+    with pytest.raises(SettingsError, match=r"'dropout' is searched and also set to .*. Keep one of them"):
         experiment.search({"dropout": uniform(0, 0.5)}, n_trials=5, dropout=0.1)

@@ -333,7 +333,7 @@ def test_waveforms_are_shifted_and_get_noise_before_the_front_end(model_of_sampl
 
 
 def test_a_shift_longer_than_the_waveform_is_refused(model_of_samples, fit_model):
-    with pytest.raises(SettingsError, match="augment_time_shift_s moves examples by up to 1600 samples; they have 1600"):
+    with pytest.raises(SettingsError, match="augment_time_shift_s moves examples by up to 1600 samples, but they have 1600"):
         fit_model(model_of_samples, features="waveform", augment_time_shift_s=0.1)
 
 

@@ -41,7 +41,7 @@ def test_an_interrupted_training_goes_on_and_ends_as_an_undisturbed_one(backend,
         assert found["went_on"]["after_epoch"] == n_before
         assert found["went_on"]["seconds_before"] > 0
         (note,) = found["notes"]
-        assert ("goes on with its test" if where == "test" else f"goes on at epoch {where} of 5") in note
+        assert ("continues with its test" if where == "test" else f"continues at epoch {where} of 5") in note
         assert found["files"] == []  # no checkpoint is left of a job that is done
 
 
@@ -168,7 +168,7 @@ def test_a_checkpoint_of_no_use_is_said_and_removed_and_the_fold_begins_again(in
             train()
 
         assert begun.pop() == 0, name
-        assert notes.pop().startswith("fold 1 begins again, its checkpoint cannot be used: "), name
+        assert notes.pop().startswith("fold 1 restarts, because its checkpoint cannot be used: "), name
         assert not interrupted.exists(), name
     checkpoints.complete(record := {})
     assert record == {}

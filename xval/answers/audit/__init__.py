@@ -52,11 +52,11 @@ RULES: tuple[Rule, ...] = (
 """The rules, in the order of their verdicts."""
 
 NOT_CHECKED = (
-    "one speaker under two names: items are told apart by their names, and by columns that the corpus has, alone",
-    "copies of a clip whose pitch, speed or room was changed, as by augmentation before the corpus was made",
-    "how arrays were made that a script handed in: features that all labels have chosen or scaled look like any others",
-    "what a label can be told by beside the sound that is meant, as the microphone or the length of a clip",
-    "whether the clips are of the time, places and people that the model is for",
+    "one speaker under two names: items are distinguished only by their names and by columns of the dataset",
+    "copies of a clip with another pitch, speed or room, for example augmented before the dataset was prepared",
+    "how a script made arrays: features selected or scaled with all labels look like any others",
+    "shortcuts to a label other than the intended sound, such as the microphone or the length of a clip",
+    "whether the clips match the time, places and people that the model is for",
 )
 """What no rule looks at."""
 

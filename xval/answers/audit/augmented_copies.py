@@ -15,7 +15,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         copies = set(index.loc[index["augmented"].astype(bool), "clip"].astype(str))
         findings.faults += shared_faults(evidence, copies=True)
         if not copies:
-            findings.notes.append("the corpus has no augmented copies")
+            findings.notes.append("the dataset has no augmented copies")
     if findings.not_checkable:
         return
     known: dict[bytes, list[str]] = {}
@@ -31,5 +31,5 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 AUGMENTED_COPIES = Rule(
-    "augmented copies", "no augmented copy is validated or tested, or on another side than its source", _check
+    "augmented copies", "no augmented copy is in validation or test, or on another side than its source", _check
 )

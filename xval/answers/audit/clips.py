@@ -90,7 +90,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
             wanted = wanted[wanted["clip"].isin(chosen[side])]
             outside = set(predictions.loc[predictions["side"] == side, "clip"]) - chosen[side]
             if outside:
-                faults.append(f"clip {quoted(outside)} is in the {side} predictions against the condition of the instance")
+                faults.append(f"clip {quoted(outside)} is in the {side} predictions despite the condition of the instance")
         predicted = predictions[predictions["side"] == side]
         missing = set(wanted["clip"]) - set(predicted["clip"])
         if missing:
@@ -143,5 +143,7 @@ def _annotated(job: JobEvidence, store: FeatureStore) -> set[str]:
 
 
 CLIPS = Rule(
-    "clips", "every clip of a validation or test item is predicted on that side of its fold, once, and no other", _check
+    "clips",
+    "every clip of a validation or test item is predicted exactly once, on that side of its fold, and no other clip",
+    _check,
 )

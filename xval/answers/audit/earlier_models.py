@@ -29,7 +29,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             names = {job.settings.dataset, *_corpus_names(evidence)}
             by_corpus, trained_by_corpus = (job.description().get(name) for name in ("seen_items", "trained_items"))
             if not by_corpus or not trained_by_corpus:
-                raise NotCheckableError("its model.json does not say which items it has seen and which of them trained it")
+                raise NotCheckableError("its model.json does not list the items it has seen and those it was trained on")
             seen, trained = (
                 {item for name in names for item in items_by_corpus.get(name, ())}
                 for items_by_corpus in (by_corpus, trained_by_corpus)
@@ -37,17 +37,18 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             sides = job.sides
             if tested := seen & sides["test"]:
                 findings.faults.append(
-                    f"{job.name}: its model, or one that it was made of, has seen the tested {quoted(tested)}"
+                    f"{job.name}: its model, or one that it was made from, has seen the tested {quoted(tested)}"
                 )
             is_fitted_to_all = "validation" in fitted_sides(job.record)  # its validation figures are out of fold
             if (validated := trained & sides["validation"]) and not is_fitted_to_all:
                 findings.faults.append(
-                    f"{job.name}: its model, or one that it was made of, was trained on {quoted(validated)}, which validates"
+                    f"{job.name}: its model, or one that it was made from, was trained on {quoted(validated)}, which is in "
+                    "validation"
                 )
             if is_fitted_to_all and (unfitted := (sides["training"] | sides["validation"]) - trained):
-                findings.faults.append(f"{job.name}: model.json does not say that its model was fitted to {quoted(unfitted)}")
+                findings.faults.append(f"{job.name}: model.json does not list as trained on: {quoted(unfitted)}")
             if missing := (sides["training"] | sides["validation"]) - seen:
-                findings.faults.append(f"{job.name}: model.json does not say that its model has seen {quoted(missing)}")
+                findings.faults.append(f"{job.name}: model.json does not list as seen: {quoted(missing)}")
             _check_origin(job, findings)
 
 
@@ -69,6 +70,6 @@ def _check_origin(job: JobEvidence, findings: Findings) -> None:
 
 EARLIER_MODELS = Rule(
     "earlier models",
-    "neither a model nor any that it was made of has seen an item that its fold tests, or was trained on one that validates",
+    "no model, nor any that it was made from, has seen an item that its fold tests, or was trained on a validation item",
     _check,
 )

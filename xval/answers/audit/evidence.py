@@ -213,13 +213,13 @@ class Evidence:
     def written_corpus(self) -> Corpus | NotCheckableError:
         """The corpus as it is now, or why it cannot be read."""
         if not self.instances:
-            return NotCheckableError("no settings.json says which corpus it was")
+            return NotCheckableError("no settings.json names the dataset")
         settings = next(iter(self.instances.values())).settings
         try:
             data_folder = self._data_folder or Path(settings.data_folder)
             if not find_corpus_folder(settings.dataset, data_folder).is_dir():
-                where = f"the corpus '{settings.dataset}' is not in {data_folder}"
-                return NotCheckableError(f"{where}; name the folder of corpora with --data-folder")
+                where = f"the dataset '{settings.dataset}' is not in {data_folder}"
+                return NotCheckableError(f"{where}. Give the folder of datasets with --data-folder")
             return open_corpus(settings.dataset, data_folder)
         except (CorpusError, ResultsError, *DAMAGE) as error:
             return NotCheckableError(str(error))
@@ -231,7 +231,7 @@ class Evidence:
         if isinstance(corpus, NotCheckableError):
             raise corpus
         if corpus.index_hash != self.folds.plan.index_hash:
-            raise NotCheckableError(f"the corpus in {corpus.folder} is not the one that the folds were made from")
+            raise NotCheckableError(f"the dataset in {corpus.folder} is not the one from which the folds were made")
         return corpus
 
     def store(self, job: JobEvidence) -> FeatureStore:
@@ -252,12 +252,14 @@ class Evidence:
 
     def _open_store(self, folder: Path) -> FeatureStore | NotCheckableError:
         if not folder.is_dir():
-            return NotCheckableError(f"its feature store {folder} is gone; a run of the script with other folds makes it again")
+            return NotCheckableError(
+                f"its feature store {folder} is missing; a run of the script with other folds makes it again"
+            )
         try:
             store = open_store(folder)
             _ = store.examples
         except (CorpusError, *DAMAGE) as error:
             return NotCheckableError(str(error))
         if store.description.index_hash != self.folds.plan.index_hash:
-            return NotCheckableError(f"its feature store {folder} was made of another corpus")
+            return NotCheckableError(f"its feature store {folder} was made from another dataset")
         return store

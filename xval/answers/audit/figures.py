@@ -31,7 +31,7 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
             try:
                 differing = [*_differing(job)]
             except (XvalError, OSError) as error:
-                raise NotCheckableError(f"its predictions.parquet gives no figures ({error})") from error
+                raise NotCheckableError(f"no scores can be computed from its predictions.parquet ({error})") from error
             if differing:
                 more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
                 findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
@@ -43,7 +43,7 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
             if name not in replaced and not place.exists():
                 key = JobKey.of_folder(instance, name)
                 findings.faults.append(
-                    f"{key}: metrics.json has its figures, but {place} is not there; put it back, or run the experiment again"
+                    f"{key}: metrics.json has its scores, but {place} is missing. Restore it, or run the experiment again"
                 )
 
 
@@ -90,6 +90,6 @@ def _compare(of: str, written: Mapping[str, Any], measured: Mapping[str, float])
 
 FIGURES = Rule(
     "figures",
-    "the main figures of every record are those of its predictions, and no fold is gone that has figures",
+    "the main scores of every record are those of its predictions, and no fold with scores is missing",
     _check_figures,
 )

@@ -31,7 +31,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         damage = find_damage(folder)
         findings.faults += damage or ()
         if damage is None:
-            findings.warnings.append(f"{folder} was made without checksums; the next run notes them")
+            findings.warnings.append(f"{folder} was made without checksums; the next run stores them")
 
 
 def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
@@ -73,7 +73,7 @@ def _faults_of_description(job: JobEvidence, evidence: Evidence, described: Mode
         find_architecture(job.model_path, described.architecture)
     faults: list[str] = []
     if described.class_names and list(described.class_names) != job.record.get("class_names"):
-        faults.append("model.json names other classes than record.json")
+        faults.append("model.json has other classes than record.json")
     with suppress(NotCheckableError):
         wanted, saved = (
             feature_settings.model_dump() for feature_settings in (job.feature_settings(), described.feature_settings)

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 
 COPIES = "copies of one source clip"
 _NOT_SEARCHED = {
-    "arrays": "its examples are arrays, too many of them, or of too few values, to tell copies from what is alike",
-    "audio": "its clips were not compared with each other. xval prepare compares up to 5,000 of them; "
-    "xval prepare CORPUS ... --check compares more, and lists them as nearly identical across items",
+    "arrays": "its examples are arrays, which are too many or too short to distinguish copies from similar ones",
+    "audio": "its clips were not compared with each other. xval prepare compares up to 5,000 of them; xval prepare CORPUS "
+    "... --check compares more and lists those that are nearly identical across items",
 }
 
 
@@ -62,7 +62,7 @@ def _files_on_two_sides(evidence: Evidence) -> Iterator[str]:
             if sum(not items.isdisjoint(getattr(fold, side)) for side in SIDES) > 1:
                 yield (
                     f"fold {fold.number}: {describe_shared_file(group)}, on two sides. Give the segments of a file one item, "
-                    "unless other people speak in them"
+                    "unless different people speak in them"
                 )
                 break
 
@@ -74,9 +74,11 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
         hashes = evidence.corpus.index["audio_hash"].fillna("")
         without = evidence.corpus.index.loc[hashes == "", "clip"]
         if len(without):
-            raise NotCheckableError(f"the corpus has no audio hash of clip {quoted(set(without))}")
+            raise NotCheckableError(f"the dataset has no audio hash of clip {quoted(set(without))}")
         if evidence.corpus.is_custom:
-            raise NotCheckableError("not checked: its examples were handed in as arrays; equal arrays are found, audio is not")
+            raise NotCheckableError(
+                "not checked: its examples were given as arrays, so only equal arrays are found, not equal audio"
+            )
 
 
 def _check_near(evidence: Evidence, findings: Findings) -> None:
@@ -94,8 +96,8 @@ def _check_near(evidence: Evidence, findings: Findings) -> None:
         for number, tested in sorted(tested_of.items()):
             if tested:
                 findings.faults.append(
-                    f"fold {number}: {counted(len(tested), 'tested clip')} nearly equal to one that trains or validates: "
-                    f"{quoted(tested)}; {FILE_NAME} of the corpus has the pairs"
+                    f"fold {number}: {counted(len(tested), 'tested clip')} nearly equal to one in training or validation: "
+                    f"{quoted(tested)}; {FILE_NAME} of the dataset has the pairs"
                 )
 
 
@@ -122,8 +124,8 @@ def _check_seen(evidence: Evidence, findings: Findings) -> None:
                 continue
             if heard is None or trained is None:
                 raise NotCheckableError(
-                    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} beside its model: it is lost, or the corpus, or a model "
-                    "that it was made of, had no audio hashes"
+                    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} next to its model: it is lost, or the dataset, or a model "
+                    "that it was made from, had no audio hashes"
                 )
             sides = job.sides
             held_out = sides["validation"] - set().union(*(sides[side] for side in fitted_sides(job.record)))
@@ -161,7 +163,7 @@ def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tup
         if isinstance(alike, str):
             raise NotCheckableError(alike)
         clips = tested["clip"][alike]
-        known[key] = [f"its model has heard the tested clip {quoted(set(clips))} in another form"] if len(clips) else []
+        known[key] = [f"its model was trained on another version of the tested clip {quoted(set(clips))}"] if len(clips) else []
     return known[key]
 
 
@@ -181,24 +183,25 @@ def _faults_of_seen(
     if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):
         faults.append(f"its model has seen the audio of the tested clip {quoted(set(leaked))}")
     if len(leaked := index.loc[has_trained & index["item"].isin(held_out), "clip"]):
-        faults.append(f"its model was trained on the audio of clip {quoted(set(leaked))}, which validates")
+        faults.append(f"its model was trained on the audio of clip {quoted(set(leaked))}, which is in validation")
     if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
-        faults.append(Damage(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which trained or validated"))
+        faults.append(Damage(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which was in training or validation"))
     return faults
 
 
 IDENTICAL_AUDIO = Rule(
     "identical audio",
-    "no two clips of the corpus share audio, or a stretch of a file, across the sides of a fold",
+    "no two clips of the dataset share audio, or a segment of a file, across the sides of a fold",
     _check_corpus,
 )
 NEAR_DUPLICATES = Rule(
     "near-duplicates",
-    "no tested clip nearly equals one that trains or validates: at another level, in another encoding or with noise",
+    "no tested clip nearly equals one in training or validation (another level or encoding, or added noise)",
     _check_near,
 )
 SEEN_AUDIO = Rule(
     "seen audio",
-    "no model has heard a clip that its fold tests, or was trained on one that validates; what it heard is written beside it",
+    "no model has seen a clip that its fold tests, or was trained on a validation clip; the clips it has seen are stored "
+    "next to it",
     _check_seen,
 )

@@ -35,12 +35,15 @@ def _check_items(evidence: Evidence, findings: Findings) -> None:
             fold = planned.get(job.record["fold"])
             if fold is None:
                 listed = findings.warnings if plan.settings.get("fold_strategy") == "balanced" else findings.faults
-                listed.append(f"{job.name}: folds.json has no such fold; its results count nowhere")
+                listed.append(f"{job.name}: folds.json has no such fold, so its results are ignored")
                 continue
             where = "of folds.json"
             if uses_part(job.settings):
                 part = _part(evidence, job)
-                fold, where = {side: frozenset(getattr(part, side)) for side in SIDES}, "that its settings leave of folds.json"
+                fold, where = (
+                    {side: frozenset(getattr(part, side)) for side in SIDES},
+                    ("that its settings select from folds.json"),
+                )
             for side in SIDES:
                 moved = job.sides[side] ^ fold[side]
                 if moved:
@@ -76,7 +79,7 @@ def _tested_otherwise(plan: FoldPlan) -> list[str]:
     everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
     faults = []
     for number, folds in enumerate(plan.deals, start=1):
-        of_deal = f" of repetition {number} of the cross-validation" if plan.n_deals > 1 else ""
+        of_deal = f" of repeat {number} of the cross-validation" if plan.n_deals > 1 else ""
         times = Counter(item for fold in folds for item in fold.test)
         never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
         wrong = {f"in no fold{of_deal}": never, f"in several folds{of_deal}": often}
@@ -96,18 +99,20 @@ def _check_columns(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         folds = evidence.folds.plan.folds
         for column in shared_columns(evidence.corpus, folds):
-            said = f"{column.describe(evidence.corpus.item_name)}: one '{column.column}' trains and is tested. {column.advice}"
+            said = (
+                f"{column.describe(evidence.corpus.item_name)}: one '{column.column}' is in training and test. {column.advice}"
+            )
             (findings.faults if column.is_leak else findings.warnings).append(said)
 
 
 ITEMS = Rule(
     "items",
-    "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repetition)",
+    "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repeat)",
     _check_items,
 )
-RANDOM_SPLIT = Rule("random split", "most clips share their item with others, which the folds keep on one side", _check_split)
+RANDOM_SPLIT = Rule("random split", "most items have several clips, which the folds keep on one side", _check_split)
 SHARED_COLUMNS = Rule(
     "shared columns",
-    "nobody whom a further column of the corpus names, such as the speaker of sessions, is on two sides of a fold",
+    "no value of an extra column of the dataset, such as the speaker of sessions, is on two sides of a fold",
     _check_columns,
 )

@@ -22,7 +22,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 if key.fold != job.key.fold:
                     findings.faults.append(f"{job.name}: its member {key} is of another fold")
                 elif key not in jobs:
-                    findings.faults.append(f"{job.name}: its member {key} is gone")
+                    findings.faults.append(f"{job.name}: its member {key} is missing")
                 else:
                     _check_member(job, jobs[key], member, findings)
 
@@ -38,4 +38,4 @@ def _check_member(job: JobEvidence, made_of: JobEvidence, member: dict[str, obje
         raise NotCheckableError(f"its member {made_of.name} cannot be read ({brief(error, 300)})") from error
 
 
-MEMBERS = Rule("members", "an ensemble was made of the predictions and models that its members have", _check)
+MEMBERS = Rule("members", "every ensemble was made from the current predictions and models of its members", _check)

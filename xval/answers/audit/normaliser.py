@@ -34,7 +34,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             if job.is_estimator:
                 if job.settings.scales_items:
                     findings.notes.append(_note(job, TRANSDUCTIVE))
-                raise NotCheckableError("the statistics of an estimator are in model.skops, which is not read")
+                raise NotCheckableError("the statistics of an estimator are in model.skops, which the audit does not read")
             if job.is_ensemble:
                 findings.notes.append(f"instance {job.record['instance']}: an ensemble scales nothing; its members do")
                 continue
@@ -120,7 +120,7 @@ def _fault(
         "those of all items": set().union(*sides.values()),
         "those of training and validation items": training | sides["validation"],
         "those of training and test items": training | sides["test"],
-        "those of the whole corpus": set(store.items),
+        "those of the whole dataset": set(store.items),
     }
     for whose, items in wrong.items():
         if _are_equal(saved, scaling(items)):
@@ -151,4 +151,4 @@ def _are_equal(saved: Scaling, wanted: Scaling) -> bool:
     return bool(close.all() and np.allclose(saved[1], wanted[1], rtol=_TOLERANCE, atol=np.finfo(np.float32).tiny))
 
 
-NORMALISER = Rule("normaliser", "every model normalises by the statistics of the training items of its fold alone", _check)
+NORMALISER = Rule("normaliser", "every model is normalised only by the training items of its fold", _check)

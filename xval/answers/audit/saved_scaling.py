@@ -80,7 +80,7 @@ def _group_name(config: Any, layer: str, *, shifts: bool) -> str | None:
         return None
     about = layers[position]["config"]
     if (about["center"], about["scale"]) != (shifts, shifts):
-        raise ValueError(f"its layer '{layer}' {'has no' if shifts else 'shifts or scales by'} weights of its own")
+        raise ValueError(f"its layer '{layer}' {'has no' if shifts else 'shifts or scales by'} its own weights")
     number = classes[:position].count(_CLASS)
     return f"layers/batch_normalization{f'_{number}' if number else ''}/vars"
 

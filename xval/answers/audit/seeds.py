@@ -20,11 +20,13 @@ def _check_seeds(evidence: Evidence, findings: Findings) -> None:
         with findings.looking_at(job.name):
             seed, wanted = job.record["seed"], job_seed(job.settings.seed, job.key.fold, job.key.repeat)
             if seed != wanted:
-                findings.faults.append(f"{job.name}: has the seed {seed}; seed={job.settings.seed} gives this job {wanted}")
+                findings.faults.append(
+                    f"{job.name}: has the seed {seed}; with seed={job.settings.seed} this job must have {wanted}"
+                )
     chosen = {number: written.settings.seed for number, written in evidence.instances.items()}
     if len(set(chosen.values())) > 1:
         listed = ", ".join(f"instance {number}: {seed}" for number, seed in chosen.items())
-        findings.warnings.append(f"instances set other seeds, so that they differ by chance too ({listed})")
+        findings.warnings.append(f"instances have different seeds, so they also differ by chance ({listed})")
 
 
 def _check_repeats(evidence: Evidence, findings: Findings) -> None:
@@ -37,7 +39,7 @@ def _check_repeats(evidence: Evidence, findings: Findings) -> None:
             except KeyError as error:
                 raise NotCheckableError(f"its model.json has no {error}") from error
             if described != job.key:
-                findings.faults.append(f"{job.name}: its model.json is that of {described}")
+                findings.faults.append(f"{job.name}: its model.json belongs to {described}")
     for jobs in by_fold.values():
         networks = [
             job for job in jobs if not job.is_estimator and not job.is_ensemble
@@ -50,9 +52,9 @@ def _check_repeats(evidence: Evidence, findings: Findings) -> None:
                         owner = owners.setdefault(hashlib.file_digest(file, "sha256").digest(), job.name)
                     if owner != job.name:
                         findings.faults.append(
-                            f"{job.name}: its {name} is that of {owner}, which was trained with another seed"
+                            f"{job.name}: its {name} belongs to {owner}, which was trained with another seed"
                         )
 
 
-SEEDS = Rule("seeds", "every job has the same seed in all instances: the one that follows from the setting seed", _check_seeds)
-REPEATS = Rule("repeats", "every model is that of its job, and no repeat of a fold is a copy of another", _check_repeats)
+SEEDS = Rule("seeds", "every job has the same seed in all instances, derived from the setting seed", _check_seeds)
+REPEATS = Rule("repeats", "every model belongs to its job, and no seed of a fold is a copy of another", _check_repeats)

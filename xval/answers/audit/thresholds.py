@@ -65,6 +65,6 @@ def _validation(job: JobEvidence, averaging: Any) -> TestedExamples:
 
 THRESHOLDS = Rule(
     "thresholds",
-    "validation clips alone chose from which probability on a label is predicted, and how sure a calibrated network is",
+    "the thresholds of labels and the calibration of networks are based only on validation clips",
     _check,
 )

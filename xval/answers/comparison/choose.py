@@ -128,7 +128,7 @@ def _compare(
     """Return a comparison with each baseline; None: the instance that validation selects."""
     if len(chosen) < 2:
         place = "".join(f"{instance.experiment.path}: " for instance in chosen.values())
-        raise SettingsError(f"{place}{counted(len(chosen), 'instance')} to compare; wanted are two or more.")
+        raise SettingsError(f"{place}{counted(len(chosen), 'instance')} to compare; expected at least two.")
     refuse_incomparable(chosen)
     numbered = _numbered(chosen)
     task = numbered[0].task
@@ -146,7 +146,7 @@ def _compare(
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
     notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
-    notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' trains and is tested." for column in columns]
+    notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' is in training and test." for column in columns]
     leaks = tuple(name for name, instance in chosen.items() if judge_instance(instance).state == "leaked")
     leaks = tuple(chosen) if leaking_column(numbered) else leaks
     corrections = tuple(describe_corrections(chosen))
@@ -166,7 +166,10 @@ def _compare(
         unsuited = []
         if rope == ROPE and math.isinf(comparison.largest_difference):
             unsuited = [
-                f"±{ROPE:g} suits shares, which this metric is not: give the difference that you would ignore (--rope)."
+                (
+                    f"±{ROPE:g} suits metrics from 0 to 1, but this metric has another unit. Give the difference that you "
+                    "would ignore (--rope)."
+                )
             ]
         # By other labels, and by what they have heard, nothing tells them apart.
         step = "" if corrections or leaks else _next_step(comparison, chosen)
@@ -204,11 +207,11 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     ranking = rank_instances(instances) if instances else None
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
-        raise ResultsError(f"{path}: no instance has a validation value to select a baseline by. Use --baseline.")
+        raise ResultsError(f"{path}: no instance has a validation score to select a baseline by. Use --baseline.")
     figure = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * of_these}"
     reason = f"selected by the best mean {figure}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
-        reason += f", without instance {', '.join(fitted)}, fitted to its one validation item"
+        reason += f", without instance {', '.join(fitted)}, which was fitted to its only validation item"
     return names[ranking.selected], reason
 
 
@@ -228,8 +231,8 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         path, which = split_name(name)
         if which is None and not any(mark in name for mark in "/\\"):
             raise SettingsError(
-                f"instance '{name}': wanted is a number, such as 3, nested or selected, or one of another experiment, such as "
-                f"{home.path}:3, or its path for all of its instances."
+                f"instance '{name}': expected a number such as 3, nested, selected, an instance of another experiment such "
+                f"as {home.path}:3, or its path for all of its instances."
             )
         experiment = find_experiment(Path(path)) if path else home
         experiment = experiments.setdefault(experiment.path.resolve(), experiment)
@@ -251,7 +254,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         chosen.setdefault(f"{prefix}{name_of(instance)}", instance)
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
-        told = f"{len(chosen)} instance to compare; wanted are two or more, or one and a baseline (--baseline)"
+        told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
         raise SettingsError(f"{home.path}: {told}. Available: {available}.")
     return chosen
 
@@ -264,7 +267,7 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
         done = read_finished(experiment)
         ranking = rank_instances(done)
         if ranking.selected is None:
-            raise ResultsError(f"{experiment.path}: no instance has a validation value to be selected by.")
+            raise ResultsError(f"{experiment.path}: no instance has a validation score to select it by.")
         read["selected"] = next(instance for instance in done if instance.number == ranking.selected)
         if "nested" in names:
             read["nested"] = _nested(experiment, done, ranking)
@@ -286,7 +289,7 @@ def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranki
     nested = choose_nested(done, ranking)
     if nested is None:
         raise ResultsError(
-            f"{experiment.path}: nested selection takes two instances or more that have finished two folds or more."
+            f"{experiment.path}: nested selection needs at least two instances with at least two finished folds."
         )
     return nested
 

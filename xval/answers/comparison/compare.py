@@ -66,19 +66,19 @@ def compare(
             lacking = (
                 "it shares no fold with"
                 if _are_dealt_alike(instance, baseline)
-                else "no value of the same items is known of it and"
+                else "there are no scores of the same items for it and"
             )
-            notes.append(f"Instance {instance.name} is left out, because {lacking} the baseline: {left_out}.")
+            notes.append(f"Instance {instance.name} is excluded, because {lacking} the baseline: {left_out}.")
         else:
             pairs.append(pair)
     if not pairs:
         raise ResultsError(
-            f"there is no fold to compare instance {baseline.name} on. {' '.join(notes)} Run the missing folds first."
+            f"there is no fold on which to compare instance {baseline.name}. {' '.join(notes)} Run the missing folds first."
         )
     if all(competitor.is_random_split for competitor in (baseline, *instances)):
         notes.append(
-            "Most items have one clip. If several clips are of one speaker, they are not independent, and p values and "
-            "intervals are too small: put speakers into folds, not clips."
+            "Most items have one clip. If one speaker has several clips, they are not independent, and p values and "
+            "intervals are too small: use speakers as items, not clips."
         )
     adjusted, equal = (holm(np.array([getattr(pair, name) for pair in pairs])) for name in ("p_holm", "p_equal"))
     level = LEVEL / max(1, int(np.sum(~np.isnan(adjusted))))
@@ -108,10 +108,10 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     item, notes = item_word(both), []
     if not is_dealt_alike:
         notes.append(
-            f"The experiments have different folds; the comparison is over the {items_word(both)} that both have tested."
+            f"The experiments have different folds, so they are compared over the {items_word(both)} that both have tested."
         )
     elif left_out := _describe_left_out(instance, baseline, folds):
-        notes.append(f"Compared on {counted(len(folds), 'fold')}; left out: {left_out}.")
+        notes.append(f"Compared on {counted(len(folds), 'fold')}; excluded: {left_out}.")
     if values:
         own, other = (of.by_training() for of in values)
         differences = own.minus(other)
@@ -125,19 +125,19 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
         test = corrected_t(np.array(list(of_folds.values())), ratio)
         notes.append(
-            f"The metric has no value for each {item}, so folds are compared, by the corrected resampled t test, which has "
-            "less power."
+            f"The metric has no value per {item}, so folds are compared with the corrected resampled t-test, which has less "
+            "power."
         )
     if not test.components:
         few = f"Only {counted(n_items, item)} tested: too few for a test." if n_items < FEWEST_ITEMS else ""
         if too_few:
             few = f"{capital(call_items_of(both, too_few))} tested: too few for a test."
         is_none = not any(of_items.values() or of_folds.values())
-        alike = f"Both have the same values of every {item}" if is_none else "All differ by the same amount"
-        notes.append(few or f"{alike}, so no error can be estimated: there is no test.")
+        alike = f"Both have the same scores for every {item}" if is_none else "All differ by the same amount"
+        notes.append(few or f"{alike}, so the standard error is unknown and there is no test.")
     if any(len(of.n_repeats(folds)) > 1 for of in (instance, baseline)):
         listed = " or ".join(map(str, n_repeats))
-        notes.append(f"Folds have {listed} seeds; each fold counts with the mean of its seeds.")
+        notes.append(f"Folds have {listed} seeds; the mean over its seeds counts for each fold.")
     p_equal = test.p_equal(rope)
     return Pair(
         instance=instance.name,

@@ -19,12 +19,12 @@ from xval.results.read import WrittenFolds
 
 _MOST_PAIRS = 3
 _OTHER_FOLDS = (
-    "The corrected corpus has other folds (balanced ones depend on the labels): part of the difference between two instances "
-    "may be of those."
+    "The corrected dataset has other folds (balanced folds depend on the labels), which may explain part of the difference "
+    "between two instances."
 )
 _WARNING = (
-    "Labels of tested clips were corrected by reviewers who saw the answers of a model. That favours this model and those like "
-    "it: report the values with the labels of before, too."
+    "Labels of tested clips were corrected by reviewers who saw the predictions of a model. This favours that model and "
+    "similar ones. Report the scores with the original labels too."
 )
 
 
@@ -55,7 +55,7 @@ def _describe_file(name: str, folds: WrittenFolds) -> str:
     where = name.rpartition(":")[0] or "This experiment"
     return (
         f"{where} has the labels of {of['file']} (SHA-256 {of['sha256'][:12]}) by {', '.join(of['reviewers'])}: {changed} "
-        f"changed, {left_out} left out as bad recordings."
+        f"changed, {left_out} excluded as bad recordings."
     )
 
 
@@ -71,8 +71,8 @@ def _describe_change(old: str, before: AnsweredClips, new: str, after: AnsweredC
     ]
     return (
         f"Accuracy on {counted(len(common), 'clip')} of both, {int((labels != corrected).sum())} of them with another label, "
-        f"mean over items: instance {old} {shares[0]} by the labels of before and {shares[1]} by the corrected ones, for the "
-        f"same answers; instance {new} {shares[2]} and {shares[3]}."
+        f"mean over items: instance {old} {shares[0]} by the original labels and {shares[1]} by the corrected ones, for the "
+        f"same predictions; instance {new} {shares[2]} and {shares[3]}."
     )
 
 

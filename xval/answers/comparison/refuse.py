@@ -31,8 +31,8 @@ def _refuse_other_corpora(chosen: Chosen) -> None:
     for experiment, index_hash in zip(experiments, hashes, strict=False):
         if index_hash != hashes[0]:
             raise ResultsError(
-                f"{experiment.path}: the corpus is not that of {experiments[0].path} ({index_hash} and {hashes[0]}), so "
-                "that they do not test the same items. Run one of them again, with the corpus of the other."
+                f"{experiment.path}: the dataset is not that of {experiments[0].path} ({index_hash} and {hashes[0]}), so "
+                "they do not test the same items. Run one of them again with the dataset of the other."
             )
 
 
@@ -49,8 +49,8 @@ def _refuse_seeds(chosen: Chosen) -> None:
     for group in seed_twins({place: instance.parameters for place, instance in enumerate(instances)}):
         seeds = ", ".join(str(instances[place].settings.seed) for place in group)
         raise ResultsError(
-            f"instances {', '.join(names[place] for place in group)} differ in the seed alone ({seeds}): they are repeats of "
-            f"one method, never competitors. Train one of them with repeats = {len(group)}, or name the instances to compare."
+            f"instances {', '.join(names[place] for place in group)} differ only in the seed ({seeds}), so they are one "
+            f"method and cannot compete. Train one of them with repeats = {len(group)}, or give the instances to compare."
         )
 
 
@@ -61,8 +61,8 @@ def _refuse_other_clips(chosen: Chosen) -> None:
         if len(set(values.values())) > 1:
             listed = "; ".join(f"{name}: {value or 'none'}" for name, value in values.items())
             raise ResultsError(
-                f"instances with other {setting} are tested on other clips, and no difference of theirs says which is better "
-                f"({listed}). Name those that agree in it."
+                f"instances with other {setting} are tested on different clips, so their difference does not show which is "
+                f"better ({listed}). Give instances that agree in it."
             )
 
 
@@ -77,13 +77,13 @@ def check_metric(metric: str, chosen: Chosen) -> bool:
     if metric not in every or higher_is_better is None:
         raise SettingsError(f"--metric {metric}: unknown. {suggestion(metric, every)}")
     if lacking := [name for name, names in known.items() if metric not in names]:
-        raise ResultsError(f"instance {', '.join(lacking)} has no {metric}; name the others without it.")
+        raise ResultsError(f"instance {', '.join(lacking)} has no {metric}. Give the other instances without it.")
     task = instances[0].task
     names = names_of_loss(task)
     differing = [name for name in names if len({repr(instance.parameters.get(name)) for instance in instances}) > 1]
     if metric in task.loss_metrics and differing:
         raise ResultsError(
-            f"--metric {metric}: the instances measure different things with it, they differ in {', '.join(differing)}. "
+            f"--metric {metric}: its values are not comparable, because the instances differ in {', '.join(differing)}. "
             f"Choose another, such as {task.main_metrics[0]}."
         )
     return higher_is_better

@@ -66,7 +66,12 @@ def describe_claims(comparison: Comparison) -> list[str]:
     if comparison.corrections:  # another truth is no merit of an instance
         return ["You cannot claim that one is better: they were tested by different labels.", *comparison.corrections]
     if comparison.leaks:
-        return [f"Claim nothing: models of {_instances(comparison.leaks)} had heard what, or whom, they were tested on."]
+        return [
+            (
+                f"Claim nothing: models of {_instances(comparison.leaks)} were trained on clips or speakers that they were "
+                "tested on."
+            )
+        ]
     lines = []
     for claim in dict.fromkeys(pair.claim for pair in comparison.pairs):
         pairs = [pair for pair in comparison.pairs if pair.claim == claim]
@@ -95,13 +100,13 @@ def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
     ways = dict.fromkeys(way for pair in pairs for way in pair.ways_to_retrain)
     if claim == THESE_FOLDS:
         return (
-            f"{said} To claim it of other folds, too, repeat the cross-validation ({settings_to_retrain(['fold_repeats'])})."
+            f"{said} To claim it for other folds too, repeat the cross-validation ({settings_to_retrain(['fold_repeats'])})."
             if "fold_repeats" in ways
             else said
         )
     listed = settings_to_retrain(ways)
     more = (
-        f"To claim it of this way of training, train several times ({listed})."
+        f"To claim it for this way of training, train several times ({listed})."
         if listed
         else "Training again would change nothing."
     )
@@ -111,13 +116,13 @@ def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
 def describe_columns(comparison: Comparison) -> str:
     """Return what the columns of the table say that need a word."""
     if not comparison.n_comparisons:
-        return "There is no test, because no error can be estimated."
+        return "There is no test, because the standard error cannot be estimated."
     adjusted = (
-        f"p is adjusted for {_comparisons(comparison)} (Holm) and decides; each interval is of its own comparison. "
+        f"p is adjusted for {_comparisons(comparison)} (Holm) and decides; each interval is for a single comparison. "
         if comparison.n_comparisons > 1
         else ""
     )
-    equal = f"Practically equal: shown to lie within ±{comparison.rope:g} (--rope)."
+    equal = f"Practically equal: shown to be within ±{comparison.rope:g} (--rope)."
     return f"{adjusted}{equal}"
 
 

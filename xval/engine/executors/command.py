@@ -23,7 +23,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return the devices that job files name: they are looked up where a job runs, not here."""
     threads, share = settings.threads_per_job, 1 / settings.workers_per_gpu
     slots = [Slot(gpu.strip(), threads, share) for gpu in settings.gpu_ID.split(",")]
-    return slots, "One line for each job goes to the standard output; nothing is run here."
+    return slots, "One line per job goes to standard output; nothing is run here."
 
 
 def run(jobs: Sequence[Job], slots: Sequence[Slot], _report: Report) -> Outcomes:

@@ -26,8 +26,8 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     loaded = devices.loaded_backend()
     if loaded == settings.backend == "tensorflow" and not limit_threads(loaded, settings.threads_per_job):
         where += (
-            " TensorFlow has computed in this process before, such as for an object of Keras in the script, so it keeps its "
-            "threads and devices: threads_per_job and gpu_ID have no effect."
+            " TensorFlow has already computed in this process, for example for a Keras object in the script, so "
+            "threads_per_job and gpu_ID have no effect."
         )
     return slots, where
 
@@ -40,15 +40,17 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report, *, raise_err
     """
     backends = sorted({job.settings.backend for job in jobs if job.settings.uses_keras})
     if len(backends) > 1:
-        raise SettingsError(f"the inline executor has one backend; received {', '.join(backends)}. Use --executor processes.")
+        raise SettingsError(
+            f"the inline executor supports one backend; received {', '.join(backends)}. Use --executor processes."
+        )
     slot = slots[0]
     chosen = backends[0] if backends else jobs[0].settings.backend
     loaded = devices.bind(slot, chosen, deterministic=jobs[0].settings.deterministic)
     if backends and loaded != chosen:
         processes = "--executor processes without debug_mode" if raise_errors else "--executor processes"
         raise SettingsError(
-            f"this process has loaded {loaded}, the jobs want {chosen}: a script that imports Keras loads a backend. "
-            f"Use {processes}, or set KERAS_BACKEND={chosen} before Python starts."
+            f"this process has loaded {loaded}, but the jobs need {chosen}, because a script that imports Keras loads a "
+            f"backend. Use {processes}, or set KERAS_BACKEND={chosen} before Python starts."
         )
     faults = check_models(list({job.instance: job for job in jobs}.values()))
     if faults:

@@ -29,7 +29,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return the slot of a job, and a line on the cluster that runs it."""
     n_gpus, threads = settings.ray_gpus_per_job, settings.threads_per_job
     slot = slot_of_each("ray", "ray", n_gpus=n_gpus, threads=threads)
-    where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) for each job."
+    where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) per job."
     return [slot], where
 
 
@@ -85,7 +85,7 @@ class Cluster:
         try:
             return f"its process ended with exit code {ray.get(task)} without a message"
         except ray.exceptions.RayError as error:
-            return f"Ray lost it: {type(error).__name__}: {brief(error, 300)}"
+            return f"Ray lost the job: {type(error).__name__}: {brief(error, 300)}"
 
     def cancel(self, paths: Sequence[Path]) -> None:
         """End tasks, waiting or running; their processes end with them."""
@@ -117,8 +117,8 @@ def _connection(address: str) -> Iterator[None]:
         ray.init(address=address, **quiet, **local)
     except (OSError, OverflowError, ValueError, RuntimeError, ray.exceptions.RayError) as error:
         raise SettingsError(
-            f"ray_address={address}: no Ray cluster can be reached ({brief(error, 300)}). Start one with "
-            "ray start --head, name another as HOST:PORT, or set ray_address=local."
+            f"ray_address={address}: no Ray cluster can be reached ({brief(error, 300)}). Start one with ray start --head, "
+            "give another as ray_address=HOST:PORT, or set ray_address=local."
         ) from error
     try:
         yield

@@ -40,15 +40,15 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     n_gpus = settings.slurm_gpus_per_job
     slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=settings.threads_per_job)
     asked = (
-        f"{_n_cpus(settings)} CPU core(s), {n_gpus} GPU(s), {settings.slurm_memory_gb:g} GB "
-        f"and at most {settings.slurm_time_limit_min} min for each job"
+        f"{_n_cpus(settings)} CPU core(s), {n_gpus} GPU(s), {settings.slurm_memory_gb:g} GB and at most "
+        f"{settings.slurm_time_limit_min} min per job"
     )
     if settings.slurm_cluster == "local":
         return [slot], f"Submitting to this machine, as if it were a Slurm cluster: {asked}."
     missing = [name for name in ("sbatch", "squeue", "scancel") if shutil.which(name) is None]
     if missing:
         raise SettingsError(
-            f"executor 'slurm': {', '.join(missing)} not found on this machine; run this on a login node of the cluster, or "
+            f"executor 'slurm': {', '.join(missing)} not found on this machine. Run this on a login node of the cluster, or "
             "try the experiment here with --set slurm_cluster=local."
         )
     partition = settings.slurm_partition or "default"
@@ -104,8 +104,8 @@ class Launcher:
         n_in_vain = 0 if checkpointed_epoch(job) > self._epoch else self._n_in_vain + is_over
         if n_in_vain < _MOST_IN_VAIN:
             return DelayedSubmission(Launcher(self._limit_min, n_in_vain), path)
-        error = f"it reached its time limit of {self._limit_min} min {n_in_vain} times without getting any further"
-        hint = "raise slurm_time_limit_min, or write checkpoints more often (checkpoint_minutes); one is written after an epoch"
+        error = f"it reached its time limit of {self._limit_min} min {n_in_vain} times without progress"
+        hint = "raise slurm_time_limit_min, or lower checkpoint_minutes (a checkpoint is written after an epoch)"
         write_outcome(Path(path), JobOutcome.of(job.key, "failed", error=f"{error}: {hint}"))
         return None
 
@@ -151,7 +151,7 @@ class Queue:
         self._list(since=submitted_at)
         if self._listed_at <= submitted_at or job_id in self._listed:
             return ""
-        return f"job {job_id} left the queue without an outcome; its logs are {self._folder}/{job_id}*"
+        return f"job {job_id} left the queue without a result; its logs are {self._folder}/{job_id}*"
 
     def cancel(self, paths: Sequence[Path]) -> None:
         """End submissions, waiting or running."""
@@ -195,7 +195,7 @@ class Queue:
         try:
             return list(executor.map_array(Launcher(settings.slurm_time_limit_min), [str(path) for path in paths]))
         except (submitit.core.utils.FailedJobError, submitit.core.utils.FailedSubmissionError) as error:
-            raise SettingsError(f"Slurm refused the jobs: {error}. See the slurm_ settings.") from error
+            raise SettingsError(f"Slurm rejected the jobs: {error}. Check the slurm_ settings.") from error
 
 
 def _note(path: Path) -> Path:

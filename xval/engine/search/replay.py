@@ -59,7 +59,7 @@ class FoldSearch:
         find_store: Callable[[Instance], str] | None = None,
     ) -> None:
         if any(fold.test or set(job.fold.test) & {*fold.training, *fold.validation} for fold in folds):
-            raise ValueError(f"{job.key}: items that the fold tests are not part of its search")
+            raise ValueError(f"{job.key}: the search of a fold must not use its test items")
         self.job, self.folds = job, folds
         self.tried: list[Tried] = []
         self._plan, self._resolve, self._find_store = plan, resolve, find_store

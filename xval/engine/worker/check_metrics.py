@@ -23,14 +23,14 @@ def check_metrics(settings: Settings, n_outputs: int) -> None:
     task_type, name = settings.task_type, settings.monitor.removeprefix("val_")
     least = metrics.least_outputs(task_type, name)
     if n_outputs < least:
-        raise SettingsError(f"monitor '{settings.monitor}' needs {least} classes or more; the corpus has {n_outputs}.")
+        raise SettingsError(f"monitor '{settings.monitor}' needs at least {least} classes; the dataset has {n_outputs}.")
     further = further_metrics.load(task_type, settings.metrics, positive=0)
     targets, predictions = made_up_answers(settings.task, n_outputs)
     for name, metric in further.items():
         value = metric.function(targets, predictions)
         if np.ndim(value) or not np.issubdtype(np.asarray(value).dtype, np.number):
             given = f"an array of shape {np.shape(value)}" if np.ndim(value) else repr(value)
-            raise SettingsError(f"metric '{name}' gave {given}; expected one number.")
+            raise SettingsError(f"metric '{name}' returned {given}; expected one number.")
         further_metrics.check_direction(settings.task, name, metric, n_outputs)
 
 

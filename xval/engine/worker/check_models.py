@@ -154,10 +154,10 @@ def _check_end(model: Any, example_shape: tuple[int, ...], settings: Settings) -
     form = answers_of(keras.Model(model.input, model.get_layer(PREDICTION).input), example_shape)
     if form == "numbers":
         return
-    what = "probabilities: each row adds up to 1" if form == "probabilities" else "numbers from 0 to 1, as behind a sigmoid"
+    what = "probabilities: each row adds up to 1" if form == "probabilities" else "numbers from 0 to 1, as after a sigmoid"
     raise SettingsError(
-        f"its network answers with {what}, whatever its weights are. xval adds {activation}, and of such answers makes nearly "
-        "equal probabilities. End it without an activation, as in keras.layers.Dense(output_shape[-1])"
+        f"its network always outputs {what}. xval adds {activation} itself, which would make the probabilities nearly equal. "
+        "Remove the last activation, as in keras.layers.Dense(output_shape[-1])"
     )
 
 
@@ -168,6 +168,6 @@ def _check_crop(model: Any, n_samples: int) -> None:
     try:
         prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
     except Exception as error:
-        raise SettingsError(f"cannot read crops of {n_samples} samples; raise crop_s ({one_line(error)})") from error
+        raise SettingsError(f"cannot read crops of {n_samples} samples. Raise crop_s ({one_line(error)})") from error
     if not np.isfinite(prediction).all():
-        raise SettingsError(f"crops of {n_samples} samples are too short for it; raise crop_s")
+        raise SettingsError(f"crops of {n_samples} samples are too short for it. Raise crop_s")

@@ -57,11 +57,13 @@ def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
         shape = values(predictions).shape
     except Exception as error:
         raise SettingsError(
-            f"loss '{loss}': {user_code.describe_place(error)}{one_line(error)}. It got y_true of shape {wanted.shape} "
+            f"loss '{loss}': {user_code.describe_place(error)}{one_line(error)}. It received y_true of shape {wanted.shape} "
             f"({wanted.dtype}) and y_pred of shape {predictions.shape}."
         ) from error
     if shape != (len(targets),):
-        raise SettingsError(f"loss '{loss}' gave shape {shape} for {len(targets)} examples; expected one value per example.")
+        raise SettingsError(
+            f"loss '{loss}' returned shape {shape} for {len(targets)} examples; expected one value per example."
+        )
     if task.has_classes:
         even = 1 / one_hot.shape[-1] if targets.ndim == 1 else 0.5
         right = 0.8 * one_hot + 0.2 * even
@@ -74,12 +76,13 @@ def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
     of_right, of_wrong = (float(values(answers, wanted).mean()) for answers in (right, wrong))
     if not of_right < of_wrong:
         raise SettingsError(
-            f"loss '{loss}' gave {of_right:.4g} for right predictions and {of_wrong:.4g} for wrong ones; training minimises a "
-            "loss, so it has to be lower for right ones. Change its sign, or check how it uses y_true and y_pred."
+            f"loss '{loss}' gave {of_right:.4g} for right predictions and {of_wrong:.4g} for wrong ones; expected a lower "
+            "value for right ones, because training minimises a loss. Change its sign, or check how it uses y_true and "
+            "y_pred."
         )
     if task.has_classes and _takes_logits(values, targets, one_hot, predictions):
         raise SettingsError(
-            f"loss '{loss}' takes y_pred for logits (from_logits=True); xval gives it probabilities, so that {task.activation} "
+            f"loss '{loss}' treats y_pred as logits (from_logits=True), but xval passes probabilities, so {task.activation} "
             "would be applied twice. Set from_logits=False."
         )
 

@@ -104,8 +104,8 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
             if not advice:
                 raise
             raise UnsafeModelError(
-                f"{problem} Combine a network of Keras's own layers, or start from this one by initial_model: a combination "
-                "imports no modules of your own"
+                f"{problem} Combine a network of Keras's own layers, or start from this one by initial_model, because a "
+                "combination does not import your own modules"
             ) from error
         wanted = tuple(model.input.shape[1:])
         may_differ = store.is_waveform and not is_address(name) and takes_lengths(settings)
@@ -118,8 +118,9 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
         )
         if not fits:
             raise SettingsError(
-                f"models: {path} reads examples of shape {wanted}, the feature store {store.folder} holds {stored}. Clips are "
-                "padded to the longest of their corpus: set clip_length_s in both instances, or take a model of this corpus"
+                f"models: {path} reads examples of shape {wanted}, but the feature store {store.folder} has {stored}. Clips "
+                "are padded to the longest of their dataset. Set clip_length_s in both instances, or use a model of this "
+                "dataset"
             )
         networks.append(cut_model(model, options.layers_dropped, where=str(path)))
     return networks

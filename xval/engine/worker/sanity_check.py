@@ -64,7 +64,7 @@ def sanity_check(job: Job) -> None:
                             setup.compiled, setup.data, job.settings, seed=job.seed, observers=observers, most_epochs=1,
                             refit=job.refit,
                         )  # fmt: skip
-                with _named("its prediction of one clip alone"):
+                with _named("its prediction for a single clip"):
                     model.predict_on_batch(side.predictors(np.arange(1)))
                 with _named("its test"):
                     predicted = predict(model, side, job.settings.batch_size)
@@ -73,7 +73,7 @@ def sanity_check(job: Job) -> None:
                             saved = test_and_save(job, setup, history, folder, observers).model
                 if not (folder / KERAS_NAME).exists():
                     return
-                with _named("its saved model, read back"):
+                with _named("loading its saved model"):
                     _compare(saved, _read_back(folder / KERAS_NAME), side)
     except Exception as error:
         if not _is_of_the_machine(error):
@@ -115,8 +115,8 @@ def _read_back(path: Path) -> "keras.Model":
     except UnsafeModelError as error:
         text = str(error).removeprefix(f"{path}: ").partition(IMPORT)[0]
         raise SettingsError(
-            f"{text} Functions and classes of your own need @keras.saving.register_keras_serializable(package=...) above them, "
-            "and a class the get_config() and from_config() that give it back"
+            f"{text} Your own functions and classes need @keras.saving.register_keras_serializable(package=...) above them, "
+            "and classes need get_config() and from_config() to restore them"
         ) from error
 
 
@@ -133,9 +133,9 @@ def _compare(model: "keras.Model", read: "keras.Model", side: "Examples") -> Non
         return  # what predicts otherwise each time cannot be compared
     named = first_of(dict.fromkeys(type(layer).__qualname__ for layer in own_layers(model)), 5)
     raise SettingsError(
-        f"it predicts otherwise than the model that was trained, by up to {difference:.2g} for the same clips"
-        + (f". Of its own classes ({named}), one" if named else ". One of its layers")
-        + " has a get_config() that leaves out an argument of __init__, or holds values in no keras.Variable (add_weight)"
+        f"its predictions differ by up to {difference:.2g} from those of the trained model for the same clips"
+        + (f". Probably one of its own classes ({named})" if named else ". Probably one of its layers")
+        + " has a get_config() that lacks an argument of __init__, or stores values outside of a keras.Variable (add_weight)"
     )
 
 

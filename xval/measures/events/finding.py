@@ -85,8 +85,8 @@ def _check(
     if probabilities.ndim != 2 or probabilities.shape[1] != len(class_names) or not len(class_names):
         raise SettingsError(f"events: received probabilities {probabilities.shape}; expected (n_frames, {len(class_names)}).")
     if threshold is not None and not 0 <= threshold <= 1:
-        raise SettingsError(f"event threshold {threshold:g}: allowed is 0 to 1.")
+        raise SettingsError(f"event threshold {threshold:g}; expected 0 to 1.")
     if median_frames < 1 or median_frames % 2 == 0:
-        raise SettingsError(f"a median filter of {median_frames} frames: allowed are 1 (none), 3, 5, ...")
+        raise SettingsError(f"a median filter of {median_frames} frames; expected 1 (none), 3, 5, ...")
     if not 0 <= min_duration_s < np.inf:
-        raise SettingsError(f"a least duration of {min_duration_s:g} s: allowed is 0 or more.")
+        raise SettingsError(f"a least duration of {min_duration_s:g} s; expected 0 or more.")

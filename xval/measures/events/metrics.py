@@ -221,7 +221,9 @@ def _checked(recordings: Iterable[RecordingEvents], labels: Sequence[str]) -> It
         for events in (recording.reference, recording.estimated):
             unknown = sorted(set(events["label"]) - set(labels))
             if unknown:
-                raise JobError(f"metrics of events: an event is labelled '{unknown[0]}'. {suggestion(unknown[0], labels)}")
+                raise JobError(
+                    f"metrics of events: an event has the unknown label '{unknown[0]}'. {suggestion(unknown[0], labels)}"
+                )
         yield recording
 
 

@@ -150,7 +150,7 @@ def answer_recordings(
     """
     class_names, settings, frame_s = options.class_names, options.frames, options.frame_s
     if settings is None:
-        raise ValueError("events are found by the settings of frames")
+        raise ValueError("events need the settings of frames")
     events = [
         RecordingEvents(
             reference=_until(recording.events, recording.n_frames * frame_s),

@@ -56,13 +56,13 @@ class Difference(NamedTuple):
         an error.
         """
         if not 0 <= rope < math.inf:
-            raise SettingsError(f"rope={rope}: allowed: 0 or more, in the unit of the metric, such as 0.01.")
+            raise SettingsError(f"rope={rope}; expected 0 or more, in the unit of the metric, such as 0.01.")
         return self._tail(abs(self.value) - rope)
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float]:
         """Return both ends; NaN without an error."""
         if not 0 < confidence < 1:
-            raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
+            raise SettingsError(f"confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
         if not self.components:
             return math.nan, math.nan
         from scipy import special  # here, because it takes a while
@@ -101,7 +101,7 @@ def corrected_t(differences: NDArray[Any], ratio: float) -> Difference:
         The difference. One fold, or all equal: no error. Any NaN, or no fold: all of it is NaN.
     """
     if not 0 < ratio < math.inf:
-        raise SettingsError(f"ratio={ratio} of test to training items: allowed: more than 0, such as 0.25.")
+        raise SettingsError(f"ratio={ratio} of test to training items; expected a number above 0, such as 0.25.")
     values = np.asarray(differences, dtype=np.float64)
     n_folds = len(values)
     value = float(values.mean()) if n_folds else math.nan

@@ -64,7 +64,7 @@ class Interval(NamedTuple):
         if self.n_items >= FEWEST_ITEMS_TO_RELY_ON:
             return ""
         told = "1 item tells" if self.n_items == 1 else f"{self.n_items} items tell"
-        return f"{told} little about others: a further item may change the value and the interval a lot"
+        return f"{told} little about others: one more item could change the score and interval considerably"
 
 
 def mean_interval(
@@ -87,7 +87,7 @@ def mean_interval(
     values = np.asarray(values, dtype=np.float64)
     if bounds is not None and ((values < bounds[0] - _ROUNDING) | (values > bounds[1] + _ROUNDING)).any():
         raise SettingsError(
-            f"interval: received values from {values.min()} to {values.max()}; allowed: {bounds[0]} to {bounds[1]}."
+            f"interval: received values from {values.min()} to {values.max()}; expected {bounds[0]} to {bounds[1]}."
         )
 
     def mean(items: _Items) -> float:
@@ -137,7 +137,7 @@ def figure_interval(
         estimated.
     """
     if not 0 < confidence < 1:
-        raise SettingsError(f"confidence={confidence}: allowed: between 0 and 1, such as 0.95.")
+        raise SettingsError(f"confidence={confidence}; expected a number between 0 and 1, such as 0.95.")
     if n_items < FEWEST_ITEMS or (weights is not None and fewest_items(weights)[0] < FEWEST_ITEMS):
         return None
     estimate = compute(np.arange(n_items))
@@ -145,7 +145,7 @@ def figure_interval(
         return None
     low, high = bounds or (-math.inf, math.inf)
     if not low - _ROUNDING <= estimate <= high + _ROUNDING:
-        raise SettingsError(f"interval: received the value {estimate}; allowed: {low} to {high}.")
+        raise SettingsError(f"interval: received the value {estimate}; expected {low} to {high}.")
     without = leave_out(n_items, compute)
     if not np.isfinite(without).all():  # the item without which it is undefined would add most to the variance
         return None

@@ -154,7 +154,9 @@ def least_detectable(standard_error: float, df: float, *, wanted_power: float = 
     The probability, wanted_power, lies between the level of significance and 1. NaN as for `power`.
     """
     if not level < wanted_power < 1:
-        raise SettingsError(f"power={wanted_power}: allowed: between the level of significance {level} and 1, such as 0.8.")
+        raise SettingsError(
+            f"power={wanted_power}; expected a number between the level of significance {level} and 1, such as 0.8."
+        )
     if not df > 0 or not standard_error > 0:
         return math.nan
     from scipy import optimize

@@ -38,7 +38,7 @@ def _five_most_frequent(targets: Targets, weights: NDArray[np.float64]) -> Chanc
 
 def _one_of_all(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     """Return 1 / (number of classes that occur): the mean recall of every constant answer and of guessing."""
-    return Chance(float(1 / np.count_nonzero(np.bincount(targets, weights))), "any constant answer, or guessing")
+    return Chance(float(1 / np.count_nonzero(np.bincount(targets, weights))), "any constant prediction, or guessing")
 
 
 def _guess(targets: Targets, weights: NDArray[np.float64]) -> Chance:
@@ -47,7 +47,7 @@ def _guess(targets: Targets, weights: NDArray[np.float64]) -> Chance:
 
 
 def _half(targets: Targets, weights: NDArray[np.float64]) -> Chance:  # noqa: ARG001 - every chance level takes both
-    return Chance(0.5, "any answer that does not depend on the audio")
+    return Chance(0.5, "any prediction that does not depend on the audio")
 
 
 def _equal_credit(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:  # noqa: ARG001 - all take both
@@ -215,7 +215,9 @@ class Classification(ClassTask):
     deals_classes = True
     has_positive_class = True
     refused = {}
-    worst_first = "Wrong answers only; first those that are surest of the wrong class and least of the right one."
+    worst_first = (
+        "Only wrong predictions, the most confident first (highest probability of the wrong class, lowest of the right one)."
+    )
 
     def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
         """Return accuracy and balanced accuracy.
@@ -262,7 +264,7 @@ class Classification(ClassTask):
         """Return class numbers; clips with other labels are left out."""
         labels = data.table["label"].tolist()
         matched = match_labels(labels, names, renames)
-        reasons = [f"no class of the model: {label}" for label in labels]
+        reasons = [f"not a class of the model: {label}" for label in labels]
         return TrueLabels(matched.targets, matched.targets >= 0, matched, reasons)
 
 

@@ -37,9 +37,8 @@ Targets = NDArray[Any]
 Predictions = NDArray[np.float32]
 
 _WANTED = (
-    "A model that labels frames is tested on recordings with annotated events: prepare them with "
-    "xval prepare events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and "
-    "give NAME."
+    "A model that labels frames must be tested on recordings with annotated events. Prepare them with python -m "
+    "preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and give NAME."
 )
 
 
@@ -158,7 +157,7 @@ class FrameClassification(ClassTask):
     clip_word = "recording"
     answer_word = "event"
     label_word = "events"
-    why_final = "metrics of segments and events are computed once, after training; monitor one of frames"
+    why_final = "metrics of segments and events are computed only after training. Monitor a metric of frames"
     why_no_folder = f"a folder of clips. {_WANTED}"
     why_no_table = f"a table of clips. {_WANTED}"
     corpus_wanted = _WANTED

@@ -41,7 +41,7 @@ from xval.measures.task import LabelsTask
 if TYPE_CHECKING:
     import pandas as pd
 
-_INDEPENDENT = "any answer that does not depend on the audio"
+_INDEPENDENT = "any prediction that does not depend on the audio"
 _MORE_FREQUENT = "each label always or never, whichever is more frequent"
 _TUNED = ("macro_f1", "micro_f1", "hamming_loss")
 TUNED_METRICS = {f"tuned_{name}": name != "hamming_loss" for name in _TUNED}
@@ -196,18 +196,18 @@ class MultilabelClassification(LabelsTask):
     deals_classes = True
     refused = {
         **{name: LabelsTask.refused[name] for name in ("item_decision", "sampling", "calibration", "positive_class")},
-        "clip_average": "clip_average='{value}' is for classes of which one is right; the windows of a clip with several "
-        "labels are combined by the mean of their probabilities: allowed is probabilities",
-        "class_weights": "class_weights='{value}' weighs a clip by its one class, and clips with several labels have no such "
-        "class; allowed is none. loss='binary_focal_crossentropy' gives labels that are hard to find more weight",
+        "clip_average": "clip_average='{value}' needs clips with one class each. With several labels, windows are combined "
+        "by the mean of their probabilities. Set clip_average=probabilities",
+        "class_weights": "class_weights='{value}' needs clips with one class each. Set class_weights=none; "
+        "loss='binary_focal_crossentropy' gives more weight to labels that are hard to detect",
     }
-    why_final = "thresholds are found once, after training; monitor the loss or a metric without them"
+    why_final = "thresholds are chosen only after training. Monitor the loss or a metric without thresholds"
     why_no_folder = (
-        "folders name one class of each clip, and this model finds several labels. Give a table with the columns path and "
+        "folders give one class per clip, but this model predicts several labels. Give a table with the columns path and "
         "label (such as dog;rain)."
     )
     label_word = "labels of clips"
-    worst_first = "Clips with the most wrong labels first: labels that were missed, and labels that are not there."
+    worst_first = "Clips with the most wrong labels first (missed labels and false alarms)."
 
     def encode(
         self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None

@@ -114,7 +114,7 @@ def check(targets: Numbers, predictions: Numbers) -> None:
             f"expected (n_examples, n_outputs) for both."
         )
     if not np.isfinite(targets).all():
-        raise JobError("metrics of regression: received targets that are NaN or infinite; correct the labels of the corpus.")
+        raise JobError("metrics of regression: received targets that are NaN or infinite. Correct the labels of the dataset.")
 
 
 def _errors(targets: Numbers, predictions: Numbers) -> NDArray[np.float64]:
@@ -164,9 +164,9 @@ class Regression(Task):
         for name in ("label_smoothing", "clip_average", "class_weights", "sampling", "calibration", "positive_class")
     }
     uneven_folds = (
-        "The true numbers do not vary in fold {folds}: correlations and R2 are undefined there, or 0 whatever is predicted"
+        "All true numbers are equal in fold {folds}, so its correlations and R2 are undefined, or 0 for any prediction"
     )
-    why_no_folder = "folders name classes, and this model predicts numbers. Give a table with the column label."
+    why_no_folder = "folders give classes, but this model predicts numbers. Give a table with the column label."
     worst_first = "Clips with the largest absolute error first (in standard deviations of the target)."
 
     def encode(

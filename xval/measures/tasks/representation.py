@@ -78,8 +78,8 @@ class Representation(Task):
     takes_further_metrics = False
     needs_labels = False
     why_no_ensemble = (
-        "autoencoders keep the errors of what they rebuild alone, so there is nothing to combine. Ensembles are for "
-        "classes, numbers and frames."
+        "only reconstruction errors of autoencoders are stored, so there are no predictions to combine. Ensembles need "
+        "classes, numbers or frames."
     )
     worst_first = "Clips with the largest squared error of the reconstruction first."
 

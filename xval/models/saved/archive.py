@@ -48,11 +48,15 @@ def open_archive(file: BinaryIO, path: Path, largest: Callable[[str], int | None
     file.seek(0)
     head = file.read(len(_HDF5))
     if not head.startswith(_ZIP):
-        raise UnsafeModelError(f"{path}: refused, {_describe(head)}. Expected a zip archive, as Keras and xval write it.")
+        raise UnsafeModelError(
+            f"{path}: not loaded, because {_describe(head)}. Expected a zip archive written by Keras or xval."
+        )
     try:
         archive = zipfile.ZipFile(file)
     except _DAMAGES as error:
-        raise UnsafeModelError(f"{path}: refused, its zip archive is cut short or damaged ({error}). Copy it again.") from error
+        raise UnsafeModelError(
+            f"{path}: not loaded, because its zip archive is cut short or damaged ({error}). Copy it again."
+        ) from error
     with archive:
         _check_members(archive.infolist(), path, largest)
         yield archive
@@ -71,9 +75,11 @@ def read_chunks(archive: zipfile.ZipFile, name: str, path: Path) -> Iterator[byt
                 n_bytes += len(chunk)
                 yield chunk
     except _DAMAGES as error:
-        raise UnsafeModelError(f"{path}: refused, its member {name} is damaged ({error}). Copy the file again.") from error
+        raise UnsafeModelError(
+            f"{path}: not loaded, because its member {name} is damaged ({error}). Copy the file again."
+        ) from error
     if n_bytes != declared:
-        raise UnsafeModelError(f"{path}: refused, its member {name} declares {declared} bytes and holds {n_bytes}.")
+        raise UnsafeModelError(f"{path}: not loaded, because its member {name} declares {declared} bytes, but has {n_bytes}.")
 
 
 def read_member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
@@ -87,18 +93,20 @@ def read_member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
 
 def _check_members(members: list[zipfile.ZipInfo], path: Path, largest: Callable[[str], int | None]) -> None:
     if len(members) > _MOST_MEMBERS:
-        raise UnsafeModelError(f"{path}: refused, it has {len(members)} members; at most {_MOST_MEMBERS} are allowed.")
+        raise UnsafeModelError(
+            f"{path}: not loaded, because it has {len(members)} members; at most {_MOST_MEMBERS} are allowed."
+        )
     names = set()
     for member in members:
         if fault := _fault(member, largest):
-            raise UnsafeModelError(f"{path}: refused, its member {member.orig_filename!r:.80} {fault}.")
+            raise UnsafeModelError(f"{path}: not loaded, because its member {member.orig_filename!r:.80} {fault}.")
         if member.filename in names:
-            raise UnsafeModelError(f"{path}: refused, its member {member.filename} is there twice.")
+            raise UnsafeModelError(f"{path}: not loaded, because its member {member.filename} is in it twice.")
         names.add(member.filename)
     end = 0
     for member in sorted(members, key=lambda entry: entry.header_offset):
         if member.header_offset < end:
-            raise UnsafeModelError(f"{path}: refused, its member {member.filename} shares its bytes with another.")
+            raise UnsafeModelError(f"{path}: not loaded, because its member {member.filename} shares its bytes with another.")
         end = member.header_offset + _LOCAL_HEADER_BYTES + len(member.filename.encode()) + member.compress_size
 
 
@@ -107,12 +115,12 @@ def _fault(member: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> str
     name = member.orig_filename
     parts = PurePosixPath(name).parts
     if name.startswith("/") or PureWindowsPath(name).drive or ".." in parts or "\\" in name:
-        return "leads out of the archive"
+        return "has a path outside the archive"
     allowed = largest(name) if name == member.filename else None
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a symbolic link"
     if allowed is None:
-        return "is none that such a file has"
+        return "does not belong in such a file"
     if member.flag_bits & _ENCRYPTED:
         return "is encrypted"
     if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -121,8 +129,8 @@ def _fault(member: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> str
         return f"declares {member.file_size} bytes; at most {allowed} are allowed"
     if member.file_size > max(_UNCHECKED_BYTES, LARGEST_RATIO * member.compress_size):
         return (
-            f"expands {member.compress_size} bytes to {member.file_size}; at most {LARGEST_RATIO} times is allowed, since "
-            "more is a zip bomb. If it is none, save the model again with model.save()"
+            f"expands {member.compress_size} bytes to {member.file_size}; at most {LARGEST_RATIO} times is allowed, because "
+            "more may be a zip bomb. If it is not, save the model again with model.save()"
         )
     return None
 
@@ -132,7 +140,7 @@ def _describe(head: bytes) -> str:
     if not head:
         return "it is empty"
     if head.startswith(_HDF5):
-        return "it is an HDF5 file, the older form of Keras models, in which code may hide"
+        return "it is an HDF5 file, the older format of Keras models, which may contain code"
     if head.startswith(_PICKLE):
         return "it is a pickle, which runs code when it is read"
     return "it is not a zip archive"

@@ -24,7 +24,7 @@ def check_array_header(file: BinaryIO, n_bytes: int) -> None:
     """
     version = npy_format.read_magic(file)
     if version not in _READERS:
-        raise ValueError(f"form {version} of a .npy file; (1, 0) and (2, 0) are allowed")
+        raise ValueError(f"format {version} of a .npy file; expected (1, 0) or (2, 0)")
     try:
         shape, _, dtype = _READERS[version](file)
     except (
@@ -38,7 +38,7 @@ def check_array_header(file: BinaryIO, n_bytes: int) -> None:
     ) as error:  # NumPy reads it as Python
         raise ValueError(f"its header is damaged ({type(error).__name__})") from error
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which only a pickle could")
+        raise ValueError("it contains Python objects, which need a pickle")
     announced, held = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
     if announced != held:
-        raise ValueError(f"its header announces {announced} bytes, and {held} follow")
+        raise ValueError(f"its header announces {announced} bytes, but {held} follow")

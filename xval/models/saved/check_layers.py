@@ -107,14 +107,16 @@ def check_config(content: bytes, path: Path, registered: Collection[str]) -> byt
     try:
         config = json.loads(content, object_pairs_hook=_as_dict)
         if not isinstance(config, dict) or "class_name" not in config:
-            raise UnsafeModelError(f"{path}: refused, its config.json describes no model.")
+            raise UnsafeModelError(f"{path}: not loaded, because its config.json does not describe a model.")
         return json.dumps(_check(config, "", 0, registered)).encode()
     except _Refusal as refusal:
-        raise UnsafeModelError(f"{path}: refused, its config.json {refusal}.") from None
+        raise UnsafeModelError(f"{path}: not loaded, because its config.json {refusal}.") from None
     except RecursionError:
-        raise UnsafeModelError(f"{path}: refused, its config.json is nested too deeply to be a model.") from None
+        raise UnsafeModelError(f"{path}: not loaded, because its config.json is nested too deeply to be a model.") from None
     except ValueError as error:
-        raise UnsafeModelError(f"{path}: refused, its config.json is not readable as JSON ({error!s:.200}).") from error
+        raise UnsafeModelError(
+            f"{path}: not loaded, because its config.json is not readable as JSON ({error!s:.200})."
+        ) from error
 
 
 class _Refusal(Exception):  # noqa: N818 - it never leaves this file
@@ -152,7 +154,7 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
     own_name = described.get("registered_name")
     inner = described.get("config")
     if not isinstance(class_name, str) or not isinstance(module, str | None) or not isinstance(own_name, str | None):
-        raise _Refusal(f"names an object by something else than text at {where}")
+        raise _Refusal(f"names an object by something other than text at {where}")
     name = f"{module}.{class_name}" if module else class_name
     if class_name in HARMS:
         raise _Refusal(f"names {name} at {where}: {HARMS[class_name]}")
@@ -169,7 +171,7 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
     if own_name in registered:
         return
     if "module" not in described or "config" not in described:
-        raise _Refusal(f"names {class_name!r:.80} at {where} in the form of Keras 2, which safe mode does not cover")
+        raise _Refusal(f"names {class_name!r:.80} at {where} in the format of Keras 2, which safe mode does not cover")
     if own_name not in (None, class_name):
         raise _Refusal(
             f"names {own_name!r:.80} at {where}, whose code is not imported.{IMPORT} {ANY_MODULE}, or in Python "
@@ -177,7 +179,7 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
         )
     is_listed = class_name in _ALLOWED.get(module or "", ())
     if not is_listed and not (module in _ALLOWED_MODULES and _CLASS.fullmatch(class_name)):
-        raise _Refusal(f"names {name!s:.120} at {where}, which is none of the layers and operations that a model may have")
+        raise _Refusal(f"names {name!s:.120} at {where}, which is not one of the layers and operations that a model may have")
 
 
 def _check_value(class_name: str, inner: Any, where: str) -> None:

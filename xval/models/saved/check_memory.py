@@ -42,7 +42,7 @@ def check_memory(config: dict[str, Any], path: Path, n_values: int) -> None:
         built = _build(config)
         wanted = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
         if wanted > n_values + _UNSAVED_VALUES:
-            raise UnsafeModelError(f"{path}: refused, its layers need {wanted} weights, and it has {n_values}.")
+            raise UnsafeModelError(f"{path}: not loaded, because its layers need {wanted} weights, but it has {n_values}.")
         length = _TRIED_LENGTHS[0]
         _check_outputs(built, path, length)
         has_any_length = any(None in settings["batch_shape"][1:] for settings in _inputs(config))
@@ -87,8 +87,8 @@ def _check_outputs(model: "keras.Model", path: Path, length: int) -> None:
         if n_values > LARGEST_OUTPUT:
             named = f"its layer {layer.name!a:.80} ({type(layer).__name__})"
             raise UnsafeModelError(
-                f"{path}: refused, {named} makes {n_values:.3g} values of one example ({4 * n_values / 1e9:.3g} GB); at most "
-                f"{LARGEST_OUTPUT} are allowed."
+                f"{path}: not loaded, because {named} makes {n_values:.3g} values from one example ({4 * n_values / 1e9:.3g} "
+                f"GB); at most {LARGEST_OUTPUT} are allowed."
             )
 
 

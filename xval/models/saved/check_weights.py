@@ -35,7 +35,7 @@ def check_weights(file: Path, path: Path) -> int:
     except UnsafeModelError:
         raise
     except (OSError, RuntimeError, ValueError, KeyError, TypeError) as error:  # what h5py raises for damaged files
-        raise UnsafeModelError(f"{path}: refused, its weights are damaged ({brief(error, 200)}).") from error
+        raise UnsafeModelError(f"{path}: not loaded, because its weights are damaged ({brief(error, 200)}).") from error
 
 
 def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:
@@ -70,11 +70,11 @@ def _check_group(root: "h5py.Group", path: Path, n_bytes: int) -> int:
 def _check_dataset(dataset: "h5py.Dataset", path: Path, where: str) -> int:
     """Check one dataset; return its size in bytes."""
     if dataset.external:
-        raise _refused(path, where, f"lies in another file ({dataset.external[0][0]!r:.80})")
+        raise _refused(path, where, f"is stored in another file ({dataset.external[0][0]!r:.80})")
     if dataset.is_virtual:
         raise _refused(path, where, "is made of the datasets of other files (virtual)")
     if dataset.chunks is not None:
-        raise _refused(path, where, "is stored in pieces or compressed, as Keras never stores weights")
+        raise _refused(path, where, "is stored in pieces or compressed, which Keras never does")
     is_bfloat16 = dataset.dtype.kind == "V" and dataset.attrs.get("dtype") == _BFLOAT16
     is_plain = dataset.dtype.kind in "fiub" and dataset.dtype.names is None
     if dataset.shape is None or not (is_plain or (is_bfloat16 and dataset.dtype == np.dtype("V2"))):
@@ -82,7 +82,7 @@ def _check_dataset(dataset: "h5py.Dataset", path: Path, where: str) -> int:
     n_bytes = int(math.prod(dataset.shape) * dataset.dtype.itemsize)
     stored = dataset.id.get_storage_size()
     if n_bytes > stored:
-        raise _refused(path, where, f"declares {n_bytes} bytes and stores {stored}")
+        raise _refused(path, where, f"declares {n_bytes} bytes, but stores {stored}")
     if is_bfloat16 or dataset.dtype.kind == "f":
         _check_finite(dataset, path, where)
     return n_bytes
@@ -100,4 +100,4 @@ def _check_finite(dataset: "h5py.Dataset", path: Path, where: str) -> None:
 
 
 def _refused(path: Path, where: str, reason: str) -> UnsafeModelError:
-    return UnsafeModelError(f"{path}: refused, of its weights {where:.100} {reason}.")
+    return UnsafeModelError(f"{path}: not loaded, because in its weights {where:.100} {reason}.")

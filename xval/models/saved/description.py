@@ -175,11 +175,11 @@ class ModelDescription(BaseModel):
     @model_validator(mode="after")
     def _check_outputs(self) -> Self:
         if self.task.has_classes and not self.class_names:
-            raise ValueError(f"class_names is empty, and the model answers with classes ({self.task_type})")
+            raise ValueError(f"class_names is empty, but the model predicts classes ({self.task_type})")
         if self.task.has_thresholds and set(self.thresholds) != set(self.class_names):
-            raise ValueError("thresholds are not of the labels in class_names, one of each")
+            raise ValueError("thresholds do not match the labels in class_names, one for each")
         if self.task.target == "frame" and self.frames is None:
-            raise ValueError("it has no settings of the frames that the model labels")
+            raise ValueError("it has no settings of frames, but the model labels frames")
         return self
 
     @model_validator(mode="after")
@@ -220,10 +220,10 @@ def read_description(model: Path) -> ModelDescription:
     content = read_json(path)
     if content is None:
         other = path.with_name("model.json")
-        hint = f" {other} is there: if it came with the model, rename it too, to {path.name}." if other.is_file() else ""
+        hint = f" If {other} there came with the model, rename it to {path.name} too." if other.is_file() else ""
         raise ResultsError(
-            f"{path}: missing. It says which features {model.name} reads and what its outputs mean; copy it from the fold "
-            f"folder that the model came from, with {SEEN_AUDIO_NAME}.{hint}"
+            f"{path}: missing. It describes the features that {model.name} reads and its outputs. Copy it, with "
+            f"{SEEN_AUDIO_NAME}, from the fold folder that the model came from.{hint}"
         )
     if content.get("task_type") == FRAME_CLASSIFICATION.name:
         content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}
@@ -235,7 +235,7 @@ def read_description(model: Path) -> ModelDescription:
         errors = error.errors(include_url=False)[:5] if isinstance(error, ValidationError) else ()
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in errors) or str(error)
         raise ResultsError(
-            f"{path}: does not describe a model of this version ({faults}). Was it edited? Run the "
+            f"{path}: does not describe a model of this version ({faults}), perhaps because it was edited. Run the "
             "experiment again with --overwrite."
         ) from error
     return description
@@ -260,8 +260,8 @@ def check_description(model: "keras.Model", description: "ModelDescription", pat
     names = description.class_names or description.target_names
     if description.task.target != "input" and names and given[-1] != len(names):
         raise UnsafeModelError(
-            f"{described}: names {len(names)} outputs, and {path.name} has {given[-1]}. It is of another model; copy it from "
-            "the fold folder that the model came from."
+            f"{described}: names {len(names)} outputs, but {path.name} has {given[-1]}. It belongs to another model. Copy it "
+            "from the fold folder that the model came from."
         )
     wanted = _input_shape(description)
     fits = wanted is None or (
@@ -270,8 +270,8 @@ def check_description(model: "keras.Model", description: "ModelDescription", pat
     )
     if not fits:
         raise UnsafeModelError(
-            f"{described}: its features have shape {wanted} (None: any), and {path.name} reads {tuple(read[1:])}. It is of "
-            "another model; copy it from the fold folder that the model came from."
+            f"{described}: its features have shape {wanted} (None: any), but {path.name} reads {tuple(read[1:])}. It belongs "
+            "to another model. Copy it from the fold folder that the model came from."
         )
 
 

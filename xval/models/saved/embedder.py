@@ -59,17 +59,17 @@ def check_embedder(path: Path, description: ModelDescription) -> None:
         return
     described = path.with_suffix(".json")
     if description.embedder is None:
-        raise ResultsError(f"{described}: does not say which weights made the embeddings that {path.name} reads.")
+        raise ResultsError(f"{described}: does not name the weights that made the embeddings for {path.name}.")
     try:
         current_hash = identify(settings).hash
     except SettingsError as error:
         raise SettingsError(
-            f"{described}: {error} If the weights lie elsewhere, change embedding_model in its "
-            "feature_settings; their hash counts."
+            f"{described}: {error} If the weights are elsewhere, change embedding_model in its feature_settings; their hash "
+            "must be the same."
         ) from error
     if current_hash != description.embedder.hash:
         raise ResultsError(
             f"{described}: {path.name} was trained on embeddings of {settings.embedding_model} with the hash "
-            f"{description.embedder.hash}; what lies there now has {current_hash}. Its answers would be "
-            "wrong; restore the weights of that time."
+            f"{description.embedder.hash}, but the current ones have {current_hash}. Its predictions would be wrong. Restore "
+            "the former weights."
         )

@@ -56,5 +56,7 @@ def _copy(source: Path, path: Path, address: ModelAddress) -> None:
             shutil.copyfileobj(file, copy)
         sha256 = pooch.file_hash(part, alg="sha256")
         if sha256 != address.sha256:
-            raise CorpusError(f"{source}: its sha256 is {sha256}, and not {address.sha256}. Is it another model, or not whole?")
+            raise CorpusError(
+                f"{source}: its sha256 is {sha256}; expected {address.sha256}. It is another model, or incomplete."
+            )
         part.replace(path)

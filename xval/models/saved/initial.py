@@ -85,7 +85,7 @@ def find_initial_model(
     if not path.is_file():
         raise SettingsError(
             f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or correct the path; "
-            f"{_FOLD} in it stands for the number of the fold, from 1."
+            f"{_FOLD} in it is replaced by the number of the fold, from 1."
         )
     content_hash = _hash_of(path, fold.number)
     seen = read_seen(path)
@@ -123,7 +123,7 @@ def hash_model(path: Path) -> str:
     try:
         return _hash_content(path, state.st_mtime_ns, state.st_size)
     except UnsafeModelError as error:
-        raise SettingsError(f"{error} It is damaged or no .keras file; save it with model.save('....keras').") from error
+        raise SettingsError(f"{error} It is damaged or not a .keras file. Save it with model.save('....keras').") from error
 
 
 def hash_member(model: Path) -> str:

@@ -39,7 +39,7 @@ def open_model(path: Path) -> Iterator[zipfile.ZipFile]:
     with open_regular(path) as file, open_archive(file, path, _LARGEST_BYTES.get) as archive:
         missing = sorted({_CONFIG, _WEIGHTS} - set(archive.namelist()))
         if missing:
-            raise UnsafeModelError(f"{path}: refused, it lacks {' and '.join(missing)}, so it is not a saved model.")
+            raise UnsafeModelError(f"{path}: not a saved model, because it lacks {' and '.join(missing)}.")
         yield archive
 
 

@@ -29,7 +29,8 @@ _MOST_NAMED = 3
 _MOST_LISTED = 20
 _WHAT_TO_DO = (
     "Put {fold} in its path and give both experiments the same folds (num_folds, fold_strategy, fold_seed, fold_repeats, "
-    "validation), so that each fold takes the model that was not trained on them; or take a model of other recordings."
+    "validation), so that each fold uses the model that was not trained on its test items; or use a model of other "
+    "recordings."
 )
 
 
@@ -79,14 +80,14 @@ def judge(
         alike, reason = _clips_alike(side, seen, here, corpus_folder)
         lacking = lacking or reason
         if alike:
-            known = f"{len(alike)} of its {len(side)} clips by their fingerprints, in another form"
+            known = f"{len(alike)} of its {len(side)} clips by their fingerprints, in another version"
             setting = "test_where" if name == "test" else "train_where"
             condition = f"{setting}='clip not in ({', '.join(map(json.dumps, alike[:_MOST_LISTED]))}"
             condition += ")'" if len(alike) <= _MOST_LISTED else ", ...)'"
             return Leakage(
                 "leaked",
-                f"{done_with} what fold {fold.number} {verb}: {known} ({first_of(alike, _MOST_NAMED)}). {_WHAT_TO_DO} If they "
-                f"are other recordings that sound alike, leave them out: {condition}.",
+                f"{done_with} what fold {fold.number} {verb}: {known} ({first_of(alike, _MOST_NAMED)}). {_WHAT_TO_DO} If "
+                f"they are different recordings that sound alike, exclude them: {condition}.",
             )
         perhaps |= set(side["item"][matches.perhaps])
     return _judge_unknown(seen, perhaps, lacking, has_hashes=clips is not None)
@@ -105,11 +106,11 @@ def known_again(side: "pd.DataFrame", seen: Seen, heard: NDArray[np.uint64], cor
         bool (n_clips,); or why they cannot be compared.
     """
     if seen.fingerprints is None or (values := seen.fingerprints.of(heard)) is None:
-        return "it carries no fingerprints of what it has heard (an earlier version made it, or its corpus has none)"
+        return "it has no fingerprints of its training clips (an earlier version made it, or its dataset has none)"
     of_corpus = read_fingerprints(corpus_folder)
     of_side = None if of_corpus is None else of_corpus.of(short_hashes(side["audio_hash"]))
     if of_side is None:
-        return "the corpus of the fold has no fingerprints to compare (run xval prepare on it again)"
+        return "the dataset of the fold has no fingerprints to compare (run xval prepare on it again)"
     return find_alike(of_side, values)
 
 
@@ -146,17 +147,15 @@ def _describe(side: "pd.DataFrame", matches: Found) -> str:
 def _judge_unknown(seen: Seen, perhaps: set[str], lacking: str, *, has_hashes: bool) -> Leakage:
     """Return the verdict on a model of which nothing is known against it."""
     if not seen.is_complete:
-        reason = "nothing beside it says all of what it, or a model that it was made of, was trained on"
+        reason = "the training data of it, or of a model that it was made from, are not fully known"
     elif seen.all.audio is None or seen.training.audio is None:
-        reason = "seen_audio.npy or trained_audio.npy is missing beside it, so its audio cannot be compared"
+        reason = "seen_audio.npy or trained_audio.npy is missing next to it, so its audio cannot be compared"
     elif not has_hashes:
-        reason = "the corpus of the fold has no audio hashes to compare"
+        reason = "the dataset of the fold has no audio hashes to compare"
     elif lacking:
         reason = lacking
     elif perhaps:
-        reason = (
-            f"it was trained on items of another corpus that have the same names ({first_of(sorted(perhaps), _MOST_NAMED)})"
-        )
+        reason = f"it was trained on items of another dataset with the same names ({first_of(sorted(perhaps), _MOST_NAMED)})"
     else:
         return Leakage("clean")
     return Leakage("unknown", reason)

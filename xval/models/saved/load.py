@@ -37,7 +37,7 @@ def read_keras_model(path: Path) -> "keras.Model":
     import keras
 
     if not path.is_file():
-        raise ResultsError(f"{path}: no such model. A fold folder that is done holds model.keras.")
+        raise ResultsError(f"{path}: there is no such model. A finished fold folder has model.keras.")
     architecture = (read_json(path.with_suffix(".json")) or {}).get("architecture")
     module = f"{SHARED_PACKAGE}.{architecture}"
     if architecture is not None and find_architecture(path, architecture) and own_imports.may_import(module):
@@ -61,11 +61,11 @@ def read_keras_model(path: Path) -> "keras.Model":
             raise ResultsError(f"{path}: {error}.") from error
         except Exception as error:  # a manipulated file may fail anywhere in Keras or its backend
             raise UnsafeModelError(
-                f"{path}: its layers or weights do not fit together ({type(error).__name__}: {brief(error, 300)}). "
-                "Is it of another version of Keras, or was it changed?"
+                f"{path}: its layers and weights do not match ({type(error).__name__}: {brief(error, 300)}). It may be of "
+                "another version of Keras, or was changed."
             ) from error
     if not isinstance(model, keras.Model):
-        raise UnsafeModelError(f"{path}: holds a {type(model).__name__}; expected a model.")
+        raise UnsafeModelError(f"{path}: has a {type(model).__name__}; expected a model.")
     return model
 
 
@@ -89,7 +89,7 @@ def find_architecture(path: Path, architecture: object) -> bool:
         return True
     if architecture not in architecture_names():
         raise ResultsError(
-            f"{path.with_suffix('.json')}: unknown architecture {architecture!a:.80}, so layers of {path.name} cannot be made. "
+            f"{path.with_suffix('.json')}: unknown architecture {architecture!a:.80} of {path.name}. "
             f"{suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
         )
     return True

@@ -28,11 +28,9 @@ def judge_preset(name: str, corpus_folder: Path) -> Leakage | None:
     names = () if corpus.is_custom else find_corpus(corpus.corpus).known_as
     heard = [listed for listed in preset.trained_on if _plain(listed) in map(_plain, names)]
     if heard:
-        return Leakage("leaked", f"its preset names {', '.join(heard)} in what it was trained on")
+        return Leakage("leaked", f"its preset lists {', '.join(heard)} among its training data")
     if not names:
-        return Leakage(
-            "unknown", f"{preset.heard}; the reader '{corpus.corpus}' reads any corpus, so that none can be compared"
-        )
+        return Leakage("unknown", f"{preset.heard}; the reader '{corpus.corpus}' reads any dataset, so this cannot be checked")
     return Leakage("clean" if preset.list_source else "unknown", preset.heard)
 
 

@@ -25,16 +25,16 @@ def check_registered(model: keras.Model) -> None:
         kind = type(layer)
         if kind.__module__.partition(".")[0] == "keras" and (reason := HARMS.get(kind.__name__)):
             raise SettingsError(
-                f"its layer '{layer.name}' is a keras.layers.{kind.__name__}, which no saved model may have: {reason}. Use "
-                "keras.ops on the tensors in build(), or a layer class of your own that is registered with Keras"
+                f"its layer '{layer.name}' is a keras.layers.{kind.__name__}, which a saved model must not have, because "
+                f"{reason}. Use keras.ops on the tensors in build(), or your own layer class that is registered with Keras"
             )
     for layer in own_layers(model):
         kind = type(layer)
         if keras.saving.get_registered_object(keras.saving.get_registered_name(kind)) is not kind:
             package = "my_layers" if is_cell_module(kind.__module__) else kind.__module__
             raise SettingsError(
-                f"its layer '{layer.name}' is of the class {kind.__module__}.{kind.__qualname__}, which is not registered with "
-                "Keras, so that nothing could read the saved model. Write "
+                f"its layer '{layer.name}' is of the class {kind.__module__}.{kind.__qualname__}, which is not registered "
+                "with Keras, so the saved model could not be loaded. Write "
                 f'@keras.saving.register_keras_serializable(package="{package}") above the class, and give it a '
                 "get_config() if its __init__ takes arguments"
             )
@@ -43,6 +43,6 @@ def check_registered(model: keras.Model) -> None:
         except NotImplementedError:
             raise SettingsError(
                 f"its layer '{layer.name}' is of the class {kind.__module__}.{kind.__qualname__}, whose __init__ takes "
-                "arguments that Keras cannot write down, so that nothing could read the saved model. Give it a get_config() "
-                "that returns {**super().get_config(), ...} with each argument, as a number, text, list or dict"
+                "arguments that Keras cannot save, so the saved model could not be loaded. Give it a get_config() that "
+                "returns {**super().get_config(), ...} with each argument, as a number, text, list or dict"
             ) from None

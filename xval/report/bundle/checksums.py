@@ -34,10 +34,10 @@ def find_changes(folder: Path) -> list[str]:
         rows = [line.split("  ", 1) for line in path.read_text(encoding="utf-8").splitlines()]
         noted = {name: digest for digest, name in rows}
     except (OSError, ValueError) as error:
-        raise ResultsError(f"{path}: holds no checksums as sha256sum writes them ({error}). Make the bundle again.") from error
+        raise ResultsError(f"{path}: has no checksums as written by sha256sum ({error}). Make the bundle again.") from error
     there = file_names(folder)
     missing = [f"{name}: missing" for name in sorted(noted.keys() - set(there))]
-    further = [f"{name}: not among the files that were written" for name in sorted(set(there) - noted.keys())]
+    further = [f"{name}: not one of the bundle's files" for name in sorted(set(there) - noted.keys())]
     changed = [f"{name}: changed" for name in there if name in noted and _sha256(folder / name) != noted[name]]
     return [*missing, *changed, *further]
 

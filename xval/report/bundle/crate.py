@@ -18,14 +18,14 @@ CRATE_NAME = "ro-crate-metadata.json"
 _SPECIFICATION = "https://w3id.org/ro/crate/1.1"
 _MODELS = (".keras", ".skops", ".onnx", ".tflite")
 _ABOUT = {
-    "README.md": "The card of the model: what it is for, how well it does, where it comes from",
-    "model.onnx": "The model as ONNX, from samples to answers",
-    "model.tflite": "The model as LiteRT, from samples to answers",
-    "model.keras": "The model as Keras saved it, from features to answers",
-    "model.skops": "The estimator of scikit-learn, from features to answers, as skops saved it",
-    "model.json": "Its features, its classes and the items that it has heard",
+    "README.md": "The model card: purpose, performance and origin",
+    "model.onnx": "The model as ONNX, from samples to predictions",
+    "model.tflite": "The model as LiteRT, from samples to predictions",
+    "model.keras": "The model as saved by Keras, from features to predictions",
+    "model.skops": "The scikit-learn estimator, from features to predictions, as saved by skops",
+    "model.json": "Its features, its classes and the items it was trained on",
     "index.html": "A page that runs the model in a browser",
-    f"{FOLDER}/folds.json": "Which items train, validate and are tested in each fold",
+    f"{FOLDER}/folds.json": "The training, validation and test items of each fold",
     f"{FOLDER}/settings.json": "Every setting of the experiment",
     f"{FOLDER}/code.zip": "The code that trained the model",
 }
@@ -95,7 +95,7 @@ def _file(name: str, folder: Path) -> dict[str, str]:
     kind = guess_type(name)[0]
     about = _ABOUT.get(name, "")
     if name.endswith("record.json"):
-        about = "What one training left: its figures, seeds and versions"
+        about = "The record of one training: scores, seeds and versions"
     if name.startswith("network_"):
         about = f"Of a network whose output the estimator reads: {_ABOUT[Path(name).name]}"
     entry = {"@id": name, "@type": "File", "name": Path(name).name, "contentSize": str((folder / name).stat().st_size)}

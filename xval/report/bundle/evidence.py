@@ -124,7 +124,7 @@ def gather_evidence(path: Path) -> Evidence:
     experiment = ExperimentFolder(path.resolve().parent.parent.parent)
     instance = read_instance(experiment, described.instance) if record and experiment.folds_file.is_file() else None
     if record is None or instance is None:
-        reason = "no record.json of an experiment lies beside it"
+        reason = "there is no record.json of an experiment next to it"
         return Evidence(path, described, None, None, Origin("unknown", ("the model itself",), (reason,)), ())
     origin, parts = judge_record(record, instance.parameters), _pretrained_parts(instance.parameters)
     return Evidence(path, described, record, instance, origin, parts)

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 NO_EXPORTS = (
-    "There is no ONNX file, no LiteRT file and no page: they run networks of Keras, and the predictions of this model come "
-    "from an estimator of scikit-learn."
+    "There is no ONNX file, LiteRT file or page, because these need a Keras network, and this model predicts with a "
+    "scikit-learn estimator."
 )
 """Of an estimator."""
 

@@ -31,7 +31,7 @@ _SHA256 = {
 _ABOUT = "package.json"
 _LARGEST_BYTES = 1 << 28
 HOW_TO_GET = (
-    f"get it with npm pack onnxruntime-web@{VERSION}, and name the file: --onnxruntime-web onnxruntime-web-{VERSION}.tgz"
+    f"get it with npm pack onnxruntime-web@{VERSION}, and give the file: --onnxruntime-web onnxruntime-web-{VERSION}.tgz"
 )
 
 
@@ -50,7 +50,9 @@ class Runtime:
     @property
     def note(self) -> str:
         """What is to be said of the version; empty: nothing."""
-        return "" if self.version == VERSION else f"onnxruntime-web {self.version} is untested here; tested is {VERSION}."
+        return (
+            "" if self.version == VERSION else (f"onnxruntime-web {self.version} is untested; the tested version is {VERSION}.")
+        )
 
 
 def read_runtime(path: Path) -> Runtime:
@@ -66,10 +68,10 @@ def read_runtime(path: Path) -> Runtime:
         name, version = str(about["name"]), str(about["version"])
     except (OSError, EOFError, KeyError, TypeError, ValueError, RecursionError, tarfile.TarError, zlib.error) as error:
         raise SettingsError(
-            f"--onnxruntime-web {path}: no package onnxruntime-web with {', '.join(names)} ({brief(error)}); {HOW_TO_GET}."
+            f"--onnxruntime-web {path}: not a package onnxruntime-web with {', '.join(names)} ({brief(error)}); {HOW_TO_GET}."
         ) from error
     if name != "onnxruntime-web":
-        raise SettingsError(f"--onnxruntime-web {path}: the package of {name!r:.60}; {HOW_TO_GET}.")
+        raise SettingsError(f"--onnxruntime-web {path}: the package is {name!r:.60}; {HOW_TO_GET}.")
     for file, content in contents.items():
         if version == VERSION and hashlib.sha256(content).hexdigest() != _SHA256[file]:
             raise SettingsError(f"--onnxruntime-web {path}: {file} is not that of version {VERSION} (SHA-256); {HOW_TO_GET}.")
@@ -118,6 +120,6 @@ def _in_archive(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
             member = archive.getmember(f"package/{name}")
             file = archive.extractfile(member) if member.isreg() else None  # a link has the size 0 and leads to any file
             if file is None or member.size > _LARGEST_BYTES:
-                raise ValueError(f"{member.name} is no file of a plausible size")
+                raise ValueError(f"{member.name} is not a file of plausible size")
             contents[name] = file.read()
     return contents

@@ -83,7 +83,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     evidence = gather_evidence(path)
     if evidence.is_estimator:
         if request.runtime:
-            raise SettingsError(f"--onnxruntime-web: {path} cannot have a page. {NO_EXPORTS} Leave the option out.")
+            raise SettingsError(f"--onnxruntime-web: {path} cannot have a page. {NO_EXPORTS} Remove the option.")
         load_model(path)  # what would not load here would not load there
     else:
         check_samples(evidence.described, path)
@@ -108,14 +108,14 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
         raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --output.") from error
     notes = [NO_EXPORTS] if evidence.is_estimator else [runtime.note] if runtime and runtime.note else []
     if evidence.is_estimator and evidence.embedder:
-        notes.append(f"Its features are made by {evidence.embedder}, which is not in the bundle; hand it over, too.")
+        notes.append(f"Its features are made by {evidence.embedder}, which is not in the bundle. Share it too.")
     if names := evidence.item_names:
         notes.append(
-            f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}); see that these names "
-            "may be handed on."
+            f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}). Check that these names "
+            "may be shared."
         )
     if naming:
-        notes.append(f"Folders of this machine stand in {first_of(naming, _N_NAMED)}; see that they may be handed on.")
+        notes.append(f"Folders of this machine are named in {first_of(naming, _N_NAMED)}. Check that they may be shared.")
     return Bundle(target, zip_file, differences, tuple(notes))
 
 
@@ -179,7 +179,7 @@ def _export(path: Path, folder: Path) -> dict[str, Export]:
         exports = {name: export_model(path, kind, folder / name, from_samples=True) for name, kind in _EXPORTS.items()}
     except ExportError as error:
         raise ExportError(
-            f"{error} A bundle has both formats, onnx and tflite; one alone is written by: xval export "
+            f"{error} A bundle has both formats, onnx and tflite; to write only one: xval export "
             f"{quote(str(path))} --from-samples --format NAME"
         ) from error
     for export in exports.values():

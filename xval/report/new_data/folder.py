@@ -31,9 +31,9 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
     if not folder.exists():
         return
     if not overwrite:
-        raise ResultsError(f"{folder} already exists. Choose another with --output, or --overwrite it.")
+        raise ResultsError(f"{folder} already exists. Choose another with --output, or give --overwrite.")
     if not folder.is_dir() or (any(folder.iterdir()) and (read_json(folder / METRICS_NAME) or {}).get("kind") != _KIND):
-        raise ResultsError(f"{folder} holds no evaluation, and is not replaced. Choose another with --output.")
+        raise ResultsError(f"{folder} is not an evaluation, so it is not replaced. Choose another with --output.")
 
 
 @contextmanager

@@ -49,7 +49,7 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
     lines += [_labelled("Warning", warning) for warning in outcome.warnings]
     lines += ["", *_figure_lines(figures, word)]
     if caution := Interval(0, 1, n_items, "").caution:
-        fewest = f"; intervals take {FEWEST_ITEMS} items" if n_items < FEWEST_ITEMS else ""
+        fewest = f"; intervals need {FEWEST_ITEMS} items" if n_items < FEWEST_ITEMS else ""
         lines.append(call_items(f"({caution}{fewest})", word))
     if figures.class_metrics is not None:
         lines += ["", *_class_lines(figures.class_metrics)]

@@ -53,7 +53,7 @@ class ReviewServer(ThreadingHTTPServer):
             super().__init__((_HOST, port), _Handler)
         except (OSError, OverflowError) as error:
             reason = refusal(error) if isinstance(error, OSError) else "expected a number from 0 to 65535"
-            raise SettingsError(f"--port {port}: {reason}. Name another, or none: a free one is taken.") from error
+            raise SettingsError(f"--port {port}: {reason}. Give another port, or none to use a free one.") from error
         self.hosts = {f"{name}:{self.server_port}" for name in (_HOST, "localhost")}
 
     @property

@@ -46,7 +46,7 @@ class Review:
 
     def __init__(self, instance: InstanceResults, corpus: Corpus, reviewer: str) -> None:
         if corpus.is_custom:
-            raise CorpusError(f"{corpus.folder}: a script made this corpus of arrays; there is no audio to be reviewed.")
+            raise CorpusError(f"{corpus.folder}: a script made this dataset from arrays, so there is no audio to review.")
         refuse_unwritable([reviewer], "reviewers")
         if not reviewer.strip() or len(reviewer) > _LONGEST_NAME:
             raise SettingsError(f"--reviewer {reviewer!r:.120}: expected a name of 1 to {_LONGEST_NAME} characters.")
@@ -55,7 +55,7 @@ class Review:
         self.suspects: list[Suspect] = find_suspects(self._answered, corpus)
         if not self.suspects:
             raise CorpusError(
-                f"{corpus.folder}: no label is suspect; instance {instance.number} answers all clips as labelled."
+                f"{corpus.folder}: there is no suspicious label; instance {instance.number} predicts all clips as labelled."
             )
         self._numbers = {suspect.clip: number for number, suspect in enumerate(self.suspects)}
         self._instance, self._lock, self._writing = instance, RLock(), RLock()
@@ -109,8 +109,8 @@ class Review:
         suspect, names = self._suspect(number), self._answered.class_names
         if verdict not in VERDICTS or (verdict == WRONG) != (label is not None):
             raise SettingsError(
-                f"verdict {verdict!r:.40} with label {label!r:.40}: expected one of {', '.join(VERDICTS)}; "
-                "a wrong label needs the right one, and no other verdict has one."
+                f"verdict {verdict!r:.40} with label {label!r:.40}: expected one of {', '.join(VERDICTS)}. A wrong label "
+                "needs the right one; other verdicts need none."
             )
         if label is not None and (not 0 <= label < len(names) or names[label] == suspect.label):
             raise SettingsError(f"label {label!r:.40}: expected the number of a class other than '{suspect.label}'.")
@@ -161,7 +161,7 @@ class Review:
 
     def _suspect(self, number: int) -> Suspect:
         if not 0 <= number < len(self.suspects):
-            raise SettingsError(f"suspect {number!r:.40}: expected a number from 0 to {len(self.suspects) - 1}.")
+            raise SettingsError(f"suspicious label {number!r:.40}: expected a number from 0 to {len(self.suspects) - 1}.")
         return self.suspects[number]
 
     @cached_property
@@ -180,7 +180,7 @@ class Review:
         return {"audio": sound.audio, "picture": sound.spectrogram, "note": visible(sound.note)}
 
     def _stored(self, clip: str, sound: Sound) -> Sound:
-        note = f"{sound.note} Where the audio was moved, name its folder with --audio-folder."
+        note = f"{sound.note} If the audio was moved, give its folder with --audio-folder."
         try:
             store = self._store
             rows = store.examples[store.examples["clip"] == clip]

@@ -83,7 +83,7 @@ async function answer(session, samples) {
   if (samples.some((sample) => Math.abs(sample) > LOUDEST)) throw new Error("is damaged: its samples are far beyond full scale");
   const results = await session.run({ samples: new ort.Tensor("float32", samples, [1, samples.length]) });
   const values = Array.from(results[session.outputNames[0]].data);
-  if (!values.every(Number.isFinite)) throw new Error("the model gives NaN or infinite values, which is no answer");
+  if (!values.every(Number.isFinite)) throw new Error("the model outputs NaN or infinite values, so there is no prediction");
   return values;
 }
 
@@ -100,9 +100,9 @@ function show(name, samples, values, note) {
   const novelty = facts.has_novelty ? values[values.length - 1] : null;
   const answers = facts.has_novelty ? values.slice(0, -1) : values;
   const notes = note ? [note] : [];
-  if (samples.length > facts.n_samples) notes.push(`The recording goes on after what was heard, ${(samples.length / facts.sample_rate_hz).toFixed(2)} s.`);
-  if (samples.every((sample) => Math.abs(sample) < SILENT)) section.append(element("p", "Silence: the answer means nothing.", "warning"));
-  if (novelty > 1) section.append(element("p", `Unlike what the model was trained on (novelty ${novelty.toFixed(2)}): the answer means little.`, "warning"));
+  if (samples.length > facts.n_samples) notes.push(`The recording continues after the part used, ${(samples.length / facts.sample_rate_hz).toFixed(2)} s.`);
+  if (samples.every((sample) => Math.abs(sample) < SILENT)) section.append(element("p", "Silence: the prediction is meaningless.", "warning"));
+  if (novelty > 1) section.append(element("p", `Out of distribution (novelty ${novelty.toFixed(2)}): do not rely on the prediction.`, "warning"));
   const order = answers.map((_, number) => number);
   if (facts.are_probabilities) order.sort((one, other) => answers[other] - answers[one]);
   const table = document.createElement("table");
@@ -239,7 +239,7 @@ async function start() {
       link.download = "microphone.wav";
       byId("state").textContent = "Ready.";
     } catch (error) {
-      byId("state").textContent = `No answer by the microphone: ${error.message}`;
+      byId("state").textContent = `No prediction from the microphone: ${error.message}`;
     }
   });
   files.disabled = button.disabled = false;

@@ -56,9 +56,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
 def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, matrix: Confusion, unit: str) -> int:
     """Write title, header and counts of an instance from a row on; return the row for the next."""
     class_names, counts = matrix
-    repeats = f", mean of up to {instance.n_repeats} repeats of a fold" if instance.n_repeats > 1 else ""
+    repeats = f", mean of up to {instance.n_repeats} seeds of a fold" if instance.n_repeats > 1 else ""
     if instance.n_deals > 1:
-        repeats += f", {instance.n_deals} repetitions of the cross-validation, which test each anew"
+        repeats += f", {instance.n_deals} repeats of the cross-validation, each of which tests them"
     counted = f"{len(instance.folds)} of {instance.n_folds} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
     sheet.put(row, 1, f"{title} ({counted})", "", cells.BOLD)
     interval = ("95 % low", "95 % high") if instance.class_recalls else ()

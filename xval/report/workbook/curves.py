@@ -48,7 +48,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     by_number = {instance.number: instance for instance in instances if instance.number in recorded}
     shown = ranking.best_of(by_number, MOST_CHARTED)
     notes = [
-        "Means over the folds (and repeats) that reached each epoch; the numbers are to the right of the charts.",
+        "Means over the folds (and seeds) that reached each epoch; the numbers are to the right of the charts.",
     ]
     if len(shown) < len(by_number):
         notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")

@@ -24,4 +24,4 @@ def fold_equal(sheet: Sheet, rows: range, blocks: Iterable[range]) -> list[str]:
 def describe_folded(headers: Iterable[str]) -> list[str]:
     """Return the note on what is folded; none for nothing."""
     names = ", ".join(headers)
-    return [f"Folded away because equal in all rows: {names}. Click the + above the columns to show them."] if names else []
+    return [f"Hidden because equal in all rows: {names}. Click the + above the columns to show them."] if names else []

@@ -21,8 +21,8 @@ _WIDTHS = {"name": 24, "metric": 20, "method": 22, "strategy of chance": 44}
 _NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
 _NOTES = (
     "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
-    "Interval and chance are of the value that the column interval of names.",
-    "There is no interval with fewer than 3 items, if some item has no value, or if it takes too long (of many clips).",
+    "Interval and chance belong to the value named in the column interval of.",
+    "There is no interval with fewer than 3 items, if some item has no value, or if it would take too long (many clips).",
     "Pooled values that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
 )
 
@@ -60,7 +60,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     notes = (
         (*intervals, *_NOTES, *describe_folded(folded), describe_looks(instances))
         if row > 1
-        else ("No predictions of a finished fold have been read.",)
+        else ("There are no predictions of a finished fold.",)
     )
     sheet.put_notes(row + 2, notes)
     sheet.made.freeze_panes("E2")

@@ -48,7 +48,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     what = "of the decision for" if instances[0].decides_items else "on the clips of"
     notes = (
         f"{metric} {what} each item, from the fold that tests it (fold_repeats: their mean); the worst item first.",
-        "mean: over the instances that have tested every item, so that items are comparable; over all if there are none.",
+        (
+            "mean: over the instances that have tested every item, so that items are comparable; over all instances if there "
+            "are none."
+        ),
     )
     sheet.put_notes(last_row + 2, notes)
     sheet.made.freeze_panes(1, len(_FIRST))
@@ -72,9 +75,12 @@ def _fill_with_clips(sheet: Sheet, rows: Sequence[ItemRow]) -> None:
             sheet.put(number, column, value, number_format, cells.WRAPPED)
         sheet.fit_height(number)
     notes = (
-        f"Every clip is an item of its own, and right or wrong: the {len(rows)} clips by their mean over instances.",
-        "0: no instance gets them right; 1: all do. Where some instances have tested every clip, only these count.",
-        "If clips share speakers or recordings, this split says nothing about unseen ones. Every answer: predictions.parquet.",
+        f"Every clip is its own item and is right or wrong: the {len(rows)} clips by their mean over instances.",
+        "0: no instance predicts them correctly; 1: all do. If some instances have tested every clip, only these count.",
+        (
+            "If clips share speakers or recordings, this split does not show performance on unseen ones. All predictions: "
+            "predictions.parquet."
+        ),
     )
     sheet.put_notes(number + 2, notes)
     sheet.made.freeze_panes("A2")

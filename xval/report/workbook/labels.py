@@ -53,7 +53,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         "A label is predicted where its probability reaches the threshold.",
         "Each fold takes the threshold with the largest F1 score on its validation clips, never on its test clips.",
         "share: of the clips that have the label.",
-        "average precision: the mean over the folds whose test clips have the label; other values are of all clips together.",
+        "average precision: the mean over the folds whose test clips have the label; other values are over all clips together.",
         "recall low, recall high: 95 % interval over the items that have the label.",
         "chance: the average precision of a random order of the clips, on average; the mean over the same folds.",
         "n untuned: folds without a validation clip that has the label; the threshold is 0.5 there.",

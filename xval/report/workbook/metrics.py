@@ -22,14 +22,17 @@ POSITION = 3.5
 HEADER_ROWS = 3
 LAST_COLUMNS = ("parameters", "folds")
 _NOTES = (
-    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all repetitions.",
-    "pooled, over items: interval and chance are of this value (all test examples; mean over items), not of the mean.",
+    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all repeats.",
+    "pooled, over items: interval and chance belong to this value (all test examples; mean over items), not to the mean.",
     "balanced_accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
-    "test clip: of whole clips, the answers for their windows combined; test alone: of windows, where clips are cut into any.",
+    "test clip: whole clips, with the predictions for their windows combined; test: windows, if clips are cut into windows.",
     "A metric that is undefined in every fold and pooled has no column. The sheet intervals has all values over items.",
-    "training: as training followed it in the best epoch; with evaluate_training = true, every metric of the finished model.",
-    "(n=4): fewer folds than the experiment has are in this value: they are not done, failed, or have no value (NaN).",
-    "chance: what the best strategy reaches that ignores the audio, in the unit of the metric; the sheet intervals names it.",
+    (
+        "training: as measured during training in the best epoch; with evaluate_training = true, every metric of the finished "
+        "model."
+    ),
+    "(n=4): only so many folds are in this value; the others are not done, failed, or have no value (NaN).",
+    "chance: the score of the best strategy that ignores the audio; the sheet intervals names it.",
 )
 
 

@@ -63,8 +63,11 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
         f"Best first by the mean {ranked_by}{ranking.because}. Points: {figure}; bars: its 95 % interval; line: chance.",
-        "Test values rank nothing. Overlapping bars do not show that instances are equal: xval compare tests that.",
-        *([f"Charted are the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
+        (
+            "Test scores are not used for ranking. Overlapping bars do not show that instances are equal: xval "
+            "compare tests that."
+        ),
+        *([f"The chart shows the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
     )
     sheet.put_notes(1, notes)
     sheet.made.set_row(_HEADER_ROW - 1, 48)

@@ -15,10 +15,10 @@ POSITION = 8
 
 _HEADER = ("instance", "name", "metric", "mean", "std", "std folds", "std seeds", "folds", "repeats")
 _NOTES = (
-    "Values are averaged over the repeats of a fold first. mean and std: over these means of folds, as in the sheet summary.",
-    "std seeds: between the repeats of a fold, which differ in their seed alone; std folds: between folds, without those.",
+    "Scores are first averaged over the seeds of a fold. mean and std: over these means of folds, as in the sheet summary.",
+    "std seeds: between the seeds of a fold; std folds: between folds, without the seeds' part.",
     "Both are square roots of variance components (analysis of variance with random effects).",
-    "repeats: the mean number of repeats of a fold. Cells stay empty where there are too few repeats.",
+    "repeats: the mean number of seeds of a fold. Cells are empty where there are too few seeds.",
 )
 
 

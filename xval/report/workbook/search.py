@@ -13,9 +13,12 @@ POSITION = 8.5
 
 _HEADER = ("instance", "fold", "trial", "state", "score", "metric", "epochs", "seconds")
 _NOTES = (
-    "Bold: the trial whose settings the fold trains and tests with. score: on items that the fold does not test.",
-    "state: pruned, stopped early by what earlier trials had reached; diverged, the loss was NaN or infinite.",
-    "The best score of a fold is too good, because it was chosen by it; the test values of the instance are not.",
+    "Bold: the trial whose settings the fold uses for training and test. score: on items that the fold does not test.",
+    "state: pruned (stopped early because earlier trials were better); diverged (the loss was NaN or infinite).",
+    (
+        "The best score of a fold is optimistically biased, because it was used for the choice; the test scores of the "
+        "instance are not."
+    ),
 )
 
 

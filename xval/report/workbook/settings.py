@@ -14,8 +14,8 @@ from xval.results.instance import InstanceResults
 POSITION = 9
 
 _NOTES = (
-    "Bold, at the top: what differs between instances. Yellow: the value overrides a default; its source is beside it.",
-    "The sources are folded away; click the + above the columns to show them.",
+    "Bold, at the top: differences between instances. Yellow: the value overrides a default; its source is next to it.",
+    "The sources are hidden; click the + above the columns to show them.",
 )
 
 

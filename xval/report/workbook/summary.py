@@ -77,7 +77,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         if (chance := estimate(instance, column.side, column.name).chance) is not None
     }
     legend = [
-        "Yellow: the instance that validation selects. Green: the best of a column (bold) and what may be as good.",
+        "Yellow: the instance selected by validation. Green: the best of a column (bold) and those that may be as good.",
         " ".join(
             [
                 *([f"95 %: the interval {clause}."] if clause else []),
@@ -85,7 +85,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
                 f"Chance: {', '.join(sorted(chances)) or 'not known'}.",
             ]
         ),
-        "Further sheets: metrics (all metrics of all sides), settings (all parameters), findings (what else to know).",
+        "Further sheets: metrics (all metrics of all sides), settings (all parameters), findings.",
     ]
     _put_lines(sheet, last_row + 2, legend, widths)
     sheet.made.freeze_panes(HEADER_ROW, 1)

@@ -148,7 +148,9 @@ def cross_predict(
     groups = items if len(np.unique(items)) > 1 else clips
     n_groups = len(np.unique(groups))
     if n_groups == 1:
-        raise ResultsError(f"{where}: validates with one clip, which cannot choose or weigh members. Use --method mean.")
+        raise ResultsError(
+            f"{where}: has one validation clip, which is too few to choose or weight members. Use --method mean."
+        )
     held_out_answers: NDArray[np.float32] = np.empty(answers.shape[1:], np.float32)
     for kept, left_out in GroupKFold(min(_MOST_PARTS, n_groups)).split(targets, groups=groups):
         held_out_answers[left_out] = fit(answers[:, kept], targets[kept]).combine(answers[:, left_out])

@@ -135,8 +135,8 @@ def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> F
             clips = examples.table["clip"].to_numpy()
         if not np.array_equal(clips, table["clip"].to_numpy()):
             raise ResultsError(
-                f"{first.key}: its {side} predictions are of other examples than {store.folder} holds; the corpus has been "
-                "prepared again. Run its instance again."
+                f"{first.key}: its {side} predictions do not match the examples in {store.folder}, because the dataset has "
+                "been prepared again. Run its instance again."
             )
         if not same_examples:
             rows = np.unique(pd.factorize(clips)[0], return_index=True)[1]

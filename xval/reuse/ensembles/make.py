@@ -138,7 +138,7 @@ def read_description(folder: ExperimentFolder) -> str:
         return ""
     except UnicodeDecodeError as error:
         raise ResultsError(
-            f"{path}: no text in UTF-8 (byte {error.start}). Write the description again, or delete it."
+            f"{path}: not text in UTF-8 (byte {error.start}). Write the description again, or delete it."
         ) from error
 
 
@@ -174,7 +174,7 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
     free = next(unused for unused in range(FIRST_NUMBER, FIRST_NUMBER + len(known) + 1) if unused not in taken)
     chosen = number or next(same, free)
     if known.get(chosen, {}).get("settings_hash", unnumbered.settings_hash) != unnumbered.settings_hash:
-        raise SettingsError(f"instance {chosen} already exists and is different; choose a free number, such as {free}.")
+        raise SettingsError(f"instance {chosen} already exists and is different. Choose a free number, such as {free}.")
     return replace(unnumbered, number=chosen)
 
 

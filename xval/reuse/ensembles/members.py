@@ -26,7 +26,7 @@ from xval.settings.architectures import ENSEMBLE
 from xval.settings.schema import Settings
 from xval.training.evaluation.fold import KEPT_SIDES
 
-_AGAIN = "The members of an ensemble must agree in this; name others."
+_AGAIN = "The members of an ensemble must agree in this. Choose other members."
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Member:
         """The path of its model.keras or model.skops."""
         model_path = find_model_file(self.folder)
         if model_path is None:
-            raise ResultsError(f"{self.key}: its model is gone from {self.folder}, so no ensemble of it could predict.")
+            raise ResultsError(f"{self.key}: its model is missing in {self.folder}, so an ensemble with it cannot predict.")
         return model_path
 
     @cached_property
@@ -62,7 +62,7 @@ class Member:
 def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, list[Member]]:
     """Return the members of each fold: every finished job of the numbered instances, repeats included."""
     if len(set(numbers)) < len(numbers):
-        raise SettingsError(f"instances {', '.join(map(str, numbers))}: name each once.")
+        raise SettingsError(f"instances {', '.join(map(str, numbers))}: received an instance twice. Give each once.")
     instances = {instance.number: instance for instance in find_instances(folder, numbers)}
     chosen = [instances[number] for number in numbers]
     for instance in chosen:
@@ -80,7 +80,7 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
     }
     for fold, of_fold in members.items():
         if len(of_fold) < 2:
-            raise SettingsError(f"fold {fold}: {of_fold[0].key} alone; an ensemble has two members or more.")
+            raise SettingsError(f"fold {fold}: only {of_fold[0].key} has it; an ensemble needs at least two members.")
         for other in of_fold[1:]:
             _check_same_fold(of_fold[0], other)
     return members
@@ -102,7 +102,7 @@ def answers_of(members: Sequence[Member], side: str, *, same_examples: bool) -> 
     if same_examples:
         return first.sides[side].rows, np.stack([member.sides[side].predictions for member in members])
     if first.settings.frames:
-        raise ResultsError(f"{first.key} and the other members label other frames of recordings. {_AGAIN}")
+        raise ResultsError(f"{first.key} and the other members label different frames of recordings. {_AGAIN}")
     by_clip = [member.sides[side].by_clip(Averaging(member.settings.clip_average)) for member in members]
     order = by_clip[0].rows["clip"]
     values = []
@@ -121,13 +121,13 @@ def _check_instance(instance: InstanceResults) -> None:
     """Refuse an instance that is not finished or has nothing to combine."""
     settings = instance.written.settings
     if settings.architecture == ENSEMBLE:
-        raise SettingsError(f"instance {instance.number}: an ensemble itself; name its members.")
+        raise SettingsError(f"instance {instance.number}: it is an ensemble itself. Give its members.")
     if settings.task.why_no_ensemble:
         raise SettingsError(f"instance {instance.number}: {settings.task.why_no_ensemble}")
     missing = [str(key) for key in instance.wanted if key not in instance.done]
     if missing:
         raise ResultsError(
-            f"{'; '.join(missing[:3])}: not finished with the present settings. Run the instance to its end first."
+            f"{'; '.join(missing[:3])}: not finished with the current settings. Finish the run of the instance first."
         )
 
 
@@ -140,7 +140,7 @@ def _check_same_task(first: InstanceResults, other: InstanceResults) -> None:
         if getattr(settings, name) != getattr(other_settings, name):
             raise ResultsError(
                 f"instance {other.number} has {name}={getattr(other_settings, name)}, instance {first.number} "
-                f"{getattr(settings, name)}; an ensemble is of instances that answer the same question."
+                f"{getattr(settings, name)}; an ensemble needs instances with the same task and clips."
             )
 
 
@@ -151,7 +151,7 @@ def _check_same_fold(first: Member, other: Member) -> None:
             raise ResultsError(f"{other.key} and {first.key} have other {side} items: {', '.join(sorted(items)[:5])}. {_AGAIN}")
     if first.settings.task.has_classes and first.record["class_names"] != other.record["class_names"]:
         raise ResultsError(
-            f"{other.key} has the classes {', '.join(other.record['class_names'])}, {first.key} "
+            f"{other.key} has the classes {', '.join(other.record['class_names'])}, but {first.key} has "
             f"{', '.join(first.record['class_names'])}. {_AGAIN}"
         )
     shapes = [member.sides["test"].predictions.shape[1] for member in (first, other)]

@@ -63,13 +63,13 @@ class EnsembleFile(BaseModel):
         if not names <= set(_MODEL_NAMES):
             raise ValueError(f"members are {' or '.join(_MODEL_NAMES)}; received {sorted(names)}")
         if (self.coefficients is None) is not (self.intercepts is None):
-            raise ValueError("coefficients and intercepts go together")
+            raise ValueError("coefficients and intercepts must be given together")
         if self.coefficients is not None and self.intercepts is not None:
             n_outputs = len(self.intercepts)
             if len(self.coefficients) != n_outputs * len(self.members) or {len(row) for row in self.coefficients} != {
                 n_outputs
             }:
-                raise ValueError(f"coefficients do not fit {len(self.members)} members and {n_outputs} outputs")
+                raise ValueError(f"coefficients do not match {len(self.members)} members and {n_outputs} outputs")
         elif not np.isclose(sum(member.weight for member in self.members), 1):
             raise ValueError("the sum of the weights is not 1")
         return self
@@ -103,7 +103,7 @@ def read_ensemble(path: Path) -> EnsembleFile:
         return EnsembleFile.model_validate(content)
     except ValidationError as error:
         faults = "; ".join(str(fault["msg"]) for fault in error.errors(include_url=False)[:3])
-        raise ResultsError(f"{path}: no ensemble of this version ({faults}). Make it again: xval ensemble.") from error
+        raise ResultsError(f"{path}: not an ensemble of this version ({faults}). Make it again: xval ensemble.") from error
 
 
 def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
@@ -112,7 +112,7 @@ def member_paths(path: Path, content: EnsembleFile) -> list[Path]:
     for member in content.members:
         model = path.parent / member.path
         if not model.is_file():
-            raise ResultsError(f"{path}: its member {model} is gone. Put it back, or make the ensemble of others.")
+            raise ResultsError(f"{path}: its member {model} is missing. Restore it, or make the ensemble from other members.")
         if hash_member(model) != member.hash:
             raise ResultsError(
                 f"{path}: its member {model} is another model than when the ensemble was made (hash {hash_member(model)}, was "

@@ -84,14 +84,14 @@ def explain(
     member = _single(model)
     names = model.class_names or model.target_names or tuple(map(str, range(_n_outputs(member))))
     if of is not None and of not in names:
-        raise SettingsError(f"--of {of}: {model.path} answers with other names. {suggestion(of, names)}")
+        raise SettingsError(f"--of {of}: {model.path} has no class or target of this name. {suggestion(of, names)}")
     if isinstance(member, EstimatorMember) and member.fitted.pooling is None and not member.fitted.networks:
         raise SettingsError(
-            f"{model.path}: a combination without networks reads statistics of a whole clip, of which there is no picture. "
-            "Name a fold of its instance without clips, for the importance of each group of features."
+            f"{model.path}: a combination without networks reads statistics of a whole clip, which cannot be shown over "
+            "time. Give a fold of its instance without clips for the feature importance of each group."
         )
     if isinstance(member, EstimatorMember) and method == "integrated_gradients":
-        raise SettingsError(f"{model.path}: an estimator of scikit-learn has no gradients; use --method occlusion.")
+        raise SettingsError(f"{model.path}: a scikit-learn estimator has no gradients. Use --method occlusion.")
     for source in list_sources(audio, sample_rate_hz=None, is_custom=model.description.is_custom):
         for inputs in model._inputs(source, "file", None):
             model._checked(inputs, source)
@@ -121,14 +121,16 @@ def _single(model: SavedModel) -> Member:
     """Return the only member; refuse ensembles and tasks without an answer for the clip."""
     task = model.description.task
     if task.target != "clip":
-        raise SettingsError(f"{model.path}: explanations are of classes and numbers of clips; this model is for {task.name}.")
+        raise SettingsError(
+            f"{model.path}: only models that predict classes or numbers of clips can be explained; received {task.name}."
+        )
     if model.description.scaled_by_item:
         raise SettingsError(
-            f"{model.path}: trained with normalization=per_item, which scales a clip by the other clips of its speaker; "
-            "explanations are of single clips. Train with normalization=per_bin for them."
+            f"{model.path}: trained with normalization=per_item, which scales a clip by the other clips of its speaker, but "
+            "explanations need single clips. Train with normalization=per_bin."
         )
     if len(model.members) > 1:
-        raise SettingsError(f"{model.path}: several models; name the fold of one, such as {model.members[0].parent}.")
+        raise SettingsError(f"{model.path}: has several models. Give the fold of one, such as {model.members[0].parent}.")
     return model._members[0]
 
 

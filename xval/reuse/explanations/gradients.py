@@ -45,7 +45,7 @@ def _with_torch(model: keras.Model, batch: Floats, output: int) -> tuple[Any, An
         (gradients,) = torch.autograd.grad(answers.sum(), inputs, allow_unused=True)
     if gradients is None:
         raise SettingsError(
-            "no gradient reaches the samples: an encoder that is fine-tuned prepares them outside of torch. Choose --method "
+            "no gradient reaches the samples, because a fine-tuned encoder prepares them outside of torch. Use --method "
             "occlusion"
         )
     return answers.detach().cpu(), gradients.cpu()

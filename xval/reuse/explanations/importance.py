@@ -45,7 +45,7 @@ def permutation_importance(
         group, n_features, importance (the mean loss) and deviation (over 10 permutations), the most important first.
     """
     if len(features) < 2 or not groups:
-        raise SettingsError(f"{len(features)} examples and {len(groups)} groups of features; expected two and one at least.")
+        raise SettingsError(f"{len(features)} examples and {len(groups)} groups of features; expected at least two and one.")
     rng = np.random.default_rng(seed)
     whole = score(targets, classify(features))
     rows = []

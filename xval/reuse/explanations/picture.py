@@ -44,14 +44,14 @@ def draw_explanation(explanation: Explanation) -> bytes:
         upper.imshow(_flat(explanation.features).T, cmap="magma", **place)
         shown = lower.imshow(values.T, cmap="RdBu_r", vmin=-limit, vmax=limit, **place)
         bar = figure.colorbar(shown, ax=[upper, lower], fraction=0.03, pad=0.01)
-        bar.set_label("Adds to the answer", fontsize="small")
+        bar.set_label("Contribution to the output", fontsize="small")
         for axes in (upper, lower):
             axes.set_ylabel("Bin", fontsize="small")
     is_filled = has_times and end > explanation.end_s + step
     if is_filled:
         for axes in (upper, lower):
             axes.axvline(explanation.end_s, color="tab:gray", linestyle="--", linewidth=1)
-    behind = "; behind the dashed line the example is filled up" if is_filled else ""
+    behind = "; after the dashed line the example is padded" if is_filled else ""
     lower.set_xlabel(f"Time in the file (s){behind}" if has_times else "Frame", fontsize="small")
     write_title(upper, "Features")
     write_title(lower, describe(explanation))
@@ -61,12 +61,12 @@ def draw_explanation(explanation: Explanation) -> bytes:
 def describe(explanation: Explanation) -> str:
     """Return what an explanation says in numbers: the answer, that of the baseline, and how complete the sum is."""
     attribution = explanation.attribution
-    text = f"{explanation.explained}: {attribution.answer:.3f}, of silence {attribution.baseline_answer:.3f}; red speaks for it"
+    text = f"{explanation.explained}: {attribution.answer:.3f}, for silence {attribution.baseline_answer:.3f}; red increases it"
     if explanation.method == "occlusion":
         return f"Occlusion. {text}"
     difference = attribution.answer - attribution.baseline_answer
     is_complete = attribution.incompleteness <= _MOST_MISSING * abs(difference)
-    advice = "" if is_complete else "; too far apart: use occlusion"
+    advice = "" if is_complete else "; the difference is too large: use occlusion"
     return f"Integrated gradients. {text}. All parts: {attribution.total:.3f} (exact: {difference:.3f}{advice})"
 
 

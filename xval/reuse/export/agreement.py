@@ -62,9 +62,11 @@ def compare(wanted: Sequence[Any], exported: Sequence[NDArray[Any]], computed_in
     for tensor, answer in zip(wanted, exported, strict=True):
         values = keras.ops.convert_to_numpy(tensor).astype(np.float64)
         if not np.isfinite(values).all():
-            raise ExportError("the model itself answers random inputs with NaN or infinite values.")
+            raise ExportError("the model itself outputs NaN or infinite values for random inputs.")
         if values.shape != answer.shape:
-            raise ExportError(f"the export is refused and removed: it answers {answer.shape}, the model {values.shape}.")
+            raise ExportError(
+                f"the export is wrong and was removed: it outputs {answer.shape}, but the model outputs {values.shape}."
+            )
         difference = float(np.maximum(difference, np.abs(answer - values).max()))  # a NaN stays one
         largest = max(largest, float(np.abs(values).max()))
     return Agreement(difference, largest * max(TOLERANCES.get(name, 0.0) for name in computed_in), len(exported))

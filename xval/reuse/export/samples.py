@@ -25,31 +25,34 @@ def check_samples(described: ModelDescription, path: Path) -> None:
     settings = described.feature_settings
     is_waveform = settings.features == "waveform"
     obstacles = (
-        (described.is_custom, "it reads features that a script made, which cannot be computed from audio"),
-        (described.task.target == "frame", "it labels the frames of recordings of any length, and not a clip"),
-        (described.task.target == "input", "an autoencoder answers with its input, and not with a class or number"),
+        (described.is_custom, "it reads features made by a script, which cannot be computed from audio"),
+        (described.task.target == "frame", "it labels frames of recordings of any length instead of clips"),
+        (described.task.target == "input", "an autoencoder outputs its input instead of a class or number"),
         (
             not is_waveform and settings.features not in _INSIDE,
-            f"features={settings.features} are not computed by layers; features=logmel, stft and waveform are",
+            f"features={settings.features} are not supported; expected features=logmel, stft or waveform",
         ),
-        (settings.trim_db is not None, f"trim_db={settings.trim_db} cuts the ends of a clip ahead of it; set none"),
-        (settings.vad != "none", f"vad={settings.vad} cuts the ends of a clip ahead of it; set none"),
-        (settings.feature_deltas > 0, f"feature_deltas={settings.feature_deltas} are not computed by layers; set 0"),
-        (settings.stretch_frames is not None, f"stretch_frames={settings.stretch_frames} is not computed by layers; set none"),
+        (settings.trim_db is not None, f"trim_db={settings.trim_db} cuts the ends of a clip before the model. Set it to none"),
+        (settings.vad != "none", f"vad={settings.vad} cuts the ends of a clip before the model. Set it to none"),
+        (settings.feature_deltas > 0, f"feature_deltas={settings.feature_deltas} are not supported. Set feature_deltas=0"),
+        (
+            settings.stretch_frames is not None,
+            f"stretch_frames={settings.stretch_frames} is not supported. Set stretch_frames=none",
+        ),
         (
             settings.example_length_s is not None,
-            f"example_length_s={settings.example_length_s} cuts windows of a clip; set none",
+            f"example_length_s={settings.example_length_s} cuts clips into windows. Set example_length_s=none",
         ),
         (
             is_waveform and settings.padding == "masked",
-            "padding=masked marks the ends of samples ahead of it; set another padding",
+            "padding=masked marks the ends of samples before the model. Set padding=auto",
         ),
-        (settings.crop_s is not None, f"crop_s={settings.crop_s} continues short clips by themselves ahead of it; set none"),
+        (settings.crop_s is not None, f"crop_s={settings.crop_s} repeats short clips before the model. Set crop_s=none"),
     )
     if reasons := [reason for is_there, reason in obstacles if is_there]:
         raise ExportError(
-            f"{path}: cannot be exported from samples to answer: {'; '.join(reasons)}. Train one without that; or hand it "
-            "over as it is: xval export without --from-samples writes the network alone, and xval predict "
+            f"{path}: cannot be exported with --from-samples: {'; '.join(reasons)}. Train a model without this, or share it "
+            "as it is: xval export without --from-samples writes only the network, and xval predict "
             "reads its fold folder."
         )
 
@@ -65,5 +68,5 @@ def clip_length(described: ModelDescription) -> int:
     """Return the samples that a clip is padded with silence or cut to."""
     settings, longest = described.feature_settings, described.clip_samples
     if longest is None:
-        raise ExportError("its description (model.json) does not say how long clips are (clip_samples).")
+        raise ExportError("its description (model.json) lacks the length of clips (clip_samples).")
     return (lengths_of_waveforms(settings, longest).tested or longest) if settings.features == "waveform" else longest

@@ -71,8 +71,8 @@ def export_model(
     described = read_description(path)
     if described.scaled_by_item:
         raise ExportError(
-            f"{path}: trained with normalization=per_item, which scales a speaker's features by all of its clips ahead of the "
-            "model; an export has no place for that. Train with normalization=per_bin, or use xval predict."
+            f"{path}: trained with normalization=per_item, which scales a speaker's features by all of its clips before the "
+            "model, which an export cannot do. Train with normalization=per_bin, or use xval predict."
         )
     target = output or folder_beside(path) / f"{name_of_export(described)}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
@@ -127,39 +127,42 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
             return path / name
     wanted = f"a .keras file{' or model.skops' if or_estimator else ''}"
     if not path.exists():
-        raise ResultsError(f"{path}: no such file or folder. Expected {wanted}, or a fold folder.")
+        raise ResultsError(f"{path}: there is no such file or folder. Expected {wanted}, or a fold folder.")
     if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
-            f"{path}: an estimator of scikit-learn, no Keras model; xval bundle hands it over with all that predict "
-            "reads. The networks of a combination can be exported; record.json beside it names their files (models)."
+            f"{path}: a scikit-learn estimator, not a Keras model. xval bundle writes it with all files that "
+            "predict needs. The networks of a combination can be exported; record.json next to it lists their files (models)."
         )
     if (path / ENSEMBLE_NAME).is_file():
-        raise ResultsError(f"{path}: an ensemble has several models; export its members, which model.ensemble there names.")
+        raise ResultsError(
+            f"{path}: an ensemble has several models. Export its members, which are listed in model.ensemble there."
+        )
     places = ("refit", "instance_*/refit", "fold_*", "instance_*/fold_*")
     below = [model for place in places for name in names for model in sorted(path.glob(f"{place}/{name}"))]
     if below and (below[0].parent == path / "refit" or len(below) == 1):
         return below[0]
     if below:
         raise ResultsError(
-            f"{path}: one model is exported at a time; name one of {first_of(below, 4)}, or train one on all items: xval refit."
+            f"{path}: only one model can be exported at a time. Give one of {first_of(below, 4)}, or train one on all items: "
+            "xval refit."
         )
     what = "saved model" if or_estimator else "Keras model"
-    raise ResultsError(f"{path}: no {what}. Expected {wanted}, or the fold folder that it lies in.")
+    raise ResultsError(f"{path}: not {what}. Expected {wanted}, or its fold folder.")
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
     """Refuse a name with another ending, and paths where something else exists."""
     if not kind.is_folder and not target.name.endswith(kind.ending):
-        raise SettingsError(f"--output {target}: the name of such an export ends in {kind.ending}.")
+        raise SettingsError(f"--output {target}: expected a name that ends in {kind.ending}.")
     if target.exists():
         if target.is_dir() != kind.is_folder or (kind.is_folder and not (target / "saved_model.pb").is_file()):
-            raise ResultsError(f"{target}: exists and is not an export of this format; name another --output.")
+            raise ResultsError(f"{target}: exists and is not an export of this format. Give another --output.")
         if not overwrite:
-            raise ResultsError(f"{target}: already exists. Name another --output, or replace it with --overwrite.")
+            raise ResultsError(f"{target}: already exists. Give another --output, or replace it with --overwrite.")
     elif not kind.is_folder and not overwrite and description.exists() and description.read_bytes() != content:
         raise ResultsError(
-            f"{description}: describes another model, and the description of this one would lie there. Name another --output, "
-            "or replace it with --overwrite."
+            f"{description}: describes another model and would be overwritten. Give another --output, or replace it with "
+            "--overwrite."
         )
 
 
@@ -176,7 +179,7 @@ def _bind_backend() -> None:
     load_keras()
     if loaded != _BACKEND:
         raise SettingsError(
-            f"exports need the backend {_BACKEND}, this process has loaded {loaded}. Export in another process."
+            f"exports need the backend {_BACKEND}, but this process has loaded {loaded}. Export in another process."
         )
 
 
@@ -204,8 +207,8 @@ def _write_and_check(
     agreement = compare(wanted, exported_outputs, precisions(model))
     if not agreement.is_close:
         raise ExportError(
-            f"the export is refused and removed: its output differs by {agreement.difference:.2g} from that of the model, "
-            f"allowed is {agreement.tolerance:.2g}. Try --format {kind.alternative}."
+            f"the export is wrong and was removed: its output differs by {agreement.difference:.2g} from that of the model; "
+            f"at most {agreement.tolerance:.2g} is allowed. Try --format {kind.alternative}."
         )
     return input_shape, agreement
 

@@ -80,7 +80,7 @@ def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, .
             if getattr(description, name) != getattr(descriptions[0], name):
                 raise ResultsError(
                     f"{path}: its {name} is {getattr(description, name)!r:.80}, that of {members[0]} is "
-                    f"{getattr(descriptions[0], name)!r:.80}; they are not folds of one instance. Name one of them."
+                    f"{getattr(descriptions[0], name)!r:.80}, so they are not folds of one instance. Give one of them."
                 )
 
 
@@ -88,7 +88,7 @@ def _bind(backend: str, gpu: str | None, *, needs_keras: bool) -> None:
     """Choose backend and device, if Keras has not been loaded yet, and load it; estimators of scikit-learn need none."""
     if "keras" in sys.modules:
         if gpu is not None:
-            raise SettingsError(f"gpu={gpu}: Keras is already loaded, and its device chosen. Load the model first.")
+            raise SettingsError(f"gpu={gpu}: Keras is already loaded on a device. Load the model before.")
         return
     chosen = os.environ.get("KERAS_BACKEND") or installed_or_default(backend)
     from preprocessing.parallel import count_cores

@@ -39,7 +39,7 @@ class Arrivals:
 
     def __init__(self, folder: Path, answered: Iterable[str] = ()) -> None:
         if not folder.is_dir():
-            is_file = " It is a file; give the folder that it lies in." if folder.exists() else ""
+            is_file = " It is a file. Give its folder." if folder.exists() else ""
             raise SettingsError(f"--follow {folder}: there is no such folder.{is_file}")
         self._folder = folder
         self._answered = {str(Path(name).absolute()) for name in answered}

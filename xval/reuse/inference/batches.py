@@ -101,8 +101,8 @@ def find_undefined(answers: Answers, name: str, members: Sequence[Path]) -> Unde
 def undefined_answer(name: str, member: Path) -> UndefinedAnswerError:
     """Return an error that names a source and the model whose answer to it is NaN or infinite."""
     return UndefinedAnswerError(
-        f"{name}: {member} answers with NaN or infinite values, which is no answer. Name another fold, or train it again with "
-        "a smaller learning_rate or clip_norm."
+        f"{name}: {member} outputs NaN or infinite values, so there is no prediction. Use another fold, or train it again "
+        "with a lower learning_rate or clip_norm."
     )
 
 

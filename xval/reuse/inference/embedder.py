@@ -42,8 +42,8 @@ class KerasEmbedder:
         """Return the layer's outputs; see `Embedder`."""
         if len(layers) > 1:
             raise SettingsError(
-                f"embedding_model=keras:{self._path}: its layers differ in width, so they cannot be weighted. Set "
-                f"embedding_layer to one of 0 to {self.n_layers - 1}, or last."
+                f"embedding_model=keras:{self._path}: its layers have different sizes, so they cannot be weighted. Set "
+                f"embedding_layer to 0 to {self.n_layers - 1}, or last."
             )
         dropped = self.n_layers - layers[0]
         table = self._model.embed(

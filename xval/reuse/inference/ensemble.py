@@ -71,8 +71,8 @@ class EnsembleModel(SavedModel):
             request = request._replace(audio=list(request.audio))
         if self._of_clips and request.per == "example":
             raise SettingsError(
-                f"{self.path}: its members cut clips into other windows, and only their answers for clips are combined; "
-                "per='file' and per='segment' (--segments) give these."
+                f"{self.path}: its members cut clips into different windows, so only their predictions for clips or segments "
+                "can be combined. Use per='file' or per='segment' (--segments)."
             )
         collected = [group.model._collect(request, [answers[place] for place in group.places]) for group in self._groups]
         readable = set.intersection(*(set(of_source) for of_source, _, _ in collected))
@@ -95,7 +95,10 @@ class EnsembleModel(SavedModel):
             ]
         shapes = {answers.values.shape[1:] for answers in of_groups}
         if len(shapes) > 1:
-            raise SettingsError(f"{self.path}: its members cut the audio into other pieces; per='file' combines their answers.")
+            raise SettingsError(
+                f"{self.path}: its members cut the audio into different pieces. Use per='file', which combines their "
+                "predictions."
+            )
         joined: NDArray[np.float32] = np.empty((len(self._members), *shapes.pop()), np.float32)
         novelty: NDArray[np.float32] = np.empty((len(self._members), of_groups[0].novelty.shape[1]), np.float32)
         for answers, group in zip(of_groups, self._groups, strict=True):

@@ -90,7 +90,7 @@ def sequence_inputs(source: Source, description: ModelDescription) -> Iterator[I
     """
     frames = description.frames
     if frames is None:
-        raise ValueError("no model that labels frames")
+        raise ValueError("not a model that labels frames")
     rate_hz = description.feature_settings.sample_rate_hz
     size = frames.frame_samples(rate_hz)
     length = frames.sequence_frames * size
@@ -174,7 +174,9 @@ def _cut(
         predictors = np.stack([fill_example(trimmed[a:b], length, lengths) for a, b in zip(begin, end, strict=True)])
         start_s, end_s = start_s[0] + begin / rate_hz, start_s[0] + end / rate_hz
     if not np.isfinite(finite).all():
-        raise AudioError(f"{source.name}: its features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
+        raise AudioError(
+            f"{source.name}: its features overflow, because samples reach {np.abs(samples).max():g} (full scale is 1)."
+        )
     if settings.kinds:
         mark_padding(predictors, start_s, end_s, settings)
     basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None

@@ -23,7 +23,7 @@ def group_by_item(names: Sequence[str], request: Request) -> dict[str, list[int]
     items, fewest = request.items, 1 if request.per == "segment" else FEWEST_CLIPS
     for name, values in (("items names the speaker", items), ("enrolment says it", request.enrolment)):
         if values is not None and len(values) != len(names):
-            raise SettingsError(f"{name} of {len(values)} clips, and {len(names)} are given; expected one for each.")
+            raise SettingsError(f"{name} of {len(values)} clips; received {len(names)}, expected one for each.")
     groups: dict[str, list[int]] = {}
     for number, item in enumerate(items or [""] * len(names)):
         groups.setdefault(item, []).append(number)
@@ -31,8 +31,8 @@ def group_by_item(names: Sequence[str], request: Request) -> dict[str, list[int]
         if len(numbers) < fewest:
             whose = f"of '{item}'" if item else "in all"
             raise SettingsError(
-                f"{names[numbers[0]]}: the only clip {whose}. This model was trained with normalization=per_item: it hears a "
-                "speaker's clips scaled by all of them. Give two or more clips of each speaker, the more the better, or "
+                f"{names[numbers[0]]}: the only clip {whose}. This model was trained with normalization=per_item, which "
+                "scales a speaker's clips by all of them. Give at least two clips of each speaker (more is better), or "
                 "--segments for a long recording of one; or train with normalization=per_bin."
             )
     return groups
@@ -60,8 +60,8 @@ def scaled(
     if scaling_inputs[0].ndim == _VECTOR_AXES and sum(map(len, scaling_inputs)) < FEWEST_CLIPS:
         whose = f" of '{item}'" if item else ""
         raise SettingsError(
-            f"one clip or segment{whose} is to scale the others, and this model reads one vector of each, which has no "
-            "deviation. Give two or more, the more the better; or train with normalization=per_bin."
+            f"one clip or segment{whose} would scale the others, but this model reads one vector of each, so there is no "
+            "standard deviation. Give at least two (more is better), or train with normalization=per_bin."
         )
     scaling = ItemScaling.of_values({item: scaling_inputs})
     of_frames = (

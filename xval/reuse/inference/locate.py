@@ -37,13 +37,14 @@ def find_members(path: Path) -> Found:
     """Return the models in a path, or of ``EXPERIMENT:N``; at least one."""
     path = model_path(path)
     if not path.exists():
-        raise ResultsError(f"{path}: no such model or folder. Expected {_WANTED}.")
+        raise ResultsError(f"{path}: there is no such model or folder. Expected {_WANTED}.")
     if path.is_file():
         if path.suffix not in (".keras", ".skops") and path.name != ENSEMBLE_NAME:
-            raise ResultsError(f"{path}: no saved model. Expected {_WANTED}.")
+            raise ResultsError(f"{path}: not a saved model. Expected {_WANTED}.")
         if path.suffix == ".skops" and path.name != ESTIMATOR_NAME:
             raise ResultsError(
-                f"{path}: an estimator keeps its name, {ESTIMATOR_NAME}, beside model.json and the networks of a combination."
+                f"{path}: a saved estimator must keep its name, {ESTIMATOR_NAME}, and be next to model.json and the networks "
+                "of a combination."
             )
         return Found([path], "")
     if model := find_model_file(path):
@@ -52,7 +53,7 @@ def find_members(path: Path) -> Found:
         return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
     if (path / "folds.json").is_file():
         return _selected(ExperimentFolder(path))
-    raise ResultsError(f"{path}: holds no finished model. Expected {_WANTED}.")
+    raise ResultsError(f"{path}: has no finished model. Expected {_WANTED}.")
 
 
 def find_selected(folder: ExperimentFolder) -> tuple[Path, str]:
@@ -60,7 +61,7 @@ def find_selected(folder: ExperimentFolder) -> tuple[Path, str]:
     instances = read_finished(folder, over_items=False)
     ranking = rank_instances(instances)
     if ranking.selected is None:
-        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}; name the one that you want.")
+        raise ResultsError(f"{folder.path}: no instance has a validation {ranking.metric}. Give the folder of an instance.")
     why = f"selected by {side_name(ranking.side, instances)} {metric_words(ranking.metric)}{ranking.because}"
     return folder.instance_folder(ranking.selected), why
 
@@ -70,7 +71,7 @@ def _selected(folder: ExperimentFolder) -> Found:
     chosen, why = find_selected(folder)
     members = _models_of_folds(chosen)
     if not members:
-        raise ResultsError(f"{chosen}: selected by validation, but its models are gone. Name another instance folder.")
+        raise ResultsError(f"{chosen}: selected by validation, but its models are missing. Give another instance folder.")
     return Found(members, f"{chosen}: {why}; {_describe_folds(chosen, members)}")
 
 

@@ -84,10 +84,10 @@ class EstimatorMember:
     def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:  # noqa: ARG002 - as of any member
         """Raise an error: an estimator has no layers."""
         if not self.fitted.networks:
-            raise SettingsError(f"{self.path}: an estimator of scikit-learn has no layers. Embed with a network.")
+            raise SettingsError(f"{self.path}: a scikit-learn estimator has no layers. Use a network for embeddings.")
         raise SettingsError(
-            f"{self.path}: a combination of features has no layers. Embed with the networks that it was made of; record.json "
-            "beside it names their files (models)."
+            f"{self.path}: a combination of features has no layers. Use the networks that it was made from; record.json next "
+            "to it lists their files (models)."
         )
 
 

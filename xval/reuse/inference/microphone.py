@@ -78,11 +78,12 @@ class Microphone:
                     except queue.Empty:
                         if time.monotonic() - since_s > _PATIENCE_S:
                             raise SettingsError(
-                                f"--microphone: the device has given nothing for {_PATIENCE_S:g} s. Is it still connected?"
+                                f"--microphone: the device has returned nothing for {_PATIENCE_S:g} s. Check that it is "
+                                "connected."
                             ) from None
                         continue
                     block = block if n_samples is None else block[: n_samples - heard]
                     heard, since_s = heard + block.size, time.monotonic()
                     yield block
         except self._package.PortAudioError as error:
-            raise SettingsError(f"--microphone: the input device refuses ({error}).") from error
+            raise SettingsError(f"--microphone: the input device cannot be opened ({error}).") from error

@@ -181,16 +181,14 @@ class SavedModel:
             SettingsError: As `predict`; the task has no classes, or the model labels frames.
         """
         if not self.class_names:
-            raise SettingsError(
-                f"predict_proba: task_type={self.task_type} has no classes; predict gives what the model answers."
-            )
+            raise SettingsError(f"predict_proba: task_type={self.task_type} has no classes. Use predict.")
         if self.description.frames is not None:
             raise SettingsError(
-                "predict_proba: this model labels frames; predict(..., per='segment') gives a row for each frame."
+                "predict_proba: this model labels frames. Use predict(..., per='segment'), which returns a row for each frame."
             )
         if getattr(audio, "ndim", 1) > 1 and not self.description.is_custom:
             raise SettingsError(
-                f"predict_proba: an array of shape {np.shape(audio)} may be several clips, as rows are in scikit-learn, or the "  # type: ignore[arg-type]
+                f"predict_proba: an array of shape {np.shape(audio)} may be several clips, like rows in scikit-learn, or the "  # type: ignore[arg-type]
                 "channels of one. Write list(x) for several clips, [x] for one."
             )
         table = self.predict(audio, sample_rate_hz=sample_rate_hz, sampling_rate=sampling_rate)
@@ -232,10 +230,11 @@ class SavedModel:
         """
         if len(self._members) > 1:
             raise SettingsError(
-                f"{self.path}: embeddings of different folds do not compare; name one model, such as {self._members[0].path}."
+                f"{self.path}: embeddings of different folds are not comparable. Give one model, such as "
+                f"{self._members[0].path}."
             )
         if layer is not None and layers_dropped is not None:
-            raise SettingsError("give layers_dropped or layer, not both.")
+            raise SettingsError("received layers_dropped and layer. Give only one of them.")
         answers = [self._members[0].embedder(layers_dropped, layer)]
         rate_hz = one_rate(sample_rate_hz, sampling_rate)
         request = Request(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items)
@@ -318,7 +317,7 @@ class SavedModel:
         for member in (candidate for candidate in self._members if candidate.input_shape is not None):
             wanted = member.input_shape or ()
             if len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True)):
-                raise AudioError(f"{source.name}: gives examples of shape {shape}, {member.path} reads {wanted}.")
+                raise AudioError(f"{source.name}: gives examples of shape {shape}, but {member.path} reads {wanted}.")
         return inputs
 
     def _tabulate(self, source: Source, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:

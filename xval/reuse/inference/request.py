@@ -34,14 +34,15 @@ class Request(NamedTuple):
             raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
         if of_frames and per == "example":
             raise SettingsError(
-                "this model labels frames and has no windows: per='file' gives events, per='segment' (--segments) frames."
+                "this model labels frames and has no windows. Use per='file' for events, or per='segment' (--segments) for "
+                "frames."
             )
         if description.is_custom and per == "segment" and not of_frames:
-            raise SettingsError("this model reads ready features, one example each; per='segment' needs audio.")
+            raise SettingsError("this model reads features, one example each, but per='segment' needs audio.")
         if every_s is not None and (per != "segment" or of_frames):
             raise SettingsError(
-                "a time from one segment to the next (every_s, --every) goes with segments (per='segment', --segments), and "
-                "not with a model that labels frames."
+                "a time between segments (every_s, --every) needs segments (per='segment', --segments), and is not supported "
+                "for a model that labels frames."
             )
         if every_s is not None and not 0 < every_s < math.inf:
             raise SettingsError(f"every_s={every_s:g}: expected a number of seconds above 0.")

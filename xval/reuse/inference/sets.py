@@ -56,7 +56,7 @@ class Sets(NamedTuple):
             kept = [class_names[number] for number in np.argsort(-probabilities, kind="stable") if in_set[number]]
             reasons = {
                 "it is silent": is_silent,
-                "unlike all that was heard": distance > 1,
+                "unlike the training data": distance > 1,
                 f"{len(kept)} classes": len(kept) > 1,
             }
             reason = next((reason for reason, holds in reasons.items() if holds), "")
@@ -79,19 +79,20 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
         raise SettingsError(f"coverage={coverage:g}: expected a share above 0 and below 1, such as 0.9.")
     if not description.task.deals_classes or description.task.has_thresholds:
         raise SettingsError(
-            f"coverage={coverage:g}: sets are of classes of which one is right; the model is for {description.task_type}."
+            f"coverage={coverage:g}: needs a model for clips with one class each; received {description.task_type}."
         )
     numbered = list(enumerate(folders)) if len(folders) > 1 else [(0, folder) for folder in _folds_beside(folders[0])]
     if description.is_untested:
         raise SettingsError(
-            f"coverage={coverage:g}: {folders[0]} has a final model, which was trained on the whole corpus, so no validation "
-            "speakers are left to make sets by. Name its instance folder, whose folds have some, or one of these folds."
+            f"coverage={coverage:g}: {folders[0]} has a final model, which was trained on the whole dataset, so there are no "
+            "validation speakers to calibrate the sets. Give its instance folder, whose folds have some, or one of these "
+            "folds."
         )
     missing = [folder for _, folder in numbered if not (folder / _FILE).is_file()]
     if missing or not numbered:
         raise ResultsError(
-            f"coverage={coverage:g}: {(missing or folders)[0]} has no {_FILE}, which says how sure the model was of its "
-            "validation speakers. Name the fold or instance folder where the experiment left it."
+            f"coverage={coverage:g}: {(missing or folders)[0]} has no {_FILE}, which has the model's confidence for its "
+            "validation speakers. Give the fold or instance folder written by the experiment."
         )
     averaging = None if per == "example" else Averaging(description.clip_average)
     parts: list[tuple[NDArray[Any], NDArray[Any], NDArray[Any]]] = []

@@ -49,7 +49,7 @@ class LeftOut(NamedTuple):
     @property
     def line(self) -> str:
         """The path and the reason, as they are printed."""
-        return f"left out: {self.reason if self.path in self.reason else f'{self.path}: {self.reason}'}"
+        return f"skipped: {self.reason if self.path in self.reason else f'{self.path}: {self.reason}'}"
 
 
 class Failures:
@@ -174,7 +174,7 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
     """
     listed: Sequence[Audio] = [audio] if _is_one(audio) else list(audio)  # type: ignore[arg-type, list-item]
     if not listed:
-        raise SettingsError("no audio was given; name files or folders.")
+        raise SettingsError("no audio was given. Give files or folders.")
     sources: list[Source] = []
     for given in listed:
         if isinstance(given, str | Path) and Path(given).is_dir():
@@ -191,8 +191,8 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
             sources.append(Source(str(len(sources)), values=values, rate_hz=rate_hz or 0))
     if is_custom and (any(source.stretch for source in sources) or any(map(_is_decoded, listed))):
         raise SettingsError(
-            "this model reads features that a script made (preprocessing.store.write), and there is no way from audio files to "
-            "them; in Python give arrays of the same features: model.predict([features])."
+            "this model reads features made by a script (preprocessing.store.write), which cannot be computed from audio "
+            "files. In Python, give arrays of the same features: model.predict([features])."
         )
     return sources
 
@@ -205,7 +205,8 @@ def one_rate(sample_rate_hz: int | None, sampling_rate: int | None) -> int | Non
     """
     if None not in (sample_rate_hz, sampling_rate) and sample_rate_hz != sampling_rate:
         raise SettingsError(
-            f"sample_rate_hz={sample_rate_hz} and sampling_rate={sampling_rate} are two names of the rate of arrays. Give one."
+            f"sample_rate_hz={sample_rate_hz} and sampling_rate={sampling_rate} are two names for the sample rate of arrays. "
+            "Give only one."
         )
     return sampling_rate if sample_rate_hz is None else sample_rate_hz
 
@@ -230,11 +231,13 @@ def _array_and_rate(audio: Any, name: str, sample_rate_hz: int | None) -> tuple[
         array, rate_hz = audio["array"], audio["sampling_rate"]
     except (KeyError, TypeError) as error:
         raise SettingsError(
-            f"{name}: received {audio!r:.80}; expected {{'array': samples, 'sampling_rate': rate}}, as datasets gives it of a "
-            "column Audio(decode=True)."
+            f"{name}: received {audio!r:.80}; expected {{'array': samples, 'sampling_rate': rate}}, as from a column "
+            "Audio(decode=True) of datasets."
         ) from error
     if sample_rate_hz not in (None, rate_hz):
-        raise SettingsError(f"{name}: its own sampling_rate is {rate_hz}, and {sample_rate_hz} was given; leave that out.")
+        raise SettingsError(
+            f"{name}: its own sampling_rate is {rate_hz}, but sample_rate_hz={sample_rate_hz} was given. Remove that."
+        )
     return array, rate_hz
 
 
@@ -253,7 +256,7 @@ def _by_channel(values: NDArray[np.float32] | None, name: str) -> NDArray[np.flo
         n_channels, n_samples = sorted(values.shape)
         if n_channels == 1 or (n_channels <= _MOST_CHANNELS and n_samples >= _FEWEST_SAMPLES * n_channels):
             return values if values.shape[1] == n_channels else np.ascontiguousarray(values.T)
-    unclear = ", and either axis may be the channels" if values.ndim == 2 else ""
+    unclear = ", in which either axis may be the channels" if values.ndim == 2 else ""
     raise AudioError(
         f"{name}: received shape {shape}{unclear}. Expected samples (n_samples,), (n_channels, n_samples) or "
         f"(n_samples, n_channels), with at most {_MOST_CHANNELS} channels and {_FEWEST_SAMPLES} times as many samples. Write "
@@ -268,7 +271,7 @@ def _samples(values: Any, name: str, sample_rate_hz: int | None, *, is_custom: b
         return array.astype(np.float32)
     if sample_rate_hz is None or sample_rate_hz < 1:
         raise SettingsError(
-            f"{name}: give the rate of its samples, sampling_rate=16000 for example; received {sample_rate_hz}."
+            f"{name}: the sample rate is missing. Give it, for example sampling_rate=16000; received {sample_rate_hz}."
         )
     if array.dtype.kind != "f":
         raise SettingsError(
@@ -276,7 +279,9 @@ def _samples(values: Any, name: str, sample_rate_hz: int | None, *, is_custom: b
         )
     largest = np.abs(array).max(initial=0, where=np.isfinite(array))
     if largest > _LARGEST_SAMPLE:
-        raise SettingsError(f"{name}: its samples reach {largest:g}; full scale is -1 to 1. Divide 16-bit samples by 32768.")
+        raise SettingsError(
+            f"{name}: its samples reach {largest:g}; expected -1 to 1 (full scale). Divide 16-bit samples by 32768."
+        )
     return array.astype(np.float32)
 
 

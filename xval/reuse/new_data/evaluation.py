@@ -38,7 +38,7 @@ Watch: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
 _FEWEST_CLIPS = 3  # with fewer there are no intervals
 # So many clips are predicted at a time, so that progress shows.
 _CLIPS_AT_ONCE = 512
-_ENROLLED = "scales the other clips of its speaker"
+_ENROLLED = "used to scale the other clips of its speaker"
 
 
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
         if seen.either.all():
             raise CorpusError(
                 f"{clips.name}: all {len(hashed)} clips are in the training data of {model.path}, so none is left. Give "
-                "other data; or of an ensemble the fold that was not trained on them."
+                "other data; or for an ensemble the fold that was not trained on them."
             )
         left_out.append(_rows(hashed, seen.either, ["seen by the model"] * len(hashed)))
         labelled, seen = _keep(labelled, ~seen.either), seen.keep(~seen.either)
@@ -134,17 +134,17 @@ def _check_kind(model: "SavedModel", clips: LabelledClips) -> None:
     """Refuse ready features for a model of audio, and the other way round."""
     is_custom = clips.features is not None
     if is_custom != model.description.is_custom:
-        kinds = {True: "features that a script made", False: "audio"}
-        raise CorpusError(f"{clips.name}: holds {kinds[is_custom]}, and {model.path} reads {kinds[not is_custom]}.")
+        kinds = {True: "features made by a script", False: "audio"}
+        raise CorpusError(f"{clips.name}: has {kinds[is_custom]}, but {model.path} reads {kinds[not is_custom]}.")
 
 
 def _match(model: "SavedModel", clips: LabelledClips, choices: Choices) -> tuple[_Labelled, pd.DataFrame]:
     """Return the clips whose labels the model knows, and the others."""
     frames = model.description.frames
     if choices.annotation_policy is not None and frames is None:
-        raise SettingsError("--annotation-policy is for models that label frames.")
+        raise SettingsError("--annotation-policy needs a model that labels frames. Remove it.")
     if choices.renames and not model.class_names:
-        raise SettingsError(f"--rename is for classes; {model.path} does {model.task_type}.")
+        raise SettingsError(f"--rename needs a model with classes; {model.path} is for {model.task_type}. Remove it.")
     policy = choices.annotation_policy or (frames.annotation_policy if frames else "")
     true = model.description.task.read_labels(clips, _output_names(model), choices.renames, policy)
     left_out = _rows(clips, ~true.kept, list(true.reasons) or [""] * len(clips))
@@ -209,8 +209,8 @@ def _decided(side: Answered, model: "SavedModel", name: str) -> Answered:
     n_labels = pd.DataFrame(side.targets).groupby(side.counted_items()).nunique().max(axis=1)
     if len(mixed := n_labels.index[n_labels > 1]):
         raise CorpusError(
-            f"{name}: clips of {mixed[0]} have different labels, and {model.path} makes one decision for each item "
-            f"(item_decision={how}). Name each item by --item-pattern, or in a column item of a table."
+            f"{name}: clips of {mixed[0]} have different labels, but {model.path} makes one decision per item "
+            f"(item_decision={how}). Give items by --item-pattern, or in a column item of a table."
         )
     return side.by_clip(Averaging("probabilities", how))
 
@@ -232,7 +232,9 @@ def _measure_recordings(
         progress(number + 1, len(clips))
     answered = _answered(clips, reasons)
     if not any(recording.weights.any() for recording in recordings):
-        raise CorpusError("No frame can be evaluated: in all of them annotators disagree, or an event has an unknown label.")
+        raise CorpusError(
+            "No frame can be evaluated, because in all of them annotators disagree or an event has an unknown label."
+        )
     options = FigureOptions(model.class_names, frames=frames, frame_s=frames.frame_s(sample_rate_hz))
     side = answer_recordings(recordings, probabilities, options)
     columns = task.encode(side.targets, side.predictions, model.class_names)
@@ -270,16 +272,16 @@ def _warnings(
         counted = model.description.task.label_word
         listed = "; ".join(describe_unknown(labels.unknown, model.class_names))
         lines.append(
-            f"{sum(labels.unknown.values())} {counted} {'are' if counted == 'labels of clips' else 'have labels that are'} not "
-            f"classes of the model; they do not count: {listed}."
+            f"{sum(labels.unknown.values())} {counted} {'are' if counted == 'labels of clips' else 'have labels that are'} "
+            f"not classes of the model and are ignored: {listed}."
         )
     if labels and labels.lacking:
         n_lacking = f"{len(labels.lacking)} of {len(model.class_names)}"
         lines.append(f"{n_lacking} classes of the model do not occur in the data: {shorten(labels.lacking, 10)}.")
     if n_unreadable:
-        lines.append(f"{n_unreadable} clips cannot be used and are left out; left_out.csv says why.")
+        lines.append(f"{n_unreadable} clips cannot be used and are skipped; left_out.csv has the reasons.")
     if n_cut:
-        lines.append(f"{n_cut} clips are longer than what the model hears of a clip; the rest was not used.")
+        lines.append(f"{n_cut} clips are longer than the model's input, so the rest of them was not used.")
     return lines
 
 
@@ -289,7 +291,7 @@ def _warn_of_items(clips: LabelledClips) -> list[str]:
     if len(clips) < _FEWEST_CLIPS or not is_random_split(n_clips):
         return []
     warning = (
-        f"{n_clips.count(1)} of {len(clips)} clips count as items of their own: if speakers (or recordings) have several "
-        "clips, the intervals are too narrow. Name them by --item-pattern, or in a column item of a table."
+        f"{n_clips.count(1)} of {len(clips)} clips are counted as separate items. If speakers (or recordings) have several "
+        "clips, the intervals are too narrow. Give items by --item-pattern, or in a column item of a table."
     )
     return [warning]

@@ -118,7 +118,7 @@ def evaluate(
     given = [data] if isinstance(data, str | Path) else data
     if isinstance(given, list | tuple) and (not given or any(isinstance(path, str | Path) for path in given)):
         if not given or not all(isinstance(path, str | Path) for path in given):
-            raise CorpusError(f"Folders: received {list(given)!r:.200}; expected a list of paths, each the folder of a class.")
+            raise CorpusError(f"Folders: received {list(given)!r:.200}; expected a list of paths, the folder of each class.")
         _refuse_targets(targets, items, f"'{given[0]}'")
         with naming_reader(str(given[0]), place):
             clips = read_labelled_clips([str(path) for path in given], model.task_type, options)
@@ -143,7 +143,7 @@ def _scores(model: "SavedModel", clips: LabelledClips, choices: Choices) -> Scor
 def _refuse_targets(targets: Any, items: Any, what: str) -> None:
     for name, values in (("targets", targets), ("items", items)):
         if values is not None:
-            raise SettingsError(f"{name}: goes with examples in arrays; {what} has its own. Leave it out.")
+            raise SettingsError(f"{name}: needs examples in arrays, but {what} has its own. Remove it.")
 
 
 def _read_frame(frame: pd.DataFrame, model: "SavedModel", options: ReadOptions) -> LabelledClips:
@@ -161,22 +161,22 @@ def _stored(model: "SavedModel", data: Any, targets: Any, items: Any) -> Iterato
     task, frames = find_task(model.task_type), model.description.frames
     if not model.description.is_custom:
         raise SettingsError(
-            f"evaluate: received arrays, and {model.path} reads audio. Give a folder of class folders, a table or a DataFrame "
-            "with the columns path and label, or a prepared dataset; model.predict takes samples."
+            f"evaluate: received arrays, but {model.path} reads audio. Give a folder of class folders, a table or a "
+            "DataFrame with the columns path and label, or a prepared dataset. For samples use model.predict."
         )
     if targets is None and task.needs_labels:
-        raise SettingsError(f"targets: missing; {model.task_type} needs one for each example.")
+        raise SettingsError(f"targets: missing. {model.task_type} needs one for each example.")
     if not isinstance(data, Mapping):
         data, targets = _by_item(data, targets, items)
     elif items is not None:
-        raise SettingsError("items: goes with one array of examples; the keys of a dict are its items. Leave it out.")
+        raise SettingsError("items: needs one array of examples, but the keys of a dict are already its items. Remove it.")
     further: dict[str, Any] = {}
     if frames is not None:
         further["frame_s"] = frames.frame_s(model.description.feature_settings.sample_rate_hz)
     if targets is not None and _are_places(targets, model.class_names):
         further["class_names"] = model.class_names
     if targets is not None and not task.needs_labels:
-        raise SettingsError(f"targets: {model.task_type} predicts nothing; leave it out.")
+        raise SettingsError(f"targets: {model.task_type} predicts nothing. Remove it.")
     with tempfile.TemporaryDirectory() as folder:
         write(_ARRAYS, data, targets, data_folder=folder, task_type=model.task_type, **further)
         yield Path(folder)
@@ -187,7 +187,7 @@ def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str
     names = [_ARRAYS] * len(x) if items is None else [str(item) for item in items]
     y = None if targets is None else list(targets)
     if items is not None:
-        refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="write it otherwise")
+        refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="change its spelling")
     if len(names) != len(x) or (y is not None and len(y) != len(x)):
         n_targets = "no" if y is None else len(y)
         raise CorpusError(

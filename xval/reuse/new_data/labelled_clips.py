@@ -37,8 +37,8 @@ from xval.reuse.inference import Stretch
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".json", ".jsonl")
 _LONGEST_NAME = 80
 _WANTED = (
-    "a folder whose folders are the classes, the folder of each class, "
-    f"a table ({', '.join(TABLE_SUFFIXES)}) with the columns path and label, or a prepared corpus: data/<dataset> or its name"
+    f"a folder whose folders are the classes, the folder of each class, a table ({', '.join(TABLE_SUFFIXES)}) with the "
+    "columns path and label, or a prepared dataset: data/<dataset> or its name"
 )
 
 
@@ -119,9 +119,9 @@ class LabelledClips:
         enrolled = enrolment_of(self.table["item"], self.table["duration_s"], enrolment_s)
         if short := sorted(set(self.table["item"]) - set(self.table["item"][~enrolled])):
             raise CorpusError(
-                f"{self.name}: no clip of {shorten(short, 5)} is left to test. The model has enrolment_s={enrolment_s:g}: the "
-                "first clips that make up so many seconds scale a speaker, and the others are tested. Give more clips of such "
-                "speakers, or leave them out."
+                f"{self.name}: no clip of {shorten(short, 5)} is left to test. With the model's enrolment_s={enrolment_s:g} "
+                "the first clips of a speaker, up to so many seconds, scale it, and only the others are tested. Give more "
+                "clips of such speakers, or remove them."
             )
         return enrolled
 
@@ -167,8 +167,8 @@ def naming_reader(data: str, data_folder: Path) -> Iterator[None]:
         reader = readers[0]
         place = "" if data_folder == Path("data") else f" --data-folder {quote(str(data_folder))}"
         raise CorpusError(
-            f"{error} It is laid out as the corpus {' or '.join(readers)}: prepare it with xval prepare {reader} "
-            f"{quote(data)}{place}, and name {reader} instead of the folder."
+            f"{error} It has the layout of the corpus {' or '.join(readers)}. Prepare it with xval prepare "
+            f"{reader} {quote(data)}{place}, and give {reader} instead of the folder."
         ) from error
 
 
@@ -200,14 +200,14 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
         except CorpusError as error:
             prepared = options.data_folder / data
             if (prepared / INDEX_NAME).is_file():
-                raise CorpusError(f"{error} Or was the prepared corpus meant, {prepared}?") from error
+                raise CorpusError(f"{error} For the prepared dataset give {prepared}.") from error
             raise
     if path.is_file():
         return _read_table(path, task_type, options)
     available = [name for index in options.data_folder.glob(f"*/{INDEX_NAME}") for name in names_of(index.parent)]
     if data not in available:
-        corpora = f" Corpora in {options.data_folder}: {suggestion(data, available)}" if available else ""
-        raise CorpusError(f"{data}: no such folder, file or corpus. Expected {_WANTED}.{corpora}")
+        corpora = f" Datasets in {options.data_folder}: {suggestion(data, available)}" if available else ""
+        raise CorpusError(f"{data}: there is no such folder, file or dataset. Expected {_WANTED}.{corpora}")
     return _read_corpus(open_corpus(data, options.data_folder), task_type, options)
 
 
@@ -216,7 +216,7 @@ def _read_folder(folders: Sequence[Path], task_type: str, options: ReadOptions) 
     if task.why_no_folder:
         raise CorpusError(f"{folders[0]}: {task.why_no_folder}")
     if options.audio_folder is not None:
-        raise SettingsError("--audio-folder is for tables and prepared corpora; the audio of a folder lies in it.")
+        raise SettingsError("--audio-folder is only for tables and prepared datasets. Remove it.")
     _refuse_rows(options)
     patterns = (options.item_pattern, options.label_pattern)
     listed = list_labelled(folders, *patterns, options.labels, has_classes=task.needs_labels)
@@ -228,7 +228,7 @@ def _read_folder(folders: Sequence[Path], task_type: str, options: ReadOptions) 
 
 def _read_table(path: Path, task_type: str, options: ReadOptions) -> LabelledClips:
     if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise CorpusError(f"{path}: is not a table. Expected {_WANTED}. Audio without labels: xval predict MODEL {path}")
+        raise CorpusError(f"{path}: not a table. Expected {_WANTED}. Audio without labels: xval predict MODEL {path}")
     if why_not := find_task(task_type).why_no_table:
         raise CorpusError(f"{path}: {why_not}")
     _refuse_pattern(options)
@@ -259,8 +259,8 @@ def _read_corpus(corpus: Corpus, task_type: str, options: ReadOptions) -> Labell
     task = find_task(task_type)
     if corpus.task_type != task.corpus_type and task.needs_labels:
         raise CorpusError(
-            f"{corpus.folder}: prepared for {corpus.task_type}, and this model does {task_type}. Prepare it with other options "
-            f"and another --dataset. {task.corpus_wanted}".rstrip()
+            f"{corpus.folder}: prepared for {corpus.task_type}, but this model is for {task_type}. Prepare it with other "
+            f"options and another --dataset. {task.corpus_wanted}".rstrip()
         )
     index = corpus.index[~corpus.index["augmented"].astype(bool)].reset_index(drop=True)
     columns = ["clip", "path", "item", *label_columns(index.columns), "start_s", "end_s", "duration_s"]
@@ -302,15 +302,15 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
 def _refuse_pattern(options: ReadOptions) -> None:
     for what, pattern in (("item", options.item_pattern), ("label", options.label_pattern)):
         if pattern != "none":
-            raise SettingsError(f"--{what}-pattern is for folders; in tables and prepared corpora the column {what} says it.")
+            raise SettingsError(
+                f"--{what}-pattern is only for folders; tables and prepared datasets have a column {what}. Remove it."
+            )
 
 
 def _refuse_rows(options: ReadOptions) -> None:
     for option in row_options():
         if (value := getattr(options.rows, option.name)) != option.default:
-            raise SettingsError(
-                f"{option.flag} {value}: is for tables; folders and prepared corpora have no rows. Leave it out."
-            )
+            raise SettingsError(f"{option.flag} {value}: is only for tables. Remove it.")
 
 
 def _describe_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, float, str]:

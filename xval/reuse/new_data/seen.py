@@ -79,13 +79,14 @@ def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out:
         examples = clips.table["clip"][seen.either].head(_N_SHOWN).tolist()
         shown = ", ".join(examples) + (", ..." if n_seen > len(examples) else "")
         model = "this model" if n_members == 1 else f"at least one of the {n_members} models"
-        end = "left out" if left_out else "the values are too good. --leave-out-seen leaves them out"
+        end = "left out" if left_out else "the scores are optimistically biased. --leave-out-seen excludes them"
         lines.append(f"{n_seen} of {len(clips)} clips are in the training data of {model} ({', '.join(ways)}; {shown}): {end}.")
     if seen.by_audio is None:
-        lines.append("Whether clips are identical to what the model has seen cannot be checked: seen_audio.npy is missing.")
+        lines.append("Cannot check whether the model was trained on these clips: seen_audio.npy is missing.")
     if seen.perhaps:
         shown = ", ".join(seen.perhaps[:_N_SHOWN]) + (", ..." if len(seen.perhaps) > _N_SHOWN else "")
         lines.append(
-            f"{counted(len(seen.perhaps), 'item')} with the name of one that trained the model ({shown}): perhaps the same."
+            f"{counted(len(seen.perhaps), 'item')} with the same name as a training item of the model ({shown}), perhaps the "
+            "same."
         )
     return lines

@@ -35,10 +35,10 @@ def check_training_items(folds: Iterable[Fold], options: Mapping[str, Any] | Non
         if len(fold.training) < 2:
             n_items = len(fold.training) + len(fold.validation) + len(fold.test)
             more = f"set num_folds = {n_items} and a smaller validation_fraction, to train with more items"
-            ways = [f"give one value to each option, which needs no search: {single_values(options)}"] if options else []
+            ways = [f"give each option one value, which needs no search: {single_values(options)}"] if options else []
             ways += [more] if n_items > _FEWEST else ["add items"]
             advice = ", or ".join(ways)
             raise FoldsError(
-                f"fold {fold.number} has one training item alone; the settings of an estimator are searched by leaving "
-                f"training items out, for which at least two are needed. {advice[0].upper()}{advice[1:]}."
+                f"fold {fold.number} has only one training item, but the search of an estimator's settings holds out "
+                f"training items and needs at least two. {advice[0].upper()}{advice[1:]}."
             )

@@ -108,7 +108,7 @@ class EstimatorSpec:
                 )
             case "knn":
                 return KNeighborsClassifier(weights=self.weights, algorithm="brute")
-        raise ValueError(f"{self.name} tells no classes apart")
+        raise ValueError(f"{self.name} is not a classifier")
 
     def _regressor(self, seed: int) -> BaseEstimator:
         match self.name:
@@ -127,4 +127,4 @@ class EstimatorSpec:
                 return MultiOutputRegressor(made)
             case "knn":
                 return KNeighborsRegressor(weights=self.weights, algorithm="brute")
-        raise ValueError(f"{self.name} predicts no numbers")
+        raise ValueError(f"{self.name} does not predict numbers")

@@ -56,7 +56,7 @@ def load_pipeline(path: Path) -> Any:
 
     try:
         if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise UnsafeModelError(f"{path}: refused, it is larger than {_LARGEST_FILE_BYTES} bytes.")
+            raise UnsafeModelError(f"{path}: not loaded, because it is larger than {_LARGEST_FILE_BYTES} bytes.")
         with open_regular(path) as file:
             is_archive = zipfile.is_zipfile(file)
             file.seek(0)
@@ -64,11 +64,13 @@ def load_pipeline(path: Path) -> Any:
         _check_archive(content, path)
         pipeline = skops_io.loads(content, trusted=[_TREE, _BOOSTED_TREE])
     except UntrustedTypesFoundException as error:
-        raise ResultsError(f"{path}: refused, it holds what no classifier of xval holds ({error!s:.200}).") from error
+        raise ResultsError(
+            f"{path}: not loaded, because it has parts that no classifier of xval has ({error!s:.200})."
+        ) from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ResultsError(f"{path}: missing or damaged ({brief(error, 200)}).") from error
     if not isinstance(pipeline, Pipeline):
-        raise ResultsError(f"{path}: holds a {type(pipeline).__name__}; expected a Pipeline.")
+        raise ResultsError(f"{path}: has a {type(pipeline).__name__}; expected a Pipeline.")
     try:
         _check_pipeline(pipeline, path)
     except (ValueError, TypeError, KeyError, AttributeError, IndexError) as error:
@@ -80,7 +82,7 @@ def _check_pipeline(pipeline: Any, path: Path) -> None:
     """Refuse steps that no estimator of xval has, and fitted arrays that compiled code would follow out of their bounds."""
     *before, last = (step for _, step in pipeline.steps)
     if wrong := [step for step in before if type(step).__name__ not in _STEPS]:
-        raise ResultsError(f"{path}: refused, {type(wrong[0]).__name__} is not a step before an estimator of xval.")
+        raise ResultsError(f"{path}: not loaded, because {type(wrong[0]).__name__} is not a step of an xval estimator.")
     _check_estimator(last, path)
 
 
@@ -88,7 +90,7 @@ def _check_estimator(estimator: Any, path: Path) -> None:
     """Check a fitted estimator, or each of several that predict a number each."""
     name, width = type(estimator).__name__, estimator.n_features_in_  # scikit-learn refuses inputs of another width
     if name not in _ESTIMATORS:
-        raise ResultsError(f"{path}: refused, {name} is not an estimator of xval.")
+        raise ResultsError(f"{path}: not loaded, because {name} is not an estimator of xval.")
     if name.startswith("RandomForest"):
         for part in estimator.estimators_:
             _check_tree(part.tree_, width, path)

@@ -66,13 +66,13 @@ class SavedEstimator:
             parts.append(self.pooling.pool(predictors, durations_s))
         if self.has_basic_features:
             if basic is None:
-                raise SettingsError("this combination reads basic features; give them with the examples")
+                raise SettingsError("this combination reads basic features. Pass them with the examples")
             parts.append(basic)
         features = np.concatenate(parts, axis=1)
         wanted = self.fitted.pipeline.n_features_in_
         if features.shape[1] != wanted:
             raise SettingsError(
-                f"examples of shape {predictors.shape[1:]} give {features.shape[1]} features, the estimator reads {wanted}"
+                f"examples of shape {predictors.shape[1:]} give {features.shape[1]} features, but the estimator reads {wanted}"
             )
         return features
 
@@ -129,7 +129,7 @@ def load(folder: str | Path) -> SavedEstimator:
     path = Path(folder) / ESTIMATOR_NAME
     description = read_description(path) if path.is_file() else None
     if description is None or description.combination is None:
-        raise ResultsError(f"{folder}: holds no estimator of scikit-learn; expected the fold folder of such an instance.")
+        raise ResultsError(f"{folder}: has no scikit-learn estimator; expected the fold folder of such an instance.")
     check_skops(description.architecture)
     about, has_classes = description.combination, description.task.has_classes
     pipeline = load_pipeline(path)
@@ -174,7 +174,8 @@ def _count_outputs(pipeline: Any, about: EstimatorSettings, path: Path) -> int:
     n_outputs = int(np.size(pipeline.predict(np.zeros((1, pipeline.n_features_in_)))))
     if any(scaling and len(scaling) != n_outputs for scaling in (about.target_mean, about.target_deviation)):
         raise ResultsError(
-            f"{path}: predicts {n_outputs} numbers, and model.json scales others. One of the two is of another model."
+            f"{path}: predicts {n_outputs} numbers, but model.json scales others. One of the two files belongs to another "
+            "model."
         )
     return n_outputs
 
@@ -193,8 +194,8 @@ def _check_classes(pipeline: Any, n_classes: int, path: Path) -> None:
     is_sound = classes.ndim == 1 and classes.dtype.kind in "iu" and len(classes)
     if not is_sound or not ((np.diff(classes) > 0).all() and classes[0] >= 0 and classes[-1] < n_classes):
         raise ResultsError(
-            f"{path}: its classifier tells apart {classes!r:.80}; expected numbers from 0 to {n_classes - 1}, of the classes "
-            "that model.json names. One of the two files is of another model."
+            f"{path}: its classifier has the classes {classes!r:.80}; expected numbers from 0 to {n_classes - 1}, as "
+            "model.json names them. One of the two files belongs to another model."
         )
 
 

@@ -244,7 +244,7 @@ def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) 
         if n_wrong:
             raise JobError(f"{n_wrong} of {len(part.features)} examples have NaN features.")
     if has_classes and len(np.unique(training.targets)) < 2:
-        raise JobError("all training examples are of one class; at least two are needed. Use fewer folds, or other items.")
+        raise JobError("all training examples have one class; expected at least two. Use fewer folds, or other items.")
 
 
 def _splits(
@@ -256,8 +256,8 @@ def _splits(
     n_items = len(np.unique(groups))
     if n_items < 2:
         raise JobError(
-            f"a grid is searched by leaving training items out; there are {n_items} of them, at least two are needed. Give one "
-            "value to each option, which needs no search, or leave more items for training."
+            f"a grid search holds out training items and needs at least two; received {n_items}. Give each option one value, "
+            "which needs no search, or use more items for training."
         )
     n_splits = min(MOST_SPLITS, n_items)
     if seed is None:
@@ -277,8 +277,8 @@ def _with_classes(positions: Positions, training: Part, *, has_classes: bool) ->
     splits = [(fitted, held) for fitted, held in positions if not has_classes or len(np.unique(training.targets[fitted])) > 1]
     if not splits:
         raise JobError(
-            "the settings of the classifier cannot be searched: whichever training items are left out, the others have one "
-            "class alone. Use fewer folds, or items that have several classes."
+            "the settings of the classifier cannot be searched, because without any one of the training items the others "
+            "have only one class. Use fewer folds, or items with several classes."
         )
     return splits
 

@@ -61,8 +61,8 @@ def make_basic_features(
     """
     if corpus.is_custom:
         raise CorpusError(
-            f"dataset '{corpus.dataset}' was made from arrays (preprocessing.store.write) and has no audio, of which basic "
-            "features could be computed. Set basic_features=False, and combine models."
+            f"dataset '{corpus.dataset}' was made from arrays (preprocessing.store.write) and has no audio to compute basic "
+            "features from. Set basic_features=False and combine models."
         )
     table = all_examples(store, settings, store.items).table
     path = _path(store, settings, table)
@@ -142,7 +142,9 @@ def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> N
     bounds = [(start_s - offset_s, end_s - offset_s) for start_s, end_s in clip.bounds]
     features = features_of_stretches(samples, settings.sample_rate_hz, bounds)
     if not np.isfinite(features).all():
-        raise CorpusError(f"{path}: its basic features overflow, samples reach {np.abs(samples).max():g} (full scale is 1).")
+        raise CorpusError(
+            f"{path}: its basic features overflow, because samples reach {np.abs(samples).max():g} (full scale is 1)."
+        )
     return features
 
 

@@ -35,13 +35,13 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fe
     described = read_json(path.parent / "model.json")
     if described is None or "feature_settings" not in described:
         raise SettingsError(
-            f"models: {path} has no model.json beside it, which says of which features it was made. Copy it from the folder "
-            "where the model was trained"
+            f"models: {path} has no model.json next to it, which describes its features. Copy it from the folder where the "
+            "model was trained"
         )
     if described.get("scaled_by_item"):
         raise SettingsError(
-            f"models: {path} was trained with normalization=per_item, and a combination hears features that are not scaled. "
-            "Train that instance with normalization=per_bin"
+            f"models: {path} was trained with normalization=per_item, but a combination uses unscaled features. Train that "
+            "instance with normalization=per_bin"
         )
     check_made_for(path, described["feature_settings"], features, is_custom=is_custom)
     return described
@@ -50,8 +50,8 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fe
 def no_network(path: Path) -> str:
     """Return what is wrong with the path of a model in the folder of a combination or a baseline."""
     return (
-        f"models: {path} is a fold of an instance that fits an estimator of scikit-learn and has no network. Name the folds of "
-        "an instance that trains a network"
+        f"models: {path} is a fold of a scikit-learn estimator, which has no network. Give the folds of an instance with a "
+        "network"
     )
 
 
@@ -77,8 +77,8 @@ def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSet
     ]
     if differing:
         raise SettingsError(
-            f"models: {path} was trained on other features: {'; '.join(differing)}. Give this instance the feature settings of "
-            "the model (clip_length_s alone may be shorter there, of whole waveforms)"
+            f"models: {path} was trained on other features: {'; '.join(differing)}. Give this instance the feature settings "
+            "of the model (only clip_length_s may be shorter there, for whole waveforms)"
         )
 
 

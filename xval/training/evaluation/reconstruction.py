@@ -88,5 +88,5 @@ def _measure(
                 embeddings = np.zeros((len(examples), embedded[0].shape[1]), np.float32)
             embeddings[positions] = embedded[0]
     if not np.isfinite(errors).all():
-        raise DivergenceError("a reconstruction is NaN or infinite; a smaller learning_rate or clip_norm may help.")
+        raise DivergenceError("a reconstruction is NaN or infinite. Lower learning_rate, or set clip_norm.")
     return errors_of_mean, errors, embeddings

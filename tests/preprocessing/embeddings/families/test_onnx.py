@@ -45,10 +45,10 @@ MEAN = ("ReduceMean", "x", "m", {"axes": [1]})
         ([MEAN, ("Expand", "ms", "b", {}), ("ReduceSum", "b", "y", {})], {"s": [1, 10**18]}, "fails on 2 .*memory"),
         ([("Reshape", "xs", "y", {})], {"s": [7, 13]}, r"fails on 2 clips of 800 samples .*cannot be reshaped"),
         ([MEAN, ("Cast", "m", "y", {"to": TensorProto.STRING})], {"of_type": TensorProto.STRING}, r"object \(2, 1\)"),
-        ([("SequenceConstruct", "x", "y", {})], {"of_type": None}, "gives list for 2 stretches; expected numbers"),
-        ([("ReduceMean", "x", "y", {"keepdims": 0})], {}, r"gives float32 \(\) for 2 stretches; expected"),
-        ([("ReduceMean", "x", "y", {"axes": [0]})], {}, r"gives float32 \(1, 800\) for 2 stretches; expected"),
-        ([("Slice", "xaao", "y", {})], {"a": [0], "o": [1]}, "gives nothing for 800 samples"),
+        ([("SequenceConstruct", "x", "y", {})], {"of_type": None}, "returned list for 2 segments; expected numbers"),
+        ([("ReduceMean", "x", "y", {"keepdims": 0})], {}, r"returned float32 \(\) for 2 segments; expected"),
+        ([("ReduceMean", "x", "y", {"axes": [0]})], {}, r"returned float32 \(1, 800\) for 2 segments; expected"),
+        ([("Slice", "xaao", "y", {})], {"a": [0], "o": [1]}, "returned an empty array for 800 samples"),
         ([MEAN], {}, "has no outputs"),
     ],
 )  # fmt: skip
@@ -83,5 +83,5 @@ def test_weights_in_another_file_are_refused_since_the_key_does_not_cover_them(
     current = tmp_path / "below" if where.startswith("..") else tmp_path
     current.mkdir(exist_ok=True)
     monkeypatch.chdir(current)
-    with pytest.raises(SettingsError, match=r"ONNX Runtime refuses it .* Expected one file with its weights inside"):
+    with pytest.raises(SettingsError, match=r"ONNX Runtime cannot load it .* Expected a single file that includes its weights"):
         load_embedder(settings(f"onnx:{path}"))

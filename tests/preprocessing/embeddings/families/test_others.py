@@ -117,7 +117,7 @@ def test_a_saved_model_that_does_not_say_its_rate_is_refused(
 ) -> None:
     (tmp_path / "a.keras").touch()
     (tmp_path / "a.json").write_text('{"feature_settings": {"sample_rate_hz": ' + rate_hz + "}}")
-    with pytest.raises(SettingsError, match="does not say what the model reads"):
+    with pytest.raises(SettingsError, match="lacks the sample rate that the model reads"):
         identify(settings(f"keras:{tmp_path / 'a.keras'}"))
 
 
@@ -128,13 +128,13 @@ def test_a_saved_model_that_does_not_say_its_rate_is_refused(
         ("onnx:a.onnx", {}, "no such file .paths are relative to"),
         ("keras:a.keras", {}, "no such file"),
         ("opensmile:eGeMAPS02", {}, "no such feature set.*eGeMAPSv02"),
-        ("resemblyzer:big", {}, "write embedding_model=resemblyzer"),
-        ("duration_level:loud", {}, "nothing to choose; write duration_level alone"),
-        ("praat:big", {}, "write embedding_model=praat"),
+        ("resemblyzer:big", {}, "Write embedding_model=resemblyzer"),
+        ("duration_level:loud", {}, "has one set. Write embedding_model=duration_level"),
+        ("praat:big", {}, "Write embedding_model=praat"),
         ("wavlm-base", {}, "Did you mean .wavlm-base-plus."),
         ("beats", {}, "cannot be loaded. Its weights are a pickle"),
-        ("opensmile:eGeMAPSv02", {"embedding_layer": "weighted"}, "one layer to choose from. Set embedding_layer=last"),
-        ("opensmile:eGeMAPSv02", {"embedding_layer": "3"}, "has the layers 0 to 0; allowed besides: last"),
+        ("opensmile:eGeMAPSv02", {"embedding_layer": "weighted"}, "only one layer. Set embedding_layer=last"),
+        ("opensmile:eGeMAPSv02", {"embedding_layer": "3"}, "has the layers 0 to 0; also allowed: last"),
     ],
 )
 def test_what_is_not_there_is_an_error_with_its_fix(
@@ -149,7 +149,7 @@ def test_onnx_files_that_read_no_samples_or_are_damaged_are_refused(
 ) -> None:
     path, _ = write_onnx(length=None)
     (tmp_path / "cut.onnx").write_bytes(path.read_bytes()[:100])
-    with pytest.raises(SettingsError, match="ONNX Runtime refuses it"):
+    with pytest.raises(SettingsError, match="ONNX Runtime cannot load it"):
         load_embedder(settings(f"onnx:{tmp_path / 'cut.onnx'}"))
 
 

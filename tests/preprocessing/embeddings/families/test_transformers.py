@@ -97,8 +97,8 @@ def test_weights_that_are_missing_pickled_or_of_another_model_are_refused_with_t
             load_embedder(settings(f"transformers:{name}"))
 
     refuses("nobody/no-such-model", r"hf download nobody/no-such-model --include")
-    refuses("facebook/hubert-base-ls960", "preprocessing encoders fetch hubert-base, and write hubert-base alone")
-    refuses("", "name a model or a folder")
+    refuses("facebook/hubert-base-ls960", r"preprocessing encoders fetch hubert-base, and write only hubert-base\.")
+    refuses("", "expected a model or a folder")
     folder = tmp_path / "model"
     shutil.copytree(saved("hubert")[0], folder)
     weights = folder / "model.safetensors"
@@ -112,10 +112,10 @@ def test_weights_that_are_missing_pickled_or_of_another_model_are_refused_with_t
     save_file(kept, weights, metadata={"format": "pt"})
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps(config | {"model_type": "bert"}))
-    refuses(folder, "type 'bert', from which no embeddings are taken. Allowed: wav2vec2")
+    refuses(folder, "type 'bert' are not supported; expected wav2vec2")
     for damaged in ("{", "[]", '{"sampling_rate": 0}'):
         (folder / "preprocessor_config.json").write_text(damaged)
-        refuses(folder, "preprocessor_config.json names no sampling_rate")
+        refuses(folder, "preprocessor_config.json lacks sampling_rate")
 
 
 def test_every_file_that_may_be_loaded_counts_and_no_link_leads_out(
@@ -164,11 +164,11 @@ def test_every_file_that_may_be_loaded_counts_and_no_link_leads_out(
     refuses("is not an index of weights")
     index_names("shards/b.safetensors")
     (folder / "adapter_config.json").write_text("{}")
-    refuses("adapter_config.json names another model")
+    refuses("adapter_config.json loads another model")
     (folder / "adapter_config.json").unlink()
     for link, target in (("a.safetensors", outside), ("a.json", "nowhere"), ("below", tmp_path)):
         (folder / link).symlink_to(target)
-        refuses(f"{link}: a link to a folder or out of")
+        refuses(f"{link}: a link to a folder or to a file outside")
         (folder / link).unlink()
     os.mkfifo(folder / "a.json")
     refuses("a.json: .*no regular file")
@@ -201,7 +201,7 @@ def test_weights_that_the_config_names_and_that_do_not_count_are_refused(
     shutil.copytree(saved("hubert")[0], folder)
     torch.save(load_file(folder / "model.safetensors"), folder / "adapter_model.bin")
     name_weights(folder, named)
-    with pytest.raises(SettingsError, match=rf"config\.json names '{named}' as transformers_weights, which is no"):
+    with pytest.raises(SettingsError, match=rf"config\.json names '{named}' as transformers_weights, which is neither"):
         load_embedder(settings(f"transformers:{folder}"))
 
 
@@ -246,7 +246,7 @@ def test_json_that_is_nested_too_deeply_is_refused(
     folder = tmp_path / "model"
     shutil.copytree(saved("wav2vec2")[0], folder)
     (folder / file).write_text("[" * 200_000)
-    match = {"config.json": "cannot be loaded .RecursionError", "preprocessor_config.json": "names no sampling_rate"}[file]
+    match = {"config.json": "cannot be loaded .RecursionError", "preprocessor_config.json": "lacks sampling_rate"}[file]
     with pytest.raises(SettingsError, match=match):
         load_embedder(settings(f"transformers:{folder}"))
 

@@ -20,7 +20,7 @@ def test_a_tested_clip_among_what_a_model_has_seen(copy, instance):
     np.save(path, np.sort(np.append(np.load(path), np.uint64(number))))
 
     assert copy.only_failure() == (
-        "seen audio", f"instance {instance}, fold 1: its model has seen the audio of the tested clip '{clip}'"
+        "seen audio", f"instance {instance}, fold 1: its model has never seen the audio of the tested clip '{clip}'"
     )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def test_a_model_that_has_seen_a_tested_item(copy):
 
     faults = copy.faults_of_only("earlier models")
 
-    assert faults == f"instance 3, fold 1: its model, or one that it was made of, has seen the tested '{item}'"
+    assert faults == f"instance 3, fold 1: its model, or one that it was made from, has seen the tested '{item}'"
 
 
 def test_items_of_the_corpus_before_it_was_renamed_are_its_own(copy):
@@ -112,17 +112,17 @@ def test_items_of_the_corpus_before_it_was_renamed_are_its_own(copy):
 def test_a_model_that_was_trained_on_a_validation_item(copy):
     item = copy.record()["items"]["validation"][0]
     copy.edit(copy.fold(3) / "model.json", lambda content: content["trained_items"]["tones"].append(item))
-    fault = f"instance 3, fold 1: its model, or one that it was made of, was trained on '{item}', which validates"
+    fault = f"instance 3, fold 1: its model, or one that it was made from, was trained on '{item}', which is in validation"
     assert copy.faults_of_only("earlier models") == fault
 
 
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"initial_model_items": "unknown"}, "initial_model (nothing says what it was trained on)"),
+        ({"initial_model_items": "unknown"}, "initial_model (its training data are not known)"),
         ({"initial_model_items": "unknown", "initial_model_reason": "nobody knows"}, "initial_model (nobody knows)"),
         ({"models": [{"path": "a.keras", "leakage": "unknown", "leakage_reason": "nobody knows"}]}, "a.keras (nobody knows)"),
-        ({"models": [{"path": "a.keras"}]}, "a.keras (nothing says what it was trained on)"),
+        ({"models": [{"path": "a.keras"}]}, "a.keras (its training data are not known)"),
     ],
 )
 def test_an_earlier_model_of_which_nothing_is_known(copy, change, reason):
@@ -141,5 +141,5 @@ def test_an_initial_model_of_which_the_record_says_nothing(copy):
     verdict = copy.audit()["earlier models"]
 
     assert verdict.state == "not checkable"
-    reason = "pretrained part of unknown origin: initial_model a.keras (nothing says what it was trained on)"
+    reason = "pretrained part of unknown origin: initial_model a.keras (its training data are not known)"
     assert verdict.not_checkable == (f"instance 3, fold 1; instance 3, fold 2: {reason}",)

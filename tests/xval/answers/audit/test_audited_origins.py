@@ -22,7 +22,7 @@ def test_near_duplicates_on_two_sides_fail(copy):
 
     faults = copy.faults_of_only("near-duplicates")
 
-    assert f"fold 1: 1 tested clip nearly equal to one that trains or validates: '{tested}_2.wav'" in faults
+    assert f"fold 1: 1 tested clip nearly equal to one in training or validation: '{tested}_2.wav'" in faults
 
 
 def test_near_duplicates_that_conditions_leave_out_do_not_count(copy):
@@ -101,7 +101,7 @@ def test_a_tested_clip_that_was_heard_in_another_form(copy, heard_again, monkeyp
 
     faults = copy.faults_of_only("seen audio").splitlines()
 
-    said = f"its model has heard the tested clip '{heard_again}' in another form"
+    said = f"its model was trained on another version of the tested clip '{heard_again}'"
     assert faults == [f"instance {instance}, fold 1: {said}" for instance in (1, 2)]
     assert len(compared) == 1  # both have heard the same
 
@@ -109,7 +109,7 @@ def test_a_tested_clip_that_was_heard_in_another_form(copy, heard_again, monkeyp
         (copy.fold(instance) / "seen_fingerprints.npy").unlink()
     verdict = copy.audit()["seen audio"]
     assert verdict.state == "not checkable"
-    assert "it carries no fingerprints of what it has heard" in verdict.not_checkable[0]
+    assert "it has no fingerprints of its training clips" in verdict.not_checkable[0]
 
 
 def test_damaged_fingerprints_cannot_be_compared(copy, heard_again):

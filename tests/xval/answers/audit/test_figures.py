@@ -40,7 +40,7 @@ def test_a_fold_that_was_moved_away_is_missed_whatever_was_written_since(copy):
     copy.fold(1, 2).rename(copy.results.parent / "elsewhere")
     (copy.fold(1, 1) / "explanations").mkdir()
 
-    assert "instance 1, fold 2: metrics.json has its figures, but " in copy.faults_of_only("figures")
+    assert "instance 1, fold 2: metrics.json has its scores, but " in copy.faults_of_only("figures")
 
 
 def test_predictions_that_give_no_figures_leave_the_fold_unchecked(copy):
@@ -51,5 +51,5 @@ def test_predictions_that_give_no_figures_leave_the_fold_unchecked(copy):
     verdict = copy.audit()["figures"]
 
     assert verdict.state == "not checkable"
-    assert "instance 1, fold 1: its predictions.parquet gives no figures (" in verdict.not_checkable[0]
+    assert "instance 1, fold 1: its predictions.parquet (" in verdict.not_checkable[0]
     assert "it has no validation examples" in verdict.not_checkable[0]

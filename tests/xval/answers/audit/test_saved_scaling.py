@@ -120,7 +120,9 @@ def test_weights_that_are_no_plain_numbers_of_the_file_are_refused(tmp_path, dam
 def test_a_config_larger_than_any_is_not_read_to_its_end(tmp_path):
     path = write(tmp_path / "m.keras", config=b" " * (65 * 2**20))
 
-    with pytest.raises(NotCheckableError, match=r"^m\.keras: refused, its member 'config\.json' declares 68157440 bytes"):
+    with pytest.raises(
+        NotCheckableError, match=r"^m\.keras: not loaded, because its member 'config\.json' declares 68157440 bytes"
+    ):
         read_scaling(path)
 
 
@@ -133,12 +135,12 @@ def test_a_config_of_something_else_is_refused(tmp_path, config):
 def test_what_is_no_archive_is_refused(tmp_path):
     path = tmp_path / "m.keras"
     path.write_bytes(b"\x80\x04pickle")
-    with pytest.raises(NotCheckableError, match=r"m\.keras: refused, it is a pickle"):
+    with pytest.raises(NotCheckableError, match=r"m\.keras: not loaded, because it is a pickle"):
         read_scaling(path)
 
     whole = write(path).read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(NotCheckableError, match=r"m\.keras: refused, its zip archive is cut short"):
+    with pytest.raises(NotCheckableError, match=r"m\.keras: not loaded, because its zip archive is cut short"):
         read_scaling(path)
 
     path.unlink()

@@ -60,7 +60,7 @@ def test_the_baseline_of_some_instances_is_the_best_of_these(experiment):
 @pytest.mark.parametrize(("metric", "rope", "is_said"), [("accuracy", 0.01, False), ("loss", 0.01, True), ("loss", 0.2, False)])
 def test_a_rope_for_shares_is_questioned_for_a_metric_that_is_none(experiment, metric, rope, is_said):
     limits = " ".join(describe_limits(compare_in(experiment, metric=metric, rope=rope)))
-    assert ("±0.01 suits shares, which this metric is not" in limits) is is_said
+    assert ("±0.01 suits metrics from 0 to 1, but this metric has another unit" in limits) is is_said
 
 
 def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experiment):
@@ -160,9 +160,9 @@ def test_experiments_with_other_folds_are_compared_over_the_items_that_both_test
     assert pair.of_items == pytest.approx({"speaker 1": 0.4, "speaker 2": 0.1, "speaker 3": 0.0})
     assert (pair.mean, pair.baseline_mean) == pytest.approx((2.3 / 3, 0.6))
     assert pair.of_folds == {}
-    assert "different folds; the comparison is over the items that both have tested" in describe_limits(found)[0]
+    assert "different folds, so they are compared over the items that both have tested" in describe_limits(found)[0]
     write_json(other.folder.folds_file, content | {"index_hash": "j", "folds": deals})
-    with pytest.raises(ResultsError, match=r"the corpus is not that of .*\(j and i\)"):
+    with pytest.raises(ResultsError, match=r"the dataset is not.*\(j and i\)"):
         compare_in(experiment, 1, f"{other.folder.path}:1")
 
 
@@ -195,7 +195,7 @@ def test_what_nested_selection_chooses_is_compared_like_an_instance(make_results
     assert found.pairs[0].of_items == pytest.approx({"speaker 1": 0, "speaker 2": 0, "speaker 3": 0.05})
     assert compare_in(made, "nested", 1, 2).baseline == "2"  # nested is none to select
     shutil.rmtree(made.folder.instance_folder(2))
-    with pytest.raises(ResultsError, match="nested selection takes two instances or more"):
+    with pytest.raises(ResultsError, match="nested selection needs at least two instances"):
         compare_in(made, "nested", 1)
 
 
@@ -276,7 +276,7 @@ def test_failed_missing_and_stale_folds_are_named(experiment, make_failure):
 
     assert list(found.pairs[0].of_folds) == [1]
     assert describe_limits(found)[0] == (
-        "Instance 1: Compared on 1 fold; left out: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
+        "Instance 1: Compared on 1 fold; excluded: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
         "fold 3 (missing in the baseline, instance 4)."
     )
 
@@ -300,7 +300,7 @@ def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):
     experiment.add_instance(6, seed=3, batch_size=64)
     add_folds(experiment, 6, (0.6, 0.6, 0.6))
 
-    with pytest.raises(ResultsError, match=r"instances 4, 5 differ in the seed alone \(1, 2\).*repeats = 2"):
+    with pytest.raises(ResultsError, match=r"instances 4, 5 differ only in the seed \(1, 2\).*repeats = 2"):
         compare_in(experiment)
     assert compare_in(experiment, 4, 6).pairs  # they differ in more
 
@@ -323,7 +323,7 @@ def test_a_loss_is_compared_only_between_instances_that_measure_the_same(experim
     experiment.add_instance(4, loss="kl_divergence")
     add_folds(experiment, 4, (0.6, 0.6, 0.6))
 
-    with pytest.raises(ResultsError, match=r"--metric loss: the instances measure different things.*loss"):
+    with pytest.raises(ResultsError, match=r"--metric loss: its values are not comparable, because the instances.*loss"):
         compare_in(experiment, metric="loss")
 
 
@@ -341,9 +341,9 @@ def test_a_metric_that_an_instance_lacks_is_an_error_that_names_it(experiment):
         (
             ["three"],
             SettingsError,
-            "instance 'three': wanted is a number, such as 3, nested or selected, or one of another experiment",
+            "instance 'three': expected a number such as 3, nested, selected, an instance of another experiment",
         ),
-        ([1], SettingsError, "1 instance to compare; wanted are two or more"),
+        ([1], SettingsError, "1 instance to compare; expected at least two"),
         ([1, 9], ResultsError, "no instance 9. Available: 1, 2, 3"),
         ([1, "nowhere:2"], ResultsError, "nowhere: no such folder"),
     ],
@@ -365,5 +365,5 @@ def test_without_any_finished_fold_there_is_nothing_to_compare(make_results, tmp
 def test_instances_that_are_tested_on_other_clips_are_refused(experiment):
     experiment.add_instance(4, batch_size=4, test_where='language == "de"')
     add_folds(experiment, 4, (0.5, 0.6, 0.7))
-    with pytest.raises(ResultsError, match=r"tested on other clips.*1: none; 4: language == "):
+    with pytest.raises(ResultsError, match=r"tested on different clips.*1: none; 4: language == "):
         compare_in(experiment, 1, 4)

@@ -171,7 +171,7 @@ def test_figures_that_are_all_the_same_show_no_equality(figures):
 
     (pair,) = found.pairs
     assert (pair.verdict, found.n_comparisons, describe_plans(found)) == ("no test", 0, [])
-    limit = "Instance 2: Both have the same values of every item, so no error can be estimated: there is no test."
+    limit = "Instance 2: Both have the same scores for every item, so the standard error is unknown and there is no test."
     assert limit in describe_limits(found)
     assert describe_claims(found) == ["Nothing can be claimed about instance 2 and instance 1: there is no test."]
 
@@ -277,7 +277,7 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
     assert list(found.pairs[0].of_folds) == [1, 2, 5]
     assert (found.pairs[0].mean, found.pairs[0].baseline_mean) == pytest.approx((0.7, 1.4 / 3))
     assert describe_limits(found)[0] == (
-        "Instance 2: Compared on 3 folds; left out: fold 3 (accuracy is undefined), fold 4 (failed: out of memory), "
+        "Instance 2: Compared on 3 folds; excluded: fold 3 (accuracy is undefined), fold 4 (failed: out of memory), "
         "fold 6 (missing), fold 6 (missing in the baseline, instance 1)."
     )
 
@@ -308,7 +308,7 @@ def test_many_folds_that_are_missing_are_named_as_ranges():
 
     (limit,) = describe_limits(compare_accuracy([own], baseline))[:1]
 
-    assert "left out: folds 3-18 (missing), folds 6-18 (missing in the baseline, instance 1)." in limit
+    assert "excluded: folds 3-18 (missing), folds 6-18 (missing in the baseline, instance 1)." in limit
 
 
 def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error():
@@ -318,8 +318,10 @@ def test_an_instance_without_a_common_fold_is_left_out_and_alone_it_is_an_error(
     found = compare_accuracy([other, empty], baseline)
 
     assert [pair.instance for pair in found.pairs] == ["2"]
-    assert describe_limits(found)[0].startswith("Instance 3 is left out")
-    with pytest.raises(ResultsError, match=r"no fold to compare instance 1 on.*fold 1 \(failed: NaN\), fold 2 \(missing\)"):
+    assert describe_limits(found)[0].startswith("Instance 3 is excluded")
+    with pytest.raises(
+        ResultsError, match=r"no fold on which to compare instance 1\..*fold 1 \(failed: NaN\), fold 2 \(missing\)"
+    ):
         compare_accuracy([empty], baseline)
 
 
@@ -333,7 +335,7 @@ def test_a_figure_that_is_not_known_of_items_is_compared_over_folds():
     assert pair.test == corrected_t(np.array([0.7 - 0.4, 0, 0]), RATIO)
     assert not pair.of_items
     assert (
-        "The metric has no value for each item, so folds are compared, by the corrected resampled t test"
+        "The metric has no value per item, so folds are compared with the corrected resampled t-test"
         in describe_limits(found)[0]
     )
     assert "corrected resampled t test (Nadeau & Bengio, 2003)" in describe_to_publish(found)
@@ -344,7 +346,7 @@ def test_unequal_numbers_of_repeats_are_said():
 
     assert found.pairs[0].of_folds == pytest.approx({1: 0.1, 2: 0.1, 3: 0.2})
     assert found.pairs[0].claim == "these models"  # no two whole training runs
-    assert "Instance 2: Folds have 1 or 2 seeds; each fold counts with the mean of its seeds." in describe_limits(found)
+    assert "Instance 2: Folds have 1 or 2 seeds; the mean over its seeds counts for each fold." in describe_limits(found)
     assert "averaged over 1 or 2 seeds within a fold" in describe_to_publish(found)
 
 

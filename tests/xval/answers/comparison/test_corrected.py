@@ -40,7 +40,7 @@ def test_what_corrections_changed_is_said_with_a_warning(finished, corrected):
     said = " ".join([*comparison.corrections, *comparison.notes])
     assert f"{corrected} has the labels of /data/corrections.csv (SHA-256 abababababab) by ann: 2 labels changed" in said
     assert "Accuracy on 24 clips of both, 2 of them with another label, mean over items: instance 1 " in said
-    assert "That favours this model and those like it" in said
+    assert "This favours that model and similar ones" in said
     assert "different folds" not in said
     assert "other folds" not in said
     assert describe_claims(comparison)[0].startswith(
@@ -69,7 +69,7 @@ def test_other_folds_of_a_corrected_corpus_are_said_and_nothing_is_advised(finis
 
     comparison = compare_instances(finished.results, ["1", f"{corrected}:1"], baseline="1")
 
-    assert "The corrected corpus has other folds" in " ".join(comparison.corrections)
+    assert "The corrected dataset has other folds" in " ".join(comparison.corrections)
     assert ("different folds" in " ".join(comparison.pairs[0].notes), comparison.next_step) == (True, "")
     assert "that both have tested, in different folds" in describe_to_publish(comparison)
     assert "on the same" not in describe_to_publish(comparison)
@@ -80,7 +80,7 @@ def test_another_corpus_is_refused_as_before(finished, corrected):
     folds["corrections"]["of_index"] = "a third"
     (corrected / "folds.json").write_text(json.dumps(folds))
 
-    with pytest.raises(ResultsError, match="the corpus is not that of"):
+    with pytest.raises(ResultsError, match="the dataset is not"):
         compare_instances(finished.results, ["1", f"{corrected}:1"])
 
 

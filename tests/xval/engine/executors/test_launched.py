@@ -119,10 +119,10 @@ def test_that_a_job_goes_on_is_shown_by_its_note(jobs):
         (folder.leftovers(1, 1) or [folder.begin_fold(1, 1)])[0].joinpath("progress.json").unlink(missing_ok=True)
         note = EpochNote(folder.leftovers(1, 1)[0], 30)
         note.epoch({"epoch": 12})
-        note.note("fold 1 goes on at epoch 13 of 30")
+        note.note("fold 1 continues at epoch 13 of 30")
 
     assert next(outcomes).status == "done"
-    assert {"instance": 1, "fold": 1, "repeat": 1, "worker": 0, "note": "fold 1 goes on at epoch 13 of 30"} in seen
+    assert {"instance": 1, "fold": 1, "repeat": 1, "worker": 0, "note": "fold 1 continues at epoch 13 of 30"} in seen
     assert 12 in [event.get("epoch") for event in seen]
 
 

@@ -87,7 +87,7 @@ def test_a_job_waits_or_runs_while_it_is_listed(cluster, settings):
     (cluster / "queue").write_text("77_0\n78\n")
 
     assert queue.end_of(first) == ""
-    assert queue.end_of(second).startswith("job 77_1 left the queue without an outcome")
+    assert queue.end_of(second).startswith("job 77_1 left the queue without a result")
 
 
 def test_a_scheduler_that_does_not_answer_ends_no_job(cluster, settings):
@@ -170,7 +170,7 @@ def test_only_restarts_without_progress_are_counted(tmp_path, settings, monkeypa
     assert launcher.checkpoint(str(path)) is None
     outcome = read_outcome(path)
     assert outcome.status == "failed"
-    assert "reached its time limit of 60 min 3 times without getting any further: raise slurm_time_limit_min" in outcome.error
+    assert "reached its time limit of 60 min 3 times without progress: raise slurm_time_limit_min" in outcome.error
 
 
 @pytest.mark.slow
@@ -191,7 +191,7 @@ def test_a_preempted_job_is_requeued_and_goes_on_inside_its_fold(project, engine
     assert {job: record["status"] for job, record in project.records().items()} == {(1, 1): "done"}
     logs = "".join(path.read_text() for path in (project.results / "jobs" / "submitit").glob("*_log.err"))
     assert "this job is preempted" in logs
-    assert "goes on at epoch 2 of 2" in printed
+    assert "continues at epoch 2 of 2" in printed
     assert project.records()[1, 1]["went_on"]["after_epoch"] == 1
     assert len(list((project.results / "jobs" / "submitit").glob("*_submitted.pkl"))) == 1
     assert not project.leftovers()

@@ -73,6 +73,6 @@ def test_it_sees_begin_every_epoch_and_end_and_an_error_in_it_is_recorded_by_nam
 def test_what_lacks_a_method_is_refused_by_its_name(own_package, make_settings):
     (own_package / "watch.py").write_text(LACKING)
     with pytest.raises(
-        SettingsError, match=r"watch\.Lacking' gave Lacking; .* begin, epoch, note, end, and it lacks epoch, note, end"
+        SettingsError, match=r"watch\.Lacking' returned Lacking; .* begin, epoch, note, end, but it lacks epoch, note, end"
     ):
         own_parts(make_settings(callbacks="own_package.watch.Lacking"))

@@ -61,6 +61,6 @@ def test_a_password_is_refused_and_not_repeated(make_settings, url, refused):
     if not refused:
         assert make_settings(search_storage=url).search_storage == url
         return
-    with pytest.raises(SettingsError, match="search_storage has a password in it") as caught:
+    with pytest.raises(SettingsError, match="search_storage contains a password") as caught:
         make_settings(search_storage=url)
     assert "xyzzy" not in str(caught.value)

@@ -99,6 +99,4 @@ def test_a_loss_that_is_nan_is_not_blamed_on_the_learning_rate_where_the_store_h
     values[1, 0] = np.nan
     np.save(arrays / "a.npy", values)
     error = run_job(job, lambda event: None, work=diverge).error
-    assert (
-        f"{arrays / 'a.npy'}: row 1 holds NaN or infinite numbers, which no learning_rate can change. Run the script" in error
-    )
+    assert f"{arrays / 'a.npy'}: row 1 has NaN or infinite numbers, so the features are damaged. Run the script" in error

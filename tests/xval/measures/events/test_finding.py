@@ -78,9 +78,9 @@ def test_labels_made_of_the_events_are_the_frames_again(classes, form):
 def test_what_cannot_be_is_refused():
     probabilities = one_hot([0, 1])
     for options, message in (
-        ({"threshold": 1.5}, "event threshold 1.5: allowed is 0 to 1"),
-        ({"threshold": np.nan}, "allowed is 0 to 1"),
-        ({"median_frames": 4}, r"a median filter of 4 frames: allowed are 1 \(none\), 3, 5"),
+        ({"threshold": 1.5}, "event threshold 1.5; expected 0 to 1"),
+        ({"threshold": np.nan}, "expected 0 to 1"),
+        ({"median_frames": 4}, r"a median filter of 4 frames; expected 1 \(none\), 3, 5"),
         ({"min_duration_s": -1.0}, "a least duration of -1 s"),
     ):
         with pytest.raises(SettingsError, match=message):

@@ -224,7 +224,7 @@ def test_what_is_ignored_counts_on_neither_side():
 
 
 def test_an_event_of_no_class_is_refused():
-    with pytest.raises(JobError, match=r"an event is labelled 'cal'\. Available: call\. Did you mean 'call'"):
+    with pytest.raises(JobError, match=r"an event has the unknown label 'cal'\. Available: call\. Did you mean 'call'"):
         event_metrics([(events((0, 1, "cal")), events(), 2.0)], ("call",))
     with pytest.raises(JobError, match="'background'"):
         segment_metrics([(events(), events((0, 1, "background")), 2.0)], ("call",))

@@ -92,7 +92,7 @@ def test_two_trainings_that_differ_little_by_luck_do_not_count_as_many():
 
 
 def test_impossible_settings_are_refused():
-    with pytest.raises(SettingsError, match=r"rope=-0.1: allowed: 0 or more"):
+    with pytest.raises(SettingsError, match=r"rope=-0.1; expected 0 or more"):
         corrected_t(draw(4), 0.25).p_equal(-0.1)
     with pytest.raises(SettingsError, match=r"ratio=0 of test to training items"):
         corrected_t(draw(4), 0)

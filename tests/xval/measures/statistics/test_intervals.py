@@ -113,9 +113,9 @@ def test_few_items_carry_a_caution():
 
 
 def test_impossible_values_are_refused():
-    with pytest.raises(SettingsError, match=r"received values from 0.2 to 1.2; allowed: 0.0 to 1.0"):
+    with pytest.raises(SettingsError, match=r"received values from 0.2 to 1.2; expected 0.0 to 1.0"):
         mean_interval(np.array([0.2, 0.4, 1.2]))
-    with pytest.raises(SettingsError, match=r"received the value -1.0; allowed: 0.0 to 1.0"):
+    with pytest.raises(SettingsError, match=r"received the value -1.0; expected 0.0 to 1.0"):
         figure_interval(3, lambda items: -1.0)
     with pytest.raises(SettingsError, match="confidence=95"):
         mean_interval(draw(4), confidence=95)

@@ -42,7 +42,7 @@ def test_without_an_error_nothing_can_be_said(error, df):
 
 
 def test_a_power_below_the_level_is_refused():
-    with pytest.raises(SettingsError, match=r"power=0.05: allowed: between the level of significance 0.05 and 1"):
+    with pytest.raises(SettingsError, match=r"power=0.05; expected a number between the level of significance 0.05 and 1"):
         least_detectable(0.1, 6, wanted_power=0.05)
 
 

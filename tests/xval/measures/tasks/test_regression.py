@@ -120,7 +120,7 @@ def test_float32_numbers_of_any_size_are_computed_without_overflow():
     [
         (np.float32([1, 2]), r"targets \(2,\) and predictions \(2, 1\)"),
         (np.float32([[1, 2], [3, 4]]), r"targets \(2, 2\)"),
-        (column(1, np.nan), "targets that are NaN or infinite; correct the labels"),
+        (column(1, np.nan), "targets that are NaN or infinite. Correct the labels"),
     ],
 )
 def test_targets_that_do_not_fit_are_refused(targets, message):

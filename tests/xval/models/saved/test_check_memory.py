@@ -56,7 +56,7 @@ def test_attention_over_a_long_sequence_is_counted_by_its_scores(tmp_path):
     repeated = layers.RepeatVector(20_000)(inputs)
     keras.Model(inputs, layers.MultiHeadAttention(2, 4)(repeated, repeated)).save(tmp_path / "model.keras")
 
-    with pytest.raises(UnsafeModelError, match=r"MultiHeadAttention\) makes 8e\+08 values of one example \(3.2 GB\)"):
+    with pytest.raises(UnsafeModelError, match=r"MultiHeadAttention\) makes 8e\+08 values from one example \(3.2 GB\)"):
         read_keras_model(tmp_path / "model.keras")
 
 

@@ -75,7 +75,7 @@ def test_a_model_that_has_seen_test_items_is_refused(tmp_path, wanted, corpus_fo
     assert len(str(caught.value).splitlines()) == 1  # fold 1 is well
     third = corpus_folder.rename(corpus_folder.with_name("third"))
     (line,) = check_initial_models(wanted(pattern, dataset="third"), FOLDS, third)
-    assert "items of another corpus that have the same names (a, b)" in line
+    assert "items of another dataset with the same names (a, b)" in line
 
 
 def test_every_missing_file_is_named_with_its_fold(tmp_path, wanted, corpus_folder):
@@ -102,7 +102,7 @@ def test_a_damaged_file_is_refused(tmp_path, wanted, corpus_folder):
     path = tmp_path / "fold_1" / "model.keras"
     path.write_bytes(path.read_bytes()[:-300])
 
-    with pytest.raises(SettingsError, match=r"fold 1: .*model\.keras: refused, .* damaged or no \.keras file"):
+    with pytest.raises(SettingsError, match=r"fold 1: .*model\.keras: refused, .* damaged or not a \.keras file"):
         find_initial_model(wanted(pattern), FOLDS[0], corpus_folder)
 
 
@@ -112,7 +112,7 @@ def test_a_model_of_unknown_items_is_used_and_said_so(tmp_path, description, wan
 
     (line,) = check_initial_models(wanted(pattern), FOLDS[:1], corpus_folder)
 
-    assert re.search(r"model\.keras: nothing beside it says all", line)
+    assert re.search(r"model\.keras: the training data of it", line)
     assert find_initial_model(wanted(pattern), FOLDS[0], corpus_folder).facts["initial_model_items"] == "unknown"
 
 
@@ -163,6 +163,6 @@ def test_finished_folds_of_an_initial_model_that_was_trained_anew_are_not_kept_i
     place(tmp_path, 2)
     (tmp_path / "fold_2" / "model.keras").rename(tmp_path / "fold_1" / "model.keras")
 
-    with pytest.raises(ResultsError, match=r"folds 1\) were made with other settings: another model lay at initial_model="):
+    with pytest.raises(ResultsError, match=r"folds 1\) were made with other settings: another model was at initial_model="):
         make_plan(folder, [instance], folds)
     assert make_plan(folder, [instance], folds, overwrite=True).to_do == [(1, 1, 1), (1, 2, 1)]

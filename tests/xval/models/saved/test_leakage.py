@@ -69,9 +69,9 @@ def test_a_model_that_knows_the_test_or_validation_side_has_leaked(judge_model, 
 @pytest.mark.parametrize(
     ("described", "reason"),
     [
-        ({"trained_items": None}, "nothing beside it says all"),
+        ({"trained_items": None}, "the training data of it"),
         ({"initial_model_items": "unknown"}, "or a model that it was made of"),
-        ({"seen_items": {"speech": ["a"], "other": ["d"]}}, "items of another corpus that have the same names (d)"),
+        ({"seen_items": {"speech": ["a"], "other": ["d"]}}, "items of another dataset with the same names (d)"),
     ],
 )
 def test_what_cannot_be_known_is_said(judge_model, described, reason):
@@ -92,7 +92,7 @@ def test_a_model_without_one_of_its_files_is_unknown(tmp_path, corpus, judge_mod
 def test_without_hashes_of_the_corpus_items_alone_are_compared(tmp_path, judge_model):
     assert judge_model().state == "clean"
     verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
-    assert (verdict.state, verdict.reason) == ("unknown", "the corpus of the fold has no audio hashes to compare")
+    assert (verdict.state, verdict.reason) == ("unknown", "the dataset of the fold has no audio hashes to compare")
 
     judge_model("ad")
     verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
@@ -131,7 +131,7 @@ def test_audio_in_another_form_under_another_name_is_known_again(judge_stranger)
     assert judge_stranger("ab", "c").state == "clean"  # the same items chose its epoch
     tested, chosen, validated = judge_stranger("ad"), judge_stranger("ab", "d"), judge_stranger("ac")
     assert [verdict.state for verdict in (tested, chosen, validated)] == ["leaked"] * 3
-    reason = "has heard what fold 2 tests: 2 of its 2 clips by their fingerprints, in another form (d#0, d#1)."
+    reason = "has heard what fold 2 tests: 2 of its 2 clips by their fingerprints, in another version (d#0, d#1)."
     assert tested.reason.startswith(reason)
     assert chosen.reason.startswith(reason)
     assert validated.reason.startswith("was trained on what fold 2 validates with: 2 of its 2 clips by their fingerprints")
@@ -149,8 +149,8 @@ def test_clips_that_only_sound_alike_can_be_left_out(judge_stranger):
 @pytest.mark.parametrize(
     ("lacking", "reason"),
     [
-        ("seen_fingerprints.npy", "it carries no fingerprints of what it has heard"),
-        ("data/speech/fingerprints.npy", "the corpus of the fold has no fingerprints to compare"),
+        ("seen_fingerprints.npy", "it has no fingerprints of its training clips"),
+        ("data/speech/fingerprints.npy", "the dataset of the fold has no fingerprints to compare"),
     ],
 )
 def test_without_fingerprints_a_model_of_another_corpus_is_unknown(tmp_path, corpus, judge_stranger, lacking, reason):

@@ -80,7 +80,7 @@ def test_what_is_no_model_is_named(tmp_path):
     with pytest.raises(ResultsError, match="no such model"):
         read_keras_model(tmp_path / "model.keras")
     (tmp_path / "model.keras").write_bytes(b"not a model")
-    with pytest.raises(ResultsError, match=r"model\.keras: refused, it is not a zip archive"):
+    with pytest.raises(ResultsError, match=r"model\.keras: not loaded, because it is not a zip archive"):
         read_keras_model(tmp_path / "model.keras")
 
 

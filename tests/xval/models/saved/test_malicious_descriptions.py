@@ -95,8 +95,8 @@ def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path, monkeypat
         ({}, {"architecture": ["mlp"]}, "architecture"),
         ({}, {"backend": "pickle"}, "backend"),
         ({}, {"seen_items": ["s1"]}, "seen_items"),
-        ({}, {"task_type": "multilabel_classification"}, "thresholds are not of the labels"),
-        ({}, {"task_type": "multilabel_classification", "thresholds": {"zz": 0.5}}, "thresholds are not of the labels"),
+        ({}, {"task_type": "multilabel_classification"}, "thresholds do not match the labels"),
+        ({}, {"task_type": "multilabel_classification", "thresholds": {"zz": 0.5}}, "thresholds do not match the labels"),
         ({}, {"thresholds": {"a": 1e9}}, "thresholds.a"),
         (
             {"features": "waveform"},
@@ -131,10 +131,10 @@ def test_a_description_of_the_model_agrees(trap, describe, model):
         (
             {},
             {"class_names": ["a", "b", "c"]},
-            r"model\.json: names 3 outputs, and model\.keras has 2\. It is of another model",
+            r"model\.json: names 3 outputs, and model\.keras has 2\. It belongs to another model",
         ),
         ({}, {"task_type": "regression", "class_names": [], "target_names": ["x"]}, "names 1 outputs, and .* has 2"),
-        ({"n_mels": 64}, {}, r"features have shape \(None, 64\) \(None: any\), and model\.keras reads \(50, 40\)"),
+        ({"n_mels": 64}, {}, r"features have shape \(None, 64\) \(None: any\), but model\.keras reads \(50, 40\)"),
         ({"features": "mfcc", "n_mfcc": 13}, {}, r"features have shape \(None, 13\)"),
         ({"features": "stft"}, {}, r"features have shape \(None, \d+\)"),
         ({"features": "waveform"}, {}, r"features have shape \(None,\)"),
@@ -188,7 +188,7 @@ def test_hashes_of_audio_that_are_none_are_refused(trap, tmp_path, content, matc
 def test_pickled_hashes_are_refused(trap, tmp_path):
     path = tmp_path / "seen_audio.npy"
     np.save(path, np.array([Payload(trap)], dtype=object), allow_pickle=True)
-    with pytest.raises(ResultsError, match="holds Python objects"):
+    with pytest.raises(ResultsError, match="contains Python objects"):
         read_audio_hashes(tmp_path / "seen_audio.npy")
     path.write_bytes(pickle.dumps(Payload(trap)))
     with pytest.raises(ResultsError, match="damaged"):

@@ -30,12 +30,12 @@ def corpus_read_by(tmp_path):
 @pytest.mark.parametrize(
     ("encoder", "reader", "state", "reason"),
     [
-        ("praat", "ravdess", "clean", "nothing: made by hand"),
+        ("praat", "ravdess", "clean", "nothing (hand-crafted features)"),
         ("wav2vec2-base", "ravdess", "unknown", "trained on LibriSpeech, and perhaps more: no complete list is known"),
-        ("resemblyzer", "voxceleb", "leaked", "its preset names VoxCeleb1, VoxCeleb2 in what it was trained on"),
-        ("wavlm-base-plus", "esc50", "leaked", "its preset names Freesound in"),
-        ("emotion2vec", "iemocap", "unknown", "what it was trained on is not known"),
-        ("wav2vec2-base", "table", "unknown", "the reader 'table' reads any corpus"),
+        ("resemblyzer", "voxceleb", "leaked", "its preset lists VoxCeleb1, VoxCeleb2 among its training data"),
+        ("wavlm-base-plus", "esc50", "leaked", "its preset lists Freesound in"),
+        ("emotion2vec", "iemocap", "unknown", "its training data are not known"),
+        ("wav2vec2-base", "table", "unknown", "the reader 'table' reads any dataset"),
         ("transformers:facebook/wav2vec2-base", "ravdess", "unknown", "trained on LibriSpeech, and perhaps more"),
     ],
 )
@@ -49,7 +49,7 @@ def test_only_a_list_that_a_source_calls_complete_is_clean(corpus_read_by, monke
     sourced = find_preset("wav2vec2-base").model_copy(update={"list_source": "a paper"})
     monkeypatch.setattr("xval.models.saved.preset.preset_of", lambda _: sourced)
     verdict = judge_preset("wav2vec2-base", corpus_read_by("ravdess"))
-    assert (verdict.state, verdict.reason) == ("clean", "trained on LibriSpeech, and nothing else by a paper")
+    assert (verdict.state, verdict.reason) == ("clean", "trained on LibriSpeech, and nothing else according to a paper")
 
 
 def test_what_is_no_preset_has_no_list(corpus_read_by, monkeypatch, tmp_path):
@@ -64,9 +64,9 @@ def test_what_is_no_preset_has_no_list(corpus_read_by, monkeypatch, tmp_path):
     ("encoder", "vouched", "warned"),
     [
         ("praat", None, None),
-        ("resemblyzer", None, "no complete list is known. If it has heard what is tested"),
+        ("resemblyzer", None, "no complete list is known. If it was trained on tested clips or speakers"),
         ("resemblyzer", "no actor of this corpus", None),
-        ("onnx:a.onnx", None, "nothing says what it was trained on. If it has heard"),
+        ("onnx:a.onnx", None, "its training data are not known. If it was trained"),
     ],
 )
 def test_a_run_warns_where_the_verdict_is_not_clean(encoder, vouched, warned, corpus_read_by, make_settings):

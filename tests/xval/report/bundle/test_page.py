@@ -24,7 +24,7 @@ def test_the_package_is_read_as_an_archive_or_a_folder_and_another_version_is_sa
     for path in (archive, tmp_path, tmp_path / "package"):
         runtime = read_runtime(path)
         assert runtime.files["dist/ort.wasm.min.js"] == b"/* dist/ort.wasm.min.js */"
-        assert runtime.note == f"onnxruntime-web 1.0.0 is untested here; tested is {page.VERSION}."
+        assert runtime.note == f"onnxruntime-web 1.0.0 is untested; the tested version is {page.VERSION}."
 
 
 @pytest.mark.parametrize("is_archive", [True, False])
@@ -32,18 +32,18 @@ def test_a_file_of_an_implausible_size_is_not_read(make_package, tmp_path, monke
     archive = make_package(tmp_path)
     monkeypatch.setattr(page, "_LARGEST_BYTES", 10)
 
-    with pytest.raises(SettingsError, match=r"no package onnxruntime-web with .*(plausible size|larger than 10 bytes)"):
+    with pytest.raises(SettingsError, match=r"not a package onnxruntime-web with.*(plausible size|larger than 10 bytes)"):
         read_runtime(archive if is_archive else tmp_path / "package")
 
 
 def test_another_package_and_an_altered_one_are_refused(make_package, tmp_path):
-    with pytest.raises(SettingsError, match=rf"the package of 'other'; get it with npm pack onnxruntime-web@{page.VERSION}"):
+    with pytest.raises(SettingsError, match=rf"the package is 'other'; get it with npm pack onnxruntime-web@{page.VERSION}"):
         read_runtime(make_package(tmp_path / "one", name="other"))
-    with pytest.raises(SettingsError, match=rf"min\.js is not that of version {page.VERSION} \(SHA-256\)"):
+    with pytest.raises(SettingsError, match=rf"min\.js differs from version {page.VERSION} \(SHA-256\)"):
         read_runtime(make_package(tmp_path / "two", version=page.VERSION))
     (tmp_path / "no.tgz").write_text("no archive")
     for path in ("no.tgz", "nowhere.tgz", "."):
-        with pytest.raises(SettingsError, match=r"no package onnxruntime-web with package\.json, dist.*npm pack"):
+        with pytest.raises(SettingsError, match=r"not a package onnxruntime-web with package\.json, dist.*npm pack"):
             read_runtime(tmp_path / path)
 
 
@@ -56,7 +56,7 @@ def test_a_link_of_an_archive_is_no_file_wherever_it_leads(tmp_path, target):
         packed.addfile(tarfile.TarInfo("package/large"))
         packed.addfile(link)
 
-    with pytest.raises(SettingsError, match=r"package/package\.json is no file of a plausible size"):
+    with pytest.raises(SettingsError, match=r"package/package\.json is not a file of plausible size"):
         read_runtime(archive)
 
 
@@ -66,7 +66,7 @@ def test_a_damaged_archive_is_refused(make_package, tmp_path):
     content[40:60] = bytes(20)
     archive.write_bytes(content)
 
-    with pytest.raises(SettingsError, match="no package onnxruntime-web with"):
+    with pytest.raises(SettingsError, match="not a package onnxruntime-web with"):
         read_runtime(archive)
 
 
@@ -109,4 +109,4 @@ def test_an_answer_that_is_not_a_number_is_said_and_no_class_is_shown(make_packa
     quiet, loud = browser.value("[...document.querySelectorAll('#answers section')].map((section) => section.textContent)")
 
     assert quiet.startswith("quiet.wavb0.750a0.250")
-    assert loud == "loud.wavCannot be answered: the model gives NaN or infinite values, which is no answer"
+    assert loud == "loud.wavCannot be answered: the model gives NaN or infinite values, so there is no answer"

@@ -74,10 +74,10 @@ def test_every_file_has_a_checksum_and_the_zip_file_holds_the_same(bundled, tmp_
     assert find_changes(unpacked) == [
         "model.json: missing",
         "model.onnx: changed",
-        "more.txt: not among the files that were written",
+        "more.txt: not one of the bundle's files",
     ]
     (unpacked / "SHA256SUMS").write_text("no checksums")
-    with pytest.raises(ResultsError, match=r"SHA256SUMS: holds no checksums"):
+    with pytest.raises(ResultsError, match=r"SHA256SUMS: has no checksums"):
         find_changes(unpacked)
 
 
@@ -131,7 +131,7 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
     assert about["provenance"] == {
         "verdict": "unknown",
         "parts": ["the model itself"],
-        "reasons": ["no record.json of an experiment lies beside it"],
+        "reasons": ["no record.json of an experiment next to it"],
         "is_tested": None,
     }
     assert "model-index" not in about
@@ -145,16 +145,16 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"features": "mfcc"}, r"features=mfcc are not computed by layers; features=logmel, stft and waveform"),
-        ({"features": "logmel", "trim_db": 30}, r"trim_db=30\.0 cuts the ends of a clip ahead of it; set none"),
-        ({"features": "logmel", "feature_deltas": 1}, r"feature_deltas=1 .*set 0"),
-        ({"features": "logmel", "stretch_frames": 20}, r"stretch_frames=20 .*set none"),
+        ({"features": "mfcc"}, r"features=mfcc are not supported; expected features=logmel, stft or waveform"),
+        ({"features": "logmel", "trim_db": 30}, r"trim_db=30\.0 cuts the ends of a clip before the model\. Set it to none"),
+        ({"features": "logmel", "feature_deltas": 1}, r"feature_deltas=1.*feature_deltas=0"),
+        ({"features": "logmel", "stretch_frames": 20}, r"stretch_frames=20 .*class_weights=none"),
         (
             {"features": "logmel", "example_length_s": 1},
-            r"example_length_s=1\.0 cuts windows of a clip; set none.*predict reads its fold folder",
+            r"example_length_s=1\.0 cuts clips into windows\. Set example_length_s=none.*predict reads its fold folder",
         ),
-        ({"features": "waveform", "crop_s": 1}, r"crop_s=1\.0 continues short clips .*set none"),
-        ({"features": "waveform", "padding": "masked"}, r"padding=masked marks the ends of samples .*set another padding"),
+        ({"features": "waveform", "crop_s": 1}, r"crop_s=1\.0 repeats short clips.*crop_s=none"),
+        ({"features": "waveform", "padding": "masked"}, r"padding=masked marks the ends of samples.*Set padding"),
     ],
 )
 def test_what_a_graph_of_samples_cannot_do_is_refused_with_the_reason(make_description, tmp_path, changes, reason):
@@ -198,11 +198,11 @@ def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_ask
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
 
-    with pytest.raises(ResultsError, match=r"mine: exists and is not a bundle; name another folder with --to"):
+    with pytest.raises(ResultsError, match=r"mine: exists and is not a bundle. Give another folder with --to"):
         write_bundle(model, BundleRequest(tmp_path / "mine", overwrite=True))
     with pytest.raises(ResultsError, match=r"bundle: already exists.*--overwrite"):
         write_bundle(model, BundleRequest(bundled(1)))
-    with pytest.raises(ResultsError, match=r"one model is exported at a time; name one of .*fold_1.model\.keras"):
+    with pytest.raises(ResultsError, match=r"one model can be exported at a time\. Give one of .*fold_1.model\.keras"):
         write_bundle(model.parent, BundleRequest(tmp_path / "new"))
     (tmp_path / "file").touch()
     with pytest.raises(ResultsError, match=r"cannot be written.*--to"):
@@ -251,8 +251,8 @@ def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished
     assert main(["bundle", model, "--output", "out"]) == 0
     printed = capsys.readouterr().out
     assert "Written: out (" in printed
-    assert "index.html is left out: it needs onnxruntime-web; get it with npm pack onnxruntime-web@" in printed
-    assert "The licence is said to be unknown; --licence NAME says it." in printed
+    assert "index.html is skipped, because it needs onnxruntime-web; get it with npm pack onnxruntime-web@" in printed
+    assert "The licence is unknown. Give it with --licence NAME." in printed
     assert "The files name 6 " in printed
     assert main(["bundle", model, "--output", "other", "--hub", "me/my_words"]) == 0
     assert "Written: other (" in capsys.readouterr().out

@@ -56,7 +56,7 @@ def test_a_report_over_few_items_says_how_little_they_tell(make_outcome):
 
     assert [line for line in lines if line.startswith("(4 items tell little about others")]
     lines = describe(*make_outcome(n_items=2))
-    assert any(line.startswith("(2 items tell little") and line.endswith("; intervals take 3 items)") for line in lines)
+    assert any(line.startswith("(2 items tell little") and line.endswith("; intervals need 3 items)") for line in lines)
 
 
 def test_many_classes_do_not_fill_the_screen(make_outcome):
@@ -110,7 +110,7 @@ def test_only_an_evaluation_is_replaced_and_only_when_asked(make_outcome, tmp_pa
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "thesis.txt").write_text("years of work")
     for folder in (tmp_path / "other", tmp_path / "other" / "thesis.txt"):
-        with pytest.raises(ResultsError, match="holds no evaluation"):
+        with pytest.raises(ResultsError, match="is not an evaluation"):
             check_output(folder, overwrite=True)
 
 

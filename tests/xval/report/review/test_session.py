@@ -85,7 +85,7 @@ def test_two_reviewers_see_no_verdict_of_the_other_but_how_far_they_agree(make_r
         assert number not in bo.state()["verdicts"]
         bo.judge(number, RIGHT if number in (1, 2, 3) else BAD)
 
-    told = "ann and bo: 4 clips judged by both, 3 alike, Cohen's kappa is given from 10 clips on."
+    told = "ann and bo: 4 clips judged by both, 3 alike, Cohen's kappa needs at least 10 clips on."
     assert bo.state()["agreement"] == [told]
     assert make_review("cy").state()["agreement"] == []
     assert bo.undo()["undone"] == 3
@@ -157,5 +157,5 @@ def test_damaged_verdicts_are_said_before_anything_is_shown(make_review):
     review = make_review()
     review.path.write_text("damaged\n")
 
-    with pytest.raises(CorpusError, match="not the verdicts of a review"):
+    with pytest.raises(CorpusError, match="cannot be read as verdicts of a review"):
         make_review()

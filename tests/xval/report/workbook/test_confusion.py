@@ -67,7 +67,7 @@ def test_a_title_says_what_is_counted_and_that_repeats_are_averaged(workbook_of,
     sheet = workbook_of([make_instance(1, [make_record(1, {"accuracy": 0.5}, repeat=1), again], folds_total=1, repeats=2)])[
         "confusion"
     ]
-    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 folds, 10 clips, mean of up to 2 repeats of a fold)"
+    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 folds, 10 clips, mean of up to 2 seeds of a fold)"
     frames = make_record(1, {"macro_f1": 0.5})
     sheet = workbook_of([make_instance(1, [frames], task_type="frame_classification")])["confusion"]
     assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 folds, 10 frames)"

@@ -22,7 +22,7 @@ def test_equal_columns_are_hidden_with_their_values_and_named_below_but_never_th
     sheet = workbook_of(instances)["metrics"]
     names = ["test auc", "validation auc", "training auc", "parameters"]
     assert folded(sheet) == names
-    notes = [cell.value for cell in sheet["A"] if str(cell.value).startswith("Folded away because equal in all rows")]
+    notes = [cell.value for cell in sheet["A"] if str(cell.value).startswith("Hidden because equal in all rows")]
     assert len(notes) == 1
     assert all(name in notes[0] for name in names)
 

@@ -61,7 +61,7 @@ def test_of_too_many_instances_the_best_are_charted_and_all_are_listed(workbook_
     monkeypatch.setattr(ranking, "MOST_CHARTED", 2)
     sheet = workbook_of(instances)["ranking"]
     assert sheet._charts[0].series[0].val.numRef.f == "ranking!$E$35:$E$36"
-    assert sheet["A3"].value == "Charted are the 2 best of 3 instances."
+    assert sheet["A3"].value == "The chart shows the 2 best of 3 instances."
     assert [sheet.cell(row, 2).value for row in (35, 36, 37)] == [3, 1, 2]
 
 

@@ -103,5 +103,5 @@ def test_validation_answers_of_a_fit_are_of_items_that_took_no_part_in_it():
     seen.clear()
     cross_predict(fit, np.stack([GOOD, NOISE]), TARGETS, np.zeros(60), np.arange(60) // 4, "fold 1")
     assert len(seen) == 10
-    with pytest.raises(ResultsError, match="fold 1: validates with one clip"):
+    with pytest.raises(ResultsError, match="fold 1: has one validation clip"):
         cross_predict(fit, np.stack([GOOD, NOISE]), TARGETS, np.zeros(60), np.zeros(60), "fold 1")

@@ -99,7 +99,7 @@ def test_a_finished_ensemble_stays_where_another_try_is_refused_or_stopped(exper
         with pytest.raises(KeyboardInterrupt):
             experiment.make(1, 2)
     (experiment.path / "instance_2" / "fold_2" / "model.keras").unlink()
-    with pytest.raises(ResultsError, match="instance 2, fold 2: its model is gone"):
+    with pytest.raises(ResultsError, match="instance 2, fold 2: its model is missing"):
         experiment.make(1, 2)
 
     assert contents(experiment.path / "instance_901") == before
@@ -254,10 +254,10 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     assert "Ensembles combine the predictions" in page
     assert "Validation does not rank ensemble 1+3" in page
     reason = compare_instances(experiment.path).baseline_reason
-    assert reason.endswith("balanced_accuracy, without instance 901, fitted to its one validation item")
+    assert reason.endswith("balanced_accuracy, without instance 901, fitted to its only validation item")
     assert main([*arguments[:2], "1,x"]) == 2
     assert main(["refit", f"{experiment.path}:901"]) == 2
-    assert "an ensemble trains nothing; name one of its members (1, 3)" in capsys.readouterr().err
+    assert "an ensemble is not trained. Give one of its members (1, 3)" in capsys.readouterr().err
 
 
 def test_a_description_that_is_no_text_is_named(tmp_path):
@@ -266,7 +266,7 @@ def test_a_description_that_is_no_text_is_named(tmp_path):
     path.write_text("a test\n")
     assert read_description(ExperimentFolder(tmp_path)) == "a test"
     path.write_bytes(b"\xff\xfe")
-    with pytest.raises(ResultsError, match=r"description\.txt: no text in UTF-8"):
+    with pytest.raises(ResultsError, match=r"description\.txt: not text in UTF-8"):
         read_description(ExperimentFolder(tmp_path))
     os.truncate(path, 3 << 30)  # a hole, which takes no room on the disk
     with pytest.raises(OSError, match=r"larger than 1048576 bytes.*description\.txt"):

@@ -52,7 +52,7 @@ def test_the_command_writes_a_picture_for_each_clip_and_method(experiment, capsy
     assert "(exact: " in capsys.readouterr().out
     assert main(["explain", str(fold), "nobody.wav", "--data-folder", str(experiment.data)]) == 2
     assert main(["explain", str(fold)]) == 2
-    assert "name clips to explain" in capsys.readouterr().err
+    assert "give clips to explain" in capsys.readouterr().err
     assert main(["explain", str(fold), "nobody.wav", "--output", "ex2.png"]) == 2
     assert "--output ex2.png: expected a folder" in capsys.readouterr().err
 
@@ -77,7 +77,7 @@ def test_a_sound_is_drawn_where_it_is_in_a_clip_that_is_padded(experiment, tmp_p
 
 
 def test_what_cannot_be_explained_is_refused_by_name(experiment):
-    with pytest.raises(SettingsError, match="several models; name the fold"):
+    with pytest.raises(SettingsError, match=r"several models\. Give the fold"):
         next(explain(load_model(experiment.results / "instance_1"), experiment.audio / "speaker_0_1.wav"))
     with pytest.raises(SettingsError, match=r"--of loud: .*low"):
         next(explain(load_model(experiment.results / "instance_1" / "fold_1"), experiment.audio, of="loud"))

@@ -21,7 +21,7 @@ def test_a_keras_file_gives_what_xval_embed_gives(save_untrained, make_settings)
         wanted = settings.model_copy(update={"embedding_layer": layer})
         expected = load_model(path).embed(list(clips), layers_dropped=dropped, sample_rate_hz=8000).iloc[:, 3:]
         np.testing.assert_allclose(embed_pieces(clips, wanted, None), expected, atol=1e-5)
-    with pytest.raises(SettingsError, match="its layers differ in width"):
+    with pytest.raises(SettingsError, match="its layers have different sizes"):
         embed_pieces(clips, settings.model_copy(update={"embedding_layer": "weighted"}), None)
 
 

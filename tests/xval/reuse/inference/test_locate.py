@@ -57,7 +57,7 @@ def test_folds_without_a_model_are_named(experiment):
 
 def test_damaged_folds_are_named(experiment):
     write_json(experiment / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": [1e308]})
-    with pytest.raises(ResultsError, match=r"folds\.json: does not hold the folds of an experiment"):
+    with pytest.raises(ResultsError, match=r"folds\.json: cannot be read as the folds of an experiment"):
         find_members(experiment / "instance_1")
 
 
@@ -103,8 +103,8 @@ def test_a_combination_is_its_classifier_not_one_of_its_networks(experiment):
     [
         ("nowhere", "no such model or folder. Expected a .keras file"),
         ("folds.json", "no saved model. Expected"),
-        ("instance_1/fold_1/empty", "holds no finished model"),
-        ("renamed.skops", r"an estimator keeps its name, model\.skops"),
+        ("instance_1/fold_1/empty", "has no finished model"),
+        ("renamed.skops", r"a saved estimator must keep its name, model\.skops"),
     ],
 )
 def test_other_paths_are_refused(experiment, name, message):

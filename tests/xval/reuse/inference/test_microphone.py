@@ -68,7 +68,7 @@ def test_windows_may_overlap(device):
 def test_a_device_that_gives_nothing_more_is_named(device, monkeypatch):
     monkeypatch.setattr(microphone, "_PATIENCE_S", 0.1)
 
-    with pytest.raises(SettingsError, match=r"the device has given nothing for 0\.1 s"):
+    with pytest.raises(SettingsError, match=r"the device has returned nothing for 0\.1 s"):
         list(Microphone().windows(0.5, 0.5, 5))
 
 
@@ -89,5 +89,5 @@ def test_a_device_that_refuses_is_named(device):
         raise PortAudioError("Device unavailable")
 
     device.InputStream = refuse
-    with pytest.raises(SettingsError, match=r"the input device refuses \(Device unavailable\)"):
+    with pytest.raises(SettingsError, match=r"the input device cannot be opened \(Device unavailable\)"):
         list(Microphone().windows(0.5, 0.5, 1))

@@ -93,7 +93,7 @@ def test_samples_are_heard_as_transformers_datasets_and_torchaudio_give_them(mod
 @pytest.mark.parametrize(
     ("audio", "rates", "message"),
     [
-        (np.zeros(9), {"sampling_rate": 8000, "sample_rate_hz": 16000}, "sampling_rate=8000 are two names of the rate"),
+        (np.zeros(9), {"sampling_rate": 8000, "sample_rate_hz": 16000}, "sampling_rate=8000 are two names for the sample rate"),
         ({"array": np.zeros(9), "sampling_rate": 8000}, {"sampling_rate": 16000}, "its own sampling_rate is 8000, and 16000"),
         (
             {"bytes": b"RIFF", "path": "a.wav"},
@@ -177,7 +177,7 @@ def test_the_channel_of_the_experiment_is_heard(model, noise, tmp_path):
         np.testing.assert_array_equal(found[channel], alone)
     assert np.ptp([found[channel] for channel in ("mean", 0, 1)], axis=0).max() > 1
     (array,) = list_sources(stereo, sample_rate_hz=RATE_HZ, is_custom=False)
-    with pytest.raises(AudioError, match="array 0: has no channel 2, only 0 to 1"):
+    with pytest.raises(AudioError, match="array 0: there is no channel 2; expected 0 to 1"):
         array.samples(RATE_HZ, 2)
 
 
@@ -209,7 +209,7 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
     ("options", "message"),
     [
         ({"per": "clip"}, "per='clip'; allowed: file, example, segment"),
-        ({"every_s": 1.0}, "every_s, --every.* goes with segments"),
+        ({"every_s": 1.0}, "every_s, --every.* needs segments"),
         ({"per": "segment", "every_s": math.nan}, "every_s=nan: expected a number of seconds above 0"),
         ({"per": "segment", "every_s": math.inf}, "every_s=inf: expected a number of seconds above 0"),
         ({}, "array 0: give the rate of its samples"),
@@ -224,7 +224,7 @@ def test_wrong_questions_are_refused(model, noise, options, message):
     ("samples", "message"),
     [
         (np.zeros(100, np.int16), "array 0: received int16; expected float samples"),
-        (np.full(100, 12000.0), "array 0: its samples reach 12000; full scale is -1 to 1"),
+        (np.full(100, 12000.0), "array 0: its samples reach 12000; expected -1 to 1"),
     ],
 )
 def test_samples_of_another_scale_are_refused(model, samples, message):
@@ -248,7 +248,7 @@ def test_nothing_to_hear_is_refused(model, tmp_path):
 
 @pytest.mark.parametrize("shape", [(100, 2), (40, 300), (13, 1300), (16000, 16), (2, 2, 400), ()])
 def test_an_array_of_which_either_axis_may_be_the_channels_is_refused_with_what_to_write(model, shape):
-    unclear = ", and either axis may be the channels" if len(shape) == 2 else ""
+    unclear = ", in which either axis may be the channels" if len(shape) == 2 else ""
     message = rf"array 0: received shape {re.escape(str(shape))}{unclear}\. Expected samples .* x\.mean\(axis=0\).*list\(x\)"
     with pytest.raises(AudioError, match=message):
         model.predict(np.zeros(shape, np.float32), sampling_rate=RATE_HZ)
@@ -272,7 +272,7 @@ def test_probabilities_are_those_of_predict_in_the_form_of_scikit_learn(model, n
         model.predict_proba(np.stack([samples, samples]), sampling_rate=RATE_HZ)
     of_frames = copy.copy(model)
     of_frames.description = model.description.model_copy(update={"frames": object()})
-    with pytest.raises(SettingsError, match=r"labels frames; predict\(\.\.\., per='segment'\)"):
+    with pytest.raises(SettingsError, match=r"labels frames\. Use predict\(\.\.\., per='segment'\)"):
         of_frames.predict_proba(path)
 
 
@@ -295,7 +295,7 @@ def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
     np.testing.assert_allclose(found[columns], stored[stored["item"] == item][columns], atol=1e-5)
     np.testing.assert_array_equal(model.predict_proba(arrays), found[columns])
     assert model.predict_proba(arrays[:1]).shape == (1, 3)
-    with pytest.raises(SettingsError, match="reads features that a script made"):
+    with pytest.raises(SettingsError, match="reads features made by a script made"):
         model.predict(tmp_path / "a.wav")
     with pytest.raises(AudioError, match=r"array 0|0: gives examples of shape \(5, 8\)"):
         model.predict([np.zeros((5, 8))])
@@ -331,7 +331,7 @@ def overflowing(save_untrained):
 def test_what_is_answered_by_nan_is_refused_or_left_out_and_never_gets_a_class(overflowing, noise, tmp_path, per):
     undefined, (_, path) = xval.load_model(overflowing), noise
     (tmp_path / "broken.wav").write_bytes(b"RIFF....")
-    message = rf"noise\.wav: .*{overflowing.name}.model\.keras answers with NaN or infinite values, which is no answer"
+    message = rf"noise\.wav: .*{overflowing.name}.model\.keras outputs NaN or infinite values, so there is no answer"
 
     with pytest.raises(UndefinedAnswerError, match=message):
         undefined.predict(path, per=per)
@@ -348,14 +348,14 @@ def test_one_member_without_an_answer_is_named_among_others(overflowing, save_un
     sound, undefined = xval.load_model(save_untrained.save()), xval.load_model(overflowing)
     both = SavedModel(overflowing, "", (*sound._members, *undefined._members))
 
-    with pytest.raises(UndefinedAnswerError, match=re.escape(f"{overflowing / 'model.keras'} answers with NaN")):
+    with pytest.raises(UndefinedAnswerError, match=re.escape(f"{overflowing / 'model.keras'} outputs NaN")):
         both.predict(noise[1])
-    with pytest.raises(UndefinedAnswerError, match="answers with NaN"):
+    with pytest.raises(UndefinedAnswerError, match="outputs NaN"):
         undefined.predict_proba(noise[1])
 
 
 def test_an_answer_of_nan_is_not_explained(overflowing, noise):
     from xval.reuse.explanations.clips import explain
 
-    with pytest.raises(UndefinedAnswerError, match=r"noise\.wav: .*answers with NaN"):
+    with pytest.raises(UndefinedAnswerError, match=r"noise\.wav: .*outputs NaN"):
         list(explain(xval.load_model(overflowing), noise[1]))

@@ -46,7 +46,7 @@ class ModelOfTables:
                 continue
             values = np.atleast_2d(np.asarray(self.answers(name) if callable(self.answers) else self.answers[name], np.float32))
             if not np.isfinite(values).all():
-                left_out.append(LeftOut(number, str(name), f"{each}: the model answers with NaN.", is_undefined=True))
+                left_out.append(LeftOut(number, str(name), f"{each}: the model predicts NaN.", is_undefined=True))
                 continue
             if self.task_type == "representation":
                 columns = {"squared_error": values[:, 0]}

@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_an_experiment_on_the_same_clips(animals, make_
 def test_clips_that_the_model_has_no_answer_to_are_refused_and_not_left_out_of_the_figures(animals, make_model, watch):
     model = make_model(answers_of() | {"b_s1_1.wav": [np.nan] * 3})
 
-    with pytest.raises(UndefinedAnswerError, match=r"b_s1_1\.wav: the model answers with NaN"):
+    with pytest.raises(UndefinedAnswerError, match=r"b_s1_1\.wav: the model predicts NaN"):
         evaluate_on(model, read(animals), NONE, watch)
 
 
@@ -95,7 +95,7 @@ def test_unknown_labels_do_not_count_and_lacking_classes_are_named(animals, make
 
     renamed = evaluate_on(make_model(answers_of()), clips, Choices({"B": "b", "x": "c"}), watch)
     assert len(renamed.warnings) == 1
-    assert "18 of 18 clips count as files of their own" in renamed.warnings[0]
+    assert "18 of 18 clips are counted as separate" in renamed.warnings[0]
     assert len(renamed.clips) == 18
 
 
@@ -110,7 +110,7 @@ def test_audio_that_the_model_has_seen_is_found_under_another_name(animals, make
     assert found.warnings[0].startswith(
         "2 of 18 clips are in the training data of this model (2 by their audio; a/a_s0_0.wav, "
     )
-    assert "the values are too good. --leave-out-seen" in found.warnings[0]
+    assert "the scores are optimistically biased. --leave-out-seen" in found.warnings[0]
     told = found.figures.predictions.set_index("path")["seen"]
     assert told[told == "audio"].index.tolist() == ["a/a_s0_0.wav", "b/b_s9_9.wav"]
 
@@ -131,7 +131,7 @@ def test_items_of_the_same_corpus_are_seen_and_of_another_perhaps(animals, tmp_p
     same = evaluate_on(model, read(tmp_path / "data" / "toy"), NONE, watch)
     assert same.warnings[0].startswith("12 of 18 clips are in the training data of this model (12 by their item; ")
     other = evaluate_on(model, read(tmp_path / "data" / "other"), NONE, watch)
-    assert other.warnings == ("2 items with the name of one that trained the model (s0, s1): perhaps the same.",)
+    assert other.warnings == ("2 items with the same name as a training item of the model (s0, s1), perhaps the same.",)
     left = evaluate_on(model, read(tmp_path / "data" / "toy"), Choices({}, leave_out_seen=True), watch)
     assert set(left.figures.item_metrics) == {"s2"}
 
@@ -143,7 +143,7 @@ def test_items_of_the_same_corpus_are_seen_and_of_another_perhaps(animals, tmp_p
 def test_what_cannot_be_checked_is_said(animals, make_model, watch):
     found = evaluate_on(make_model(answers_of(), seen=None), read(animals), NONE, watch)
 
-    assert "cannot be checked: seen_audio.npy is missing" in found.warnings[0]
+    assert "on these clips: seen_audio.npy is missing" in found.warnings[0]
     assert (found.figures.predictions["seen"] == "unknown").all()
 
 
@@ -180,9 +180,9 @@ def test_a_regression_has_its_own_metrics_and_no_confusions(animals, make_model,
     assert found.figures.predictions["target_valence"].tolist() == targets[:, 0].tolist()
 
     lacking = make_model(answers, **changes | {"target_names": ("valence", "dominance")})
-    with pytest.raises(CorpusError, match=r"no numbers for the target 'dominance'.*It has: arousal, valence"):
+    with pytest.raises(CorpusError, match=r"no numbers for the model's target 'dominance'.*It has: arousal, valence"):
         evaluate_on(lacking, read(animals / "clips.csv", "regression"), NONE, watch)
-    with pytest.raises(SettingsError, match="--rename is for classes"):
+    with pytest.raises(SettingsError, match="--rename needs a model with classes"):
         evaluate_on(make_model(answers, **changes), read(animals / "clips.csv", "regression"), Choices({"a": "b"}), watch)
 
 
@@ -203,9 +203,9 @@ def test_ready_features_and_audio_do_not_mix(animals, tmp_path, make_model, watc
     found = evaluate_on(custom, read(tmp_path / "mine"), NONE, watch)
     assert found.figures.metrics["accuracy"] == 1
     assert found.figures.predictions["path"].tolist() == ["anna#0", "anna#1", "anna#2"]
-    with pytest.raises(CorpusError, match=r"holds features that a script made, and .* reads audio"):
+    with pytest.raises(CorpusError, match=r"holds features made by a script made, and .* reads audio"):
         evaluate_on(make_model({}), read(tmp_path / "mine"), NONE, watch)
-    with pytest.raises(CorpusError, match=r"holds audio, and .* reads features that a script made"):
+    with pytest.raises(CorpusError, match=r"holds audio, and .* reads features made by a script made"):
         evaluate_on(custom, read(animals), NONE, watch)
-    with pytest.raises(SettingsError, match="--annotation-policy is for models that label frames"):
+    with pytest.raises(SettingsError, match="--annotation-policy needs a model that labels frames"):
         evaluate_on(make_model(answers_of()), read(animals), Choices({}, annotation_policy="union"), watch)

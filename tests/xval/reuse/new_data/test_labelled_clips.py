@@ -69,7 +69,7 @@ def test_a_folder_of_the_name_of_a_corpus_points_at_it(animals, tmp_path, monkey
     (tmp_path / "animals_elsewhere" / "animals").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "animals_elsewhere")
 
-    with pytest.raises(CorpusError, match=r"Or was the prepared corpus meant, .*data/animals\?"):
+    with pytest.raises(CorpusError, match=r"For the prepared dataset give .*data/animals\?"):
         read("animals", data_folder=tmp_path / "data")
 
 
@@ -81,8 +81,8 @@ def test_an_error_about_a_corpus_as_distributed_names_its_reader(tmp_path):
     (tmp_path / "other/a/b/1.wav").touch()
 
     ravdess = (
-        r"^Mine\. It is laid out as the corpus ravdess: prepare it with xval prepare ravdess .*raw "
-        "--data-folder elsewhere, and name ravdess instead"
+        r"^Mine\. It has the layout of the corpus ravdess\. Prepare it with xval prepare ravdess.*raw "
+        "--data-folder elsewhere, and give ravdess instead"
     )
     with pytest.raises(CorpusError, match=ravdess), naming_reader(str(tmp_path / "raw"), Path("elsewhere")):
         raise CorpusError("Mine.")
@@ -159,19 +159,19 @@ def test_what_is_no_data_or_of_another_task_is_refused(animals, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     corpus = prepare(animals, tmp_path / "data")
     for data, task_type, options, message in (
-        ("animls", "classification", {}, "animls: no such folder, file or corpus. Expected a folder.*Did you mean 'animals'"),
+        ("animls", "classification", {}, "animls: no such folder, file or dataset. Expected a folder.*Did you mean 'animals'"),
         (animals / "a" / "a_s0_0.wav", "classification", {}, r"is not a table.*xval predict MODEL"),
-        (tmp_path / "data" / "animals", "regression", {}, "prepared for classification, and this model does regression"),
+        (tmp_path / "data" / "animals", "regression", {}, "prepared for classification, but this model is for regression"),
         (tmp_path / "data" / "animals", "frame_classification", {}, "--task-type frame_classification"),
-        (animals, "regression", {}, "folders name classes, and this model predicts numbers"),
+        (animals, "regression", {}, "folders give classes, but this model predicts numbers"),
         (animals, "frame_classification", {}, "recordings with annotated events"),
-        (animals / "a", "classification", {}, "lie in no class's folder"),
+        (animals / "a", "classification", {}, "outside of class folders"),
     ):
         with pytest.raises(CorpusError, match=message):
             read(data, task_type, **options)
-    with pytest.raises(SettingsError, match="--item-pattern is for folders"):
+    with pytest.raises(SettingsError, match="--item-pattern is only for folders"):
         read(corpus.folder, item_pattern=PATTERN)
-    with pytest.raises(SettingsError, match="--audio-folder is for tables"):
+    with pytest.raises(SettingsError, match="--audio-folder is only for tables"):
         read(animals, audio_folder=animals)
     animals.rename(tmp_path / "moved")
     with pytest.raises(CorpusError, match=r"its audio is no longer in .*--audio-folder"):
@@ -183,7 +183,7 @@ def test_what_is_advised_for_a_model_of_frames_makes_what_it_wants(animals, tmp_
     monkeypatch.chdir(tmp_path)
     with pytest.raises(CorpusError) as caught:
         read_labelled_clips(str(animals), "frame_classification", ReadOptions())
-    advised = re.search(r"prepare them with xval prepare (.*), and give NAME", str(caught.value))
+    advised = re.search(r"Prepare them with xval prepare (.*), and give NAME", str(caught.value))
     paths = sorted(path.relative_to(animals).as_posix() for path in animals.rglob("*.wav"))
     Path("calls.csv").write_text("path,start_s,end_s,label\n" + "".join(f"{path},0.01,0.05,call\n" for path in paths))
     words = {"ANNOTATION": "calls.csv", "[--audio-folder": "--audio-folder", "DIR]": str(animals), "NAME": "calls"}
@@ -197,12 +197,12 @@ def test_a_label_pattern_names_the_classes_of_flat_files(animals, tmp_path):
     for number, path in enumerate(sorted(animals.rglob("*.wav"))):
         (flat / f"{'dog' if number % 2 else 'cat'}_{number}.wav").symlink_to(path)
     assert set(read(flat, label_pattern="^([a-z]+)_").table["label"]) == {"cat", "dog"}
-    with pytest.raises(SettingsError, match="--label-pattern is for folders"):
+    with pytest.raises(SettingsError, match="--label-pattern is only for folders"):
         read(prepare(animals, tmp_path / "data").folder, label_pattern="x")
 
 
 def test_a_damaged_table_is_an_error_that_names_it(tmp_path):
-    for name, message in (("x.xlsx", "is not an Excel file"), ("x.parquet", "is not a parquet file")):
+    for name, message in (("x.xlsx", "is non Excel file"), ("x.parquet", "is no parquet file")):
         (tmp_path / name).write_text("path,label")
         with pytest.raises(CorpusError, match=message):
             read(tmp_path / name)

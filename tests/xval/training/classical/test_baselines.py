@@ -160,7 +160,7 @@ def test_a_baseline_goes_the_way_of_a_network_from_the_script_to_a_final_model(p
     assert record["temperature"] == pytest.approx(np.exp(np.log(temperatures).mean()))
     assert "Estimator of scikit-learn: svm" in (project.results / "instance_1" / "refit" / "model_card.md").read_text()
     assert "Nothing to do" in project.run_module("xval", "refit", f"{project.results}:1").stdout
-    assert "has none; leave it out" in project.run_module("xval", "refit", f"{project.results}:1", "--epochs", "3").stderr
+    assert "has none. Remove --epochs" in project.run_module("xval", "refit", f"{project.results}:1", "--epochs", "3").stderr
 
 
 def test_a_process_that_fits_baselines_alone_does_not_load_keras():

@@ -57,7 +57,7 @@ def test_audio_that_has_changed_is_refused_and_nothing_is_left(tones, tone_store
     corpus, settings = tones
     soundfile.write(corpus.audio_folder / "s0_0.wav", np.full(4000, 0.2), 8000)
 
-    with pytest.raises(CorpusError, match="the audio has changed since the index was made"):
+    with pytest.raises(CorpusError, match="the audio has changed since the dataset was prepared"):
         make_basic_features(corpus, tone_store, settings)
 
     assert not list(tone_store.folder.glob("*basic_*"))

@@ -49,7 +49,7 @@ def test_a_model_without_its_description_is_refused(custom_store, toy, make_netw
     path = make_network(custom_store)
     (path.parent / "model.json").unlink()
 
-    with pytest.raises(SettingsError, match=r"has no model\.json beside it"):
+    with pytest.raises(SettingsError, match=r"has no model\.json next to it"):
         check_combined_models(options(path), FEATURES, toy, [FOLD])
 
 
@@ -84,7 +84,7 @@ def test_a_model_that_has_seen_a_test_item_is_refused_and_one_that_may_have_is_t
     described = json.loads((path.parent / "model.json").read_text())
     (path.parent / "model.json").write_text(json.dumps(described | {"seen_items": None, "trained_items": None}))
     (warning,) = check_combined_models(options(path), FEATURES, toy, [FOLD, other])
-    assert warning.startswith(f"possible leakage: {path} (fold 1, 2): nothing beside it says all")
+    assert warning.startswith(f"possible leakage: {path} (fold 1, 2): the training data of it")
 
 
 def test_arrays_have_no_basic_features(toy):
@@ -93,7 +93,7 @@ def test_arrays_have_no_basic_features(toy):
 
 
 def test_one_training_item_is_too_few_to_search_with(toy):
-    with pytest.raises(FoldsError, match="fold 3 has one training item alone"):
+    with pytest.raises(FoldsError, match="fold 3 has only one training item alone"):
         check_combined_models(options(), FEATURES, toy, [Fold(3, ("s0",), ("s1",), ("s2",))])
 
 
@@ -107,4 +107,4 @@ def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, o
 
     assert check_models([fine]) == []
     assert len(check_models([fine, wrong])) == 1
-    assert "metric 'several' gave an array of shape (" in check_models([wrong])[0]
+    assert "metric 'several' gave of shape (" in check_models([wrong])[0]

@@ -69,7 +69,7 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
     np.testing.assert_allclose(probabilities(found), probabilities(on_tones), atol=1e-6)
     np.testing.assert_allclose(found["start_s"], on_tones["start_s"])
     assert found["path"].nunique() == 8
-    with pytest.raises(SettingsError, match=r"has no layers\. Embed with the networks .* record\.json beside it names"):
+    with pytest.raises(SettingsError, match=r"has no layers\. Use the networks .* record\.json next to it lists"):
         model.embed(corpus.audio_folder)
 
 
@@ -149,7 +149,7 @@ def test_a_classifier_of_other_classes_is_refused(folder, save):
     assert load(folder).class_names == ("a", "b")
 
     save(fitted_forest(), class_names=("a",))
-    with pytest.raises(ResultsError, match=r"model\.skops: its classifier tells apart .*from 0 to 0"):
+    with pytest.raises(ResultsError, match=r"model\.skops: its classifier has the classes .*from 0 to 0"):
         load(folder)
 
     negative = fitted_forest()
@@ -161,7 +161,7 @@ def test_a_classifier_of_other_classes_is_refused(folder, save):
 
 def test_what_is_no_classifier_of_xval_is_refused(folder, save):
     save(Pipeline([("any", FunctionTransformer(exec))]))
-    with pytest.raises(ResultsError, match="refused, it holds what no classifier of xval holds"):
+    with pytest.raises(ResultsError, match="not loaded, because it has parts that no classifier of xval has"):
         load(folder)
 
     save([1, 2])
@@ -183,9 +183,9 @@ def test_a_tree_that_points_outside_is_refused(folder, field, value, save):
 
 
 def test_a_folder_without_a_combination_is_named(tmp_path, folder, save):
-    with pytest.raises(ResultsError, match="holds no estimator of scikit-learn"):
+    with pytest.raises(ResultsError, match="has no scikit-learn"):
         load(tmp_path)
     save(Pipeline([("any", FunctionTransformer())]))
     (folder / "model.skops").write_bytes(b"no zip")
-    with pytest.raises(ResultsError, match=r"model\.skops: refused, it is not a zip archive"):
+    with pytest.raises(ResultsError, match=r"model\.skops: not loaded, because it is not a zip archive"):
         load(folder)

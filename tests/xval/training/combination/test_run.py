@@ -66,7 +66,7 @@ def test_networks_train_first_and_their_features_are_combined_to_the_workbook(to
     shutil.copy(tones.results / "instance_2" / "fold_1" / "model.keras", tones.results / "instance_2" / "fold_2")
     changed = tones.run("1", "1")
     assert changed.returncode == 2
-    assert "(folds 2) were made with other settings: another model lay at models=" in changed.stderr
+    assert "(folds 2) were made with other settings: another model was at models=" in changed.stderr
 
 
 @pytest.mark.parametrize(

@@ -62,8 +62,8 @@ def test_every_place_gives_the_same_probabilities(calibrated, monkeypatch):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"task_type": "multilabel_classification"}, "calibration=temperature is for classes of which one is right"),
-        ({"task_type": "regression"}, "the task is regression. Set none"),
+        ({"task_type": "multilabel_classification"}, "calibration=temperature needs clips with one class each"),
+        ({"task_type": "regression"}, "received task_type=regression. Set calibration=none"),
         ({"calibration": "platt"}, "calibration: received 'platt'"),
     ],
 )
