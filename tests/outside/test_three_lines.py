@@ -304,6 +304,15 @@ def test_page_workbook_and_a_later_run_have_the_same_lines(empty):
         assert sheet.cell(row, 1).value == f"{label}: {line}"
 
 
+def test_findings_are_printed_with_code_name_and_message(empty):
+    corpus(empty, by_speaker, difference=0.5, n_items=24, n_clips=1)
+    empty.script(LOGISTIC, num_folds=3, item_name="speaker")
+    message = "- XV102 random-split: Each of the 24 speakers has one clip, as in a random split."
+    printed = empty.run().stdout
+    assert f"1 finding (--details adds advice):\n{message}\n" in printed
+    assert f"{message} If several clips are of one speaker" in empty.run("--details").stdout
+
+
 def test_a_metric_with_the_values_of_another_has_no_column(empty):
     corpus(empty, even, difference=0.3)
     empty.script(LOGISTIC, num_folds=3, page="complete")
