@@ -56,7 +56,7 @@ def texts() -> Iterator[tuple[str, str]]:
 PRINTED = [
     (place, text)
     for place, given in texts()
-    if len(text := " ".join(re.sub("<[^>]*>", " ", given).split()).replace("is no longer", "")) and text.count(" ") > 1
+    if len(text := " ".join(re.sub("<style>.*|<[^>]*>", " ", given, flags=re.DOTALL).split()).replace("is no longer", "")) and text.count(" ") > 1
 ]
 
 
