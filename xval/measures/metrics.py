@@ -4,7 +4,7 @@ Comes in: the functions of xval/measures/tasks/<task type>.py under `@metric`; n
 directions, values.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -74,6 +74,20 @@ class Metric(NamedTuple):
 def all_examples(targets: NDArray[Any]) -> NDArray[np.bool_]:
     """Return one class with all examples, for a metric that counts them together, such as micro F1."""
     return np.ones((len(targets), 1), bool)
+
+
+def lacks_class(metric: Metric | None, n_classes: int, present: Sequence[int]) -> bool:
+    """Return whether examples of some classes alone say too little for a metric of examples with one class each.
+
+    That is one of classes (see `Metric.rests_on`), of which some has no example: with one class of two, any constant has a
+    balanced accuracy of 1. None: a metric of which nothing is known but its name.
+    """
+    if metric is not None and metric.is_mean:
+        return False
+    if metric is None or metric.rests_on is None:
+        return len(present) < n_classes
+    needed = metric.rests_on(np.arange(n_classes)).any(axis=0)
+    return bool((needed & ~metric.rests_on(np.array(present, np.intp)).any(axis=0)).any())
 
 
 def labels_and_rest(targets: NDArray[Any]) -> NDArray[np.bool_]:

@@ -4,7 +4,7 @@ Comes in: predictions.parquet of each fold. Goes out: `TestedExamples`, all that
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -44,7 +44,10 @@ class TestedExamples:
         folds: int64 (n,).
         targets: As the metrics of the task take them.
         predictions: float32 (n, n_outputs); of a representation (n,).
+        seed: Which of the seeds of its folds has answered; 0: another one than that of all others.
     """
+
+    seed = 0
 
     def __init__(
         self,
@@ -97,6 +100,18 @@ def count_clips(path: Path) -> dict[str, int]:
     table = _read(path, columns=("item", "clip", "side"))
     counts = table.filter(pc.equal(table["side"], "test")).group_by("item").aggregate([("clip", "count_distinct")])
     return dict(zip(counts["item"].to_pylist(), counts["clip_count_distinct"].to_pylist(), strict=True))
+
+
+def count_validation_classes(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
+    """Return the number of validation examples of each class that a predictions.parquet has; raises as `count_clips`."""
+    return dict(zip(class_names, _count_validation(path, class_names, path.stat().st_mtime_ns), strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _count_validation(path: Path, class_names: tuple[str, ...], changed_ns: int) -> tuple[int, ...]:  # noqa: ARG001 - the key
+    table = _read(path, {"target": "text"}, columns=("side", "target"))
+    labels = table.filter(pc.equal(table["side"], "validation"))["target"].to_pylist()
+    return tuple(labels.count(name) for name in class_names)
 
 
 def read_fold(

@@ -23,7 +23,7 @@ from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word
 from xval.answers.leaking_column import leaking_column
 from xval.answers.names import find_names
-from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
+from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
 from xval.answers.next_step import Margin, describe_next_step, simplest_of
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
@@ -289,8 +289,9 @@ def _over_items(instance: InstanceResults) -> InstanceResults:
 def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance:
     nested = choose_nested(done, ranking)
     if nested is None:
+        why = why_not_nested(done, ranking)
         raise ResultsError(
-            f"{experiment.path}: nested selection takes two instances or more that have finished two folds or more."
+            f"{experiment.path}: {why or 'nested selection takes two instances or more that have finished two folds or more.'}"
         )
     return nested
 
@@ -302,7 +303,7 @@ def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tup
     if ranking is None or str(ranking.selected) not in chosen or "nested" in chosen:
         return ()
     said = describe_nested(done, ranking, metric)
-    return (said[0], f"{capital(said[1])}.") if said else ()
+    return (said[0], f"{capital(said[1])}.") if said else tuple(filter(None, [why_not_nested(done, ranking)]))
 
 
 def _names(chosen: Chosen) -> dict[str, str]:
