@@ -20,7 +20,7 @@ from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incompar
 from xval.answers.estimates import over_items_of
 from xval.answers.finding import capital
 from xval.answers.fitted_validation import fitted_to_own_items
-from xval.answers.item_words import item_word
+from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
 from xval.answers.names import find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
@@ -142,7 +142,7 @@ def _compare(
     competitors = {name: Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()}
     unit: str = "examples" if metric == "loss" and has_windows(numbered) else task.unit
     if metric != "loss" and any(instance.decides_items for instance in numbered):
-        unit = "items"
+        unit = items_word(numbered)
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(task, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
