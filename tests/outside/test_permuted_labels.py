@@ -45,7 +45,10 @@ def test_classes_that_can_be_learned_are_above_chance(study):
     written, text = permuted(study, "1", "--permutations", "39")
     assert written["n_as_high"] == 0
     assert written["p"] == pytest.approx(1 / 40)
-    assert "It is above chance: p = 0.025, one-sided, at the level 0.025 (0 of 39 permutations are as good; the labels of the" in text
+    assert (
+        "It is above chance: p = 0.025, one-sided, at the level 0.025 (0 of 39 permutations are as good; the labels of the"
+        in text
+    )
     assert np.mean(written["permuted"]) == pytest.approx(1 / 3, abs=0.1)  # three classes
     assert files_of(study) == before
     assert study.xval("check", study.EXPERIMENT).returncode == 0

@@ -155,3 +155,20 @@ def test_all_folds_choose_whatever_ranks(study, metric):
     (pair,) = comparison.pairs
     assert pair.n_folds == 4
     assert pair.n_items == 12
+
+
+def test_a_constant_orders_nothing(study):
+    import xval
+
+    patients(study)
+    study.train(*BOTH, num_folds=4)
+
+    table = xval.load_figures(study.results)
+
+    of_constant = table[(table["instance"] == 2) & table["metric"].isin(["auc", "eer"])].set_index("metric")["pooled"]
+    assert dict(of_constant) == {"auc": 0.5, "eer": 0.5}
+    from sklearn.metrics import roc_auc_score
+
+    tested = pd.concat([study.predictions(1, fold).query("side == 'test'") for fold in range(1, 5)])
+    of_logistic = table[(table["instance"] == 1) & (table["metric"] == "auc")]["pooled"].item()
+    assert of_logistic == pytest.approx(roc_auc_score(tested["target"] == "ill", tested["probability_ill"]))

@@ -104,7 +104,9 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
     if computed is None or faults:
         raise ResultsError("\n".join(faults))
     figures = {
-        side: {name: _with_ends(figure, _drawn(computed["figures"].get(side, {}).get(name))) for name, figure in of_side.items()}
+        side: {
+            name: _with_ends(figure, _drawn(computed["figures"].get(side, {}).get(name))) for name, figure in of_side.items()
+        }
         for side, of_side in instance.over_items["figures"].items()
     }
     return replace(instance, over_items=instance.over_items | {"figures": figures})

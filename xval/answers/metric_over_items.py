@@ -161,5 +161,6 @@ class MetricOverItems:
         figures = []
         for examples, rows in zip(self._repeats, self._rows, strict=True):
             chosen = np.concatenate([rows[item] for item in items])
-            figures.append(self._metric.function(examples.targets[chosen], examples.predictions[chosen]))
+            predictions = examples.levelled if self._metric.ranks else examples.predictions
+            figures.append(self._metric.function(examples.targets[chosen], predictions[chosen]))
         return np.array(figures, np.float64)

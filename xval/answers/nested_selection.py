@@ -83,7 +83,7 @@ def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedIn
 
 
 def why_not_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
-    """Return why choosing among some instances has no value, in a sentence; empty: it has one, or there is nothing to choose."""
+    """Return why choosing among instances has no value, in a sentence; empty: it has one, or there is nothing to choose."""
     instance = _choose(done, ranking)
     return instance if isinstance(instance, str) else ""
 
@@ -109,30 +109,27 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     has_none = np.isnan(validation).all(axis=0)
     if losses is not None:
         validation = np.where(has_none, -losses if higher else losses, validation)
-    if (cannot := np.isnan(validation).all(axis=0)).any():
-        lacking = describe_numbers(fold for fold, is_one in zip(folds, cannot, strict=True) if is_one)
+    if cannot := [fold for fold, values in zip(folds, validation.T, strict=True) if np.isnan(values).all()]:
         return (
-            f"The choice among {len(groups)} instances has no value: fold{'s' * (cannot.sum() > 1)} {lacking} cannot choose, "
-            f"without a {side_name(ranking.side, done)} {ranking.metric} and without losses that compare. Let more "
+            f"The choice among {len(groups)} instances has no value: fold{'s' * (len(cannot) > 1)} {describe_numbers(cannot)} "
+            f"cannot choose, without a {side_name(ranking.side, done)} {ranking.metric} and without losses that compare. Let more "
             f"{items_word(done)} validate (validation_fraction)."
         )
     nested = select_nested(validation, test, higher_is_better=higher, losses=losses)
     if np.isnan(nested.test_mean):
         return ""
     selected = competing[ranking.selected]
-    of_folds = []
+    of_folds: list[list[list[JobKey]]] = []
     for place, fold in enumerate(folds):
-        of_fold = [group for group, is_chosen in zip(groups, nested.is_chosen[:, place], strict=True) if is_chosen]
-        of_folds.append(
-            [[key for number in group for key in competing[number].done if key.fold == fold] for group in of_fold]
-        )
+        are_tied = [group for group, is_chosen in zip(groups, nested.is_chosen[:, place], strict=True) if is_chosen]
+        of_folds.append([[key for number in group for key in competing[number].done if key.fold == fold] for group in are_tied])
     n_ties, n_seeds = _share(of_folds)
     chosen: dict[JobKey, JobKey] = {}
     jobs: dict[JobKey, Record] = {}
-    for fold, of_fold in zip(folds, of_folds, strict=True):
+    for fold, tied in zip(folds, of_folds, strict=True):
         for place in range(n_ties * n_seeds):
             seed, tie = divmod(place, n_ties)
-            keys = of_fold[tie % len(of_fold)]
+            keys = tied[tie % len(tied)]
             own, key = JobKey(selected.number, fold, place + 1), keys[seed % len(keys)]
             chosen[own], jobs[own] = key, competing[key.instance].done[key]
     return NestedInstance(

@@ -121,7 +121,9 @@ def measure_over_items(
     over_items["figures"][clip_side] = known_figures | of_clips
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
-        runs = [[instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(repeats, seeds)]
+        runs = [
+            [instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(repeats, seeds)
+        ]
         over_items["figures"]["test"].update(
             measure_events(runs, class_names, frames, over_items["figures"]["test"], bootstrap)
         )
@@ -176,6 +178,9 @@ def _measure(
     first = repeats[0]
     targets, rows = first.targets, first.rows
     pooled = _mean_of([metrics.compute(task.name, examples.targets, examples.predictions, further) for examples in repeats])
+    for name in set(pooled) & set(metrics.metric_names(task.name)):
+        if (known_metric := metrics.find(task.name, name)).ranks:
+            pooled[name] = float(np.mean([known_metric.function(one.targets, one.levelled) for one in repeats]))
     if of_items is None:
         folds, seeds = [np.unique(examples.folds).tolist() for examples in repeats], [examples.seed for examples in repeats]
         by_repeat = [

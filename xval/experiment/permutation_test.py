@@ -153,9 +153,9 @@ class _Study:
         return math.fsum(_log_ways(self._of_clips(item)) for item in self.items)
 
     def share_permuted(self) -> float:
-        """Return how much of the variance of the labels lies within items, where they are permuted; of classes, that of 0 and 1.
+        """Return how much of the variance of the labels lies within items, where they are permuted.
 
-        Of classes it is how often permuting changes a label, over how often that would be among the clips of all items.
+        Of classes, which are 0 or 1 each, it is how often permuting changes a label, over how often that would be among the clips of all items.
         """
         of_items = [self._of_clips(item) for item in self.items]
         labels = np.concatenate(of_items)
@@ -233,9 +233,9 @@ def permute_labels(
     item = _item_word(instance)
     if not study.permutes_items and (share := study.share_permuted()) < _LEAST_SHARE:
         raise ResultsError(
-            f"instance {instance.number}: nearly every {item} has one label: {share:.1%} of the variance of the labels is within "
-            f"{plural_of(item)}, where they are permuted; expected {_LEAST_SHARE:.0%} or more, because permuted labels are nearly "
-            f"the true ones otherwise. Report the interval, or give each {item} one label if that is the truth."
+            f"instance {instance.number}: nearly every {item} has one label: {share:.1%} of the variance of the labels is "
+            f"within {plural_of(item)}, where they are permuted; expected {_LEAST_SHARE:.0%} or more, because permuted labels "
+            f"are nearly the true ones otherwise. Report the interval, or give each {item} one label if that is the truth."
         )
     if study.count_ways() < math.log(FEWEST + 1) - _ROUNDING:
         ways = round(math.exp(study.count_ways()))
@@ -285,8 +285,10 @@ def describe_test(test: PermutationTest, instance: InstanceResults, n_competing:
     reached = f"mean {decimals(float(np.mean(known)))}, {best}" if known else "undefined"
     lines = [
         f"Instance {instance.number}: test {test.metric} {decimals(test.value)}; trained again with permuted labels {reached}.",
-        f"It is {verdict}: p = {test.p:.3f}, one-sided, at the level {_LEVEL} ({test.n_as_high} of {len(test.permuted)} "
-        f"permutations are as good; {how}).",
+        (
+            f"It is {verdict}: p = {test.p:.3f}, one-sided, at the level {_LEVEL} ({test.n_as_high} of {len(test.permuted)} "
+            f"permutations are as good; {how})."
+        ),
     ]
     if n_competing > 1:
         lines.append(
@@ -299,8 +301,8 @@ def describe_test(test: PermutationTest, instance: InstanceResults, n_competing:
 def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
     if n_permutations < FEWEST:
         raise SettingsError(
-            f"--permutations {n_permutations}: p could be {1 / (1 + n_permutations):.3g} at best. Give {FEWEST} or more, so that "
-            f"it can be {_LEVEL}, the level of 'above chance' (one-sided)."
+            f"--permutations {n_permutations}: p could be {1 / (1 + n_permutations):.3g} at best. Give {FEWEST} or more, so "
+            f"that it can be {_LEVEL}, the level of 'above chance' (one-sided)."
         )
     settings, where = instance.settings, f"--permutations: instance {instance.number}"
     if settings.architecture not in CLASSICAL:

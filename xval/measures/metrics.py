@@ -57,6 +57,8 @@ class Metric(NamedTuple):
         is_pooled: Whether few examples give another value, so that it is read of all test examples together, not of each item.
         rests_on: The classes whose items its interval is of; None: where examples have classes, each of them, unless it is a
             mean of examples.
+        ranks: Whether it is of the order of all scores, which those of different models do not share; see
+            `TestedExamples.levelled`.
     """
 
     function: MetricFunction
@@ -69,6 +71,7 @@ class Metric(NamedTuple):
     credit: CreditFunction | None = None
     is_pooled: bool = False
     rests_on: RestsOn | None = None
+    ranks: bool = False
 
 
 def all_examples(targets: NDArray[Any]) -> NDArray[np.bool_]:
@@ -115,6 +118,7 @@ def metric(
     credit: CreditFunction | None = None,
     is_pooled: bool = False,
     rests_on: RestsOn | None = None,
+    ranks: bool = False,
 ) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
 
@@ -130,6 +134,7 @@ def metric(
         credit: What an example adds that is answered right; see `Metric`.
         is_pooled: Whether it is read of all test examples together only; see `Metric`.
         rests_on: The classes whose items its interval is of; see `Metric`.
+        ranks: Whether it is of the order of all scores; see `Metric`.
 
     Returns:
         The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
@@ -138,7 +143,7 @@ def metric(
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
         declared = Metric(
-            function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit, is_pooled, rests_on
+            function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit, is_pooled, rests_on, ranks
         )
         if package == PACKAGE:
             _METRICS.setdefault(task_type, {})[function.__name__] = declared

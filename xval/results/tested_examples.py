@@ -23,6 +23,7 @@ from xval.measures.answered import combine_clips
 from xval.measures.task import Task
 from xval.results.read import PREDICTION_COLUMNS
 
+_SAME_ANSWER = 1e-6  # probabilities that differ by less, but for rounding
 _WEIGHT = "weight"  # a column of frames, which are not combined
 _Arrays: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]
 
@@ -60,6 +61,18 @@ class TestedExamples:
         names, codes = np.unique(items.astype(str), return_inverse=True)
         self.items, self.names, self.clips, self.folds = codes, tuple(names.tolist()), clips, folds
         self.targets, self.predictions = targets, predictions
+
+    @cached_property
+    def levelled(self) -> NDArray[np.float32]:
+        """Predictions for a metric of their order: one answer for all, where each fold gives the same one to all of its own.
+
+        Such answers differ as the training items of folds do: the more of a class is tested, the less of it has trained. Their
+        order would be worse than chance (Forman and Scholz, SIGKDD Explorations 12, 2010; Airola et al., CSDA 55, 2011).
+        """
+        of_folds = [self.predictions[self.folds == fold] for fold in np.unique(self.folds)]
+        if any(np.ptp(own, axis=0).max(initial=0) > _SAME_ANSWER for own in of_folds):
+            return self.predictions
+        return np.broadcast_to(self.predictions.mean(axis=0), self.predictions.shape)
 
     @cached_property
     def rows(self) -> list[NDArray[np.intp]]:

@@ -38,8 +38,8 @@ def select_nested(
 ) -> NestedSelection:
     """Choose an instance in each fold by that fold's own validation figures.
 
-    An instance that lacks the validation figure in a fold (NaN) cannot be chosen there; what it tests has no say. Instances that
-    tie share the fold, which is the mean of every way to choose among them and does not depend on their order.
+    An instance that lacks the validation figure in a fold (NaN) cannot be chosen there; what it tests has no say. Instances
+    that tie share the fold, which is the mean of every way to choose among them and does not depend on their order.
 
     Args:
         validation: float (n_instances, n_folds), averaged over repeats.
