@@ -112,8 +112,8 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     if cannot := [fold for fold, values in zip(folds, validation.T, strict=True) if np.isnan(values).all()]:
         return (
             f"The choice among {len(groups)} instances has no value: fold{'s' * (len(cannot) > 1)} {describe_numbers(cannot)} "
-            f"cannot choose, without a {side_name(ranking.side, done)} {ranking.metric} and without losses that compare. Let more "
-            f"{items_word(done)} validate (validation_fraction)."
+            f"cannot choose, without a {side_name(ranking.side, done)} {ranking.metric} and without losses that compare. Let "
+            f"more {items_word(done)} validate (validation_fraction)."
         )
     nested = select_nested(validation, test, higher_is_better=higher, losses=losses)
     if np.isnan(nested.test_mean):

@@ -155,7 +155,7 @@ class _Study:
     def share_permuted(self) -> float:
         """Return how much of the variance of the labels lies within items, where they are permuted.
 
-        Of classes, which are 0 or 1 each, it is how often permuting changes a label, over how often that would be among the clips of all items.
+        Of classes, which are 0 or 1 each, it is how often permuting changes a label, over how often it would among all clips.
         """
         of_items = [self._of_clips(item) for item in self.items]
         labels = np.concatenate(of_items)
