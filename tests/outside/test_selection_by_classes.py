@@ -167,6 +167,9 @@ def test_a_constant_orders_nothing(study):
 
     of_constant = table[(table["instance"] == 2) & table["metric"].isin(["auc", "eer"])].set_index("metric")["pooled"]
     assert dict(of_constant) == {"auc": 0.5, "eer": 0.5}
+    for metric in ("auc", "eer"):
+        values = validated(study, metric)
+        assert (values.loc[values["instance"] == 2, "value"] == 0.5).all(), metric
     from sklearn.metrics import roc_auc_score
 
     tested = pd.concat([study.predictions(1, fold).query("side == 'test'") for fold in range(1, 5)])
