@@ -110,7 +110,10 @@ CAVEAT = "These results hold for these trained models; retraining may change the
             ),
         ),
         ([LOWER] * 3, rf"net 1 \(1\) is significantly better than all 3 others \(adjusted p < 0.001\). {CAVEAT}"),
-        ([sorted(FOLDS)] * 3, r"The choice among 4 variants is above chance, but not significantly better than any of the 3 others."),
+        (
+            [sorted(FOLDS)] * 3,
+            r"The choice among 4 variants is above chance, but not significantly better than any of the 3 others.",
+        ),
     ],
 )
 def test_the_evidence_is_what_the_comparison_says(make, others, said):
