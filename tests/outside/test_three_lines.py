@@ -69,7 +69,7 @@ def test_one_variant(empty):
 def test_two_speakers_are_too_few(empty):
     corpus(empty, even, n_items=2)
     empty.script(LOGISTIC, num_folds=2)
-    assert "the corpus has 2 items (s0, s1); training, validation and test need one each" in empty.mistake("exp.py")
+    assert "the dataset has 2 items (s0, s1), but training, validation and test need one each" in empty.mistake("exp.py")
 
 
 def test_two_tested_speakers(empty):
@@ -110,7 +110,10 @@ def test_equal_variants(empty):
             "Report balanced accuracy (UAR) 0.778 [0.677, 0.854] on unseen speakers (chance 0.500): the nested estimate "
             "for choosing among 3 variants. The chosen one, svm (3), scored 0.757."
         ),
-        "The choice among 3 variants is above chance, but not significantly better than logistic, C 1.0 (1) and logistic, C 1.3 (2).",
+        (
+            "The choice among 3 variants is above chance, but not significantly better than logistic, C 1.0 (1) and "
+            "logistic, C 1.3 (2)."
+        ),
         "Use whichever of variants 1-3 is cheapest: telling them apart would take more than 24 speakers (you have 6).",
     ]
 
