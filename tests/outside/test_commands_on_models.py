@@ -62,7 +62,7 @@ def test_predict_names_what_it_cannot_read_and_answers_the_rest(finished):
 
 def test_predict_gives_segments_and_sets_of_classes(copied):
     assert len(answers(copied, FOLD, CLIP, "--every", "0.1")) >= 1
-    assert "no answer" in copied.xval("predict", FOLD, CLIP, "--coverage", "0.9").stdout
+    assert "abstained" in copied.xval("predict", FOLD, CLIP, "--coverage", "0.9").stdout
 
 
 def test_evaluate_tests_a_model_on_a_table(copied):

@@ -109,8 +109,8 @@ def format_interval(figure: ItemFigure, mean: float | None) -> str:
 def interval_clause(instances: Iterable[InstanceResults]) -> str:
     """Return what the 95 % intervals of instances are about, to be said once per table; empty where there are none.
 
-    ``over speakers, repetitions of the cross-validation and seeds`` (of a single one ``over speakers and seeds``), or, where
-    nothing is known of training anew, ``over speakers, for these trained models; training anew would add to it``, with the word
+    ``over speakers, repeats of the cross-validation and seeds`` (of a single one ``over speakers and seeds``), or, where
+    nothing is known of training anew, ``over speakers, for these trained models; training again would widen it``, with the word
     of the item. Instances that differ in this are named.
     """
     numbers: dict[str, list[int]] = {}

@@ -18,6 +18,7 @@ from xval.answers.group_gaps import FindInterval, Gap, Standardised, find_gap, w
 from xval.answers.item_words import item_word
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.pretrained import clause, judge_instance
+from xval.answers.summary import metric_words
 from xval.answers.whole_repeats import read_repeats, whole_repeats
 from xval.base import user_code
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, suggestion
@@ -192,7 +193,7 @@ def describe_gap(groups: Groups) -> str:
         return ""
     figures = " minus ".join(map(in_column([gap.value, *gap.figures]), gap.figures))
     start = (
-        f"Gap in {groups.metric} by {groups.column}: {gap.higher} minus {gap.lower} {_signed(gap.value)} "
+        f"Gap in {metric_words(groups.metric)} by {groups.column}: {gap.higher} minus {gap.lower} {_signed(gap.value)} "
         f"({figures}{gap.within and f', {gap.within}'})"
     )
     if gap.interval is None:
@@ -220,7 +221,7 @@ def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
     worse, better = (gap.lower, gap.higher) if higher_is_better else (gap.higher, gap.lower)
     size = "{} [{}, {}]".format(*rounded(gap.value, gap.interval.low, gap.interval.high))
     within = gap.within and f" ({gap.within})"
-    metric, lower = groups.metric.replace("_", " "), "lower" if higher_is_better else "higher"
+    metric, lower = metric_words(groups.metric), "lower" if higher_is_better else "higher"
     return f"{groups.column} {worse}: the {metric} is {lower} by {size} than for {groups.column} {better}{within}."
 
 

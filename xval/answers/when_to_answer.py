@@ -181,10 +181,10 @@ def _describe(shown: SetsAt, n_speakers: int, items: str, number: int) -> str:
             f"Sets that hold the true class in {_percent(coverage)} of the clips of an unseen speaker need {n_needed} "
             f"validation {items}; with {n_speakers}, every set has all classes."
         )
-    wrong = f"; {_share(worth.wrong)} of these predictions are wrong" if worth.wrong else ""
+    wrong = f" {_share(worth.wrong)} of its predictions are wrong." if worth.wrong else ""
     return (
         f"At a coverage of {_percent(coverage)}, instance {number} predicts a single class for {_share(worth.answered)} of "
-        f"the clips of unseen {items}{wrong} and abstains from the others. Its sets contain the true class in "
+        f"the clips of unseen {items} and abstains from the others.{wrong} Its sets contain the true class in "
         f"{_share(worth.covered)} of the clips and have {worth.size.mean:.1f} classes on average (limits from {n_speakers} "
         f"validation {items})."
     )

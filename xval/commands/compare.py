@@ -11,8 +11,8 @@ Each is compared with the baseline over the items that both have tested. Nothing
 
 With --permutations it tests one instance, an estimator, against chance: it is trained again with permuted labels.
 
-With one training per fold a verdict is of these trained models; with several repetitions of the
-cross-validation or seeds, of this way of training. Clips of one item are not independent: no test takes them as units. Records
+With one training per fold a verdict is of these trained models; with several repeats or
+seeds, of this way of training. Clips of one item are not independent: no test takes them as units. Records
 that audit fails are named beside the values.
 
 exit code: 0; 2 when instances cannot be compared

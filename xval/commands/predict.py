@@ -1,15 +1,15 @@
-"""Say what a saved model hears in audio files, and how sure it is.
+"""Predict audio files with a saved model.
 
 Files may have any rate, length and format that decodes. Without further options each file gets a row: the most probable class
 with its probability, or the numbers of a regression, or the error of an autoencoder; models that label frames give events.
-start_s and end_s say what of the file was heard. A file that is unlike what the model was trained on is named with its novelty:
-above 1 it is farther from the training clips, in the model's own embedding, than 99 % of the validation clips are. --coverage
-0.9 adds the classes that cannot be left out, and "no answer" where they are several, or the file is silent or unlike all that
-was heard. Exit code 1: some file could not be read, or
-the model answers it with NaN or infinite values; the others are predicted.
+start_s and end_s are the segment of the file that was read. A file that is unlike the training data is named with its
+out-of-distribution score (novelty): above 1 it is farther from the training clips, in the model's own embedding, than 99 % of
+the validation clips are. --coverage 0.9 adds a set of classes (conformal prediction); the model abstains if a set has several
+classes, or the file is silent or unlike the training data. Exit code 1: some file could not be read, or its prediction is NaN
+or infinite; the others are predicted.
 
-With --follow or --microphone, rows are written as csv as they come. A csv file that was begun goes on: its files are not
-answered again.
+With --follow or --microphone, rows are written as csv as they come. A csv file that exists is continued: its
+files are not predicted again.
 """
 
 import argparse
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 SUMMARY = "predict audio files with a saved model"
 GROUP = "Models"
 _TOP_ON_SCREEN = 3
-_NO_ANSWER = "no answer"
+_ABSTAINED = "abstained"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -97,7 +97,7 @@ def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
     n_speakers, n_needed = table.attrs["speakers"]
     if n_speakers < n_needed:
         return arguments.describe_too_few(n_speakers, n_needed, coverage)
-    n_answered = int((~table["answer"].str.startswith(_NO_ANSWER)).sum()) if len(table) else 0
+    n_answered = int((~table["answer"].str.startswith(_ABSTAINED)).sum()) if len(table) else 0
     return (
         f"{n_answered} of {counted(len(table), 'row')} predicted. Sets contain the true class for {100 * coverage:g} % of "
         f"the clips of unseen speakers, if these are like the {n_speakers} validation speakers."

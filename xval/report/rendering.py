@@ -13,6 +13,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup, escape
 
 from xval.answers.figure_text import fixed
+from xval.answers.finding import capital
+from xval.answers.summary import metric_words
 from xval.base.errors import counted
 from xval.base.terminal import visible
 
@@ -30,6 +32,8 @@ def make_environment() -> Environment:
     )
     environment.filters["fixed"] = fixed
     environment.filters["breakable"] = breakable
+    environment.filters["capital_first"] = capital
+    environment.filters["metric_words"] = metric_words
     environment.globals["count"] = counted
     return environment
 

@@ -11,7 +11,7 @@ from xval.answers.figure_text import estimate, format_folds
 from xval.answers.item_words import items_word
 from xval.answers.label_figures import label_figures
 from xval.answers.pretrained import explain, judge_instance
-from xval.answers.summary import differing_parameters, direction, metric_columns, side_name
+from xval.answers.summary import differing_parameters, direction, metric_columns, metric_words, side_name
 from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
 from xval.report import charts, svg
@@ -51,7 +51,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             errors=[(key.of_instance, record["error"]) for key, record in instance.failed.items()],
             figures=[
                 (
-                    f"{side_name(side, [instance])} {name}",
+                    f"{side_name(side, [instance])} {metric_words(name)}",
                     instance.over_folds(side, name),
                     estimate(instance, side, name),
                     directions[name],

@@ -45,6 +45,6 @@ def test_sets_are_as_good_as_five_speakers_allow_and_the_page_says_so(folder):
 
     write_page(folder, PageRequest(with_audit=False))
     page = (folder.path / "report.html").read_text()
-    assert "When not to answer" in page
-    assert "takes 9 validation items: sets hold all 3 classes" in page
-    assert "At a coverage of 0.8:" in page
+    assert "Abstaining from uncertain predictions" in page
+    assert "needs 9 validation items; with fewer, sets contain all 3 classes" in page
+    assert "At a requested coverage of 0.8:" in page

@@ -304,7 +304,7 @@ def test_a_coverage_gives_sets_and_no_answer_where_several_classes_are_left(comm
 
     assert "needs 9 validation speakers, but the folds have 2, so every set has all classes" in " ".join(too_few.out.split())
     assert "They allow up to 0.66." in " ".join(too_few.out.split())
-    assert "no answer: 2 classes" in too_few.out
+    assert "abstained: 2 classes" in too_few.out
     assert rows[0]["set"].split(";")[0] == max(PROBABILITIES, key=rows[0].get).removeprefix("probability_")
     model = load_model(fold)
     assert model.predict(file, coverage=0.3).attrs["speakers"] == (2, 1)  # the other fold lies beside it
@@ -322,7 +322,7 @@ def test_there_is_no_answer_to_silence_and_to_what_is_unlike_all_that_was_heard(
 
     noisy, silent = command("predict", fold, tmp_path, "--coverage", "0.3", "--format", "json").rows()
 
-    assert (noisy["answer"], silent["answer"]) == ("no answer: unlike the training data", "no answer: it is silent")
+    assert (noisy["answer"], silent["answer"]) == ("abstained: unlike the training data", "abstained: silence")
 
 
 def test_a_coverage_that_is_no_share_or_without_the_predictions_of_the_folds_is_refused(command, trained, save_untrained):

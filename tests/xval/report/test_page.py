@@ -206,7 +206,7 @@ def test_figures_by_group_stand_there_if_the_corpus_has_further_columns(copy, re
     assert [row[0]["text"] for row in table] == ["microphone", "<mic 0>", "<mic 1>"]
     wanted = {found.group: found.value for found in read_groups(copy)[0].figures}
     assert {row[0]["text"]: float(row[1]["value"]) for row in table[1:]} == pytest.approx(wanted)
-    assert "Gap in balanced_accuracy by microphone: " in page.text["groups"]
+    assert "Gap in balanced accuracy (UAR) by microphone: " in page.text["groups"]
 
 
 def test_figures_are_those_of_metrics_json(copy, read_page):
@@ -307,7 +307,7 @@ def test_the_worst_answers_come_first_and_can_be_heard(copy, read_page):
         assert of_item == pytest.approx(worst.tolist())
         confused = table[table["item"] == item].groupby(["target", "predicted"]).size().nlargest(1)
         ((true, answer),) = confused.index
-        assert f"{true} taken for {answer} {confused.iloc[0]} of " in " ".join(page.text["errors"].split())
+        assert f"{true} predicted as {answer} in {confused.iloc[0]} of " in " ".join(page.text["errors"].split())
     index = pd.read_parquet("data/tones/corpus.parquet").set_index("clip")
     for clip, audio in zip(shown, page.of("audio"), strict=True):
         kind, content = audio["src"].split(";base64,")

@@ -41,7 +41,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     elif any(finished[number].has_windows for number in matrices):
         notes.append("Clips are cut into windows: each clip counts once, with a prediction combined from its windows.")
     if len(shown) < len(matrices):
-        notes.append(f"The {len(shown)} best of {len(matrices)} instances by validation; the others are in their metrics.json.")
+        notes.append(
+            f"The {len(shown)} best of {len(matrices)} instances by validation score; the others are in their metrics.json."
+        )
     sheet.put_notes(1, notes)
     row = len(notes) + 2
     for number in shown:

@@ -51,7 +51,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         "Means over the folds (and seeds) that reached each epoch; the numbers are to the right of the charts.",
     ]
     if len(shown) < len(by_number):
-        notes.append(f"The {len(shown)} best of {len(by_number)} instances by validation; the others have history.csv.")
+        notes.append(
+            f"The {len(shown)} best of {len(by_number)} instances by validation score; for the others see history.csv."
+        )
     notes.append("All instances share the same axes; curves far above most others are cut off.")
     sheet.put_notes(1, notes)
     names = ("loss", instances[0].task.training_metric)

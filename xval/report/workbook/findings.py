@@ -11,7 +11,7 @@ from xval.settings.resolve import describe_numbers
 
 POSITION = 1.5
 
-_WIDTHS = {"code": 26, "what is": 70, "what to do": 70, "instances": 14}
+_WIDTHS = {"code": 26, "finding": 70, "what to do": 70, "instances": 14}
 
 
 def is_needed(contents: Contents) -> bool:

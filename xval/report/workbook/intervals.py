@@ -20,10 +20,10 @@ _HEADER = (
 _WIDTHS = {"name": 24, "metric": 20, "method": 22, "strategy of chance": 44}
 _NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
 _NOTES = (
-    "mean over folds: each fold counts once. Mean over items: each test item counts once. Pooled: all test examples together.",
+    "Mean over folds: each fold has the same weight. Mean over items: each test item has. Pooled: each test example has.",
     "Interval and chance belong to the value named in the column interval of.",
     "There is no interval with fewer than 3 items, if some item has no value, or if it would take too long (many clips).",
-    "Pooled values that order examples of several folds (auc, eer) also need the folds' probabilities to be comparable.",
+    "Pooled AUC and EER compare probabilities of the models of several folds, so these must be calibrated alike.",
 )
 
 
@@ -56,7 +56,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
     folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(instances) > 1])
     clause = interval_clause(contents.instances)
-    intervals = [f"95 %: the interval {clause}."] if clause else []
+    intervals = [f"95 %: confidence interval {clause}."] if clause else []
     notes = (
         (*intervals, *_NOTES, *describe_folded(folded), describe_looks(instances))
         if row > 1

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from itertools import groupby
 from math import ceil
 
+from xval.answers.finding import capital
+from xval.answers.summary import metric_words
 from xval.answers.tested_items import ItemRow, rank_items
 from xval.base.errors import first_of
 from xval.report.workbook import cells
@@ -47,7 +49,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, 10 if column == len(_FIRST) else 14)
     what = "of the decision for" if instances[0].decides_items else "on the clips of"
     notes = (
-        f"{metric} {what} each item, from the fold that tests it (fold_repeats: their mean); the worst item first.",
+        f"{capital(metric_words(metric))} {what} each item in its test fold (mean over repeats and seeds), lowest score first.",
         (
             "mean: over the instances that have tested every item, so that items are comparable; over all instances if there "
             "are none."

@@ -49,17 +49,19 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for place in range(3, len(names) + 2):
         sheet.set_width(place, 11)
     notes = [
-        "Over the test clips of all finished folds; with repeats or fold_repeats a clip counts in each of them.",
-        "A label is predicted where its probability reaches the threshold.",
-        "Each fold takes the threshold with the largest F1 score on its validation clips, never on its test clips.",
-        "share: of the clips that have the label.",
+        "Over the test clips of all finished folds; a clip counts once in each repeat and seed.",
+        "A label is predicted if its probability reaches the threshold.",
+        "Each fold uses the threshold with the highest F1 score on its validation clips.",
+        "share: share of the clips that have the label.",
         "average precision: the mean over the folds whose test clips have the label; other values are over all clips together.",
         "recall low, recall high: 95 % interval over the items that have the label.",
         "chance: the average precision of a random order of the clips, on average; the mean over the same folds.",
         "n untuned: folds without a validation clip that has the label; the threshold is 0.5 there.",
     ]
     if len(shown) < len(finished):
-        notes.append(f"The {len(shown)} best of {len(finished)} instances by validation; the others are in their metrics.json.")
+        notes.append(
+            f"The {len(shown)} best of {len(finished)} instances by validation score; the others are in their metrics.json."
+        )
     sheet.put_notes(row + 2, notes)
     sheet.made.freeze_panes("C2")
     sheet.add_filter(1, row, len(names) + 1)

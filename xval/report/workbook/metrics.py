@@ -22,7 +22,7 @@ POSITION = 3.5
 HEADER_ROWS = 3
 LAST_COLUMNS = ("parameters", "folds")
 _NOTES = (
-    "std: sample standard deviation over folds (n - 1); with fold_repeats, over the folds of all repeats.",
+    "std: sample standard deviation over folds (n - 1); over the folds of all repeats.",
     "pooled, over items: interval and chance belong to this value (all test examples; mean over items), not to the mean.",
     "balanced_accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
     "test clip: whole clips, with the predictions for their windows combined; test: windows, if clips are cut into windows.",
@@ -64,7 +64,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     blocks += [range(*ends) for ends, (_, metric) in zip(pairwise(firsts), pairs, strict=True) if metric not in main]
     folded = describe_folded(fold_equal(sheet, range(HEADER_ROWS + 1, last_row + 1), blocks))
     clause = interval_clause(instances)
-    intervals = [f"95 %: the interval {clause}."] if clause else []
+    intervals = [f"95 %: confidence interval {clause}."] if clause else []
     sheet.put_notes(last_row + 2, (*folded, *intervals, *_NOTES))
     sheet.made.set_row(0, 32)
     sheet.made.freeze_panes(HEADER_ROWS, 2)

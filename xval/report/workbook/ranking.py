@@ -8,7 +8,7 @@ from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
 from xval.answers.figure_text import estimate
-from xval.answers.summary import direction, side_name, test_side
+from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import shortened
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
@@ -31,7 +31,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     by_number = {instance.number: instance for instance in instances}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
     side, metric = test_side(instances), instances[0].task.main_metrics[0]
-    figure, ranked_by = f"{side_name(side, instances)} {metric}", f"{side_name(ranking.side, instances)} {ranking.metric}"
+    figure = f"{side_name(side, instances)} {metric_words(metric)}"
+    ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     header = (
         "rank", "instance", "name", ranked_by, figure, "95 % low", "95 % high", "chance", "value is", "label", "below",
         "above",
@@ -90,7 +91,7 @@ def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float
 
     width = max(_LEAST_WIDTH_CM, 4 + _WIDTH_PER_INSTANCE_CM * len(rows))
     chart = make_chart(
-        sheet, f"{name}, best by validation first", points=12, size_cm=(width, _CHART_HEIGHT_CM), below="", beside=name,
+        sheet, f"{name}, best validation score first", points=12, size_cm=(width, _CHART_HEIGHT_CM), below="", beside=name,
         limits=limits, num_font={"rotation": -90}, label_position="low",
     )  # fmt: skip
     bars = {

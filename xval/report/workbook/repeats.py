@@ -13,7 +13,7 @@ from xval.report.workbook.sheet import Sheet
 
 POSITION = 8
 
-_HEADER = ("instance", "name", "metric", "mean", "std", "std folds", "std seeds", "folds", "repeats")
+_HEADER = ("instance", "name", "metric", "mean", "std", "std folds", "std seeds", "folds", "seeds")
 _NOTES = (
     "Scores are first averaged over the seeds of a fold. mean and std: over these means of folds, as in the sheet summary.",
     "std seeds: between the seeds of a fold; std folds: between folds, without the seeds' part.",

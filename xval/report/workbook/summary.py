@@ -80,7 +80,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         "Yellow: the instance selected by validation. Green: the best of a column (bold) and those that may be as good.",
         " ".join(
             [
-                *([f"95 %: the interval {clause}."] if clause else []),
+                *([f"95 %: confidence interval {clause}."] if clause else []),
                 *(column.same for column in columns if column.same),
                 f"Chance: {', '.join(sorted(chances)) or 'not known'}.",
             ]

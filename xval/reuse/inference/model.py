@@ -131,14 +131,14 @@ class SavedModel:
             items: For a model with normalization = per_item the speaker (or other item) of each file or array, whose features
                 are scaled by all that is given of it; None: all are of one.
             enrolment: Which of them scale their speaker, where not all do (enrolment_s); they are answered, too.
-            coverage: Give sets of classes that hold the true one in this share of the clips of new speakers, and no answer
+            coverage: Give sets of classes that hold the true one in this share of the clips of new speakers, abstaining
                 where that leaves several; see `xval.measures.conformal`.
 
         Returns:
             path, start_s, end_s and: predicted (of several labels those that reach their thresholds, joined by ``;``) and
             probability_<class>; predicted_<target> of a regression (numbers from 0 without names); squared_error of an
             autoencoder (in units of the normalised features); label and probability of each event, the mean over its frames.
-            With `coverage` set (the classes, joined by ``;``) and answer: the only class of the set, or ``no answer:`` and
+            With `coverage` set (the classes, joined by ``;``) and answer: the only class of the set, or ``abstained:`` and
             why: several classes, silence, or a novelty above 1.
             novelty, where the model knows it: the distance to what it was trained on, in its own embedding; above 1 it is
             farther than 99 % of the clips of its validation items, and the answer means little.

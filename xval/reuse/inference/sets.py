@@ -1,4 +1,4 @@
-"""Sets of classes for new audio, and no answer where a model should not give one.
+"""Sets of classes for new audio, and abstaining where a model is uncertain.
 
 Comes in: the folders of saved models, for what their validation speakers got; the answers of the models. Goes out: columns of
 `SavedModel.predict`.
@@ -55,12 +55,12 @@ class Sets(NamedTuple):
         for in_set, probabilities, distance in zip(sets, mean, novelty, strict=True):
             kept = [class_names[number] for number in np.argsort(-probabilities, kind="stable") if in_set[number]]
             reasons = {
-                "it is silent": is_silent,
+                "silence": is_silent,
                 "unlike the training data": distance > 1,
                 f"{len(kept)} classes": len(kept) > 1,
             }
             reason = next((reason for reason, holds in reasons.items() if holds), "")
-            columns["answer"].append(f"no answer: {reason}" if reason else kept[0])
+            columns["answer"].append(f"abstained: {reason}" if reason else kept[0])
             columns["set"].append(";".join(kept))
         return columns
 

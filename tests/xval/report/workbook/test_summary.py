@@ -119,7 +119,7 @@ def test_twenty_instances_fit_the_width_of_a_page_and_the_legend_has_three_lines
 def test_findings_have_a_sheet_with_what_to_do(workbook_of, make_instance):
     workbook = workbook_of([make_instance(1, [0.5, 0.6], folds_total=3)])
     header, *rows = workbook["findings"].iter_rows(values_only=True, max_row=2)
-    assert header == ("code", "what is", "what to do", "instances")
+    assert header == ("code", "finding", "what to do", "instances")
     assert rows[0][0].startswith("XV")
     assert "XV201 missing-folds" in {cell.value for cell in workbook["findings"]["A"]}
 
