@@ -441,7 +441,11 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
                 monkeypatch.chdir(folder)
                 Path("experiments/emotion.py").write_text(script)
                 write_audio(Path.cwd())
-            case ["xval", "prepare", "ravdess", *_] | ["python", "-m", "preprocessing", "ravdess", *_] | ["xval", "completion", *_]:
+            case (
+                ["xval", "prepare", "ravdess", *_]
+                | ["python", "-m", "preprocessing", "ravdess", *_]
+                | ["xval", "completion", *_]
+            ):
                 continue  # the last one writes into the home folder
             case ["python", "-m", module, *words] | [("xval" as module), *words]:
                 smaller = ["--n-speakers", "4"] if words[-1] == "demo" else []
