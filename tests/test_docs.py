@@ -439,8 +439,12 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
                 monkeypatch.chdir(folder)
                 Path("experiments/emotion.py").write_text(script)
                 write_audio(Path.cwd())
-            case ["xval", "prepare", "ravdess", *_] | ["python", "-m", "preprocessing", "ravdess", *_]:
-                continue
+            case (
+                ["xval", "prepare", "ravdess", *_]
+                | ["python", "-m", "preprocessing", "ravdess", *_]
+                | ["xval", "completion", *_]
+            ):
+                continue  # the last one writes into the home folder
             case ["python", "-m", module, *words] | [("xval" as module), *words]:
                 smaller = ["--n-speakers", "4"] if words[-1] == "demo" else []
                 answers.append(project.run_module(module, *words, *smaller))
@@ -454,7 +458,7 @@ def test_the_commands_of_the_first_page_work_in_a_row(project, monkeypatch):
                 assert program in ("python3", ".", "pip")
 
     assert [(answer.args, answer.stdout, answer.stderr) for answer in answers if answer.returncode] == []
-    assert len(answers) == 15
+    assert len(answers) == 16
     assert answers[2].args[0].endswith("first.py")
     assert "hod" in answers[8].stdout
 
