@@ -84,8 +84,6 @@ NEEDS = {
     },
     "two GPUs": {
         "python experiments/exp1.py 3 7 0,1",
-        "python experiments/exp1.py 1 7 0,1",
-        "python experiments/exp1.py 3 7 0 --workers-per-gpu 4",
     },
     "an experiment of the reader's": {
         "xval status FOLDER",

@@ -24,7 +24,7 @@ COMMANDS = {  # what each needs, where a path is wrong
     "augment": ("nowhere", "copies", "2"),
     "rebuild": (EXPERIMENT,),
     "run": ("nowhere.py",),
-    "refit": (EXPERIMENT, "1"),
+    "refit": (EXPERIMENT,),
     "report": (EXPERIMENT,),
     "review-labels": (EXPERIMENT,),
     "run-job": ("job.json",),

@@ -42,10 +42,13 @@ def files_of(study):
 def test_classes_that_can_be_learned_are_above_chance(study):
     study.train({"architecture": "logistic", "C": (0.1,)})
     before = files_of(study)
-    written, text = permuted(study, "1", "--permutations", "19")
+    written, text = permuted(study, "1", "--permutations", "39")
     assert written["n_as_high"] == 0
-    assert written["p"] == pytest.approx(1 / 20)
-    assert "It is above chance: p = 0.050 (0 of 19 permutations are as good; the labels of the clips of each" in text
+    assert written["p"] == pytest.approx(1 / 40)
+    assert (
+        "It is above chance: p = 0.025, one-sided, at the level 0.025 (0 of 39 permutations are as good; the labels of the"
+        in text
+    )
     assert np.mean(written["permuted"]) == pytest.approx(1 / 3, abs=0.1)  # three classes
     assert files_of(study) == before
     assert study.xval("audit", study.EXPERIMENT).returncode == 0
@@ -54,9 +57,9 @@ def test_classes_that_can_be_learned_are_above_chance(study):
 def test_items_of_one_class_change_places(study):
     one_class_each(study)
     study.train({"architecture": "knn", "n_neighbors": (1,)}, fold_repeats=2)
-    written, text = permuted(study, "--permutations", "19")
+    written, text = permuted(study, "--permutations", "39")
     assert written["permutes_items"]
-    assert written["p"] > 0.05
+    assert written["p"] > 0.025
     assert "It is not significantly above chance" in text
     assert "each item got the label and the folds of another" in text
     assert len(set(written["permuted"])) > 5
@@ -65,8 +68,10 @@ def test_items_of_one_class_change_places(study):
 def test_a_regression_is_permuted_too(study):
     study.corpus("regression")
     study.train({"architecture": "ridge", "alpha": (1.0,)}, task_type="regression")
-    written, _ = permuted(study, "1", "--permutations", "19")
-    assert written["p"] == 0.05
+    written, text = permuted(study, "1", "--permutations", "39")
+    assert written["p"] == 0.025
+    assert "It is better than chance: p = 0.025" in text
+    assert f"lowest {min(written['permuted']):.3f}" in text
 
 
 def test_what_cannot_be_tested_is_named(study):
@@ -85,4 +90,42 @@ def test_what_cannot_be_tested_is_named(study):
     few = study.mistake(*command, "1", "--permutations", "200")
     assert "its labels can be permuted in 5 different ways" in few
     assert "expected one instance" in study.mistake(*command, "1", "2", "--permutations", "99")
-    assert "from 19" in study.mistake(*command, "1", "--permutations", "5")
+    fewer = study.mistake(*command, "1", "--permutations", "19")
+    assert "--permutations 19: p could be 0.05 at best. Give 39 or more, so that it can be 0.025" in fewer
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_labels_that_the_item_all_but_fixes_are_not_permuted(study, task):
+    from preprocessing.store import write
+
+    rng = np.random.default_rng(2)
+    predictors, targets = {}, {}
+    for number in range(12):
+        values = 20 + 5 * number + rng.normal(size=6) if task == "regression" else [("healthy", "ill")[number % 2]] * 6
+        if task == "classification" and number in (0, 3):
+            values[0] = ("ill", "healthy")[number % 2]  # odd clips
+        targets[f"s{number}"] = values
+        predictors[f"s{number}"] = (rng.normal(size=(6, 5)) + number % 2).astype("float32")
+    write("small", predictors, targets, data_folder=study.folder / "data", task_type=task)
+    study.train({"architecture": "knn", "n_neighbors": (3,)}, task_type=task)
+
+    refused = study.mistake("-m", "xval", "compare", study.EXPERIMENT, "1", "--permutations", "39")
+
+    labels = np.array([[label == "ill" for label in of] if task == "classification" else of for of in targets.values()], float)
+    share = (labels - labels.mean(axis=1, keepdims=True)).var() / labels.var()
+    assert f"nearly every item has one label: {share:.1%} of the variance of the labels is within items" in refused
+
+
+def test_rare_labels_that_each_item_has_are_permuted(study):
+    from preprocessing.store import write
+
+    rng = np.random.default_rng(0)
+    rare = np.arange(20) == 0  # 5 % of the clips of each item: permuting changes a tenth of the labels
+    predictors = {f"s{number}": (rng.normal(size=(20, 5)) + 3 * rare[:, None]).astype("float32") for number in range(6)}
+    targets = {item: np.where(rare, "cough", "speech").tolist() for item in predictors}
+    write("small", predictors, targets, data_folder=study.folder / "data", task_type="classification")
+    study.train({"architecture": "knn", "n_neighbors": (1,)})
+
+    written, _ = permuted(study, "1", "--permutations", "39")
+
+    assert written["p"] == 0.025

@@ -84,8 +84,8 @@ def test_two_ill_of_twelve_have_no_interval_and_every_text_says_why(study):
     assert found.loc[["auc", "balanced_accuracy", "macro_f1"], ["low", "high"]].isna().all(axis=None)
     assert found.loc["accuracy", ["low", "high"]].notna().all()
     assert "only 2 patients of class 'ill'" in ended.stdout
-    assert "2 patients of class 'ill' say little about others" in shown.stdout
-    assert "Record more patients of class 'ill'" in shown.stdout
+    assert "Only 2 patients of the class 'ill' were tested, so scores over classes" in shown.stdout
+    assert "Record more patients of it; more clips of the same ones do not help." in shown.stdout
     assert "Only 2 patients of class 'ill' tested: too few for a test." in compared.stdout, compared.stderr
     assert table.pairs[0].verdict == "no test"
     assert np.isnan(table.pairs[0].p_holm)
@@ -190,7 +190,7 @@ def test_a_rare_label_costs_the_values_that_rest_on_it_alone(study):
     assert found.loc[["macro_f1", "auc", "mean_average_precision"], ["low", "high"]].isna().all(axis=None)
     assert found.loc[["micro_f1", "accuracy"], ["low", "high"]].notna().all(axis=None)
     shown = study.xval("report", study.EXPERIMENT, "--details").stdout
-    assert "2 items of label 'rare' say little about others" in shown, shown
+    assert "Only 2 items of the label 'rare' were tested, so scores over classes" in shown, shown
 
 
 def test_pooled_errors_of_numbers_rest_on_the_speakers_who_have_the_clips(study):

@@ -263,7 +263,7 @@ def test_names_and_cells_that_are_wrong_are_told_at_once(clips):
     said = refused(clips)
 
     assert "column item: received" in said
-    assert "differ in case or spaces alone" in said
+    assert "differ only in case or spaces" in said
 
 
 def test_items_classes_cells_and_overlaps_that_are_wrong_are_told_at_once(clips):

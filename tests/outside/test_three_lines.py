@@ -69,7 +69,7 @@ def test_one_variant(empty):
 def test_two_speakers_are_too_few(empty):
     corpus(empty, even, n_items=2)
     empty.script(LOGISTIC, num_folds=2)
-    assert "the corpus has 2 items (s0, s1); training, validation and test need one each" in empty.mistake("exp.py")
+    assert "the dataset has 2 items (s0, s1), but training, validation and test need one each" in empty.mistake("exp.py")
 
 
 def test_two_tested_speakers(empty):
@@ -110,7 +110,10 @@ def test_equal_variants(empty):
             "Report balanced accuracy (UAR) 0.778 [0.677, 0.854] on unseen speakers (chance 0.500): the nested estimate "
             "for choosing among 3 variants. The chosen one, svm (3), scored 0.757."
         ),
-        "svm (3) is above chance, but not significantly better than logistic, C 1.0 (1) and logistic, C 1.3 (2).",
+        (
+            "The choice among 3 variants is above chance, but not significantly better than logistic, C 1.0 (1) and "
+            "logistic, C 1.3 (2)."
+        ),
         "Use whichever of variants 1-3 is cheapest: telling them apart would take more than 24 speakers (you have 6).",
     ]
 
@@ -196,7 +199,7 @@ def test_two_identical_variants(empty):
             "Report balanced accuracy (UAR) 0.764 [0.647, 0.851] on unseen speakers (chance 0.500): the nested estimate "
             "for choosing among 2 variants. The chosen one, svm, gamma scale (1), scored 0.764."
         ),
-        "svm, gamma scale (1) is above chance, but not significantly better than svm, gamma 0.1 (2).",
+        "The choice among 2 variants is above chance, but not significantly better than svm, gamma 0.1 (2).",
         "Use whichever of variants 1 and 2 is cheapest, because they have the same score for every speaker.",
     ]
 
@@ -302,6 +305,15 @@ def test_page_workbook_and_a_later_run_have_the_same_lines(empty):
     for row, (label, line) in enumerate(zip(("Result", "Evidence", "Next"), printed, strict=True), start=1):
         assert f"<p><b>{label}</b> {line}</p>" in page
         assert sheet.cell(row, 1).value == f"{label}: {line}"
+
+
+def test_findings_are_printed_with_code_name_and_message(empty):
+    corpus(empty, by_speaker, difference=0.5, n_items=24, n_clips=1)
+    empty.script(LOGISTIC, num_folds=3, item_name="speaker")
+    message = "- XV102 random-split: Each of the 24 speakers has one clip, as in a random split."
+    printed = empty.run().stdout
+    assert f"1 finding (--details adds advice):\n{message}\n" in printed
+    assert f"{message} If several clips are of one speaker" in empty.run("--details").stdout
 
 
 def test_a_metric_with_the_values_of_another_has_no_column(empty):

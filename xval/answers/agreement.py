@@ -81,7 +81,7 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
 
     everyone = of_items(np.arange(n_items))
     n_clips = np.array([[len(rows) for rows in repeats[0].rows]])
-    runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
+    runs = group_runs([np.unique(one.folds).tolist() for one in repeats], [one.seed for one in repeats])
     values = []
     for place in range(3):
 

@@ -20,15 +20,18 @@ def folds_of_deals(instance: InstanceResults) -> dict[int, list[int]]:
     return folds
 
 
-def group_runs(repeats: Sequence[Collection[int]]) -> list[list[int]]:
-    """Return the training runs, each the places of its repeats: the deals, or the repeats themselves of a single deal.
+def group_runs(repeats: Sequence[Collection[int]], seeds: Sequence[int] = ()) -> list[list[int]]:
+    """Return the training runs, each the places of its repeats: the deals, or the seeds of a single deal.
 
-    Deals are units because the seeds of a deal share its folds. `repeats` are the folds of each repeat of each deal.
+    Deals are units because the seeds of a deal share its folds. `repeats` are the folds of each repeat of each deal, and
+    `seeds` which seed each of them has; 0, or none given: its own.
     """
     deals: dict[frozenset[int], list[int]] = {}
-    for place, folds in enumerate(repeats):
+    of_seeds: dict[int, list[int]] = {}
+    for place, (folds, seed) in enumerate(zip(repeats, seeds or [0] * len(repeats), strict=True)):
         deals.setdefault(frozenset(folds), []).append(place)
-    return list(deals.values()) if len(deals) > 1 else [[place] for place in range(len(repeats))]
+        of_seeds.setdefault(seed or -place - 1, []).append(place)
+    return list(deals.values()) if len(deals) > 1 else list(of_seeds.values())
 
 
 def describe_deals(instance: InstanceResults, side: str, metric: str) -> str:

@@ -104,10 +104,18 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
     if computed is None or faults:
         raise ResultsError("\n".join(faults))
     figures = {
-        side: {name: _with_ends(figure, computed["figures"].get(side, {}).get(name)) for name, figure in of_side.items()}
+        side: {
+            name: _with_ends(figure, _drawn(computed["figures"].get(side, {}).get(name))) for name, figure in of_side.items()
+        }
         for side, of_side in instance.over_items["figures"].items()
     }
     return replace(instance, over_items=instance.over_items | {"figures": figures})
+
+
+def _drawn(figure: ItemFigure | None) -> ItemFigure | None:
+    """Return a figure whose interval is of the bootstrap, or the exact limit of a value at its bound; None: another one."""
+    method = str(figure and figure["method"])
+    return figure if method.endswith("bootstrap") or method == "exact limit" else None
 
 
 def _with_ends(figure: ItemFigure, other: ItemFigure | None) -> ItemFigure:

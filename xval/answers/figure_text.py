@@ -125,8 +125,9 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
             clause = f"over {items}{times} and seeds"
         else:
             clause = f"over {items}, for these trained models; training again would widen it"
-        if drawn := [method for method in methods if method.endswith("bootstrap")]:
-            clause += f" ({' and '.join(drawn)})"
+        if drawn := sorted(method for method in methods if method.endswith("bootstrap")):
+            exact = "; of a score at its bound, the exact limit" if "exact limit" in methods else ""
+            clause += f" ({' and '.join(drawn)}{exact})"
         if covers - {None}:
             numbers.setdefault(clause, []).append(instance.number)
     if len(numbers) < 2:

@@ -251,6 +251,13 @@ class _Fields:
         return (self.nested_estimate or self.own_estimate).written(self._write)
 
     @property
+    def compared(self) -> str:
+        """What the tests are of: where folds choose different variants, that is the choice."""
+        if self.nested and any(job.instance != self.selected.number for job in self.nested.chosen.values()):
+            return f"The choice among {self.n_variants} variants"
+        return self.name
+
+    @property
     def n_variants(self) -> int:
         return self.nested.n_competing if self.nested else 1
 

@@ -36,7 +36,7 @@ SCORED_CHOSEN = (
     "Choosing among {n_variants} variants scored {metric} {nested_score} on {unseen}. The chosen one, {name}, scored {own}."
 )
 _INVALID = "Not valid as a test: {name} scored {own}."
-_WHICH = "{name} is significantly better than"
+_WHICH = "{compared} is significantly better than"
 _READY = "Ready to report: xval report {experiment} --latex."
 
 CASES = {
@@ -142,11 +142,11 @@ CASES = {
     ),
     "all equal": Headline(
         "{reached}",
-        "{name} is practically equal to {open}: the difference is less than {rope}.",
+        "{compared} is practically equal to {open}: the difference is less than {rope}.",
         "Use the cheapest of them. " + _READY,
     ),
-    "all open": Headline("{reached}", "{name} is {above_chance}, but not significantly better than {any_open}.", "{step}"),
-    "all open, no chance": Headline("{reached}", "{name} is not significantly better than {any_open}.", "{step}"),
+    "all open": Headline("{reached}", "{compared} is {above_chance}, but not significantly better than {any_open}.", "{step}"),
+    "all open, no chance": Headline("{reached}", "{compared} is not significantly better than {any_open}.", "{step}"),
 }
 
 FIRST = {

@@ -67,7 +67,7 @@ class MetricOverItems:
         self._n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
         is_mean = metric.is_mean if is_mean is None else is_mean
         self.is_too_large = not is_mean and self._n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
-        self._runs = group_runs([np.unique(examples.folds).tolist() for examples in repeats])
+        self._runs = group_runs([np.unique(one.folds).tolist() for one in repeats], [one.seed for one in repeats])
         self._known: dict[bytes, NDArray[np.float64]] = {}  # intervals and comparisons leave the same items out
         self._values = (
             np.array([self._of_repeats([item]) for item in self.items.tolist()]) if is_mean else None
@@ -161,5 +161,6 @@ class MetricOverItems:
         figures = []
         for examples, rows in zip(self._repeats, self._rows, strict=True):
             chosen = np.concatenate([rows[item] for item in items])
-            figures.append(self._metric.function(examples.targets[chosen], examples.predictions[chosen]))
+            predictions = examples.levelled if self._metric.ranks else examples.predictions
+            figures.append(self._metric.function(examples.targets[chosen], predictions[chosen]))
         return np.array(figures, np.float64)

@@ -6,6 +6,7 @@ that is measured and compared like any other; see `xval.measures.statistics.sele
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import lcm
 from pathlib import Path
 from typing import cast
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from xval.answers.estimates import compute_over_items, is_source_of_figures, is_worth_keeping, load_requested, source_of_figures
 from xval.answers.figure_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.fitted_validation import comparable
+from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import parameters_of, seed_twins
@@ -27,24 +29,33 @@ from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import Record
+from xval.settings.resolve import describe_numbers
+
+_MOST_WAYS = 60  # in which folds choose together: exact for up to 6 that tie
 
 
 @dataclass(frozen=True)
 class NestedInstance(InstanceResults):
     """The jobs that each fold chooses among instances, as one instance.
 
-    Its settings are those of the selected instance. Jobs of several instances that a fold chooses, because they tie or differ
-    in their seed alone, are repeats of the fold.
+    Its settings are those of the selected instance. Several jobs that a fold chooses, because instances tie or differ in their
+    seed alone, take turns in repeats, which all folds have: each weighs the same in its fold.
 
     Attributes:
-        chosen: The job that each of its jobs is.
+        chosen: The job that each of its jobs is; the same one in several repeats.
         n_competing: Instances to choose from, those that differ in their seed alone counted once.
         left_out: Instances that have not finished the folds that others have.
+        n_ties: Repeats that each seed has, for instances that tie.
     """
 
     chosen: Mapping[JobKey, JobKey] = field(default_factory=dict)
     n_competing: int = 0
     left_out: tuple[int, ...] = ()
+    n_ties: int = 1
+
+    def seed_of(self, repeat: int) -> int:
+        """Return which seed a repeat has: another one of the instances that tie is no other training."""
+        return (repeat - 1) // self.n_ties + 1
 
     @property
     def name(self) -> str:
@@ -59,19 +70,28 @@ class NestedInstance(InstanceResults):
 def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
     """Let each fold choose an instance by its own validation figure, with the seeds of a method averaged.
 
-    Only `comparable` instances that have finished the most folds compete, so that all folds choose among the same.
+    Only `comparable` instances that have finished the most folds compete, so that all folds choose among the same. A fold
+    without the figure, as one whose validation items lack a class has, chooses by the loss, where losses compare.
 
     Returns:
-        With figures over items, if the predictions can be read; None: there is nothing to choose, or less than two folds.
+        With figures over items, if the predictions can be read; None: there is nothing to choose, or `why_not_nested`.
     """
     instance = _choose(done, ranking)
-    return instance and replace(instance, over_items=_kept(instance) or _compute(instance))
-
-
-def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
-    """Return the jobs that folds choose, as `choose_nested`, without figures over items."""
-    if ranking.selected is None:
+    if isinstance(instance, str):
         return None
+    return replace(instance, over_items=_kept(instance) or _compute(instance))
+
+
+def why_not_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
+    """Return why choosing among instances has no value, in a sentence; empty: it has one, or there is nothing to choose."""
+    instance = _choose(done, ranking)
+    return instance if isinstance(instance, str) else ""
+
+
+def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | str:
+    """Return the jobs that folds choose, as `choose_nested`, without figures over items; or `why_not_nested`."""
+    if ranking.selected is None:
+        return ""
     done = comparable(done)
     most = max(len(instance.folds) for instance in done)
     competing = {instance.number: instance for instance in done if len(instance.folds) == most}
@@ -80,23 +100,37 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     groups += [(number,) for number in competing if number not in twins]
     folds = sorted({fold for instance in competing.values() for fold in instance.folds})
     if ranking.selected not in competing or len(groups) < 2 or len(folds) < 2:
-        return None
+        return ""
     side, metric = test_side(done), done[0].task.main_metrics[0]
     validation = _by_fold(competing, groups, folds, ranking.side, ranking.metric)
     test = _by_fold(competing, groups, folds, side, metric)
     losses = _by_fold(competing, groups, folds, "validation", "loss") if ranking.loss_decides else None
-    nested = select_nested(validation, test, higher_is_better=bool(direction(done, ranking.metric)), losses=losses)
+    higher = bool(direction(done, ranking.metric))
+    has_none = np.isnan(validation).all(axis=0)
+    if losses is not None:
+        validation = np.where(has_none, -losses if higher else losses, validation)
+    if cannot := [fold for fold, values in zip(folds, validation.T, strict=True) if np.isnan(values).all()]:
+        return (
+            f"The choice among {len(groups)} instances has no value: fold{'s' * (len(cannot) > 1)} {describe_numbers(cannot)} "
+            f"cannot choose, without a {side_name(ranking.side, done)} {ranking.metric} and without losses that compare. Let "
+            f"more {items_word(done)} validate (validation_fraction)."
+        )
+    nested = select_nested(validation, test, higher_is_better=higher, losses=losses)
     if np.isnan(nested.test_mean):
-        return None
+        return ""
     selected = competing[ranking.selected]
+    of_folds: list[list[list[JobKey]]] = []
+    for place, fold in enumerate(folds):
+        are_tied = [group for group, is_chosen in zip(groups, nested.is_chosen[:, place], strict=True) if is_chosen]
+        of_folds.append([[key for number in group for key in competing[number].done if key.fold == fold] for group in are_tied])
+    n_ties, n_seeds = _share(of_folds)
     chosen: dict[JobKey, JobKey] = {}
     jobs: dict[JobKey, Record] = {}
-    for place, fold in enumerate(folds):
-        of_fold = [group for group, is_chosen in zip(groups, nested.is_chosen[:, place], strict=True) if is_chosen]
-        numbers = [number for group in of_fold for number in group]
-        keys = [key for number in numbers for key in competing[number].done if key.fold == fold]
-        for repeat, key in enumerate(keys, start=1):
-            own = JobKey(selected.number, fold, repeat)
+    for fold, tied in zip(folds, of_folds, strict=True):
+        for place in range(n_ties * n_seeds):
+            seed, tie = divmod(place, n_ties)
+            keys = tied[tie % len(tied)]
+            own, key = JobKey(selected.number, fold, place + 1), keys[seed % len(keys)]
             chosen[own], jobs[own] = key, competing[key.instance].done[key]
     return NestedInstance(
         experiment=selected.experiment,
@@ -107,7 +141,17 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
         chosen=chosen,
         n_competing=len(groups),
         left_out=tuple(instance.number for instance in done if instance.number not in competing),
+        n_ties=n_ties,
     )
+
+
+def _share(of_folds: Sequence[Sequence[Sequence[JobKey]]]) -> tuple[int, int]:
+    """Return in how many ways, and with how many seeds, the folds choose together so that all jobs of a fold weigh the same.
+
+    `of_folds` are the jobs of each instance that a fold chooses.
+    """
+    n_seeds = min(lcm(*(len(keys) for of_fold in of_folds for keys in of_fold)), _MOST_WAYS)
+    return min(lcm(*map(len, of_folds)), max(1, _MOST_WAYS // n_seeds)), n_seeds
 
 
 def _kept(instance: NestedInstance) -> OverItems | None:
@@ -143,8 +187,8 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
     Its metrics are all that instances have: of the task, of the user's own, and those that were asked for.
     """
     done = [instance for instance in instances if instance.folds]
-    nested = _choose(done, rank_instances(done)) if done else None
-    if nested is None or _kept(nested):
+    nested = _choose(done, rank_instances(done)) if done else ""
+    if isinstance(nested, str) or _kept(nested):
         return
     results, path = open_results(nested.experiment), nested.experiment.nested_estimates_file
     try:

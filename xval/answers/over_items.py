@@ -23,7 +23,7 @@ from xval.answers.deals import group_runs
 from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.tested_items import item_means
-from xval.answers.whole_repeats import read_repeats, whole_repeats
+from xval.answers.whole_repeats import read_repeats, seed_of, whole_repeats
 from xval.base.numbers import finite_or_nan, finite_or_none
 from xval.measures import metrics
 from xval.measures.label_counts import decide
@@ -88,7 +88,8 @@ def measure_over_items(
     settings, task = instance.settings, instance.task
     clip_side = "clip_test" if instance.has_windows else "test"
     repeats = whole_repeats(instance)
-    of_record = _read_values(instance, by_item, repeats)
+    seeds = [seed_of(instance, jobs) for jobs in repeats]
+    of_record = _read_values(instance, by_item, repeats, seeds)
     class_names = records[0].get("class_names", [])
     n_examples = {fold: record["n_examples"]["test"] for fold, record in instance.folds.items()}
     n_values = sum(n_examples[fold] for jobs in repeats for fold in jobs) * max(1, len(class_names))
@@ -120,7 +121,9 @@ def measure_over_items(
     over_items["figures"][clip_side] = known_figures | of_clips
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
-        runs = [[instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(repeats)]
+        runs = [
+            [instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(repeats, seeds)
+        ]
         over_items["figures"]["test"].update(
             measure_events(runs, class_names, frames, over_items["figures"]["test"], bootstrap)
         )
@@ -128,7 +131,10 @@ def measure_over_items(
 
 
 def _read_values(
-    instance: InstanceResults, by_item: Mapping[str, Mapping[str, float]], repeats: Sequence[Mapping[int, JobKey]]
+    instance: InstanceResults,
+    by_item: Mapping[str, Mapping[str, float]],
+    repeats: Sequence[Mapping[int, JobKey]],
+    seeds: Sequence[int],
 ) -> dict[str, _ItemValues]:
     """Return the metrics of each item that records have, the items in the order of their names."""
     of_repeats = [[instance.done[key]["item_metrics"]["test"] for key in jobs.values()] for jobs in repeats]
@@ -139,13 +145,13 @@ def _read_values(
             for of_folds in of_repeats
         ]
         of_items = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
-        values[name] = _ItemValues(of_items, _of_runs(means, repeats))
+        values[name] = _ItemValues(of_items, _of_runs(means, repeats, seeds))
     return values
 
 
-def _of_runs(of_repeats: Sequence[float], repeats: Sequence[Collection[int]]) -> list[float]:
-    """Return the mean of each training run from the figures of the repeats, whose folds are given too."""
-    return [fmean(of_repeats[place] for place in run) for run in group_runs(repeats)]
+def _of_runs(of_repeats: Sequence[float], repeats: Sequence[Collection[int]], seeds: Sequence[int]) -> list[float]:
+    """Return the mean of each training run from the figures of the repeats, whose folds and seeds are given too."""
+    return [fmean(of_repeats[place] for place in run) for run in group_runs(repeats, seeds)]
 
 
 def _measure(
@@ -172,8 +178,11 @@ def _measure(
     first = repeats[0]
     targets, rows = first.targets, first.rows
     pooled = _mean_of([metrics.compute(task.name, examples.targets, examples.predictions, further) for examples in repeats])
+    for name in set(pooled) & set(metrics.metric_names(task.name)):
+        if (known_metric := metrics.find(task.name, name)).ranks:
+            pooled[name] = float(np.mean([known_metric.function(one.targets, one.levelled) for one in repeats]))
     if of_items is None:
-        folds = [np.unique(examples.folds).tolist() for examples in repeats]
+        folds, seeds = [np.unique(examples.folds).tolist() for examples in repeats], [examples.seed for examples in repeats]
         by_repeat = [
             [metrics.compute(task.name, examples.targets[own], examples.predictions[own], further) for own in examples.rows]
             for examples in repeats
@@ -181,7 +190,7 @@ def _measure(
         of_items = {}
         for name in pooled:
             table = np.array([[values[name] for values in of_repeat] for of_repeat in by_repeat])  # (n_repeats, n_items)
-            of_items[name] = _ItemValues(table.mean(axis=0), _of_runs(table.mean(axis=1).tolist(), folds))
+            of_items[name] = _ItemValues(table.mean(axis=0), _of_runs(table.mean(axis=1).tolist(), folds, seeds))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     item_figures = {}
     for name in pooled if chosen is None else [name for name in pooled if name in chosen]:
@@ -269,7 +278,9 @@ def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: Te
     thresholds = {fold: [record["thresholds"][name] for name in record["class_names"]] for fold, record in records.items()}
     decided = decide(examples.predictions, np.array([thresholds[fold] for fold in examples.folds.tolist()]))
     names = np.array(examples.names, dtype=object)[examples.items]
-    return TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
+    answered = TestedExamples(names, examples.clips, examples.folds, examples.targets, decided)
+    answered.seed = examples.seed
+    return answered
 
 
 def _measure_decided(

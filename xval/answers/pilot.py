@@ -133,10 +133,13 @@ def read_pilots(
         raise ResultsError(
             f"{folder}: {metric} has no value per {item}, so a sample size cannot be estimated. Give another --metric."
         )
-    own = item_difference(measured.values, float(measured.figures.mean()), measured.weights)
+    own = item_difference(measured.values, float(measured.figures.mean()), measured.weights, measured.figures)
     if not own.components:
         few = measured.too_few or f"{counted(len(measured.items), item)} tested; expected at least {FEWEST_ITEMS} that differ"
-        raise ResultsError(f"{folder}: the variance between {plural_of(item)} is not known: {few}.")
+        raise ResultsError(
+            f"{folder}, instance {first.number}: the variance between {plural_of(item)} is not known: {few}. Name another one "
+            "(--baseline)."
+        )
     function = find(task.name, metric)
     examples = [_tested(first, metric)]
     n_clips = fmean(first.n_clips.values())

@@ -84,6 +84,7 @@ def find_best(
 def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     """Rank instances by the mean of the validation metric that `rank_by` names, by default the first of `main_metrics`.
 
+    It is the mean of the folds that have it: those whose validation items have each class, see `InstanceResults.says_enough`.
     Of equal ones the lower validation loss is first (without the L2 penalty), then the lower number. Losses, and errors of
     reconstruction, only rank instances that agree in the settings of `names_of_loss`. Where the metric cannot rank, or an
     instance has no value of it in any fold, the main metric does, or else the loss; see `Ranking.caution`. Clips are compared
@@ -233,6 +234,8 @@ def _why_not(metric: str, instances: Sequence[InstanceResults]) -> str:
     """Return why a validation metric cannot rank some instances; empty: it can."""
     side, finished = _side_of(metric, instances), [instance for instance in instances if instance.folds]
     if not all(instance.over_folds(side, metric)["n"] for instance in finished):
+        if not any(instance.says_enough(key, side, metric) for instance in finished for key in instance.done):
+            return f"no fold's validation {items_word(instances)} have every class that {metric} is of"
         return f"not every instance has a {side_name(side, instances)} {metric}"
     task = instances[0].task
     if metric not in task.loss_metrics or not finished:

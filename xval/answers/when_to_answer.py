@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from xval.answers.deals import group_runs
 from xval.answers.item_words import items_word
-from xval.answers.whole_repeats import whole_repeats
+from xval.answers.whole_repeats import seed_of, whole_repeats
 from xval.data.clip_average import Averaging
 from xval.measures.calibration import are_probabilities
 from xval.measures.conformal import Answers, RiskCurve, SpeakerScores, prediction_sets, risk_curve, score_clips, speakers_needed
@@ -105,7 +105,7 @@ def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
     others = [_scores_of_others(*of_repeat) for of_repeat in zip(validation, tested, strict=True)]
     n_speakers = min(of_others.n_items for of_repeat in others for of_others in of_repeat)
     needed = {coverage: speakers_needed(coverage) for coverage in COVERAGES}
-    runs = group_runs([list(jobs) for jobs in repeats])
+    runs = group_runs([list(jobs) for jobs in repeats], [seed_of(instance, jobs) for jobs in repeats])
     sets = tuple(
         SetsAt(coverage, least, _worth(coverage, others, tested, runs) if n_speakers >= least else None)
         for coverage, least in needed.items()

@@ -4,6 +4,8 @@ Comes in: an instance and its predictions.parquet files. Goes out: jobs, and `Te
 """
 
 from collections.abc import Iterable, Mapping
+from copy import copy
+from pathlib import Path
 
 from xval.answers.deals import folds_of_deals
 from xval.data.clip_average import Averaging
@@ -35,5 +37,17 @@ def read_repeats(
 ) -> list[TestedExamples]:
     """Return all that was tested in each repeat; the arguments are those of `whole_repeats` and `read_examples`."""
     class_names = next(iter(instance.folds.values())).get("class_names", [])
-    files = [{fold: instance.predictions_file(key) for fold, key in jobs.items()} for jobs in repeats]
-    return [read_examples(instance.task, paths, class_names, averaging) for paths in files]
+    read: dict[tuple[Path, ...], TestedExamples] = {}  # of instances that tie, repeats have the same jobs
+    examples = []
+    for jobs in repeats:
+        paths = {fold: instance.predictions_file(key) for fold, key in jobs.items()}
+        same = tuple(paths.values())
+        read[same] = read.get(same) or read_examples(instance.task, paths, class_names, averaging)
+        examples.append(copy(read[same]))
+        examples[-1].seed = seed_of(instance, jobs)
+    return examples
+
+
+def seed_of(instance: InstanceResults, jobs: Mapping[int, JobKey]) -> int:
+    """Return which seed a repeat has."""
+    return instance.seed_of(next(iter(jobs.values())).repeat)

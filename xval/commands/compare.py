@@ -63,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="differences up to X, in the unit of the metric, count as practically equal (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--permutations", type=lambda text: whole_number("--permutations", text, smallest=19), metavar="N",
+        "--permutations", type=lambda text: whole_number("--permutations", text, smallest=1), metavar="N",
         help="instead: train one instance, an estimator, again with permuted labels N times, to see whether it is above chance",
     )  # fmt: skip
     parser.add_argument("--yes", action="store_true", help="with --permutations: also if it takes more than an hour")

@@ -48,7 +48,10 @@ from xval.results.tested_examples import TestedExamples, read_examples
 from xval.settings.classical import CLASSICAL
 
 FILE_NAME = "permutation_test.json"
-_FEWEST_WAYS = 20  # of which p can be 0.05
+_LEVEL = 0.025  # one-sided, as of a 95 % interval that is above chance
+FEWEST = round(1 / _LEVEL) - 1
+"""Permutations, with which p can be as small as that."""
+_LEAST_SHARE = 0.1  # of the variance of the labels; with less, permuted labels are nearly the true ones
 _MOST_SECONDS = 3600
 _ROUNDING = 1e-9
 _SAME = 1e-6  # values that differ by less are of the same training
@@ -149,6 +152,26 @@ class _Study:
             return _log_ways(np.array([self.targets[item][0] for item in self.items]))
         return math.fsum(_log_ways(self._of_clips(item)) for item in self.items)
 
+    def share_permuted(self) -> float:
+        """Return how much of the variance of the labels lies within items, where they are permuted.
+
+        Of classes, which are 0 or 1 each, it is how often permuting changes a label, over how often it would among all clips.
+        """
+        of_items = [self._of_clips(item) for item in self.items]
+        labels = np.concatenate(of_items)
+        if labels.dtype.kind not in "fc":
+            numbers = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
+            labels = np.eye(numbers.max() + 1)[numbers]
+        labels = labels.reshape(len(labels), -1).astype(np.float64)
+        parts = np.split(labels, np.cumsum([len(of_item) for of_item in of_items])[:-1])
+        within = sum(((part - part.mean(axis=0)) ** 2).sum(axis=0) for part in parts)
+        total = ((labels - labels.mean(axis=0)) ** 2).sum(axis=0)
+        weights = np.ones(len(total)) if self.targets[self.items[0]].dtype.kind in "fc" else total  # outputs have other units
+        varies = total > 0
+        if not varies.any():
+            return 1.0  # one label alone, which `count_ways` refuses
+        return float((within / np.where(varies, total, 1))[varies] @ weights[varies] / weights[varies].sum())
+
     def _of_clips(self, item: str) -> NDArray[Any]:
         return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
 
@@ -207,11 +230,18 @@ def permute_labels(
     instance = choose_instance(folder, number)
     _refuse_what_cannot(instance, n_permutations)
     study, job = _read(folder, instance, console)
-    if study.count_ways() < math.log(_FEWEST_WAYS) - _ROUNDING:
+    item = _item_word(instance)
+    if not study.permutes_items and (share := study.share_permuted()) < _LEAST_SHARE:
+        raise ResultsError(
+            f"instance {instance.number}: nearly every {item} has one label: {share:.1%} of the variance of the labels is "
+            f"within {plural_of(item)}, where they are permuted; expected {_LEAST_SHARE:.0%} or more, because permuted labels "
+            f"are nearly the true ones otherwise. Report the interval, or give each {item} one label if that is the truth."
+        )
+    if study.count_ways() < math.log(FEWEST + 1) - _ROUNDING:
         ways = round(math.exp(study.count_ways()))
         raise ResultsError(
-            f"instance {instance.number}: its labels can be permuted in only {ways} ways; expected at least {_FEWEST_WAYS}, "
-            f"so that p can reach 0.05. Test more {plural_of(_item_word(instance))}."
+            f"instance {instance.number}: its labels can be permuted in only {ways} ways; expected at least {FEWEST + 1}, "
+            f"so that p can reach {_LEVEL}. Test more {plural_of(item)}."
         )
     begun = time.perf_counter()
     known = float(study.figure[study.figure["of"]] or math.nan)
@@ -247,11 +277,18 @@ def describe_test(test: PermutationTest, instance: InstanceResults, n_competing:
         f"the labels of the clips of each {item} were permuted"
     )  # fmt: skip
     known = [value for value in test.permuted if not math.isnan(value)]
-    verdict = "above chance" if test.p <= 0.05 else "not significantly above chance"
-    reached = f"mean {decimals(float(np.mean(known)))}, highest {decimals(max(known))}" if known else "undefined"
+    is_higher = find(instance.task.name, test.metric).higher_is_better
+    above, best = ("above chance", f"highest {decimals(max(known))}" if known else "") if is_higher else (
+        "better than chance", f"lowest {decimals(min(known))}" if known else ""
+    )  # fmt: skip
+    verdict = above if test.p <= _LEVEL else f"not significantly {above}"
+    reached = f"mean {decimals(float(np.mean(known)))}, {best}" if known else "undefined"
     lines = [
         f"Instance {instance.number}: test {test.metric} {decimals(test.value)}; with permuted labels: {reached}.",
-        f"It is {verdict}: p = {test.p:.3f} ({test.n_as_high} of {len(test.permuted)} permutations are as good; {how}).",
+        (
+            f"It is {verdict}: p = {test.p:.3f}, one-sided, at the level {_LEVEL} ({test.n_as_high} of {len(test.permuted)} "
+            f"permutations are as good; {how})."
+        ),
     ]
     if n_competing > 1:
         lines.append(
@@ -262,6 +299,11 @@ def describe_test(test: PermutationTest, instance: InstanceResults, n_competing:
 
 
 def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
+    if n_permutations < FEWEST:
+        raise SettingsError(
+            f"--permutations {n_permutations}: p could be {1 / (1 + n_permutations):.3g} at best. Give {FEWEST} or more, so "
+            f"that it can be {_LEVEL}, the level of 'above chance' (one-sided)."
+        )
     settings, where = instance.settings, f"--permutations: instance {instance.number}"
     if settings.architecture not in CLASSICAL:
         cost = format_time(instance.seconds * n_permutations)

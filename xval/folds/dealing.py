@@ -79,7 +79,8 @@ def draw(
 
     Of items that fit within half an item's clips of the best, those come first that were drawn the fewest times `before`:
     else the most average items are drawn each time. With `keep_labels` the last item that has a label is never drawn, and so
-    perhaps fewer than wanted. `rng` decides between items that fit equally well.
+    perhaps fewer than wanted; and those come first that bring the most labels that no drawn item has, because without an
+    example of a class most metrics say nothing. `rng` decides between items that fit equally well.
     """
     labels = sorted({label for item in items for label in item.labels})
     order = [items[position] for position in rng.permutation(len(items))]
@@ -89,9 +90,12 @@ def draw(
     left, drawn_counts = np.ones(len(order), dtype=bool), np.zeros(len(labels))
     drawn: set[str] = set()
     while len(drawn) < n_drawn:
-        allowed = left & ~((counts > 0) & (owners == 1)).any(axis=1) if keep_labels else left
+        allowed = left & ~((counts > 0) & (owners == 1)).any(axis=1) if keep_labels else left.copy()
         if not allowed.any():
             break
+        if keep_labels:
+            n_new = ((counts > 0) & (drawn_counts == 0)).sum(axis=1)
+            allowed &= n_new == n_new[allowed].max()
         share = (len(drawn) + 1) / len(order)
         distance = (np.abs(drawn_counts + counts - share * total).sum(axis=1) / total.sum()).round(9)
         near = allowed & (distance - distance[allowed].min() <= _NEAR / len(order))

@@ -4,7 +4,7 @@ Comes in: the functions of xval/measures/tasks/<task type>.py under `@metric`; n
 directions, values.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pkgutil import iter_modules
@@ -57,6 +57,8 @@ class Metric(NamedTuple):
         is_pooled: Whether few examples give another value, so that it is read of all test examples together, not of each item.
         rests_on: The classes whose items its interval is of; None: where examples have classes, each of them, unless it is a
             mean of examples.
+        ranks: Whether it is of the order of all scores, which those of different models do not share; see
+            `TestedExamples.levelled`.
     """
 
     function: MetricFunction
@@ -69,11 +71,26 @@ class Metric(NamedTuple):
     credit: CreditFunction | None = None
     is_pooled: bool = False
     rests_on: RestsOn | None = None
+    ranks: bool = False
 
 
 def all_examples(targets: NDArray[Any]) -> NDArray[np.bool_]:
     """Return one class with all examples, for a metric that counts them together, such as micro F1."""
     return np.ones((len(targets), 1), bool)
+
+
+def lacks_class(metric: Metric | None, n_classes: int, present: Sequence[int]) -> bool:
+    """Return whether examples of some classes alone say too little for a metric of examples with one class each.
+
+    That is one of classes (see `Metric.rests_on`), of which some has no example: with one class of two, any constant has a
+    balanced accuracy of 1. None: a metric of which nothing is known but its name.
+    """
+    if metric is not None and metric.is_mean:
+        return False
+    if metric is None or metric.rests_on is None:
+        return len(present) < n_classes
+    needed = metric.rests_on(np.arange(n_classes)).any(axis=0)
+    return bool((needed & ~metric.rests_on(np.array(present, np.intp)).any(axis=0)).any())
 
 
 def labels_and_rest(targets: NDArray[Any]) -> NDArray[np.bool_]:
@@ -101,6 +118,7 @@ def metric(
     credit: CreditFunction | None = None,
     is_pooled: bool = False,
     rests_on: RestsOn | None = None,
+    ranks: bool = False,
 ) -> Callable[[Decorated], Decorated]:
     """Make a function of a task's file one of its metrics, under the function's own name.
 
@@ -116,6 +134,7 @@ def metric(
         credit: What an example adds that is answered right; see `Metric`.
         is_pooled: Whether it is read of all test examples together only; see `Metric`.
         rests_on: The classes whose items its interval is of; see `Metric`.
+        ranks: Whether it is of the order of all scores; see `Metric`.
 
     Returns:
         The decorator, which leaves the function as it is but for the attributes ``higher_is_better`` and ``metric``.
@@ -124,7 +143,7 @@ def metric(
     def register(function: Decorated) -> Decorated:
         package, _, task_type = function.__module__.rpartition(".")
         declared = Metric(
-            function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit, is_pooled, rests_on
+            function, higher_is_better, least_outputs, bounds, is_mean, chance, aliases, credit, is_pooled, rests_on, ranks
         )
         if package == PACKAGE:
             _METRICS.setdefault(task_type, {})[function.__name__] = declared

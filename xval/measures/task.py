@@ -118,6 +118,10 @@ class Task(TaskFacts, ABC):
         """Return class_metrics, and the confusion_matrix where one class is the right one; nothing without classes."""
         return {}
 
+    def count_classes(self, validation: Side, class_names: Names) -> dict[str, Any]:
+        """Return validation_classes, the clips of each class that validate; nothing where not one class is the right one."""
+        return {}
+
     def class_rows(self, side: Side, figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
         """Return a row of figures for each class; `figures` are the `class_figures` of the side."""
         return dict(figures.get("class_metrics", {}))
@@ -212,6 +216,11 @@ class ClassTask(Task):
             "confusion_matrix": confusion_matrix(targets, predictions),
         }
 
+    def count_classes(self, validation: Side, class_names: Names) -> dict[str, Any]:
+        """Return how many clips of each class validate."""
+        counts = np.bincount(validation.counted()[0], minlength=len(class_names)).tolist()
+        return {"validation_classes": dict(zip(class_names, counts, strict=True))}
+
 
 class LabelsTask(Task):
     """A task in which any number of labels is right: targets are 0 or 1, float32 (n, n_classes)."""
@@ -232,6 +241,10 @@ class LabelsTask(Task):
         is_known = any(f"target_{name}" in columns for name in names)
         targets = decode_outputs("target", columns, names) if is_known else None
         return Decoded(targets, decode_outputs(PROBABILITY, columns, names))
+
+    def count_classes(self, validation: Side, class_names: Names) -> dict[str, Any]:
+        """Return nothing: metrics of labels leave out those that do not occur, and a constant gains nothing by that."""
+        return {}
 
     def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return one label in turn, and then none."""

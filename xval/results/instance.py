@@ -8,7 +8,7 @@ None in files.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from math import fsum, isfinite, sqrt
+from math import fsum, isfinite, nan, sqrt
 from pathlib import Path
 from statistics import fmean
 from typing import Any, TypedDict
@@ -16,7 +16,9 @@ from typing import Any, TypedDict
 from xval.base.errors import ResultsError
 from xval.base.numbers import finite_or_nan
 from xval.folds.shared_columns import SharedColumn
-from xval.measures.task import Task
+from xval.measures import binary
+from xval.measures.metrics import Metric, find, lacks_class, metric_names
+from xval.measures.task import ClassTask, Task
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
 from xval.results.job_key import JobKey
@@ -186,6 +188,10 @@ class InstanceResults:
             record["n_examples"]["test"] > self._count_answers(record) for record in self.folds.values()
         )
 
+    def seed_of(self, repeat: int) -> int:
+        """Return which seed a repeat has, from 1 on."""
+        return repeat
+
     def not_done(self) -> list[dict[str, Any]]:
         """Return the keys, status (failed or missing) and error of each wanted job that is not done."""
         jobs = []
@@ -209,13 +215,39 @@ class InstanceResults:
         return list(dict.fromkeys(name for record in self.done.values() for name in record[part].get(of_part, {})))
 
     def values(self, side: str, metric: str) -> dict[JobKey, float]:
-        """Return a metric of a side in each finished job that has it; NaN: undefined."""
+        """Return a metric of a side in each finished job that has it; NaN: undefined, or not `says_enough`."""
         part, of_part = FIGURE_PLACES[side]
         return {
-            key: finite_or_nan(figures[metric])
+            key: finite_or_nan(figures[metric]) if self.says_enough(key, side, metric) else nan
             for key, record in self.done.items()
             if metric in (figures := record[part].get(of_part, {}))
         }
+
+    def says_enough(self, key: JobKey, side: str, metric: str) -> bool:
+        """Return whether the validation clips of a job have each class that a metric is of; other sides always do."""
+        if FIGURE_PLACES[side][1] != "validation" or metric in self.task.loss_metrics:
+            return True
+        counts = self._validation_classes(key)
+        present = [number for number, n_clips in enumerate(counts.values()) if n_clips]
+        return not counts or not lacks_class(self._find_metric(metric, list(counts)), len(counts), present)
+
+    def _validation_classes(self, key: JobKey) -> dict[str, int]:
+        """Return how many clips of each class a job validated; nothing without classes, or where it is not known."""
+        record = self.done[key]
+        if "validation_classes" in record or not isinstance(self.task, ClassTask):
+            return dict(record.get("validation_classes", {}))
+        from xval.results.tested_examples import count_validation_classes  # here, because it loads pandas
+
+        try:  # a record of an earlier version
+            return count_validation_classes(self.predictions_file(key), tuple(record.get("class_names", ())))
+        except (OSError, ResultsError):
+            return {}
+
+    def _find_metric(self, name: str, class_names: Sequence[str]) -> Metric | None:
+        positive = self.settings.positive_number(class_names)
+        if name in metric_names(self.task.name):
+            return find(self.task.name, name)
+        return binary.find(name, positive) if name in binary.NAMES and positive is not None else None
 
     def fold_values(self, side: str, metric: str) -> dict[int, float]:
         """Return the mean over the repeats of each fold, without folds in which the metric is undefined."""
@@ -257,7 +289,8 @@ class InstanceResults:
         """
         for key, record in self.done.items():
             for side, (part, of_part) in FIGURE_PLACES.items():
-                yield from ((*key, side, "", name, finite_or_nan(value)) for name, value in record[part][of_part].items())
+                for name, value in record[part][of_part].items():
+                    yield (*key, side, "", name, finite_or_nan(value) if self.says_enough(key, side, name) else nan)
             for item, figures in (record["item_metrics"]["test"] if with_items else {}).items():
                 yield from ((*key, "test", item, name, finite_or_nan(value)) for name, value in figures.items())
 

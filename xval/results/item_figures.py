@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 11
+OVER_ITEMS_VERSION = 12
 """Of the code that computes figures over items; those of another version are computed anew."""
 
 

@@ -4,7 +4,7 @@ Comes in: predictions.parquet of each fold. Goes out: `TestedExamples`, all that
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -23,6 +23,7 @@ from xval.measures.answered import combine_clips
 from xval.measures.task import Task
 from xval.results.read import PREDICTION_COLUMNS
 
+_SAME_ANSWER = 1e-6  # probabilities that differ by less, but for rounding
 _WEIGHT = "weight"  # a column of frames, which are not combined
 _Arrays: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]
 
@@ -44,7 +45,10 @@ class TestedExamples:
         folds: int64 (n,).
         targets: As the metrics of the task take them.
         predictions: float32 (n, n_outputs); of a representation (n,).
+        seed: Which of the seeds of its folds has answered; 0: another one than that of all others.
     """
+
+    seed = 0
 
     def __init__(
         self,
@@ -57,6 +61,18 @@ class TestedExamples:
         names, codes = np.unique(items.astype(str), return_inverse=True)
         self.items, self.names, self.clips, self.folds = codes, tuple(names.tolist()), clips, folds
         self.targets, self.predictions = targets, predictions
+
+    @cached_property
+    def levelled(self) -> NDArray[np.float32]:
+        """Predictions for a metric of their order: one answer for all, where each fold gives the same one to all of its own.
+
+        Such answers differ as the training items of folds do: the more of a class is tested, the less of it has trained. Their
+        order would be worse than chance (Forman and Scholz, SIGKDD Explorations 12, 2010; Airola et al., CSDA 55, 2011).
+        """
+        of_folds = [self.predictions[self.folds == fold] for fold in np.unique(self.folds)]
+        if any(np.ptp(own, axis=0).max(initial=0) > _SAME_ANSWER for own in of_folds):
+            return self.predictions
+        return np.broadcast_to(self.predictions.mean(axis=0), self.predictions.shape)
 
     @cached_property
     def rows(self) -> list[NDArray[np.intp]]:
@@ -97,6 +113,18 @@ def count_clips(path: Path) -> dict[str, int]:
     table = _read(path, columns=("item", "clip", "side"))
     counts = table.filter(pc.equal(table["side"], "test")).group_by("item").aggregate([("clip", "count_distinct")])
     return dict(zip(counts["item"].to_pylist(), counts["clip_count_distinct"].to_pylist(), strict=True))
+
+
+def count_validation_classes(path: Path, class_names: tuple[str, ...]) -> dict[str, int]:
+    """Return the number of validation examples of each class that a predictions.parquet has; raises as `count_clips`."""
+    return dict(zip(class_names, _count_validation(path, class_names, path.stat().st_mtime_ns), strict=True))
+
+
+@lru_cache(maxsize=4096)
+def _count_validation(path: Path, class_names: tuple[str, ...], changed_ns: int) -> tuple[int, ...]:  # noqa: ARG001 - the key
+    table = _read(path, {"target": "text"}, columns=("side", "target"))
+    labels = table.filter(pc.equal(table["side"], "validation"))["target"].to_pylist()
+    return tuple(labels.count(name) for name in class_names)
 
 
 def read_fold(

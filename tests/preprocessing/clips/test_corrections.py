@@ -132,7 +132,7 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
     printed = capsys.readouterr().out
     assert "Corrected  1 label; skipped 1 bad recording; unchanged, because reviewers disagree: 0 clips" in printed
     assert "favours the model whose predictions were reviewed" in printed
-    assert "Skipped    1 clip; why: " in printed
+    assert "Skipped    1 clip; reasons: " in printed
     corrected = open_corpus("tones_corrected", table.parent / "data")
     labels = dict(zip(corrected.index["clip"], corrected.index["label"], strict=True))
     assert labels == {"0.wav": "low", "1.wav": "low", "3.wav": "high", "4.wav": "low", "5.wav": "high"}
@@ -152,7 +152,7 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
         ([verdict("1.wav", WRONG, "high", "low")], ["--dataset", "tones"], "already has the dataset without corrections"),
         ([verdict("9.wav", WRONG, "high", "low")], [], "1 of its clips are not in this dataset"),
         ([verdict("1.wav", WRONG, "low", "high")], [], "was reviewed as 'low', but has the label 'high' here"),
-        ([verdict("1.wav", WRONG, "high", "LOW")], [], "differ in case"),
+        ([verdict("1.wav", WRONG, "high", "LOW")], [], "differ only in case"),
         ([verdict("1.wav", RIGHT, "high")], [], "nothing to change"),
         ([verdict("1.wav", BAD, "high"), verdict("2.wav", BAD, "low", index_hash="1" * 32)], [], "verdicts on 2 datasets"),
         ([], [], "no verdict in it"),
@@ -192,4 +192,4 @@ def test_the_agreement_of_two_is_cohens_kappa():
     assert "undefined, because all verdicts are the same" in describe_agreement(verdicts[:40])[0]
     assert describe_agreement(verdicts[::2]) == []
     named = [verdict("1", WRONG, "x", new, who=who) for who, new in (("a", "y"), ("b", "z"))]
-    assert "Of 1 that both judged wrong, 0 got the same label" in describe_agreement([*verdicts, *named])[0]
+    assert "Of 1 that both judged wrong, 0 got the same new label" in describe_agreement([*verdicts, *named])[0]

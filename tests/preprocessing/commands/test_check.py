@@ -301,7 +301,7 @@ def test_what_the_corpus_left_out_is_said(tmp_path: Path, capsys: pytest.Capture
         (tmp_path / "data" / speaker).mkdir(parents=True)
         soundfile.write(tmp_path / "data" / speaker / f"7_{speaker}_0.wav", noise(seed), RATE_HZ)
     main(["audiomnist", "--check", str(tmp_path), "--folds", "gender", "--output", "report", "--workers", "1"])
-    note = "1 of 3 speakers are left out (--folds gender --label digit): 01."
+    note = "1 of 3 speakers are skipped (--folds gender --label digit): 01."
     assert f"Note       {note}" in capsys.readouterr().out
     assert note in Page(Path("report/quality.html").read_text(encoding="utf-8")).text
     main(["audiomnist", "--check", str(tmp_path), "--output", "report", "--workers", "1"])
@@ -432,7 +432,7 @@ def test_names_that_differ_in_case_or_spaces_alone_are_asked_about(
 ) -> None:
     corpus.add("more.wav", item, label, noise(99))
     rows, page = corpus.check()
-    assert f"The {what} differ in case or spaces alone" in Page(page).text
+    assert f"The {what} differ only in case or spaces" in Page(page).text
     assert set(rows) >= {"more.wav", "ann_no_1.wav"}  # which are still checked
     assert f"Problem    the list of clips: The {what} differ" in capsys.readouterr().out
 

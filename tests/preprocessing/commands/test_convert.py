@@ -180,7 +180,7 @@ def test_a_link_to_another_folder_is_neither_written_nor_emptied(audio: Path, ta
     (target / copy.parent).rename(mine)
     (target / copy.parent).symlink_to(mine)
     (mine / copy.name).write_bytes(b"mine")
-    with pytest.raises(CorpusError, match=rf"{copy.parent} is outside .*links followed"):
+    with pytest.raises(CorpusError, match=rf"{copy.parent} is outside .*links are followed"):
         convert_folder(audio, target, CopyFormat(), overwrite=True)
     assert (mine / copy.name).read_bytes() == b"mine"
 
@@ -288,4 +288,4 @@ def test_help_says_that_copies_are_mono(capsys: Printed) -> None:
         main(["convert", "--help"])
     shown = capsys.readouterr().out
     assert "mono wav copies" in shown
-    assert "the mean of all" in shown
+    assert "mean of all" in " ".join(shown.split())

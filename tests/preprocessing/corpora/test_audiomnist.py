@@ -124,5 +124,5 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> Non
         list_clips(tmp_path)
     (tmp_path / "01").mkdir()
     (tmp_path / "01" / "7_02_32.wav").touch()
-    with pytest.raises(CorpusError, match=r"holds no data/01/.*Found: 01/7_02_32\.wav"):
+    with pytest.raises(CorpusError, match=r"has no data/01/.*Found: 01/7_02_32\.wav"):
         list_clips(tmp_path)

@@ -68,5 +68,5 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> Non
     with pytest.raises(CorpusError, match=r"has no AudioWAV/1001_DFA_ANG_XX\.wav\. Found: nothing"):
         list_clips(tmp_path)
     (tmp_path / "1001_DFA_JOY_XX.wav").touch()
-    with pytest.raises(CorpusError, match=r"holds no AudioWAV/.*Found: 1001_DFA_JOY_XX\.wav"):
+    with pytest.raises(CorpusError, match=r"has no AudioWAV/.*Found: 1001_DFA_JOY_XX\.wav"):
         list_clips(tmp_path)

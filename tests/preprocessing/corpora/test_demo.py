@@ -69,7 +69,7 @@ def test_the_speakers_range_from_men_to_children() -> None:
 
 def test_numbers_out_of_range_are_refused(tmp_path: Path) -> None:
     for n_speakers in (0, -1, 1000):
-        with pytest.raises(SettingsError, match=f"--n-speakers {n_speakers}: 1 to 999"):
+        with pytest.raises(SettingsError, match=f"--n-speakers {n_speakers}; expected 1 to 999"):
             list_clips(tmp_path, n_speakers=n_speakers)
     with pytest.raises(SettingsError, match="--seed -1"):
         list_clips(tmp_path, seed=-1)

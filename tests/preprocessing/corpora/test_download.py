@@ -183,7 +183,7 @@ def test_a_zip_that_leads_out_of_the_folder_is_not_unpacked(server: Server, corp
     for name in ("../evil", "audio/../../evil", "/root/evil", "C:/evil", "..\\evil"):
         with pytest.raises(CorpusError, match=r"has '.*evil', a path outside the folder"):
             download([server.offer("bad.zip", zipped({"good.wav": "g", name: "e"}))], corpus, console())
-    with pytest.raises(CorpusError, match="holds 'link', a link"):
+    with pytest.raises(CorpusError, match="has 'link', a link"):
         download([server.offer("bad.zip", zipped({"link": "/etc/passwd"}, mode=0o120777))], corpus, console())
     assert files(corpus.parent) == [f"corpus/{WORK_FOLDER}/bad.zip"]
 

@@ -55,7 +55,7 @@ def test_a_folder_without_audio_names_what_was_expected_and_found(tmp_path: Path
     with pytest.raises(CorpusError, match=r"clips\.csv is a file\..*xval prepare table"):
         list_audio(tmp_path / "clips.csv", "Actor_01/x.wav")
     (tmp_path / "clips.csv").unlink()
-    with pytest.raises(CorpusError, match=r"holds no Actor_01/x\.wav\. Found: nothing\."):
+    with pytest.raises(CorpusError, match=r"has no Actor_01/x\.wav\. Found: nothing\."):
         list_audio(tmp_path, "Actor_01/x.wav")
     place(tmp_path, "b.txt", "c.txt", "d.txt", "a/e.txt")
     with pytest.raises(CorpusError, match=r"Found: a/, b\.txt, c\.txt, \.\.\. \(4 in all\)\."):
@@ -78,7 +78,7 @@ def test_names_that_do_not_match_are_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"has no yes_1\.wav\. Found: 3\.wav\."):
         read_names(tmp_path, PATTERN, "yes_1.wav", ["3.wav"])
     place(tmp_path, "other.wav")
-    with pytest.raises(CorpusError, match=r"holds no yes_1\.wav\. Found: other\.wav\."):
+    with pytest.raises(CorpusError, match=r"has no yes_1\.wav\. Found: other\.wav\."):
         read_names(tmp_path, PATTERN, "yes_1.wav", [])
 
 

@@ -93,7 +93,7 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path, lay_ou
     with pytest.raises(CorpusError, match=r"has no Actor_16/03-01-05-02-01-02-16\.wav\. Found: nothing"):
         list_clips(tmp_path)
     lay_out(tmp_path, "03a01Fa.wav", "03-01-09-01-01-01-01.wav")
-    with pytest.raises(CorpusError, match=r"holds no Actor_16/.*Found: 03-01-09-01-01-01-01\.wav, 03a01Fa\.wav"):
+    with pytest.raises(CorpusError, match=r"has no Actor_16/.*Found: 03-01-09-01-01-01-01\.wav, 03a01Fa\.wav"):
         list_clips(tmp_path)
 
 

@@ -61,10 +61,10 @@ def test_phases_have_aliases(tmp_path: Path, written: str, phase: str) -> None:
 @pytest.mark.parametrize(
     ("column", "received", "allowed"),
     [
-        ("path", "", "any text"),
-        ("item", " ", "any text"),
-        ("label", "", "any text"),
-        ("clip", "", "any text"),
+        ("path", "", "text that is not empty"),
+        ("item", " ", "text that is not empty"),
+        ("label", "", "text that is not empty"),
+        ("clip", "", "text that is not empty"),
         ("phase", "dev", r"training \(train, 1\)"),
         ("phase", "5", "training"),
         ("fold", "one", "a whole number"),
@@ -115,7 +115,7 @@ def test_several_columns_of_numbers_are_several_targets(tmp_path: Path) -> None:
     assert checked[["label:arousal", "label:valence"]].dtypes.tolist() == ["float64", "float64"]
     with pytest.raises(CorpusError, match="line 3, column label:valence: received 'high'; allowed: a number"):
         read(tmp_path, text.replace("3.", "high"), task_type="regression")
-    with pytest.raises(CorpusError, match=r"label:arousal, label:valence: numbers .*--task-type regression"):
+    with pytest.raises(CorpusError, match=r"label:arousal, label:valence: these columns are numbers.*--task-type regression"):
         read(tmp_path, text)
 
 

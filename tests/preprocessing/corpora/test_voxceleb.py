@@ -251,7 +251,7 @@ def test_a_wrong_folder_names_what_was_expected_and_found(corpus: Path, tmp_path
     expected = r"\{speaker\}/\{context\}/\{number\}\.wav or \.m4a, such as id10001/"
     with pytest.raises(CorpusError, match=f"There is no folder.*gone.*{expected}"):
         list_clips(tmp_path / "gone")
-    with pytest.raises(CorpusError, match=rf"holds no {expected}.*Found: 1zcIwhmdeo4/00001\.wav"):
+    with pytest.raises(CorpusError, match=rf"has no {expected}.*Found: 1zcIwhmdeo4/00001\.wav"):
         list_clips(corpus / "id10001")
     lay_out(corpus, "id10001/loose.wav")
     with pytest.raises(CorpusError, match=r"has 1.*not named like.*: id10001/loose\.wav"):

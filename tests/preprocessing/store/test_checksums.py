@@ -34,7 +34,7 @@ def test_a_flipped_bit_anywhere_is_found_and_its_file_named(store: FeatureStore)
             path.write_bytes(damaged)
             faults = find_damage(store.folder)
             if path.name != CHECKSUMS_NAME:
-                assert faults == [f"{path}: not as it was written (another checksum)"]
+                assert faults == [f"{path}: changed since it was written (another checksum)"]
             else:
                 assert faults != [] or json.loads(damaged)["crc32"] == json.loads(whole)["crc32"]
         path.unlink()

@@ -195,6 +195,17 @@ def test_an_error_above_that_of_guessing_is_not_called_sure(make_instance):
     assert texts([found])[Code.TOO_SURE].startswith("Some predictions of cnn_small (1) are far off: its validation loss")
 
 
+def test_an_overconfident_network_is_advised_temperature_scaling_unless_it_has_it(make_instance):
+    def advice(**parameters):
+        found = make_instance(4, [{"balanced_accuracy": 0.6, "loss": 0.9}] * 6, **parameters)
+        return texts([replace(found, over_items=over_items(0.55, 0.7))])[Code.TOO_SURE]
+
+    assert "is overconfident" in advice()
+    assert "Set calibration = temperature" in advice()
+    assert "calibration" not in advice(calibration="temperature")
+    assert "calibration" not in advice(architecture="svm")
+
+
 def with_epochs(make_record, best_epochs, **changes):
     records = [make_record(fold, {"accuracy": 0.5}, best_epoch=best, epochs=3) for fold, best in enumerate(best_epochs, 1)]
     return records if not changes else [record | changes for record in records]

@@ -101,16 +101,19 @@ CAVEAT = "These results hold for these trained models; retraining may change the
     ("others", "said"),
     [
         ([LOWER], rf"net 1 \(1\) is significantly better than net 2 \(2\) \(p < 0.001\). {CAVEAT}"),
-        ([sorted(FOLDS)], r"net 1 \(1\) is above chance, but not significantly better than net 2 \(2\)."),
+        ([sorted(FOLDS)], r"The choice among 2 variants is above chance, but not significantly better than net 2 \(2\)."),
         (
             [sorted(FOLDS), LOWER],
             (
-                r"net 1 \(1\) is significantly better than net 3 \(3\) \(adjusted p < 0.001\). "
+                r"The choice among 3 variants is significantly better than net 3 \(3\) \(adjusted p < 0.001\). "
                 rf"No significant difference from net 2 \(2\) \(adjusted p = 0.\d{{3}}\). {CAVEAT}"
             ),
         ),
         ([LOWER] * 3, rf"net 1 \(1\) is significantly better than all 3 others \(adjusted p < 0.001\). {CAVEAT}"),
-        ([sorted(FOLDS)] * 3, r"net 1 \(1\) is above chance, but not significantly better than any of the 3 others."),
+        (
+            [sorted(FOLDS)] * 3,
+            r"The choice among 4 variants is above chance, but not significantly better than any of the 3 others.",
+        ),
     ],
 )
 def test_the_evidence_is_what_the_comparison_says(make, others, said):

@@ -195,7 +195,7 @@ def test_figures_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, 
     assert (figures["ccc"]["of"], figures["rmse"]["of"], figures["mae"]["of"]) == ("pooled", "pooled", "items")
     assert figures["ccc"]["pooled"] > 0.99
     (text,) = [finding.text for finding in find_findings([instance]) if finding.code == Code.FOLDS_LACKING_CLASSES]
-    assert text.startswith("All true numbers are equal in fold 1-4: ")
+    assert text.startswith("All true numbers are equal in fold 1-4, so ")
 
 
 def test_random_labels_are_at_the_chance_of_macro_figures(run):
@@ -318,7 +318,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     workbook = openpyxl.load_workbook(run.results.folder.workbook)
     texts = [str(cell.value) for name in ("metrics", "findings") for column in workbook[name].iter_cols() for cell in column]
     assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
-    assert any(text.startswith("3 items of class 'no' say little about others") for text in texts)
+    assert any(text.startswith("Only 3 items of the class 'no' were tested") for text in texts)
 
 
 def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):

@@ -110,7 +110,7 @@ def test_without_predictions_the_share_of_the_clips_is_unknown(experiment):
     ("arguments", "error", "message"),
     [
         ((7,), ResultsError, "no instance 7 with a finished fold. Available: 1, 2"),
-        ((1, 1), SettingsError, "--instance 1 --baseline 1: expected two"),
+        ((1, 1), SettingsError, ":1 --baseline 1: expected two"),
         ((1, 2, "acuracy"), SettingsError, "Did you mean 'accuracy'"),
         ((1, 2, "loss"), ResultsError, "loss has no value per item"),
     ],

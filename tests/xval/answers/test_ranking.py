@@ -76,7 +76,7 @@ def test_validation_figures_of_the_one_item_that_an_ensemble_was_fitted_to_do_no
     assert find_best(instances, "validation", "accuracy").mean == ({901} if is_ranked else set())
     assert find_best(instances, "test", "accuracy").mean == {901}
     said = {finding.code: finding.line for finding in find_findings(instances)}
-    assert ("Validation does not rank ensemble (901): " in said.get(Code.FITTED_VALIDATION, "")) is not is_ranked
+    assert ("Validation does not rank ensemble (901), " in said.get(Code.FITTED_VALIDATION, "")) is not is_ranked
     assert (Code.NESTED in said) is is_ranked
     assert rank_instances([ensemble]).selected == 901
 

@@ -76,7 +76,7 @@ def test_conditions_that_python_would_compute_or_nest_for_ever_are_refused_in_on
     [
         ('langauge == "de"', "no column 'langauge'. Available: age, language, native language. Did you mean 'language'"),
         ('age == "20"', "column 'age' has numbers; received '20'"),
-        ("language == 1", "column 'language' holds texts, which need quotes; received 1.0"),
+        ("language == 1", r"column 'language' has texts, which need quotes; received 1\.0"),
     ],
 )
 def test_what_does_not_fit_the_table_is_named(text: str, message: str) -> None:

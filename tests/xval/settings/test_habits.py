@@ -140,7 +140,7 @@ OBJECTS = [
     ({"optimizer": adam(), "learning_rate": 0.1}, {"optimizer": "adam", "learning_rate": 0.1}),
     (
         {"optimizer": adam(learning_rate=0.01), "learning_rate": 0.1},
-        "it says learning_rate=0.01, and learning_rate=0.1 is given",
+        "it has learning_rate=0.01, but learning_rate=0.1 is given",
     ),
     ({"optimizer": keras.optimizers.SGD}, {"optimizer": "sgd"}),
     (
@@ -199,10 +199,10 @@ OBJECTS = [
         {"schedule": lambda epoch, rate: rate},
         "schedule: a lambda has no name that the training processes can import. Write it",
     ),
-    ({"schedule": inner()}, "and set schedule='my_parts.schedule'."),
+    ({"schedule": inner()}, "and write schedule='my_parts.schedule'."),
     (
         {"schedule": keras.optimizers.schedules.ExponentialDecay(0.1, 10, 0.9)},
-        "write schedule='exponential' with learning_rate=",
+        "Write schedule='exponential' with learning_rate=",
     ),
     ({"loss": functools.partial(print)}, "an object partial has no name that other processes can import."),
     (

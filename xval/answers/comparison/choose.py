@@ -19,10 +19,10 @@ from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incompar
 from xval.answers.estimates import over_items_of
 from xval.answers.finding import capital
 from xval.answers.fitted_validation import fitted_to_own_items
-from xval.answers.item_words import item_word
+from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
 from xval.answers.names import find_names
-from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
+from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
 from xval.answers.next_step import Margin, call_variants, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
@@ -140,7 +140,7 @@ def _compare(
     competitors = {name: Competitor(name, instance, metric, called[name]) for name, instance in chosen.items()}
     unit: str = "examples" if metric == "loss" and has_windows(numbered) else task.unit
     if metric != "loss" and any(instance.decides_items for instance in numbered):
-        unit = "items"
+        unit = items_word(numbered)
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(task, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
@@ -288,8 +288,9 @@ def _over_items(instance: InstanceResults) -> InstanceResults:
 def _nested(experiment: ExperimentFolder, done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance:
     nested = choose_nested(done, ranking)
     if nested is None:
+        why = why_not_nested(done, ranking)
         raise ResultsError(
-            f"{experiment.path}: nested selection needs at least two instances with at least two finished folds."
+            f"{experiment.path}: {why or 'nested selection needs at least two instances with at least two finished folds.'}"
         )
     return nested
 
@@ -301,7 +302,7 @@ def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tup
     if ranking is None or str(ranking.selected) not in chosen or "nested" in chosen:
         return ()
     said = describe_nested(done, ranking, metric)
-    return (said[0], f"{capital(said[1])}.") if said else ()
+    return (said[0], f"{capital(said[1])}.") if said else tuple(filter(None, [why_not_nested(done, ranking)]))
 
 
 def _names(chosen: Chosen) -> dict[str, str]:

@@ -116,7 +116,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         own, other = (of.by_training() for of in values)
         differences = own.minus(other)
         mean, baseline_mean = float(own.figures.mean()), float(other.figures.mean())
-        test = item_difference(differences.values, mean - baseline_mean, own.weights)
+        test = item_difference(differences.values, mean - baseline_mean, own.weights, differences.figures)
         too_few = own.too_few or other.too_few
         of_items = {} if too_few else dict(zip(own.items, differences.values.mean(axis=1).tolist(), strict=True))
         seed_share = values[0].minus(values[1]).seed_share

@@ -75,8 +75,9 @@ class Competitor:
         return len(items["test"]) / len(items["training"])
 
     def n_repeats(self, folds: Collection[int]) -> set[int]:
-        """Return how many repeats some folds have."""
-        return set(Counter(key.fold for key in self.instance.done if key.fold in folds).values())
+        """Return with how many seeds some folds were trained."""
+        seeds = {(key.fold, self.instance.seed_of(key.repeat)) for key in self.instance.done if key.fold in folds}
+        return set(Counter(fold for fold, _ in seeds).values())
 
     @cached_property
     def deals(self) -> tuple[tuple[Fold, ...], ...]:

@@ -16,7 +16,7 @@ from xval.answers.deals import folds_of_deals
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.over_items import MOST_VALUES
 from xval.answers.tested_items import item_means
-from xval.answers.whole_repeats import read_repeats, whole_repeats
+from xval.answers.whole_repeats import read_repeats, seed_of, whole_repeats
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import find, metric_names
 from xval.measures.statistics.components import variance_components
@@ -59,12 +59,17 @@ class ItemValues(NamedTuple):
 
     def by_deal(self) -> "ItemValues":
         """Return the means over the seeds of each deal."""
-        deals = list(dict.fromkeys(folds for folds, _ in self.runs))
-        is_of = np.array([[folds == deal for deal in deals] for folds, _ in self.runs])
+        deals = self._replace(runs=tuple((folds, 0) for folds, _ in self.runs))
+        return deals.by(dict.fromkeys(deals.runs))
+
+    def by(self, runs: Iterable[_Run]) -> "ItemValues":
+        """Return the means over what belongs to each of these runs; where each is one, the values themselves."""
+        merged = tuple(runs)
+        if merged == self.runs:
+            return self
+        is_of = np.array([[own == run for run in merged] for own in self.runs])
         weights = is_of / is_of.sum(axis=0)
-        return self._replace(
-            runs=tuple((deal, 0) for deal in deals), figures=self.figures @ weights, values=self.values @ weights
-        )
+        return self._replace(runs=merged, figures=self.figures @ weights, values=self.values @ weights)
 
     def by_training(self) -> "ItemValues":
         """Return the values in each training: each deal, with its seeds averaged, or each seed of a single deal.
@@ -152,17 +157,20 @@ def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey
 def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues | None:
     """Return the values of items, as the records have them; where not all repeats are whole, the means over those of a deal."""
     items = tuple(sorted(item_means(instance)))
-    runs, jobs_of = tuple(map(_run_of, repeats)), [list(jobs.values()) for jobs in repeats]
+    by_run: dict[_Run, list[JobKey]] = {}
+    for jobs in repeats:
+        by_run.setdefault(_run_of(instance, jobs), []).extend(jobs.values())
+    runs, jobs_of = tuple(by_run), list(by_run.values())
     if sum(map(len, repeats)) != len(instance.done):
         deals = [frozenset(folds) for folds in folds_of_deals(instance).values()]
         runs, jobs_of = (
             tuple((deal, 0) for deal in deals),
             [[key for key in instance.done if key.fold in deal] for deal in deals],
         )
-    by_run = [item_means(_of_jobs(instance, jobs)) for jobs in jobs_of]
-    if any(figures.keys() != set(items) for figures in by_run):  # a deal is not finished
-        runs, by_run = (_AVERAGED,), [item_means(instance)]
-    values = np.array([[figures[item].get(metric, nan) for figures in by_run] for item in items])
+    figures_of = [item_means(_of_jobs(instance, jobs)) for jobs in jobs_of]
+    if any(figures.keys() != set(items) for figures in figures_of):  # a deal is not finished
+        runs, figures_of = (_AVERAGED,), [item_means(instance)]
+    values = np.array([[figures[item].get(metric, nan) for figures in figures_of] for item in items])
     return ItemValues("items", items, runs, values.mean(axis=0), values) if np.isfinite(values).all() else None
 
 
@@ -172,12 +180,13 @@ def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapp
     n_items = len(without)
     items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.done[key]["item_metrics"]["test"]})
     names = items if len(items) == n_items else [f"group {number}" for number in range(1, n_items + 1)]
-    runs = tuple(map(_run_of, repeats))
+    runs = tuple(_run_of(instance, jobs) for jobs in repeats)
     if len(figures) < len(runs):  # events of the seeds of a deal are counted together
         runs = tuple(dict.fromkeys((folds, 0) for folds, _ in runs))
+        runs = runs if len(runs) == len(figures) else tuple(dict.fromkeys(_run_of(instance, jobs) for jobs in repeats))
     values, weights = n_items * figures - (n_items - 1) * without, np.array(left_out["weights"], np.float64)
-    return ItemValues("pooled", tuple(names), runs, figures, values, weights)
+    return ItemValues("pooled", tuple(names), runs, figures, values, weights).by(dict.fromkeys(runs))
 
 
-def _run_of(jobs: Mapping[int, JobKey]) -> _Run:
-    return frozenset(jobs), next(iter(jobs.values())).repeat
+def _run_of(instance: InstanceResults, jobs: Mapping[int, JobKey]) -> _Run:
+    return frozenset(jobs), seed_of(instance, jobs)

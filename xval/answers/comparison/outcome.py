@@ -83,9 +83,8 @@ class Pair:
     @property
     def claim(self) -> str:
         """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one deal."""
-        if self.basis == "folds":
-            return THIS_TRAINING
-        if len(self.test.components) < 2:
+        is_trained_again = round(self.n_deals) > 1 or max(self.n_repeats) > 1
+        if not is_trained_again if self.basis == "folds" else len(self.test.components) < 2:
             return THESE_MODELS
         has_one_partition = self.n_folds == self.n_items  # each item by itself is tested: there is no other
         return THIS_TRAINING if round(self.n_deals) > 1 or has_one_partition else THESE_FOLDS

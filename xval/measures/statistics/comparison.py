@@ -110,7 +110,12 @@ def corrected_t(differences: NDArray[Any], ratio: float) -> Difference:
     return Difference(value, (Component(float(values.var(ddof=1)) * (1 / n_folds + ratio), n_folds - 1),))
 
 
-def item_difference(values: NDArray[Any], difference: float | None = None, weights: NDArray[Any] | None = None) -> Difference:
+def item_difference(
+    values: NDArray[Any],
+    difference: float | None = None,
+    weights: NDArray[Any] | None = None,
+    runs: NDArray[Any] | None = None,
+) -> Difference:
     """Return the difference of two figures over items, and over training runs where there are several.
 
     With one run it is the paired t test over items, which speaks of these models; with several, the variance of the mean over
@@ -122,6 +127,7 @@ def item_difference(values: NDArray[Any], difference: float | None = None, weigh
         difference: Of the figures; None: the mean of the values.
         weights: float (n_classes, n_items), the examples of each item, as of `xval.measures.statistics.effective_items`; None:
             the figures weigh items, not examples.
+        runs: float (n_runs,), the difference of the figures in each run; None: the means of the values.
 
     Returns:
         The difference. Fewer than 3 items, or all equal: no error.
@@ -131,7 +137,7 @@ def item_difference(values: NDArray[Any], difference: float | None = None, weigh
     value = float(of_items.mean()) if difference is None else difference
     if len(values) < FEWEST_ITEMS or not _differ(of_items):
         return Difference(value)
-    of_runs = run_component(values.mean(axis=0))
+    of_runs = run_component(values.mean(axis=0) if runs is None else runs)  # pseudo-values have another mean than the figure
     squares = (of_items - of_items.mean()) ** 2 / (len(values) * (len(values) - 1))
     components = item_component(squares, weights), of_runs
     return Difference(value, tuple(filter(None, components)))

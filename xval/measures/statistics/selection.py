@@ -24,7 +24,7 @@ class NestedSelection(NamedTuple):
     Attributes:
         test_mean: Mean of `test_figures` over the folds that have one; NaN without any.
         test_figures: float64 (n_folds,), the test figure of the instance that the fold chooses, the mean of those that tie; NaN
-            where no instance has both figures.
+            where the fold chooses none, or one without a test figure.
         is_chosen: bool (n_instances, n_folds), several of a fold where they tie.
     """
 
@@ -38,8 +38,8 @@ def select_nested(
 ) -> NestedSelection:
     """Choose an instance in each fold by that fold's own validation figures.
 
-    An instance that lacks one of the two figures in a fold (NaN) cannot be chosen there. Instances that tie share the fold,
-    which is the mean of every way to choose among them and does not depend on their order.
+    An instance that lacks the validation figure in a fold (NaN) cannot be chosen there; what it tests has no say. Instances
+    that tie share the fold, which is the mean of every way to choose among them and does not depend on their order.
 
     Args:
         validation: float (n_instances, n_folds), averaged over repeats.
@@ -53,7 +53,7 @@ def select_nested(
             f"nested selection: received {validation.shape} validation and {test.shape} test values; "
             "expected (instances, folds) of both."
         )
-    is_there = ~(np.isnan(validation) | np.isnan(test))
+    is_there = ~np.isnan(validation)
     scores = np.where(is_there, validation if higher_is_better else -validation, -np.inf)
     is_chosen = is_there & _is_highest(scores)
     if losses is not None:
@@ -62,7 +62,7 @@ def select_nested(
     n_chosen = is_chosen.sum(axis=0)
     sums = np.where(is_chosen, test, 0).sum(axis=0)
     figures = np.divide(sums, n_chosen, out=np.full(len(sums), math.nan), where=n_chosen > 0)
-    has_figure = n_chosen > 0
+    has_figure = ~np.isnan(figures)
     return NestedSelection(
         test_mean=float(figures[has_figure].mean()) if has_figure.any() else math.nan,
         test_figures=figures,

@@ -97,7 +97,7 @@ def recall(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean(np.nan_to_num(figures.recall)[~np.isnan(figures.f1)]))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc",))
+@metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc",), ranks=True)
 def auc(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the ROC curve, each class against the rest, averaged over classes (Fawcett 2006).
 
@@ -109,7 +109,7 @@ def auc(targets: Targets, predictions: Predictions) -> float:
     return mean_of_defined(np.array(areas))
 
 
-@metric(higher_is_better=False, bounds=(0, 1), chance=_half)
+@metric(higher_is_better=False, bounds=(0, 1), chance=_half, ranks=True)
 def eer(targets: Targets, predictions: Predictions) -> float:
     """Return the equal error rate of a closed set: each class against the rest (one-vs-rest), averaged over classes.
 

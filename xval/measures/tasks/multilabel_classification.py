@@ -112,7 +112,9 @@ def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     return mean_of_defined(average_precisions(targets, predictions))
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc", "macro_auc"), rests_on=labels_and_rest)
+@metric(
+    higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc", "macro_auc"), rests_on=labels_and_rest, ranks=True
+)
 def auc(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the ROC curve of each label, averaged over labels (macro).
 

@@ -140,7 +140,7 @@ def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Pa
 def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:
     """Refuse a folder that is no bundle, and one that would be replaced unasked."""
     if target.exists() and not is_bundle(target):
-        raise ResultsError(f"{target}: exists and is not a bundle; name another folder with --output.")
+        raise ResultsError(f"{target}: exists and is not a bundle. Give another folder with --output.")
     for path in filter(None, (target, zip_file)):
         if path.exists() and not overwrite:
             raise ResultsError(f"{path}: already exists. Name another folder with --output, or replace it with --overwrite.")

@@ -200,7 +200,9 @@ def _probabilities_out_of_fold(
 ) -> tuple[float | None, NDArray[np.float32]]:
     """Return the temperature that fits the scores of examples that a split has not fitted, and their probabilities.
 
-    A split that fits examples of one class alone answers this class; it tells nothing about the temperature.
+    A split that fits examples of one class alone answers this class; it tells nothing about the temperature. Where each split
+    answers the same to all that it has not fitted, all examples get the mean of these answers: their order would be that of how
+    rare a class is in the splits, and their AUC 0 or 1.
     """
     scores = np.full((len(whole.targets), len(pipeline.classes_)), -np.inf)
     held_out, calibrating = (np.zeros(len(scores), bool) for _ in range(2))
@@ -218,6 +220,8 @@ def _probabilities_out_of_fold(
     probabilities = np.full((len(scores), n_outputs), np.nan, np.float32)
     probabilities[held_out] = 0
     probabilities[np.ix_(held_out, pipeline.classes_)] = softmax(scores[held_out] / (temperature or 1.0), axis=1)
+    if all((scores[held] == scores[held[:1]]).all() for _, held in positions):
+        probabilities[held_out] = probabilities[held_out].mean(axis=0)
     return temperature, probabilities
 
 

@@ -207,6 +207,7 @@ def _evaluate(
         "item_metrics": {"test": tested.item_metrics},
         "chance": {"test": with_loss(constant, by_chance)},
         **{name: {"test": class_figures} for name, class_figures in tested.classes.items()},
+        **task.count_classes(clips["validation"], class_names),
     }
     if thresholds is not None:
         figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))

@@ -145,7 +145,7 @@ def test_a_flipped_bit_in_a_store_is_named(copy):
     content[-2] ^= 1
     path.write_bytes(content)
 
-    assert copy.only_failure() == ("files", f"{path}: not as it was written (another checksum)")
+    assert copy.only_failure() == ("files", f"{path}: changed since it was written (another checksum)")
     (store.parent / "checksums.json").unlink()
     assert f"{store.parent} was made without checksums" in copy.audit()["files"].warnings[0]
 

@@ -289,7 +289,7 @@ def test_undefined_folds_are_named(experiment):
     found = compare_in(experiment, 4, baseline=1)
 
     assert list(found.pairs[0].of_folds) == [1, 3]
-    assert "left out: fold 2 (accuracy is undefined)" in describe_limits(found)[0]
+    assert "excluded: fold 2 (accuracy is undefined)" in describe_limits(found)[0]
     assert "Only 2 items tested: too few for a test." in describe_limits(found)[1]
 
 

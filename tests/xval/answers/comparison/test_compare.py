@@ -331,7 +331,7 @@ def test_a_figure_that_is_not_known_of_items_is_compared_over_folds():
     found = compare_accuracy([own], without)
 
     (pair,) = found.pairs
-    assert (pair.basis, pair.claim) == ("folds", "this way of training")
+    assert (pair.basis, pair.claim) == ("folds", "these models")
     assert pair.test == corrected_t(np.array([0.7 - 0.4, 0, 0]), RATIO)
     assert not pair.of_items
     assert (

@@ -43,14 +43,17 @@ def test_of_a_loss_the_lowest_is_chosen():
     assert found.test_figures == pytest.approx([0.5, 0.2, 0.5, 0.4])
 
 
-def test_an_instance_without_a_figure_is_not_chosen_and_a_fold_without_any_does_not_count():
-    test = TEST.copy()
-    test[0, 0] = test[:, 1] = NAN
+def test_an_instance_without_a_validation_figure_is_not_chosen_and_what_is_tested_has_no_say():
+    whole = select_nested(VALIDATION, TEST, higher_is_better=True)
+    validation, test = VALIDATION.copy(), TEST.copy()
+    test[:, 1] = validation[:, 3] = NAN
 
-    found = select_nested(VALIDATION, test, higher_is_better=True)
+    found = select_nested(validation, test, higher_is_better=True)
 
-    assert found.test_figures == pytest.approx([0.5, NAN, 0.5, 0.4], nan_ok=True)
-    assert found.test_mean == pytest.approx((0.5 + 0.5 + 0.4) / 3)
+    assert (found.is_chosen[:, :3] == whole.is_chosen[:, :3]).all()
+    assert not found.is_chosen[:, 3].any()
+    assert found.test_figures == pytest.approx([whole.test_figures[0], NAN, whole.test_figures[2], NAN], nan_ok=True)
+    assert found.test_mean == pytest.approx(np.mean(whole.test_figures[[0, 2]]))
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])

@@ -198,14 +198,14 @@ def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_ask
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
 
-    with pytest.raises(ResultsError, match=r"mine: exists and is not a bundle. Give another folder with --to"):
+    with pytest.raises(ResultsError, match=r"mine: exists and is not a bundle. Give another folder with --output"):
         write_bundle(model, BundleRequest(tmp_path / "mine", overwrite=True))
     with pytest.raises(ResultsError, match=r"bundle: already exists.*--overwrite"):
         write_bundle(model, BundleRequest(bundled(1)))
     with pytest.raises(ResultsError, match=r"one model can be exported at a time\. Give one of .*fold_1.model\.keras"):
         write_bundle(model.parent, BundleRequest(tmp_path / "new"))
     (tmp_path / "file").touch()
-    with pytest.raises(ResultsError, match=r"cannot be written.*--to"):
+    with pytest.raises(ResultsError, match=r"cannot be written.*--output"):
         write_bundle(model, BundleRequest(tmp_path / "file" / "bundle"))
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 

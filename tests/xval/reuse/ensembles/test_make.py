@@ -234,7 +234,7 @@ def test_a_flipped_bit_in_the_targets_of_the_store_is_named(experiment, request)
     request.addfinalizer(lambda: path.write_bytes(content))  # other tests have it too
     path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
 
-    with pytest.raises(CorpusError, match=re.escape(f"{path}: not as it was written (another checksum)")):
+    with pytest.raises(CorpusError, match=re.escape(f"{path}: changed since it was written (another checksum)")):
         experiment.make(1, 2)
     assert not (experiment.path / "instance_901").exists()
 

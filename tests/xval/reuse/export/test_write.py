@@ -351,7 +351,8 @@ def test_wrong_formats_names_and_missing_packages_are_refused(fold, tmp_path, mo
 
 def test_one_model_is_exported_and_errors_say_which_there_are(fold, tmp_path):
     instance = tmp_path / "instance_2"
-    shutil.copytree(fold, instance / "fold_1")
+    for number in (1, 2):
+        shutil.copytree(fold, instance / f"fold_{number}")
     combination = tmp_path / "combined"
     shutil.copytree(fold, combination / "network_1")
     (combination / "model.skops").touch()

@@ -101,7 +101,7 @@ def test_a_combination_is_its_classifier_not_one_of_its_networks(experiment):
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("nowhere", "no such model or folder. Expected a .keras file"),
+        ("nowhere", "no such model or folder. Expected EXPERIMENT:N"),
         ("folds.json", "no saved model. Expected"),
         ("instance_1/fold_1/empty", "has no finished model"),
         ("renamed.skops", r"a saved estimator must keep its name, model\.skops"),
