@@ -30,7 +30,7 @@ def test_decisions_are_no_single_clips(empty):
     page = (empty.results / "report.html").read_text()
     assert "one clip" not in page
     assert "not by clip" not in page
-    assert "Confusions: items" in page
+    assert "Confusion matrix: number of items" in page
     assert "accuracy of the decision per item" in page
     table = empty.xval("report", empty.EXPERIMENT, "--latex").stdout
     assert "pooled over all test items" in table

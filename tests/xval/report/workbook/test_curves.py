@@ -62,7 +62,7 @@ def test_only_the_best_by_validation_have_charts_and_the_sheet_says_so(workbook_
     sheet = workbook_of(instances, {(number, 1): history([2.0, 1.0]) for number in range(1, n_instances + 1)})["curves"]
     assert len(sheet._charts) == 2 * 20
     assert texts(sheet._charts[0].title) == "cnn_small #3 (instance 3): loss"
-    assert sheet["A2"].value == "The 20 best of 22 instances by validation; the others have history.csv."
+    assert sheet["A2"].value == "The 20 best of 22 instances by validation score; for the others see history.csv."
 
 
 def test_charts_do_not_overlap_and_numbers_are_not_printed(workbook_of, make_instance):

@@ -33,10 +33,10 @@ def instances(make_instance):
 def test_rows_are_sorted_by_validation_with_the_interval_of_the_figure_that_is_shown(workbook_of, instances):
     sheet = workbook_of(instances)["ranking"]
     header, *rows = sheet.iter_rows(min_row=34, values_only=True)
-    assert header[:5] == ("rank", "instance", "name", "validation accuracy", "test balanced_accuracy")
+    assert header[:5] == ("rank", "instance", "name", "validation accuracy", "test balanced accuracy (UAR)")
     assert [(row[0], row[1], row[3]) for row in rows] == [(1, 3, pytest.approx(0.8)), (2, 1, 0.6), (3, 2, 0.5)]
     assert dict(zip(header, rows[1], strict=True)) | {"below": None, "above": None} == {
-        "rank": 2, "instance": 1, "name": "c1", "validation accuracy": 0.6, "test balanced_accuracy": 0.51,
+        "rank": 2, "instance": 1, "name": "c1", "validation accuracy": 0.6, "test balanced accuracy (UAR)": 0.51,
         "95 % low": 0.41, "95 % high": 0.91, "chance": 0.25, "value is": "mean over items", "label": "1  c1",
         "below": None, "above": None,
     }  # fmt: skip
