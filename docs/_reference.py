@@ -12,7 +12,8 @@ from pathlib import Path
 from xval.__main__ import main as carry_out
 from xval.answers.finding_table import TABLE, Entry
 from xval.commands import GROUPS, describe_commands
-from xval.settings.architectures import architecture_names, find_architecture
+from xval.settings.architectures import COMBINATION, architecture_names, find_architecture
+from xval.settings.classical import CLASSICAL
 from xval.settings.options import Option
 
 _ROOT = Path(__file__).parents[1]
@@ -61,7 +62,7 @@ def architectures_page() -> str:
             ' `{"architecture": "svm", "C": (1.0, 10.0)}`. Your own network: [Custom architectures](../own_parts.md).'
         ),
     ]
-    for name in architecture_names():
+    for name in (*architecture_names(), *CLASSICAL, COMBINATION):
         architecture = find_architecture(name)
         path = _ROOT / "architectures" / f"{name}.py"
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None
