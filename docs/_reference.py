@@ -166,7 +166,7 @@ def _cell(text: str, *, is_code: bool = False) -> str:
 def _text(text: str) -> str:
     """Return plain text as Markdown: names of pages are links, and nothing is a tag or is emphasised."""
     text = re.sub(r"([<*_])", r"\\\1", text)
-    return re.sub(r"docs/([\w\\]+)\.md", lambda page: f"[{page[1]}](../{page[1].replace(chr(92), '')}.md)", text)
+    return re.sub(r"docs/([\w\\/]+)\.md", lambda page: f"[{page[1]}](../{page[1].replace(chr(92), '')}.md)", text)
 
 
 PAGES = {
