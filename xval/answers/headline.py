@@ -18,7 +18,7 @@ from xval.answers.item_words import item_word as word_of_item
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
-from xval.answers.nested_selection import NestedInstance, choose_nested
+from xval.answers.nested_selection import NestedInstance, choose_nested, why_not_nested
 from xval.answers.next_step import are_perfect
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
@@ -263,7 +263,9 @@ class _Fields:
 
     @property
     def reached(self) -> str:
-        return (line_cases.CHOSEN if self.nested_estimate else line_cases.ONE).format_map(self)
+        if self.nested_estimate:
+            return line_cases.CHOSEN.format_map(self)
+        return f"{line_cases.ONE.format_map(self)} {why_not_nested(self.done, self.ranking)}"
 
     @property
     def scored(self) -> str:

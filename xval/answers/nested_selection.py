@@ -111,9 +111,10 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
         validation = np.where(has_none, -losses if higher else losses, validation)
     if cannot := [fold for fold, values in zip(folds, validation.T, strict=True) if np.isnan(values).all()]:
         return (
-            f"The choice among {len(groups)} instances has no value: fold{'s' * (len(cannot) > 1)} {describe_numbers(cannot)} "
-            f"cannot choose, without a {side_name(ranking.side, done)} {ranking.metric} and without losses that compare. Let "
-            f"more {items_word(done)} validate (validation_fraction)."
+            f"There is no nested estimate for choosing among {len(groups)} variants, because fold{'s' * (len(cannot) > 1)} "
+            f"{describe_numbers(cannot)} cannot choose: {items_word(done)} that validate have no "
+            f"{metric_words(ranking.metric)}, and the losses cannot be compared. Let more {items_word(done)} validate "
+            "(validation_fraction)."
         )
     nested = select_nested(validation, test, higher_is_better=higher, losses=losses)
     if np.isnan(nested.test_mean):
