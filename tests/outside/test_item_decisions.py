@@ -31,7 +31,7 @@ def test_decisions_are_no_single_clips(empty):
     assert "one clip" not in page
     assert "not by clip" not in page
     assert "Confusion matrix: number of items" in page
-    assert "accuracy of the decision per item" in page
+    assert "Accuracy of the decision for each item" in page
     table = empty.xval("report", empty.EXPERIMENT, "--latex").stdout
     assert "pooled over all test items" in table
     assert "test examples" not in table

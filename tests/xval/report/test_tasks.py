@@ -59,7 +59,7 @@ def test_recordings_have_time_lines_of_annotated_and_found_events(project, read_
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     page = read_page(project.results / "report.html")
-    lines = [found for found in page.of("svg") if "found events" in found["aria-label"]]
+    lines = [found for found in page.of("svg") if "detected events" in found["aria-label"]]
     assert len(lines) == len(page.of("audio")) == 4
     html = (project.results / "report.html").read_text(encoding="utf-8")
     assert html.count("<title>call, 0.50 to 1.00 s</title>") >= 4
