@@ -191,8 +191,8 @@ def _notes_on_marks(instances: Sequence[InstanceResults], comparisons: Mapping[s
         claims = dict.fromkeys(pair.claim for comparison in comparisons.values() for pair in comparison.pairs)
         yield (
             f"Compared with {baseline}: + better, - worse, = practically equal, no mark: undecided or not testable. "
-            f"Paired t tests over {items_word(instances)} at the level {LEVEL} (Holm, {counted(n, 'comparison')} per column); equality by two "
-            f"one-sided tests. The marks are about {' or '.join(claims)}."
+            f"Paired t tests over {items_word(instances)} at the level {LEVEL} (Holm, {counted(n, 'comparison')} per column); "
+            f"equality by two one-sided tests. The marks are about {' or '.join(claims)}."
         )
 
 

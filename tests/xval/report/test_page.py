@@ -230,7 +230,8 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
     of = metrics(copy, int(selected[0]["value"]))
     for name, figure in of["summary"]["test"].items():
         if figure["n"] and name != "recall":  # which is balanced accuracy here
-            label = next(label for label in by_figure if label.removesuffix(" (lower is better)") == f"test {metric_words(name)}")
+            called = f"test {metric_words(name)}"
+            label = next(label for label in by_figure if label.removesuffix(" (lower is better)") == called)
             assert float(by_figure[label]) == figure["mean"]
     (items,) = page.tables["items"]
     means = [float(row[2]["value"]) for row in items[1:]]
