@@ -60,8 +60,8 @@ def test_marks_say_what_the_comparison_says(table):
     assert intervals == "In brackets: 95 % interval over items and seeds."
     assert marks == (
         "Compared with best: + better, - worse, = practically equal, no mark: undecided or not testable. "
-        "Paired t tests over items at the level 0.05 (Holm, 2 comparisons per column); equality by two one-sided tests. The marks are about this way of "
-        "training or these models."
+        "Paired t tests over items at the level 0.05 (Holm, 2 comparisons per column); equality by two one-sided tests. "
+        "The marks are about this way of training or these models."
     )
 
 
