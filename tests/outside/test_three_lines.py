@@ -111,7 +111,7 @@ def test_equal_variants(empty):
             "for choosing among 3 variants. The chosen one, svm (3), scored 0.757."
         ),
         (
-            "The choice among 3 variants is above chance, but not significantly better than logistic, C 1.0 (1) and "
+            "Choosing by validation is above chance, but not significantly better than logistic, C 1.0 (1) and "
             "logistic, C 1.3 (2)."
         ),
         "Use whichever of variants 1-3 is cheapest: telling them apart would take more than 24 speakers (you have 6).",
@@ -199,7 +199,7 @@ def test_two_identical_variants(empty):
             "Report balanced accuracy (UAR) 0.764 [0.647, 0.851] on unseen speakers (chance 0.500): the nested estimate "
             "for choosing among 2 variants. The chosen one, svm, gamma scale (1), scored 0.764."
         ),
-        "The choice among 2 variants is above chance, but not significantly better than svm, gamma 0.1 (2).",
+        "Choosing by validation is above chance, but not significantly better than svm, gamma 0.1 (2).",
         "Use whichever of variants 1 and 2 is cheapest, because they have the same score for every speaker.",
     ]
 

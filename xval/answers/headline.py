@@ -254,7 +254,7 @@ class _Fields:
     def compared(self) -> str:
         """What the tests are of: where folds choose different variants, that is the choice."""
         if self.nested and any(job.instance != self.selected.number for job in self.nested.chosen.values()):
-            return f"The choice among {self.n_variants} variants"
+            return "Choosing by validation"
         return self.name
 
     @property

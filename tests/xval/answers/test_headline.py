@@ -101,18 +101,18 @@ CAVEAT = "These results hold for these trained models; retraining may change the
     ("others", "said"),
     [
         ([LOWER], rf"net 1 \(1\) is significantly better than net 2 \(2\) \(p < 0.001\). {CAVEAT}"),
-        ([sorted(FOLDS)], r"The choice among 2 variants is above chance, but not significantly better than net 2 \(2\)."),
+        ([sorted(FOLDS)], r"Choosing by validation is above chance, but not significantly better than net 2 \(2\)."),
         (
             [sorted(FOLDS), LOWER],
             (
-                r"The choice among 3 variants is significantly better than net 3 \(3\) \(adjusted p < 0.001\). "
+                r"Choosing by validation is significantly better than net 3 \(3\) \(adjusted p < 0.001\). "
                 rf"No significant difference from net 2 \(2\) \(adjusted p = 0.\d{{3}}\). {CAVEAT}"
             ),
         ),
         ([LOWER] * 3, rf"net 1 \(1\) is significantly better than all 3 others \(adjusted p < 0.001\). {CAVEAT}"),
         (
             [sorted(FOLDS)] * 3,
-            r"The choice among 4 variants is above chance, but not significantly better than any of the 3 others.",
+            r"Choosing by validation is above chance, but not significantly better than any of the 3 others.",
         ),
     ],
 )
