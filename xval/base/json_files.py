@@ -101,8 +101,13 @@ def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
     if not isinstance(content, dict):
         raise ResultsError(f"{path}: not a JSON object; received {content!r:.60}. {REMEDY}")
     version = content.get("format_version", FORMAT_VERSION)
-    if not isinstance(version, int) or version > FORMAT_VERSION:
-        raise ResultsError(f"{path}: written by a newer version; received format {content!r:.60}, expected {FORMAT_VERSION}.")
+    if not isinstance(version, int):
+        raise ResultsError(f"{path}: format_version is damaged; received {version!r:.60}; expected {FORMAT_VERSION}. {REMEDY}")
+    if version > FORMAT_VERSION:
+        raise ResultsError(
+            f"{path}: written by a newer version of xval; received format_version {version!r:.60}; expected "
+            f"{FORMAT_VERSION}. Update xval to read it."
+        )
     return content, hash_text(text)
 
 

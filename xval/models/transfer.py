@@ -62,7 +62,7 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     if untrained:
         raise SettingsError(
             f"initial_model: layer '{untrained[0]}' would be frozen, but no layer of {initial.path} matches it. Freeze fewer "
-            "blocks"
+            "blocks with frozen_layers"
         )
     return {
         "layers_copied": [layer.name for layer, _ in pairs],
@@ -195,7 +195,8 @@ def _copy(
         )
         raise SettingsError(
             f"initial_model_match='{settings.initial_model_match}': no layer matches. The first layers of {initial.path}: "
-            f"{theirs}; of architecture '{settings.architecture}': {ours or 'none before its output layer'}"
+            f"{theirs}; of architecture '{settings.architecture}': {ours or 'none before its output layer'}. "
+            "Build both alike, or choose another initial_model"
         )
     for layer, source in pairs:
         layer.set_weights(source.get_weights())

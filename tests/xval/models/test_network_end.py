@@ -47,9 +47,9 @@ REGRESSION = {"task_type": "regression"}
     ("activation", "chosen", "said"),
     [
         (None, {}, None),
-        ("relu", {}, "its network ends in relu, so its outputs are numbers of 0 or more: xval adds softmax"),
-        ("tanh", {"task_type": "multilabel_classification"}, "numbers from -1 to 1: xval adds sigmoid"),
-        ("softmax", {"task_type": "multilabel_classification"}, "ends in softmax, .* from 0 to 1: xval adds sigmoid"),
+        ("relu", {}, "its network ends in relu, so its outputs are numbers of 0 and above, but xval adds softmax"),
+        ("tanh", {"task_type": "multilabel_classification"}, "numbers from -1 to 1, but xval adds sigmoid"),
+        ("softmax", {"task_type": "multilabel_classification"}, "ends in softmax, .* from 0 to 1, but xval adds sigmoid"),
         ("sigmoid", REGRESSION, "targets are scaled to mean 0 and standard deviation 1"),
         ("sigmoid", REGRESSION | {"target_scaling": "none"}, None),
         ("log_softmax", {}, None),

@@ -364,8 +364,11 @@ def test_fitting_trains_the_whole_model_which_is_saved_without_augmentation(mode
             {"augment_frequency_masks": 1, "augment_frequency_mask_bins": 8},
             "augment_frequency_masks=1 times augment_frequency_mask_bins=8 can hide all 8 bins",
         ),
-        ({"augment_time_shift_s": 0.12}, "augment_time_shift_s moves examples by up to 12 frames; they have 12"),
-        ({"augment_frequency_shift_bins": 8}, "augment_frequency_shift_bins moves examples by up to 8 bins; they have 8"),
+        ({"augment_time_shift_s": 0.12}, "augment_time_shift_s moves examples by up to 12 frames, but they have 12. Lower"),
+        (
+            {"augment_frequency_shift_bins": 8},
+            "augment_frequency_shift_bins moves examples by up to 8 bins, but they have 8. Lower",
+        ),
     ],
 )
 def test_masks_and_shifts_that_could_leave_nothing_are_refused(model, changes, message, fit_model):
@@ -379,10 +382,10 @@ def test_examples_of_other_axes_are_refused(tmp_path, make_settings, make_option
     model = build_model(make_settings(**MLP, reshaping_type="none"), make_options(**MLP), examples, "ab")
 
     with pytest.raises(
-        SettingsError, match=r"axes \(9,\); only \(frames, bins\) can be augmented. Set to 0: augment_time_masks"
+        SettingsError, match=r"axes \(9,\), but only \(frames, bins\) can be augmented. Set to 0: augment_time_masks"
     ):
         fit_model(model, augment_noise=0.1)
-    with pytest.raises(SettingsError, match=r"axes \(9,\); only .* augment_speed"):
+    with pytest.raises(SettingsError, match=r"axes \(9,\), but only .* augment_speed"):
         fit_model(model, augment_speed=0.1)
 
 

@@ -180,7 +180,7 @@ def test_a_fold_that_begins_again_is_as_if_there_had_been_no_checkpoint(interrup
 
     begun_again = make_training(notes=notes)[0]()
 
-    assert "begins again" in notes[0]
+    assert "fold 1 restarts, because its checkpoint cannot be used: its state does not match" in notes[0]
     assert begun_again.epochs == make_training(checkpoint_minutes=0)[0]().epochs
 
 

@@ -107,7 +107,7 @@ def test_a_callback_that_cannot_be_called_as_keras_does_is_named(run):
     [
         (
             ["own_package.follow.none"],
-            r"callback 'own_package.follow.none' gave NoneType; expected a keras.callbacks.Callback, or an observer",
+            r"callback 'own_package.follow.none' returned NoneType; expected a keras.callbacks.Callback, or an observer",
         ),
         (["own_package.follow.of_one"], r"received of_one\(argument\).*expected callback\(\)"),
         (["own_package.follow.Folow"], r"has no 'Folow'\..* Did you mean 'Follow'\?"),

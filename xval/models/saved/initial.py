@@ -123,7 +123,7 @@ def hash_model(path: Path) -> str:
     try:
         return _hash_content(path, state.st_mtime_ns, state.st_size)
     except UnsafeModelError as error:
-        raise SettingsError(f"{error} It is damaged or not a .keras file. Save it with model.save('....keras').") from error
+        raise SettingsError(f"{error} If copying does not help, save the model again with model.save('....keras').") from error
 
 
 def hash_member(model: Path) -> str:

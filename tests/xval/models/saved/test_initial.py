@@ -102,7 +102,9 @@ def test_a_damaged_file_is_refused(tmp_path, wanted, corpus_folder):
     path = tmp_path / "fold_1" / "model.keras"
     path.write_bytes(path.read_bytes()[:-300])
 
-    with pytest.raises(SettingsError, match=r"fold 1: .*model\.keras: refused, .* damaged or not a \.keras file"):
+    with pytest.raises(
+        SettingsError, match=r"fold 1: .*model\.keras: not loaded, .* is cut short or damaged .* save the model again"
+    ):
         find_initial_model(wanted(pattern), FOLDS[0], corpus_folder)
 
 

@@ -70,7 +70,7 @@ def test_a_model_that_knows_the_test_or_validation_side_has_leaked(judge_model, 
     ("described", "reason"),
     [
         ({"trained_items": None}, "the training data of it"),
-        ({"initial_model_items": "unknown"}, "or a model that it was made of"),
+        ({"initial_model_items": "unknown"}, "or of a model that it was made from"),
         ({"seen_items": {"speech": ["a"], "other": ["d"]}}, "items of another dataset with the same names (d)"),
     ],
 )
@@ -138,8 +138,8 @@ def test_audio_in_another_form_under_another_name_is_known_again(judge_stranger)
 
 
 def test_clips_that_only_sound_alike_can_be_left_out(judge_stranger):
-    assert judge_stranger("ad").reason.endswith("""leave them out: test_where='clip not in ("d#0", "d#1")'.""")
-    assert judge_stranger("ac").reason.endswith("""leave them out: train_where='clip not in ("c#0", "c#1")'.""")
+    assert judge_stranger("ad").reason.endswith("""exclude them: test_where='clip not in ("d#0", "d#1")'.""")
+    assert judge_stranger("ac").reason.endswith("""exclude them: train_where='clip not in ("c#0", "c#1")'.""")
     assert judge_stranger("ad", test={"d#1"}).reason.count("1 of its 1 clips by their fingerprints") == 1
     assert judge_stranger("ad", test=set()).state == "clean"
     assert judge_stranger("ac", validation=set()).state == "clean"

@@ -132,15 +132,15 @@ def test_a_wrong_checksum_is_refused(trap, tiny_parts, write_model, name):
 @pytest.mark.parametrize(
     ("name", "match"),
     [
-        ("../escaped", "is outside the archive"),
-        ("assets/../../escaped", "is outside the archive"),
-        ("/tmp/escaped", "is outside the archive"),  # noqa: S108
-        ("..\\escaped", "is outside the archive"),
-        ("C:escaped", "is outside the archive"),
-        ("assets/layers/text/vocabulary.txt", "does not belong in such a file has"),
-        ("evil_module.py", "does not belong in such a file has"),
-        ("bomb.zip", "does not belong in such a file has"),
-        ("model.weights.npz", "does not belong in such a file has"),
+        ("../escaped", "has a path outside the archive"),
+        ("assets/../../escaped", "has a path outside the archive"),
+        ("/tmp/escaped", "has a path outside the archive"),  # noqa: S108
+        ("..\\escaped", "has a path outside the archive"),
+        ("C:escaped", "has a path outside the archive"),
+        ("assets/layers/text/vocabulary.txt", "does not belong in such a file"),
+        ("evil_module.py", "does not belong in such a file"),
+        ("bomb.zip", "does not belong in such a file"),
+        ("model.weights.npz", "does not belong in such a file"),
     ],
 )
 def test_members_of_other_names_are_refused(trap, tiny_parts, write_model, name, match):
@@ -160,7 +160,7 @@ def test_a_member_that_is_there_twice_is_refused(trap, tiny_parts, write_model):
     path = write_model(tiny_parts)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
         archive.writestr(CONFIG, tiny_parts[CONFIG])
-    refused(path, "config.json is there twice")
+    refused(path, "config.json is in it twice")
 
 
 def test_members_that_share_their_bytes_are_refused(trap, tiny_parts, write_model):

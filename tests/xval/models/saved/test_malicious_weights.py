@@ -128,11 +128,11 @@ def test_groups_that_hold_each_other_are_refused(refused):
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_weights_that_are_no_numbers_are_refused(refused, value):
-    refused(fill(KERNEL, (2, 1), value), "/layers/dense/vars/0 has NaN or infinite numbers: its training diverged")
+    refused(fill(KERNEL, (2, 1), value), "/layers/dense/vars/0 holds NaN or infinite numbers: its training diverged")
 
 
 def test_a_single_value_that_is_nan_is_found(refused):
-    refused(put(data=np.float64(np.nan)), "has NaN or infinite numbers")
+    refused(put(data=np.float64(np.nan)), "holds NaN or infinite numbers")
 
 
 @pytest.mark.parametrize("content", [b"", b"no HDF5", b"\x89HDF\r\n\x1a\n" + bytes(500)])
@@ -175,5 +175,5 @@ def test_weights_of_half_precision_that_are_no_numbers_are_refused(trap, bfloat1
     file = io.BytesIO(parts[WEIGHTS])
     with h5py.File(file, "r+") as weights:
         weights[KERNEL][1, 1] = np.array(bits, np.uint16).view("V2")
-    with pytest.raises(UnsafeModelError, match="has NaN or infinite numbers"):
+    with pytest.raises(UnsafeModelError, match="holds NaN or infinite numbers"):
         read_keras_model(write_model(parts | {WEIGHTS: file.getvalue()}))

@@ -31,9 +31,9 @@ def corpus_read_by(tmp_path):
     ("encoder", "reader", "state", "reason"),
     [
         ("praat", "ravdess", "clean", "nothing (hand-crafted features)"),
-        ("wav2vec2-base", "ravdess", "unknown", "trained on LibriSpeech, and perhaps more: no complete list is known"),
+        ("wav2vec2-base", "ravdess", "unknown", "trained on LibriSpeech, and perhaps more (no complete list is known)"),
         ("resemblyzer", "voxceleb", "leaked", "its preset lists VoxCeleb1, VoxCeleb2 among its training data"),
-        ("wavlm-base-plus", "esc50", "leaked", "its preset lists Freesound in"),
+        ("wavlm-base-plus", "esc50", "leaked", "its preset lists Freesound among its training data"),
         ("emotion2vec", "iemocap", "unknown", "its training data are not known"),
         ("wav2vec2-base", "table", "unknown", "the reader 'table' reads any dataset"),
         ("transformers:facebook/wav2vec2-base", "ravdess", "unknown", "trained on LibriSpeech, and perhaps more"),
@@ -64,7 +64,7 @@ def test_what_is_no_preset_has_no_list(corpus_read_by, monkeypatch, tmp_path):
     ("encoder", "vouched", "warned"),
     [
         ("praat", None, None),
-        ("resemblyzer", None, "no complete list is known. If it was trained on tested clips or speakers"),
+        ("resemblyzer", None, "(no complete list is known). If it was trained on tested clips or speakers"),
         ("resemblyzer", "no actor of this corpus", None),
         ("onnx:a.onnx", None, "its training data are not known. If it was trained"),
     ],
@@ -79,4 +79,4 @@ def test_a_run_warns_where_the_verdict_is_not_clean(encoder, vouched, warned, co
 
 def test_a_run_warns_of_a_corpus_that_was_heard_whatever_the_user_says(corpus_read_by, make_settings):
     settings = make_settings(features="embedding", embedding_model="resemblyzer", pretrained_on="other speakers")
-    assert "its preset names VoxCeleb1, VoxCeleb2" in check_embedder(settings, [], corpus_read_by("voxceleb"))[0]
+    assert "its preset lists VoxCeleb1, VoxCeleb2 among" in check_embedder(settings, [], corpus_read_by("voxceleb"))[0]

@@ -213,7 +213,7 @@ def test_what_cannot_be_searched_is_an_error():
         fit(features, targets, np.zeros(len(targets)))
     with pytest.raises(JobError, match="all training examples have one class"):
         fit(features, np.zeros(len(targets), int), groups)
-    with pytest.raises(JobError, match="one class alone"):
+    with pytest.raises(JobError, match="the others have only one class"):
         fit(features, np.repeat([0, 1], len(targets) // 2), np.repeat([0, 1], len(targets) // 2))
     features[3] = np.nan
     with pytest.raises(JobError, match="1 of 72 examples have NaN features"):

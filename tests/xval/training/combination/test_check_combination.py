@@ -93,7 +93,7 @@ def test_arrays_have_no_basic_features(toy):
 
 
 def test_one_training_item_is_too_few_to_search_with(toy):
-    with pytest.raises(FoldsError, match="fold 3 has only one training item alone"):
+    with pytest.raises(FoldsError, match="fold 3 has only one training item"):
         check_combined_models(options(), FEATURES, toy, [Fold(3, ("s0",), ("s1",), ("s2",))])
 
 
@@ -107,4 +107,4 @@ def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, o
 
     assert check_models([fine]) == []
     assert len(check_models([fine, wrong])) == 1
-    assert "metric 'several' gave of shape (" in check_models([wrong])[0]
+    assert "metric 'several' returned an array of shape (" in check_models([wrong])[0]

@@ -110,5 +110,5 @@ def test_a_network_of_other_shapes_is_refused(tmp_path, arrays, custom_store, ma
     predictors, targets = arrays
     store.write("toy", {item: values[:, :7] for item, values in predictors.items()}, targets, data_folder=tmp_path / "data")
 
-    with pytest.raises(SettingsError, match=r"reads examples of shape \(8, 6\), the feature store .* holds \(7, 6\)"):
+    with pytest.raises(SettingsError, match=r"reads examples of shape \(8, 6\), but the feature store .* has \(7, 6\)"):
         train_and_test(job, folder)

@@ -165,7 +165,7 @@ def test_what_is_no_classifier_of_xval_is_refused(folder, save):
         load(folder)
 
     save([1, 2])
-    with pytest.raises(ResultsError, match="holds a list; expected a Pipeline"):
+    with pytest.raises(ResultsError, match="has a list; expected a Pipeline"):
         load(folder)
 
 
