@@ -163,7 +163,10 @@ def test_what_is_no_data_or_of_another_task_is_refused(animals, tmp_path, monkey
             "animls",
             "classification",
             {},
-            r"animls: there is no such folder, file or dataset\. .* Available in data: animals\. Did you mean 'animals'",
+            (
+                r"animls: there is no such folder, file or dataset\. Expected a folder.* Available in data: animals\. "
+                "Did you mean 'animals'"
+            ),
         ),
         (animals / "a" / "a_s0_0.wav", "classification", {}, r"\.wav: not a table\. .*xval predict MODEL"),
         (tmp_path / "data" / "animals", "regression", {}, "prepared for classification, but this model is for regression"),
