@@ -22,7 +22,7 @@ def test_a_file_that_hides_a_package_is_named_in_one_line(tmp_path, name):
 
         assert (ended.returncode, ended.stdout) == (2, "")
         (line,) = ended.stderr.splitlines()
-        said = "it has the name of a package of xval and hides it. Rename it."
+        said = "this file has the name of a package of xval and hides it. Rename the file."
         assert line == f"error: {tmp_path / name}: {said}"
 
 

@@ -164,7 +164,7 @@ def follow(
     except KeyboardInterrupt:
         return EXIT_FAILED if n_left_out else 0
     finally:
-        without = f", {n_left_out} left out" if n_left_out else ""
+        without = f", {n_left_out} skipped" if n_left_out else ""
         names = [*map(str, unread), *arrivals.waiting]
         waiting = f", {counted(len(names), 'file')} not read yet: {first_of(names, arguments.N_NAMED)}" if names else ""
         messages.print(f"Stopped: {counted(n_answered, 'file')} answered{without}{waiting}.", markup=False)
@@ -194,7 +194,7 @@ def _listen(
                 table = model.predict([samples], sample_rate_hz=microphone.rate_hz, coverage=options.coverage)
             except UndefinedAnswerError:
                 n_undefined += 1
-                messages.print(f"no answer at {start_s:.3g} s: the model gives NaN or infinite values")
+                messages.print(f"no prediction at {start_s:.3g} s: the model outputs NaN or infinite values")
                 continue
             table["path"] = "microphone"
             table[["start_s", "end_s"]] += start_s

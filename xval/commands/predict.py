@@ -112,9 +112,9 @@ def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
         return "Cannot check whether the model was trained on these files: there is no seen_audio.npy next to it."
     n_models = len(model.members)
     whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
-    verb = "is" if len(seen) == 1 else "are"
+    verb, theirs = ("is", "its predictions") if len(seen) == 1 else ("are", "their predictions")
     return (
-        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}; their predictions are not a test: "
+        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}, so {theirs} are not a test: "
         f"{first_of(seen, arguments.N_NAMED)}"
     )
 

@@ -33,8 +33,10 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
         sorter.done(*ready)
         waiting.difference_update(ready)
     if waiting:
-        listed = ", ".join(sorted({str(jobs[place].instance) for place in waiting}))
-        raise SettingsError(f"instances {listed} wait for each other's models. Give one of them existing models.")
+        listed = sorted({str(jobs[place].instance) for place in waiting})
+        if len(listed) == 1:
+            raise SettingsError(f"instance {listed[0]} waits for its own models. Give it existing models.")
+        raise SettingsError(f"instances {', '.join(listed)} wait for each other's models. Give one of them existing models.")
     return stages
 
 

@@ -41,10 +41,10 @@ def test_without_a_gpu_workers_per_gpu_is_said_to_have_no_effect():
 
 @pytest.mark.usefixtures("no_gpu")
 def test_more_threads_than_cores_are_said_in_a_line_of_their_own():
-    assert "wait" not in make_slots("cpu", workers=4, threads=2)[1]
+    assert "slow" not in make_slots("cpu", workers=4, threads=2)[1]
     assert make_slots("cpu", workers=3, threads=3)[1].splitlines() == [
         "Running on the CPU, 3 worker(s), 3 thread(s) each.",
-        "9 threads (3 worker(s), 3 each) share 8 core(s) and slow each other.",
+        "9 threads (3 worker(s), 3 each) share 8 core(s) and slow each other down. Lower workers or threads_per_job.",
     ]
 
 
@@ -108,7 +108,10 @@ def test_on_a_gpu_workers_is_said_to_have_no_effect():
     slots, where = make_slots("1", workers=4, threads=1)
 
     assert slots == [Slot("1", 1)]
-    assert where.startswith("Running on GPU 1 (Card B, 10000 MB). workers=4 has no effect on the CPU; workers_per_gpu ")
+    assert where == (
+        "Running on GPU 1 (Card B, 10000 MB). workers=4 has no effect on a GPU; use workers_per_gpu to let several workers "
+        "share it."
+    )
 
 
 @pytest.mark.usefixtures("two_gpus")

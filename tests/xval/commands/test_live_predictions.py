@@ -129,7 +129,7 @@ def test_a_damaged_file_costs_a_line_and_nothing_else(followed, recordings, save
     assert code == 1
     assert rows["path"].tolist() == [str(recordings / "fine.wav")]
     assert said.count("broken.wav") == 1
-    assert "Stopped: 1 file answered, 1 left out." in said
+    assert "Stopped: 1 file answered, 1 skipped." in said
 
 
 def undefined_for(model, is_undefined):
@@ -157,8 +157,8 @@ def test_a_file_that_the_model_has_no_answer_to_is_named_and_gets_no_class(
     code, rows, said = followed(wait, wait, wait)
 
     assert (code, rows["path"].tolist()) == (1, [str(recordings / "a.wav")])
-    assert f"left out: {recordings / 'b.wav'}: {model.members[0]} outputs NaN or infinite values" in said
-    assert "Stopped: 1 file answered, 1 left out." in said
+    assert f"skipped: {recordings / 'b.wav'}: {model.members[0]} outputs NaN or infinite values" in said
+    assert "Stopped: 1 file answered, 1 skipped." in said
 
 
 def test_a_second_run_goes_on_and_answers_nothing_again(followed, recordings, save_untrained, tmp_path):
@@ -343,8 +343,8 @@ def test_a_window_without_an_answer_is_said_and_the_next_one_is_answered(command
 
     assert ended.code == 1, ended.err
     assert pd.read_csv(StringIO(ended.out))["start_s"].tolist() == pytest.approx([model.description.example_s])
-    assert "no answer at 0 s: the model gives NaN or infinite values" in ended.err
-    assert "Stopped: 1 window answered, 1 without an answer." in ended.err
+    assert "no prediction at 0 s: the model outputs NaN or infinite values" in ended.err
+    assert "Stopped: 1 window answered, 1 without a prediction." in ended.err
 
 
 @pytest.mark.parametrize(

@@ -49,15 +49,15 @@ def test_a_file_unlike_what_the_model_was_trained_on_is_named_with_its_novelty(c
     fold, set_limit = trained
     files = [save_untrained.audio / name for name in ("0_0.wav", "0_1.wav")]
     set_limit(1e6)
-    assert "unlike" not in command("predict", fold, *files).out
+    assert "out of distribution" not in command("predict", fold, *files).out
 
     set_limit(1e-9)
     printed = " ".join(command("predict", fold, *files).out.split())
 
     rows = command("predict", fold, *files, "--format", "json").rows()
     named = [f"{row['path']} ({row['novelty']:.2f})" for row in rows]
-    assert "2 files unlike what the model was trained on" in printed
-    assert f"(novelty above 1): {named[0]}, {named[1]}." in printed
+    assert "2 files out of distribution (novelty above 1), so predictions there are unreliable: " in printed
+    assert f"unreliable: {named[0]}, {named[1]}." in printed
     assert load_model(fold).predict(files)["novelty"].to_numpy() == pytest.approx([row["novelty"] for row in rows], rel=1e-5)
 
 
@@ -93,7 +93,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(command, fold, s
     assert ended.code == 1
     assert ended.out.count("0_0.wav") == 1
     assert ended.out.count("\n") == 2
-    assert "left out: " in ended.err
+    assert "skipped: " in ended.err
     assert "broken.wav" in ended.err
     assert "no.wav: no such file" in ended.err
 
@@ -119,7 +119,7 @@ def test_nothing_readable_is_an_error(command, fold):
     ended = command("predict", fold, "no.wav", "--format", "csv")
 
     assert (ended.code, ended.out) == (1, "path,start_s,end_s\n")
-    assert ended.err == "left out: no.wav: no such file.\n"
+    assert ended.err == "skipped: no.wav: no such file.\n"
 
 
 def test_segments_have_times_and_the_last_one_ends_with_the_file(command, fold, tmp_path):
@@ -278,9 +278,9 @@ def test_a_file_that_trained_the_model_is_named_whatever_it_is_called(command, f
         ended = command("predict", fold, tmp_path / "renamed.wav", tmp_path / "other.flac", tested, *options)
         said = ended.err if "json" in options else ended.out
         seen = f"{tmp_path / 'renamed.wav'}, {tmp_path / 'other.flac'}"
-        heard = "2 files are among the audio that trained the model or chose its epoch; their predictions are not a test:"
+        heard = "2 files are among the audio that trained the model or chose its epoch, so their predictions are not a test: "
         assert heard + seen in said
-    assert "no test" not in command("predict", fold, tested).out
+    assert "not a test" not in command("predict", fold, tested).out
     both = command("predict", fold.parent, tmp_path / "renamed.wav").out
     assert "1 file is among the audio that trained " in both
     moved = shutil.copytree(fold, tmp_path / "moved")

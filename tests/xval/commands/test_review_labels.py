@@ -53,7 +53,7 @@ def test_ctrl_c_ends_the_page_and_says_what_was_judged_and_what_to_do(results, c
     path = data / "tones" / FILE_NAME
     assert "Open      http://127.0.0.1:" in ended.out
     assert f"1 verdict of bo: 1 bad recording. {path}" in ended.out
-    assert "ann and bo: 1 clip judged by both, 0 alike" in ended.out
+    assert "ann and bo: 1 clip judged by both, 0 with the same verdict" in ended.out
     assert f"--corrections {path} --dataset tones_corrected" in ended.out
     assert len(read_verdicts(path)) == 4
 

@@ -69,7 +69,7 @@ def test_who_waits_for_a_circle_is_named_with_it_and_who_does_not_is_not(job):
 
     with pytest.raises(SettingsError, match="instances 1, 2, 3 wait for each other's models"):
         in_stages(jobs)
-    with pytest.raises(SettingsError, match="instances 1 slow each other's models"):
+    with pytest.raises(SettingsError, match="instance 1 waits for its own models"):
         in_stages([job(1, 1, [paths[1]])])
 
 

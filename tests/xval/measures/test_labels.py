@@ -43,7 +43,7 @@ def test_the_advice_can_be_pasted_into_a_shell():
 def test_what_cannot_be_renamed_is_refused():
     with pytest.raises(SettingsError, match="expected LABEL=CLASS"):
         read_renames(["Dog"])
-    with pytest.raises(SettingsError, match="'Dog' becomes 'dog' already"):
+    with pytest.raises(SettingsError, match="'Dog' is already renamed to 'dog'"):
         read_renames(["Dog=dog", "Dog=cat"])
     with pytest.raises(SettingsError, match=r"the data have no label 'Dgo'.*Did you mean 'Dog'"):
         match_labels(["Dog"], CLASSES, {"Dgo": "dog"})

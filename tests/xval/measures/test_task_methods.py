@@ -210,7 +210,7 @@ def test_labels_of_new_data_become_targets():
     nothing = representation.TASK.read_labels(Data("", ""), (), {}, "")
 
     assert (one.targets.tolist(), one.kept.tolist()) == ([2, -1, 1], [True, False, True])
-    assert one.reasons[1] == "no class of the model: owl"
+    assert one.reasons[1] == "not a class of the model: owl"
     assert several.targets.tolist() == [[0, 1, 1], [0, 0, 0], [0, 1, 0]]
     assert numbers.targets.tolist() == [[1.5], [2.0]]
     assert nothing.targets is None

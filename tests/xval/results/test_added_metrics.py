@@ -337,7 +337,7 @@ def test_another_source_is_another_metric_and_a_lost_one_keeps_its_figures(exper
     [
         ("balanced_acuracy", r"unknown metric of classification\. .*Did you mean 'balanced_accuracy'\?"),
         ("uarr", r"Did you mean 'uar'\?"),
-        ("top_5_accuracy", "it needs at least 6 classes on"),
+        ("top_5_accuracy", r"it needs at least 6 classes\. Your own functions"),
         ("loss", "the loss is"),
         (
             "MeanSquaredError",

@@ -73,7 +73,10 @@ def test_a_job_is_claimed_by_one_process_at_a_time(folder):
 def test_no_job_is_claimed_in_a_folder_that_is_gone_and_none_is_made_in_its_place(folder):
     folder.path.rename(folder.path.with_name("moved"))
 
-    with pytest.raises(ResultsError, match="was moved, renamed or removed while the experiment runs"), folder.claim(1, 1):
+    with (
+        pytest.raises(ResultsError, match="was moved, renamed or removed while the experiment was running"),
+        folder.claim(1, 1),
+    ):
         pass
 
     assert not folder.path.exists()

@@ -37,8 +37,8 @@ Targets = NDArray[Any]
 Predictions = NDArray[np.float32]
 
 _WANTED = (
-    "A model that labels frames must be tested on recordings with annotated events. Prepare them with python -m "
-    "preprocessing events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and give NAME."
+    "A model that labels frames must be tested on recordings with annotated events. Prepare them with xval prepare "
+    "events ANNOTATION [--audio-folder DIR] --task-type frame_classification --dataset NAME, and give NAME."
 )
 
 

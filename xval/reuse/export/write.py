@@ -147,7 +147,7 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
             "xval refit."
         )
     what = "saved model" if or_estimator else "Keras model"
-    raise ResultsError(f"{path}: not {what}. Expected {wanted}, or its fold folder.")
+    raise ResultsError(f"{path}: not a {what}. Expected {wanted}, or its fold folder.")
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:

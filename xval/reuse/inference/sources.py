@@ -236,7 +236,7 @@ def _array_and_rate(audio: Any, name: str, sample_rate_hz: int | None) -> tuple[
         ) from error
     if sample_rate_hz not in (None, rate_hz):
         raise SettingsError(
-            f"{name}: its own sampling_rate is {rate_hz}, but sample_rate_hz={sample_rate_hz} was given. Remove that."
+            f"{name}: its own sampling_rate is {rate_hz}, but the call gives {sample_rate_hz}. Remove the rate from the call."
         )
     return array, rate_hz
 

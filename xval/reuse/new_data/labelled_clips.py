@@ -206,7 +206,8 @@ def _read(data: str, task_type: str, options: ReadOptions) -> LabelledClips:
         return _read_table(path, task_type, options)
     available = [name for index in options.data_folder.glob(f"*/{INDEX_NAME}") for name in names_of(index.parent)]
     if data not in available:
-        corpora = f" Datasets in {options.data_folder}: {suggestion(data, available)}" if available else ""
+        listed = suggestion(data, available).removeprefix("Available: ")
+        corpora = f" Available in {options.data_folder}: {listed}" if available else ""
         raise CorpusError(f"{data}: there is no such folder, file or dataset. Expected {_WANTED}.{corpora}")
     return _read_corpus(open_corpus(data, options.data_folder), task_type, options)
 

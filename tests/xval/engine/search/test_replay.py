@@ -125,10 +125,10 @@ def test_a_search_never_gets_the_items_that_its_fold_tests(probe, tmp_path):
         for trial in searches[job.instance, job.fold.number].next_jobs():
             assert not trial.fold.test
             assert not set(job.fold.test) & {*trial.fold.training, *trial.fold.validation}
-    with pytest.raises(ValueError, match="not part of its search"):
+    with pytest.raises(ValueError, match="the search of a fold must not use its test items"):
         FoldSearch(jobs[0], jobs[0].settings.search_plan, [jobs[0].fold], None)
     swapped = replace(jobs[0].fold, training=jobs[0].fold.test, test=())
-    with pytest.raises(ValueError, match="not part of its search"):
+    with pytest.raises(ValueError, match="the search of a fold must not use its test items"):
         FoldSearch(jobs[0], jobs[0].settings.search_plan, [swapped], None)
     with pytest.raises(FoldsError, match="fold 1, inner_folds=9: num_folds=9 is more than the 4 items"):
         probe.make_jobs_of(tmp_path, inner_folds=9)

@@ -254,7 +254,7 @@ def test_the_command_prints_the_ensemble_beside_its_members(experiment, capsys, 
     assert "Ensembles combine the predictions" in page
     assert "Validation does not rank ensemble 1+3" in page
     reason = compare_instances(experiment.path).baseline_reason
-    assert reason.endswith("balanced_accuracy, without instance 901, fitted to its only validation item")
+    assert reason.endswith("balanced accuracy (UAR), without instance 901, which was fitted to its only validation item")
     assert main([*arguments[:2], "1,x"]) == 2
     assert main(["refit", f"{experiment.path}:901"]) == 2
     assert "an ensemble is not trained. Give one of its members (1, 3)" in capsys.readouterr().err

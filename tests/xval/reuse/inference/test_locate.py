@@ -102,7 +102,7 @@ def test_a_combination_is_its_classifier_not_one_of_its_networks(experiment):
     ("name", "message"),
     [
         ("nowhere", "no such model or folder. Expected EXPERIMENT:N"),
-        ("folds.json", "no saved model. Expected"),
+        ("folds.json", "not a saved model. Expected"),
         ("instance_1/fold_1/empty", "has no finished model"),
         ("renamed.skops", r"a saved estimator must keep its name, model\.skops"),
     ],

@@ -94,7 +94,11 @@ def test_samples_are_heard_as_transformers_datasets_and_torchaudio_give_them(mod
     ("audio", "rates", "message"),
     [
         (np.zeros(9), {"sampling_rate": 8000, "sample_rate_hz": 16000}, "sampling_rate=8000 are two names for the sample rate"),
-        ({"array": np.zeros(9), "sampling_rate": 8000}, {"sampling_rate": 16000}, "its own sampling_rate is 8000, and 16000"),
+        (
+            {"array": np.zeros(9), "sampling_rate": 8000},
+            {"sampling_rate": 16000},
+            "its own sampling_rate is 8000, but the call gives 16000",
+        ),
         (
             {"bytes": b"RIFF", "path": "a.wav"},
             {},
@@ -212,7 +216,7 @@ def test_a_file_that_breaks_off_leaves_no_rows(model, tmp_path):
         ({"every_s": 1.0}, "every_s, --every.* needs segments"),
         ({"per": "segment", "every_s": math.nan}, "every_s=nan: expected a number of seconds above 0"),
         ({"per": "segment", "every_s": math.inf}, "every_s=inf: expected a number of seconds above 0"),
-        ({}, "array 0: give the rate of its samples"),
+        ({}, "array 0: the sample rate is missing. Give it"),
     ],
 )
 def test_wrong_questions_are_refused(model, noise, options, message):
@@ -295,7 +299,7 @@ def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
     np.testing.assert_allclose(found[columns], stored[stored["item"] == item][columns], atol=1e-5)
     np.testing.assert_array_equal(model.predict_proba(arrays), found[columns])
     assert model.predict_proba(arrays[:1]).shape == (1, 3)
-    with pytest.raises(SettingsError, match="reads features made by a script made"):
+    with pytest.raises(SettingsError, match=r"reads features made by a script \(preprocessing"):
         model.predict(tmp_path / "a.wav")
     with pytest.raises(AudioError, match=r"array 0|0: gives examples of shape \(5, 8\)"):
         model.predict([np.zeros((5, 8))])
@@ -309,7 +313,7 @@ def test_a_description_of_another_model_is_refused(save_untrained, tmp_path):
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(content | {"class_names": ["a", "b", "c"]}))
 
-    with pytest.raises(ResultsError, match=r"model\.json: names 3 outputs, and model\.keras has 2"):
+    with pytest.raises(ResultsError, match=r"model\.json: names 3 outputs, but model\.keras has 2"):
         xval.load_model(folder)
 
 
@@ -331,7 +335,7 @@ def overflowing(save_untrained):
 def test_what_is_answered_by_nan_is_refused_or_left_out_and_never_gets_a_class(overflowing, noise, tmp_path, per):
     undefined, (_, path) = xval.load_model(overflowing), noise
     (tmp_path / "broken.wav").write_bytes(b"RIFF....")
-    message = rf"noise\.wav: .*{overflowing.name}.model\.keras outputs NaN or infinite values, so there is no answer"
+    message = rf"noise\.wav: .*{overflowing.name}.model\.keras outputs NaN or infinite values, so there is no prediction"
 
     with pytest.raises(UndefinedAnswerError, match=message):
         undefined.predict(path, per=per)

@@ -91,7 +91,10 @@ def test_unknown_labels_do_not_count_and_lacking_classes_are_named(animals, make
     assert "12 clips have labels that are not classes of the model" in found.warnings[0]
     assert "'B' (6); did you mean 'b'? --rename B=b; 'x' (6)." in found.warnings[0]
     assert "2 of 3 classes of the model do not occur in the data: b, c." in found.warnings[1]
-    assert found.left_out["reason"].value_counts().to_dict() == {"no class of the model: B": 6, "no class of the model: x": 6}
+    assert found.left_out["reason"].value_counts().to_dict() == {
+        "not a class of the model: B": 6,
+        "not a class of the model: x": 6,
+    }
 
     renamed = evaluate_on(make_model(answers_of()), clips, Choices({"B": "b", "x": "c"}), watch)
     assert len(renamed.warnings) == 1
@@ -203,9 +206,9 @@ def test_ready_features_and_audio_do_not_mix(animals, tmp_path, make_model, watc
     found = evaluate_on(custom, read(tmp_path / "mine"), NONE, watch)
     assert found.figures.metrics["accuracy"] == 1
     assert found.figures.predictions["path"].tolist() == ["anna#0", "anna#1", "anna#2"]
-    with pytest.raises(CorpusError, match=r"holds features made by a script made, and .* reads audio"):
+    with pytest.raises(CorpusError, match=r"has features made by a script, but .* reads audio"):
         evaluate_on(make_model({}), read(tmp_path / "mine"), NONE, watch)
-    with pytest.raises(CorpusError, match=r"holds audio, and .* reads features made by a script made"):
+    with pytest.raises(CorpusError, match=r"has audio, but .* reads features made by a script"):
         evaluate_on(custom, read(animals), NONE, watch)
     with pytest.raises(SettingsError, match="--annotation-policy needs a model that labels frames"):
         evaluate_on(make_model(answers_of()), read(animals), Choices({}, annotation_policy="union"), watch)

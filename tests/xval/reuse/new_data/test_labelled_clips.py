@@ -69,7 +69,7 @@ def test_a_folder_of_the_name_of_a_corpus_points_at_it(animals, tmp_path, monkey
     (tmp_path / "animals_elsewhere" / "animals").mkdir(parents=True)
     monkeypatch.chdir(tmp_path / "animals_elsewhere")
 
-    with pytest.raises(CorpusError, match=r"For the prepared dataset give .*data/animals\?"):
+    with pytest.raises(CorpusError, match=r"For the prepared dataset give .*data/animals\.$"):
         read("animals", data_folder=tmp_path / "data")
 
 
@@ -159,8 +159,16 @@ def test_what_is_no_data_or_of_another_task_is_refused(animals, tmp_path, monkey
     monkeypatch.chdir(tmp_path)
     corpus = prepare(animals, tmp_path / "data")
     for data, task_type, options, message in (
-        ("animls", "classification", {}, "animls: no such folder, file or dataset. Expected a folder.*Did you mean 'animals'"),
-        (animals / "a" / "a_s0_0.wav", "classification", {}, r"is not a table.*xval predict MODEL"),
+        (
+            "animls",
+            "classification",
+            {},
+            (
+                r"animls: there is no such folder, file or dataset\. Expected a folder.* Available in data: animals\. "
+                "Did you mean 'animals'"
+            ),
+        ),
+        (animals / "a" / "a_s0_0.wav", "classification", {}, r"\.wav: not a table\. .*xval predict MODEL"),
         (tmp_path / "data" / "animals", "regression", {}, "prepared for classification, but this model is for regression"),
         (tmp_path / "data" / "animals", "frame_classification", {}, "--task-type frame_classification"),
         (animals, "regression", {}, "folders give classes, but this model predicts numbers"),
@@ -202,7 +210,7 @@ def test_a_label_pattern_names_the_classes_of_flat_files(animals, tmp_path):
 
 
 def test_a_damaged_table_is_an_error_that_names_it(tmp_path):
-    for name, message in (("x.xlsx", "is non Excel file"), ("x.parquet", "is no parquet file")):
+    for name, message in (("x.xlsx", "is not an Excel file"), ("x.parquet", "is not a parquet file")):
         (tmp_path / name).write_text("path,label")
         with pytest.raises(CorpusError, match=message):
             read(tmp_path / name)
