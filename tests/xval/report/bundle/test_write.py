@@ -243,6 +243,7 @@ def test_folder_and_zip_file_of_before_stay_where_the_new_ones_cannot_take_their
 
 
 def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished, tmp_path, monkeypatch, capsys):
+    folder = bundled(1)  # which really exports
     monkeypatch.setattr(write, "export_model", leave_description)  # other tests export
     monkeypatch.chdir(tmp_path)
     model = str(finished.results / "instance_1" / "fold_1")
@@ -259,7 +260,6 @@ def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished
     assert "The files name 6 " in printed
     assert main(["bundle", model, "--output", "other", "--hub", "me/my_words"]) == 0
     assert "Written: other (" in capsys.readouterr().out
-    folder = bundled(1)
     assert main(["bundle", str(folder), "--hub", "me/my_words"]) == 0
     printed = capsys.readouterr().out
     assert "MB  model.onnx" in printed
