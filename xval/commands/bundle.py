@@ -106,7 +106,7 @@ def _make(options: argparse.Namespace) -> "Bundle":
     ]
     lines += bundle.notes
     if bundle.differences and not request.runtime:
-        lines.append(f"index.html is skipped, because it needs onnxruntime-web; {HOW_TO_GET}.")
+        lines.append(f"index.html is skipped, because it needs onnxruntime-web. {HOW_TO_GET}.")
     if not request.licence:
         lines.append("The licence is unknown. Give it with --licence NAME.")
     make_console().print("\n".join(lines), soft_wrap=True, markup=False)

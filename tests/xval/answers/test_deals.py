@@ -175,7 +175,7 @@ def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make
 
     assert list(found.pairs[0].of_folds) == [1, 2]
     assert found.pairs[0].n_deals == 1
-    assert "left out: folds 3-4 (missing)" in " ".join(describe_limits(found))
+    assert "excluded: folds 3-4 (missing)" in " ".join(describe_limits(found))
     content = read_json(other.folds_file)
     write_json(other.folds_file, content | {"hash": "h"})
     with pytest.raises(ResultsError, match=r"shares no fold with the baseline: folds 1-4 \(missing\)"):

@@ -173,7 +173,7 @@ def test_a_part_of_unknown_origin_and_the_kinds_of_leakage_stand_there(copy, rea
     (row,) = [row for row in page.tables["instances"][0] if row[0]["text"].split()[0] == "2"]
     assert any(said in cell["text"].replace("\u200b", "") for cell in row)
     assert f"=global (2): {said}." in page.text["answer"]
-    assert f"{said} (it" in page.text["details"]
+    assert f"{said} (its training data are not known)" in page.text["details"]
     kinds = {row[0]["text"]: row[1]["text"] for row in page.tables["protocol"][1]}
     assert kinds["L1.1 no test set"] == "ok"
     assert kinds["L2 features that are not legitimate"] == kinds["L3.2 one speaker under two names"] == "unknown"

@@ -61,7 +61,7 @@ def test_marks_say_what_the_comparison_says(table):
     assert marks == (
         "Compared with best: + better, - worse, = practically equal, no mark: undecided or not testable. "
         "Paired t tests over items at the level 0.05 (Holm, 2 comparisons per column); equality by two one-sided tests. "
-        "The marks are about this way of training or these models."
+        "The marks are about these models."
     )
 
 
@@ -171,5 +171,5 @@ def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_ma
     assert table.header == ["Balanced accuracy (UAR) ↑"]
     assert table.notes == (
         "Balanced accuracy (UAR): pooled over all test examples; chance 0.500. Accuracy: the same values.",
-        "In brackets: 95 % interval over items, for these trained models; training anew would add to it.",
+        "In brackets: 95 % interval over items, for these trained models; training again would widen it.",
     )

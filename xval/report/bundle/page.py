@@ -31,7 +31,7 @@ _SHA256 = {
 _ABOUT = "package.json"
 _LARGEST_BYTES = 1 << 28
 HOW_TO_GET = (
-    f"get it with npm pack onnxruntime-web@{VERSION}, and give the file: --onnxruntime-web onnxruntime-web-{VERSION}.tgz"
+    f"Get it with npm pack onnxruntime-web@{VERSION}, and give the file with --onnxruntime-web onnxruntime-web-{VERSION}.tgz"
 )
 
 
@@ -68,13 +68,13 @@ def read_runtime(path: Path) -> Runtime:
         name, version = str(about["name"]), str(about["version"])
     except (OSError, EOFError, KeyError, TypeError, ValueError, RecursionError, tarfile.TarError, zlib.error) as error:
         raise SettingsError(
-            f"--onnxruntime-web {path}: not a package onnxruntime-web with {', '.join(names)} ({brief(error)}); {HOW_TO_GET}."
+            f"--onnxruntime-web {path}: not a package onnxruntime-web with {', '.join(names)} ({brief(error)}). {HOW_TO_GET}."
         ) from error
     if name != "onnxruntime-web":
-        raise SettingsError(f"--onnxruntime-web {path}: the package is {name!r:.60}; {HOW_TO_GET}.")
+        raise SettingsError(f"--onnxruntime-web {path}: the package is {name!r:.60}. {HOW_TO_GET}.")
     for file, content in contents.items():
         if version == VERSION and hashlib.sha256(content).hexdigest() != _SHA256[file]:
-            raise SettingsError(f"--onnxruntime-web {path}: {file} is not that of version {VERSION} (SHA-256); {HOW_TO_GET}.")
+            raise SettingsError(f"--onnxruntime-web {path}: {file} differs from version {VERSION} (SHA-256). {HOW_TO_GET}.")
     return Runtime(version, contents)
 
 

@@ -30,11 +30,14 @@ def check_samples(described: ModelDescription, path: Path) -> None:
         (described.task.target == "input", "an autoencoder outputs its input instead of a class or number"),
         (
             not is_waveform and settings.features not in _INSIDE,
-            f"features={settings.features} are not supported; expected features=logmel, stft or waveform",
+            f"features={settings.features} is not supported; expected features=logmel, stft or waveform",
         ),
-        (settings.trim_db is not None, f"trim_db={settings.trim_db} cuts the ends of a clip before the model. Set it to none"),
-        (settings.vad != "none", f"vad={settings.vad} cuts the ends of a clip before the model. Set it to none"),
-        (settings.feature_deltas > 0, f"feature_deltas={settings.feature_deltas} are not supported. Set feature_deltas=0"),
+        (
+            settings.trim_db is not None,
+            f"trim_db={settings.trim_db} cuts the ends of a clip before the model. Set trim_db=none",
+        ),
+        (settings.vad != "none", f"vad={settings.vad} cuts the ends of a clip before the model. Set vad=none"),
+        (settings.feature_deltas > 0, f"feature_deltas={settings.feature_deltas} is not supported. Set feature_deltas=0"),
         (
             settings.stretch_frames is not None,
             f"stretch_frames={settings.stretch_frames} is not supported. Set stretch_frames=none",

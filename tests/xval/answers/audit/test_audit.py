@@ -165,7 +165,10 @@ def test_a_damaged_file_is_named_and_what_needs_it_not_checkable(copy):
 @pytest.mark.parametrize(
     ("file", "change", "rule", "fault"),
     [
-        ("folds.json", lambda written: written["folds"][0]["training"].reverse(), "folds hash", "it has been edited"),
+        (
+            "folds.json", lambda written: written["folds"][0]["training"].reverse(),
+            "folds hash", "folds.json has been edited: its folds",
+        ),
         (
             "instance_3/fold_2/record.json", lambda record: record.update(folds_hash="0" * 16),
             "folds hash", "instance 3, fold 2: was run on folds 0000000000000000",
@@ -208,7 +211,7 @@ def test_a_corpus_that_was_edited_under_its_hash(copy):
     edited = table.set_column(column, table.schema.field("label"), [swapped])
     parquet.write_table(edited.replace_schema_metadata(table.schema.metadata), path)
 
-    assert "it has been edited" in copy.faults_of_only("corpus hash")
+    assert "its index has been edited: it has the hash" in copy.faults_of_only("corpus hash")
 
 
 def test_several_versions_of_the_code_are_a_warning(copy):

@@ -150,9 +150,7 @@ def test_identical_audio_on_two_sides(copy):
     verdicts = copy.audit()
     assert {rule for rule, verdict in verdicts.items() if verdict.state == "FAILED"} == {"identical audio", "seen audio"}
     assert f"fold 1: identical audio: test: '{tested}'; training: '{trained}'" in verdicts["identical audio"].faults
-    assert (
-        f"instance 1, fold 1: its model has never seen the audio of the tested clip '{tested}'" in verdicts["seen audio"].faults
-    )
+    assert f"instance 1, fold 1: its model has seen the audio of the tested clip '{tested}'" in verdicts["seen audio"].faults
 
 
 def test_a_random_split_is_a_warning(copy):

@@ -20,7 +20,7 @@ def test_a_tested_clip_among_what_a_model_has_seen(copy, instance):
     np.save(path, np.sort(np.append(np.load(path), np.uint64(number))))
 
     assert copy.only_failure() == (
-        "seen audio", f"instance {instance}, fold 1: its model has never seen the audio of the tested clip '{clip}'"
+        "seen audio", f"instance {instance}, fold 1: its model has seen the audio of the tested clip '{clip}'"
     )  # fmt: skip
 
 

@@ -51,5 +51,5 @@ def test_predictions_that_give_no_figures_leave_the_fold_unchecked(copy):
     verdict = copy.audit()["figures"]
 
     assert verdict.state == "not checkable"
-    assert "instance 1, fold 1: its predictions.parquet (" in verdict.not_checkable[0]
+    assert "instance 1, fold 1: no scores can be computed from its predictions.parquet (" in verdict.not_checkable[0]
     assert "it has no validation examples" in verdict.not_checkable[0]

@@ -37,9 +37,9 @@ def test_a_file_of_an_implausible_size_is_not_read(make_package, tmp_path, monke
 
 
 def test_another_package_and_an_altered_one_are_refused(make_package, tmp_path):
-    with pytest.raises(SettingsError, match=rf"the package is 'other'; get it with npm pack onnxruntime-web@{page.VERSION}"):
+    with pytest.raises(SettingsError, match=rf"the package is 'other'\. Get it with npm pack onnxruntime-web@{page.VERSION}"):
         read_runtime(make_package(tmp_path / "one", name="other"))
-    with pytest.raises(SettingsError, match=rf"min\.js differs from version {page.VERSION} \(SHA-256\)"):
+    with pytest.raises(SettingsError, match=rf"min\.js differs from version {page.VERSION} \(SHA-256\)\. Get it"):
         read_runtime(make_package(tmp_path / "two", version=page.VERSION))
     (tmp_path / "no.tgz").write_text("no archive")
     for path in ("no.tgz", "nowhere.tgz", "."):
@@ -109,4 +109,4 @@ def test_an_answer_that_is_not_a_number_is_said_and_no_class_is_shown(make_packa
     quiet, loud = browser.value("[...document.querySelectorAll('#answers section')].map((section) => section.textContent)")
 
     assert quiet.startswith("quiet.wavb0.750a0.250")
-    assert loud == "loud.wavCannot be answered: the model gives NaN or infinite values, so there is no answer"
+    assert loud == "loud.wavCannot be answered: the model outputs NaN or infinite values, so there is no prediction"

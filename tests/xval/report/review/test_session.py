@@ -85,7 +85,7 @@ def test_two_reviewers_see_no_verdict_of_the_other_but_how_far_they_agree(make_r
         assert number not in bo.state()["verdicts"]
         bo.judge(number, RIGHT if number in (1, 2, 3) else BAD)
 
-    told = "ann and bo: 4 clips judged by both, 3 alike, Cohen's kappa needs at least 10 clips on."
+    told = "ann and bo: 4 clips judged by both, 3 with the same verdict, Cohen's kappa needs at least 10 clips."
     assert bo.state()["agreement"] == [told]
     assert make_review("cy").state()["agreement"] == []
     assert bo.undo()["undone"] == 3
