@@ -46,7 +46,7 @@ def test_repeats_are_added_resumed_averaged_and_audited_while_the_first_stays_as
     assert folder.settings(1)["settings_hash"] == settings_hash
     records, _ = open_results(folder).records(1)
     assert len({record["seed"] for record in records.values()}) == 4
-    assert "between seeds within a fold (2 folds, 2 repeats)" in printed
+    assert "between seeds within a fold (2 folds, 2 seeds)" in printed
 
     # A process was killed in the second repeat of the first fold.
     killed, kept = folder.fold_folder(1, 1, 2), files_of(folder.fold_folder(1, 2, 2))
@@ -126,7 +126,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
 
     _, planned = run("--dry-run", "--fold-repeats", "2")
     rows = [line.split() for line in planned.splitlines()]
-    assert ["fold", "repetition", "training", "items", "validation", "test"] in rows
+    assert ["fold", "repeat", "training", "items", "validation", "test"] in rows
     assert [row[1] for row in rows if row and "speaker_" in row[-1]] == ["1", "1", "2", "2"]
     assert ["1", "logistic", "1", "1-2", "3-4"] in rows  # instance, architecture, repeat, folds done, folds to do
 
