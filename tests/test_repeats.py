@@ -85,7 +85,7 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
     swapped = second.rename(second.with_name("aside"))
     third.rename(second)
     swapped.rename(third)
-    assert "fold_1_repeat_2/record.json: the record of instance 1, fold 1, repeat 3" in faults()["files"]
+    assert "fold_1_repeat_2/record.json: it is the record of another job, instance 1, fold 1, repeat 3." in faults()["files"]
 
     for folder_, repeat in ((second, 2), (third, 3)):  # the records are made to fit
         record = json.loads((folder_ / "record.json").read_text())
@@ -139,9 +139,9 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     assert len(find_members(folder.instance_folder(1)).members) == 4
     assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4
     write_page(folder, PageRequest(with_audio=False, with_audit=False))
-    assert "2 times, each time grouped differently; each item was tested 2 times, and" in folder.page.read_text(
-        encoding="utf-8"
-    )
+    page = folder.page.read_text(encoding="utf-8")
+    assert "2-fold cross-validation, repeated 2 times with different partitions, on" in page
+    assert "Each item was tested 2 times, and its values were averaged." in page
     assert read_status(folder).count("done") == 4
 
     written = json.loads(folder.folds_file.read_text())
@@ -151,7 +151,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     folder.folds_file.write_text(json.dumps(written))
     faults = {verdict.rule: " ".join(verdict.faults) for verdict in audit(folder)}
     assert f"folds.json: '{moved}' is tested in several folds of repeat 2 of the cross-validation" in faults["items"]
-    assert "it has been edited" in faults["folds hash"]
+    assert "folds.json has been edited: its folds have the hash " in faults["folds hash"]
     folder.folds_file.write_bytes(kept)
 
     run()  # one deal again, and nothing to do

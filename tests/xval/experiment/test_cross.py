@@ -65,7 +65,7 @@ def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross)
     assert table.loc[("one", "two"), "low"] < value < table.loc[("one", "two"), "high"]
 
     shown = cross("one", "two", "--set", "item_name=speaker").stdout  # what is finished is kept
-    assert "balanced_accuracy [95 % interval over the speakers of the dataset tested]" in shown
+    assert "balanced_accuracy [95 % interval over the speakers of the tested dataset]" in shown
     assert f"{table.loc[('one', 'two'), 'value']:.3f} [" in shown
 
 
