@@ -59,7 +59,9 @@ def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, projec
     recalls = [row[7:10] for row in rows]  # each with its interval
     assert all(low is None or low <= recall <= high for recall, low, high in recalls)
     assert all(sum(row[11:15]) == 48 for row in rows)
-    assert "at the thresholds that validation clips chose" in (experiment / "report.html").read_text(encoding="utf-8")
+    assert "Thresholds of labels maximise F1 on the validation clips of each fold." in (experiment / "report.html").read_text(
+        encoding="utf-8"
+    )
 
     model = load_model(experiment / "instance_1")
     table = pd.read_csv(project.folder / "audio" / "tones.csv", keep_default_na=False)

@@ -195,7 +195,7 @@ def test_another_script_does_not_write_to_the_same_folder(project):
     for options in ((), ("--dry-run",)):
         ended = project.run_script("other.py", *options)
         assert ended.returncode == 2
-        assert "results of another script, exp.py (instance 1); this is other.py" in ended.stderr
+        assert "has the results of another script, exp.py (instance 1). This is other.py" in ended.stderr
         assert "Set num_experiment=2, which is free." in ended.stderr
     for options, script in ((("--dry-run",), "exp.py"), ((), "other.py")):
         ended = project.run_script("other.py", "--take-over", *options)

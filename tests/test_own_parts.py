@@ -96,7 +96,7 @@ def test_a_network_that_ends_in_softmax_is_trained_as_the_one_that_does_not(proj
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
     line = "instance 2: the softmax at the end of its network, layer 'answers', is removed, because xval adds it\n"
-    assert ended.stdout.count("taken off") == ended.stdout.count(line) == 1
+    assert ended.stdout.count("the softmax at the end") == ended.stdout.count(line) == 1
     linear, softmax = project.records()[1, 1], project.records()[2, 1]
     for name in ("metrics", "clip_metrics", "item_metrics", "best_epoch", "n_parameters"):
         assert linear[name] == softmax[name]
@@ -109,17 +109,17 @@ def test_what_only_shows_when_parts_are_used_is_refused_before_any_training(proj
     (own_package / "unready.py").write_text("raise RuntimeError('not ready')\n\ndef loss(y_true, y_pred): pass\n")
     wrong = {
         "loss 'own_package.parts.mean_loss' returned shape () for 6 examples": {"loss": "own_package.parts.mean_loss"},
-        "optimizer 'own_package.parts.no_optimizer' gave float": {"optimizer": "own_package.parts.no_optimizer"},
-        "schedule 'own_package.parts.falling' gave -1.0": {"schedule": "own_package.parts.falling"},
-        "metric 'several' gave of shape (": {"metrics": "own_package.parts.several"},
+        "optimizer 'own_package.parts.no_optimizer' returned float": {"optimizer": "own_package.parts.no_optimizer"},
+        "schedule 'own_package.parts.falling' returned -1.0": {"schedule": "own_package.parts.falling"},
+        "metric 'several' returned an array of shape (": {"metrics": "own_package.parts.several"},
         "RuntimeError: not ready": {"loss": "own_package.unready.loss"},
-        "metric 'upside_down': a perfect prediction scores 0, a constant one 0.6667, so with higher_is_better=True": {
+        "metric 'upside_down': a perfect prediction scores 0 and a constant one 0.6667, so with higher_is_better=True": {
             "metrics": "own_package.ends.upside_down"
         },
         "architecture 'own_package.ends.by_operation': its network always outputs probabilities": {
             "architecture": "own_package.ends.by_operation"
         },
-        "monitor 'val_top_5_accuracy' needs 6 classes; the corpus has 3": {"monitor": "val_top_5_accuracy"},
+        "monitor 'val_top_5_accuracy' needs at least 6 classes; the dataset has 3": {"monitor": "val_top_5_accuracy"},
     }
     project.write_script(*wrong.values(), architecture="mlp")
 

@@ -46,7 +46,7 @@ def test_repeats_are_added_resumed_averaged_and_audited_while_the_first_stays_as
     assert folder.settings(1)["settings_hash"] == settings_hash
     records, _ = open_results(folder).records(1)
     assert len({record["seed"] for record in records.values()}) == 4
-    assert "between seeds within a fold (2 folds, 2 repeats)" in printed
+    assert "between seeds within a fold (2 folds, 2 seeds)" in printed
 
     # A process was killed in the second repeat of the first fold.
     killed, kept = folder.fold_folder(1, 1, 2), files_of(folder.fold_folder(1, 2, 2))
@@ -85,7 +85,7 @@ def assert_that_the_audit_finds_copies_and_what_has_changed_places(folder):
     swapped = second.rename(second.with_name("aside"))
     third.rename(second)
     swapped.rename(third)
-    assert "fold_1_repeat_2/record.json: the record of instance 1, fold 1, repeat 3" in faults()["files"]
+    assert "fold_1_repeat_2/record.json: it is the record of another job, instance 1, fold 1, repeat 3." in faults()["files"]
 
     for folder_, repeat in ((second, 2), (third, 3)):  # the records are made to fit
         record = json.loads((folder_ / "record.json").read_text())
@@ -126,7 +126,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
 
     _, planned = run("--dry-run", "--fold-repeats", "2")
     rows = [line.split() for line in planned.splitlines()]
-    assert ["fold", "repetition", "training", "items", "validation", "test"] in rows
+    assert ["fold", "repeat", "training", "items", "validation", "test"] in rows
     assert [row[1] for row in rows if row and "speaker_" in row[-1]] == ["1", "1", "2", "2"]
     assert ["1", "logistic", "1", "1-2", "3-4"] in rows  # instance, architecture, repeat, folds done, folds to do
 
@@ -139,9 +139,9 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     assert len(find_members(folder.instance_folder(1)).members) == 4
     assert len(load_results(folder.path).query("side == 'test' and metric == 'accuracy'")) == 4
     write_page(folder, PageRequest(with_audio=False, with_audit=False))
-    assert "2 times, each time grouped differently; each item was tested 2 times, and" in folder.page.read_text(
-        encoding="utf-8"
-    )
+    page = folder.page.read_text(encoding="utf-8")
+    assert "2-fold cross-validation, repeated 2 times with different partitions, on" in page
+    assert "Each item was tested 2 times, and its values were averaged." in page
     assert read_status(folder).count("done") == 4
 
     written = json.loads(folder.folds_file.read_text())
@@ -151,7 +151,7 @@ def test_deals_are_added_while_the_first_stays_as_it_was_and_everything_reads_th
     folder.folds_file.write_text(json.dumps(written))
     faults = {verdict.rule: " ".join(verdict.faults) for verdict in audit(folder)}
     assert f"folds.json: '{moved}' is tested in several folds of repeat 2 of the cross-validation" in faults["items"]
-    assert "it has been edited" in faults["folds hash"]
+    assert "folds.json has been edited: its folds have the hash " in faults["folds hash"]
     folder.folds_file.write_bytes(kept)
 
     run()  # one deal again, and nothing to do

@@ -139,7 +139,7 @@ def test_the_first_seconds_of_a_speaker_scale_its_other_clips_which_alone_are_te
     assert "Features of instances 1, 3 were scaled for each" in page
     compared = tones.run_module("xval", "compare", str(tones.results))
     assert compared.returncode == 2
-    assert "instances with other enrolment_s are tested on other clips" in " ".join(compared.stderr.split())
+    assert "instances with different enrolment_s are tested on different clips" in " ".join(compared.stderr.split())
     checked = tones.run_module("xval", "audit", str(tones.results))
     assert checked.returncode == 0, checked.stdout
     assert "scaled by its first clips without their labels, and these are not tested" in " ".join(checked.stdout.split())

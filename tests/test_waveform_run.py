@@ -33,7 +33,7 @@ def test_crops_train_and_whole_clips_are_tested(tones):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for shown in (planned, ended):
         assert re.search(
-            r"The corpus: \d+ of 40 clips lose \d+ % of their audio in each epoch, because it trains on a crop", shown.stdout
+            r"The dataset: \d+ of 40 clips lose \d+ % of their audio in each epoch, because it trains on a crop", shown.stdout
         )
 
     records = tones.records()

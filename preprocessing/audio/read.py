@@ -254,8 +254,8 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
     if peak < 10 ** (SILENCE_PEAK_DBFS / 20):
         if clip.kept_in_mean < smallest_kept(clip.n_channels):
             raise AudioError(
-                f"{path}: silent, because its {clip.n_channels} channels cancel in their mean. To copy one channel: python "
-                "-m preprocessing convert IN OUT --channel 0"
+                f"{path}: silent, because its {clip.n_channels} channels cancel in their mean. To copy one channel: xval "
+                "prepare convert IN OUT --channel 0"
             )
         raise AudioError(f"{path}: silent, every sample is below {SILENCE_PEAK_DBFS:g} dBFS.")
     if clip.samples.size < SHORTEST_S * clip.sample_rate_hz:

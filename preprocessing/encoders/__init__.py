@@ -144,8 +144,8 @@ def resolve_encoder(name: str, setting: str = "embedding_model") -> str:
     path = find_in_cache(preset)
     if path is None:
         raise SettingsError(
-            f"{setting}={name}: its files are not on this machine, and a run downloads nothing. Download them once: python "
-            f"-m preprocessing encoders fetch {name}"
+            f"{setting}={name}: its files are not on this machine, and a run downloads nothing. Download them once: xval "
+            f"prepare encoders fetch {name}"
         )
     return f"{preset.family}:{path if preset.family == 'onnx' else path.parent}"
 

@@ -113,8 +113,8 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
         settings = at_its_rate(settings, identify(settings))
     if not corpus.audio_folder.is_dir():
         raise CorpusError(
-            f"{corpus.audio_folder}: the audio of dataset '{corpus.dataset}' is no longer there. If it was moved, run python "
-            "-m preprocessing again with its new folder."
+            f"{corpus.audio_folder}: the audio of dataset '{corpus.dataset}' is no longer there. If it was moved, run xval "
+            "prepare again with its new folder."
         )
     original = corpus.index.loc[~corpus.index["augmented"]]
     length = clip_samples(settings, float(original["duration_s"].max()))

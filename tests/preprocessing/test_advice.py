@@ -136,7 +136,7 @@ def test_the_command_that_makes_a_missing_corpus_makes_it_under_its_name(name: s
     audio(*(f"words/{path}.wav" for path in ("no/1", "no/2", "yes/1", "yes/2")))
     with pytest.raises(CorpusError) as caught:
         open_corpus(name, Path("data"))
-    advised = re.search(r"Make it: xval prepare (.*?)(?:  \(|$)", str(caught.value))
+    advised = re.search(r"Prepare it: xval prepare (.*?)(?:  \(|$)", str(caught.value))
     assert advised
     command = advised[1].replace("CORPUS ...", "folders words").replace("AUDIO_FOLDER", "words")
     assert main([*command.split(), "--workers", "1", *(["--n-speakers", "1"] if name == "demo" else [])]) == 0

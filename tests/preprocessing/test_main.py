@@ -140,7 +140,7 @@ def test_help_loads_nothing_heavy() -> None:
     ("arguments", "message"),
     [
         (["fsd", "folder"], r"Unknown corpus 'fsd'.*Did you mean 'fsdd'"),
-        (["--dataset", "x"], "The name of a corpus; received --dataset"),
+        (["--dataset", "x"], "The first argument must be the name of a corpus; received --dataset"),
         (["fsdd"], "The following arguments are required: AUDIO_FOLDER"),
         (["fsdd", "gone"], "There is no folder gone"),
         (["fsdd", "a", "b"], "Unexpected 'b'"),

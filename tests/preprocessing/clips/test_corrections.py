@@ -136,7 +136,7 @@ def test_corrections_make_a_corpus_of_its_own_name_that_says_where_they_are_from
     corrected = open_corpus("tones_corrected", table.parent / "data")
     labels = dict(zip(corrected.index["clip"], corrected.index["label"], strict=True))
     assert labels == {"0.wav": "low", "1.wav": "low", "3.wav": "high", "4.wav": "low", "5.wav": "high"}
-    assert '2.wav,s1,"a bad recording according to its reviewers"' in (corrected.folder / "left_out.csv").read_text()
+    assert "2.wav,s1,a bad recording according to its reviewers\n" in (corrected.folder / "left_out.csv").read_text()
     assert corrected.corrections == {
         "file": str(path), "sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "of_index": reviewed.index_hash,
         "reviewers": ["ann"], "n_changed": 1, "n_left_out": 1, "n_disputed": 0,

@@ -47,7 +47,7 @@ def test_a_preset_of_a_package_is_its_family_and_the_name_of_its_model() -> None
 
 
 def test_a_preset_of_the_hub_is_its_folder_in_the_cache(cache: Path) -> None:
-    with pytest.raises(SettingsError, match=r"^encoder=wav2vec2-base: .*preprocessing encoders fetch wav2vec2-base$"):
+    with pytest.raises(SettingsError, match=r"^encoder=wav2vec2-base: .*xval prepare encoders fetch wav2vec2-base$"):
         resolve_encoder("wav2vec2-base", "encoder")
     repository = cache / "models--facebook--wav2vec2-base"
     revision = find_preset("wav2vec2-base").revision or "0" * 40

@@ -38,7 +38,7 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
     cheap, why = settle(declare(CNN, SVM))
     assert cheap.n_deals == 3
     assert why == (
-        "fold_repeats = auto: 3 repeats of the cross-validation, since an instance trains on 240 clips in all epochs of a "
+        "fold_repeats = auto: 3 repeats of the cross-validation, because an instance trains on 240 clips in all epochs of a "
         "fold, at most 240."
     )
     assert [instance.settings.fold_repeats for instance in resolve(cheap)] == [3, 3]

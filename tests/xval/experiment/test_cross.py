@@ -52,7 +52,7 @@ def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross)
     assert (table["n_items"] == 6).all()
     assert (table["n_clips"] == 48).all()
     assert table["chance"].tolist() == pytest.approx([0.5] * 4)
-    assert "one: without 24 clips with labels that not all datasets have: c." in ended.stderr
+    assert "one: excluded 24 clips with labels that not all datasets have: c." in ended.stderr
     files = sorted(Path("results/cross/one/experiment_1/instance_1").glob("fold_*/predictions.parquet"))
     within = pd.concat([pd.read_parquet(file).query("side == 'test'") for file in files])
     assert table.loc[("one", "one"), "value"] == pytest.approx(balanced_accuracy(within["target"], within["predicted"]))
@@ -65,7 +65,7 @@ def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross)
     assert table.loc[("one", "two"), "low"] < value < table.loc[("one", "two"), "high"]
 
     shown = cross("one", "two", "--set", "item_name=speaker").stdout  # what is finished is kept
-    assert "balanced_accuracy [95 % interval over the speakers of the dataset tested]" in shown
+    assert "balanced_accuracy [95 % interval over the speakers of the tested dataset]" in shown
     assert f"{table.loc[('one', 'two'), 'value']:.3f} [" in shown
 
 

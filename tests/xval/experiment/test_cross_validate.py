@@ -55,7 +55,7 @@ def test_one_call_gives_figures_and_a_final_model_and_a_second_one_trains_nothin
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [
-        ({"n_mel": 12}, "unknown parameter 'n_mel'. Did you mean 'n_mels'"),
+        ({"n_mel": 12}, "unknown parameter 'n_mel'. Here it is 'n_mels'"),
         ({"architecture": "feature_combination", "classifier": "svn"}, "input should be 'svm'"),
     ],
 )
@@ -67,9 +67,9 @@ def test_mistakes_are_named_before_audio_is_read(words, parameters, message):
 
 FIRST_CALLS = {
     "Did you mean 'cnn_small'": lambda: xval.cross_validate("words", item_pattern="([a-z]+)", architecture="cnn_smal"),
-    "gone: no such folder or table": lambda: preprocessing.prepare("gone"),
+    "gone: there is no such folder or table": lambda: preprocessing.prepare("gone"),
     "gone: no": lambda: xval.load_predictions("gone"),
-    "gone: no such model": lambda: xval.load_model("gone"),
+    "gone: there is no such model or folder": lambda: xval.load_model("gone"),
 }
 
 
@@ -104,5 +104,7 @@ def test_a_prepared_corpus_is_used_by_its_name(words):
 
 @pytest.mark.usefixtures("project")
 def test_the_name_of_a_corpus_that_is_not_prepared_says_how_to_prepare_it():
-    with pytest.raises(UsageError, match=r"'ravdess' is a known corpus, .* Prepare it first: xval prepare ravdess"):
+    with pytest.raises(
+        UsageError, match=r"'ravdess' is a known corpus that has not been prepared\. Prepare it first: xval prepare ravdess"
+    ):
         xval.cross_validate("ravdess")

@@ -58,10 +58,10 @@ def test_parts_of_folds_are_trained_tested_and_audited(project, in_process):
             encoding="utf-8"
         )
     )
-    assert f'Instance 1 was trained and validated on clips with recorder == "near", and tested on clips with {FAR}.' in page
-    assert "Instance 2 was trained on 40 % of the training items of each fold, drawn by the seed." in page
+    assert f'Model 1 was trained and validated on clips with recorder == "near", and tested on clips with {FAR}.' in page
+    assert "Model 2 was trained on a random 40 % of the training items of each fold." in page
     assert "Instances (train_fraction): 2 (0.4), 3 (1)." in page
-    assert "Instances differ in test_where and train_where" in page
+    assert "Variants differ in test_where and train_where, so their" in page
 
     checked = project.run_module("xval", "audit", str(project.results))
     assert checked.returncode == 0, checked.stdout + checked.stderr

@@ -240,7 +240,7 @@ def test_without_a_number_validation_selects_the_instance_also_beside_a_damaged_
         for name in ("balanced_accuracy", "loss")
     )
     assert (-uar[0], losses[0]) < (-uar[1], losses[1])
-    assert f"Instance 1 is selected: best mean validation balanced_accuracy ({uar[0]:.3f} ±" in printed
+    assert f"Instance 1 is selected: best mean validation balanced accuracy (UAR) ({uar[0]:.3f} ±" in printed
     assert path.parent.parent == experiment.instance_folder(1)
 
 
@@ -279,7 +279,9 @@ def test_a_model_that_was_trained_otherwise_is_kept_unless_it_may_be_overwritten
     path, _ = make(epochs=3)
     before = hash_model(path)
 
-    with pytest.raises(ResultsError, match=r"refit: a final model is there .*: epochs was 3, now 2\. Keep it.*--overwrite"):
+    with pytest.raises(
+        ResultsError, match=r"refit: the final model there was trained differently: epochs was 3, now 2\. Keep it.*--overwrite"
+    ):
         make(epochs=2)
 
     assert hash_model(path) == before
@@ -356,7 +358,7 @@ def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
     store.write("toy", arrays, {item: list("abc") for item in ITEMS}, data_folder=tmp_path / "other")
 
     with pytest.raises(
-        ResultsError, match=r"corpus 'toy' in .*other.* is not the one from which the folds were made.*--data-folder"
+        ResultsError, match=r"dataset 'toy' in .*other.* is not the one from which the folds were made.*--data-folder"
     ):
         make(data_folder=tmp_path / "other")
 

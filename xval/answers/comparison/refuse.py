@@ -61,7 +61,7 @@ def _refuse_other_clips(chosen: Chosen) -> None:
         if len(set(values.values())) > 1:
             listed = "; ".join(f"{name}: {value or 'none'}" for name, value in values.items())
             raise ResultsError(
-                f"instances with other {setting} are tested on different clips, so their difference does not show which is "
+                f"instances with different {setting} are tested on different clips, so their difference does not show which is "
                 f"better ({listed}). Give instances that agree in it."
             )
 
