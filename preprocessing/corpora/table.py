@@ -228,8 +228,8 @@ class _Listed:
                     )
                 ]
         if "://" in row["path"]:
-            said = "a path; files at web addresses are not read: download them and write their paths"
-            return [Fault(line, f"received '{row['path']}'; allowed: {said}", "path")]
+            said = "expected a path, because web addresses are not read. Download the files and write their paths"
+            return [Fault(line, f"received '{row['path']}'; {said}", "path")]
         if end_s <= start_s:
             return [Fault(line, f"received the segment from {start_s:g} to {end_s:g} s; expected an end after the start")]
         first = self._lines.setdefault((plain_path(row["path"], self._audio_folder), start_s, end_s), line)

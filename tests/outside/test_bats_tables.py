@@ -96,8 +96,7 @@ def test_numbers_that_nothing_explains_are_told(bats):
     (bats.folder / "bats/FileInfo.csv").unlink()
     said = bats.mistake("-m", "preprocessing", "events", "bats/annotation.csv", "--dataset", "e")
     assert "no recording '1'" in said
-    assert "FileInfo.csv" in said
-    assert "FileID and File name" in said
+    assert "FileInfo.csv next to it must list the recording (File name) of each number (FileID)" in said
 
 
 def test_other_columns_are_told(bats):

@@ -64,7 +64,9 @@ def test_a_bundle_of_an_estimator_predicts_as_its_fold_does(finished, tmp_path):
     answers = {finished.python("-c", predicting, path, clip).stdout for path in (fold, tmp_path / "one", tmp_path / "again")}
     assert len(answers) == 1
     assert "probability_low" in answers.pop()
-    assert "no finished fold" in finished.mistake("-m", "xval", "explain", tmp_path / "one")
+    said = finished.mistake("-m", "xval", "explain", tmp_path / "one")
+    assert "no finished fold of an experiment, so there are no test items to measure feature importance on" in said
+    assert "or clips to explain with --method occlusion" in said
     card = (tmp_path / "one" / "README.md").read_text()
     assert 'library_name: "sklearn"' in card
     assert "It was tested on 2 items" in card

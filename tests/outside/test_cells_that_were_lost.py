@@ -148,7 +148,7 @@ def test_other_sheets_and_hidden_rows_are_told(clips):
 
     said, index = read(clips, "t.xlsx")
 
-    assert "t.xlsx, sheet 'monday': only the first sheet is read, not 'tuesday'." in said
+    assert "t.xlsx, sheet 'monday': only the first sheet is read; not read: 'tuesday'. Join them into one sheet." in said
     assert "rows hidden by a filter are read too (1: 3)" in said
     assert len(index) == 6
 
@@ -174,7 +174,7 @@ def test_where_the_table_is_in_another_sheet_the_sheets_are_named(clips):
     book.save(clips.folder / "t.xlsx")
     for command in (("table", "t.xlsx"), ("events", "t.xlsx")):
         said = " ".join(clips.mistake("-m", "preprocessing", *command).split())
-        assert "sheet 'about': only the first sheet is read, not 'clips'" in said
+        assert "sheet 'about': only the first sheet is read; not read: 'clips'" in said
 
 
 @pytest.mark.parametrize(("separator", "first"), [(";", "sep=;\r\n"), (",", '"sep=,"\n'), ("|", "")])
@@ -209,7 +209,10 @@ def test_a_column_beside_its_like_is_named(clips):
 @pytest.mark.parametrize("address", ["https://example.org/a.wav", "file:///home/ann/a.wav"])
 def test_addresses_are_named(clips, address):
     clips.file("t.csv", "\n".join(map(",".join, (NAMES, *ROWS, (address, "s0", "x")))))
-    assert f"received '{address}'; expected a path; files at web addresses are not read: download them" in refused(clips)
+    said = (
+        f"received '{address}'; expected a path, because web addresses are not read. Download the files and write their paths"
+    )
+    assert said in refused(clips)
 
 
 def test_another_case_of_a_file_name_is_told(clips):

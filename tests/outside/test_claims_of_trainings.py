@@ -44,10 +44,10 @@ def test_repeated_cross_validation_has_the_variance_of_its_values_and_a_bootstra
 
     ended = study.xval("report", study.EXPERIMENT, "--markdown", "--interval", "bootstrap")
     assert ended.returncode == 0, ended.stderr
-    caption = ended.stdout.splitlines()[-1]
-    assert "these trained models" in caption
-    assert "percentile bootstrap" in caption
-    assert "and seeds" not in caption
+    (intervals,) = [line for line in ended.stdout.splitlines() if line.startswith("- In brackets: ")]
+    assert "these trained models" in intervals
+    assert "percentile bootstrap" in intervals
+    assert "and seeds" not in ended.stdout
 
 
 def test_a_loss_of_one_training_is_of_these_models_as_other_metrics_are(study):

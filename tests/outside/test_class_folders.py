@@ -69,7 +69,7 @@ def test_folders_of_one_name_are_asked_about(apart):
     [
         (("one/low", "one/low"), "one/low is given twice"),
         (("one/low", "two/link"), "one/low and two/link are the same folder"),
-        (("two/deep", "one/low", "two/deep/high"), "two/deep/high lies in two/deep"),
+        (("two/deep", "one/low", "two/deep/high"), "two/deep/high is inside two/deep, so its audio would count twice"),
         (("one/low", "audio/clips.csv"), "audio/clips.csv is a file"),
         (("one/low", "two/gone"), "There is no folder two/gone"),
         (("my", "low"), "needs quotes around it, as in 'my low'"),

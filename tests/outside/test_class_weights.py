@@ -89,7 +89,7 @@ FAULTS = [
     ({"a": 0, "b": 0.0}, "all weights are 0"),
     ({}, "expected none, balanced, or a weight for each class"),
     ("balance", "received 'balance'; expected none, balanced, or a weight for each class"),
-    ("a: 1, a: 2", "class 'a' stands there twice"),
+    ("a: 1, a: 2", "class 'a' is given twice. Keep one"),
     ([1, 2, 3], "expected one value"),
     (3, "received 3; expected none, balanced, or a weight for each class"),
 ]

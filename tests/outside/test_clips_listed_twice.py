@@ -59,7 +59,7 @@ def test_events_may_overlap(empty):
 def test_from_python(empty, monkeypatch):
     monkeypatch.chdir(empty.folder)
     words = table(empty, ("low/s0_0.wav", "s0", "low", 0.0, 0.1))
-    with pytest.raises(XvalError, match="overlap: what they share"):
+    with pytest.raises(XvalError, match="overlap, so what they share would count twice"):
         preprocessing.prepare(words[1], dataset="t", settings=SMALL, workers=1, quiet=True)
     store = preprocessing.prepare(words[1], dataset="t", settings=SMALL, workers=1, quiet=True, overlaps="keep")
     assert sum(store.counts.values()) == 25

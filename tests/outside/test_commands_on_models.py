@@ -100,7 +100,9 @@ def test_embed_and_verify_speakers(copied):
     verified = copied.xval("speaker-eer", "embeddings.parquet", "--speaker-pattern", r"(s\d)_")
     assert verified.returncode == 0
     assert "qual error rate 0." in verified.stdout
-    assert "finds nothing" in copied.mistake("-m", "xval", "speaker-eer", "embeddings.parquet", "--speaker-pattern", "(x)")
+    said = copied.mistake("-m", "xval", "speaker-eer", "embeddings.parquet", "--speaker-pattern", "(x)")
+    assert "--speaker-pattern (x): finds no speaker in 'audio/" in said
+    assert "Give one that matches every path." in said
 
 
 def test_embed_takes_a_layer_and_writes_arrays(copied):

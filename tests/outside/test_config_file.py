@@ -42,7 +42,7 @@ def test_the_one_beside_the_script_comes_before_that_of_the_current_folder(study
     [
         ("[database]\nhost = here\n", "no key in the section where xval expects it. Sections of xval: [experiment]"),
         ("[training]\nsteps = 10\n[data]\npath = x\n", "no key in the section where xval expects it"),
-        ("[DEFAULT]\nlearning_rate = 0.1\n", "'learning_rate' belongs into [training]"),
+        ("[DEFAULT]\nlearning_rate = 0.1\n", "'learning_rate' belongs in [training]"),
         ("learning_rate = 0.1\n", "no section headers"),
     ],
 )

@@ -54,7 +54,7 @@ def test_another_backend_than_the_one_that_is_loaded_is_refused_in_one_line(stud
     assert ended.returncode == 2
     (line,) = [line for line in ended.stderr.splitlines() if line.startswith("error")]
     assert "Traceback" not in ended.stderr
-    assert "this process has loaded tensorflow, the jobs want torch" in line
+    assert "this process has loaded tensorflow, but the jobs need torch" in line
     assert "Use --executor processes" in line
     assert "KERAS_BACKEND=torch" in line
     assert ("without debug_mode" in line) == ("debug" in how)

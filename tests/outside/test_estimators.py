@@ -97,7 +97,7 @@ def test_three_speakers_allow_three_folds(study):
     study.script({"architecture": "constant"}, num_folds=5)
 
     refused = study.run()
-    allowed = re.search("allowed: (.*), or fold_strategy", refused.stderr)[1]
+    allowed = re.search("expected (.*), or fold_strategy", refused.stderr)[1]
 
     assert allowed == "3"
     assert study.run("--set", f"num_folds={allowed}").returncode == 0

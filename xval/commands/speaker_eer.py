@@ -61,7 +61,7 @@ def _speaker(path: str, pattern: str | None) -> str:
     try:
         speaker_match = re.search(pattern, path)
         if speaker_match is None:
-            raise SettingsError(f"--speaker-pattern {pattern}: finds no speaker in '{path}'.")
+            raise SettingsError(f"--speaker-pattern {pattern}: finds no speaker in '{path}'. Give one that matches every path.")
         return speaker_match.group(1)
     except (re.error, IndexError) as error:
         raise SettingsError(f"--speaker-pattern {pattern}: expected a regular expression with one group ({error}).") from error

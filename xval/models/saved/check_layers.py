@@ -175,7 +175,8 @@ def _check_object(described: dict[str, Any], where: str, registered: Collection[
     if own_name not in (None, class_name):
         raise _Refusal(
             f"names {own_name!r:.80} at {where}, whose code is not imported.{IMPORT} {ANY_MODULE}, or in Python "
-            f"modules=['{ANY_MODULE}'] of load_model. A layer of architectures/ needs model.json next to the model instead"
+            f"modules=['{ANY_MODULE}'] of load_model; it is searched in the folder that settings.json names. "
+            "A layer of architectures/ needs model.json next to the model instead"
         )
     is_listed = class_name in _ALLOWED.get(module or "", ())
     if not is_listed and not (module in _ALLOWED_MODULES and _CLASS.fullmatch(class_name)):

@@ -97,7 +97,7 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
         data_folder: The folder of corpora; None: that of the settings.
     """
     no_fold = ResultsError(
-        f"{folder}: feature importance is measured on the test items of a finished fold, and a final model has none. Give "
+        f"{folder}: no finished fold of an experiment, so there are no test items to measure feature importance on. Give "
         "results/<dataset>/experiment_<n>/instance_<i>/fold_<k>, or clips to explain with --method occlusion."
     )
     try:
