@@ -275,7 +275,7 @@ def test_a_run_says_that_phases_of_the_corpus_are_not_used(empty):
     own = empty.run("--set", "fold_strategy=predefined", "--set", "num_experiment=2")
 
     line = (
-        "The corpus: its own phases are not used, because fold_strategy = balanced makes others. To use them: --set "
+        "The dataset: its own phases are not used, because fold_strategy = balanced makes others. To use them: --set "
         "fold_strategy=predefined"
     )
     assert line in other.stdout.replace("\n", " "), other.stdout + other.stderr

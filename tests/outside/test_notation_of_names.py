@@ -66,7 +66,7 @@ def test_both_answers_go_on(empty):
     assert "24 clips of 4 items (1, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "one").stdout
     assert "24 clips of 6 items (01, 1, 1.0, s3, s4, s5)" in empty.prepare(*words, "--similar-names", "several").stdout
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only").stdout
-    assert "Problem    the list of clips: The items '01', '1' and '1.0' differ in notation alone" in checked
+    assert "Problem    the list of clips: The items '01', '1' and '1.0' differ only in notation" in checked
     checked = empty.python("-m", "preprocessing", *words, "--check", "--headers-only", "--similar-names", "one").stdout
     assert "24 clips of 4 items" in checked
     assert "Refused" not in checked
@@ -108,7 +108,7 @@ def test_files_are_different_whatever_their_names(empty):
 
 @pytest.mark.parametrize("keys", [("1", "01"), (1, "1.0"), ("spk_1", "spk-1"), ("s1", "s1\u200b"), ("Zoé", "Zoe\u0301")])
 def test_keys_of_arrays(tmp_path, keys):
-    with pytest.raises(XvalError, match=r"The items .* differ in notation. Are they the same"):
+    with pytest.raises(XvalError, match=r"The items .* differ only in notation\. Are they the same"):
         write("mine", dict.fromkeys((*keys, "other"), X), {key: list("abab") for key in (*keys, "other")}, data_folder=tmp_path)
 
 
@@ -125,7 +125,7 @@ def test_a_data_frame(empty, monkeypatch):
     clips = empty.recordings()
     clips["item"] = clips["item"].replace({"s0": "S-1", "s2": "s01"})
     clips = pd.DataFrame(clips[["path", "item", "label"]])
-    with pytest.raises(XvalError, match="'S-1', 's01' and 's1' differ in notation"):
+    with pytest.raises(XvalError, match="'S-1', 's01' and 's1' differ only in notation"):
         preprocessing.prepare(clips, dataset="c", audio_folder="audio")
     with pytest.raises(XvalError, match=r"similar_names: received 'yes'\. Available: ask, one, several"):
         preprocessing.prepare(clips, dataset="c", audio_folder="audio", similar_names="yes")

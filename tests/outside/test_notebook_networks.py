@@ -199,8 +199,12 @@ LIVE = {
         "table",
         "inside another",
     ),
-    "a function without source": ("exec('def table(): pass')", "table", "no source"),
-    "a class that was changed": ("class table:\n    def a(self): pass\ndef b(self): pass\ntable.b = b", "table", "has got 'b'"),
+    "a function without source": ("exec('def table(): pass')", "table", "no readable source"),
+    "a class that was changed": (
+        "class table:\n    def a(self): pass\ndef b(self): pass\ntable.b = b",
+        "table",
+        "got 'b' after its definition",
+    ),
 }
 
 
@@ -220,7 +224,7 @@ def test_what_lives_in_the_session_alone_is_refused_by_name(study, case):
     (line,) = printed.strip().splitlines()
     assert line.startswith(f"refused: session, instance 1: architecture: 'build' uses '{name}', ")
     assert wanted in line
-    assert line.endswith("such as my_parts.py, and set architecture='my_parts.build'.")
+    assert line.endswith("such as my_parts.py, and write architecture='my_parts.build'.")
     assert not study.results.exists()
 
 

@@ -103,7 +103,7 @@ def test_run_is_the_script(study):
     ("words", "said"),
     [
         (("--only", "9"), "no instance 9"),
-        (("--only", "4-2"), "write 2 4"),
+        (("--only", "4-2"), "--only 4-2: 4 is above 2. Give --only 2-4."),
         (("--only", "a"), "expected a whole number"),
         (("--only", "1", "2"), "--only 1: does not go with 2"),
         (("1", "1", "cpu", "--gpu", "0"), "--gpu 0"),
@@ -201,14 +201,21 @@ def test_a_model_is_named_alike_everywhere(copied):
 
 
 @pytest.mark.parametrize(
-    "words",
-    [("predict", "N", "audio"), ("groups", "N"), ("review-labels", "N"), ("refit", "N"), ("export", "N", "--format", "onnx")],
+    ("words", "why"),
+    [
+        (("predict", "N", "audio"), "no instance 9"),
+        (("groups", "N"), "no instance 9"),
+        (("review-labels", "N"), "no instance 9"),
+        (("refit", "N"), "instance 9 has not run"),
+        (("export", "N", "--format", "onnx"), "no instance 9"),
+    ],
+    ids=lambda part: part[0] if isinstance(part, tuple) else part.split()[0],
 )
-def test_an_instance_that_is_not_there_is_named(finished, words):
+def test_an_instance_that_is_not_there_is_named(finished, words, why):
     given = [f"{finished.EXPERIMENT}:9" if word == "N" else word for word in words]
 
     said = finished.mistake("-m", "xval", *given)
-    assert "no instance 9" in said
+    assert why in said
     assert "Available: 1" in said
 
 

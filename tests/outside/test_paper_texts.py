@@ -160,11 +160,11 @@ def test_the_caption_is_short_and_the_notes_have_the_rest(finished):
         assert text in notes
 
 
-def test_table_and_entries_compile(finished, tmp_path):
+def test_table_and_entries_compile(copied, tmp_path):
     if shutil.which("pdflatex") is None or shutil.which("bibtex") is None:
         pytest.skip("no LaTeX on this machine")
-    _, entries = protocol(finished)
-    latex = finished.xval("report", finished.EXPERIMENT, "--latex").stdout
+    _, entries = protocol(copied)
+    latex = copied.xval("report", copied.EXPERIMENT, "--latex").stdout
     packages = re.findall(r"% needs (\\usepackage.*)", latex)
     assert packages == [r"\usepackage{booktabs}"]
     lines = [r"\documentclass{article}", *packages, r"\begin{document}", latex, r"\nocite{*}"]

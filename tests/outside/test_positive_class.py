@@ -73,7 +73,7 @@ def test_they_have_intervals_and_can_be_added_to_finished_runs(clinic):
     added = clinic.xval(*command, "--positive-class", "sick")
 
     assert refused.returncode == unknown.returncode == 2
-    assert "the corpus has healthy, sick" in refused.stderr
+    assert "the dataset has healthy, sick" in refused.stderr
     assert "--positive-class sick" in refused.stderr
     assert "'sik' is not a class of the dataset" in unknown.stderr
     assert added.returncode == 0, added.stderr
@@ -119,7 +119,10 @@ def test_other_tasks_have_none(study):
     unknown = study.run()
 
     assert refused.returncode == unknown.returncode == 2
-    assert "positive_class='a' is one of several classes" in refused.stderr
+    assert (
+        "positive_class='a' needs clips with one class each; received task_type=regression. Remove positive_class"
+        in refused.stderr
+    )
     assert "unknown metric 'sensitivity' for regression" in unknown.stderr
 
 

@@ -103,5 +103,5 @@ def test_a_metric_of_more_classes_than_there_are_is_refused_before_the_first_job
     study.script({"architecture": "constant"}, rank_by="top_5_accuracy")
     ended = study.run()
     assert ended.returncode == 2
-    assert "rank_by 'top_5_accuracy' needs 6 classes; the corpus has 3" in ended.stderr
+    assert "rank_by 'top_5_accuracy' needs at least 6 classes; the dataset has 3" in ended.stderr
     assert not list(study.results.glob("instance_*/fold_*"))

@@ -47,12 +47,14 @@ def downloaded(copied):
 
 
 @pytest.mark.parametrize(
-    "words", [["rebuild"], ["report", "--no-audio"], ["ensemble", "1,3"], ["refit", "3"], ["audit"]], ids=lambda words: words[0]
+    "words",
+    [["rebuild", "{}"], ["report", "{}", "--no-audio"], ["ensemble", "{}", "1,3"], ["refit", "{}:3"], ["audit", "{}"]],
+    ids=lambda words: words[0],
 )
 def test_no_file_beside_results_stands_for_a_package(downloaded, words):
     study, mark = downloaded
 
-    ended = study.python("-c", ANEW, words[0], study.EXPERIMENT, *words[1:])
+    ended = study.python("-c", ANEW, *(word.format(study.EXPERIMENT) for word in words))
 
     assert not mark.exists(), (mark.read_text(), ended.stderr)
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -79,7 +81,7 @@ def test_a_lease_of_ten_years_is_waited_for_by_nobody(copied, command):
 
     assert ended.returncode in (0, 2), ended  # and no signal has ended it
     assert "Traceback" not in ended.stderr
-    assert command == "list" or "leases.json: lease_s=315360000; expected a number of seconds above 0 and at most 3600" in (
+    assert command == "list" or "leases.json: lease_s=315360000; expected a number of seconds above 0, up to 3600" in (
         ended.stdout + ended.stderr
     )
 

@@ -166,6 +166,9 @@ def _read_only(text: str, declaration: Declaration) -> list[int]:
     for part in text.split(","):
         first, dash, last = part.partition("-")
         numbers = [_whole_number(number, "--only") for number in ((first, last) if dash else (first,))]
+        if numbers[0] > numbers[-1]:
+            low, high = sorted(numbers)
+            raise SettingsError(f"--only {part}: {high} is above {low}. Give --only {low}-{high}.")
         chosen.update(choose_numbers(declaration, *numbers))
     return sorted(chosen)
 

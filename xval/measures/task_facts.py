@@ -88,15 +88,18 @@ class TaskFacts:
     has_positive_class: bool = False
     refused: Mapping[str, str] = MappingProxyType(
         {
-            "label_smoothing": "label_smoothing={value} needs classes of clips; received task_type={task}",
-            "clip_average": "clip_average='{value}' needs classes; received task_type={task}",
-            "class_weights": "class_weights='{value}' needs classes; received task_type={task}",
-            "positive_class": "positive_class='{value}' needs clips with one class each; received task_type={task}",
-            "sampling": "sampling='{value}' needs classes of clips; received task_type={task}",
-            "item_decision": "item_decision='{value}' needs clips with one class or number each; received task_type={task}",
+            "label_smoothing": "label_smoothing={value} needs classes of clips; received task_type={task}. Set "
+            "label_smoothing=0",
+            "clip_average": "clip_average='{value}' needs classes; received task_type={task}. Set clip_average=probabilities",
+            "class_weights": "class_weights='{value}' needs classes; received task_type={task}. Set class_weights=none",
+            "positive_class": "positive_class='{value}' needs clips with one class each; received task_type={task}. Remove "
+            "positive_class",
+            "sampling": "sampling='{value}' needs classes of clips; received task_type={task}. Set sampling=none",
+            "item_decision": "item_decision='{value}' needs clips with one class or number each; received task_type={task}. "
+            "Set item_decision=none",
             "calibration": "calibration={value} needs clips with one class each; received task_type={task}. Set "
             "calibration=none",
-            "augment_mixup": "augment_mixup mixes the targets of clips, but task_type={task} has none",
+            "augment_mixup": "augment_mixup mixes the targets of clips, but task_type={task} has none. Set augment_mixup=0",
         }
     )
     uneven_folds: str = "Fold {folds} does not test every class, so its means over classes are undefined or over fewer classes"
