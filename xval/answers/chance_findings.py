@@ -24,8 +24,10 @@ _WITHOUT_WEIGHTS = ("constant", "knn")  # of classes
 _CROSSENTROPIES = ("sparse_categorical_crossentropy", "categorical_crossentropy")
 
 
-def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | None) -> Finding | None:
+def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | None, selected: int | None) -> Finding | None:
     """Say which instances have a main test figure whose interval contains chance or is worse; those without one are not.
+
+    A constant prediction is a baseline, and not named where another instance is above chance, unless it is the `selected` one.
 
     The instance that was chosen among others has the nested figure: with random labels and 30 instances, its own is above
     chance in every third study.
@@ -33,6 +35,9 @@ def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | N
     side, metric = test_side(done), done[0].task.main_metrics[0]
     sign = 1 if direction(done, metric) else -1
     numbers = [number for number, figure in _figures(done, nested).items() if not _is_better(figure, figure["chance"], sign)]
+    baselines = _baselines(done) - {selected}
+    if any(number not in numbers for number in _figures(done, nested) if number not in baselines):
+        numbers = [number for number in numbers if number not in baselines]
     if not numbers:
         return None
     is_of_choice = nested is not None and nested.number in numbers
@@ -47,6 +52,10 @@ def not_above_chance(done: Sequence[InstanceResults], nested: NestedInstance | N
         by=f" ({nested.number} by its nested estimate)" if nested and is_of_choice else "",
         advice=what_to_try(done, numbers),
     )
+
+
+def _baselines(done: Sequence[InstanceResults]) -> set[int]:
+    return {instance.number for instance in done if instance.settings.architecture == _IGNORES_THE_AUDIO}
 
 
 def beyond_chance(done: Sequence[InstanceResults]) -> str:
@@ -70,7 +79,7 @@ def what_to_try(done: Sequence[InstanceResults], numbers: Collection[int]) -> st
         cause = "network" if _are_networks(done, numbers) else "estimator"
     whose = f" of variant{'s' * (len(frequent) > 1)} {name_numbers(frequent)}" * (len(frequent) < len(concerned))
     text = AT_CHANCE[cause].format(items=items_word(done), of_frequent=whose)
-    return f"{DO_NOT_RANK if len(done) > 1 else ''}{text}"
+    return f"{DO_NOT_RANK if 1 < len(done) == len({*numbers} | _baselines(done)) else ''}{text}"
 
 
 def _answers_the_frequent(instance: InstanceResults) -> bool:
@@ -107,7 +116,7 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None, neste
         group_chance, permuted, high = figure.get("group_chance"), figure.get("permuted"), figure.get("permuted_high")
         value = figure[figure["of"]]
         is_above_permuted = value is None or high is None or value > high
-        if number in hopeless or (is_above_permuted and _is_better(figure, group_chance, 1)):
+        if number in hopeless or number in _baselines(done) or (is_above_permuted and _is_better(figure, group_chance, 1)):
             continue
         numbers.append(number)
         named = {"": value, ", shuffled ": permuted, ", by group ": group_chance}
@@ -115,7 +124,8 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None, neste
         levels = levels or "".join(f"{name}{text}" for name, text in zip(there, rounded(*there.values()), strict=True))
     if not numbers:
         return None
-    who = name_instances(numbers, done) + ", the first" * (len(numbers) > 1)
+    by = f" ({nested.number} by its nested estimate)" if nested and nested.number in numbers else ""
+    who = f"{name_instances(numbers, done)}{by}{', the first' * (len(numbers) > 1)}"
     return make_finding(Code.ITEM_KNOWN, "", numbers, item=item_word(done), items=items_word(done), who=who, levels=levels)
 
 
@@ -123,7 +133,7 @@ def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Iter
     """Say which instances have a validation loss above that of guessing, though they are not known to be at chance."""
     hopeless = at_chance.instances if at_chance else ()
     overconfident, unsure = list[int](), list[int]()
-    for instance in (candidate for candidate in done if candidate.number not in hopeless):
+    for instance in (candidate for candidate in done if candidate.number not in {*hopeless} | _baselines(done)):
         loss, guessing = (instance.over_folds(side, "loss")["mean"] for side in ("validation", "chance"))
         if loss is not None and guessing is not None and loss > guessing:
             (unsure if loss <= _loss_of_any_class(instance) else overconfident).append(instance.number)

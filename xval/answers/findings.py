@@ -46,7 +46,7 @@ def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
 def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceResults]) -> Iterable[Finding | None]:
     ranking = rank_instances(done)
     nested = choose_nested(done, ranking)
-    at_chance = not_above_chance(done, nested)
+    at_chance = not_above_chance(done, nested, ranking.selected)
     yield from _pretrained(done)
     yield from _cautions(done)
     yield from _shared_columns(done)

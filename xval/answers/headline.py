@@ -151,7 +151,7 @@ class _Fields:
 
     @cached_property
     def at_chance(self) -> Finding | None:
-        return not_above_chance(self.done, self.nested)
+        return not_above_chance(self.done, self.nested, self.ranking.selected)
 
     @property
     def figure(self) -> ItemFigure | None:
