@@ -325,3 +325,11 @@ def test_a_metric_with_the_values_of_another_has_no_column(empty):
     page = (empty.results / "report.html").read_text()
     assert "test accuracy: the same as balanced accuracy (UAR)." in page
     assert "= accuracy" not in printed + page
+
+
+def test_a_constant_baseline_is_no_finding_unless_no_variant_is_above_chance(empty):
+    corpus(empty, even, difference=0.3)
+    empty.script(LOGISTIC, CONSTANT, num_folds=3, item_name="speaker")
+    assert "XV301" not in empty.run().stdout
+    empty.script(CONSTANT, CONSTANT | {"pooling": ("mean",)}, num_folds=3, item_name="speaker", num_experiment=2)
+    assert "XV301 not-above-chance" in empty.run().stdout
