@@ -295,7 +295,8 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, call
         )
     if endings:
         notes.append(
-            f"{len(endings)} files in {called} are skipped, because they are not audio by their names "
+            f"{counted(len(endings), 'file')} in {called} {'is' if len(endings) == 1 else 'are'} skipped, because "
+            f"{'it is' if len(endings) == 1 else 'they are'} not audio by {'its name' if len(endings) == 1 else 'their names'} "
             f"({first_names(sorted(set(endings)))})"
         )
     return "; ".join(notes)

@@ -144,8 +144,8 @@ def _refuse_decoded(features: Any, columns: list[str], where: str, *, lists: Col
         if not isinstance(inner, (datasets.Value, datasets.ClassLabel)) or n_lists > (name in lists):
             held = f"{'lists of ' * n_lists}{type(inner).__name__}"
             raise CorpusError(
-                f"{where}: the column {name} has {held}, which is no label or item; expected Value or ClassLabel, or for "
-                "labels lists of these."
+                f"{where}: the column {name} has {held}; expected Value or ClassLabel, or for labels lists of these. "
+                "Name another column (--label, --item)."
             )
 
 

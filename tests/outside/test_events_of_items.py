@@ -79,7 +79,7 @@ def test_a_line_without_event_beside_events_is_a_fault(events):
     assert "line 15" in said
     ended = prepared(events, "--drop-bad-rows")
     assert ended.returncode == 0, ended.stderr
-    assert "Left out: 2 of 14 rows" in ended.stdout
+    assert "Skipped 2 of 14 rows with faults" in ended.stdout
 
 
 def test_what_another_annotator_did_not_hear_is_no_contradiction(events):

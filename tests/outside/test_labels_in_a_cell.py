@@ -165,7 +165,8 @@ def test_lists_of_a_dataset_of_hugging_face(empty, is_named):
     assert "2 classes (Dog, Rain, heavy)" in ended.stdout, ended.stderr
     assert set(labels(empty)) == {"", "Dog", "Dog;Rain, heavy", "Rain, heavy"}
     of_items = empty.mistake("-m", "preprocessing", *words[:2], "--item", "label", "--label", "speaker")
-    assert "the column label holds lists of " in of_items
+    assert f"the column label has lists of {'ClassLabel' if is_named else 'Value'}; expected Value or ClassLabel" in of_items
+    assert "Name another column (--label, --item)." in of_items
 
 
 @pytest.mark.parametrize("names", [None, ("no", "yes")], ids=["truths", "with names"])

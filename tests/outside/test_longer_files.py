@@ -146,7 +146,7 @@ def test_a_stretch_behind_the_end_of_the_header_is_there(written):
     assert "outside" not in checked.stdout.lower(), checked.stdout
     assert ended.returncode == 0, ended.stderr
     assert f"{len(LONGER)} clips of 5 items" in ended.stdout
-    assert "Left out" not in ended.stdout
+    assert "Skipped" not in ended.stdout
 
 
 def test_samples_of_ordinary_files_are_those_of_libsndfile(written):
@@ -190,7 +190,7 @@ def test_two_files_in_one_are_named(empty, kind):
 
     ended = empty.prepare("folders", "audio", "--dataset", "small")
 
-    assert "Left out   2 clips" in ended.stdout, ended.stdout + ended.stderr
+    assert "Skipped    2 clips" in ended.stdout, ended.stdout + ended.stderr
     reasons = (empty.folder / "data/small/left_out.csv").read_text()
     assert "a second file begins at byte" in reasons
 

@@ -137,6 +137,8 @@ def test_a_corpus_of_an_earlier_version_is_said_to_be_unmeasured(copied):
     prepared = copied.prepare("table", "audio/clips.csv", "--dataset", "small")
     again = copied.run()
 
-    assert (other.returncode, other.stdout.count(unmeasured)) == (0, 1), other.stdout + other.stderr
+    assert (other.returncode, other.stdout.count(unmeasured)) == (0, 2), other.stdout + other.stderr
+    assert other.stdout.count("The dataset: an earlier version prepared this dataset") == 1  # before the training
+    assert other.stdout.count("- XV103 dataset: An earlier version prepared this dataset") == 1  # after it
     assert (prepared.returncode, unmeasured in prepared.stdout) == (0, False), prepared.stderr
     assert "Nothing to do: all 9 jobs are done." in again.stdout, again.stdout + again.stderr  # prepared anew, it is the same

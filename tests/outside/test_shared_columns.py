@@ -49,7 +49,7 @@ def test_labels_that_follow_from_the_speaker_are_no_result(empty):
     what = "18 sessions share 6 values of the column 'speaker', which fixes the label"
     assert what in prepared(empty)
     said = trained(empty)
-    assert f"The corpus: {what}, so that one 'speaker' trains and is tested" in said
+    assert f"The dataset: {what}, so one 'speaker' is in training and test. Make 'speaker' the item (--item speaker)" in said
     lines = said[said.index("Result:") :]
     assert "Sessions of one 'speaker' are in training and test, and the 'speaker' determines the label." in lines
     assert "Prepare the dataset with --item speaker and run again." in lines

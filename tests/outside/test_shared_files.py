@@ -55,7 +55,7 @@ def test_that_are_kept_are_named_by_both_checks_and_beside_results(empty):
     )
     said = empty.train({"architecture": "svm", "C": (1.0,)}, dataset="t", num_folds=3, **SMALL).stdout
     what = "segments of the file 'f0.wav' belong to the items 's0_0' and 's0_1'"
-    assert f"The corpus: {what} (6 such files)" in said
+    assert f"The dataset: {what} (6 such files)" in said
     assert "XV103" in said
     audit = empty.xval("audit", "results/t/experiment_1")
     assert what in audit.stdout

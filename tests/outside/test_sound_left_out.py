@@ -57,7 +57,7 @@ def test_files_with_several_sound_tracks_are_told(clips):
     table(clips, "one.mkv,d,x", "two.mkv,d,y")
 
     text = said(clips.prepare("table", "t.csv", sample_rate_hz=RATE_HZ))
-    assert "1 of 8 clips, such as two.mkv, has up to 2 sound tracks in a file, of which the first is read." in text
+    assert "1 of 8 clips, such as two.mkv, has up to 2 sound tracks in a file, of which only the first is read." in text
     text = said(clips.python("-m", "preprocessing", "table", "--check", "t.csv", "--workers", "1"))
     assert "several sound tracks: 1 clip (two.mkv: 2 sound tracks)" in text
 
@@ -84,7 +84,7 @@ def test_hidden_audio_is_counted(clips):
 
     text = said(clips.prepare("folders", "f", "--dataset", "e"))
 
-    assert "3 hidden audio files in it are not read (.z/a_5.wav, x/.a_3.wav, x/.new/a_4.wav)" in text
+    assert "3 hidden audio files in it are skipped (.z/a_5.wav, x/.a_3.wav, x/.new/a_4.wav)" in text
 
 
 def test_a_folder_that_is_linked_twice_is_named(clips):
@@ -94,7 +94,7 @@ def test_a_folder_that_is_linked_twice_is_named(clips):
 
     text = said(clips.prepare("folders", "f", "--dataset", "e"))
 
-    assert "hound is the same folder as dog, read once, as dog" in text
+    assert "hound is the same folder as dog and is read once, as dog" in text
     assert "no audio in the folders" not in text
 
 

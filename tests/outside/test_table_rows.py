@@ -194,7 +194,7 @@ def test_evaluate_chooses_rows_and_leaves_out_wrong_ones(copied):
 
     assert ended.returncode == 0, ended.stderr
     for said in (ended.stdout, in_python.stdout):
-        assert "Read: 13 of 14 rows (split=test). Left out: 1 of 13 rows" in said, in_python.stderr
+        assert "Read: 13 of 14 rows (split=test). Skipped 1 of 13 rows with faults" in said, in_python.stderr
     assert in_python.stdout.startswith("12 ")
     assert "--drop-bad-rows True: is only for tables" in of_folder
 
@@ -227,13 +227,13 @@ def test_all_faults_of_a_table_are_told_at_once(clips):
             "column label: received",
             "column start_s: received",
             "received the segment from 2 to 1 s",
-            "the clip s0_0.wav is listed in line 2, too",
-            "the clip s1_1.wav is listed in line 5, too",
+            "the clip s0_0.wav is listed in line 2 too",
+            "the clip s1_1.wav is listed in line 5 too",
         ]
     ):
         assert f"line {line + number}" in said
         assert text in said
-    assert "line 5: the same segment as in line 20" in said
+    assert "line 5: the same clip as in line 20, but with another label or item" in said
     assert "--drop-bad-rows" in said
 
 
@@ -283,10 +283,10 @@ def test_items_classes_cells_and_overlaps_that_are_wrong_are_told_at_once(clips)
     for text in (said, without):
         assert ("column item: received" in text) == (text is said)
         for what in ("items 'S1' and 's1'", "classes 'X' and 'x'"):
-            assert f"The {what} differ in case or spaces. Are they the same? If so, give --similar-names one" in text
+            assert f"The {what} differ only in case or spaces. Are they the same? If so, give --similar-names one" in text
         assert ("overlap" in text) == (text is without)  # which rows are left is not known before
     assert "column item: received" in answered
-    assert "differ in" not in answered
+    assert "differ only in" not in answered
 
 
 def test_bad_rows_are_dropped_where_the_user_says_so(clips):
@@ -295,7 +295,7 @@ def test_bad_rows_are_dropped_where_the_user_says_so(clips):
     ended = read(clips, "--drop-bad-rows")
 
     assert ended.returncode == 0, ended.stderr
-    assert "Left out: 8 of 19 rows" in ended.stdout
+    assert "Skipped 8 of 19 rows with faults" in ended.stdout
     assert f"line {line}: 2 cells, but the header has 5" in ended.stdout
     left = set(index(clips).index)
     assert "s0_0.wav" in left
@@ -321,7 +321,7 @@ def test_check_ends_with_an_error_where_it_says_refused(clips, faulty):
 
     ended = clips.python("-m", "preprocessing", "table", "--check", "audio/t.csv", "--headers-only", "--dataset", "e")
 
-    assert ("Refused" in ended.stdout) == faulty, ended.stdout
+    assert ("Problem" in ended.stdout) == faulty, ended.stdout
     assert ended.returncode == (2 if faulty else 0), ended.stdout + ended.stderr
 
 
@@ -334,7 +334,7 @@ def test_where_chooses_rows_before_they_are_checked(clips, where):
     options = ["--item", "speaker", "--where", where]
 
     if "='x'" in where:
-        assert "is non expression" in refused(clips, *options)
+        assert "it is not an expression" in refused(clips, *options)
         return
     ended = read(clips, *options)
     assert ended.returncode == 0, ended.stderr
@@ -346,7 +346,7 @@ def test_an_option_that_stands_alone_takes_no_word_behind_it(clips):
     table(clips, "s0_2.wav,,x")
 
     for words in (["--drop-bad-rows", "audio/t.csv"], ["--drop-bad-rows", "true", "audio/t.csv"]):
-        assert "Left out: 1 of 13 rows" in clips.prepare("table", *words, "--dataset", "e").stdout
+        assert "Skipped 1 of 13 rows with faults" in clips.prepare("table", *words, "--dataset", "e").stdout
     said = clips.mistake("-m", "preprocessing", "table", "--drop-bad-rows", "yes", "audio/t.csv")
     assert "expected true or false" in said
 
@@ -378,5 +378,5 @@ def test_events_are_chosen_renamed_and_dropped(clips):
     )
 
     assert ended.returncode == 0, ended.stderr
-    assert "Left out: 1 of 7 rows" in ended.stdout
+    assert "Skipped 1 of 7 rows with faults" in ended.stdout
     assert sorted(index(clips)["label"]) == ["b", "b", "b", "c", "c", "c"]

@@ -142,7 +142,7 @@ def test_columns_that_the_library_would_decode_are_refused(
     save_with_features(folder, f"{address}/x.png", {"_type": kind}, is_list)
     for option in ({"label": "picture"}, {"item": "picture"}):
         with pytest.raises(
-            CorpusError, match=rf"words, split train: the column picture has (lists of )?{kind}, which is no label or item"
+            CorpusError, match=rf"words, split train: the column picture has (lists of )?{kind}; expected Value or ClassLabel"
         ):
             list_clips(tmp_path / "audio", source=str(folder), audio="audio", **option)
     assert list_clips(tmp_path / "audio", source=str(folder), audio="audio")["label"].tolist() == ["a"]
