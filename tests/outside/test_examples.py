@@ -30,7 +30,7 @@ def test_an_example_lists_its_instances(empty, script):
     ended = empty.python(EXPERIMENTS / script, "--list")
 
     assert ended.returncode == 0, ended.stderr
-    assert re.search(r"^ *1 ", ended.stdout, flags=re.MULTILINE)
+    assert re.search(r"^ *1  +\w|^1, \S[^:]*: \w+=", ended.stdout, flags=re.MULTILINE)
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

@@ -102,7 +102,7 @@ def test_a_schedule_may_give_a_number_of_numpy_or_of_the_backend(study, name):
         ({"schedule": "nets.late"}, "schedule 'nets.late', epoch 2 (counted from 0): "),
         (
             {"schedule": "nets.negative"},
-            "schedule 'nets.negative' gave 0.0 for epoch 2 (counted from 0); expected a number above",
+            "schedule 'nets.negative' returned 0.0 for epoch 2 (counted from 0); expected a number above 0.",
         ),
     ],
 )
@@ -145,12 +145,12 @@ def decaying(learning_rate):
             {"callbacks": "nets.scheduler", "warmup_epochs": 1},
             "Set schedule=constant and warmup_epochs=0, or remove the callback",
         ),
-        ({"callbacks": "nets.scheduler", "schedule": "plateau"}, "as schedule=plateau does"),
+        ({"callbacks": "nets.scheduler", "schedule": "plateau"}, "as does schedule=plateau. Set schedule=constant"),
         (
             {"optimizer": "nets.decaying", "schedule": "plateau"},
             "optimizer 'nets.decaying': its learning rate follows its own object",
         ),
-        ({"optimizer": "nets.decaying", "warmup_epochs": 1}, "and warmup_epochs=1 sets another one. Set schedule=constant"),
+        ({"optimizer": "nets.decaying", "warmup_epochs": 1}, "but warmup_epochs=1 sets another one. Set schedule=constant"),
     ],
 )
 def test_two_that_set_the_learning_rate_are_refused_before_training(study, instance, message):
@@ -179,7 +179,11 @@ def test_a_learning_rate_that_the_schedule_replaces_is_named(study):
     ended = one_fold(study, {"callbacks": "nets.Halves", "schedule": "cosine"}, code=RATES, num_epochs=3)
 
     assert ended.returncode == 0, ended.stderr
-    assert ended.stdout.count("one of your callbacks set the learning rate to 0.005 after epoch 1, which schedule=cosine") == 1
+    named = "instance 1: fold 1 had its learning rate set to 0.005 by one of your callbacks after epoch 1, but schedule=cosine "
+    assert (
+        ended.stdout.count(f"{named}replaces it in every epoch. Set schedule=constant, or remove this from the callback.") == 1
+    )
+    assert ended.stdout.count("one of your callbacks") == 1
 
 
 # Early stopping

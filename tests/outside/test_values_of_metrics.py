@@ -30,7 +30,8 @@ def test_the_nested_value_of_a_metric_of_ones_own_is_that_of_the_jobs_that_are_c
 
     # Every fold chooses the neighbours, so both rows are of the same jobs.
     nested, selected = [line.split("|")[2:] for line in table.splitlines() if "nested |" in line or "selected (bias" in line]
-    assert "test geometric mean" in table
+    assert "| Geometric mean ↑ |" in table.splitlines()[0]
+    assert "Test scores of 2 models" in table
     assert "[" in nested[1]
     assert nested == selected
 

@@ -145,7 +145,7 @@ class _Overwritten(keras.callbacks.Callback):  # type: ignore[misc]
         if self._rate not in (None, rate) and not self._is_said:
             self._is_said = True
             self._note(
-                f"one of your callbacks set the learning rate to {rate:.3g} after epoch {epoch}, but "
+                f"had its learning rate set to {rate:.3g} by one of your callbacks after epoch {epoch}, but "
                 f"{optimizer.describe_schedule(self._settings)} replaces it in every epoch. "
                 f"{optimizer.how_to_hold(self._settings)}, or remove this from the callback."
             )
