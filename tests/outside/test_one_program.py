@@ -212,6 +212,10 @@ def test_an_instance_that_is_not_there_is_named(finished, words):
     assert "Available: 1" in said
 
 
+def test_instance_0_is_not_taken_for_none(finished):
+    assert "no instance 0. Available: 1-3" in finished.mistake("-m", "xval", "refit", f"{finished.EXPERIMENT}:0")
+
+
 def test_python_takes_the_same_name(finished):
     ended = finished.python(
         "-c", "import sys, xval; print(xval.load_model(sys.argv[1]).class_names)", f"{finished.EXPERIMENT}:2"
