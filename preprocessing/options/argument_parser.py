@@ -37,6 +37,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a `SettingsError` with argparse's message."""
+        if message.startswith("the following arguments are required: "):
+            optional = {str(action.metavar) for action in self._actions if action.nargs == "*"}  # argparse names these, too
+            required, _, names = message.partition(": ")
+            message = f"{required}: {', '.join(name for name in names.split(', ') if name not in optional)}"
         option = re.fullmatch(r"argument (\S+): expected one argument", message)
         how = f" Join a value that looks like an option by =, as in {option[1]}=-..." if option else ""
         raise SettingsError(f"{message[:1].upper()}{message[1:]}.{how} See {self.prog} --help")

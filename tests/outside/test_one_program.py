@@ -115,6 +115,10 @@ def test_mistakes_in_which_instances_are_run(study, words, said):
     assert said in study.mistake("exp.py", *words)
 
 
+def test_of_run_only_the_script_is_required(empty):
+    assert "The following arguments are required: SCRIPT. " in empty.mistake("-m", "xval", "run")
+
+
 def test_a_script_that_is_not_there_is_named(study):
     study.file("experiments/mine.py", "")
 
