@@ -84,6 +84,14 @@ def test_compare_says_what_there_is(finished, arguments, named):
     assert named in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, *arguments)
 
 
+def test_an_estimator_without_another_instance_can_be_compared_with_chance(finished):
+    to_type = f"xval compare {finished.EXPERIMENT} 3 --permutations 39"
+
+    assert to_type in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, "3")
+    assert "--permutations" not in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, "1")
+    assert finished.xval(*to_type.split()[1:-1], "39", "--yes").returncode == 0
+
+
 def test_groups_shows_a_value_of_each_group(copied):
     ended = copied.xval("groups", f"{copied.EXPERIMENT}:1", "--by", "gender", "--metric", "accuracy", "--output", "groups.csv")
 

@@ -29,6 +29,7 @@ from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
+from xval.base.operating_system import quote
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
@@ -38,6 +39,7 @@ from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
 from xval.results.named import split_name
 from xval.results.open import open_results
+from xval.settings.classical import CLASSICAL
 
 
 def compare_instances(
@@ -255,7 +257,12 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
-        raise SettingsError(f"{home.path}: {told}. Available: {available}.")
+        estimators = [instance for instance in chosen.values() if instance.settings.architecture in CLASSICAL]
+        of_chance = [
+            f" To test it against chance: xval compare {quote(str(instance.experiment.path))} {instance.number} --permutations 39"
+            for instance in estimators
+        ]
+        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(of_chance)}")
     return chosen
 
 
