@@ -30,16 +30,18 @@ from xval.answers.read import read_finished, read_instances
 from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.operating_system import quote
+from xval.base.user_code import is_dotted
+from xval.measures import binary
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
-from xval.measures.task import Task
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
 from xval.results.named import split_name
 from xval.results.open import open_results
 from xval.settings.classical import CLASSICAL
+from xval.settings.further_metrics import is_of_positive, split_names
 
 
 def compare_instances(
@@ -144,7 +146,7 @@ def _compare(
     if metric != "loss" and any(instance.decides_items for instance in numbered):
         unit = items_word(numbered)
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
-    bounds = _bounds(task, metric)
+    bounds = _bounds(numbered, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
     notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
@@ -217,10 +219,16 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     return names[ranking.selected], reason
 
 
-def _bounds(task: Task, metric: str) -> Bounds | None:
+def _bounds(instances: Sequence[InstanceResults], metric: str) -> Bounds | None:
     """Return the least and largest possible figure of a metric; None: not known."""
+    task = instances[0].task
     if metric in task_metrics(task.name):
         return find(task.name, metric).bounds
+    if is_of_positive(task, metric):
+        written = [name for instance in instances for name in open_results(instance.experiment).requested_metrics]
+        written += [name for instance in instances for name in split_names(str(instance.parameters.get("metrics", "auto")))]
+        is_own = any(is_dotted(name) and name.endswith(f".{metric}") for name in written if not name.startswith(binary.WRITTEN))
+        return None if is_own else binary.find(metric, 0).bounds
     return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
 
 
