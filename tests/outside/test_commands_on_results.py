@@ -71,6 +71,16 @@ def test_compare_takes_selected_nested_and_another_experiment(finished):
         assert "p " in ended.stdout
 
 
+def test_the_folder_of_an_instance_is_compared_as_that_instance(finished):
+    folders = [f"{finished.EXPERIMENT}/instance_{number}" for number in (1, 2)]
+
+    by_folder, by_number = finished.xval("compare", *folders), finished.xval("compare", finished.EXPERIMENT, "1", "2")
+    assert by_folder.returncode == 0, by_folder.stderr
+    assert by_folder.stdout == by_number.stdout
+    based = finished.xval("compare", finished.EXPERIMENT, "2", "--baseline", folders[0])
+    assert based.stdout == finished.xval("compare", finished.EXPERIMENT, "2", "--baseline", "1").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -38,7 +38,7 @@ from xval.measures.statistics.intervals import Bounds
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
-from xval.results.named import split_name
+from xval.results.named import find_named, split_name
 from xval.results.open import open_results
 from xval.settings.classical import CLASSICAL
 from xval.settings.further_metrics import is_of_positive, split_names
@@ -80,10 +80,19 @@ def compare_instances(
 
 def find_home(folder: str | Path) -> tuple[ExperimentFolder, list[int | str]]:
     """Return the experiment that a comparison is at home in, and the instance of it that ``path:number`` names."""
-    path, which = split_name(folder)
+    path, which = _split(str(folder))
     if path is None or which is None:
         return find_experiment(Path(folder)), []
     return find_experiment(Path(path)), [which]
+
+
+def _split(name: str) -> tuple[str | None, str | None]:
+    """Return the path and the instance of a name, as `split_name`; the folder of an instance is that instance."""
+    path, which = split_name(name)
+    if path is not None and which is None and Path(path).is_dir():
+        number = find_named(path).number
+        return path, None if number is None else str(number)
+    return path, which
 
 
 def compare_with(
@@ -238,7 +247,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     wanted: dict[tuple[Path, str], None] = {}
 
     def want(name: str) -> None:
-        path, which = split_name(name)
+        path, which = _split(name)
         if which is None and not any(mark in name for mark in "/\\"):
             raise SettingsError(
                 f"instance '{name}': expected a number such as 3, nested, selected, an instance of another experiment such "
@@ -251,7 +260,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
 
     if baseline is not None:
         want(str(baseline))
-    if all(split_name(str(name))[1] is None for name in instances):
+    if all(_split(str(name))[1] is None for name in instances):
         want(f"{home.path}/")
     for name in instances:
         want(str(name))
@@ -265,10 +274,10 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
-        estimators = [instance for instance in chosen.values() if instance.settings.architecture in CLASSICAL]
         of_chance = [
-            f" To test it against chance: xval compare {quote(str(instance.experiment.path))} {instance.number} --permutations 39"
-            for instance in estimators
+            f" To test it against chance: xval compare {quote(str(only.experiment.path))} {only.number} --permutations 39"
+            for only in chosen.values()
+            if only.settings.architecture in CLASSICAL
         ]
         raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(of_chance)}")
     return chosen
