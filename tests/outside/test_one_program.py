@@ -24,9 +24,29 @@ def test_a_name_of_before_is_answered_with_the_new_one(empty, name):
 
 
 def test_parts_of_commands_that_moved_are_answered_with_where_they_are(empty):
-    assert "xval add-metrics EXPERIMENT NAME" in empty.mistake("-m", "xval", "rebuild", "results", "--metrics", "uar")
+    assert "xval add-metrics results uar" in empty.mistake("-m", "xval", "rebuild", "results", "--metrics", "uar")
+    assert "xval add-metrics EXPERIMENT NAME" in empty.mistake("-m", "xval", "rebuild", "--metrics", "uar")
     assert "xval prepare demo --check" in empty.mistake("-m", "xval", "prepare", "check", "demo")
     assert "xval prepare demo --check" in empty.mistake("-m", "preprocessing", "check", "demo")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("cross", "one", "two"), "Type: xval cross-corpus one two"),
+        (("review", "E"), "Type: xval review-labels E"),
+        (("check", "E"), "Type: xval audit E (results)"),
+        (("publish", "E:1"), "Type: xval bundle E:1 --hub OWNER/NAME"),
+        (("cross-corpus", "one"), "cross-corpus: expected two"),
+        (("bundle", "E:1"), "xval refit E:1"),
+        (("bundle", "nothing"), "Expected EXPERIMENT:N, a .keras file"),
+    ],
+)
+def test_what_to_type_repeats_what_was_typed(finished, words, answer):
+    given = [re.sub(r"\bE\b", finished.EXPERIMENT, word) for word in words]
+    expected = re.sub(r"\bE\b", finished.EXPERIMENT, answer)
+
+    assert expected in finished.mistake("-m", "xval", *given)
 
 
 def test_it_tells_its_version(empty):

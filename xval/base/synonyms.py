@@ -222,7 +222,7 @@ COMMANDS: Mapping[str, str] = {
 """A name that no command has, in small letters, and what to type in its place."""
 
 OPTIONS_OF_COMMANDS: Mapping[str, Mapping[str, str]] = {
-    "rebuild": {"--metrics": "xval add-metrics EXPERIMENT NAME ..."},
+    "rebuild": {"--metrics": "xval add-metrics EXPERIMENT NAME"},
     "sample-size": {"--instance": "--from EXPERIMENT:N"},
     "bundle": {"--repository": "--hub OWNER/NAME", "--dry-run": "--hub OWNER/NAME, which uploads nothing"},
     "predict": {"--interval": "xval compare EXPERIMENT for intervals; --coverage 0.9 for sets of classes"},
