@@ -67,7 +67,7 @@ def settings_to_retrain(ways: Iterable[str]) -> str:
 
 
 def call_variants(names: Iterable[str]) -> str:
-    """Return ``variants 1-4``, ``variants 1 and 3`` or ``variant 1``; ``these variants`` where some are of other experiments."""
+    """Return ``variants 1-4``, ``variants 1 and 3``, ``variant 1``; ``these variants`` if some are of other experiments."""
     listed = list(names)
     if not all(name.isdecimal() for name in listed):
         return "these variants"
