@@ -352,6 +352,7 @@ def test_a_guessed_setting_is_answered_with_the_setting(study, name, answer):
     [
         (("predict", "E", "--threshold", "0.5"), "--coverage 0.9"),
         (("compare", "E", "--latex"), "xval report EXPERIMENT --latex"),
+        (("report", "E", "--latex", "--output", "t.tex"), "xval report EXPERIMENT --latex > table.tex"),
         (("groups", "E", "--group", "gender"), "--by COLUMN"),
         (("export", "E:1", "--to", "onnx"), "--output FILE"),
         (("export", "E:1", "--output", "net.pb"), ".onnx"),

@@ -237,6 +237,10 @@ OPTIONS_OF_COMMANDS: Mapping[str, Mapping[str, str]] = {
     "sample-size": {"--instance": "--from EXPERIMENT:N"},
     "bundle": {"--repository": "--hub OWNER/NAME", "--dry-run": "--hub OWNER/NAME, which uploads nothing"},
     "predict": {"--interval": "xval compare EXPERIMENT for intervals; --coverage 0.9 for sets of classes"},
+    "report": dict.fromkeys(
+        ("--output", "--out", "-o", "--save"),
+        "xval report EXPERIMENT --latex > table.tex, because the table is printed; the page is report.html in EXPERIMENT",
+    ),
     "compare": {"--latex": "xval report EXPERIMENT --latex", "--permutation": "--permutations 999"},
 }
 """An option that a command does not have, by the command, and what to type in its place."""
