@@ -123,7 +123,7 @@ def test_run_is_the_script(study):
     ("words", "said"),
     [
         (("--only", "9"), "no instance 9"),
-        (("--only", "4-2"), "write 2 4"),
+        (("--only", "4-2"), "Give 2 4"),
         (("--only", "a"), "expected a whole number"),
         (("--only", "1", "2"), "--only 1: does not go with 2"),
         (("1", "1", "cpu", "--gpu", "0"), "--gpu 0"),
