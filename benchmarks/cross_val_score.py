@@ -2,7 +2,7 @@
 
 python benchmarks/cross_val_score.py FOLDER --label REGEX --speaker REGEX
 
-The SVM reads mean and standard deviation of 20 MFCC of each clip (.wav or .flac). Both patterns have one group, and are found in
+The SVM reads mean and standard deviation of 20 MFCC of each clip (.wav or .flac). Both patterns have one group and are found in
 the path below FOLDER.
 """
 

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
     if arguments[0] in ("-V", "--version", "version"):
         sys.stdout.write(f"{_PROGRAM} {__version__}\n")
         return 0
-    command = find_command(arguments[0])
+    command = find_command(arguments[0], arguments[1:])
     if hasattr(command, "main"):  # it has parsers of its own
         code: int = command.main(arguments[1:])
         return code

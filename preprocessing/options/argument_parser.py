@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 from xval.base.config_file import read_default, read_defaults
 from xval.base.errors import SettingsError, suggestion
+from xval.base.operating_system import quote
 from xval.base.synonyms import OPTIONS, OPTIONS_OF_COMMANDS, describe_synonym
 
 _LIKE_AN_OPTION = re.compile(r"-\w|--\w[\w-]*(=.*)?", re.DOTALL)
@@ -37,6 +38,10 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise a `SettingsError` with argparse's message."""
+        if message.startswith("the following arguments are required: "):
+            optional = {str(action.metavar) for action in self._actions if action.nargs == "*"}  # argparse names these, too
+            required, _, names = message.partition(": ")
+            message = f"{required}: {', '.join(name for name in names.split(', ') if name not in optional)}"
         option = re.fullmatch(r"argument (\S+): expected one argument", message)
         how = f" Join a value that looks like an option by =, as in {option[1]}=-..." if option else ""
         raise SettingsError(f"{message[:1].upper()}{message[1:]}.{how} See {self.prog} --help")
@@ -49,7 +54,7 @@ class Parser(argparse.ArgumentParser):
             known, unknown = self.parse_known_intermixed_args(arguments)
         for word in unknown:
             if word.startswith("-"):
-                raise SettingsError(f"Unknown option {word}. {self._what_to_write(word.partition('=')[0])}")
+                raise SettingsError(f"Unknown option {word}. {self._what_to_write(word.partition('=')[0], arguments)}")
             quotes = "" if word.isdecimal() else ". A path with spaces needs quotes around it"
             how = " A model is named EXPERIMENT:N, such as results/demo/experiment_1:2." if self._takes_model(word) else ""
             raise SettingsError(f"Unexpected '{word}': {' '.join(self.format_usage().split())}{quotes}{how and '.'}{how}")
@@ -74,14 +79,14 @@ class Parser(argparse.ArgumentParser):
                     how += synonym.replace("Here it is", " If it is to be a setting:")
                 raise SettingsError(f"--set {override}: this is an option of this command, not a setting. {how}")
 
-    def _what_to_write(self, option: str) -> str:
+    def _what_to_write(self, option: str, arguments: Sequence[str] = ()) -> str:
         """Return what stands in the place of an unknown option: ``--set`` where it is a setting, or the options there are."""
         if len(option) == _LETTER and (
             longer := [name for name in self._option_string_actions if name.startswith(f"-{option}")]
         ):
             return f"Did you mean {' or '.join(longer)}? Options cannot be abbreviated."
         if to_type := OPTIONS_OF_COMMANDS.get(self.prog.removeprefix("xval "), {}).get(option) or self._known_as(option):
-            return f"Type: {to_type}."
+            return f"Type: {_with_words(to_type, option, arguments)}."
         if option in _ELSEWHERE:
             return _ELSEWHERE[option]
         name = option.strip("-").replace("-", "_")
@@ -126,6 +131,16 @@ class Parser(argparse.ArgumentParser):
             else:
                 joined.append(word)
         return joined
+
+
+def _with_words(to_type: str, option: str, arguments: Sequence[str]) -> str:
+    """Return ``xval add-metrics EXPERIMENT NAME`` with the words that were typed before the option, and behind it."""
+    if not to_type.endswith(" EXPERIMENT NAME"):
+        return to_type
+    words = [part for word in arguments for part in (word.split("=", 1) if word.startswith("--") else [word])]
+    place = words.index(option)
+    before, after = ([word for word in some if not word.startswith("-")] for some in (words[:place], words[place:]))
+    return " ".join([to_type.removesuffix(" EXPERIMENT NAME"), *map(quote, [*before, *after])]) if before and after else to_type
 
 
 def add_settings_argument(parser: Parser, text: str, sections: tuple[str, ...] | None = None) -> None:

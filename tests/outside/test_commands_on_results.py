@@ -71,6 +71,16 @@ def test_compare_takes_selected_nested_and_another_experiment(finished):
         assert "p " in ended.stdout
 
 
+def test_the_folder_of_an_instance_is_compared_as_that_instance(finished):
+    folders = [f"{finished.EXPERIMENT}/instance_{number}" for number in (1, 2)]
+
+    by_folder, by_number = finished.xval("compare", *folders), finished.xval("compare", finished.EXPERIMENT, "1", "2")
+    assert by_folder.returncode == 0, by_folder.stderr
+    assert by_folder.stdout == by_number.stdout
+    based = finished.xval("compare", finished.EXPERIMENT, "2", "--baseline", folders[0])
+    assert based.stdout == finished.xval("compare", finished.EXPERIMENT, "2", "--baseline", "1").stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
@@ -82,6 +92,14 @@ def test_compare_takes_selected_nested_and_another_experiment(finished):
 )
 def test_compare_says_what_there_is(finished, arguments, named):
     assert named in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, *arguments)
+
+
+def test_an_estimator_without_another_instance_can_be_compared_with_chance(finished):
+    to_type = f"xval compare {finished.EXPERIMENT} 3 --permutations 39"
+
+    assert to_type in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, "3")
+    assert "--permutations" not in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, "1")
+    assert finished.xval(*to_type.split()[1:-1], "39", "--yes").returncode == 0
 
 
 def test_groups_shows_a_value_of_each_group(copied):

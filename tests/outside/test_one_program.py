@@ -24,9 +24,29 @@ def test_a_name_of_before_is_answered_with_the_new_one(empty, name):
 
 
 def test_parts_of_commands_that_moved_are_answered_with_where_they_are(empty):
-    assert "xval add-metrics EXPERIMENT NAME" in empty.mistake("-m", "xval", "rebuild", "results", "--metrics", "uar")
+    assert "xval add-metrics results uar" in empty.mistake("-m", "xval", "rebuild", "results", "--metrics", "uar")
+    assert "xval add-metrics EXPERIMENT NAME" in empty.mistake("-m", "xval", "rebuild", "--metrics", "uar")
     assert "xval prepare demo --check" in empty.mistake("-m", "xval", "prepare", "check", "demo")
     assert "xval prepare demo --check" in empty.mistake("-m", "preprocessing", "check", "demo")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer"),
+    [
+        (("cross", "one", "two"), "Type: xval cross-corpus one two"),
+        (("review", "E"), "Type: xval review-labels E"),
+        (("check", "E"), "Type: xval audit E (results)"),
+        (("publish", "E:1"), "Type: xval bundle E:1 --hub OWNER/NAME"),
+        (("cross-corpus", "one"), "cross-corpus: expected two"),
+        (("bundle", "E:1"), "xval refit E:1"),
+        (("bundle", "nothing"), "Expected EXPERIMENT:N, a .keras file"),
+    ],
+)
+def test_what_to_type_repeats_what_was_typed(finished, words, answer):
+    given = [re.sub(r"\bE\b", finished.EXPERIMENT, word) for word in words]
+    expected = re.sub(r"\bE\b", finished.EXPERIMENT, answer)
+
+    assert expected in finished.mistake("-m", "xval", *given)
 
 
 def test_it_tells_its_version(empty):
@@ -109,6 +129,10 @@ def test_mistakes_in_which_instances_are_run(study, words, said):
     study.script(*[{"architecture": "mlp"}] * 4)
 
     assert said in study.mistake("exp.py", *words)
+
+
+def test_of_run_only_the_script_is_required(empty):
+    assert "The following arguments are required: SCRIPT. " in empty.mistake("-m", "xval", "run")
 
 
 def test_a_script_that_is_not_there_is_named(study):
@@ -215,6 +239,10 @@ def test_an_instance_that_is_not_there_is_named(finished, words, why):
     assert "Available: 1" in said
 
 
+def test_instance_0_is_not_taken_for_none(finished):
+    assert "no instance 0. Available: 1-3" in finished.mistake("-m", "xval", "refit", f"{finished.EXPERIMENT}:0")
+
+
 def test_python_takes_the_same_name(finished):
     ended = finished.python(
         "-c", "import sys, xval; print(xval.load_model(sys.argv[1]).class_names)", f"{finished.EXPERIMENT}:2"
@@ -252,6 +280,17 @@ GUESSES = {
     "leakage": "xval audit EXPERIMENT",
     "power": "xval sample-size",
     "upload": "xval bundle MODEL --hub",
+    "confusion_matrix": "xval report EXPERIMENT --confusion FILE.png",
+    "classification_report": "xval report EXPERIMENT",
+    "grid_search": "experiment.search",
+    "GridSearchCV": "experiment.search",
+    "permutation_test_score": "xval compare EXPERIMENT 1 --permutations 39",
+    "history": "history.csv",
+    "inspect": "xval status EXPERIMENT",
+    "cite": "xval report EXPERIMENT",
+    "architectures": "--set architecture=NAME",
+    "datasets": "xval prepare --help",
+    "tensorboard": "--set tensorboard=true",
     "Train": "xval run SCRIPT",
     "add_metrics": "'add-metrics'",
 }
@@ -316,6 +355,7 @@ def test_a_guessed_setting_is_answered_with_the_setting(study, name, answer):
     [
         (("predict", "E", "--threshold", "0.5"), "--coverage 0.9"),
         (("compare", "E", "--latex"), "xval report EXPERIMENT --latex"),
+        (("report", "E", "--latex", "--output", "t.tex"), "xval report EXPERIMENT --latex > table.tex"),
         (("groups", "E", "--group", "gender"), "--by COLUMN"),
         (("export", "E:1", "--to", "onnx"), "--output FILE"),
         (("export", "E:1", "--output", "net.pb"), ".onnx"),

@@ -111,6 +111,17 @@ def test_one_of_three_classes_counts_against_the_others(study):
     assert figures["specificity"] == pytest.approx(recall_score(~true, ~found))
 
 
+def test_differences_of_it_are_those_of_a_metric_from_0_to_1(study):
+    study.train(SVM, SVM | {"C": 10}, positive_class="b", metrics="sensitivity")
+    added = study.xval("add-metrics", study.EXPERIMENT, "specificity", "--positive-class", "b")
+    assert added.returncode == 0, added.stderr
+
+    for metric in ("sensitivity", "specificity"):
+        compared = study.xval("compare", study.EXPERIMENT, "--metric", metric)
+        assert compared.returncode == 0, compared.stderr
+        assert "another unit" not in compared.stdout
+
+
 def test_other_tasks_have_none(study):
     study.corpus("regression")
     study.script({"architecture": "ridge"}, task_type="regression", positive_class="a")

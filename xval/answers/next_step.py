@@ -67,11 +67,13 @@ def settings_to_retrain(ways: Iterable[str]) -> str:
 
 
 def call_variants(names: Iterable[str]) -> str:
-    """Return ``variants 1-4`` or ``variants 1 and 3``; ``these variants`` where some are of other experiments."""
+    """Return ``variants 1-4``, ``variants 1 and 3``, ``variant 1``; ``these variants`` if some are of other experiments."""
     listed = list(names)
     if not all(name.isdecimal() for name in listed):
         return "these variants"
     numbers = sorted(map(int, listed))
+    if len(numbers) == 1:
+        return f"variant {numbers[0]}"
     return f"variants {' and '.join(map(str, numbers)) if len(numbers) == 2 else name_numbers(numbers)}"
 
 
@@ -86,7 +88,12 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
 
     def step(case: str, **fields: object) -> str:
         words = {"variants": variants, "item": item_word(instances), "items": items_word(instances)}
-        return STEPS[case].format(**words, **fields)
+        text = STEPS[case]
+        if variants.startswith("variant "):  # it is compared with choosing it
+            text = text.replace("whichever of {variants} is cheapest", "{variants}").replace(
+                "use the cheapest", "use {variants}"
+            )
+        return text.format(**words, **fields)
 
     if all(margin.is_none for margin in margins):
         return step("perfect" if are_perfect(instances) else "same")

@@ -145,7 +145,8 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(("train", "fit", "experiment", "experiments", "exec", "execute", "launch", "cv", "cross-validate",
                      "cross-val-score", "crossval", "resume", "continue", "restart"), _RUN),
     **dict.fromkeys(("init", "create", "startproject", "project", "study", "setup"), _NEW),
-    **dict.fromkeys(("tune", "search", "sweep", "optimize", "optimise", "hpo", "grid", "gridsearch"), _SEARCH),
+    **dict.fromkeys(("tune", "search", "sweep", "optimize", "optimise", "hpo", "grid", "gridsearch", "grid-search",
+                     "gridsearchcv", "randomizedsearchcv"), _SEARCH),
     **dict.fromkeys(("test", "eval", "score", "validate", "validation"), _TEST),
     **dict.fromkeys(("ui", "view", "open", "html", "page", "plot", "figures", "summary", "summarize", "errors",
                      "confusion", "dashboard"), _PAGE),
@@ -158,6 +159,16 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(("shap", "saliency", "importance", "interpret", "gradcam"), _EXPLAIN),
     **dict.fromkeys(("onnx", "tflite", "save", "freeze"), _EXPORT),
     **dict.fromkeys(("combine", "average", "vote", "stack", "blend", "fuse"), _COMBINE),
+    "confusion-matrix": "xval report EXPERIMENT --confusion FILE.png",
+    "classification-report": "xval report EXPERIMENT, or --details to print all values, too",
+    "permutation-test-score": "xval compare EXPERIMENT 1 --permutations 39, for an estimator",
+    "permutation-test": "xval compare EXPERIMENT 1 --permutations 39, for an estimator",
+    "history": "xval status EXPERIMENT; history.csv in the folder of each fold has all epochs",
+    "inspect": "xval status EXPERIMENT (results), or xval prepare show AUDIO_FILE (a clip as a model gets it)",
+    "cite": "xval report EXPERIMENT, whose page has the BibTeX of its methods; CITATION.cff is that of xval",
+    "architectures": "xval run SCRIPT --set architecture=NAME; docs/reference/architectures.md lists the names",
+    "datasets": "xval prepare --help, which lists the datasets that can be prepared; xval list --corpus NAME for results",
+    "tensorboard": "xval run SCRIPT --set tensorboard=true, then tensorboard --logdir EXPERIMENT/tensorboard",
     "augmentation": "xval augment INPUT OUTPUT N",
     "augmentations": "xval augment INPUT OUTPUT N",
     "mix": "xval augment mix EVENTS BACKGROUNDS OUTPUT",
@@ -222,10 +233,14 @@ COMMANDS: Mapping[str, str] = {
 """A name that no command has, in small letters, and what to type in its place."""
 
 OPTIONS_OF_COMMANDS: Mapping[str, Mapping[str, str]] = {
-    "rebuild": {"--metrics": "xval add-metrics EXPERIMENT NAME ..."},
+    "rebuild": {"--metrics": "xval add-metrics EXPERIMENT NAME"},
     "sample-size": {"--instance": "--from EXPERIMENT:N"},
     "bundle": {"--repository": "--hub OWNER/NAME", "--dry-run": "--hub OWNER/NAME, which uploads nothing"},
     "predict": {"--interval": "xval compare EXPERIMENT for intervals; --coverage 0.9 for sets of classes"},
+    "report": dict.fromkeys(
+        ("--output", "--out", "-o", "--save"),
+        "xval report EXPERIMENT --latex > table.tex, because the table is printed; the page is report.html in EXPERIMENT",
+    ),
     "compare": {"--latex": "xval report EXPERIMENT --latex", "--permutation": "--permutations 999"},
 }
 """An option that a command does not have, by the command, and what to type in its place."""

@@ -8,6 +8,7 @@ One that trains has `RUNS_OWN_CODE = True`; the others import no module of the u
 
 import argparse
 import re
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -20,6 +21,7 @@ from xval.base.synonyms import COMMANDS
 GROUPS = ("Start", "Run", "Results", "Compare", "Models", "Maintain")
 """Of the help, in this order."""
 
+_SIMPLE = re.compile(r"(xval [\w-]+)(?: [A-Z]+)+")
 _DESCRIPTION = re.compile(r'^(GROUP|SUMMARY) = "(.*)"$', re.MULTILINE)
 
 
@@ -48,8 +50,8 @@ def describe_commands() -> dict[str, tuple[str, str]]:
     return {name: (facts["GROUP"], facts["SUMMARY"]) for name, facts in found.items()}
 
 
-def find_command(name: str) -> Command:
-    """Import the command of a name, such as ``run-job``."""
+def find_command(name: str, arguments: Sequence[str] = ()) -> Command:
+    """Import the command of a name, such as ``run-job``; `arguments` are repeated in what is answered to other names."""
     if name in command_names():
         return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))
     if name.endswith(".py"):
@@ -57,5 +59,16 @@ def find_command(name: str) -> Command:
     if Path(name, "folds.json").is_file():
         raise SettingsError(f"'{name}' is no command of xval. Type: xval report {quote(name)}")
     if to_type := COMMANDS.get(name.lower().replace("_", "-")):
-        raise SettingsError(f"'{name}' is no command of xval. Type: {to_type}")
+        raise SettingsError(f"'{name}' is no command of xval. Type: {_with_arguments(to_type, arguments)}")
     raise SettingsError(f"unknown command '{name}'. {suggestion(name, command_names())}")
+
+
+def _with_arguments(to_type: str, arguments: Sequence[str]) -> str:
+    """Return what to type with the words that were typed in the place of CORPUS, EXPERIMENT or MODEL."""
+    if not arguments or any(word.startswith("-") for word in arguments):
+        return to_type
+    if simple := _SIMPLE.fullmatch(to_type):
+        return f"{simple[1]} {' '.join(map(quote, arguments))}"
+    if not Path(re.sub(r":\d+$", "", arguments[0])).exists():
+        return to_type
+    return re.sub(r"\b(EXPERIMENT|MODEL)\b(?!:)", lambda _: quote(arguments[0]), to_type)

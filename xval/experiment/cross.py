@@ -59,11 +59,11 @@ def cross(
         JobError: A training failed.
     """
     if len(set(datasets)) < max(_FEWEST, len(datasets)):
-        raise SettingsError(f"cross: expected two or more different datasets; received {', '.join(datasets)}.")
+        raise SettingsError(f"cross-corpus: expected two or more different datasets; received {', '.join(datasets)}.")
     settings = {name: _resolve(name, parameters) for name in datasets}  # before anything is trained
     task = settings[datasets[0]].task
     if task.name != "classification":
-        raise SettingsError(f"cross: needs task_type=classification; received {task.name}.")
+        raise SettingsError(f"cross-corpus: needs task_type=classification; received {task.name}.")
     corpora = {name: open_corpus(name, Path(chosen.data_folder)) for name, chosen in settings.items()}
     common = _common_labels(corpora, console)
     metric, rows, instances = task.main_metrics[0], [], []

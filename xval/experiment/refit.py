@@ -87,7 +87,8 @@ class Request:
 
 def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
     """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
-    instance = restore_instance(folder, request.instance or _select(folder, console))
+    number = _select(folder, console) if request.instance is None else request.instance
+    instance = restore_instance(folder, number)
     with looking_in(instance.own_folders):
         return _refit(folder, instance, request, console)
 

@@ -34,7 +34,7 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
     written = folder.settings(number)
     path = folder.instance_folder(number) / "settings.json"
     if written is None:
-        raise ResultsError(f"{folder.path}: instance {number} has not run. Available: {describe_numbers(folder.instances())}.")
+        raise ResultsError(f"{folder.path}: no instance {number}. Available: {describe_numbers(folder.instances())}.")
     own_folders = own_folders_in(written, folder)
     are_there = all(Path(place).is_dir() for place in own_folders)
     places = own_folders if are_there else [*own_folders, *_code_copies(folder, number)]

@@ -386,7 +386,7 @@ def test_what_runs_elsewhere_is_left_to_it(experiment, make):
         ([":one"], "no such folder"),
         (["", "1"], "A model is named EXPERIMENT:N"),
         ([":1", "--gpu", "all"], "--gpu: received 'all'; expected the number of a GPU, or cpu"),
-        ([":7"], "instance 7 has not run. Available: 1-2"),
+        ([":7"], "no instance 7. Available: 1-2"),
     ],
 )
 def test_wrong_arguments_end_with_2(experiment, capsys, arguments, reason):

@@ -41,7 +41,7 @@ def test_an_instance_comes_back_as_it_was_resolved_whatever_config_ini_says_now(
 
 
 def test_an_instance_that_has_not_run_is_named_with_those_that_have(written):
-    with pytest.raises(ResultsError, match=r": instance 3 has not run\. Available: 2"):
+    with pytest.raises(ResultsError, match=r": no instance 3\. Available: 2"):
         restore_instance(written[0], 3)
 
 

@@ -29,15 +29,19 @@ from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
+from xval.base.operating_system import quote
+from xval.base.user_code import is_dotted
+from xval.measures import binary
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
 from xval.measures.statistics.intervals import Bounds
-from xval.measures.task import Task
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
-from xval.results.named import split_name
+from xval.results.named import find_named, split_name
 from xval.results.open import open_results
+from xval.settings.classical import CLASSICAL
+from xval.settings.further_metrics import is_of_positive, split_names
 
 
 def compare_instances(
@@ -76,10 +80,19 @@ def compare_instances(
 
 def find_home(folder: str | Path) -> tuple[ExperimentFolder, list[int | str]]:
     """Return the experiment that a comparison is at home in, and the instance of it that ``path:number`` names."""
-    path, which = split_name(folder)
+    path, which = _split(str(folder))
     if path is None or which is None:
         return find_experiment(Path(folder)), []
     return find_experiment(Path(path)), [which]
+
+
+def _split(name: str) -> tuple[str | None, str | None]:
+    """Return the path and the instance of a name, as `split_name`; the folder of an instance is that instance."""
+    path, which = split_name(name)
+    if path is not None and which is None and Path(path).is_dir():
+        number = find_named(path).number
+        return path, None if number is None else str(number)
+    return path, which
 
 
 def compare_with(
@@ -142,7 +155,7 @@ def _compare(
     if metric != "loss" and any(instance.decides_items for instance in numbered):
         unit = items_word(numbered)
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
-    bounds = _bounds(task, metric)
+    bounds = _bounds(numbered, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
     notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
@@ -215,10 +228,16 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     return names[ranking.selected], reason
 
 
-def _bounds(task: Task, metric: str) -> Bounds | None:
+def _bounds(instances: Sequence[InstanceResults], metric: str) -> Bounds | None:
     """Return the least and largest possible figure of a metric; None: not known."""
+    task = instances[0].task
     if metric in task_metrics(task.name):
         return find(task.name, metric).bounds
+    if is_of_positive(task, metric):
+        written = [name for instance in instances for name in open_results(instance.experiment).requested_metrics]
+        written += [name for instance in instances for name in split_names(str(instance.parameters.get("metrics", "auto")))]
+        is_own = any(is_dotted(name) and name.endswith(f".{metric}") for name in written if not name.startswith(binary.WRITTEN))
+        return None if is_own else binary.find(metric, 0).bounds
     return (0, math.inf if metric.endswith("_rate") else 1) if metric in task.final_metrics else None
 
 
@@ -228,7 +247,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     wanted: dict[tuple[Path, str], None] = {}
 
     def want(name: str) -> None:
-        path, which = split_name(name)
+        path, which = _split(name)
         if which is None and not any(mark in name for mark in "/\\"):
             raise SettingsError(
                 f"instance '{name}': expected a number such as 3, nested, selected, an instance of another experiment such "
@@ -241,7 +260,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
 
     if baseline is not None:
         want(str(baseline))
-    if all(split_name(str(name))[1] is None for name in instances):
+    if all(_split(str(name))[1] is None for name in instances):
         want(f"{home.path}/")
     for name in instances:
         want(str(name))
@@ -255,7 +274,12 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
-        raise SettingsError(f"{home.path}: {told}. Available: {available}.")
+        of_chance = [
+            f" To test it against chance: xval compare {quote(str(only.experiment.path))} {only.number} --permutations 39"
+            for only in chosen.values()
+            if only.settings.architecture in CLASSICAL
+        ]
+        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(of_chance)}")
     return chosen
 
 

@@ -16,7 +16,7 @@ from preprocessing.parallel import count_cores
 from xval.backend.devices import Slot, bind, load_keras
 from xval.base.errors import ExportError, ResultsError, SettingsError, first_of
 from xval.base.json_files import json_text, only_writer, refuse_appeared, write_atomically
-from xval.base.operating_system import read_regular, refusal
+from xval.base.operating_system import quote, read_regular, refusal
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
 from xval.models.saved.padding import padding_of, samples_padding
@@ -127,7 +127,7 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
             return path / name
     wanted = f"a .keras file{' or model.skops' if or_estimator else ''}"
     if not path.exists():
-        raise ResultsError(f"{path}: there is no such file or folder. Expected {wanted}, or a fold folder.")
+        raise ResultsError(f"{path}: there is no such file or folder. Expected EXPERIMENT:N, {wanted}, or a fold folder.")
     if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
             f"{path}: a scikit-learn estimator, not a Keras model. xval bundle writes it with all files that "
@@ -142,9 +142,11 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
     if below and (below[0].parent == path / "refit" or len(below) == 1):
         return below[0]
     if below:
+        number = path.name.removeprefix("instance_")
+        name = quote(f"{path.parent}:{number}") if number.isdecimal() else "EXPERIMENT:N"
         raise ResultsError(
             f"{path}: only one model can be exported at a time. Give one of {first_of(below, 4)}, or train one on all items: "
-            "xval refit."
+            f"xval refit {name}"
         )
     what = "saved model" if or_estimator else "Keras model"
     raise ResultsError(f"{path}: not a {what}. Expected {wanted}, or its fold folder.")
