@@ -226,7 +226,7 @@ def test_a_model_is_named_alike_everywhere(copied):
         (("predict", "N", "audio"), "no instance 9"),
         (("groups", "N"), "no instance 9"),
         (("review-labels", "N"), "no instance 9"),
-        (("refit", "N"), "instance 9 has not run"),
+        (("refit", "N"), "no instance 9"),
         (("export", "N", "--format", "onnx"), "no instance 9"),
     ],
     ids=lambda part: part[0] if isinstance(part, tuple) else part.split()[0],
