@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score
 
+pytestmark = pytest.mark.long
+
 CLASSES = ("a", "b")
 METHODS = ({"architecture": "logistic", "C": (0.01,)}, {"architecture": "knn", "n_neighbors": (1,)})
 

@@ -94,12 +94,12 @@ def test_compare_says_what_there_is(finished, arguments, named):
     assert named in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, *arguments)
 
 
-def test_an_estimator_without_another_instance_can_be_compared_with_chance(finished):
-    to_type = f"xval compare {finished.EXPERIMENT} 3 --permutations 39"
+def test_an_estimator_without_another_instance_can_be_compared_with_chance(copied):
+    to_type = f"xval compare {copied.EXPERIMENT} 3 --permutations 39"
 
-    assert to_type in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, "3")
-    assert "--permutations" not in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, "1")
-    assert finished.xval(*to_type.split()[1:-1], "39", "--yes").returncode == 0
+    assert to_type in copied.mistake("-m", "xval", "compare", copied.EXPERIMENT, "3")
+    assert "--permutations" not in copied.mistake("-m", "xval", "compare", copied.EXPERIMENT, "1")
+    assert copied.xval(*to_type.split()[1:-1], "39", "--yes").returncode == 0
 
 
 def test_groups_shows_a_value_of_each_group(copied):

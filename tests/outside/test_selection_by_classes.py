@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+pytestmark = pytest.mark.long
+
 BOTH = [{"architecture": "logistic", "C": (0.1,)}, {"architecture": "constant"}]
 
 

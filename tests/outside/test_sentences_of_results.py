@@ -125,5 +125,7 @@ def test_what_has_heard_the_tested_clips_is_not_to_be_reported(empty):
     assert any("Do not report this estimate, which has the same leak; the chosen " in line for line in lines), text
     assert not any("Report " in line for line in lines), text
     compared = empty.xval("compare", empty.EXPERIMENT).stdout.splitlines()
-    assert any("Claim nothing: models of instances 1-2 were trained on clips or speakers" in line for line in compared), compared
+    assert any("Claim nothing: models of instances 1-2 were trained on clips or speakers" in line for line in compared), (
+        compared
+    )
     assert not any("You can" in line for line in compared), compared
