@@ -74,7 +74,7 @@ def test_the_usual_names_of_labels_are_named_in_events(empty, column, frames):
         assert f"give --label {other.lower()};" in empty.mistake("-m", "preprocessing", "events", name, *words[2:])
     plain = column.lower().replace(" ", "_")
     said = empty.mistake("-m", "preprocessing", *words)
-    assert f"no column 'label'. If it is '{plain}', give --label {plain}; if every event needs one class, --label none." in said
+    assert f"no column 'label'. If it is '{plain}', give --label {plain}; if every event is of one class, --label none." in said
     features = {"features": "waveform"} if frames else {}
     assert "siren" in empty.prepare(*words, "--label", column, **features).stdout
     ended = empty.prepare(*words, "--label", "none", **features)

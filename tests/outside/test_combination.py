@@ -22,7 +22,7 @@ def tones(empty):
 
 
 def refit(study, instance):
-    ended = study.xval("refit", study.EXPERIMENT, instance)
+    ended = study.xval("refit", f"{study.EXPERIMENT}:{instance}")
     assert ended.returncode == 0, ended.stdout + ended.stderr
     folder = study.results / f"instance_{instance}" / "refit"
     return ended.stdout, json.loads((folder / "record.json").read_text())
