@@ -205,7 +205,7 @@ REFUSED = {
     "a_lambda": "'doubled' is a keras.layers.Lambda",
     "unregistered": "nets.Twice, which is not registered",
     "an_activation": "saved model",
-    "forgets": "(Scale), one has a get_config() that lacks an argument",
+    "forgets": "(Scale) has a get_config() that lacks an argument",
     "draws": "(Drawn)",
     "no_config": "Give it a get_config()",
     "fixed_batch": "exactly 16 examples",
@@ -214,8 +214,8 @@ REFUSED = {
     "dict_outputs": "dict of 1 (emotion); expected one tensor",
     "two_inputs": "2 inputs",
     "own_dict": "dict of 2 (a, b); expected one tensor",
-    "own_step": "OwnStep with a train_step()",
-    "own_loss": "OwnLoss with a compute_loss()",
+    "own_step": "OwnStep with its own train_step()",
+    "own_loss": "OwnLoss with its own compute_loss()",
     "in_training": "nets.py, line ",
     "pairs": "192|Pairs.call()",  # TensorFlow and the others
 }
