@@ -305,7 +305,7 @@ FIXES = {
     "two_inputs": "expected 1. Split",
     "two_outputs": "expected 1. Join",
     "dict_outputs": "expected one tensor. Join",
-    "wrong_shape": r"output_shape is \(3,\). Pool or flatten",
+    "wrong_shape": r"expected output_shape \(3,\). Pool or flatten",
     "fixed_batch": r"Write keras.Input\(input_shape\)",
     "stateful": "stateful",
 }

@@ -88,7 +88,7 @@ def test_channels_that_cancel_are_named(empty, shift):
 
     assert "channels cancel" in checked
     if shift == 1.0:  # nothing is left of it
-        assert "Left out   2 clips" in prepared
+        assert "Skipped    2 clips" in prepared
         assert "its 2 channels cancel in their mean" in (empty.folder / "data/small/left_out.csv").read_text()
     else:
         assert "2 of 8 clips" in prepared
