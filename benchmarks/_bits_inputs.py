@@ -64,6 +64,7 @@ SCRIPTS: dict[str, tuple[dict[str, Any], list[dict[str, Any]]]] = {
         [{"architecture": "ridge"}, {"architecture": "svr", "C": (1.0,)}],
     ),
     "repeats": (TONES | {"num_epochs": 1}, [MLP, {**MLP, "learning_rate": 0.03}, {"architecture": "logistic", "C": (1.0,)}]),
+    "mfcc": (TONES | {"features": "mfcc"}, [CNN, {"architecture": "svm", "C": (1.0,)}]),
     "other_backends": (TONES, [{**CNN, "num_epochs": 1}]),
 }
 _SEARCH = f"""from xval import Experiment, choice, log_uniform
@@ -92,11 +93,20 @@ _DIGITS = "--executor inline --folds 1 --set num_epochs=2"
 
 def _looks(experiment: str, *further: str) -> tuple[str, ...]:
     """Return the commands that show a finished experiment, and those that follow `-m xval` besides."""
-    looks = (f"status {experiment}", f"check {experiment}", f"report {experiment} --latex", f"report {experiment} --markdown")
+    name = experiment.replace("/", "_")
+    looks = (
+        f"status {experiment}",
+        f"audit {experiment}",
+        f"report {experiment} --latex",
+        f"report {experiment} --markdown",
+        f"report {experiment} --details",
+        f"compare {experiment} --output compared_{name}.csv",
+    )
     return (f"../inputs/figures.py {experiment}", *(f"-m xval {command}" for command in (*looks, *further)))
 
 
 # Of each job its commands, which run in a folder of its own beside inputs/; one behind ! ends with an exit code other than 0.
+_CLIP = "data/demo/audio/had_s01_1.wav"
 _DEMO, _ONE, _TWO = "results/demo/experiment_1", "results/tones/experiment_1", "results/tones/experiment_2"
 JOBS: dict[str, tuple[str, ...]] = {
     "demo": (
@@ -107,17 +117,25 @@ JOBS: dict[str, tuple[str, ...]] = {
         "{experiments}/demo.py --workers 1 --set num_epochs=2",
         *_looks(
             _DEMO,
-            f"compare {_DEMO} --csv compared.csv",
             f"compare {_DEMO} 1 --baseline 3 --metric accuracy --rope 0.05",
-            f"groups {_DEMO} --csv groups.csv",
-            f"groups {_DEMO} 1 --by pitch_hz --metric accuracy",
+            f"groups {_DEMO} --output groups.csv",
+            f"groups {_DEMO}:1 --by pitch_hz --metric accuracy",
+            f"sample-size --from {_DEMO}:3 --baseline 1 --output plan.csv",
+            f"sample-size --from {_DEMO}:3 --baseline 1 --output plan.svg",
+            f"review-labels {_DEMO} --output suspicious.csv",
+            f"report {_DEMO} --confusion confusion.svg",
             f"ensemble {_DEMO} 1,3",
-            f"refit {_DEMO} 3",
-            f"predict {_DEMO} data/demo/audio/had_s01_1.wav --top 2",
-            f"explain {_DEMO}/instance_3/fold_1 data/demo/audio/had_s01_1.wav --steps 8",
-            f"rebuild {_DEMO} --metrics uar",
+            f"refit {_DEMO}:3",
+            f"predict {_DEMO} {_CLIP} --top 2",
+            f"predict {_DEMO}:3 data/demo/audio --coverage 0.8 --output sets.csv",
+            f"explain {_DEMO}/instance_3/fold_1 {_CLIP} --steps 8",
+            f"bundle {_DEMO}:3 --output bundle",
+            f"export {_DEMO}:1 --output network.onnx",
+            f"add-metrics {_DEMO} uar",
             f"report {_DEMO}",
-            f"check {_DEMO}",
+            f"report {_DEMO} --details",
+            f"audit {_DEMO} --output audit.json",
+            "list results --output listed.csv",
         ),
     ),
     "digits": (
@@ -155,8 +173,8 @@ JOBS: dict[str, tuple[str, ...]] = {
             f"predict {_ONE} ../inputs/others --every 0.1 --output predicted.json",
             f"evaluate {_ONE}/instance_1 ../inputs/others --item-pattern s[0-9] --output evaluation",
             f"embed {_ONE}/instance_1/fold_1 ../inputs/others",
-            "verify embeddings.parquet --speaker-pattern (s[0-9])",
-            f"refit {_ONE} 1",
+            "speaker-eer embeddings.parquet --speaker-pattern (s[0-9])",
+            f"refit {_ONE}:1",
             f"export {_ONE}/instance_1/fold_1 --format weights_h5 --output exported.weights.h5",
             f"compare {_ONE} {_TWO}:1 --baseline 1",
         ),
@@ -167,18 +185,18 @@ JOBS: dict[str, tuple[str, ...]] = {
         "../inputs/baselines.py --repeats 2",
         *_looks(
             _ONE,
-            f"groups {_ONE} 1",
+            f"groups {_ONE}:1",
             f"ensemble {_ONE} 1,2,4 --method stack",
             f"ensemble {_ONE} 1,2,4 --choose",
-            f"refit {_ONE} 1",
-            f"predict {_ONE}/instance_2 ../inputs/others --output xlsx",
+            f"refit {_ONE}:1",
+            f"predict {_ONE}/instance_2 ../inputs/others --output predicted.xlsx",
             f"evaluate {_ONE}/instance_2 ../inputs/others --item-pattern s[0-9] --output evaluation",
         ),
     ),
     "labels": (
         _TABLE.format(table="labels") + " --task-type multilabel_classification",
         "../inputs/labels.py",
-        *_looks(_ONE, f"compare {_ONE}", f"ensemble {_ONE} 1,2", f"refit {_ONE} 1", f"groups {_ONE}", f"rebuild {_ONE}"),
+        *_looks(_ONE, f"ensemble {_ONE} 1,2", f"refit {_ONE}:1", f"groups {_ONE}", f"rebuild {_ONE}"),
     ),
     "regression": (
         _TABLE.format(table="numbers") + " --task-type regression",
@@ -190,7 +208,7 @@ JOBS: dict[str, tuple[str, ...]] = {
     "search": (
         f"{_FOLDERS} tones",
         "../inputs/search.py",
-        *_looks(_ONE, f"refit {_ONE} 2", f"rebuild {_ONE}", f"report {_ONE}"),
+        *_looks(_ONE, f"refit {_ONE}:2", f"rebuild {_ONE}", f"report {_ONE}"),
     ),
     "repeats": (
         _TABLE.format(table="sounds"),
@@ -198,7 +216,7 @@ JOBS: dict[str, tuple[str, ...]] = {
         f"-m xval status {_ONE}",
         "../inputs/repeats.py --repeats 2 --fold-repeats 2 --dry-run",
         "../inputs/repeats.py --repeats 2 --fold-repeats 2",
-        *_looks(_ONE, f"compare {_ONE}", f"groups {_ONE}"),
+        *_looks(_ONE, f"groups {_ONE}", f"sample-size --from {_ONE}:1 --baseline 3"),
         f"-c \"import shutil; shutil.rmtree('{_ONE}/instance_2/fold_2')\"",
         f"-m xval status {_ONE}",
         f"-m xval rebuild {_ONE}",
@@ -207,7 +225,7 @@ JOBS: dict[str, tuple[str, ...]] = {
     ),
     "mistakes": (
         _TABLE.format(table="sounds"),
-        "-m preprocessing check table ../inputs/sounds/sounds.csv --dataset tones",
+        "-m preprocessing table ../inputs/sounds/sounds.csv --dataset tones --check",
         "!../inputs/repeats.py --set learning_rat=0.1",
         "!../inputs/repeats.py --set learning_rate=fast",
         "!../inputs/repeats.py 7",
@@ -217,6 +235,20 @@ JOBS: dict[str, tuple[str, ...]] = {
         "!-m xval status results",
         "!-m xval compare results/tones/experiment_1",
         "!-m preprocessing table ../inputs/sounds/nothing.csv",
+    ),
+    "mfcc": (
+        _TABLE.format(table="sounds") + " --set features=mfcc",
+        "../inputs/mfcc.py",
+        *_looks(_ONE),
+    ),
+    "two_corpora": (
+        f"{_FOLDERS} tones",
+        f"{_FOLDERS.replace('sounds', 'others')} others",
+        "-m xval cross-corpus tones others --set architecture=svm --output pairs.csv",
+        "-m xval cross-corpus tones others --set architecture=svm --output pairs.csv",
+        "-m xval quickstart tones --minutes 0",
+        "experiments/start_tones.py 1 4",
+        *_looks(_ONE),
     ),
     "other_backends": (
         f"{_FOLDERS} tones",

@@ -1,13 +1,17 @@
 """Whether two states of the code give the same results, bit for bit: what short experiments leave, compared file by file.
 
 python benchmarks/same_bits.py FOLDER [--digits FOLDER] [--only JOB,...]    runs the experiments into FOLDER
-python benchmarks/same_bits.py BEFORE AFTER                                 compares two such folders; exit code 1: they differ
+python benchmarks/same_bits.py BEFORE AFTER [--may-differ FILE]             compares two such folders; exit code 1: they differ
 
 The code is that of the checkout around the current folder, or else of the one that this file lies in; it is only read. Each
 job of _bits_inputs.py runs in a folder of its own with the commands that users type, on the scripts of experiments/ and on
 small ones that are written there, so that nothing is asked of the code but what users ask of it. Recordings of the Free Spoken
 Digit Dataset are looked for in --digits, in the folder that the environment variable XVAL_FSDD names, and beside the checkout;
-without them that job is left out. A job that has ended in FOLDER is not run again.
+without them that job is skipped. A job that has ended in FOLDER is not run again.
+
+What a change means to alter is listed in the file of --may-differ, a line each: JOB/FILE [PART]  # the reason, with * and ? for
+any characters, such as "*/terminal/*.txt lines*  # the help has other words". Such differences are counted, and no error; a line
+that nothing matches is one.
 
 Compared, by its place below the job's folder:
 
@@ -34,7 +38,9 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from fnmatch import fnmatchcase
 from itertools import zip_longest
 from pathlib import Path
 
@@ -71,6 +77,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="of the results to make, or of those of before")
     parser.add_argument("after", type=Path, nargs="?", help="folder of the results that are compared with them")
     parser.add_argument("--digits", type=Path, help="recordings of the digits (default: XVAL_FSDD)")
+    parser.add_argument("--may-differ", metavar="FILE", type=Path, help="what may differ between two folders, and why")
     parser.add_argument("--only", metavar="JOB,...", help=f"only these of: {', '.join(JOBS)}")
     given = parser.parse_args()
     names = given.only.split(",") if given.only else list(JOBS)
@@ -81,7 +88,20 @@ def main() -> int:
     for folder in (given.folder, given.after):
         if not (folder / NOTE).is_file():
             parser.error(f"{folder} has no {NOTE}; make it by: python benchmarks/same_bits.py {folder}")
-    return compare(given.folder, given.after, names if given.only else None)
+    on_purpose = read_on_purpose(given.may_differ) if given.may_differ else {}
+    return compare(given.folder, given.after, names if given.only else None, on_purpose)
+
+
+def read_on_purpose(path: Path) -> dict[str, str]:
+    """Return the reason of each pattern of a file; each line is: JOB/FILE [PART]  # reason."""
+    reasons = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        pattern, _, reason = (part.strip() for part in line.partition("#"))
+        if pattern and not reason:
+            sys.exit(f"{path}, line {number}: received {line!r}; expected JOB/FILE [PART]  # the reason")
+        if pattern:
+            reasons[pattern] = reason
+    return reasons
 
 
 def find_checkout() -> Path:
@@ -151,23 +171,31 @@ def run_python(checkout: Path, words: list[str], folder: Path, number: int) -> i
     return ended.returncode
 
 
-def compare(before: Path, after: Path, names: list[str] | None) -> int:
-    """Print for each job what differs, and return the exit code."""
+def compare(before: Path, after: Path, names: list[str] | None, on_purpose: dict[str, str]) -> int:
+    """Print for each job what differs, and return the exit code; `on_purpose` holds reasons by pattern."""
     masks = (read_mask(before), read_mask(after))
     jobs = names or [name for name in JOBS if (before / name).is_dir() or (after / name).is_dir()]
     n_differing, n_all = 0, 0
+    excused: Counter[str] = Counter()
+
+    def is_on_purpose(place: str) -> bool:
+        matching = [pattern for pattern in on_purpose if fnmatchcase(place, pattern)]
+        excused.update(matching)
+        return bool(matching)
+
     for job in jobs:
         n_parts, differing = 0, []
         files = [set(list_files(folder / job)) for folder in (before, after)]
         names_of_files = sorted(files[0] | files[1])
         for name in names_of_files:
             if not all(name in listed for listed in files):
-                differing.append(f"{name}: there {'before' if name in files[0] else 'after'} alone")
+                if not is_on_purpose(f"{job}/{name}"):
+                    differing.append(f"{name}: only {'before' if name in files[0] else 'after'}")
                 continue
             paths = (before / job / name, after / job / name)
             compared, found = compare_files(paths, masks)
             n_parts += compared
-            if found:
+            if found := [difference for difference in found if not is_on_purpose(f"{job}/{name} {difference[0]}".strip())]:
                 where, old, new = found[0]
                 differing.append(f"{name}: {len(found)} differ, first {where}: {old} before, {new} after")
         n_differing, n_all = n_differing + len(differing), n_all + len(names_of_files)
@@ -176,8 +204,15 @@ def compare(before: Path, after: Path, names: list[str] | None) -> int:
             *differing,
             sep="\n    ",
         )
-    print(f"{n_differing} of {n_all} files differ" if n_differing else f"{n_all} files, the same")
-    return int(n_differing > 0 or not n_all)
+    for pattern, reason in on_purpose.items():
+        print(
+            f"on purpose: {excused[pattern]:6,} {pattern}: {reason}"
+            + ("" if excused[pattern] else ". Nothing matches: remove it")
+        )
+    unused = [pattern for pattern in on_purpose if not excused[pattern]]
+    same = "the same but for what is listed" if excused else "the same"
+    print(f"{n_differing} of {n_all} files differ" if n_differing else f"{n_all} files, {same}")
+    return int(n_differing > 0 or not n_all or (bool(unused) and names is None))
 
 
 def read_mask(folder: Path) -> Mask:

@@ -73,8 +73,8 @@ def compare(monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(FOLDER))
     same_bits = import_module("same_bits")
 
-    def compare(before: Path, after: Path) -> tuple[int, str]:
-        monkeypatch.setattr("sys.argv", ["same_bits.py", str(before), str(after)])
+    def compare(before: Path, after: Path, *options: str) -> tuple[int, str]:
+        monkeypatch.setattr("sys.argv", ["same_bits.py", str(before), str(after), *options])
         return same_bits.main(), capsys.readouterr().out
 
     return compare
@@ -139,7 +139,7 @@ def test_a_file_that_is_gone_is_named(compare, folders):
     exit_code, printed = compare(*folders)
 
     assert exit_code == 1
-    assert "history.csv: there before alone" in printed
+    assert "history.csv: only before" in printed
 
 
 def test_folders_that_hold_no_results_are_refused(compare, tmp_path, folders, capsys):
@@ -147,3 +147,27 @@ def test_folders_that_hold_no_results_are_refused(compare, tmp_path, folders, ca
         compare(tmp_path, folders[0])
 
     assert "has no made.json" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("listed", "exit_code", "named"),
+    [
+        ("demo/*/history.csv loss*  # losses have more digits\n", 0, "8 files, the same but for what is listed"),
+        ("demo/*/history.csv epoch*  # other epochs\n", 1, "other epochs. Nothing matches: remove it"),
+        ("demo/*/history.csv *  # digits\ndemo/none.csv  # gone\n", 1, "0 demo/none.csv: gone. Nothing matches"),
+    ],
+)
+def test_what_differs_on_purpose_is_listed_with_its_reason(compare, folders, tmp_path, listed, exit_code, named):
+    write_text(folders[1] / FOLD / "history.csv", "epoch,loss,seconds\n1,0.50,1.0\n")
+    write_text(tmp_path / "listed.txt", listed)
+
+    found, printed = compare(*folders, "--may-differ", str(tmp_path / "listed.txt"))
+
+    assert (found, named in printed) == (exit_code, True), printed
+
+
+def test_a_line_without_a_reason_is_refused(compare, folders, tmp_path):
+    write_text(tmp_path / "listed.txt", "demo/*\n")
+
+    with pytest.raises(SystemExit, match=r"line 1: received 'demo/\*'; expected JOB/FILE \[PART\]  # the reason"):
+        compare(*folders, "--may-differ", str(tmp_path / "listed.txt"))

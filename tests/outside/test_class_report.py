@@ -6,6 +6,8 @@ import pytest
 import soundfile
 from sklearn.metrics import classification_report
 
+pytestmark = pytest.mark.long
+
 SVM = {"architecture": "svm", "C": (1.0,)}
 NETWORK = {"architecture": "mlp", "n_units": (4,)}
 

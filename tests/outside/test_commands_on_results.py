@@ -94,6 +94,7 @@ def test_compare_says_what_there_is(finished, arguments, named):
     assert named in finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, *arguments)
 
 
+@pytest.mark.long
 def test_an_estimator_without_another_instance_can_be_compared_with_chance(copied):
     to_type = f"xval compare {copied.EXPERIMENT} 3 --permutations 39"
 

@@ -96,6 +96,7 @@ def test_folds_that_are_not_finished_are_named(study):
     assert protocol(study)[0][0].endswith(" These results are preliminary: 1 of 2 folds are finished.")
 
 
+@pytest.mark.long
 def test_augmentation_optimizer_search_and_calibration_are_cited(study):
     masks = {"augment_time_masks": 1, "augment_time_mask_frames": 2}
     network = {"architecture": "mlp", "n_units": (4,)}

@@ -77,6 +77,7 @@ def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):
     assert "validation loss; not every instance has a validation balanced_accuracy" in printed
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("task", "names", "main"),
     [

@@ -7,6 +7,8 @@ import sys
 import pytest
 from filelock import FileLock
 
+pytestmark = pytest.mark.long
+
 LEAVES_A_MARK = "from pathlib import Path as _Path\n_Path({!r}).open('a').write(__name__ + ' ')\n"
 ANEW = """
 import runpy, signal, sys

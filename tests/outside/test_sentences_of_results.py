@@ -2,9 +2,12 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 import soundfile
 
 from preprocessing.store import write
+
+pytestmark = pytest.mark.long
 
 N_ITEMS, N_CLIPS = 8, 10
 

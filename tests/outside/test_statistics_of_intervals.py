@@ -136,6 +136,7 @@ def test_one_decision_each_has_the_same_kind_of_interval_for_accuracy_and_balanc
     assert found.loc["balanced_accuracy", "high"] == pytest.approx(found.loc["accuracy", "high"], abs=0.08)
 
 
+@pytest.mark.long
 def test_a_bootstrap_is_that_of_scipy_and_the_same_each_time(study):
     train_clinic(study, 5, 12)
     report = ("report", study.EXPERIMENT, "--markdown", "--interval")
