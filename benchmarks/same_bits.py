@@ -10,8 +10,8 @@ Digit Dataset are looked for in --digits, in the folder that the environment var
 without them that job is skipped. A job that has ended in FOLDER is not run again.
 
 What a change means to alter is listed in the file of --may-differ, a line each: JOB/FILE [PART]  # the reason, with * and ? for
-any characters, such as "*/terminal/*.txt lines*  # the help has other words". Such differences are counted, and no error; a line
-that nothing matches is one.
+any characters, such as "*/terminal/*.txt lines*  # the help has other words". Such differences are counted and are no error; a
+line that nothing matches is one.
 
 Compared, by its place below the job's folder:
 
