@@ -65,8 +65,6 @@ NEEDS = {
         'xval predict results/ravdess/experiment_1:2 clips --item-pattern "(anna|ben)_"',
         "python experiments/bats.py",
         "xval prepare my_corpus FOLDER",
-        "xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
-        r"xval speaker-eer embeddings.parquet --speaker-pattern '(id\d+)/'",
     },
     "a reviewer in front of a browser": {
         "xval review-labels results/demo/experiment_1",
