@@ -89,7 +89,6 @@ NEEDS = {
         "xval report EXPERIMENT --details",
         "xval rebuild EXPERIMENT",
         "xval audit EXPERIMENT",
-        "xval status EXPERIMENT",
         "xval refit EXPERIMENT",
         "xval export MODEL --format onnx --from-samples",
     },
