@@ -35,7 +35,7 @@ from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).resolve().parents[1]
 # Their commands are held to the programs as those of the docs.
-MEASURED = ("benchmarks/ravdess.md", "benchmarks/statistics.md", "benchmarks/systems.md")
+MEASURED = ("benchmarks/ravdess.md", "benchmarks/recipe.md", "benchmarks/statistics.md", "benchmarks/systems.md")
 PAGES = {name: (ROOT / name).read_text(encoding="utf-8") for name in MEASURED}
 PAGES |= {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))}
 PROGRAMS = ("python ", "xval ", "make ", "pip ")
@@ -65,8 +65,6 @@ NEEDS = {
         'xval predict results/ravdess/experiment_1:2 clips --item-pattern "(anna|ben)_"',
         "python experiments/bats.py",
         "xval prepare my_corpus FOLDER",
-        "xval embed results/voxceleb/experiment_1/instance_1/fold_1 OTHER_SPEAKERS --output embeddings.parquet",
-        r"xval speaker-eer embeddings.parquet --speaker-pattern '(id\d+)/'",
     },
     "a reviewer in front of a browser": {
         "xval review-labels results/demo/experiment_1",
@@ -91,7 +89,6 @@ NEEDS = {
         "xval report EXPERIMENT --details",
         "xval rebuild EXPERIMENT",
         "xval audit EXPERIMENT",
-        "xval status EXPERIMENT",
         "xval refit EXPERIMENT",
         "xval export MODEL --format onnx --from-samples",
     },
@@ -104,7 +101,7 @@ NEEDS = {
         "xval bundle results/demo/experiment_1/instance_1/fold_1 --output page --onnxruntime-web ort.tgz",
     },
     "a recorder or a microphone": {
-        "xval predict results/demo/experiment_1 --follow recordings --output heard.csv",
+        "xval predict results/demo/experiment_1 --follow recordings --output live.csv",
         "xval predict results/demo/experiment_1 --microphone --seconds 30",
     },
     "a network, from which an encoder is fetched": {
