@@ -1,13 +1,13 @@
-"""Make a folder for a study of your own, with an experiment that runs at once.
+"""Make a folder for your own study, with an experiment that runs at once.
 
-  experiments/first.py      an experiment: a network of xval beside one of the study
-  architectures/own_cnn.py  that network; every file of this folder is known by its name
-  corpora/own_words.py      a reader of recordings; every file of this folder is known to xval prepare
-  config.ini                what the study changes of xval's defaults
-  .gitignore                data/ and results/, which are made in the study
+  experiments/first.py      an experiment that compares a network of xval with one of the study
+  architectures/own_cnn.py  the network of the study; the setting architecture takes the name of each file in this folder
+  corpora/own_words.py      a reader of recordings; xval prepare takes the name of each file in this folder
+  config.ini                the settings that the study changes; all others have xval's defaults
+  .gitignore                excludes data/ and results/, which the study makes
 
-The engine, its architectures and its readers are found beside your own. data/ and results/ lie in the study, from wherever its
-scripts are started and in whichever of its folders a command is given.
+The networks and readers of xval are available too. Scripts and commands store data/ and results/ in the study, from whichever
+of its folders you start them.
 """
 
 import argparse
@@ -95,7 +95,7 @@ _IGNORED = "/data/\n/results/\n__pycache__/\n.ipynb_checkpoints/\n"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to be made, such as my_study")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder to make, such as my_study")
 
 
 def run(options: argparse.Namespace) -> int:
