@@ -54,7 +54,7 @@ TABLE: dict[Code, Entry] = {
             ),
         },
         "A model that was trained on the tested speakers recognises them, so its scores show nothing about unseen "
-        "ones. Models of xval are known by their hashes, others by their names; `xval prepare CORPUS --check` finds "
+        "ones. Models of xval are recognised by their hashes, others by their names; `xval prepare CORPUS --check` finds "
         "near-duplicates. The worst verdict of all jobs counts, and it stays next to the scores even where XV101 is "
         "silenced.",
     ),
@@ -64,7 +64,7 @@ TABLE: dict[Code, Entry] = {
             "{Counts}, as in a random split.",
             "If several clips are of one speaker, session or recording, make that the item (--item-pattern, or a column item).",
         ),
-        "If a speaker is in training and test, the scores are those of known voices. Said where more than half of "
+        "If a speaker is in training and test, the scores are those of known voices. Printed if more than half of "
         "the tested clips are the only one of their item. If each clip really is another speaker, silence it.",
     ),
     Code.CORPUS: Entry(
@@ -110,7 +110,7 @@ TABLE: dict[Code, Entry] = {
                 "Do not choose by small differences, which may be luck.",
             ),
         },
-        "Few validation speakers choose what suits them. Said where less than half of all speakers validate in any "
+        "With few validation speakers the choice fits only them. Printed if less than half of all speakers validate in any "
         "fold, and two or more variants are ranked.",
     ),
     Code.FOLDS_LACKING_CLASSES: Entry(
@@ -141,7 +141,7 @@ TABLE: dict[Code, Entry] = {
         _one("{described}: one '{column}' is in training and test.", "{advice}."),
         "Folds keep whole items on one side. If the item is a session, other sessions of the same speaker train the "
         "model, so scores are those of known voices. If the column also determines the label (each patient has one "
-        "diagnosis), a model that recognises the speaker knows the label, and even random labels reach high scores: "
+        "diagnosis), a model that recognises the speaker can infer the label, and even random labels reach high scores: "
         "the experiment is then *not valid as a test*, and `xval audit` says *FAILED*. Found for columns with one "
         "value for each item and several items for most values; measured numbers, other names of the label and "
         "conditions such as gender or dialect are not meant. If results are to hold for new sessions of known "
@@ -175,7 +175,7 @@ TABLE: dict[Code, Entry] = {
             "The best epoch is the last one in {listed}, so training ended while it was still improving.",
             "Raise num_epochs; early_stopping ends training in time.",
         ),
-        "The scores are below what this network can reach. `2 (5/6)` is variant 2, in 5 of 6 jobs; said from half "
+        "The scores are below what this network can reach. `2 (5/6)` is variant 2, in 5 of 6 jobs; printed from half "
         "of the jobs on. Not known with `restore_best_weights = false`.",
     ),
     Code.EDGE_OF_SEARCH: Entry(
@@ -320,7 +320,7 @@ TABLE: dict[Code, Entry] = {
             "Variants {listed} differ only in their seed, so they are one method and share one rank.",
             "Declare one variant with repeats = {n} instead.",
         ),
-        "To take the best of them is to take the luckiest seed. With `repeats` the mean and the standard deviation "
+        "The best of them is only the luckiest seed. With `repeats` the mean and the standard deviation "
         "between seeds are shown.",
     ),
     Code.FITTED_VALIDATION: Entry(
