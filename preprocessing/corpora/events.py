@@ -54,7 +54,7 @@ def list_clips(
     max_background_s: float = _MAX_BACKGROUND_S,
     rows: RowOptions = AS_IT_STANDS,
 ) -> "pd.DataFrame":
-    """List the annotated events, and what lies between them where asked.
+    """List the annotated events, and, if requested, the segments between them.
 
     Args:
         audio_folder: The folder of the recordings (default: that of the annotation).

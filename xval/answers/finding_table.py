@@ -142,7 +142,7 @@ TABLE: dict[Code, Entry] = {
         "Folds keep whole items on one side. If the item is a session, other sessions of the same speaker train the "
         "model, so scores are those of known voices. If the column also determines the label (each patient has one "
         "diagnosis), a model that recognises the speaker can infer the label, and even random labels reach high scores: "
-        "the experiment is then *not valid as a test*, and `xval audit` says *FAILED*. Found for columns with one "
+        "the experiment is then *not valid as a test*, and `xval audit` prints *FAILED*. Found for columns with one "
         "value for each item and several items for most values; measured numbers, other names of the label and "
         "conditions such as gender or dialect are not meant. If results are to hold for new sessions of known "
         "speakers only, silence it.",
@@ -182,7 +182,7 @@ TABLE: dict[Code, Entry] = {
         "search-at-edge",
         _one(
             "The best {where}{more}.",
-            "Widen the range in search(), where the setting allows it, because a better value may lie beyond.",
+            "Widen the range in search(), where the setting allows it, because a better value may be outside it.",
         ),
         "In more than half of the folds the chosen value is in the outer 5 % of its range, on the scale from which "
         "it was drawn.",
