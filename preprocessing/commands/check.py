@@ -92,7 +92,7 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
 
 def add_check_arguments(parser: Parser) -> None:
     """Declare --check and what goes with it alone, which `options_of_check` reads."""
-    group = parser.add_argument_group("to look at the corpus only")
+    group = parser.add_argument_group("check without preparing")
     group.add_argument("--check", action="store_true", help="only report what is wrong with the corpus, without preparing it")
     group.add_argument(
         "--headers-only",

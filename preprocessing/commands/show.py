@@ -69,8 +69,8 @@ def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         prog=_PROGRAM,
-        description="Draw clips as a model reads them: the waveform, the features over time and, if example_length_s is set, "
-        "the windows. Each clip gives one PNG file.",
+        description="Draw clips as a model reads them, one PNG file per clip.\n\n"
+        "A picture has the waveform, the features over time and, if example_length_s is set, the windows.",
         epilog=f"examples:\n  {_PROGRAM} a.wav b.flac --set n_mels=40 --set example_length_s=1\n"
         f"  {_PROGRAM} had_s01_0.wav --dataset demo --output pictures",
     )

@@ -67,8 +67,8 @@ def list_clips(
         label: call: all calls are of one class; or a column of either table (``Context``). Calls of a table without this column
             get the label that the other table has for all calls of the recording. If that table has no label, or several,
             only that table is used.
-        file_info: The table of recordings (default: searched in the audio folder and next to it).
-        annotation: The table of calls (default: searched in the same places).
+        file_info: The table of recordings; searched in the audio folder and next to it.
+        annotation: The table of calls; searched in the same places.
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.

@@ -66,7 +66,7 @@ def list_clips(
         label: The target: genre_top, artist, album, language_code, license, album_type; or a number (regression), or
             several with commas: bit_rate, comments, duration (s), favorites, interest, listens, number, and artist_comments,
             artist_favorites, artist_latitude, artist_longitude, album_comments, album_favorites, album_listens, album_tracks.
-        metadata: The folder of tracks.csv, or that file; default: searched in the audio folder and next to it.
+        metadata: The folder of tracks.csv, or that file; searched in the audio folder and next to it.
 
     Returns:
         path, item, label (or several), phase, and what is not the item of artist, album and track, sorted by path. Its

@@ -70,7 +70,7 @@ def list_clips(
         draw_phases: true: draw the phases at random, 70, 15 and 15 % of every speaker's videos; a speaker with 3 videos or more
             has all phases, one with 2 has training and test.
         seed: Another number draws other phases.
-        meta: The table of the speakers; default: searched in the audio folder and next to it.
+        meta: The table of the speakers; searched in the audio folder and next to it.
 
     Returns:
         path, item, label, phase where there is a list or a draw, and stretch and whatever else is known, sorted by path. Its
