@@ -149,7 +149,8 @@ def _finding(entry: Entry) -> Iterator[str]:
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
     parts = re.split(r"\{(\w+)\}", text)
-    return "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    return text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
 
 
 def _help(command: str) -> str:

@@ -70,7 +70,7 @@ TABLE: dict[Code, Entry] = {
     Code.CORPUS: Entry(
         "dataset",
         _one("{What}{whose}.", "{Advice}."),
-        "Something in the dataset lets a model learn another thing than it should: near-duplicates, contradicting "
+        "A model can learn a property of the dataset instead of the target: near-duplicates, contradicting "
         "or corrected labels, a class of one speaker, resampled, cut or padded clips, channels that cancel, sound "
         "above half of `sample_rate_hz`. The model may then predict from length, silence, recorder or copy. Found "
         "in the table of the dataset and the settings of the features, before training. [Messages about the "
@@ -139,13 +139,13 @@ TABLE: dict[Code, Entry] = {
     Code.SHARED_COLUMN: Entry(
         "shared-column",
         _one("{described}: one '{column}' is in training and test.", "{advice}."),
-        "Folds keep whole items on one side. If the item is a session, other sessions of the same speaker train the "
+        "Folds keep whole items in one part. If the item is a session, other sessions of the same speaker train the "
         "model, so scores are those of known voices. If the column also determines the label (each patient has one "
         "diagnosis), a model that recognises the speaker can infer the label, and even random labels reach high scores: "
         "the experiment is then *not valid as a test*, and `xval audit` prints *FAILED*. Found for columns with one "
         "value for each item and several items for most values; measured numbers, other names of the label and "
-        "conditions such as gender or dialect are not meant. If results are to hold for new sessions of known "
-        "speakers only, silence it.",
+        "conditions such as gender or dialect are ignored. If results should hold only for new sessions of known "
+        "speakers, silence this finding.",
     ),
     Code.FOLDS_MISSING: Entry(
         "missing-folds",
@@ -280,8 +280,8 @@ TABLE: dict[Code, Entry] = {
             ),
         },
         "Such a model may have learned nothing, so its rank is luck. Look at labels and learning curves; train "
-        "longer, balance the classes (`class_weights = balanced`), try other features, or test more speakers. Of a "
-        "variant that was chosen among others the nested estimate is judged.",
+        "longer, balance the classes (`class_weights = balanced`), try other features, or test more speakers. For a "
+        "variant that was chosen among others, the nested estimate is tested.",
     ),
     Code.ITEM_KNOWN: Entry(
         "knows-the-speaker",
@@ -289,7 +289,7 @@ TABLE: dict[Code, Entry] = {
             "Above chance, but no better than recognising the {item}: {who} {levels}.",
             "Compare with these levels instead of chance, or test {items} of other groups (train_where, test_where).",
         ),
-        "Where speakers have classes of their own, a model that recognises the speaker is above chance without "
+        "If each speaker has only some of the classes, a model that recognises the speaker is above chance without "
         "having learned the class. *Shuffled*: the same predictions with true classes permuted within each speaker. "
         "*By group*: one prediction for each group of speakers with the same classes.",
     ),
@@ -299,7 +299,7 @@ TABLE: dict[Code, Entry] = {
             "No clear winner: {who} is not significantly better than {others} (test: {shown}, against variant {to}).",
             "{step}",
         ),
-        "With other speakers another variant might be best. Use the cheapest of those that are named, unless the "
+        "With other speakers another variant might be best. Use the cheapest of the named variants, unless the "
         "advice names a study that would show the difference. The test is that of [`xval "
         "compare`](../statistics.md), over test speakers; variants that are not above chance are skipped.",
     ),
