@@ -49,10 +49,15 @@ def phrases(listed: str) -> list[str]:
     return [part.split(":")[0].strip() for part in " ".join(listed.split()).split(";")]
 
 
+TREES = {
+    path: ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+}
+
+
 def texts() -> Iterator[tuple[str, str]]:
     """Yield every text of several words in the code that is no docstring, and the comments of config.ini, with their place."""
-    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in TREES.items():
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -69,8 +74,10 @@ def helps() -> Iterator[tuple[str, str]]:
     """Yield the texts that ``--help`` takes from docstrings and presets, and those of the references made from the code."""
     for folder in ("xval/commands", "preprocessing/corpora", "architectures"):
         for path in sorted((ROOT / folder).glob("[a-z]*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            described = [tree, *(node for node in tree.body if getattr(node, "name", "") in ("list_clips", "list_recordings"))]
+            described = [
+                TREES[path],
+                *(node for node in TREES[path].body if getattr(node, "name", "") in ("list_clips", "list_recordings")),
+            ]
             for node in described:
                 yield str(path.relative_to(ROOT)), (ast.get_docstring(node) or "").split("\nReturns:")[0]
     for path in sorted((ROOT / "preprocessing/encoders/presets").glob("*.toml")):
@@ -107,3 +114,33 @@ def test_no_help_has_the_word(word: str) -> None:
         if re.search(rf"\b{word}\b", text.replace("knows-the-speaker", ""), re.IGNORECASE)
     ]
     assert found == []
+
+
+OF_OTHER_PROGRAMS = """
+--backend-store-uri --constraint --editable --gpus --head --help --include --logdir --no-deps --notest --nv --rm --target --user
+--version
+"""
+
+
+def options() -> set[str]:
+    """Return every option that a program of the project takes: those of its parsers, of readers and of rows of tables."""
+    found = set(OF_OTHER_PROGRAMS.split())
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+                found |= {word.value for word in node.args if isinstance(word, ast.Constant)}
+            elif isinstance(node, ast.FunctionDef) and node.name == "list_clips":
+                found |= {f"--{argument.arg.replace('_', '-')}" for argument in node.args.kwonlyargs}
+            elif isinstance(node, ast.ClassDef) and node.name == "RowOptions":
+                names = [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)]
+                found |= {f"--{name.replace('_', '-')}" for name in names}
+    return found
+
+
+def test_no_text_names_an_option_that_no_program_has() -> None:
+    """What to type, in messages, help, settings and docs, is an option of today."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    known, texts = options(), [*PRINTED, *((path.name, path.read_text(encoding="utf-8")) for path in pages)]
+    named = {(place, word) for place, text in texts for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+\b", text)}
+
+    assert sorted((place, word) for place, word in named if word not in known) == []
