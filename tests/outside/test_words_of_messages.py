@@ -72,7 +72,7 @@ _MARKUP = re.compile("<style>.*|<[^>]*>", re.DOTALL)
 
 def helps() -> Iterator[tuple[str, str]]:
     """Yield the texts that ``--help`` takes from docstrings and presets, and those of the references made from the code."""
-    for folder in ("xval/commands", "preprocessing/corpora", "architectures"):
+    for folder in ("xval/commands", "preprocessing/corpora", "architectures", "experiments"):
         for path in sorted((ROOT / folder).glob("[a-z]*.py")):
             described = [
                 TREES[path],
@@ -135,6 +135,13 @@ def options() -> set[str]:
                 names = [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)]
                 found |= {f"--{name.replace('_', '-')}" for name in names}
     return found
+
+
+def test_no_text_names_a_command_that_xval_had_before() -> None:
+    """What to type, in messages, help and settings, is a command of today."""
+    before = re.compile(r"\bxval (start|plan|cross|verify|check|review|publish)\b(?!-)")
+
+    assert [f"{place}: {text[:120]}" for place, text in PRINTED if before.search(text)] == []
 
 
 def test_no_text_names_an_option_that_no_program_has() -> None:

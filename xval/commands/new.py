@@ -23,7 +23,7 @@ from xval.base.operating_system import quote
 SUMMARY = "make a folder for your own study: an experiment, an architecture, a reader, settings"
 GROUP = "Start"
 
-_EXPERIMENT = '''"""Which network recognises words of speakers that it has never heard? (generated demo corpus, 4 folds)
+_EXPERIMENT = '''"""Which network recognises words of unseen speakers? (generated demo corpus, 4 folds)
 
 xval prepare demo
 python experiments/first.py
@@ -53,13 +53,13 @@ task_types = ("classification",)
 
 
 def build(input_shape: tuple[int, ...], output_shape: tuple[int, ...], *, n_filters: int = 16) -> keras.Model:
-    """Build the network; what stands behind the * are options of an instance."""
+    """Build the network; the arguments after the * are options of an instance."""
     inputs = x = layers.Input(input_shape)
     x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
     x = layers.GlobalMaxPooling2D()(x)
     return keras.Model(inputs, layers.Dense(output_shape[-1])(x), name="own_cnn")
 '''
-_CORPUS = '''"""Recordings named WORD_SPEAKER_TAKE.wav, as those of the demo corpus are.
+_CORPUS = '''"""Recordings named WORD_SPEAKER_TAKE.wav, as in the demo corpus.
 
 xval prepare own_words data/demo/audio
 """
@@ -70,7 +70,7 @@ import pandas as pd
 
 
 def list_clips(audio_folder: Path) -> pd.DataFrame:
-    """List the recordings: their paths, the item that must not be on two sides of a split, and the label.
+    """List the recordings with path, item (which folds keep together) and label.
 
     Args:
         audio_folder: The folder of the recordings.
@@ -82,12 +82,12 @@ def list_clips(audio_folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "item", "label"])
 '''
 _CONFIG = """\
-# What this study changes of xval's defaults, under their sections and keys. All of them, with meaning and unit:
+# The settings that this study changes, in their sections. All settings with meaning, unit and default:
 # {defaults}
 
 [folds]
 num_folds = 4
-# The cross-validation is repeated three times where training is cheap, so that intervals are about the method.
+# Repeats the cross-validation three times if training is cheap, so that intervals are about the method.
 fold_repeats = auto
 """
 _IGNORED = "/data/\n/results/\n__pycache__/\n.ipynb_checkpoints/\n"
