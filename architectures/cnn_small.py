@@ -1,11 +1,11 @@
-"""Small convolutional network for a few thousand short clips, the plain model that others are compared with.
+"""Small convolutional network (CNN) for a few thousand short clips: the default, and the baseline for other networks.
 
 Four blocks of 3x3 convolution, batch normalisation, ReLU and 2x2 max-pooling: the block of VGG (Simonyan & Zisserman 2015,
 "Very deep convolutional networks for large-scale image recognition") with batch normalisation (Ioffe & Szegedy 2015). The
-last maps are averaged over the frames, so that a word may come early or late, while the bins keep their place.
+last maps are averaged over the frames but not over the bins, so the time of a word does not matter and its frequencies do.
 
-In come examples (frames, bins, channels), normally normalised log-mel spectrograms; a Keras model with linear outputs goes
-out, to which the engine adds softmax and loss. 103,002 parameters at 64 x 64 x 1 and 10 classes.
+Input: examples (frames, bins, channels), usually normalised log-mel spectrograms. Output: a Keras model with linear outputs;
+the engine adds softmax and loss. 103,002 parameters at 64 x 64 x 1 and 10 classes.
 """
 
 from typing import Literal

@@ -1,12 +1,12 @@
-"""Small conformer: self-attention for what is far apart in a clip, convolutions for what is near, for clips of any length.
+"""Small conformer for clips of any length: self-attention for distant frames, convolutions for neighbouring ones.
 
-Each block adds half a feed-forward part, self-attention, a convolution over frames and another half (Gulati et al. 2020,
-"Conformer: convolution-augmented transformer for speech recognition"). Layer normalisation stands in the convolution in place
-of batch normalisation, and there are no positions but those that the convolutions see. Attentive statistics make one vector
-of the clip (Okabe et al. 2018).
+Each block adds half a feed-forward layer, self-attention, a convolution over frames and another half (Gulati et al. 2020,
+"Conformer: convolution-augmented transformer for speech recognition"). The convolution has layer normalisation instead of
+batch normalisation, and there is no positional encoding. Attentive statistics pool the frames into one vector per clip (Okabe
+et al. 2018).
 
-In come examples (frames, bins) with NaN behind the ends of clips (padding = masked); a Keras model with linear outputs goes
-out, to which the engine adds softmax and loss. 141,768 parameters at 64 x 64 and 8 classes.
+Input: examples (frames, bins) with NaN after the ends of clips (padding = masked). Output: a Keras model with linear outputs;
+the engine adds softmax and loss. 141,768 parameters at 64 x 64 and 8 classes.
 """
 
 from typing import Any

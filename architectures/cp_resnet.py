@@ -1,13 +1,13 @@
 """Residual network with a limited receptive field, small enough for a CPU: the plain form of CP-ResNet.
 
 Koutini et al. 2019 ("The receptive field as a regularizer in deep convolutional neural networks for acoustic scene
-classification") found that residual networks (He et al. 2016) generalise better over devices if an answer is the mean
-over many small pieces of the spectrogram, so that later kernels are 1x1; Schmid et al. 2023 ("Efficient acoustic scene
-classification with CP-Mobile") keep this in small networks. Here: a 5x5/2 convolution, then blocks of two convolutions, the
-first ``rho`` of them 3x3 and the others 1x1; a block with more filters than the one before it begins with 2x2 max-pooling.
+classification") found that residual networks (He et al. 2016) generalise better to other devices if a prediction is the mean
+over many small parts of the spectrogram, so later kernels are 1x1. Schmid et al. 2023 ("Efficient acoustic scene
+classification with CP-Mobile") use this in small networks. Here: a 5x5/2 convolution, then blocks of two convolutions, the
+first ``rho`` of them 3x3 and the others 1x1. A block with more filters than the previous one begins with 2x2 max-pooling.
 
-In come examples (frames, bins, channels), normally normalised log-mel spectrograms; a Keras model with linear outputs goes
-out, to which the engine adds softmax and loss. 85,762 parameters at 64 x 64 x 1 and 10 classes.
+Input: examples (frames, bins, channels), usually normalised log-mel spectrograms. Output: a Keras model with linear outputs;
+the engine adds softmax and loss. 85,762 parameters at 64 x 64 x 1 and 10 classes.
 """
 
 from typing import Literal

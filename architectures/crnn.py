@@ -1,13 +1,13 @@
-"""Convolutional recurrent network: convolutions find local patterns, a recurrent layer follows them over time.
+"""Convolutional recurrent network (CRNN): convolutions find local patterns, a recurrent layer follows them over time.
 
-Blocks of 3x3 convolution, batch normalisation, ReLU and 2x2 max-pooling, then a GRU over the frames that are left and the
-average of its outputs (Choi et al. 2017, "Convolutional recurrent neural networks for music classification"). With
-``pool_frames=False`` the blocks pool over the bins alone and every frame reaches the GRU, as in Cakir et al. 2017,
-"Convolutional recurrent neural networks for polyphonic sound event detection". For frame_classification they always do; the
-columns of the spectrogram that a labelled frame has are pooled ahead of the GRU, and each frame gets its own answer.
+Blocks of 3x3 convolution, batch normalisation, ReLU and 2x2 max-pooling, then a GRU over the remaining frames and the mean of
+its outputs (Choi et al. 2017, "Convolutional recurrent neural networks for music classification"). With ``pool_frames=False``
+the blocks pool only over the bins and every frame reaches the GRU, as in Cakir et al. 2017, "Convolutional recurrent neural
+networks for polyphonic sound event detection". frame_classification always does this: the columns of the spectrogram in a
+labelled frame are pooled before the GRU, and each frame gets its own prediction.
 
-In come examples (frames, bins, channels), normally normalised log-mel spectrograms; a Keras model with linear outputs goes
-out, to which the engine adds softmax or sigmoid and loss. 246,874 parameters at 64 x 64 x 1 and 10 classes.
+Input: examples (frames, bins, channels), usually normalised log-mel spectrograms. Output: a Keras model with linear outputs;
+the engine adds softmax or sigmoid and loss. 246,874 parameters at 64 x 64 x 1 and 10 classes.
 """
 
 import keras

@@ -1,12 +1,12 @@
 """Convolutional recurrent network with attentive pooling, for clips of any length.
 
-Blocks of 3x3 convolution, batch normalisation over the frames of clips alone, ReLU and 2x2 max-pooling, a GRU over the frames
-that are left (Choi et al. 2017, "Convolutional recurrent neural networks for music classification"), and attentive statistics
-of its outputs (Okabe et al. 2018). Unlike `crnn` it knows where clips end: a longer padding changes no answer.
+Blocks of 3x3 convolution, batch normalisation over the frames of clips without padding, ReLU and 2x2 max-pooling, a GRU over
+the remaining frames (Choi et al. 2017, "Convolutional recurrent neural networks for music classification"), and attentive
+statistics of its outputs (Okabe et al. 2018). Unlike `crnn` it ignores padding, so a longer padding does not change
+predictions.
 
-In come examples (frames, bins, channels) with NaN behind the ends of clips (padding = masked), normally log-mel spectrograms; a
-Keras model with linear outputs goes out, to which the engine adds softmax and loss. 108,696 parameters at 64 x 64 x 1 and 8
-classes.
+Input: examples (frames, bins, channels) with NaN after the ends of clips (padding = masked), usually log-mel spectrograms.
+Output: a Keras model with linear outputs; the engine adds softmax and loss. 108,696 parameters at 64 x 64 x 1 and 8 classes.
 """
 
 import keras

@@ -1,13 +1,13 @@
 """Convolutional autoencoder of deep_audio_features: it learns a small code of a spectrogram without labels.
 
-The encoder: 5x5 convolutions, each with 2x2 max-pooling, batch normalisation and LeakyReLU after all but the last, whose few
-channels are the code. The decoder: up-sampling and 5x5 transposed convolutions back to the input. Source: the package
+The encoder has 5x5 convolutions with 2x2 max-pooling, and batch normalisation and LeakyReLU after all but the last one, whose
+few channels are the code. The decoder has up-sampling and 5x5 transposed convolutions back to the input. Source: the package
 deep_audio_features (Theodoros Giannakopoulos, https://github.com/tyiannak/deep_audio_features), from a description of its
-layers. It unpools with the places of the encoder's maxima, which are no part of the code; here each value of the code is
-repeated.
+layers. The original unpools at the positions of the encoder's maxima, which are not part of the code. Here each value of the
+code is repeated instead.
 
-Comes in: examples (frames, bins, channels) of any size; odd sizes are pooled to the next whole half, and the repeated last
-frame or bin is cropped on the way back. Goes out: a Keras model with linear outputs of the very shape of its input; its layer
+Input: examples (frames, bins, channels) of any size. Odd sizes are pooled to the next larger half, and the repeated last
+frame or bin is cropped in the decoder. Output: a Keras model with linear outputs of the same shape as its input; its layer
 `embedding` gives the flattened code. 2,183,691 parameters at 60 x 128 x 1.
 """
 

@@ -1,12 +1,12 @@
 """Convolutional network of deep_audio_features: four wide blocks and three dense layers on coarse frames of 50 ms.
 
 Four blocks of 5x5 convolution, batch normalisation, LeakyReLU and 2x2 max-pooling; dropout and a dense layer with LeakyReLU,
-twice; a dense layer to the classes (the original puts a LeakyReLU on these as well). Source: the package deep_audio_features
+twice; a dense layer to the classes (the original has a LeakyReLU there too). Source: the package deep_audio_features
 (Theodoros Giannakopoulos, https://github.com/tyiannak/deep_audio_features), from a description of its layers.
 
-Comes in: examples (frames, bins, channels) of any size; the system's own are log-mel, n_fft = hop = 50 ms, 128 bins,
-stretched to the mean number of frames. An axis of one value is not pooled. Goes out: a Keras model with linear outputs, to
-which the engine adds softmax and loss. 7,635,850 parameters at 60 x 128 x 1 and 10 classes.
+Input: examples (frames, bins, channels) of any size; the original system uses log-mel, n_fft = hop = 50 ms, 128 bins,
+stretched to the mean number of frames. An axis of one value is not pooled. Output: a Keras model with linear outputs; the
+engine adds softmax and loss. 7,635,850 parameters at 60 x 128 x 1 and 10 classes.
 """
 
 import keras

@@ -1,11 +1,11 @@
-"""DENet: band-pass filters with learned cut-offs, of which each frame uses what is worth it, and a recurrent layer over frames.
+"""DENet: band-pass filters with learned cut-off frequencies, weighted in each frame, and a recurrent layer over frames.
 
-Greco, Roberto, Saggese & Vento 2021, "DENet: a deep architecture for audio surveillance applications". In each frame SincConv,
-the denoising-enhancement layer, which sums the bands by learned weights, max-pooling, and two convolutions; over the frames a
-bidirectional GRU and dense layers, so that a frame is judged with its neighbours.
+Greco, Roberto, Saggese & Vento 2021, "DENet: a deep architecture for audio surveillance applications". Each frame passes
+SincConv, the denoising-enhancement layer, which sums the bands with learned weights, max-pooling, and two convolutions. A
+bidirectional GRU and dense layers follow over the frames, so the prediction for a frame uses its neighbours.
 
-In come sequences of frames of samples (frames, samples, 1); a Keras model with linear outputs for each frame goes out, to which
-the engine adds softmax or sigmoid and loss. 47,815,279 parameters at 10 x 800 x 1 and 2 classes.
+Input: sequences of frames of samples (frames, samples, 1). Output: a Keras model with linear outputs for each frame; the
+engine adds softmax or sigmoid and loss. 47,815,279 parameters at 10 x 800 x 1 and 2 classes.
 """
 
 import keras

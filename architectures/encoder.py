@@ -1,8 +1,8 @@
-"""A pretrained transformer that is fine-tuned: its frames, pooled over the clip, and a linear layer. On torch alone.
+"""Fine-tuned pretrained transformer: its frames are pooled over the clip, and a linear layer predicts. Only on torch.
 
 ``encoder = wav2vec2-base`` names a preset, ``transformers:FOLDER`` a folder (docs/finetuning.md): wav2vec2, HuBERT, WavLM and
-their like, Whisper's encoder, AST. It reads samples of clips of any length, as its feature extractor wants them; frames behind
-the end of a clip reach neither attention nor pooling.
+similar models, Whisper's encoder, AST. It reads samples of clips of any length, scaled as its feature extractor does.
+Attention and pooling ignore frames after the end of a clip.
 
 Sources: Baevski et al. 2020 (wav2vec 2.0); Yang et al. 2021, "SUPERB" (the weighted sum of layers).
 """

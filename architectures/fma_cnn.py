@@ -1,12 +1,12 @@
-"""Convolutional network for music genres in windows of 3 s, of which a clip gets the mean.
+"""Convolutional network for music genres in windows of 3 s; the prediction for a clip is the mean over its windows.
 
 Four blocks of 3x3 convolution, ReLU, 2x2 max-pooling and dropout, then one hidden dense layer on the flattened maps, as used
-with FMA (Defferrard et al. 2017, "FMA: a dataset for music analysis"). Flattened maps keep where in the window something
-sounds.
+with FMA (Defferrard et al. 2017, "FMA: a dataset for music analysis"). Flattened maps keep the position of a sound in the
+window.
 
-Comes in: examples (frames, bins, channels) of any size; the system's own are log-mel windows of 3 s at 44.1 kHz, n_fft 2048,
-hop 512, scaled per clip: 259 x 128. An axis of one value is not pooled. Goes out: a Keras model with linear outputs, to which
-the engine adds softmax and loss. 2,195,464 parameters at 259 x 128 x 1 and 8 classes.
+Input: examples (frames, bins, channels) of any size; the original system uses log-mel windows of 3 s at 44.1 kHz, n_fft 2048,
+hop 512, scaled per clip: 259 x 128. An axis of one value is not pooled. Output: a Keras model with linear outputs; the engine
+adds softmax and loss. 2,195,464 parameters at 259 x 128 x 1 and 8 classes.
 """
 
 import keras

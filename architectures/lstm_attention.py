@@ -1,12 +1,12 @@
 """Residual LSTM with self-attention over frames of prosody, such as mfcc+chroma+f0+energy in coarse frames.
 
-Frames are projected to ``n_units``, and each bidirectional LSTM (Hochreiter & Schmidhuber 1997) adds to them what it makes of
-them; self-attention adds what frames have to do with each other (Vaswani et al. 2017), and attentive statistics make one vector
-of the clip (Okabe et al. 2018). After the idea of ResLSTM-SA (Krasnoproshin & Vashkevich 2026, "Speech emotion recognition
-using attention-based LSTM-network with residual connection", arXiv 2606.03359), written anew.
+Frames are projected to ``n_units``. Each bidirectional LSTM (Hochreiter & Schmidhuber 1997) has a residual connection, and so
+has the self-attention over frames (Vaswani et al. 2017). Attentive statistics pool the frames into one vector per clip (Okabe
+et al. 2018). It follows the idea of ResLSTM-SA (Krasnoproshin & Vashkevich 2026, "Speech emotion recognition using
+attention-based LSTM-network with residual connection", arXiv 2606.03359), with separate code.
 
-In come examples (frames, bins) with NaN behind the ends of clips (padding = masked); a Keras model with linear outputs goes
-out, to which the engine adds softmax and loss. 54,216 parameters at 58 x 46 and 8 classes.
+Input: examples (frames, bins) with NaN after the ends of clips (padding = masked). Output: a Keras model with linear outputs;
+the engine adds softmax and loss. 54,216 parameters at 58 x 46 and 8 classes.
 """
 
 import keras

@@ -1,11 +1,11 @@
-"""Small recurrent network over the frames of an example, for features whose order in time carries the answer.
+"""Small recurrent network (RNN) over the frames of an example, for features whose order in time matters.
 
-GRU (Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder") or LSTM (Hochreiter & Schmidhuber 1997),
-in both directions (Schuster & Paliwal 1997) or forwards only. The outputs of all frames are averaged, so silence at the
-end of a padded clip cannot wash out what came before it.
+GRU (Cho et al. 2014, "Learning phrase representations using RNN encoder-decoder") or LSTM (Hochreiter & Schmidhuber 1997), in
+both directions (Schuster & Paliwal 1997) or only forwards. The outputs of all frames are averaged, so silence at the end of a
+padded clip does not erase earlier frames.
 
-In come examples (frames, bins); a Keras model with linear outputs goes out, to which the engine adds softmax and loss.
-51,210 parameters at 64 x 64 and 10 classes.
+Input: examples (frames, bins). Output: a Keras model with linear outputs; the engine adds softmax and loss. 51,210 parameters
+at 64 x 64 and 10 classes.
 """
 
 from typing import Literal

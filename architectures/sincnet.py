@@ -1,16 +1,16 @@
-"""SincNet on frames or chunks of a waveform by themselves: band-pass filters with learned cut-offs, convolutions, dense layers.
+"""SincNet on single frames or chunks of a waveform: band-pass filters with learned cut-offs, convolutions, dense layers.
 
-Ravanelli & Bengio 2018, "Speaker recognition from raw waveform with SincNet". Layer normalisation of the samples, SincConv, its
-absolute values, then two convolutions, each with max-pooling, layer normalisation over the channels and LeakyReLU; dense layers
-with batch normalisation. Every frame goes the same way and knows nothing of its neighbours.
+Ravanelli & Bengio 2018, "Speaker recognition from raw waveform with SincNet". Layer normalisation of the samples, SincConv,
+its absolute values, then two convolutions, each with max-pooling, layer normalisation over the channels and LeakyReLU; dense
+layers with batch normalisation. Each frame is predicted separately, without its neighbours.
 
-In come sequences of frames of samples (frames, samples, 1), or of classification chunks of samples (samples, 1); a Keras model
-with linear outputs for each frame, or for the chunk, goes out, to which the engine adds softmax or sigmoid and loss. 10,675,562
-parameters at 10 x 800 x 1 and 2 classes.
+Input: sequences of frames of samples (frames, samples, 1), or for classification chunks of samples (samples, 1). Output: a
+Keras model with linear outputs for each frame or chunk; the engine adds softmax or sigmoid and loss. 10,675,562 parameters at
+10 x 800 x 1 and 2 classes.
 
-As in the paper a clip gets one label from chunks of 200 ms: random ones train (``crop_s = 0.2``), and the log posteriors of
-those every 10 ms of the clip are averaged (``example_length_s = 0.2``, ``example_overlap = 0.95``, ``clip_average = logits``),
-with ``features = waveform`` and ``normalization = none``.
+As in the paper, a clip gets one label from chunks of 200 ms. Training uses random chunks (``crop_s = 0.2``). For tests the
+log posteriors of chunks every 10 ms are averaged (``example_length_s = 0.2``, ``example_overlap = 0.95``, ``clip_average =
+logits``), with ``features = waveform`` and ``normalization = none``.
 """
 
 import keras

@@ -1,12 +1,12 @@
 """VGG-M of a speaker-identification system for examples of one length: VGGVox with a dense layer over time.
 
-As vggvox.py, which has the layers and their source, with 256 filters in the third convolution, dropout before each ReLU, a
-dense layer over the frames (shared by all channels) instead of their average, and batch normalisation and dropout after fc7,
-no ReLU.
+It has the layers of vggvox (which names their source), with 256 filters in the third convolution, dropout before each ReLU, a
+dense layer over the frames (shared by all channels) instead of their mean, and batch normalisation and dropout after fc7,
+without ReLU.
 
-Comes in: examples (frames, bins, channels) of any size; the system's own are 3 s at 16 kHz, n_fft 1024, hop 160: 301 x 513.
-Goes out: a Keras model with linear outputs, to which the engine adds softmax and loss. 16,061,523 parameters at 301 x 513 x 1
-and 10 classes.
+Input: examples (frames, bins, channels) of any size; the original system uses 3 s at 16 kHz, n_fft 1024, hop 160: 301 x 513.
+Output: a Keras model with linear outputs; the engine adds softmax and loss. 16,061,523 parameters at 301 x 513 x 1 and 10
+classes.
 """
 
 import keras

@@ -1,10 +1,10 @@
 """vgg_mini with pooling over time, for clips of any length: trained on crops, tested on whole utterances.
 
-As vgg_mini.py, which has the layers and their source, with the average or the maximum over the frames instead of the dense
+It has the layers of vgg_mini (which names their source), with the mean or the maximum over the frames instead of the dense
 layer.
 
-Comes in: examples (frames, bins, channels) of any size; frames may be unknown, and are then 33 or more. Goes out: a Keras
-model with linear outputs, to which the engine adds softmax and loss. 2,482,282 parameters at 301 x 513 x 1 and 10 classes.
+Input: examples (frames, bins, channels) of any size; if the number of frames is not fixed, 33 or more. Output: a Keras model
+with linear outputs; the engine adds softmax and loss. 2,482,282 parameters at 301 x 513 x 1 and 10 classes.
 """
 
 from typing import Literal

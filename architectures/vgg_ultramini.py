@@ -1,9 +1,9 @@
 """vgg_mini with an eighth of the filters in its second convolution: the smallest VGG of the speaker-identification system.
 
-As vgg_mini.py, which has the layers and their source, with 128 filters instead of 1024 in the second convolution.
+It has the layers of vgg_mini (which names their source), with 128 filters instead of 1024 in the second convolution.
 
-Comes in: examples (frames, bins, channels) of any size; the system's own are 301 x 513. Goes out: a Keras model with linear
-outputs, to which the engine adds softmax and loss. 314,876 parameters at 301 x 513 x 1 and 10 classes.
+Input: examples (frames, bins, channels) of any size; the original system uses 301 x 513. Output: a Keras model with linear
+outputs; the engine adds softmax and loss. 314,876 parameters at 301 x 513 x 1 and 10 classes.
 """
 
 import keras

@@ -1,14 +1,13 @@
-"""VGGVox, the VGG-M of VoxCeleb's speaker identification: five convolutions, one over all bins, the average over time.
+"""VGGVox, the VGG-M of VoxCeleb's speaker identification: five convolutions, one over all bins, and the mean over time.
 
 Nagrani, Chung & Zisserman 2017, "VoxCeleb: a large-scale speaker identification dataset". Convolutions 7x7/2, 5x5/2 and three
-of 3x3, with 3x3/2 max-pooling after the first two and 3x5, 2x3 after the last; fc6, a convolution over the bins that are
-left; the average over the frames; fc7 with ReLU. Batch normalisation and ReLU follow each convolution. The original has no
-dropout.
+of 3x3, with 3x3/2 max-pooling after the first two and 3x5, 2x3 after the last; fc6, a convolution over the remaining bins;
+the mean over the frames; fc7 with ReLU. Batch normalisation and ReLU follow each convolution. The original has no dropout.
 
-Comes in: examples (frames, bins, channels) of any size; the system's own are linear STFT magnitudes of 3 s, 300 frames of 512
-bins. Frames may be unknown, and are then 65 or more. Smaller examples: the windows that are longer than a map are cut to it
-(see _vgg.py). Goes out: a Keras model with linear outputs, to which the engine adds softmax and loss. 17,919,907 parameters
-at 300 x 512 x 1 and 1251 classes (10,688 of them are moving statistics).
+Input: examples (frames, bins, channels) of any size; the original system uses linear STFT magnitudes of 3 s, 300 frames of
+512 bins. If the number of frames is not fixed, it must be 65 or more. In smaller examples, windows that are longer than a map
+are cut to its size. Output: a Keras model with linear outputs; the engine adds softmax and loss. 17,919,907
+parameters at 300 x 512 x 1 and 1251 classes (10,688 of them are moving statistics).
 """
 
 import keras

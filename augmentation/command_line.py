@@ -18,24 +18,26 @@ if TYPE_CHECKING:
 
 _PROGRAM = "xval augment"
 _DESCRIPTION = """\
-Make N augmented copies of every audio file in INPUT (also several folders) and below it, each by a random subset of transforms
-in random order, and the unchanged file next to them, in the same folders of OUTPUT. All are mono wav files of 16 bit with a
-peak of 0.99 (lower where the gain was drawn). OUTPUT/augmented.csv says what was done to each copy.
-After an interruption the same command continues; after a change of INPUT it updates OUTPUT."""
+Data augmentation: make N augmented copies of each audio file in INPUT and its subfolders.
+
+Each copy gets a random subset of the transforms, in random order. OUTPUT has the same folders as INPUT, with the copies and
+the unchanged files. All are mono wav files of 16 bit with a peak of 0.99 (lower after the transform gain).
+OUTPUT/augmented.csv lists the transforms of each copy and their parameters. After an interruption the same command continues.
+After a change of INPUT it updates OUTPUT."""
 _EPILOG = """\
-The transforms are the files of augmentation/transforms/; their probabilities and ranges are in config.ini, section
-[offline_augmentation], and --set changes them for one run:
+The transforms are the files of augmentation/transforms/. Section [offline_augmentation] of config.ini has their probabilities
+and ranges; --set changes them for one run:
   --set background_noise_probability=0.8 --set background_noise_folder=noises --set time_stretch_probability=0
 
   xval augment mix --help     place annotated events into background recordings"""
 _MIX_DESCRIPTION = """\
-Place the annotated events in the recordings of EVENTS into excerpts of the recordings of BACKGROUNDS, and write the mixtures
-with their annotation to OUTPUT: annotation.csv, with a row per event and, labelled background, one per segment between them.
-The events of one mixture come from one item, and no two items share a segment of a background. Events that overlap are placed
-together, and each has its row.
-After an interruption the same command continues."""
+Mix the annotated events of the recordings in EVENTS into excerpts of the recordings in BACKGROUNDS.
+
+OUTPUT gets the mixtures and their annotation, annotation.csv: one row per event, and one row per segment between events, with
+the label background. The events of a mixture come from one item, and two items never share a segment of a background.
+Overlapping events are placed together, and each has its own row. After an interruption the same command continues."""
 _MIX_EPILOG = """\
-Lengths, gaps and signal-to-noise ratios are in config.ini, section [mixing], and --set changes them for one run:
+Section [mixing] of config.ini has lengths, gaps and signal-to-noise ratios; --set changes them for one run:
   --set mixture_min_snr_db=-5 --set mixture_duration_s=20
 
 Next: xval prepare events OUTPUT/annotation.csv --item item"""
@@ -66,9 +68,9 @@ def make_parser() -> Parser:
         nargs="+",
         type=Path,
         metavar="INPUT",
-        help="folder of audio files; its subfolders are kept (several folders: relative to their common parent)",
+        help="folder of audio files, with subfolders (several folders: paths are relative to their common parent)",
     )
-    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies; created if missing")
+    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies, created if missing")
     parser.add_argument("n_copies", metavar="N", help="copies of every file")
     _add_options(parser, "offline_augmentation")
     return parser
@@ -78,8 +80,8 @@ def make_mix_parser() -> Parser:
     """Return the parser of ``mix``."""
     parser = Parser(prog=f"{_PROGRAM} mix", description=_MIX_DESCRIPTION, epilog=_MIX_EPILOG)
     parser.add_argument("events_folder", type=Path, metavar="EVENTS", help="folder of the recordings with events")
-    parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without them")
-    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures; created if missing")
+    parser.add_argument("backgrounds_folder", type=Path, metavar="BACKGROUNDS", help="folder of recordings without events")
+    parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the mixtures, created if missing")
     parser.add_argument(
         "--annotation",
         type=Path,
@@ -143,10 +145,15 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
 
 
 def _add_options(parser: Parser, section: str) -> None:
-    parser.add_argument("--seed", default="1", metavar="NUMBER", help="the same seed gives the same files (default: 1)")
-    add_settings_argument(parser, "change a setting of config.ini for this run; may be repeated", (section,))
+    parser.add_argument(
+        "--seed",
+        default="1",
+        metavar="NUMBER",
+        help="seed of all random choices; the same seed gives the same files (default: 1)",
+    )
+    add_settings_argument(parser, "change a setting of config.ini for this run; repeatable", (section,))
     add_workers_argument(parser, "")
-    parser.add_argument("--overwrite", action="store_true", help="replace what an earlier run wrote into OUTPUT")
+    parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier run in OUTPUT")
 
 
 def _annotation_of(folder: Path) -> Path:

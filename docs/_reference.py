@@ -28,6 +28,24 @@ _WORDS = {
     "class_word": "class",
     "above_chance": "above chance",
 }
+_ESTIMATORS = {
+    "constant": "Constant prediction: the most frequent class, or the mean. Every other model has to be better.",
+    "svm": "Support vector machine (SVM) for classes. `C` and `gamma` are searched; a linear kernel has no `gamma`.",
+    "logistic": "Logistic regression with an L2 penalty. `C` is searched.",
+    "forest": "Random forest. `min_samples_leaf` is searched.",
+    "boosting": "Gradient boosting of decision trees. `max_leaf_nodes` is searched; `shrinkage` is the learning rate.",
+    "knn": "k nearest neighbours. `n_neighbors` is searched.",
+    "linear": "Linear regression without a penalty.",
+    "ridge": "Ridge regression, which is linear regression with an L2 penalty. `alpha` is searched.",
+    "svr": "Support vector regression (SVR). `C` and `gamma` are searched; a linear kernel has no `gamma`.",
+    COMBINATION: (
+        "A classifier on the outputs of saved networks and 136 hand-crafted features (docs/baselines.md). `models` has the"
+        " paths of model.keras files, with `{fold}` for the number of the fold. `layers_dropped` chooses the output of each"
+        " network: 0 is its prediction, 1 the input of its last layer with weights, 2 that of the layer before."
+        " `basic_features` adds the means and standard deviations of 34 short-term features and their deltas."
+        " `pca_components` is the number of principal components before the classifier; 0: no PCA."
+    ),
+}
 _MADE = "<!-- Made from the code by python docs/_reference.py. -->\n\n"
 
 
@@ -58,15 +76,17 @@ def architectures_page() -> str:
     lines = [
         "# All networks and estimators",
         (
-            "What `architecture` may name. Give an option in a variant as a setting, for example"
-            ' `{"architecture": "svm", "C": (1.0, 10.0)}`. Your own network: [Custom architectures](../own_parts.md).'
+            "The names for the setting `architecture`. An option is a setting of a variant, for example"
+            ' `{"architecture": "svm", "C": (1.0, 10.0)}`. `constant` to `svr` are estimators of scikit-learn, and'
+            " [Baselines](../baselines.md) explains their shared options. Your own network: [Custom"
+            " architectures](../own_parts.md)."
         ),
     ]
     for name in (*architecture_names(), *CLASSICAL, COMBINATION):
         architecture = find_architecture(name)
         path = _ROOT / "architectures" / f"{name}.py"
-        docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None
-        lines += [f"## {name}", *_about(docstring), f"Tasks: {', '.join(architecture.task_types)}."]
+        text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else _ESTIMATORS[name]
+        lines += [f"## {name}", *_about(text), f"Tasks: {', '.join(architecture.task_types)}."]
         if architecture.options:
             lines.append(
                 "| option | type | default |\n| --- | --- | --- |" + "".join(map(_option, architecture.options.values()))
@@ -93,17 +113,17 @@ def commands_page() -> str:
 
 
 def findings_page() -> str:
-    """Return what findings say, what to do, and why."""
+    """Return the message, the advice and the reason of each finding."""
     lines = [
         "# All findings",
         (
-            "A finding is what you have to know to read the scores of an experiment. A run, the page and the workbook print its"
-            " code, its name and a message, and `--details` adds what to do. XV1 is about the data, XV2 about training, XV3"
-            " about the result. Words in italics are filled in."
+            "Findings are warnings about the scores of an experiment. A run, the page and the workbook print the code, name"
+            " and message of each; `--details` adds what to do. XV1 findings are about the data, XV2 about training, XV3 about"
+            " the result. The words in italics are replaced by names and numbers of the experiment."
         ),
         (
-            "To silence a finding that you know and accept, name its code in config.ini, in the experiment or for one run, and"
-            " run the same command again:"
+            "To silence a finding that you accept, set `silence` to its code in config.ini, in the experiment or for one run,"
+            " and run the same command again:"
         ),
         "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```",
     ]
@@ -118,18 +138,19 @@ def _finding(entry: Entry) -> Iterator[str]:
         ("Message", [text.message for text in entry.texts.values()]),
         ("What to do", [text.advice for text in entry.texts.values()]),
     ):
-        told = [_filled(text) for text in dict.fromkeys(texts) if re.search(r"\w", re.sub(r"\{\w+\}", "", text))]
-        if len(told) == 1:
-            yield f"**{label}** {told[0]}"
-        elif told:
-            yield f"**{label}**\n\n" + "\n".join(f"- {text}" for text in told)
+        filled = [_filled(text) for text in dict.fromkeys(texts) if re.search(r"\w", re.sub(r"\{\w+\}", "", text))]
+        if len(filled) == 1:
+            yield f"**{label}** {filled[0]}"
+        elif filled:
+            yield f"**{label}**\n\n" + "\n".join(f"- {text}" for text in filled)
     yield f"**Why** {entry.why}"
 
 
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
     parts = re.split(r"\{(\w+)\}", text)
-    return "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    return text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
 
 
 def _help(command: str) -> str:
@@ -147,11 +168,10 @@ def _help(command: str) -> str:
     return printed.getvalue()
 
 
-def _about(docstring: str | None) -> Iterator[str]:
-    """Yield the paragraphs of a module, without those on its inputs and outputs."""
-    for paragraph in re.split(r"\n\n+", docstring or ""):
-        if paragraph and not paragraph.startswith("Comes in"):
-            yield _text(" ".join(paragraph.split()))
+def _about(text: str) -> Iterator[str]:
+    """Yield the paragraphs of a text, each in one line."""
+    for paragraph in re.split(r"\n\n+", text):
+        yield _text(" ".join(paragraph.split()))
 
 
 def _option(option: Option) -> str:
@@ -165,7 +185,8 @@ def _cell(text: str, *, is_code: bool = False) -> str:
 
 def _text(text: str) -> str:
     """Return plain text as Markdown: names of pages are links, and nothing is a tag or is emphasised."""
-    text = re.sub(r"([<*_])", r"\\\1", text)
+    parts = re.split(r"(`+[^`]+`+)", text)
+    text = "".join(part if part.startswith("`") else re.sub(r"([<*_])", r"\\\1", part) for part in parts)
     return re.sub(r"docs/([\w\\/]+)\.md", lambda page: f"[{page[1]}](../{page[1].replace(chr(92), '')}.md)", text)
 
 

@@ -1,4 +1,4 @@
-"""What do classical estimators reach on pooled features? (demo corpus, the folds of experiments/demo.py)
+"""Baselines: classical estimators on pooled features (demo corpus, the folds of experiments/demo.py).
 
 About 2 minutes of CPU time; mean test accuracy of the SVM near 0.76, of logistic regression near 0.69, chance 0.17.
 

@@ -1,7 +1,7 @@
-"""When does it call? Events in frames of 50 ms, by networks on the waveform itself (SincNet, DENet).
+"""Sound event detection in frames of 50 ms: bat calls, with networks on the waveform (SincNet, DENet).
 
-Recordings whose calls are annotated, perhaps by two annotators who disagree: see annotation_policy in config.ini. Results are
-metrics of frames, of segments and of events; events.csv beside each model lists what was annotated and what was found.
+It needs recordings with annotated calls. If two annotators disagree, see annotation_policy in config.ini. Results are metrics
+of frames, segments and events. events.csv next to each model lists the annotated and the predicted events.
 
 xval prepare bats FOLDER --task-type frame_classification
 python experiments/bats.py
@@ -9,7 +9,7 @@ python experiments/bats.py
 Any recordings with a table of events: xval prepare events TABLE.csv --task-type frame_classification, then
 python experiments/bats.py --set dataset=NAME
 
-At 16 kHz, as here, nothing above 8 kHz is heard. For echolocation give the rate of the files:
+At 16 kHz, as here, the networks get no sound above 8 kHz. For echolocation set the rate of the files:
 --set sample_rate_hz=250000
 """
 

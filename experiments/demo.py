@@ -1,4 +1,4 @@
-"""How well does a small network recognise words of speakers that it has never heard? (demo corpus, 4 folds, dealt three times)
+"""How well does a small network recognise words of unseen speakers? (demo corpus, 4 folds, repeated three times)
 
 About a minute on 2 CPU cores; mean test accuracy near 0.65, chance 0.17.
 

@@ -1,6 +1,6 @@
-"""Words of unseen speakers, learned from nine voices: an SVM on MFCC and augmented copies of the clips (demo corpus, 4 folds).
+"""Words of unseen speakers, trained on nine speakers: an SVM on MFCC and augmented copies of the clips (demo corpus, 4 folds).
 
-Mean test accuracy 0.87 to 0.90, chance 0.17; 11 seconds of CPU time. docs/recipe.md says by which other speakers it was chosen.
+Mean test accuracy 0.87 to 0.90, chance 0.17; 11 seconds of CPU time. docs/recipe.md: how it was chosen, on other speakers.
 
 xval prepare demo
 xval augment data/demo/audio data/demo_copies/audio 5 --set pitch_shift_probability=1 --set equalizer_probability=1 \

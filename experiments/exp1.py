@@ -1,10 +1,10 @@
-"""Which small network copes best with unseen speakers, and does regularisation help? (demo corpus, 4 folds)
+"""Which small network is best on unseen speakers, and does regularisation help? (demo corpus, 4 folds)
 
 xval prepare demo
 python experiments/exp1.py            all instances
 python experiments/exp1.py 3 7 1      instances 3 to 7 on GPU 1; on a machine without GPUs, on the CPU
 
-Instances are written in either of two forms, which mean the same: a dict of parameters, or a list of assignments as text.
+An instance is a dict of parameters or a list of assignments as text. Both mean the same.
 """
 
 from xval import Experiment

@@ -1,7 +1,7 @@
-"""Which genre? Windows of 3 s, whose answers are averaged over a track of 30 s (Free Music Archive, 8 genres).
+"""Music genres from windows of 3 s; predictions are averaged over a track of 30 s (Free Music Archive, 8 genres).
 
-The workbook has the metrics of windows and of tracks side by side. Folds are the official split, in which no artist stands
-twice; --set fold_strategy=balanced deals whole artists to folds instead. Chance is 0.125.
+The workbook has the metrics of windows and of tracks. Folds are the official split, in which each artist is in one part.
+--set fold_strategy=balanced makes folds over artists instead. Chance is 0.125.
 
 xval prepare fma FOLDER
 python experiments/fma.py

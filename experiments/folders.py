@@ -1,8 +1,8 @@
-"""A CNN on folders of sounds, and a classical classifier on what it and hand-crafted features say (deep_audio_features).
+"""A CNN on folders of sounds, and a classifier on its outputs and hand-crafted features (deep_audio_features).
 
-The names of the folders are the classes. Instances 3 and 4 read the networks of instance 1, fold by fold, so that no feature
-comes from a network that has seen the test items; they run behind it. For another corpus or experiment number change DATASET or
-NETWORKS below.
+The names of the folders are the classes. Instances 3 and 4 read the networks of instance 1, fold by fold, so no feature
+comes from a network that has seen the test items. They run after instance 1. For another corpus or experiment number change
+DATASET or NETWORKS below.
 
 xval prepare folders FOLDER --item-pattern 'REGEX of the speaker in the path' --dataset folders
 python experiments/folders.py

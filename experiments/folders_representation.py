@@ -1,7 +1,7 @@
 """An autoencoder that learns a small code of spectrograms without any label (deep_audio_features).
 
-embeddings.parquet beside each model has the code of every clip. The error is in units of the normalised features: the mean of
-the training items alone reaches the level that stands as chance.
+embeddings.parquet next to each model has the code of each clip. The error is in units of the normalised features. Chance is
+the error of predicting the mean of the training items.
 
 xval prepare folders FOLDER --item-pattern 'REGEX of the speaker in the path' --dataset folders
 python experiments/folders_representation.py

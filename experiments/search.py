@@ -1,4 +1,4 @@
-"""Which settings of a small network recognise words of unseen speakers? Each fold searches by speakers that it does not test.
+"""Which settings of a small network recognise words of unseen speakers? Each fold searches on speakers that it does not test.
 
 Demo corpus, 4 folds of 30 trials: about 3 minutes of one CPU core.
 

@@ -1,4 +1,4 @@
-"""Who speaks? VGG networks that identify known speakers on videos they have not heard (VoxCeleb1, official phases).
+"""Speaker identification: VGG networks on unseen videos of known speakers (VoxCeleb1, official phases).
 
 Networks that average over time train on a random 3 s crop of each utterance in every epoch and are tested on whole utterances;
 those with a dense layer over time see the first 3 s. Spectrograms are made on the device, from the waveform. With its 1,251
@@ -7,7 +7,7 @@ speakers this needs a GPU.
 xval prepare voxceleb FOLDER --phases iden_split.txt --set features=waveform
 python experiments/voxceleb.py 3 3 0
 
-Without a list of phases: --set fold_strategy=balanced, which deals the videos to folds. Known speakers of the digits corpus, on
+Without a list of phases: --set fold_strategy=balanced, which makes folds over videos. Known speakers of the digits corpus, on
 a CPU: docs/systems.md.
 """
 

@@ -56,7 +56,7 @@ def _help() -> str:
         f"usage: {_PROGRAM} COMMAND ...\n       {_PROGRAM} --version\n\n"
         "Cross-validated deep-learning experiments on audio.\n\n"
         f"{listed}\n\n"
-        f"What a command needs and which options it has: {_PROGRAM} COMMAND --help\n"
+        f"Arguments and options of a command: {_PROGRAM} COMMAND --help\n"
     )
 
 

@@ -241,7 +241,7 @@ def read_corrections(path: Path) -> Corrections:
     if not verdicts:
         raise CorpusError(
             f"--corrections {path}: {'there is no verdict in it' if path.exists() else 'no such file'}. xval "
-            "review EXPERIMENT writes one."
+            "review-labels EXPERIMENT writes one."
         )
     if len(hashes := {verdict.index_hash for verdict in verdicts}) > 1:
         raise CorpusError(

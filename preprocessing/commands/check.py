@@ -92,28 +92,28 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
 
 def add_check_arguments(parser: Parser) -> None:
     """Declare --check and what goes with it alone, which `options_of_check` reads."""
-    group = parser.add_argument_group("to look at the corpus only")
-    group.add_argument("--check", action="store_true", help="report what is wrong with it, and prepare nothing")
+    group = parser.add_argument_group("check without preparing")
+    group.add_argument("--check", action="store_true", help="only report what is wrong with the corpus, without preparing it")
     group.add_argument(
         "--headers-only",
         action="store_true",
         default=None,
         dest="check_headers_only",
-        help="read only the headers of the files: fast, finds less",
+        help="read only the headers of the files, which is fast but finds less",
     )
     group.add_argument(
         "--min-duration-s",
         type=number_reader("--min-duration-s"),
         dest="check_min_duration_s",
         metavar="S",
-        help=f"shorter clips are too short (default: {_MIN_DURATION_S} s)",
+        help=f"report clips that are shorter than this (default: {_MIN_DURATION_S} s)",
     )
     group.add_argument(
         "--clipped-share",
         type=number_reader("--clipped-share", largest=1),
         dest="check_clipped_share",
         metavar="SHARE",
-        help=f"clips with this share of their samples cut off are clipped (0 to 1, default: {_CLIPPED_SHARE})",
+        help=f"report clips with at least this share of clipped samples (0 to 1, default: {_CLIPPED_SHARE})",
     )
     group.add_argument(
         "--output",

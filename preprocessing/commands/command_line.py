@@ -21,7 +21,7 @@ from xval.base.errors import SettingsError, counted
 if TYPE_CHECKING:
     import pandas as pd
 
-SETTINGS_HELP = "change a feature setting for this command only; may be repeated"
+SETTINGS_HELP = "change a feature setting for this command; repeatable"
 
 
 @dataclass(frozen=True)
@@ -215,7 +215,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             dest="answer_overlaps",
             choices=(ASK, KEEP),
             default=ASK,
-            help="keep overlapping clips of one file (default: ask)",
+            help="keep: allow overlapping clips of one file (default: ask)",
         )
     if SHARED_FILES not in names and not reader.has_recordings:
         parser.add_argument(
@@ -223,7 +223,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
             dest="answer_shared_files",
             choices=(ASK, KEEP),
             default=ASK,
-            help="allow segments of several items in one file, such as two speakers in a dialogue (default: ask)",
+            help="keep: allow segments of several items in one file, such as two speakers in a dialogue (default: ask)",
         )
     parser.add_argument(
         "--speech-table",
@@ -231,7 +231,7 @@ def make_corpus_parser(program: str, corpus: str) -> tuple[Parser, corpora.Corpu
         metavar="FILE",
         help="a table with a row per word or phoneme (path, start_s, end_s): every clip is trimmed to its first and last one",
     )
-    parser.add_argument("--dataset", metavar="NAME", help="its name in experiments (default: the name of the corpus)")
+    parser.add_argument("--dataset", metavar="NAME", help="name of the dataset in experiments (default: that of the corpus)")
     add_data_folder_argument(parser)
     return parser, reader
 

@@ -32,16 +32,18 @@ def make_parser() -> Parser:
     parser = Parser(
         prog=_PROGRAM,
         usage=f"{_PROGRAM} [NAME | fetch NAME] [--yes] [--sha256 DIGITS | --unchecked] [--revision COMMIT]",
-        description="List pretrained encoders (embedding_model = NAME), describe one, or fetch its files into the cache of "
-        "the Hugging Face hub. A run itself downloads nothing. Without network: docs/embeddings.md.",
+        description="List pretrained encoders (embedding_model = NAME), describe one, or download its files.\n\n"
+        "Files are stored in the cache of the Hugging Face hub. Runs never download. Without a network: docs/embeddings.md.",
     )
-    parser.add_argument("words", nargs="*", metavar="NAME", help="a preset, or fetch and a preset (default: list all)")
-    parser.add_argument("--yes", action="store_true", help="fetch without asking")
     parser.add_argument(
-        "--sha256", type=str.lower, metavar="DIGITS", help="expected checksum of the weights, where the preset has none"
+        "words", nargs="*", metavar="NAME", help="a preset: describe it; fetch and a preset: download it (default: list all)"
     )
-    parser.add_argument("--unchecked", action="store_true", help="accept the files where no SHA-256 is known")
-    parser.add_argument("--revision", metavar="COMMIT", help="of the repository, where the preset has none")
+    parser.add_argument("--yes", action="store_true", help="download without asking")
+    parser.add_argument(
+        "--sha256", type=str.lower, metavar="DIGITS", help="expected checksum of the weights, if the preset has none"
+    )
+    parser.add_argument("--unchecked", action="store_true", help="accept the files even if no SHA-256 is known")
+    parser.add_argument("--revision", metavar="COMMIT", help="commit of the repository, if the preset has none")
     return parser
 
 

@@ -79,7 +79,7 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
         "--corrections",
         type=Path,
         metavar="FILE",
-        help="apply the labels that the reviewers of xval review-labels agree on (corrections.csv), and make a separate "
+        help="apply the labels on which all reviewers of xval review-labels agree (corrections.csv), and make a separate "
         "dataset (default name: with _corrected)",
     )
     parser.add_argument("--download", action="store_true", help=fetched)

@@ -37,10 +37,10 @@ def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         prog=_PROGRAM,
-        description="Rename a prepared dataset. Its features and results stay valid, and the old name still finds it until "
-        "another dataset is prepared under that name.",
+        description="Rename a prepared dataset.\n\n"
+        "Its features and results stay valid. The old name still finds it, until you prepare another dataset with that name.",
     )
-    parser.add_argument("old", metavar="OLD", help="its name: data/<old>")
-    parser.add_argument("new", metavar="NEW", help="a new name that no dataset has")
+    parser.add_argument("old", metavar="OLD", help="present name: data/<old>")
+    parser.add_argument("new", metavar="NEW", help="new name, not used by another dataset")
     add_data_folder_argument(parser)
     return parser

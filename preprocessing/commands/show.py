@@ -69,14 +69,16 @@ def make_parser() -> Parser:
     """Return the parser of the command."""
     parser = Parser(
         prog=_PROGRAM,
-        description="Draw clips as a model reads them: the waveform, the features of the settings over time in seconds, and, "
-        "where example_length_s is set, each of the windows. One PNG for each clip.",
+        description="Draw clips as a model reads them, one PNG file per clip.\n\n"
+        "A picture has the waveform, the features over time and, if example_length_s is set, the windows.",
         epilog=f"examples:\n  {_PROGRAM} a.wav b.flac --set n_mels=40 --set example_length_s=1\n"
         f"  {_PROGRAM} had_s01_0.wav --dataset demo --output pictures",
     )
     parser.add_argument("clips", nargs="+", metavar="CLIP", help="audio file; with --dataset: name of a clip in the index")
     parser.add_argument(
-        "--dataset", metavar="NAME", help="a prepared dataset: titles show item and label, and clips are padded as in it"
+        "--dataset",
+        metavar="NAME",
+        help="a prepared dataset: titles show item and label, and clips are padded as in the dataset",
     )
     add_data_folder_argument(parser)
     parser.add_argument(

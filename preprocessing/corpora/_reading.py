@@ -44,7 +44,7 @@ class RowOptions:
         default="auto",
         metadata={
             "help": "Quotes in a csv file. minimal: a quote at the beginning of a cell opens a text, which may have line "
-            "breaks; none: quotes are characters; auto: as minimal, but where a text would include whole rows, its quotes "
+            "breaks; none: quotes are characters; auto: as minimal, but if a text would include whole rows, its quotes "
             "are characters or an error."
         },
     )

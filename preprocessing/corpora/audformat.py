@@ -1,9 +1,9 @@
-"""Any corpus in audformat, the format of the databases that audb publishes: emodb, crema-d, iemocap, msp-podcast and others.
+"""Any dataset in audformat, the format of the databases that audb publishes: emodb, crema-d, iemocap, msp-podcast and others.
 
-Layout: ``db.yaml`` beside its tables ``db.{table}.csv`` (or parquet) and the audio, as ``audb.load(..., full_path=False)`` or
-``db.save`` leaves it. Columns of tables, and what a scheme says about their values (of a speaker: gender, age), can be label
-or item. A table of a split train, dev or test gives the phases training, validation and test. Segments become stretches.
-Pickled tables (``db.{table}.pkl``) are never opened, tags in db.yaml and files outside of the folder are refused.
+Layout: ``db.yaml`` next to its tables ``db.{table}.csv`` (or parquet) and the audio, as ``audb.load(..., full_path=False)``
+or ``db.save`` stores it. Label and item can be columns of tables, or fields that a scheme has for their values (of a speaker:
+gender, age). Tables of the splits train, dev and test give the phases training, validation and test. Each segment becomes a
+clip. Pickled tables (``db.{table}.pkl``) are never opened. Tags in db.yaml and files outside the folder raise an error.
 Source and licence: those of the database, in db.yaml; of the format https://audeering.github.io/audformat/.
 Needs the package audformat: pip install -e '.[audformat]'
 """
@@ -47,10 +47,10 @@ def list_clips(
     Args:
         audio_folder: The folder of db.yaml.
         label: A column, or a field of a scheme's labels (gender of speaker), or several with commas: names are joined, numbers
-            become several targets; auto: the only column there is beside the item.
-        item: The column or field of what stays on one side of a split; file: every file is an item, a random split.
-        table: The table, or several with commas, that the label is taken of; all: every table that has it.
-        task_type: classification, regression; auto: classification, but numbers are asked about.
+            become several targets; auto: the only column other than the item.
+        item: The column or field that folds keep together, such as the speaker; file: each file is an item, a random split.
+        table: The table with the label, or several with commas; all: every table that has it.
+        task_type: classification or regression; auto: classification, but xval asks about numbers.
 
     Returns:
         path, item, label (or several), start_s, end_s, phase, sorted by path. A note tells how many have no label.

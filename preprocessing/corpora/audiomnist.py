@@ -1,9 +1,9 @@
 """AudioMNIST: 60 speakers say every English digit 50 times, with published folds over speakers.
 
-Layout: ``data/01/7_01_32.wav``: digit, speaker, repetition; ``data/audioMNIST_meta.txt`` (JSON) tells gender, age and accent of
-the speakers and is needed for these only. The item is the speaker, the label the digit. Five folds are published for digits,
-and four for gender, over 24 speakers, as many women as men; here they are the column fold, for ``fold_strategy = predefined``.
-With ``validation = next_fold`` training, validation and test speakers are exactly the published ones.
+Layout: ``data/01/7_01_32.wav``: digit, speaker, repetition. ``data/audioMNIST_meta.txt`` (JSON) has gender, age and accent of
+the speakers, and is needed only for these. The item is the speaker, the label the digit. Five folds are published for digits,
+and four for gender, over 24 speakers, as many women as men. Here they are the column fold, for ``fold_strategy =
+predefined``. With ``validation = next_fold`` training, validation and test speakers are exactly the published ones.
 Source: ``git clone https://github.com/soerenab/AudioMNIST`` (Becker and others, 2018). Licence: MIT.
 """
 
@@ -54,13 +54,13 @@ def list_clips(
 
     Args:
         audio_folder: The folder that holds ``data/``, or that folder itself.
-        label: digit, speaker, gender, accent, native_speaker (yes, no), or age (a number, in years; speaker 45, who gave a
-            joke, is then left out); several with commas are joined.
-        folds: Which published folds are the column fold: digit (5), gender (4; the other 36 speakers are left out), none.
+        label: digit, speaker, gender, accent, native_speaker (yes, no), or age (a number, in years; speaker 45, whose age
+            is a joke, is then excluded); several with commas are joined.
+        folds: Published folds for the column fold: digit (5), gender (4; the other 36 speakers are excluded) or none.
 
     Returns:
         path, item (speaker), label, fold unless folds is none, and repetition and whatever else was read, sorted by path. Its
-        ``attrs["note"]`` says how many speakers are left out.
+        ``attrs["note"]`` says how many speakers are excluded.
     """
     facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED)
     there = sorted(set(facts["speaker"]))

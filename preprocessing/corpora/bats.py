@@ -1,11 +1,12 @@
-"""Calls of bats in long recordings, annotated twice.
+"""Bat calls in long recordings, annotated twice.
 
-Layout: wav files, in folders or not; ``FileInfo.csv`` with a line per recording: FileID, File name and perhaps File folder,
-then ``Voice start sample (1)``, ``Voice end sample (1)``, ``(2)`` and so on (more cells than the header names are more of
-these; none: no call); ``annotation.csv`` (or ``Annotations.csv``) with a line per call: FileID, Start sample, End sample, and
-what is known of it, such as Context and Emitter. Samples are counted from 0 at the recording's own rate. The two disagree, so
-that they are two annotators, ``fileinfo`` and ``annotation``; one of the tables may be missing. Recordings that neither names
-are left out. Echolocation is above 20 kHz: give --set sample_rate_hz= the rate of the files, to the experiment too.
+Layout: wav files, with or without subfolders; ``FileInfo.csv`` with a row per recording: FileID, File name and, optionally,
+File folder, then ``Voice start sample (1)``, ``Voice end sample (1)``, ``(2)`` and so on (further cells without a header are
+more of these; none: no call); ``annotation.csv`` (or ``Annotations.csv``) with a row per call: FileID, Start sample, End
+sample, and further columns, such as Context and Emitter. Samples are counted from 0 at the recording's own rate. The two
+tables disagree, so they count as two annotators, ``fileinfo`` and ``annotation``. One of the tables may be missing.
+Recordings that are in neither table are excluded. Echolocation is above 20 kHz: set --set sample_rate_hz= to the rate of the
+files, also for the experiment.
 Source and licence: those of the recordings. Prat, Taub, Pratt and Yovel (Scientific Data 4:170143, 2017) publish Egyptian
 fruit bats in this layout.
 """
@@ -60,14 +61,14 @@ def list_clips(
     """List the calls: whatever either table names, calls of one label that overlap as one.
 
     Args:
-        audio_folder: Where the recordings are.
-        item: What stays on one side of a split: recording, or a column of either table (``Emitter``, ``Recording channel``)
-            that has one value in each recording; recordings without one are left out.
-        label: call: all calls are of one class; or a column of either table (``Context``). A table without this column gives
-            its calls the label that the other one gives to all calls of the recording; where that gives none, or several, only
-            the other table counts.
-        file_info: The table of recordings; looked for in the audio folder and beside it.
-        annotation: The table of calls; looked for as the other.
+        audio_folder: The folder of the recordings.
+        item: The unit that folds keep together: recording, or a column of either table (``Emitter``, ``Recording channel``)
+            that has one value in each recording; recordings without one are excluded.
+        label: call: all calls are of one class; or a column of either table (``Context``). Calls of a table without this column
+            get the label that the other table has for all calls of the recording. If that table has no label, or several,
+            only that table is used.
+        file_info: The table of recordings; searched in the audio folder and next to it.
+        annotation: The table of calls; searched in the same places.
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.

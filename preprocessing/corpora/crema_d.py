@@ -1,10 +1,10 @@
 """CREMA-D, Crowd-sourced Emotional Multimodal Actors Dataset: 91 actors say twelve English sentences in six emotions.
 
-Layout: ``AudioWAV/1001_DFA_ANG_XX.wav``: actor, sentence, emotion, intensity (LO, MD, HI; XX: not given), and beside AudioWAV/
-``VideoDemographics.csv`` with age and gender of the actors, which is needed for these only. The item is the actor, the
-label the emotion that was acted, called as in the other corpora.
-Source: ``git clone https://github.com/CheyneyComputerScience/CREMA-D`` (Cao and others, 2014), with git-lfs installed: without
-it the files are small texts in place of audio. Licence: Open Database License.
+Layout: ``AudioWAV/1001_DFA_ANG_XX.wav``: actor, sentence, emotion, intensity (LO, MD, HI; XX: not given). Next to AudioWAV/,
+``VideoDemographics.csv`` has age and gender of the actors, and is needed only for these. The item is the actor. The label is
+the emotion that was acted, with the same names as in the other corpora.
+Source: ``git clone https://github.com/CheyneyComputerScience/CREMA-D`` (Cao and others, 2014), with git-lfs installed:
+without it the files are small texts instead of audio. Licence: Open Database License.
 """
 
 import re
@@ -45,7 +45,7 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
     Args:
         audio_folder: The folder that holds ``AudioWAV/``, or that folder itself.
         label: emotion, intensity, sentence, actor, gender, or age (a number, in years); several with commas are joined.
-        folds: gender: the column fold, in which each gender is tested once and the other trains and validates, for
+        folds: gender: the column fold, with two folds: one gender for the test, the other for training and validation, for
             fold_strategy = predefined; none: no such column.
 
     Returns:

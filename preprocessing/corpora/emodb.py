@@ -1,9 +1,10 @@
 """EmoDB, the Berlin Database of Emotional Speech: ten actors say ten German sentences in seven emotions.
 
-Layout: ``wav/03a01Fa.wav``: speaker 03, sentence a01, emotion F (Freude), version a. Other folders beside wav/, such as the
-laryngograms of version 2, are skipped. The item is the speaker, the label the emotion, called as in the other corpora.
-Source: https://zenodo.org/records/7447302 (Burkhardt and others, 2005). Licence: CC BY 4.0 by that record, CC0 1.0 by the table
-in the archive.
+Layout: ``wav/03a01Fa.wav``: speaker 03, sentence a01, emotion F (Freude), version a. Other folders next to wav/, such as the
+laryngograms of version 2, are skipped. The item is the speaker. The label is the emotion, with the same names as in the other
+corpora.
+Source: https://zenodo.org/records/7447302 (Burkhardt and others, 2005). Licence: CC BY 4.0 by that record, CC0 1.0 by the
+table in the archive.
 """
 
 import re
@@ -58,7 +59,7 @@ def list_clips(audio_folder: Path, *, label: str = "emotion", folds: Literal["ge
     Args:
         audio_folder: The folder that holds ``wav/``, or that folder itself.
         label: emotion, sentence, gender, speaker, or age (a number, in years); several with commas are joined.
-        folds: gender: the column fold, in which each gender is tested once and the other trains and validates, for
+        folds: gender: the column fold, with two folds: one gender for the test, the other for training and validation, for
             fold_strategy = predefined; none: no such column.
 
     Returns:

@@ -1,6 +1,6 @@
-"""ESC-10, the ten easily told classes of ESC-50: 400 clips of 5 s, in the same five published folds.
+"""ESC-10, ten classes of ESC-50 that are easy to distinguish: 400 clips of 5 s, in the same five published folds.
 
-Layout: the folder of ESC-50, ``audio/1-100032-A-0.wav``; the clips of the other 40 classes are skipped. Or ESC-10 as it was
+Layout: the folder of ESC-50, ``audio/1-100032-A-0.wav``, whose clips of the other 40 classes are skipped. Or ESC-10 as it was
 first published, ``001 - Dog bark/1-100032-A.ogg``, whose names lack the number of the class. The item is the fold, the label
 the category.
 Source: https://github.com/karolpiczak/ESC-50 (Piczak, 2015). Licence: CC BY 3.0.
@@ -51,7 +51,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
 
     Args:
         audio_folder: The folder that holds ``audio/``, or that folder itself; or the one that holds ``001 - Dog bark/``.
-        item: What stays on one side of a split: the published fold, or the source recording.
+        item: The unit that folds keep together: the published fold, or the source recording.
 
     Returns:
         path, item, label (category), fold, and source, take and perhaps group, sorted by path.

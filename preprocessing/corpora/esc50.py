@@ -1,8 +1,8 @@
 """ESC-50, Environmental Sound Classification: 2000 clips of 5 s in 50 classes, in five published folds.
 
-Layout: ``audio/1-100032-A-0.wav``: fold, Freesound id of the source recording, take, class number. All is in the name, so that
-meta/esc50.csv is not read. The item is the fold: clips from one source are in one fold. The column fold is given too, for
-``fold_strategy = predefined``, which is the published protocol.
+Layout: ``audio/1-100032-A-0.wav``: fold, Freesound id of the source recording, take, class number. The name has everything,
+so meta/esc50.csv is not read. The item is the fold, because clips from one source are in one fold. The dataset also has the
+column fold, for ``fold_strategy = predefined``, which is the published protocol.
 Source: https://github.com/karolpiczak/ESC-50 (Piczak, 2015). Licence: CC BY-NC 3.0.
 """
 
@@ -44,7 +44,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold", 
 
     Args:
         audio_folder: The folder that holds ``audio/``, or that folder itself.
-        item: What stays on one side of a split: the published fold, or the source recording.
+        item: The unit that folds keep together: the published fold, or the source recording.
         label: category (50 classes), or group (animals, nature, human, indoors, outdoors).
 
     Returns:

@@ -1,12 +1,12 @@
-"""Recordings with annotated events: a table tells where in which recording each begins and ends.
+"""Recordings with annotated events: a table has the recording, begin and end of each event.
 
-Layout: a csv file with a line per event, several of one recording, which may overlap. Columns: path, file or FileID (the
-recording, with or without folder and ending); start_s and end_s (or onset and offset, start_time and end_time) in seconds, or
-``Start sample`` and ``End sample`` counted from 0 at the recording's own rate; label; item, where several recordings are of one
-speaker, say; any others. Without a label every event has the label ``event``. Each event is a clip. A line without begin and
-end says that there is no event in its recording.
-For a frame classification the recordings are taken whole. Where several people annotated them, the column annotator says who;
-a recording that the table does not name is not annotated, and is left out.
+Layout: a csv file with a row per event. Events of one recording may overlap. Columns: path, file or FileID (the recording,
+with or without folder and ending); start_s and end_s (or onset and offset, start_time and end_time) in seconds, or ``Start
+sample`` and ``End sample`` counted from 0 at the recording's own rate; label; item, for example if several recordings are of
+one speaker; any others. Without a label each event has the label ``event``. Each event is a clip. A row without begin and end
+means that the recording has no event. For frame classification the recordings are kept whole. If several people annotated
+them, the column annotator has the name of the annotator. A recording that is not in the table is not annotated, so it is
+excluded.
 Source and licence: those of the recordings.
 """
 
@@ -54,19 +54,19 @@ def list_clips(
     max_background_s: float = _MAX_BACKGROUND_S,
     rows: RowOptions = AS_IT_STANDS,
 ) -> "pd.DataFrame":
-    """List the annotated events, and what lies between them where asked.
+    """List the annotated events, and, if requested, the segments between them.
 
     Args:
-        audio_folder: Where the recordings are (default: the folder of the annotation).
+        audio_folder: The folder of the recordings (default: that of the annotation).
         annotation: The csv file.
-        item: What stays on one side of a split: a column of the annotation, or recording; auto: the column item where there is
-            one, else recording.
+        item: The unit that folds keep together: a column of the annotation, or recording; auto: the column item, if there is
+            one, otherwise recording.
         label: The column of the class, or several with commas, which are joined; none: every event is ``event``.
-        background: true: also take the stretches between events, labelled background, of the recordings that the annotation
-            names. Beware: what nobody annotated is not always free of events.
-        min_background_s: Shorter stretches between events are skipped.
-        max_background_s: Longer ones are cut into equal pieces, none longer than this.
-        rows: Which lines are read, and how.
+        background: true: also make clips of the segments between events, with the label background, in the recordings that the
+            annotation names. Check them, because a segment without annotation may still have events.
+        min_background_s: Shorter segments between events are skipped.
+        max_background_s: Longer segments are cut into equal pieces, none longer than this.
+        rows: Which rows are read, and how.
 
     Returns:
         path, item, label, start_s, end_s, sorted by path and begin.

@@ -1,8 +1,8 @@
-"""Free Music Archive: pieces of music with genre, artist, and how often they were listened to.
+"""Free Music Archive (FMA): pieces of music with genre, artist, and number of plays.
 
-Layout: ``fma_small/000/000002.mp3`` (any ``fma_*``, or that folder itself) and ``fma_metadata/tracks.csv`` beside it, a table
-with two header rows. The item is the artist, the label the top genre, the phase the official split (80, 10 and 10 %, no artist
-in two of them). Tracks that have no such label are left out, as are files that do not decode (a few are known).
+Layout: ``fma_small/000/000002.mp3`` (any ``fma_*``, or that folder itself), and next to it ``fma_metadata/tracks.csv``, a
+table with two header rows. The item is the artist, the label the top genre, the phase the official split (80, 10 and 10 %, no
+artist in two of them). Tracks without such a label, and files that cannot be decoded (a few are known), are excluded.
 Source: https://github.com/mdeff/fma (Defferrard, Benzi, Vandergheynst and Bresson, 2017). Licence: CC BY 4.0 for the table;
 the audio under the licence that each artist chose.
 """
@@ -62,15 +62,15 @@ def list_clips(
 
     Args:
         audio_folder: The folder that holds fma_small/ or another selection, or that folder itself.
-        item: artist: folds over artists; album or track: artists are on both sides, which flatters a model.
-        label: What is predicted: genre_top, artist, album, language_code, license, album_type; or a number (regression), or
+        item: artist: folds over artists; album or track: training and test have the same artists, so scores are optimistic.
+        label: The target: genre_top, artist, album, language_code, license, album_type; or a number (regression), or
             several with commas: bit_rate, comments, duration (s), favorites, interest, listens, number, and artist_comments,
             artist_favorites, artist_latitude, artist_longitude, album_comments, album_favorites, album_listens, album_tracks.
-        metadata: The folder of tracks.csv, or that file; looked for in the audio folder and beside it, too.
+        metadata: The folder of tracks.csv, or that file; searched in the audio folder and next to it.
 
     Returns:
         path, item, label (or several), phase, and what is not the item of artist, album and track, sorted by path. Its
-        ``attrs["note"]`` says how many tracks are left out.
+        ``attrs["note"]`` says how many tracks are excluded.
     """
     labels = split_names(label)
     refuse_unknown("label", labels, _LABELS, "unknown.")

@@ -1,11 +1,11 @@
-"""Any corpus whose folders, or file names, say its classes.
+"""Any recordings whose class is the name of a folder, or part of the file name.
 
-Layout: ``{class}/.../{file}``, in any audio format: the folder's exact name is the label, and folders inside it belong to it.
-Where the classes' folders lie apart, give each of them, ``low b/medium c/high``; --labels gives the classes other names.
-By default every file is an item of its own: that is a random split, and clips of one speaker (or of one recording) are trained
-on and tested. For results on unseen speakers give --item-pattern, which takes the speaker from the path. Where files lie
-otherwise, flat or speaker by speaker, --label-pattern takes the label from the path too. Without classes, for an autoencoder:
---task-type representation takes all files in and below the folders.
+Layout: ``{class}/.../{file}``, in any audio format. The label is the exact name of the folder, also for files in its
+subfolders. If the folders of the classes are in different places, give each of them, ``low b/medium c/high``; --labels gives
+other names for the classes. By default each file is a separate item. This is a random split: clips of one speaker (or
+recording) are in training and test. For results on unseen speakers give --item-pattern, which takes the speaker from the
+path. If folders are not classes (flat, or a folder per speaker), --label-pattern takes the label from the path too. Without
+classes, for an autoencoder: --task-type representation uses all files in the folders and their subfolders.
 Source and licence: those of the recordings.
 """
 
@@ -48,17 +48,18 @@ def list_clips(
     """List the audio files below the classes' folders.
 
     Args:
-        audio_folder: The folder of the classes' folders, or several folders, each of which is a class.
-        item_pattern: A regular expression that finds the item in a file's path below its class (sub/anna_07.wav), or, with
-            --label-pattern or for representation, in its whole path: its group named item, else its first group, else all that
-            it matches; as in '([^/_]+)_[0-9]+[.]wav'. Results call an item by the name of the group:
-            '(?P<speaker>[a-z]+)_[0-9]+[.]wav'. none: every file is an item, a random split; results on unseen speakers need a
-            pattern.
-        label_pattern: A regular expression that finds the label in a file's path below the audio folder (anna/dog_07.wav),
-            by its group named label, else as above; as in '([^/_]+)_[0-9]+[.]wav'. none: the first folder is the label.
-        labels: A class for each of the folders that are given, in their order, separated by commas; folders with the same one
-            are one class. none: the folders' own names.
-        task_type: classification, or representation: nothing is predicted, and all audio in and below the folders is taken.
+        audio_folder: The folder that has the folders of the classes, or several folders, each of which is a class.
+        item_pattern: A regular expression that finds the item (such as the speaker) in a file's path below its class
+            (sub/anna_07.wav), or, with --label-pattern or for representation, in its whole path, for example
+            '([^/_]+)_[0-9]+[.]wav'. The item is the group named item, or else the first group, or else the whole match. A
+            named group names the items in the results: '(?P<speaker>[a-z]+)_[0-9]+[.]wav'. none: each file is an item, a
+            random split; results on unseen speakers need a pattern.
+        label_pattern: A regular expression that finds the label in a file's path below the audio folder (anna/dog_07.wav), in
+            the group named label, or else as above, for example '([^/_]+)_[0-9]+[.]wav'. none: the first folder is the label.
+        labels: A class for each of several folders, in their order, separated by commas. Folders with the same class are
+            joined. none: the names of the folders.
+        task_type: classification; or representation: there is no target, and all audio in the folders and their subfolders is
+            used.
 
     Returns:
         path, item, label (class), sorted by path; also clip where several folders are given: the path from their names on.

@@ -1,7 +1,7 @@
 """Free Spoken Digit Dataset: English digits, spoken by a few speakers.
 
 Layout: ``{digit}_{speaker}_{index}.wav`` (8 kHz), in the folder itself or in ``recordings/`` below it. The item is the
-speaker, the label the digit; to identify known speakers the item is the take, a speaker's recordings of one index.
+speaker, the label the digit. For speaker identification the item is the take, that is, a speaker's recordings of one index.
 Source: https://github.com/Jakobovski/free-spoken-digit-dataset (Jackson and others, 2016); version 1.0.10 has six speakers.
 Licence: CC BY-SA 4.0.
 """
@@ -42,8 +42,8 @@ def list_clips(
 
     Args:
         audio_folder: The folder of the recordings, or the one that holds ``recordings/``.
-        item: speaker: folds over speakers; take: folds over takes, of speakers that train too.
-        label: What is predicted: digit, or speaker, for which the item is the take.
+        item: speaker: folds over speakers; take: folds over takes, with the same speakers in training and test.
+        label: The target: digit, or speaker, for which the item is the take.
 
     Returns:
         path, item, label, index and what is neither item nor label of digit and speaker, sorted by path.

@@ -1,10 +1,10 @@
-"""Any dataset of the Hugging Face library ``datasets`` with a column of audio: a local one, or one that is in its cache.
+"""Any dataset of the Hugging Face library ``datasets`` with an audio column, from a folder or from its cache.
 
-Layout: a folder that ``save_to_disk`` wrote, one of parquet files, or the name of a dataset that was loaded before (folders of
-audio files are read by ``folders`` and ``table``). Nothing is fetched. The encoded audio is written, as it is, into the audio
-folder, ``{split}/{row}.wav``, from where it is decoded like that of any corpus. The splits train, validation and test become
-phases. Rows, splits and the card may name files in the dataset's own folder alone, links followed; of one in the cache, what
-the library has fetched and made for it. No code of a dataset runs.
+Layout: a folder that ``save_to_disk`` wrote, a folder of parquet files, or the name of a dataset that was loaded before (for
+folders of audio files use ``folders`` or ``table``). Nothing is downloaded. The encoded audio is written unchanged into the
+audio folder, ``{split}/{row}.wav``, and decoded from there like any other audio. The splits train, validation and test become
+phases. Rows, splits and the card may name only files in the dataset's own folder, after following links; for a dataset in the
+cache, only files that the library downloaded and made for it. No code of a dataset is run.
 Source and licence: those of the dataset; of the format https://huggingface.co/docs/datasets (Lhoest et al. 2021).
 Needs the package datasets: pip install -e '.[huggingface]'
 """
@@ -42,14 +42,14 @@ def list_clips(
     """Write the audio of a dataset into a folder, and list it.
 
     Args:
-        audio_folder: Where the audio is written (default: DATA_FOLDER/<source>/audio).
+        audio_folder: Folder to write the audio into (default: DATA_FOLDER/<source>/audio).
         source: A folder, or the name of a dataset in the cache.
         label: A column, or several with commas: names are joined, numbers become several targets.
-        item: The column of what stays on one side of a split; file: every clip is an item, a random split.
-        audio: The column of the audio; auto: the only one there is.
+        item: The column that folds keep together, such as the speaker; file: each clip is an item, a random split.
+        audio: The column of the audio; auto: the only one.
         config: The configuration of a dataset that has several; none: the only one.
-        task_type: classification, regression; multilabel_classification: a cell is a list of names, or a text that separates
-            them by ; or | or , ; auto: classification, but numbers, and what looks like several labels, are asked about.
+        task_type: classification or regression; multilabel_classification: a cell is a list of names, or a text that separates
+            them by ; or | or , ; auto: classification, but xval asks about numbers and about cells with several labels.
 
     Returns:
         path, item, label (or several), phase, in the order of splits and rows. A note tells the other columns.

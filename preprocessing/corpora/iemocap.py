@@ -1,11 +1,11 @@
 """IEMOCAP: ten actors in five sessions of two, scripted and improvised dialogs in English, 12 hours.
 
 Layout: ``Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_M000.wav``, spoken by the man of session 1 (speaker Ses01M) in
-turn 000 of an improvised dialog (a scripted one: ``script01_1``), in which the motion of the woman (F) was captured; and its
-labels in ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt``. The item is the speaker; partners talk with each other, so that
-``--item session`` is stricter. The label is the emotion, called as in the other corpora.
-Utterances whose emotion is not agreed upon (xxx) or not among the classes are left out; for valence, arousal and dominance
-none is. Of the 10,039 utterances four classes leave 5,531.
+turn 000 of an improvised dialog (a scripted one: ``script01_1``), in which the motion of the woman (F) was captured. Its
+labels are in ``Session1/dialog/EmoEvaluation/Ses01F_impro01.txt``. The item is the speaker. Partners talk with each other, so
+``--item session`` is stricter. The label is the emotion, with the same names as in the other corpora.
+Utterances without an agreed emotion (xxx), or with one that is not among the classes, are excluded, but not for valence,
+arousal and dominance. Four classes have 5,531 of the 10,039 utterances.
 Source: https://sail.usc.edu/iemocap/ (Busso and others, 2008), on request. Licence: for research, by agreement.
 """
 
@@ -61,15 +61,16 @@ def list_clips(
 
     Args:
         audio_folder: The folder that holds Session1 to Session5, IEMOCAP_full_release.
-        item: What stays on one side of a split: speaker, session (both speakers), or dialog (speakers are then on both sides).
+        item: The unit that folds keep together: speaker, session (both speakers), or dialog (training and test
+            then have the same speakers).
         label: emotion, scenario, gender, speaker; or valence, arousal, dominance (numbers, 1 to 5), also several of them with
             commas.
-        classes: Which emotions: four (neutral, sad, angry, happy with excited), or all (nine).
+        classes: The emotions to use: four (neutral, sad, angry, happy with excited), or all (nine).
 
     Returns:
         path, item, label or label:valence, ..., and what is neither of session, dialog, script, scenario (improvised or
         scripted), turn, speaker, gender, motion_capture (whose motion was captured) and emotion, sorted by path. Its
-        ``attrs["note"]`` says how many utterances are left out.
+        ``attrs["note"]`` says how many utterances are excluded.
     """
     import pandas as pd
 

@@ -1,9 +1,9 @@
 """RAVDESS, emotional speech and song: 24 actors say and sing two English sentences.
 
 Layout: ``Actor_16/03-01-05-02-01-02-16.wav``: modality, vocal channel (01 speech, 02 song), emotion, intensity, statement,
-repetition, actor (odd: male, even: female). The item is the actor, the label the emotion. Only audio (modality 03) is read, not
-the video files 01 and 02. A well-known copy (Kaggle) holds every file twice, below Actor_16/ and again below
-audio_speech_actors_01-24/Actor_16/: each file name is taken once.
+repetition, actor (odd: male, even: female). The item is the actor, the label the emotion. Only audio (modality 03) is read,
+not the video files 01 and 02. A well-known copy (Kaggle) has each file twice, in Actor_16/ and again in
+audio_speech_actors_01-24/Actor_16/. Each file name is used once.
 Source: https://zenodo.org/records/1188976 (Livingstone and Russo, 2018). Licence: CC BY-NC-SA 4.0.
 """
 
@@ -56,13 +56,13 @@ def list_clips(
         audio_folder: The folder that holds Actor_01 to Actor_24.
         label: emotion, intensity, statement (kids or dogs are talking by the door), gender, actor, repetition, vocal_channel;
             several with commas are joined.
-        folds: five: the column fold with the five folds of arXiv 2606.03359 and other papers; gender: that in which each gender
-            is tested once and the other trains and validates; both for fold_strategy = predefined; none: no such column.
-        vocal_channel: Which recordings: speech, song or both. Song has six emotions, and nothing of actor 18.
+        folds: five: the column fold with the five folds of arXiv 2606.03359 and other papers; gender: two folds, one gender
+            for the test and the other for training and validation; both for fold_strategy = predefined; none: no such column.
+        vocal_channel: Recordings to use: speech, song or both. Song has six emotions, and none of actor 18.
 
     Returns:
         path, item (actor), label, fold where folds is not none, and what is not the label of vocal_channel, emotion, intensity,
-        statement, repetition and gender, sorted by path. A note says how many files are left out.
+        statement, repetition and gender, sorted by path. A note says how many files are excluded.
     """
     # Sorted, so that of two copies Actor_16/ comes before audio_speech_actors_01-24/.
     first_of_name = {PurePosixPath(path).name: path for path in reversed(list_audio(audio_folder, _EXPECTED))}

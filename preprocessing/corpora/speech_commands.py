@@ -1,7 +1,8 @@
 """Speech Commands 0.02: 105,829 utterances of one second, 35 English words from 2,618 speakers, with a published split.
 
-Layout: ``right/a69b9b3e_nohash_0.wav``: word, speaker, number; ``validation_list.txt`` and ``testing_list.txt`` give the phase
-(all others train), for ``fold_strategy = predefined``. The background noise is left out. The item is the speaker.
+Layout: ``right/a69b9b3e_nohash_0.wav``: word, speaker, number. ``validation_list.txt`` and ``testing_list.txt`` give the
+phase (all others are for training), for ``fold_strategy = predefined``. The background noise is excluded. The item is the
+speaker.
 Source: https://arxiv.org/abs/1804.03209 (Warden, 2018). Licence: CC BY 4.0.
 """
 
@@ -40,7 +41,7 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
     Args:
         audio_folder: The folder that holds one folder per word, and the two lists.
         words: 35 (all), 10 (yes, no, up, down, left, right, on, off, stop, go), or words with commas, such as yes,no.
-        unknown: true: the other words are one more class, unknown; false: they are left out.
+        unknown: true: the other words are one more class, unknown; false: they are excluded.
 
     Returns:
         path, item (speaker), label (word), phase, number and, where the label may be unknown, word, sorted by path.

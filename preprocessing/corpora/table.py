@@ -1,14 +1,14 @@
-"""Any corpus that is described by a table, one line per clip.
+"""Any recordings that are listed in a table, one row per clip.
 
 Layout: a csv file in UTF-8, separated by commas, semicolons, tabs or |; an Excel file (.xlsx), whose first sheet is read; a
-.parquet file; or a list of records in json or json lines, as manifests of NeMo are. The first line names the columns: path,
-item, label; optionally clip, phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender, age, language,
-recorder ...) are kept as they are, for figures by group and for choosing clips. The targets of a regression may have names:
-columns ``label:<name>`` (``label:age``, or ``label:arousal`` and ``label:valence``) instead of label. Where path, item and
-label have other names: --path, --item, --label. Where a clip may have several labels, or none, an empty cell:
---task-type multilabel_classification. ``dog;rain``, ``dog|rain``, ``dog,rain`` and ``['dog', 'rain']`` are two labels.
-Paths are relative to the folder of the table, or to --audio-folder. Where a file is not there, but exactly one that differs
-in its ending alone (it was converted), that one is taken.
+.parquet file; or a list of records in json or json lines, as manifests of NeMo are. The first row has the names of the
+columns: path, item, label; optionally clip, phase, fold, start_s, end_s, source_clip, augmented. Further columns (gender,
+age, language, recorder ...) are kept unchanged, for scores by subgroup and to select clips. The targets of a regression may
+have names: columns ``label:<name>`` (``label:age``, or ``label:arousal`` and ``label:valence``) instead of label. If path,
+item and label have other names, give --path, --item and --label. If a clip may have several labels, or none (an empty cell),
+give --task-type multilabel_classification. ``dog;rain``, ``dog|rain``, ``dog,rain`` and ``['dog', 'rain']`` are two labels.
+Paths are relative to the folder of the table, or to --audio-folder. If a file does not exist, but exactly one file differs
+only in its ending (it was converted), that file is used.
 """
 
 import math
@@ -68,15 +68,15 @@ def list_clips(
     """Read the table.
 
     Args:
-        audio_folder: What the paths are relative to (default: the folder of the table).
+        audio_folder: Folder to which the paths are relative (default: the folder of the table).
         table: The file.
         path: The column of the audio files.
-        item: The column of what stays on one side of a split, such as the speaker; path: every file is an item (random split).
+        item: The column that folds keep together, such as the speaker; path: each file is an item (random split).
         label: The column of the target, or several with commas: names are joined (angry_strong), numbers several targets.
         task_type: classification: labels are names, also when they are numbers; multilabel_classification: a cell holds any
             number of names, separated by ; or | or , or as a list; regression: labels are numbers, one column or several;
-            representation: nothing is predicted, and the column label may be missing; auto: classification, but labels that
-            look like measurements, or like several, are asked about.
+            representation: there is no target, and the column label may be missing; auto: classification, but xval asks about
+            labels that look like measurements or like several labels.
         rows: Which rows are read, and how.
 
     Returns:

@@ -1,8 +1,9 @@
 """UrbanSound8K: 8732 clips of up to 4 s in ten classes of city sounds, in ten published folds.
 
-Layout: ``audio/fold5/100032-3-0-0.wav``: Freesound id of the source recording, class number, occurrence, slice. All is in the
-path, so that metadata/UrbanSound8K.csv is not read. The item is the fold: clips from one source are in one fold. The column
-fold is given too, for ``fold_strategy = predefined``, which is the published protocol; other folds are not comparable with it.
+Layout: ``audio/fold5/100032-3-0-0.wav``: Freesound id of the source recording, class number, occurrence, slice. The path has
+everything, so metadata/UrbanSound8K.csv is not read. The item is the fold, because clips from one source are in one fold. The
+dataset also has the column fold, for ``fold_strategy = predefined``, which is the published protocol. Scores of other folds
+are not comparable with it.
 Source: https://zenodo.org/records/1203745 (Salamon and others, 2014). Licence: CC BY-NC 4.0.
 """
 
@@ -35,7 +36,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
 
     Args:
         audio_folder: The folder that holds ``audio/``, or one that holds fold1 to fold10.
-        item: What stays on one side of a split: the published fold, or the source recording.
+        item: The unit that folds keep together: the published fold, or the source recording.
 
     Returns:
         path, item, label (class), fold, and source, occurrence and slice, sorted by path.

@@ -1,14 +1,14 @@
 """VoxCeleb1 and 2: celebrities who speak in videos.
 
-Layout: ``id10001/1zcIwhmdeo4/00001.wav`` or ``.m4a``: speaker, context (a video), stretch of it; also below ``wav/``, ``aac/``,
-``dev/``, ``test/``, or several of them. Where the label is the speaker, the item is the context: a network is tested on videos
-that it never heard, of speakers that it knows. For gender and nationality, which ``vox1_meta.csv`` tells, the item is the
-speaker.
-Phases: ``iden_split.txt``, the official list (``1 id10003/na8-QEFmj44/00003.wav``; 1 training, 2 validation, 3 test); or a csv
-file with the columns phase, path, and, where the path does not tell them, id and context. Recordings that it does not name are
-left out. Endings are not compared: a list of wav files fits m4a files.
-Source: https://www.robots.ox.ac.uk/~vgg/data/voxceleb/ (Nagrani, Chung and Zisserman, 2017), for registered users; not fetched
-from here. Licence: CC BY 4.0; the copyright of the videos stays with their owners.
+Layout: ``id10001/1zcIwhmdeo4/00001.wav`` or ``.m4a``: speaker, context (a video), segment of it; also below ``wav/``,
+``aac/``, ``dev/``, ``test/``, or several of them. If the label is the speaker (speaker identification), the item is the
+context, so a network is tested on unseen videos of speakers that it was trained on. For gender and nationality, which are in
+``vox1_meta.csv``, the item is the speaker.
+Phases: ``iden_split.txt``, the official list (``1 id10003/na8-QEFmj44/00003.wav``; 1 training, 2 validation, 3 test); or a
+csv file with the columns phase, path, and, if the path does not contain them, id and context. Recordings that are not listed
+are excluded. Endings are not compared, so a list of wav files fits m4a files.
+Source: https://www.robots.ox.ac.uk/~vgg/data/voxceleb/ (Nagrani, Chung and Zisserman, 2017), for registered users; xval does
+not download it. Licence: CC BY 4.0; the copyright of the videos stays with their owners.
 """
 
 import re
@@ -63,18 +63,18 @@ def list_clips(
     Args:
         audio_folder: The folder of the speakers' folders, or one above it.
         item: context: folds over videos, to identify known speakers; speaker: folds over speakers, for gender or nationality;
-            auto: what the label needs.
-        label: What is predicted: speaker; gender or nationality, from meta; several with commas are joined.
-        phases: A list of what is training, validation and test: iden_split.txt, or a csv file with the columns phase, path,
-            id, context. Recordings that are not in it are left out.
-        draw_phases: true: draw the phases, 70, 15 and 15 % of every speaker's videos; a speaker with 3 videos or more has all
-            phases, one with 2 has training and test.
+            auto: the one that the label needs.
+        label: The target: speaker; gender or nationality, from meta; several with commas are joined.
+        phases: A list of the training, validation and test recordings: iden_split.txt, or a csv file with the columns phase,
+            path, id, context. Recordings that are not listed are excluded.
+        draw_phases: true: draw the phases at random, 70, 15 and 15 % of every speaker's videos; a speaker with 3 videos or more
+            has all phases, one with 2 has training and test.
         seed: Another number draws other phases.
-        meta: The table of the speakers; looked for in the audio folder and beside it, too.
+        meta: The table of the speakers; searched in the audio folder and next to it.
 
     Returns:
         path, item, label, phase where there is a list or a draw, and stretch and whatever else is known, sorted by path. Its
-        ``attrs["note"]`` says how many recordings are left out, and whether speakers are on both sides of a split that should
+        ``attrs["note"]`` says how many recordings are excluded, and whether speakers are on both sides of a split that should
         not be.
     """
     import pandas as pd

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ bit for bit: exactly the same; likewise: also; at hand: available; in the place 
 module of your own: your own module; modules of your own: your own modules; study of your own: your own study;
 function of your own: your own function; splitter of your own: your own splitter; strategy of your own: your own strategy;
 class of your own: your own class; name of its own: its own name; seed of its own: its own seed;
+functions of your own: your own functions; metrics of your own: your own metrics;
 stretch of: segment of; stretches of: segments of; the stretch: the segment; a stretch: a segment;
 refused: not supported; refuses: does not support;
 left out: skipped, excluded; leave it out: remove it; leave them out: remove them; leave out: remove; leaves out: excludes;
@@ -31,19 +33,31 @@ new speakers: unseen speakers;
 as asked: as requested; is asked for: is requested; ahead of the: before the; is gone: is missing
 """
 
+# Words that help and references do not need at all, with what to write instead; `knows-the-speaker` is the name of a finding.
+WORDS_OF_NO_HELP = """
+heard: trained on, seen; unheard: unseen; figure: score; figures: scores; answer: prediction; answers: predictions;
+told: recognised, distinguished; tells: shows; said: printed; says: has, prints; knows: has, was trained on; wants: needs;
+stands: is; lie: are; lies: is; deal: repeat; deals: repeats; alone: only; beside: next to; anew: again; surest: most confident
+"""
+
 # A human listener hears, a user asks, and the program that is described in its own module docstring stays out of this.
 ALLOWED = ("can be heard", "to hear it")
 
 
-def phrases() -> list[str]:
-    """Return the phrases that no text may have."""
-    return [part.split(":")[0].strip() for part in " ".join(COINED.split()).split(";")]
+def phrases(listed: str) -> list[str]:
+    """Return the phrases of a list."""
+    return [part.split(":")[0].strip() for part in " ".join(listed.split()).split(";")]
+
+
+TREES = {
+    path: ast.parse(path.read_text(encoding="utf-8"))
+    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
+}
 
 
 def texts() -> Iterator[tuple[str, str]]:
     """Yield every text of several words in the code that is no docstring, and the comments of config.ini, with their place."""
-    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+    for path, tree in TREES.items():
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
@@ -54,10 +68,33 @@ def texts() -> Iterator[tuple[str, str]]:
 
 
 _MARKUP = re.compile("<style>.*|<[^>]*>", re.DOTALL)
-PRINTED = [(place, text) for place, given in texts() if (text := " ".join(_MARKUP.sub(" ", given).split())).count(" ") > 1]
 
 
-@pytest.mark.parametrize("phrase", phrases())
+def helps() -> Iterator[tuple[str, str]]:
+    """Yield the texts that ``--help`` takes from docstrings and presets, and those of the references made from the code."""
+    for folder in ("xval/commands", "preprocessing/corpora", "architectures", "experiments"):
+        for path in sorted((ROOT / folder).glob("[a-z]*.py")):
+            described = [
+                TREES[path],
+                *(node for node in TREES[path].body if getattr(node, "name", "") in ("list_clips", "list_recordings")),
+            ]
+            for node in described:
+                yield str(path.relative_to(ROOT)), (ast.get_docstring(node) or "").split("\nReturns:")[0]
+    for path in sorted((ROOT / "preprocessing/encoders/presets").glob("*.toml")):
+        for value in tomllib.loads(path.read_text(encoding="utf-8")).values():
+            yield str(path.relative_to(ROOT)), str(value)
+    for path in sorted((ROOT / "docs/reference").glob("*.md")):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            yield f"docs/reference/{path.name}:{number}", line
+
+
+HELP = list(helps())
+PRINTED = [
+    (place, text) for place, given in [*texts(), *HELP] if (text := " ".join(_MARKUP.sub(" ", given).split())).count(" ") > 1
+]
+
+
+@pytest.mark.parametrize("phrase", phrases(COINED))
 def test_no_message_has_the_phrase(phrase: str) -> None:
     """Each text that a user may read keeps to the words of the field."""
     found = [
@@ -66,3 +103,51 @@ def test_no_message_has_the_phrase(phrase: str) -> None:
         if re.search(rf"\b{re.escape(phrase)}\b", text, re.IGNORECASE) and not any(word in text for word in ALLOWED)
     ]
     assert found == []
+
+
+@pytest.mark.parametrize("word", phrases(WORDS_OF_NO_HELP))
+def test_no_help_has_the_word(word: str) -> None:
+    """Descriptions of commands, options, corpora, networks, encoders, settings and findings keep to the words of the field."""
+    found = [
+        f"{place}: {text[:120]}"
+        for place, text in HELP
+        if re.search(rf"\b{word}\b", text.replace("knows-the-speaker", ""), re.IGNORECASE)
+    ]
+    assert found == []
+
+
+OF_OTHER_PROGRAMS = """
+--backend-store-uri --constraint --editable --gpus --head --help --include --logdir --no-deps --notest --nv --rm --target --user
+--version
+"""
+
+
+def options() -> set[str]:
+    """Return every option that a program of the project takes: those of its parsers, of readers and of rows of tables."""
+    found = set(OF_OTHER_PROGRAMS.split())
+    for tree in TREES.values():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "add_argument":
+                found |= {word.value for word in node.args if isinstance(word, ast.Constant)}
+            elif isinstance(node, ast.FunctionDef) and node.name == "list_clips":
+                found |= {f"--{argument.arg.replace('_', '-')}" for argument in node.args.kwonlyargs}
+            elif isinstance(node, ast.ClassDef) and node.name == "RowOptions":
+                names = [field.target.id for field in node.body if isinstance(field, ast.AnnAssign)]
+                found |= {f"--{name.replace('_', '-')}" for name in names}
+    return found
+
+
+def test_no_text_names_a_command_that_xval_had_before() -> None:
+    """What to type, in messages, help and settings, is a command of today."""
+    before = re.compile(r"\bxval (start|plan|cross|verify|check|review|publish)\b(?!-)")
+
+    assert [f"{place}: {text[:120]}" for place, text in PRINTED if before.search(text)] == []
+
+
+def test_no_text_names_an_option_that_no_program_has() -> None:
+    """What to type, in messages, help, settings and docs, is an option of today."""
+    pages = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+    known, texts = options(), [*PRINTED, *((path.name, path.read_text(encoding="utf-8")) for path in pages)]
+    named = {(place, word) for place, text in texts for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+\b", text)}
+
+    assert sorted((place, word) for place, word in named if word not in known) == []

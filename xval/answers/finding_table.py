@@ -54,7 +54,7 @@ TABLE: dict[Code, Entry] = {
             ),
         },
         "A model that was trained on the tested speakers recognises them, so its scores show nothing about unseen "
-        "ones. Models of xval are known by their hashes, others by their names; `xval prepare CORPUS --check` finds "
+        "ones. Models of xval are recognised by their hashes, others by their names; `xval prepare CORPUS --check` finds "
         "near-duplicates. The worst verdict of all jobs counts, and it stays next to the scores even where XV101 is "
         "silenced.",
     ),
@@ -64,13 +64,13 @@ TABLE: dict[Code, Entry] = {
             "{Counts}, as in a random split.",
             "If several clips are of one speaker, session or recording, make that the item (--item-pattern, or a column item).",
         ),
-        "If a speaker is in training and test, the scores are those of known voices. Said where more than half of "
+        "If a speaker is in training and test, the scores are those of known voices. Printed if more than half of "
         "the tested clips are the only one of their item. If each clip really is another speaker, silence it.",
     ),
     Code.CORPUS: Entry(
         "dataset",
         _one("{What}{whose}.", "{Advice}."),
-        "Something in the dataset lets a model learn another thing than it should: near-duplicates, contradicting "
+        "A model can learn a property of the dataset instead of the target: near-duplicates, contradicting "
         "or corrected labels, a class of one speaker, resampled, cut or padded clips, channels that cancel, sound "
         "above half of `sample_rate_hz`. The model may then predict from length, silence, recorder or copy. Found "
         "in the table of the dataset and the settings of the features, before training. [Messages about the "
@@ -110,7 +110,7 @@ TABLE: dict[Code, Entry] = {
                 "Do not choose by small differences, which may be luck.",
             ),
         },
-        "Few validation speakers choose what suits them. Said where less than half of all speakers validate in any "
+        "With few validation speakers the choice fits only them. Printed if less than half of all speakers validate in any "
         "fold, and two or more variants are ranked.",
     ),
     Code.FOLDS_LACKING_CLASSES: Entry(
@@ -139,13 +139,13 @@ TABLE: dict[Code, Entry] = {
     Code.SHARED_COLUMN: Entry(
         "shared-column",
         _one("{described}: one '{column}' is in training and test.", "{advice}."),
-        "Folds keep whole items on one side. If the item is a session, other sessions of the same speaker train the "
+        "Folds keep whole items in one part. If the item is a session, other sessions of the same speaker train the "
         "model, so scores are those of known voices. If the column also determines the label (each patient has one "
-        "diagnosis), a model that recognises the speaker knows the label, and even random labels reach high scores: "
-        "the experiment is then *not valid as a test*, and `xval audit` says *FAILED*. Found for columns with one "
+        "diagnosis), a model that recognises the speaker can infer the label, and even random labels reach high scores: "
+        "the experiment is then *not valid as a test*, and `xval audit` prints *FAILED*. Found for columns with one "
         "value for each item and several items for most values; measured numbers, other names of the label and "
-        "conditions such as gender or dialect are not meant. If results are to hold for new sessions of known "
-        "speakers only, silence it.",
+        "conditions such as gender or dialect are ignored. If results should hold only for new sessions of known "
+        "speakers, silence this finding.",
     ),
     Code.FOLDS_MISSING: Entry(
         "missing-folds",
@@ -175,14 +175,14 @@ TABLE: dict[Code, Entry] = {
             "The best epoch is the last one in {listed}, so training ended while it was still improving.",
             "Raise num_epochs; early_stopping ends training in time.",
         ),
-        "The scores are below what this network can reach. `2 (5/6)` is variant 2, in 5 of 6 jobs; said from half "
+        "The scores are below what this network can reach. `2 (5/6)` is variant 2, in 5 of 6 jobs; printed from half "
         "of the jobs on. Not known with `restore_best_weights = false`.",
     ),
     Code.EDGE_OF_SEARCH: Entry(
         "search-at-edge",
         _one(
             "The best {where}{more}.",
-            "Widen the range in search(), where the setting allows it, because a better value may lie beyond.",
+            "Widen the range in search(), where the setting allows it, because a better value may be outside it.",
         ),
         "In more than half of the folds the chosen value is in the outer 5 % of its range, on the scale from which "
         "it was drawn.",
@@ -280,8 +280,8 @@ TABLE: dict[Code, Entry] = {
             ),
         },
         "Such a model may have learned nothing, so its rank is luck. Look at labels and learning curves; train "
-        "longer, balance the classes (`class_weights = balanced`), try other features, or test more speakers. Of a "
-        "variant that was chosen among others the nested estimate is judged.",
+        "longer, balance the classes (`class_weights = balanced`), try other features, or test more speakers. For a "
+        "variant that was chosen among others, the nested estimate is tested.",
     ),
     Code.ITEM_KNOWN: Entry(
         "knows-the-speaker",
@@ -289,7 +289,7 @@ TABLE: dict[Code, Entry] = {
             "Above chance, but no better than recognising the {item}: {who} {levels}.",
             "Compare with these levels instead of chance, or test {items} of other groups (train_where, test_where).",
         ),
-        "Where speakers have classes of their own, a model that recognises the speaker is above chance without "
+        "If each speaker has only some of the classes, a model that recognises the speaker is above chance without "
         "having learned the class. *Shuffled*: the same predictions with true classes permuted within each speaker. "
         "*By group*: one prediction for each group of speakers with the same classes.",
     ),
@@ -299,7 +299,7 @@ TABLE: dict[Code, Entry] = {
             "No clear winner: {who} is not significantly better than {others} (test: {shown}, against variant {to}).",
             "{step}",
         ),
-        "With other speakers another variant might be best. Use the cheapest of those that are named, unless the "
+        "With other speakers another variant might be best. Use the cheapest of the named variants, unless the "
         "advice names a study that would show the difference. The test is that of [`xval "
         "compare`](../statistics.md), over test speakers; variants that are not above chance are skipped.",
     ),
@@ -320,7 +320,7 @@ TABLE: dict[Code, Entry] = {
             "Variants {listed} differ only in their seed, so they are one method and share one rank.",
             "Declare one variant with repeats = {n} instead.",
         ),
-        "To take the best of them is to take the luckiest seed. With `repeats` the mean and the standard deviation "
+        "The best of them is only the luckiest seed. With `repeats` the mean and the standard deviation "
         "between seeds are shown.",
     ),
     Code.FITTED_VALIDATION: Entry(

@@ -161,7 +161,7 @@ def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:
     if not pair.test.components or pair.basis == "folds":
         raise ResultsError(
             f"{folder}: the variance over {plural_of(item)} of the difference is not known. {' '.join(pair.notes)} Give "
-            "other instances (--instance, --baseline) or another --metric."
+            "other instances (--from EXPERIMENT:N, --baseline N) or another --metric."
         )
     return Pilot(pair.test.components, pair.n_items, pair.n_runs, n_clips)
 

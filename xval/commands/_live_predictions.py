@@ -35,9 +35,14 @@ _TRIAL_HZ = 16000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare what is heard in the place of AUDIO."""
     parser.add_argument(
-        "--follow", type=Path, metavar="FOLDER", help="a csv row for each audio file that comes into FOLDER, until Ctrl-C"
+        "--follow",
+        type=Path,
+        metavar="FOLDER",
+        help="write a csv row for each audio file that is added to FOLDER, until Ctrl-C",
     )
-    parser.add_argument("--microphone", action="store_true", help="a csv row for each window of microphone input, until Ctrl-C")
+    parser.add_argument(
+        "--microphone", action="store_true", help="write a csv row for each window of microphone input, until Ctrl-C"
+    )
     parser.add_argument(
         "--seconds", type=number_reader("--seconds"), metavar="S", help="how long --microphone records (default: until Ctrl-C)"
     )

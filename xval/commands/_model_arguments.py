@@ -63,10 +63,10 @@ def add_pieces(parser: argparse.ArgumentParser) -> None:
     pieces.add_argument(
         "--segments",
         action="store_true",
-        help="a row for each segment as long as the examples that trained the model (of models that label frames: each frame)",
+        help="a row for each segment of the length of a training example (models that label frames: for each frame)",
     )
-    pieces.add_argument("--examples", action="store_true", help="a row for each window, cut as the experiment cut its clips")
-    parser.add_argument("--every", type=float, metavar="S", help="a segment begins every S seconds (implies --segments)")
+    pieces.add_argument("--examples", action="store_true", help="a row for each window, cut as in the experiment")
+    parser.add_argument("--every", type=float, metavar="S", help="start a segment every S seconds (implies --segments)")
 
 
 def add_items(parser: argparse.ArgumentParser) -> None:
@@ -75,7 +75,7 @@ def add_items(parser: argparse.ArgumentParser) -> None:
         "--item-pattern",
         default="none",
         metavar="REGEX",
-        help="of models with normalization = per_item: finds the speaker in a file's path (default: all files are of one)",
+        help="for models with normalization = per_item: finds the speaker in a file's path (default: one speaker for all)",
     )
 
 

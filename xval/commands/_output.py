@@ -17,7 +17,9 @@ def add_output(parser: argparse.ArgumentParser, what: str = "the table", picture
     parser.add_argument(
         "--output", type=Path, metavar="FILE", help=f"write {what}: {', '.join(endings[:-1])} or {endings[-1]}, by its ending"
     )
-    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="how it is printed (default: %(default)s)")
+    parser.add_argument(
+        "--format", choices=FORMATS, default=FORMATS[0], help="form of the printed output (default: %(default)s)"
+    )
 
 
 def output_of(options: argparse.Namespace, pictures: Sequence[str] = ()) -> "Output":

@@ -11,6 +11,6 @@ def add_import(parser: argparse.ArgumentParser) -> None:
         default=[],
         dest="modules",
         metavar="MODULE",
-        help="your own module with layers of the model, or metrics, such as my_nets or architectures.my_net: searched in the "
-        "current folder, then in its folder at training; it is run, and no other code; repeatable",
+        help="your own module with layers or metrics, such as my_nets or architectures.my_net: searched in the current "
+        "folder, then in its folder at training. Only this code of yours is run. Repeatable",
     )

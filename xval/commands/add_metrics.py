@@ -1,11 +1,11 @@
 """Add metrics to a finished experiment, computed from the stored predictions (predictions.parquet) of each fold.
 
-NAMEs are metrics of the task, such as uar, or functions of your own by dotted path, as in the parameter `metrics`. From then on
-they stand in metrics.json, results.xlsx, `load_results`, `compare` and `report`, for folds that end later too. Records stay as
-they are: added_metrics.json has the figures. To be rid of them, delete that file and rebuild. A function of your own has to be
-found where commands are called and by the script; all of them search the root of the project. Nothing is trained.
+A NAME is a metric of the task, such as uar, or the dotted path of your own function, as in the setting metrics. From then on
+metrics.json, results.xlsx, `load_results`, `compare` and `report` have it, also for folds that end later. The scores are
+stored in added_metrics.json, and records are not changed. To remove the metrics, delete that file and run xval rebuild.
+Commands and the script must be able to import your own function. All of them search the root of the project.
 
-exit code: 0; 1 when something was left out
+exit code: 0 done; 1 if something was skipped
 """
 
 import argparse

@@ -1,13 +1,12 @@
-"""Audit an experiment for leakage: does anything that was tested have a part in what was trained?
+"""Audit an experiment for data leakage: was anything that was tested also used for training?
 
-Every rule gets a verdict: ok; FAILED, with the names; not checkable, with the reason (what could be looked at is in order); or
-warning. The files of the results, the corpus and its feature stores are read as they lie there; nothing is trained, loaded into
-Keras or written. Folds that are not finished are left out.
+Each rule gets a verdict: ok; FAILED, with names; not checkable, with the reason (everything that could be checked is ok); or
+warning. The command reads the results, the dataset and its feature stores, and changes no file. Unfinished folds are skipped.
 
---format json prints one object: experiment, and verdicts: each with rule, statement, state, n_checked (how many folds or other
-things were looked at), faults, not_checkable, warnings and notes (texts); and not_checked: what no rule looks at (texts).
+--format json prints one object: experiment; verdicts, each with rule, statement, state, n_checked (number of folds or other
+things that were checked), faults, not_checkable, warnings and notes (texts); and not_checked, what no rule checks (texts).
 
-exit code: 0 when no rule FAILED, else 1
+exit code: 0 if no rule FAILED; otherwise 1
 """
 
 import argparse
@@ -25,7 +24,7 @@ from xval.results.folder import ExperimentFolder, find_experiment
 if TYPE_CHECKING:
     from xval.answers.audit.verdict import Verdict
 
-SUMMARY = "audit an experiment for leakage, with a verdict per rule"
+SUMMARY = "audit an experiment for data leakage, with a verdict per rule"
 GROUP = "Results"
 
 _STYLES = {"ok": "green", "warning": "yellow", "not checkable": "yellow", "FAILED": "bold red"}
@@ -39,9 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-folder",
         type=Path,
         metavar="DIR",
-        help="folder of all datasets (default: that of the experiment's settings, from the current folder)",
+        help="folder of all datasets (default: that of the settings, relative to the current folder)",
     )
-    add_output(parser, "a row for each rule, in JSON also what no rule looks at")
+    add_output(parser, "a row for each rule (JSON: also what no rule checks)")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,18 +1,19 @@
-"""Hand a model over: one folder with the model as ONNX and LiteRT, a page that runs it in a browser, its card and its evidence.
+"""Share a model: a folder with the model as ONNX and LiteRT, a page that runs it in a browser, model card and evidence.
 
-MODEL is a .keras file, a model.skops, or the fold folder of either; with --hub also a bundle. ONNX and LiteRT read samples and
-make the features themselves; both are checked against the Keras model before the folder gets its name. README.md is the card
-with the front matter of the Hugging Face Hub, ro-crate-metadata.json describes the folds, records and code in evidence/, and
-SHA256SUMS has a checksum of every file. An estimator of scikit-learn, also one that combines networks, has no ONNX or LiteRT
-file: xval runs it from the folder. For the page, index.html, give onnxruntime-web, which is not part of this project: npm pack
-onnxruntime-web@1.30.0 makes a .tgz file. Exports need the optional part 'export': pip install -e '.[export]' in the folder of
-the project.
+MODEL is a .keras file, a model.skops, or the fold folder of either; with --hub also a bundle. The ONNX and LiteRT files read
+samples and compute the features themselves. Both must give the same output as the Keras model, or no bundle is written.
+README.md is the model card, with the front matter of the Hugging Face Hub. ro-crate-metadata.json describes the folds,
+records and code in evidence/. SHA256SUMS has a checksum of each file. Estimators of scikit-learn, also those that combine
+networks, have no ONNX or LiteRT file; xval runs them from the folder.
 
---hub OWNER/NAME lists what an upload to the Hugging Face Hub would send, holds a bundle's files against their checksums, and
-prints the command of huggingface_hub that uploads. Nothing is uploaded: that makes files public that name speakers and hold
-code, so it stays with you.
+The page, index.html, needs onnxruntime-web, which is not part of xval: npm pack onnxruntime-web@1.30.0 makes a .tgz file.
+Exports need the optional part 'export': pip install -e '.[export]' in the folder of the project.
 
-exit code: 0; with --hub 1 where a file of the bundle is not as it was written
+--hub OWNER/NAME lists the files that an upload to the Hugging Face Hub would send, compares those of a bundle with their
+checksums, and prints the command of huggingface_hub that uploads them. Upload them yourself, because the files become public,
+name speakers and contain code.
+
+exit code: 0 done; with --hub 1 if a file of the bundle has changed since it was written
 """
 
 import argparse
@@ -40,19 +41,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="FOLDER",
-        help="where to (default: <dataset>_instance_<i>_fold_<k>_bundle next to the results)",
+        help="folder of the bundle (default: <dataset>_instance_<i>_fold_<k>_bundle next to the results)",
     )
-    parser.add_argument("--zip", action="store_true", help="write the folder as FOLDER.zip, too")
+    parser.add_argument("--zip", action="store_true", help="also write the folder as FOLDER.zip")
     parser.add_argument(
-        "--licence", default="", metavar="NAME", help="of the model, such as mit or cc-by-4.0 (default: unknown)"
-    )
-    parser.add_argument(
-        "--onnxruntime-web", type=Path, metavar="PATH", help="its package, a .tgz file or a folder; without it there is no page"
+        "--licence", default="", metavar="NAME", help="licence of the model, such as mit or cc-by-4.0 (default: unknown)"
     )
     parser.add_argument(
-        "--hub", metavar="OWNER/NAME", help="list what would be uploaded there, and print the command that does"
+        "--onnxruntime-web",
+        type=Path,
+        metavar="PATH",
+        help="the package onnxruntime-web, a .tgz file or a folder; needed for the page",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace a bundle that already exists")
+    parser.add_argument(
+        "--hub", metavar="OWNER/NAME", help="list the files to upload there, and print the command that uploads them"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing bundle")
 
 
 def run(options: argparse.Namespace) -> int:

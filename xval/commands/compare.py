@@ -1,21 +1,21 @@
-"""Compare instances of finished experiments: which is better, how sure that is, and what could have been found.
+"""Compare instances of finished experiments: which is better, whether this is significant, which differences are detectable.
 
-An INSTANCE is a number of the experiment, nested (what each fold chooses by its own validation items), selected, the path of
-another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one; none: all of the experiment.
-Each is compared with the baseline over the items that both have tested. Nothing is trained.
+An INSTANCE is a number of this experiment, nested (each fold chooses by its own validation items), selected, the path of
+another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one of them. Without INSTANCE all
+instances of the experiment are compared. Each is compared with the baseline over the items that both have tested.
 
-  difference      of the test figures, instance minus baseline, with its 95 % interval
-  p Holm          of a paired t test over items, adjusted for all comparisons with the baseline: this is the p to report
-  verdict         better or worse (p Holm at most 0.05), practically equal (shown to lie within
-                  ±rope), undecided: neither can be claimed
+  difference      test score of the instance minus that of the baseline, with its 95 % confidence interval
+  p Holm          p value of a paired t test over items, adjusted for all comparisons with the baseline; report this one
+  verdict         better or worse (p Holm at most 0.05); practically equal (the difference is shown to be within ±rope); or
+                  undecided (none of these is shown)
 
-With --permutations it tests one instance, an estimator, against chance: it is trained again with permuted labels.
+With --permutations one instance, an estimator, is tested against chance: it is trained again with permuted labels.
 
-With one training per fold a verdict is of these trained models; with several repeats or
-seeds, of this way of training. Clips of one item are not independent: no test takes them as units. Records
-that audit fails are named beside the values.
+With one training per fold, a verdict holds only for these trained models. With several repeats or seeds it holds for the
+method. The tests treat items as units, never clips, because clips of one item are not independent. Records that fail xval
+audit are named next to the scores.
 
-exit code: 0; 2 when instances cannot be compared
+exit code: 0 done; 2 if the instances cannot be compared
 """
 
 import argparse
@@ -34,7 +34,7 @@ from xval.results.folder import find_experiment
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
 
-SUMMARY = "compare instances with a baseline, or one with chance: tests, a paragraph to publish"
+SUMMARY = "compare instances with a baseline, or one with chance: significance tests, a paragraph to publish"
 GROUP = "Compare"
 
 _WIDTH_OF_FILES = 200
@@ -47,16 +47,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "folder",
         type=Path,
         metavar="EXPERIMENT",
-        help="results/<dataset>/experiment_<n>; with :NUMBER behind it an instance of it as well",
+        help="results/<dataset>/experiment_<n>; EXPERIMENT:N is its instance N",
     )
     parser.add_argument(
         "instances",
         nargs="*",
         default=[],
         metavar="INSTANCE",
-        help="a number, nested, selected, path:number of another experiment, or its path for all of its instances",
+        help="a number, nested, selected, PATH:NUMBER of another experiment, or its path for all of its instances",
     )
-    parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that the validation values select")
+    parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that validation selects")
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
     parser.add_argument(
         "--rope", type=number_reader("--rope"), default=0.01, metavar="X",
@@ -64,10 +64,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--permutations", type=lambda text: whole_number("--permutations", text, smallest=1), metavar="N",
-        help="instead: train one instance, an estimator, again with permuted labels N times, to see whether it is above chance",
+        help="permutation test: train one instance, an estimator, N times with permuted labels, to test it against chance",
     )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="with --permutations: also if it takes more than an hour")
-    add_output(parser, "all numbers, also of each fold and item")
+    parser.add_argument("--yes", action="store_true", help="with --permutations: run it even if it takes more than an hour")
+    add_output(parser, "all numbers, including those of each fold and item")
     add_import(parser)
 
 

@@ -1,13 +1,12 @@
-"""Print a script that lets the Tab key complete commands, options and files in a shell.
+"""Print a script with which the Tab key completes commands, options and files in a shell.
 
-It is for the programs of an installation: xval, and xval-preprocessing and xval-augmentation, which are its
-commands prepare and augment.
+It works for the installed programs: xval, and xval-preprocessing and xval-augmentation (the commands prepare and augment).
 
   xval completion bash > ~/.xval_completion; echo '. ~/.xval_completion' >> ~/.bashrc
   xval completion zsh > ~/.xval_completion; echo 'eval "$(cat ~/.xval_completion)"' >> ~/.zshrc
   xval completion fish > ~/.config/fish/completions/xval.fish
 
-Corpora of your own study are among the commands where this is run in it.
+To include the corpora of your own study, run this command in its folder.
 """
 
 import argparse

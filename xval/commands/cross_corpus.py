@@ -1,11 +1,12 @@
-"""Train on one corpus and test on another, for all pairs: how far a model carries beyond the corpus that made it.
+"""Train on one dataset and test on another, for all pairs: how well models generalise to other datasets.
 
-Each CORPUS is the name of a prepared corpus, with speakers and labels. One network or estimator, the same for all (--set), is
-cross-validated within each corpus, which is the diagonal of the table, and trained on all of it; that model is tested on the
-other corpora as evaluate does. In brackets is the 95 % interval over the speakers of the corpus that is tested.
+Each CORPUS is the name of a prepared dataset with speakers and labels. All of them use the same network or estimator (--set).
+It is cross-validated within each dataset, which gives the diagonal of the table. Then it is trained on the whole dataset and
+tested on each other dataset, as xval evaluate does. In brackets is the 95 % confidence interval over the tested speakers.
 
-Labels are matched by name; clips with labels that not all corpora have are left out, and said. Clips of the other corpora are
-made into features with the settings of the model. The experiments lie in results/cross/CORPUS, and go on where they stopped.
+Labels are matched by name. Clips with a label that some dataset lacks are excluded, and their number is printed. Features of
+the tested clips are computed with the settings of the model. The experiments are stored in results/cross/CORPUS. After an
+interruption the same command continues.
 """
 
 import argparse
@@ -16,7 +17,7 @@ from xval.answers.figure_text import rounded
 from xval.base.errors import SettingsError, plural_of
 from xval.commands._output import add_output, output_of
 
-SUMMARY = "train on one corpus and test on another, for all pairs of several"
+SUMMARY = "train on one dataset and test on another, for all pairs"
 GROUP = "Run"
 RUNS_OWN_CODE = True
 
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("datasets", nargs="+", metavar="CORPUS", help="two or more prepared datasets, by name")
     parser.add_argument(
         "--set", action="append", default=[], dest="settings", metavar="KEY=VALUE",
-        help="a setting of the instance, such as architecture=svm; repeatable",
+        help="a setting of the model, such as architecture=svm; repeatable",
     )  # fmt: skip
     add_data_folder_argument(parser)
     add_output(parser, "a row per pair")

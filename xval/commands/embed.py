@@ -1,6 +1,6 @@
-"""Write what a saved network makes of audio files: the output of one of its layers, averaged over time.
+"""Write embeddings of audio files: the output of a layer of a saved network, averaged over time.
 
-Embeddings of one model compare with each other, not with those of another fold: MODEL is a single model.
+Compare embeddings of one model only with each other, not with those of another fold. MODEL must be a single model.
 """
 
 import argparse

@@ -1,18 +1,18 @@
-"""Combine the stored predictions of finished instances, fold by fold, into an instance of its own; nothing is trained.
+"""Combine the stored predictions of finished instances into an ensemble, fold by fold.
 
-INSTANCES are numbers such as 1,3,5; every repeat of each is a member. The ensemble is instance 901 (the next one 902, ...) of
-the same experiment, called ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``): the workbook, the page, compare, audit and
-predict treat it like the others.
+INSTANCES are numbers such as 1,3,5. Each seed of each instance is a member. The ensemble becomes a further instance of the
+experiment, number 901 (then 902, ...), with the name ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``). The workbook,
+the page, compare, audit and predict treat it like any other instance.
 
-  mean      the mean of probabilities or numbers (default)
-  --choose  the mean of members that forward selection on the validation items of each fold chooses (Caruana et al. 2004)
-  stack     a regression on their answers, fitted to the validation items of each fold (logistic for classes)
+  mean      the mean of the members' probabilities or numbers (default)
+  --choose  the mean of the members that forward selection chooses on the validation items of each fold (Caruana et al. 2004)
+  stack     a regression on the members' predictions, fitted to the validation items of each fold (logistic for classes)
 
-Validation figures of chosen or stacked members are of items that took no part in the choice; with one validation item in a
-fold that cannot be, and they do not rank the ensemble.
-Members must have been tested on the same clips of the same folds; their features may differ. Autoencoders cannot be combined.
+With --choose or stack, validation scores are of items that took no part in the choice or fit. This needs two validation items
+in each fold. With one, the validation scores are optimistic, so they do not rank the ensemble. Members must have been tested
+on the same clips of the same folds. Their features may differ. Autoencoders cannot be combined.
 
-exit code: 0; 2 when instances do not fit together
+exit code: 0 done; 2 if the instances cannot be combined
 """
 
 import argparse
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from xval.results.folder import ExperimentFolder
 
 _WIDTH_OF_FILES = 160
-SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
+SUMMARY = "combine the predictions of finished instances: mean, chosen by validation, or stacked"
 GROUP = "Run"
 
 
@@ -43,9 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("instances", nargs="*", metavar="INSTANCES", help="numbers, such as 1,3,5, or EXPERIMENT:N")
     parser.add_argument("--method", choices=("mean", "stack"), default="mean", help="default: %(default)s")
-    parser.add_argument("--choose", action="store_true", help="choose the members of the mean by validation")
-    parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: from 901 on)")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the experiment)")
+    parser.add_argument(
+        "--choose", action="store_true", help="choose the members of the mean by forward selection on validation"
+    )
+    parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: the first free one from 901)")
+    parser.add_argument(
+        "--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: that of the experiment)"
+    )
     add_import(parser)
 
 

@@ -1,13 +1,14 @@
-"""Test a saved model on labelled data, and say how far the figures can be believed.
+"""Test a saved model on labelled data, and report how reliable the scores are.
 
-MODEL is EXPERIMENT[:N] (the ensemble of the folds of an instance, without :N of the one that validation selects), or the path
-of a fold folder or of a .keras file. DATA is a folder whose folders are the classes, or several folders, each a class; a table
-(csv, tsv, xlsx, parquet) with the columns path and label, and item, start_s and end_s where known; or a prepared corpus:
-data/<dataset>, or its name.
+MODEL is EXPERIMENT[:N] (the ensemble of the folds of an instance; without :N, of the one that validation selects), or the
+path of a fold folder or of a .keras file. DATA is a folder whose folders are the classes, or several folders, each a class; a
+table (csv, tsv, xlsx, parquet) with the columns path and label, and, if known, item, start_s and end_s; or a prepared
+dataset: data/<dataset>, or its name.
 
-Clips whose label the model does not know are named and do not count. Clips that trained the model or chose its epoch are told
-by their audio, and by their item where they are of the same corpus. Exit code 0: done, with a warning where clips could not be
-read; 1: none could; 2: model, data or an option is wrong.
+Clips with a label that is not a class of the model are named and not scored. Clips that were used to train the model or to
+choose its epoch are recognised by their audio, and in the same dataset also by their item.
+
+exit code: 0 done, with a warning if clips could not be read; 1 no clip could be read; 2 model, data or an option is wrong
 """
 
 import argparse
@@ -46,30 +47,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="folder of the report (default: evaluation_<model>_on_<data> next to the results)",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an evaluation that is there")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing evaluation")
     parser.add_argument("--leave-out-seen", action="store_true", help="exclude the clips that the model has seen")
     parser.add_argument(
-        "--rename", action="append", default=[], metavar="LABEL=CLASS", help="a label of the data means this class; repeatable"
+        "--rename",
+        action="append",
+        default=[],
+        metavar="LABEL=CLASS",
+        help="read this label of the data as this class; repeatable",
     )
     parser.add_argument("--items", default="", metavar="A,B", help="only the clips of these items")
-    parser.add_argument("--item-pattern", default="none", metavar="REGEX", help="of a folder: finds the item in a file's path")
+    parser.add_argument("--item-pattern", default="none", metavar="REGEX", help="for a folder: finds the item in a file's path")
     parser.add_argument(
-        "--label-pattern", default="none", metavar="REGEX", help="finds the label there, where no folder names it"
+        "--label-pattern",
+        default="none",
+        metavar="REGEX",
+        help="for a folder: finds the label in a file's path, if folders do not give it",
     )
+    parser.add_argument("--labels", default="none", metavar="A,B", help="the class of each folder, if several are given")
     parser.add_argument(
-        "--labels", default="none", metavar="A,B", help="the class of each folder, where folders are given one by one"
+        "--audio-folder", type=Path, metavar="DIR", help="folder to which the paths of a table or dataset are relative"
     )
-    parser.add_argument(
-        "--audio-folder", type=Path, metavar="DIR", help="the folder to which paths of a table or dataset are relative"
+    of_tables = parser.add_argument_group(
+        "of a table", "A class of the model is never read as a missing value, even if --missing has its name."
     )
-    of_tables = parser.add_argument_group("of a table", "classes of the model are names, whatever --missing says")
     for option in row_options():
         if option.name != "map_labels":  # which is --rename here
             option.add_to(of_tables)
     add_data_folder_argument(parser)
     parser.add_argument(
         "--annotation-policy", metavar="POLICY",
-        help="of recordings: union, intersection, ignore_disagreement or an annotator (default: as when the model was trained)",
+        help="for recordings: union, intersection, ignore_disagreement or an annotator (default: as in training)",
     )  # fmt: skip
 
 

@@ -1,14 +1,15 @@
-"""Show which part of a clip an answer rests on: a picture over the spectrogram for each clip, beside the results.
+"""Explain predictions: which parts of a clip a model uses, as a picture over the spectrogram of each clip.
 
-FOLD is the folder of a trained fold (or its model.keras); CLIPS are audio files, folders of them, or clips of its corpus.
-Without CLIPS a classifier on combined features says how much its test score needs each group of features (permutation
-importance).
+MODEL is one trained model; CLIPS are audio files, folders of them, or clips of its dataset. For a classifier on combined
+features, without CLIPS, the command prints the permutation importance of each group of features: how much the test score
+drops if its values are permuted.
 
-  integrated_gradients  what each value adds to the probability (or number), from silence to the clip; the values add up to the
-                        difference of the two answers, and the picture shows how nearly (more --steps: more nearly)
-  occlusion             what the answer loses where a patch of time and frequency is replaced by silence; for any model
+  integrated_gradients  the contribution of each value to the probability (or number), from silence to the clip; contributions
+                        add up to the difference between both predictions, and the picture shows how exactly (more
+                        exactly with more --steps)
+  occlusion             how much the prediction drops if a patch of time and frequency is replaced by silence; for any model
 
-exit code: 0; 2 when the model cannot be explained so
+exit code: 0 done; 2 if the model cannot be explained this way
 """
 
 import argparse
@@ -39,10 +40,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--method", choices=("integrated_gradients", "occlusion"), default="integrated_gradients", help="default: %(default)s"
     )
-    parser.add_argument("--of", metavar="NAME", help="the class or number that is explained (default: the most probable class)")
-    parser.add_argument("--steps", type=int, default=64, metavar="N", help="of integrated gradients (default: %(default)s)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="where the pictures go (default: FOLD/explanations)")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the experiment)")
+    parser.add_argument("--of", metavar="NAME", help="class or number to explain (default: the most probable class)")
+    parser.add_argument(
+        "--steps", type=int, default=64, metavar="N", help="steps of integrated gradients (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--output", type=Path, metavar="DIR", help="folder of the pictures (default: explanations/ in the folder of the model)"
+    )
+    parser.add_argument(
+        "--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: that of the experiment)"
+    )
 
 
 def run(options: argparse.Namespace) -> int:

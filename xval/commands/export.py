@@ -1,12 +1,14 @@
-"""Write a saved model as ONNX, TensorFlow SavedModel or TFLite, or its weights alone, and check that it gives the same output.
+"""Write a saved model as ONNX, TensorFlow SavedModel or TFLite, or only its weights, and check that it gives the same output.
 
-MODEL is a .keras file or its fold folder. The export appears under its name only when its answers to random inputs, run by
-onnxruntime, TensorFlow or LiteRT, are those of the Keras model; beside it (in a SavedModel: in its folder) lies the model's
-description, with the features that it reads and the names of its classes. Models that make their spectrograms themselves read
-samples in every format; with --from-samples others do, too, whose features are logmel or stft of whole clips, and the last
-column of the answers is the novelty, where the model knows it. With recurrent layers, TFLite reads one example at a time.
-weights_h5 are the weights alone, for load_weights of a Keras model that is built alike. ONNX and TFLite need the optional part
-'export': pip install -e '.[export]' in the folder of the project.
+MODEL is a .keras file or its fold folder. The exported model is run by onnxruntime, TensorFlow or LiteRT on random inputs. It
+is stored only if its predictions are those of the Keras model. A description of the model is stored next to it (in the folder
+of a SavedModel), with the features that it reads and the names of its classes.
+
+Models that compute their spectrograms themselves read samples in every format. With --from-samples others do too, if their
+features are logmel or stft of whole clips. The last column of the output is then the out-of-distribution score (novelty), if
+the model has one. TFLite models with recurrent layers read one example at a time. weights_h5 has only the weights, for
+load_weights of a Keras model with the same layers. ONNX and TFLite need the optional part 'export': pip install -e
+'.[export]' in the folder of the project.
 """
 
 import argparse
@@ -19,7 +21,7 @@ from xval.commands._own_modules import add_import
 from xval.reuse.export.formats import FORMATS
 from xval.reuse.export.write import export_model
 
-SUMMARY = "write a model as ONNX, SavedModel, TFLite or weights, and check that it gives the same output"
+SUMMARY = "write a model as ONNX, SavedModel, TFLite or weights, and check its output"
 GROUP = "Models"
 
 
@@ -32,14 +34,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--output",
         type=Path,
         metavar="PATH",
-        help="where to, such as net.onnx (default: <dataset>_instance_<i>_fold_<k>... next to the results)",
+        help="file or folder to write, such as net.onnx (default: <dataset>_instance_<i>_fold_<k>... next to the results)",
     )
     parser.add_argument(
         "--from-samples",
         action="store_true",
-        help="include the front end, so that the export reads the samples of a clip, mono and at the model's sample rate",
+        help="include the feature extraction, so that the export reads samples, mono and at the model's sample rate",
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an export that already exists")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing export")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,19 +1,19 @@
-"""Show test figures by group, such as gender, age or recorder, and the largest gap between groups.
+"""Show test scores by subgroup, such as gender, age or recorder, and the largest gap between groups (fairness).
 
-Groups are the further columns of the corpus: of the table that xval prepare read. They are looked up when this runs,
-so that a corpus may be prepared again with another column after the training. Nothing is trained.
+Groups come from the additional columns of the dataset, that is, of the table that xval prepare read. The columns are read
+when this command runs, so you can prepare the dataset again with another column after the training.
 
-  METRIC          of the test clips of the group, averaged over repeats: the mean over the items of the group where the metric
-                  is a mean of examples, else pooled over its clips
-  95 %            interval over the items of the group
-  gap             the largest difference between two groups with 3 items or more, within the classes that both have, so that a
-                  different mix of classes makes none; its interval is paired within items where items have clips in both, and
-                  is adjusted for all pairs of groups (Bonferroni) and all columns (Holm)
-  in the gap      the values of these two groups within these classes, where they differ from those of all their clips
+  METRIC          score of the test clips of the group, averaged over repeats: the mean over the items
+                  of the group if the metric is a mean over clips, otherwise the score of all its clips together
+  95 %            confidence interval over the items of the group
+  gap             the largest difference between two groups with 3 items or more, computed from the classes that both have, so
+                  that a different mix of classes causes no gap; its interval is paired within items that have clips in both
+                  groups, and is adjusted for all pairs of groups (Bonferroni) and all columns (Holm)
+  in the gap      the scores of these two groups on these classes, where they differ from the scores of all their clips
 
 Numbers, such as age, are cut into bins at their quantiles.
 
-exit code: 0; 2 when there are no groups or no predictions
+exit code: 0 done; 2 if there are no groups or no predictions
 """
 
 import argparse
@@ -24,21 +24,19 @@ from xval.commands._model_arguments import add_model_name
 from xval.commands._output import add_output, output_of
 from xval.commands._own_modules import add_import
 
-SUMMARY = "test scores by gender, age, recorder ..., with intervals and the gap"
+SUMMARY = "test scores by subgroup (gender, age, recorder ...), with intervals and the largest gap"
 GROUP = "Results"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_model_name(parser, "default: the one that the validation values select")
+    add_model_name(parser, "default: the one that validation selects")
     parser.add_argument(
-        "--by", action="append", metavar="COLUMN", help="a column (may be repeated; default: all that make 2 to 20 groups)"
+        "--by", action="append", metavar="COLUMN", help="a column; repeatable (default: all with 2 to 20 groups)"
     )
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")
     add_output(parser, "all numbers")
-    parser.add_argument(
-        "--data-folder", type=Path, metavar="FOLDER", help="folder of all datasets (default: as at the time of the run)"
-    )
+    parser.add_argument("--data-folder", type=Path, metavar="FOLDER", help="folder of all datasets (default: that of the run)")
     add_import(parser)
 
 

@@ -1,20 +1,20 @@
-"""List the experiments below a folder: of each its main figure, with the 95 % interval, and its state.
+"""List the experiments below a folder: the main metric of each, with its 95 % confidence interval, and its state.
 
-The figure is that of the instance that validation selects, alone: where several compete, the page of the experiment begins with
-the value of choosing and training together. It is read from summary.json, which runs and rebuild write; an
-experiment whose folds have changed since, or that an earlier version wrote, is listed with what is known, and with the command
-that makes the rest known. Nothing is written. A run keeps the same list as a page: index.html in the results folder.
+The score is that of the instance that validation selects. If several instances compete, this score is optimistic; the page of
+the experiment begins with the nested estimate. The list is read from summary.json, which runs and xval rebuild write. For an
+experiment whose folds have changed since then, or that an earlier version wrote, it shows the known values and the command
+that updates them. A run also keeps this list as a page, index.html in the results folder.
 
 states of an experiment:
-  that of its jobs which says most, in the order running, failed, damaged, stale, interrupted, to do, done (see status); code of
-  your own that has changed since the last run or rebuild is told by status; unknown: there is no current summary, or, with
-  lock=lease, only status can say whether its process lives
+  the first of running, failed, damaged, stale, interrupted, to do and done that any of its jobs has (see xval status); or
+  unknown: there is no current summary; or, with lock=lease, only status can find out whether its process is alive
+  Only status checks whether your own code has changed since the last run or rebuild.
 
---format json prints one list, --format csv and --output one table, with a row for each experiment: experiment, description,
-corpus, date, instances, selected (its number), name, metric, value, low, high, chance, state, jobs, jobs_done, is_current (the
-summary is of the files as they are); null or empty where it is not known.
+--format json prints one list. --format csv and --output give one table. Both have a row for each experiment: experiment,
+description, corpus, date, instances, selected (its number), name, metric, value, low, high, chance, state, jobs, jobs_done,
+is_current (whether the summary matches the files); null or empty if unknown.
 
-exit code: 0; 2 when there is no experiment
+exit code: 0 done; 2 if there is no experiment
 """
 
 import argparse
@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="?",
         default=Path("results"),
         metavar="FOLDER",
-        help="results/, or a folder of such (default: %(default)s)",
+        help="folder of results, or a folder of several (default: %(default)s)",
     )
     parser.add_argument("--sort", choices=get_args(Order), default="date", help="newest or best first (default: %(default)s)")
     parser.add_argument("--corpus", metavar="NAME", help="only experiments on this dataset")

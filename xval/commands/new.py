@@ -1,13 +1,13 @@
-"""Make a folder for a study of your own, with an experiment that runs at once.
+"""Make a folder for your own study, with an experiment that runs at once.
 
-  experiments/first.py      an experiment: a network of xval beside one of the study
-  architectures/own_cnn.py  that network; every file of this folder is known by its name
-  corpora/own_words.py      a reader of recordings; every file of this folder is known to xval prepare
-  config.ini                what the study changes of xval's defaults
-  .gitignore                data/ and results/, which are made in the study
+  experiments/first.py      an experiment that compares a network of xval with one of the study
+  architectures/own_cnn.py  the network of the study; the setting architecture takes the name of each file in this folder
+  corpora/own_words.py      a reader of recordings; xval prepare takes the name of each file in this folder
+  config.ini                the settings that the study changes; all others have xval's defaults
+  .gitignore                excludes data/ and results/, which the study makes
 
-The engine, its architectures and its readers are found beside your own. data/ and results/ lie in the study, from wherever its
-scripts are started and in whichever of its folders a command is given.
+The networks and readers of xval are available too. Scripts and commands store data/ and results/ in the study, from whichever
+of its folders you start them.
 """
 
 import argparse
@@ -23,7 +23,7 @@ from xval.base.operating_system import quote
 SUMMARY = "make a folder for your own study: an experiment, an architecture, a reader, settings"
 GROUP = "Start"
 
-_EXPERIMENT = '''"""Which network recognises words of speakers that it has never heard? (generated demo corpus, 4 folds)
+_EXPERIMENT = '''"""Which network recognises words of unseen speakers? (generated demo corpus, 4 folds)
 
 xval prepare demo
 python experiments/first.py
@@ -53,13 +53,13 @@ task_types = ("classification",)
 
 
 def build(input_shape: tuple[int, ...], output_shape: tuple[int, ...], *, n_filters: int = 16) -> keras.Model:
-    """Build the network; what stands behind the * are options of an instance."""
+    """Build the network; the arguments after the * are options of an instance."""
     inputs = x = layers.Input(input_shape)
     x = layers.Conv2D(n_filters, 3, padding="same", activation="relu")(x)
     x = layers.GlobalMaxPooling2D()(x)
     return keras.Model(inputs, layers.Dense(output_shape[-1])(x), name="own_cnn")
 '''
-_CORPUS = '''"""Recordings named WORD_SPEAKER_TAKE.wav, as those of the demo corpus are.
+_CORPUS = '''"""Recordings named WORD_SPEAKER_TAKE.wav, as in the demo corpus.
 
 xval prepare own_words data/demo/audio
 """
@@ -70,7 +70,7 @@ import pandas as pd
 
 
 def list_clips(audio_folder: Path) -> pd.DataFrame:
-    """List the recordings: their paths, the item that must not be on two sides of a split, and the label.
+    """List the recordings with path, item (which folds keep together) and label.
 
     Args:
         audio_folder: The folder of the recordings.
@@ -82,12 +82,12 @@ def list_clips(audio_folder: Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["path", "item", "label"])
 '''
 _CONFIG = """\
-# What this study changes of xval's defaults, under their sections and keys. All of them, with meaning and unit:
+# The settings that this study changes, in their sections. All settings with meaning, unit and default:
 # {defaults}
 
 [folds]
 num_folds = 4
-# The cross-validation is repeated three times where training is cheap, so that intervals are about the method.
+# Repeats the cross-validation three times if training is cheap, so that intervals are about the method.
 fold_repeats = auto
 """
 _IGNORED = "/data/\n/results/\n__pycache__/\n.ipynb_checkpoints/\n"
@@ -95,7 +95,7 @@ _IGNORED = "/data/\n/results/\n__pycache__/\n.ipynb_checkpoints/\n"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("folder", type=Path, metavar="FOLDER", help="the folder to be made, such as my_study")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="folder to make, such as my_study")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,15 +1,18 @@
 """Predict audio files with a saved model.
 
-Files may have any rate, length and format that decodes. Without further options each file gets a row: the most probable class
-with its probability, or the numbers of a regression, or the error of an autoencoder; models that label frames give events.
-start_s and end_s are the segment of the file that was read. A file that is unlike the training data is named with its
-out-of-distribution score (novelty): above 1 it is farther from the training clips, in the model's own embedding, than 99 % of
-the validation clips are. --coverage 0.9 adds a set of classes (conformal prediction); the model abstains if a set has several
-classes, or the file is silent or unlike the training data. Exit code 1: some file could not be read, or its prediction is NaN
-or infinite; the others are predicted.
+Files may have any sample rate, length and audio format. Without further options each file gets a row with the most probable
+class and its probability, the numbers of a regression, or the reconstruction error of an autoencoder. Models that label
+frames give events. start_s and end_s are the segment of the file that was read.
 
-With --follow or --microphone, rows are written as csv as they come. A csv file that exists is continued: its
-files are not predicted again.
+A file that is unlike the training data is named with its out-of-distribution score (novelty). Above 1 it is farther from the
+training clips, in the model's own embedding, than 99 % of the validation clips are. --coverage 0.9 adds a set of classes
+(conformal prediction); the model abstains if a set has several classes, or the file is silent or unlike the training data.
+
+With --follow or --microphone, rows are written as csv as they come. An existing csv file is continued, and its files are not
+predicted again.
+
+exit code: 0 done; 1 if a file could not be read, or its prediction is NaN or infinite (all others are predicted); 2 wrong
+usage or input
 """
 
 import argparse
@@ -45,11 +48,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--coverage",
         type=float,
         metavar="SHARE",
-        help="conformal prediction: sets of classes that contain the true one for this share of the clips of unseen "
+        help="conformal prediction: sets of classes that contain the true class for this share of the clips of unseen "
         "speakers, such as 0.9; abstains if a set has several",
     )
     parser.add_argument(
-        "--top", type=int, metavar="K", help="only the K most probable classes of each row (on the screen: 3 if not given)"
+        "--top", type=int, metavar="K", help="only the K most probable classes of each row (default: all; on the screen 3)"
     )
 
 

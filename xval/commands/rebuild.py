@@ -1,10 +1,10 @@
-"""Write the metric dicts, the workbook and the summary of experiments again from their fold records.
+"""Write the metrics.json files, the workbook and the summary of experiments again from their fold records.
 
-Nothing is trained, and no fold folder is touched; a workbook that was edited by hand is replaced. A record, a history or the
-settings of an instance that are damaged are left out and named; all else is written. While a run of the experiment writes the
-same files, this waits for it. Further metrics are added by xval add-metrics.
+Fold folders are not changed. A workbook that was edited by hand is replaced. A damaged record, history or settings file is
+skipped and named; everything else is written. While a run of the experiment writes the same files, this command waits for it.
+xval add-metrics adds further metrics.
 
-exit code: 0; 1 when something was left out
+exit code: 0 done; 1 if something was skipped
 """
 
 import argparse
@@ -19,7 +19,7 @@ from xval.report.index_page import update_index
 from xval.report.rebuild import rebuild
 from xval.results.folder import ExperimentFolder, find_experiment
 
-SUMMARY = "write metric dicts and results.xlsx again from the fold records"
+SUMMARY = "write the metrics.json files and results.xlsx again from the fold records"
 GROUP = "Maintain"
 
 

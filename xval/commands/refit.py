@@ -1,11 +1,11 @@
-"""Train one final model of an instance on all items, for as many epochs as cross-validation chose.
+"""Train one final model of an instance on all items, for the number of epochs that cross-validation chose.
 
-The epochs are the median of the best epochs of the folds (to the nearest whole number; a half goes up). Without validation
-items nothing stops earlier, and the weights of the last epoch stay. The learning rate of an epoch is that which the same epoch
-of the folds had. All parameters are those of instance_<i>/settings.json, and the code is copied as for a run.
+The number of epochs is the median of the best epochs of the folds, rounded to a whole number (a half is rounded up). There
+are no validation items, so early stopping is off and the weights of the last epoch are kept. Each epoch has the learning rate
+that it had in the folds. All parameters are those of instance_<i>/settings.json. The code is copied as in a run.
 
-The model lies in instance_<i>/refit/ and is marked as untested: its record has no test figures of its own, but those of the
-folds, which are what cross-validation estimates for it.
+The model is stored in instance_<i>/refit/ and marked as untested, because no speakers are left to test it on. Its record has
+the test scores of the folds, which are the estimate for this model.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from xval.commands._model_arguments import add_model_name
 from xval.experiment.refit import Request, refit_instance
 from xval.results.named import find_named
 
-SUMMARY = "train a final model on all items, with the epochs that the folds chose"
+SUMMARY = "train a final model on all items, for the number of epochs that the folds chose"
 GROUP = "Run"
 RUNS_OWN_CODE = True
 
@@ -27,11 +27,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     add_model_name(parser, "default: the one that validation selects")
     parser.add_argument(
-        "--epochs", type=_above_zero, metavar="N", help="train this many epochs instead of those that the folds chose"
+        "--epochs", type=_above_zero, metavar="N", help="train this many epochs instead of the median of the folds"
     )
-    parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: as the experiment)")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the experiment)")
-    parser.add_argument("--overwrite", action="store_true", help="replace a final model that is there")
+    parser.add_argument("--gpu", type=read_device, metavar="ID", help="0, 1, ..., or cpu (default: that of the experiment)")
+    parser.add_argument(
+        "--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: that of the experiment)"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing final model")
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,12 +1,12 @@
-"""Write the page of an experiment, report.html: one file with the answer, pictures, and the worst errors to listen to.
+"""Write the page of an experiment, report.html: one file with the result, pictures, and the worst errors to listen to.
 
-The page fetches nothing and can be mailed. It embeds short clips of the corpus; --no-audio leaves them out. A run keeps it
-up to date and completes it at its end; this writes it anew, with the leakage audit.
+The page loads nothing from the network, so it can be sent by mail. It contains short clips of the dataset; --no-audio
+excludes them. A run updates the page and completes it at its end. This command writes it again, with the leakage audit.
 
---latex and --markdown print the table for a paper instead: the main test values with their intervals, the nested one of
-choosing among all instances first, and what the comparison with a baseline says. LaTeX needs the package booktabs.
+--latex and --markdown print the table for a paper instead: the main test scores with their confidence intervals, first the
+nested estimate for choosing among all instances, and the comparison with a baseline. LaTeX needs the package booktabs.
 
-exit code: 0
+exit code: 0 done
 """
 
 import argparse
@@ -28,7 +28,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.named import find_named
 
 _WIDTH_OF_FILES = 160
-SUMMARY = "write report.html: the answer, pictures, the worst errors to listen to; or the table for a paper"
+SUMMARY = "write report.html: result, pictures, the worst errors to listen to; or the table for a paper"
 GROUP = "Results"
 
 
@@ -45,9 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INSTANCE",
         help="of the table for a paper (default: all that have a result), or of --confusion",
     )
-    parser.add_argument("--details", action="store_true", help="print the table of all instances and every finding, too")
+    parser.add_argument("--details", action="store_true", help="also print the table of all instances and every finding")
     parser.add_argument("--latex", action="store_true", help="print the table for a paper as LaTeX")
-    parser.add_argument("--markdown", action="store_true", help="print it as Markdown")
+    parser.add_argument("--markdown", action="store_true", help="print the table for a paper as Markdown")
     parser.add_argument(
         "--confusion",
         type=Path,
@@ -55,23 +55,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the confusion matrix of INSTANCE (default: the selected one) as .png, .svg or .pdf instead",
     )
     parser.add_argument(
-        "--baseline", type=int, metavar="INSTANCE", help="of the table (default: the one that validation selects)"
+        "--baseline", type=int, metavar="INSTANCE", help="baseline of the table (default: the one that validation selects)"
     )
     parser.add_argument(
         "--interval",
         choices=("t", "bootstrap", "bca"),
         default="t",
-        help="of the table: t, or a bootstrap over items (percentile or BCa), see docs/statistics.md (default: %(default)s)",
+        help="interval of the table: t, or bootstrap over items (percentile, BCa); see docs/statistics.md (default: t)",
     )
     parser.add_argument(
-        "--errors-of", type=int, metavar="INSTANCE", help="whose worst predictions the page shows (default: the selected one)"
+        "--errors-of",
+        type=int,
+        metavar="INSTANCE",
+        help="the page shows the worst predictions of this instance (default: the selected one)",
     )
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the settings say)")
-    parser.add_argument("--no-audio", action="store_true", help="without clips to listen to")
+    parser.add_argument(
+        "--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: that of the settings)"
+    )
+    parser.add_argument("--no-audio", action="store_true", help="exclude the clips to listen to")
     parser.add_argument(
         "--explain",
         choices=("integrated_gradients", "occlusion", "none"),
-        help="add explanations of the worst predictions; none: remove those of the page",
+        help="add explanations of the worst predictions; none: remove them",
     )
     parser.add_argument("--no-audit", action="store_true", help="skip the leakage audit")
     add_import(parser)

@@ -1,17 +1,21 @@
-"""Judge labels that may be wrong, in the browser: clip by clip, with spectrogram, audio and clips to compare with.
+"""Review labels that may be wrong (label noise) in the browser: spectrogram, audio, clips to compare with, one key each.
 
-First come labels that models which have not heard the speaker find unlikely, by confident learning (Northcutt et al., 2021) per
-class and speaker; then clips with the same or nearly the same audio and another label; then the other wrong answers, the surest
-first. One key each: right, wrong (which label), unsure, bad recording; undo. The next start goes on where the last one of this
-reviewer ended. A second reviewer sees none of the verdicts of the first; Cohen's kappa says how far both agree. Classification
-alone: a clip has one label.
+The clips come in this order:
+  1. labels that are unlikely by confident learning (Northcutt et al., 2021), per class and speaker. The predictions are of
+     models that were not trained on the speaker.
+  2. clips with the same or nearly the same audio and another label
+  3. all other wrong predictions, the most confident first
+One key each: right, wrong (and the right label), unsure, bad recording, undo. The next start continues where this reviewer
+stopped. Reviewers do not see each other's verdicts; Cohen's kappa shows how far they agree. This command is for
+classification with one label per clip.
 
-Verdicts go to data/<dataset>/corrections.csv. They change no audio and no corpus by themselves:
-xval prepare CORPUS ... --corrections FILE makes a corpus of its own name of those that all reviewers agree on.
+Verdicts are stored in data/<dataset>/corrections.csv, and change neither audio nor dataset. To apply those on which all
+reviewers agree, make a separate dataset: xval prepare CORPUS ... --corrections FILE
 
-The page is served on this machine alone, at an address that holds a token: whoever has the address may judge. Ctrl-C ends it.
+The page can be opened only on this machine. Its address contains a token, and whoever has the address may judge. Ctrl-C
+ends it.
 
-exit code: 0; 2 when there is nothing to review
+exit code: 0 done; 2 if there is nothing to review
 """
 
 import argparse
@@ -41,11 +45,13 @@ GROUP = "Results"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    add_model_name(parser, "whose predictions (default: the one that validation selects)")
-    parser.add_argument("--reviewer", metavar="NAME", help="who judges (default: the name of the account)")
-    parser.add_argument("--port", type=int, default=0, help="of the page (default: a free one)")
-    add_output(parser, "the suspicious labels, and show no page")
-    parser.add_argument("--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: as the settings say)")
+    add_model_name(parser, "its predictions are used (default: the one that validation selects)")
+    parser.add_argument("--reviewer", metavar="NAME", help="name of the reviewer (default: your user name)")
+    parser.add_argument("--port", type=int, default=0, help="port of the page (default: a free one)")
+    add_output(parser, "the suspicious labels, without opening the page")
+    parser.add_argument(
+        "--data-folder", type=Path, metavar="DIR", help="folder of all datasets (default: that of the settings)"
+    )
     parser.add_argument("--audio-folder", type=Path, metavar="DIR", help="where the audio is now, if it was moved")
 
 

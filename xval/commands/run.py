@@ -1,9 +1,9 @@
-"""Run an experiment script: train and test its instances where that is not done yet, and print the table.
+"""Run an experiment script: train and test its instances that are not finished, and print the table.
 
-`xval run experiments/exp1.py --only 3-7 --gpu 1` is `python experiments/exp1.py 3 7 1`. All options are those of the script,
-and may stand before or behind it.
+`xval run experiments/exp1.py --only 3-7 --gpu 1` is the same as `python experiments/exp1.py 3 7 1`. It takes all options of
+the script, before or after SCRIPT.
 
-exit code: 0 all done; 1 some job failed; 2 wrong usage or settings; 130 interrupted
+exit code: 0 all jobs are done; 1 a job failed; 2 wrong usage or settings; 130 interrupted
 """
 
 import os

@@ -1,11 +1,13 @@
-"""Run one job of an experiment: one fold of one instance with one seed, from a file that `--executor command` and others write.
+"""Run one job of an experiment, which is one fold of one instance with one seed, from a job file.
 
-The job runs on the copy of the code that it belongs to, whatever has been edited since. It trains and tests, publishes its fold
-folder, and writes what became of it beside the file (instance_1_fold_1.outcome.json). A job that is done is not run again, and
-one that another process is running is left to it. The GPU is the one that the file names among those that this process may
-see (CUDA_VISIBLE_DEVICES, which schedulers set); on a machine without GPUs it is the CPU.
+`--executor command` and other executors write these files. The job runs on the copy of the code that was made for it, so
+later edits do not affect it. It trains and tests, stores its fold folder, and writes its outcome next to the job file
+(instance_1_fold_1.outcome.json). A finished job is not run again. A job that another process is running is skipped. The job
+uses the GPU that the file names, counted among the GPUs that this process may use (CUDA_VISIBLE_DEVICES, which schedulers
+set). On a machine without a GPU it uses the CPU.
 
-exit code: 0 done; 1 failed (it is recorded), or another process is running it; 2 the file is none of a job; 130 interrupted
+exit code: 0 done; 1 failed (the error is recorded), or another process is running it; 2 the file is not a job file; 130
+interrupted
 """
 
 import argparse
@@ -27,9 +29,9 @@ RUNS_OWN_CODE = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("file", type=Path, metavar="JOB.json", help="<experiment>/jobs/instance_1_fold_1.json")
-    parser.add_argument("--gpu", type=devices.read_device, metavar="ID", help="0, 1, ..., or cpu (default: as the file says)")
+    parser.add_argument("--gpu", type=devices.read_device, metavar="ID", help="0, 1, ..., or cpu (default: that of the file)")
     parser.add_argument(
-        "--tied", action="store_true", help="end when the standard input does: for launchers that may be killed"
+        "--tied", action="store_true", help="end when the standard input ends, for launchers that may be killed"
     )
 
 

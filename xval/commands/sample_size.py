@@ -1,17 +1,18 @@
-"""Plan a study before it is recorded: how many speakers it takes to show a difference between two systems.
+"""Plan a study before recording: how many speakers are needed to show a difference between two systems.
 
-The errors come from a study that was made: between speakers, of the clips within a speaker, and of training anew. Those of
-RAVDESS (24 actors, emotions) and of the digits (fsdd, 6 speakers) are known; --from EXPERIMENT reads those of your own pilot.
+The plan is computed from the variances in a pilot study: between speakers, between the clips of a speaker, and between
+trainings. xval has the variances of RAVDESS (24 actors, emotions) and of fsdd (6 speakers, digits). --from EXPERIMENT reads
+those of your own pilot.
 
-  value ±           half of the 95 % interval of the metric of one system
-  difference ±      half of the 95 % interval of the difference between two systems on the same speakers
-  least difference  the true difference that is shown (p at most 0.05) with a probability of 80 %
-  expected          the metric of a system that trains on so many speakers, with its 95 % interval: of a pilot with instances
-                    that differ in train_fraction alone
+  value ±           half of the 95 % confidence interval of the metric of one system
+  difference ±      half of the 95 % confidence interval of the difference between two systems on the same speakers
+  least difference  the smallest true difference that is significant (p at most 0.05) with a power of 80 %
+  expected          the expected metric of a system that trains on this many speakers, with its 95 % interval; it needs
+                    a pilot whose instances differ only in train_fraction
 
-The formulas are those of compare. Nothing is trained.
+The formulas are those of xval compare.
 
-exit code: 0; 2 when the pilot tells no variance
+exit code: 0 done; 2 if the variances cannot be estimated from the pilot
 """
 
 import argparse
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from xval.answers.pilot import Pilots
     from xval.measures.statistics.planning import Pilot
 
-SUMMARY = "how many speakers to record to show a difference, before it is done"
+SUMMARY = "how many speakers to record, to show a difference (power analysis)"
 GROUP = "Start"
 
 _FEWEST, _MOST = 3, 100_000
@@ -57,14 +58,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--difference", type=number_reader("--difference", is_positive=True), default=0.05, metavar="X",
-        help="the difference to show, in the unit of the metric (default: %(default)s)",
+        help="the difference that the study should show, in the unit of the metric (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--from", dest="source", default="ravdess", metavar="EXPERIMENT[:N]",
-        help="results/<dataset>/experiment_<n> of a pilot (:N: its instance; default: the best by validation but one), or "
-        "ravdess or fsdd (default: %(default)s)",
+        help="pilot study: results/<dataset>/experiment_<n>, with :N its instance N (default: the second best by validation); "
+        "or ravdess or fsdd (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument("--baseline", type=int, metavar="N", help="to compare it with: default: the best by validation")
+    parser.add_argument("--baseline", type=int, metavar="N", help="instance to compare with (default: the best by validation)")
     parser.add_argument("--metric", metavar="NAME", help="a test metric of the pilot (default: the main one of the task)")
     add_output(parser, "the table, or draw the plan", PICTURE_ENDINGS)
 

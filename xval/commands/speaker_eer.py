@@ -1,8 +1,8 @@
-"""Tell how well embeddings verify speakers: the equal error rate over pairs of recordings, same speaker or not.
+"""Speaker verification: the equal error rate (EER) of embeddings over all pairs of recordings, same speaker or not.
 
-EMBEDDINGS is what `xval embed` writes (.parquet), of speakers that the model has not heard if the figure is to say
-something about others. The score of a pair is the cosine similarity. Who speaks is the name of a file's folder, or what
---speaker-pattern finds in its path.
+EMBEDDINGS is a .parquet file of `xval embed`. Use speakers that the model was not trained on, because otherwise the error
+rate is optimistic. The score of a pair is its cosine similarity. The speaker is the name of the file's folder, or the text
+that --speaker-pattern finds in its path.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from pathlib import Path
 from preprocessing.console import make_console
 from xval.base.errors import ResultsError, SettingsError
 
-SUMMARY = "verification of speakers: the equal error rate over pairs of embeddings"
+SUMMARY = "speaker verification: the equal error rate (EER) of embeddings"
 GROUP = "Models"
 
 
@@ -20,7 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("embeddings", type=Path, metavar="EMBEDDINGS", help="a .parquet file of xval embed")
     parser.add_argument(
-        "--speaker-pattern", metavar="REGEX", help="its first group finds the speaker in the path (default: the folder's name)"
+        "--speaker-pattern",
+        metavar="REGEX",
+        help="its first group finds the speaker in a file's path (default: the folder's name)",
     )
 
 

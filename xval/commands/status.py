@@ -1,20 +1,21 @@
-"""Show what of an experiment is done, failed, running and to do, and how long the rest will take.
+"""Show which jobs of an experiment are done, failed, running and to do, and the time left.
 
-The folder is only read: a run that goes on is not disturbed. The time left is that of the running jobs and of those to do, from
-the mean time of the finished jobs of their instance (or else of the experiment), with as many jobs at once as run now.
+The command only reads, so it does not disturb a run. The time left is estimated for the running jobs and those to do, from
+the mean time of the finished jobs of the same instance (or else of the experiment), with as many jobs at once as now.
 
 states of a job:
-  done, failed, running; interrupted: its process died, and the next run goes on from its checkpoint or starts it again;
-  stale: done with settings or folds that settings.json and folds.json no longer have, or with code of your own that has changed
-  since; damaged: its record cannot be read; to do
+  done, failed, running, to do
+  interrupted  its process ended early; the next run continues from its checkpoint or starts it again
+  stale        done with other settings or folds than settings.json and folds.json have now, or with older code of yours
+  damaged      its record cannot be read
 
---format json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running, interrupted,
-stale, damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance, comment_1, comment_2,
-architecture, the same numbers, seconds_left and jobs: fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds,
-checkpoint (the epoch after which training goes on); null where there is none; and gpu, of a running job where it is known:
-utilisation (percent), used_mb, data_share (0 to 1).
+--format json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running,
+interrupted, stale, damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance,
+comment_1, comment_2, architecture, the same numbers, seconds_left and jobs. Each job has fold, repeat, state, reason, since
+(Unix time), epoch, epochs, seconds, checkpoint (the epoch after which training continues), null where there is none; and, if
+it is running and this is known, gpu: utilisation (percent), used_mb, data_share (0 to 1).
 
-exit code: 0; 1 when a job has failed, or its record is damaged
+exit code: 0 done; 1 if a job has failed or its record is damaged
 """
 
 import argparse
@@ -41,7 +42,7 @@ from xval.settings.resolve import describe_numbers
 if TYPE_CHECKING:
     from xval.report.text_tables import Output
 
-SUMMARY = "show what of an experiment is done, failed, running and to do, and the time left"
+SUMMARY = "show which jobs are done, failed, running and to do, and the time left"
 GROUP = "Results"
 
 _HEADER = ("instance", "name", "done", "failed", "running", "to do", "time left")
@@ -56,7 +57,7 @@ _GPU = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     parser.add_argument("folder", type=Path, metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>")
-    add_output(parser, "a row for each job, in JSON with the counts")
+    add_output(parser, "a row for each job (JSON: also the counts)")
 
 
 def run(options: argparse.Namespace) -> int:

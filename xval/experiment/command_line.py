@@ -59,33 +59,35 @@ def add_arguments(parser: Parser) -> None:
         "positions",
         nargs="*",
         metavar="FIRST [LAST [GPU]]",
-        help="instances FIRST to LAST, both included (default: all; only FIRST: that one); GPU: 0, or 0,1,2, or cpu",
+        help="instances FIRST to LAST, both included (default: all; with FIRST only, that one); GPU: 0, or 0,1,2, or cpu",
     )
     parser.add_argument("--only", metavar="3-7", help="only these instances: 3, 3-7 or 1,3-5; the same as FIRST LAST")
-    parser.add_argument("--gpu", metavar="ID", help="the same as GPU: 0, or 0,1,2, or cpu (default: as config.ini says)")
-    parser.add_argument("--list", action="store_true", help="show the instances and their differences")
-    parser.add_argument("--dry-run", action="store_true", help="show the jobs and what is done, without training")
+    parser.add_argument("--gpu", metavar="ID", help="the same as GPU: 0, or 0,1,2, or cpu (default: that of config.ini)")
+    parser.add_argument("--list", action="store_true", help="list the instances and their differences")
+    parser.add_argument("--dry-run", action="store_true", help="list the jobs and their states, without training")
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes on the CPU")
-    parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU, which share its memory")
+    parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU; they share its memory")
     parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
     parser.add_argument("--folds", metavar="1,3", help="run only these folds")
     parser.add_argument("--repeats", type=int, metavar="R", help="train each fold with R seeds and average their scores")
     parser.add_argument(
-        "--fold-repeats", type=int, metavar="D", help="repeat the cross-validation D times with different folds"
+        "--fold-repeats", type=int, metavar="D", help="repeat the cross-validation D times with different partitions"
     )
     parser.add_argument(
-        "--where", metavar="EXPR", help="train and test on a part: 'language == \"de\"' (sets train_where and test_where)"
+        "--where",
+        metavar="EXPR",
+        help="train and test only on clips that satisfy a condition: 'language == \"de\"' (sets train_where and test_where)",
     )
-    add_settings_argument(parser, "override a setting for this run")
+    add_settings_argument(parser, "override a setting for this run; repeatable")
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument(
         "--take-over",
         action="store_true",
-        help="continue the results of another script, for example after renaming this one",
+        help="continue the results of another script, for example after you renamed this one",
     )
-    parser.add_argument("--debug", action="store_true", help="one process; the first error stops with its traceback")
-    parser.add_argument("--details", action="store_true", help="end with every finding explained, not only with three lines")
-    parser.add_argument("--quiet", action="store_true", help="print failures and the closing table only")
+    parser.add_argument("--debug", action="store_true", help="use one process, and stop at the first error with its traceback")
+    parser.add_argument("--details", action="store_true", help="explain every finding at the end, instead of only three lines")
+    parser.add_argument("--quiet", action="store_true", help="print only failures and the closing table")
     parser.add_argument(
         "--verbose", action="store_true", help="print a line for each finished fold, even if there are more than 20"
     )

@@ -46,8 +46,8 @@ _TASKS = ("classification", "regression")
 
 _SCRIPT = '''"""{description}
 
-The instances are steps from the least baseline to the strongest model, the cheapest first. `xval quickstart` wrote them:
-edit them as you like. Finished folds are kept, so that running the script again trains only what is new.
+The instances are steps from the simplest baseline to the strongest model, the cheapest first. `xval quickstart` wrote this
+script, and you may edit it. Finished folds are kept, so running it again trains only new instances.
 
 python {path}
 """
@@ -92,7 +92,7 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         steps = _steps(has_classes=has_classes, length=length_of_most(corpus.index["duration_s"].dropna().to_numpy()))
     items = plural_of(written_out(corpus.item_name) or ITEM)
     text = _SCRIPT.format(
-        description=f"What does a model reach on unseen {items} of {corpus.dataset}?",
+        description=f"Baselines and networks on unseen {items} of {corpus.dataset}",
         path=path.as_posix(),
         shared="".join(f"    {name}={_quoted(value)},\n" for name, value in shared.items()),
         instances="".join(f"experiment[{number}] = {_quoted(step)}\n" for number, step in enumerate(steps, start=1)),

@@ -111,8 +111,8 @@ def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, floa
     if settings.weight_column not in clips:
         known = suggestion(settings.weight_column, sorted(map(str, clips.columns)))
         raise SettingsError(
-            f"weight_column={settings.weight_column}: the dataset has no such column. {known} Prepare it again with "
-            f"--columns {settings.weight_column}."
+            f"weight_column={settings.weight_column}: the dataset has no such column. {known} Prepare it again "
+            "from a table with this column (xval prepare table)."
         )
     sources = [clip if source not in clips.index else source for clip, source in clips["source_clip"].items()]
     given: dict[str, Any] = dict(zip(map(str, clips.index), clips.loc[sources, settings.weight_column], strict=True))

@@ -91,7 +91,7 @@ def test_instances_that_give_the_same_answers_tell_no_difference(experiment):
         add_fold(experiment, 3, fold, right)
 
     with pytest.raises(
-        ResultsError, match=r"Both have the same scores for every .* Give other instances \(--instance, --baseline\)"
+        ResultsError, match=r"Both have the same scores for every .* Give other instances \(--from EXPERIMENT:N, --baseline N\)"
     ):
         read_pilots(experiment.folder.path, 3, 1, "accuracy")
 
