@@ -249,7 +249,7 @@ def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished
     model = str(finished.results / "instance_1" / "fold_1")
 
     assert main(["publish", model]) == 2
-    assert "xval bundle MODEL --hub OWNER/NAME" in capsys.readouterr().err
+    assert f"xval bundle {model} --hub OWNER/NAME" in capsys.readouterr().err
     assert main(["bundle", model, "--output", "out", "--hub", "name"]) == 2
     assert "--hub name: expected OWNER/NAME" in capsys.readouterr().err
     assert main(["bundle", model, "--output", "out"]) == 0
