@@ -6,6 +6,7 @@ Each is compared with the baseline over the items that both have tested. Nothing
 
   difference      of the test figures, instance minus baseline, with its 95 % interval
   p Holm          of a paired t test over items, adjusted for all comparisons with the baseline: this is the p to report
+                  of variants that were fixed before; a line below the table says where the choice has another
   verdict         better or worse (p Holm at most 0.05), practically equal (shown to lie within
                   ±rope), undecided: neither can be claimed
 
@@ -77,8 +78,10 @@ def run(options: argparse.Namespace) -> int:
         return _test_by_permutation(options)
     from rich.text import Text
 
+    from xval.answers.chosen_comparison import describe_evidence
     from xval.answers.comparison import text
     from xval.answers.comparison.choose import compare_instances, find_home
+    from xval.answers.read import read_instances
     from xval.report.terminal import make_table
     from xval.report.text_tables import write_table
 
@@ -86,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
     comparison = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope,
     )  # fmt: skip
-    comparison = replace(comparison, notes=(*_doubts(find_home(options.folder)[0].path, comparison), *comparison.notes))
+    home = find_home(options.folder)[0]
+    done = [instance for instance in read_instances(home, home.instances()) if instance.folds]
+    evidence = describe_evidence(comparison, done) if done else ""
+    comparison = replace(comparison, notes=(*_doubts(home.path, comparison), *comparison.notes), evidence=evidence)
     console = make_console(least_width=_WIDTH_OF_FILES)
     if output.is_printed:
         write_table(comparison.table, output, console)
