@@ -1,8 +1,10 @@
 """Where each item has one decision, what is said is of items and of all of their clips; nothing calls them single clips."""
 
 import json
+import re
 
 import numpy as np
+import pytest
 
 from preprocessing.store import write
 
@@ -71,3 +73,32 @@ def test_the_decisions_of_new_data_have_their_clips(empty):
     evaluated = empty.xval("evaluate", f"{empty.EXPERIMENT}/instance_1/fold_1/model.skops", "small")
     (row,) = [line for line in evaluated.stdout.splitlines() if line.startswith("p00 ")]
     assert row.split()[-1] == str(N_CLIPS), evaluated.stdout
+
+
+@pytest.mark.parametrize(
+    ("n_ill", "advice"),
+    [
+        (2, "Record more patients of the class 'ill'; more clips of the same ones do not help."),
+        (3, "Record more patients of the class 'ill'; more clips of the same ones do not help."),
+        (6, "Test more patients: these are all decided correctly, so they show neither errors nor differences."),
+    ],
+)
+def test_patients_who_are_all_decided_right_get_one_advice(empty, n_ill, advice):
+    """The three lines, the findings and compare say the same."""
+    rng = np.random.default_rng(0)
+    levels = {f"p{n:02}": 5.0 * (n < n_ill) for n in range(N_PATIENTS)}
+    predictors = {item: rng.normal(level, 1, (N_CLIPS, 6, 4)).astype("float32") for item, level in levels.items()}
+    targets = {item: ["ill" if level else "healthy"] * N_CLIPS for item, level in levels.items()}
+    write("small", predictors, targets, data_folder=empty.folder / "data", task_type="classification")
+    empty.script(
+        *({"architecture": name, "C": (1.0,)} for name in ("svm", "logistic")),
+        item_decision="mean", num_folds=2, validation_fraction=0.4, validation="fraction", item_name="patient",
+    )  # fmt: skip
+
+    said, compared = empty.run("--details").stdout, empty.xval("compare", empty.EXPERIMENT).stdout
+
+    assert "1.000" in said
+    advices = [line for line in said.splitlines() if line.startswith("Next:") or re.match("- XV(104|301|303)", line)]
+    advices += [line for line in compared.splitlines() if line.startswith(("Record", "Test more", "All variants", "Set"))]
+    assert len(advices) >= 3
+    assert all(line.endswith(advice) for line in advices), advices

@@ -3,8 +3,10 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
+import xval
 from preprocessing.store import write
 
 
@@ -64,6 +66,27 @@ def test_rank_by_ranks_finished_instances_anew_and_trains_nothing(study):
     assert "best mean validation macro F1" in said(study, "--set", "rank_by=macro_f1")
     assert trained == {path: path.stat().st_mtime_ns for path in study.results.glob("instance_*/fold_*/record.json")}
     assert len(trained) == 6
+
+
+def test_tables_have_the_test_value_of_the_metric_that_ranks(study):
+    study.train(
+        {"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "logistic", "C": (1.0,)}, rank_by="auc", page="complete"
+    )
+    value = xval.load_figures(study.results).query("side == 'test' and metric == 'auc' and instance == 2")["pooled"].item()
+    page, sheet = (
+        (study.results / "report.html").read_text(),
+        pd.read_excel(study.results / "results.xlsx", "summary", header=4),
+    )
+    table = study.xval("report", study.EXPERIMENT, "--markdown").stdout
+
+    assert "validation AUC" in said(study)
+    assert "test AUC" in said(study)
+    assert '<th scope="col">test AUC [95 %]</th>' in page
+    assert sheet.set_index("instance").loc[2, "test AUC"] == pytest.approx(value)
+    assert "AUC ↑" in table
+    compared = study.xval("compare", study.EXPERIMENT).stdout
+    assert "Instance 2 was selected by AUC: --metric auc compares by it." in compared
+    assert "--metric auc" not in study.xval("compare", study.EXPERIMENT, "--metric", "auc").stdout
 
 
 def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):

@@ -1,5 +1,7 @@
 """Sentences beside results that were false in some study: each study is small, and what it says is held."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -50,6 +52,44 @@ def test_identical_instances_have_no_difference_to_show(empty):
     compared = empty.xval("compare", empty.EXPERIMENT).stdout
     assert "to confirm the difference" not in compared
     assert "Both have the same scores for every item" in compared
+
+
+def test_variants_with_the_same_settings_are_one_model(empty):
+    study_of(empty, even, difference=0.35)
+    named = SVM | {"comment_1": "first"}, SVM | {"comment_1": "again"}
+    text = said(empty, *named)
+    removing = "Remove variant 2, or change the setting in which they should differ."
+    because = "There is no second model to compare it with, because variants 1 and 2 have the same settings and seed."
+    assert f"Evidence: Above chance. {because}\nNext:     {removing}" in text
+    assert f"XV308 same-settings: Variants 1 and 2 have the same settings and seed, so they are one model. {removing}" in text
+    assert "significantly" not in text
+    assert "Choosing among" not in text
+    compared = empty.xval("compare", empty.EXPERIMENT).stdout
+    assert "Variants 1 and 2 have the same settings and seed" in compared
+    assert removing in compared
+    assert "cheapest" not in compared
+    with_another = said(empty, *named, {"architecture": "logistic"}, num_experiment=2)
+    (evidence,) = [line for line in with_another.splitlines() if line.startswith("Evidence")]
+    assert "significantly better than" in evidence
+    assert "again (2)" not in evidence
+
+
+def test_validation_without_a_class_is_said(empty):
+    """Of eight speakers three have class b, so that some fold's two that validate have none of it."""
+    study_of(empty, lambda item, _: "ab"[item in (1, 4, 6)], difference=1.0)
+    text = said(empty, SVM, num_folds=3, validation="next_fold", item_name="speaker")
+    record = [empty.record(1, fold)["validation_classes"] for fold in (1, 2, 3)]
+    assert "XV106" not in text, record
+    for fold in (1, 3):
+        changed = empty.record(1, fold)
+        changed["validation_classes"]["b"] = 0
+        (empty.fold(1, fold) / "record.json").write_text(json.dumps(changed))
+    (finding,) = [line for line in empty.run("--details").stdout.splitlines() if "XV106" in line]
+    assert finding == (
+        "- XV106 missing-classes: No validation speaker of folds 1, 3 has the class 'b', so validation balanced accuracy (UAR) "
+        "is undefined there and its mean is of the other fold. Let more speakers validate (validation = fraction, with a "
+        "larger validation_fraction), so that each class is among them."
+    )
 
 
 def test_an_error_is_better_than_chance_and_not_above_it(empty):

@@ -85,7 +85,7 @@ def test_two_ill_of_twelve_have_no_interval_and_every_text_says_why(study):
     assert found.loc["accuracy", ["low", "high"]].notna().all()
     assert "only 2 patients of class 'ill'" in ended.stdout
     assert "Only 2 patients of the class 'ill' were tested, so scores over classes" in shown.stdout
-    assert "Record more patients of it; more clips of the same ones do not help." in shown.stdout
+    assert "Record more patients of the class 'ill'; more clips of the same ones do not help." in shown.stdout
     assert "Only 2 patients of class 'ill' tested: too few for a test." in compared.stdout, compared.stderr
     assert table.pairs[0].verdict == "no test"
     assert np.isnan(table.pairs[0].p_holm)

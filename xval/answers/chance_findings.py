@@ -6,7 +6,8 @@ Comes in: instances with finished folds. Goes out: `Finding`s.
 import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from xval.answers.figure_text import rounded
+from xval.answers.few_items import advice_on_few
+from xval.answers.figure_text import estimate, rounded
 from xval.answers.finding import Finding, make_finding
 from xval.answers.item_words import item_word, items_word
 from xval.answers.line_cases import AT_CHANCE, DO_NOT_RANK
@@ -68,9 +69,11 @@ def what_to_try(done: Sequence[InstanceResults], numbers: Collection[int]) -> st
     chosen = [instance for instance in done if instance.number in numbers]
     concerned = [instance for instance in chosen if instance.settings.architecture != _IGNORES_THE_AUDIO]
     frequent = [instance.number for instance in concerned if _answers_the_frequent(instance)]
-    last = last_epoch(chosen)
+    last, few = last_epoch(chosen), advice_on_few(done)
     if not concerned:
         cause = "constant"
+    elif few and any(map(_has_value_beyond_chance, concerned)):
+        cause = "few"
     elif frequent:
         cause = "frequent"
     elif last and len(last.instances) == len(concerned):
@@ -78,8 +81,17 @@ def what_to_try(done: Sequence[InstanceResults], numbers: Collection[int]) -> st
     else:
         cause = "network" if _are_networks(done, numbers) else "estimator"
     whose = f" of variant{'s' * (len(frequent) > 1)} {name_numbers(frequent)}" * (len(frequent) < len(concerned))
-    text = AT_CHANCE[cause].format(items=items_word(done), of_frequent=whose)
+    text = AT_CHANCE[cause].format(items=items_word(done), of_frequent=whose, advice_on_few=few)
     return f"{DO_NOT_RANK if 1 < len(done) == len({*numbers} | _baselines(done)) else ''}{text}"
+
+
+def _has_value_beyond_chance(instance: InstanceResults) -> bool:
+    """Return whether the main test value is better than chance, whatever its interval."""
+    metric = instance.task.main_metrics[0]
+    found = estimate(instance, test_side([instance]), metric)
+    if found.value is None or found.chance is None:
+        return False
+    return found.value > found.chance if direction([instance], metric) else found.value < found.chance
 
 
 def _answers_the_frequent(instance: InstanceResults) -> bool:

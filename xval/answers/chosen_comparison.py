@@ -7,10 +7,13 @@ see `xval.measures.statistics.selection`.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xval.answers.nested_selection import NestedInstance
-from xval.answers.ranking import Ranking
-from xval.answers.repeats import parameters_of, seed_twins
-from xval.base.errors import ResultsError, SettingsError
+from xval.answers.figure_text import p_text
+from xval.answers.nested_selection import NestedInstance, choose_nested
+from xval.answers.pretrained import judge_instance
+from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.repeats import copies, parameters_of, seed_twins
+from xval.answers.summary import metric_words
+from xval.base.errors import ResultsError, SettingsError, first_of
 from xval.results.instance import InstanceResults
 from xval.settings.schema import TESTED_KEYS
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
 
 _MOST_COMPARED = 20  # the best by validation
+_MOST_LISTED = 4
 
 
 def compare_chosen(
@@ -32,8 +36,9 @@ def compare_chosen(
         nested: The choice as each fold makes it; None: there was none.
     """
     condition = _tested_by(selected)
-    groups = seed_twins(parameters_of(done))
-    own = next((group for group in groups if selected.number in group), ())
+    parameters = parameters_of(done)
+    groups = [*seed_twins(parameters), *copies(parameters)]
+    own = [number for group in groups if selected.number in group for number in group]
     left_out = {selected.number, *own, *(number for group in groups for number in group[1:])}
     others = [other for other in done if other.number not in left_out and _tested_by(other) == condition]
     best = ranking.best_of([other.number for other in others], _MOST_COMPARED)
@@ -45,6 +50,50 @@ def compare_chosen(
         return compare_with(nested or selected, [other for other in others if other.number in best])
     except (ResultsError, SettingsError):
         return None
+
+
+def describe_evidence(comparison: "Comparison", done: Sequence[InstanceResults]) -> str:
+    """Return how a comparison with the selected instance differs from the line Evidence, in sentences; empty: it does not.
+
+    Args:
+        comparison: Of instances of an experiment.
+        done: All instances of it with finished folds.
+    """
+    ranking = rank_instances(done)
+    selected = next((instance for instance in done if instance.number == ranking.selected), None)
+    if selected is None or comparison.leaks or comparison.corrections or comparison.baseline != str(selected.number):
+        return ""
+    is_main = comparison.metric == selected.task.main_metrics[0]
+    said = []
+    if is_main and ranking.metric not in (comparison.metric, "loss"):
+        by = f"Instance {selected.number} was selected by {metric_words(ranking.metric)}"
+        said.append(f"{by}: --metric {ranking.metric} compares by it.")
+    if is_main:
+        said.append(_describe_other_p(comparison, done, ranking, selected))
+    return " ".join(filter(None, said))
+
+
+def _describe_other_p(
+    comparison: "Comparison", done: Sequence[InstanceResults], ranking: Ranking, selected: InstanceResults
+) -> str:
+    """Return why the line Evidence has other p values; empty: it has the same."""
+    nested = choose_nested(done, ranking)
+    nested = None if nested and judge_instance(nested).state == "leaked" else nested
+    evidence = compare_chosen(done, ranking, selected, nested)
+    if evidence is None:
+        return ""
+    shown = {pair.instance: p_text(pair.p_holm) for pair in comparison.pairs}
+    others = {pair.instance: p for pair in evidence.pairs if (p := p_text(pair.p_holm)) != shown.get(pair.instance, p)}
+    if not others:
+        return ""
+    listed = first_of((f"instance {name}: {p}" for name, p in others.items()), _MOST_LISTED)
+    if nested and any(job.instance != selected.number for job in nested.chosen.values()):
+        return (
+            f"The line Evidence has other p values ({listed}), because it tests the choice among {nested.n_competing} variants "
+            f"(nested). Report those if validation chose the variant: this table tests instance {selected.number} as if it had "
+            "been fixed before, which is optimistic."
+        )
+    return f"The line Evidence has other p values ({listed}), because it is adjusted for {evidence.n_comparisons} comparisons."
 
 
 def _tested_by(instance: InstanceResults) -> list[object]:

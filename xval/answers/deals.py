@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from statistics import fmean
 
 from xval.answers.figure_text import rounded
+from xval.answers.summary import metric_words
 from xval.results.instance import InstanceResults
 
 
@@ -39,4 +40,4 @@ def describe_deals(instance: InstanceResults, side: str, metric: str) -> str:
     values = instance.fold_values(side, metric)
     of_deals = {deal: [values[fold] for fold in folds if fold in values] for deal, folds in folds_of_deals(instance).items()}
     means = [f"{rounded(fmean(of_deal))[0]} in repeat {deal}" for deal, of_deal in of_deals.items() if of_deal]
-    return f"{metric} {', '.join(means)}" if instance.n_deals > 1 and means else ""
+    return f"{metric_words(metric)} {', '.join(means)}" if instance.n_deals > 1 and means else ""

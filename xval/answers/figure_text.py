@@ -189,6 +189,11 @@ def decimals(number: float) -> str:
     return f"{number:.3f}" if 0.001 <= abs(number) < 100 else f"{number:.3g}"
 
 
+def p_text(p: float) -> str:
+    """Return a p value as tables show it: ``0.040``, ``<0.001``, ``-`` without a test."""
+    return "-" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def fixed(number: float | None) -> str:
     """Return three decimals, or three digits where those would say too little or too much; ``–`` for none."""
     return "–" if number is None else decimals(number)

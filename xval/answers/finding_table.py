@@ -35,6 +35,9 @@ def _one(message: str, advice: str) -> dict[str, Text]:
 
 
 _REMOVE = "The scores are optimistic: xval audit lists the clips. Remove them and run again."
+_UNVALIDATED = "No validation {item} of {folds} has {classes}, so validation {metric} is undefined there and "
+_VALIDATE_MORE = "Let more {items} validate ({how}), so that each class is among them."
+_RECORD_FOR_VALIDATION = "Record more {items} of {rare}: each fold needs one for training, one for validation and one for test."
 _LOSS = "validation loss is worse than that of guessing"
 
 TABLE: dict[Code, Entry] = {
@@ -86,12 +89,12 @@ TABLE: dict[Code, Entry] = {
             "of a class": Text(
                 "Only {n_items} of the {class_word} '{name}' were tested; one more could change score and interval "
                 "considerably.",
-                "Record more {items} of it; more clips of the same ones do not help.",
+                "Record more {items} of the {class_word} '{name}'; more clips of the same ones do not help.",
             ),
             "without interval": Text(
                 "Only {n_items} of the {class_word} '{name}' were tested, so scores over classes, such as {metric}, "
                 "have no interval.",
-                "Record more {items} of it; more clips of the same ones do not help.",
+                "Record more {items} of the {class_word} '{name}'; more clips of the same ones do not help.",
             ),
         },
         "With fewer than 6 speakers the standard deviation between them is hardly known. The same holds for a class "
@@ -115,9 +118,18 @@ TABLE: dict[Code, Entry] = {
     ),
     Code.FOLDS_LACKING_CLASSES: Entry(
         "missing-classes",
-        _one("{what}.", "Read the pooled scores, which are of all folds together."),
+        {
+            "": Text("{what}.", "Read the pooled scores, which are of all folds together."),
+            "validation": Text(_UNVALIDATED + "its mean is of {left}.", _VALIDATE_MORE),
+            "no validation": Text(_UNVALIDATED + "ranks nothing.", _VALIDATE_MORE),
+            "validation of few": Text(_UNVALIDATED + "its mean is of {left}.", _RECORD_FOR_VALIDATION),
+            "no validation of few": Text(_UNVALIDATED + "ranks nothing.", _RECORD_FOR_VALIDATION),
+        },
         "Balanced accuracy, macro F1, AUC or correlations of such a fold are of fewer classes, or undefined, and so "
-        "is their mean over folds. Found in the targets of each fold's predictions.",
+        "is their mean over folds. Found in the targets of each fold's predictions. A validation part without some class "
+        "has no such score; tables then say `(6 of 12 folds)`. With `validation = fraction` speakers are drawn so that each "
+        "class validates where it has three speakers: one each for training, validation and test. A larger "
+        "`validation_fraction` lets more speakers validate.",
     ),
     Code.UNTUNED_LABELS: Entry(
         "untuned-threshold",
@@ -339,5 +351,15 @@ TABLE: dict[Code, Entry] = {
         ),
         "Predictions are missing or too large, or no seed has all folds. Metrics that need all folds together are "
         "then missing.",
+    ),
+    Code.COPIES: Entry(
+        "same-settings",
+        _one(
+            "{Variants} have the same settings and seed, so they are one model.",
+            "Remove {others}, or change the setting in which they should differ.",
+        ),
+        "Comments and numbers do not change a model. Copies only take time, and no test can show a difference between them, "
+        "so the three lines compare only the first of them. To see how much the seed matters, declare one variant with "
+        "`repeats = 3`.",
     ),
 }

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from xval.answers.chance_findings import item_known, not_above_chance, too_sure
 from xval.answers.chosen_comparison import compare_chosen
+from xval.answers.few_items import few_items
 from xval.answers.figure_text import rounded
 from xval.answers.finding import Finding, capital, make_finding
 from xval.answers.fitted_validation import fitted_to_own_items
@@ -18,17 +19,17 @@ from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
 from xval.answers.pretrained import NEAR_DUPLICATES, Origin, judge_instance, name_parts
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.repeats import describe_seed_twins, parameters_of, seed_twins
+from xval.answers.repeats import copies, describe_copies, describe_seed_twins, parameters_of, seed_twins
 from xval.answers.summary import metric_words
 from xval.answers.training_findings import below_estimator, diverged, edge_of_search, failed_parts, last_epoch
 from xval.base.errors import counted, first_of
 from xval.folds.random_split import count_lone_clips
-from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code, silenced
 
 _FEWEST_OF_NEXT_FOLD = 3  # folds
 _MOST_NAMED = 3
+_FEWEST_TO_VALIDATE = 3  # items of a class: each fold tests, validates and trains with one
 
 
 def find_findings(instances: Sequence[InstanceResults]) -> list[Finding]:
@@ -55,10 +56,11 @@ def _all_findings(instances: Sequence[InstanceResults], done: Sequence[InstanceR
         _other_clips(done),
         _folds_missing(instances),
         _repeats_missing(done),
-        _few_items(done),
+        few_items(done),
         _few_validation_items(done),
         _fitted_validation(done),
         _folds_lacking_classes(done),
+        _validation_lacks_classes(done),
         _untuned_labels(done),
         _no_pooled_values(done),
     )
@@ -158,27 +160,6 @@ def _lack(number: int, listed: str) -> str:
     return f"Variants {listed} lack" if number > 1 else f"Variant {listed} lacks"
 
 
-def _few_items(done: Sequence[InstanceResults]) -> Finding | None:
-    n_items, case = max(len(instance.n_clips) for instance in done), ""
-    of_classes = [
-        (recall["n_items"], name) for instance in done for name, recall in instance.class_recalls.items() if recall["n_items"]
-    ]
-    fewest, name = min(of_classes, default=(n_items, ""))
-    if fewest < min(n_items, FEWEST_ITEMS_TO_RELY_ON):
-        n_items, case = fewest, "without interval" if fewest < FEWEST_ITEMS else "of a class"
-    if n_items >= FEWEST_ITEMS_TO_RELY_ON:
-        return None
-    return make_finding(
-        Code.FEW_ITEMS,
-        case,
-        n_items=counted(n_items, item_word(done)),
-        items=items_word(done),
-        class_word="label" if done[0].task.has_thresholds else "class",
-        name=name,
-        metric=metric_words(done[0].task.main_metrics[0]),
-    )
-
-
 def _few_validation_items(done: Sequence[InstanceResults]) -> Finding | None:
     """Say when several instances are ranked by validation of less than half of the items."""
     records = max(done, key=lambda instance: len(instance.folds)).folds.values()
@@ -209,6 +190,44 @@ def _folds_lacking_classes(done: Sequence[InstanceResults]) -> Finding | None:
     return make_finding(Code.FOLDS_LACKING_CLASSES, what=what)
 
 
+def _validation_lacks_classes(done: Sequence[InstanceResults]) -> Finding | None:
+    """Say in which folds no validation item has some class, so that the metric that is to rank is undefined there."""
+    main = done[0].task.main_metrics[0]
+    for metric in dict.fromkeys(main if rank_by == "auto" else rank_by for rank_by in (one.settings.rank_by for one in done)):
+        lacking = {
+            key.fold: instance.unvalidated_classes(key)
+            for instance in done
+            for key in instance.done
+            if not instance.says_enough(key, "validation", metric)
+        }
+        if lacking:
+            break
+    else:
+        return None
+    n_folds = max(len(instance.folds) for instance in done)
+    classes = sorted({name for names in lacking.values() for name in names})
+    n_items = {name: recall["n_items"] for name, recall in done[0].class_recalls.items()}
+    rare = [name for name in classes if n_items.get(name, _FEWEST_TO_VALIDATE) < _FEWEST_TO_VALIDATE]
+    kind = "label" if done[0].task.has_thresholds else "class"
+    parameters, how = done[0].parameters, "a larger validation_fraction"
+    if parameters.get("fold_strategy") == "predefined" and n_folds == 1:
+        how = "in the column phase"
+    elif parameters.get("validation") == "next_fold":
+        how = "validation = fraction, with a larger validation_fraction"
+    return make_finding(
+        Code.FOLDS_LACKING_CLASSES,
+        f"{'validation' if len(lacking) < n_folds else 'no validation'}{' of few' * bool(rare)}",
+        item=item_word(done),
+        items=items_word(done),
+        folds=f"fold{'s' * (len(lacking) > 1)} {name_numbers(lacking)}",
+        classes=f"the {kind} {first_of((repr(name) for name in classes), _MOST_NAMED)}",
+        rare=f"{kind} {first_of((repr(name) for name in rare), _MOST_NAMED)}",
+        metric=metric_words(metric),
+        left=f"the other {counted(n_folds - len(lacking), 'fold')}" if n_folds > len(lacking) + 1 else "the other fold",
+        how=how,
+    )
+
+
 def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
     """Say which labels no validation clip of some fold has, so that nothing chose their threshold."""
     folds: dict[str, set[int]] = {}
@@ -233,6 +252,8 @@ def _no_pooled_values(done: Sequence[InstanceResults]) -> Finding | None:
 def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
     for group in seed_twins(parameters_of(done)):
         yield describe_seed_twins(group)
+    for group in copies(parameters_of(done)):
+        yield describe_copies(group)
 
 
 def _tie(

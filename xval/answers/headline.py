@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from xval.answers import line_cases
 from xval.answers.chance_findings import beyond_chance, item_known, not_above_chance, what_to_try
 from xval.answers.chosen_comparison import compare_chosen
+from xval.answers.few_items import advice_on_few, name_few
 from xval.answers.figure_text import Estimate, estimate, in_column
 from xval.answers.finding import Finding, capital
 from xval.answers.item_words import call_items_of, items_word
@@ -19,9 +20,10 @@ from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
 from xval.answers.nested_selection import NestedInstance, choose_nested, why_not_nested
-from xval.answers.next_step import are_perfect
+from xval.answers.next_step import are_perfect, call_variants
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.repeats import copies, parameters_of
 from xval.answers.summary import metric_words, side_name, test_side
 from xval.base.errors import counted
 from xval.base.item_word import new_items
@@ -73,9 +75,9 @@ def _choose_case(fields: "_Fields") -> str:
     if fields.is_random_split:
         return "random split"
     if are_perfect([fields.nested or selected]):
-        return "perfect"
+        return "perfect, few" if fields.advice_on_few else "perfect decisions" if selected.decides_items else "perfect"
     if figure is None or figure["low"] is None:
-        return "few items" if fields.too_few else "no interval"
+        return "no interval" if not fields.too_few else "few of a class" if fields.advice_on_few else "few items"
     known = item_known(fields.done, fields.at_chance, fields.nested)
     if known and selected.number in known.instances:
         return "knows the item"
@@ -91,7 +93,7 @@ def _case_at_chance(figure: ItemFigure | None) -> str:
 def _case_of_comparison(fields: "_Fields") -> str:
     comparison = fields.comparison
     if comparison is None or not comparison.pairs:
-        return "alone" if len(fields.done) == 1 else "not comparable"
+        return "same settings" if fields.own_copies else "alone" if len(fields.done) == 1 else "not comparable"
     if comparison.corrections:
         return "other labels"
     if comparison.leaks:
@@ -304,6 +306,14 @@ class _Fields:
         return call_items_of(self.done, self.figure.get("no_interval", "") if self.figure else "")
 
     @property
+    def few(self) -> str:
+        return name_few(self.done)
+
+    @cached_property
+    def advice_on_few(self) -> str:
+        return advice_on_few(self.done)
+
+    @property
     def part(self) -> str:
         return judge_instance(self.selected).parts[0]
 
@@ -352,6 +362,19 @@ class _Fields:
         others = [name for name in _BASELINES if name != own and name in possible]
         others.sort(key=lambda name: (name in CLASSICAL) == (own in CLASSICAL))  # first one of the other kind
         return f"architecture = {others[0]}" if others else "other features"
+
+    @property
+    def own_copies(self) -> tuple[int, ...]:
+        """The selected instance, and those with the same settings; none: there are none."""
+        return next((group for group in copies(parameters_of(self.done)) if self.selected.number in group), ())
+
+    @property
+    def copies(self) -> str:
+        return call_variants(map(str, self.own_copies))
+
+    @property
+    def further_copies(self) -> str:
+        return call_variants(map(str, self.own_copies[1:]))
 
     @property
     def leaked(self) -> str:

@@ -38,6 +38,7 @@ SCORED_CHOSEN = (
 _INVALID = "Not valid as a test: {name} scored {own}."
 _WHICH = "{compared} is significantly better than"
 _READY = "Ready to report: xval report {experiment} --latex."
+STEP_OF_DECISIONS = "Test more {items}: these are all decided correctly, so they show neither errors nor differences."
 
 CASES = {
     "nothing finished": Headline("No fold is finished yet.", "There is nothing to report yet.", "Run the experiment."),
@@ -94,6 +95,13 @@ CASES = {
         "Every test {item} has the best possible score, which is suspicious.",
         "Look for what reveals the label, such as length, silence or names, or test harder clips.",
     ),
+    "perfect, few": Headline(
+        "{reached}", "Every test {item} has the best possible score, but there are only {few}.", "{advice_on_few}"
+    ),
+    "perfect decisions": Headline(
+        "{reached}", "{is_above_chance}Every test {item} has the best possible score.", STEP_OF_DECISIONS
+    ),
+    "few of a class": Headline("{reached}", "There is no confidence interval, because there are {too_few}.", "{advice_on_few}"),
     "few items": Headline("{reached}", "There is no confidence interval, because there are {too_few}.", "Test more {items}."),
     "no interval": Headline(
         "{reached}", "There is no confidence interval, so the score shows little about other {items}.", "Test more {items}."
@@ -107,6 +115,11 @@ CASES = {
         "{reached}",
         "{is_above_chance}There is no second model to compare it with.",
         "Add a baseline, for example {baseline}.",
+    ),
+    "same settings": Headline(
+        "{reached}",
+        "{is_above_chance}There is no second model to compare it with, because {copies} have the same settings and seed.",
+        "Remove {further_copies}, or change the setting in which they should differ.",
     ),
     "not comparable": Headline(
         "{reached}",
@@ -170,6 +183,7 @@ AT_CHANCE = {
     "constant": "Add a variant that reads the audio, for example architecture = svm.",
     "frequent": "Set class_weights = balanced, because most predictions{of_frequent} are the most frequent class.",
     "last epoch": "Raise num_epochs, because training ended while it was still improving.",
+    "few": "{advice_on_few}",
     "network": "Check labels and learning curves; then train longer (num_epochs) or add {items}.",
     "estimator": "Check the labels; then try other features or add {items}.",
 }

@@ -19,7 +19,7 @@ from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.repeats import parameters_of, seed_twins
+from xval.answers.repeats import copies, parameters_of, seed_twins
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
@@ -99,7 +99,8 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     twins = {number for group in groups for number in group}
     groups += [(number,) for number in competing if number not in twins]
     folds = sorted({fold for instance in competing.values() for fold in instance.folds})
-    if ranking.selected not in competing or len(groups) < 2 or len(folds) < 2:
+    are_one = any(len(group) == len(competing) for group in copies(parameters_of(list(competing.values()))))
+    if ranking.selected not in competing or len(groups) < 2 or len(folds) < 2 or are_one:
         return ""
     side, metric = test_side(done), done[0].task.main_metrics[0]
     validation = _by_fold(competing, groups, folds, ranking.side, ranking.metric)

@@ -7,8 +7,10 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
+from xval.answers.few_items import advice_on_few
 from xval.answers.figure_text import rounded
 from xval.answers.item_words import item_word, items_word
+from xval.answers.line_cases import STEP_OF_DECISIONS
 from xval.answers.names import name_numbers
 from xval.answers.summary import direction, test_side
 from xval.measures.metrics import find
@@ -23,6 +25,7 @@ _MOST_TIMES = 4  # as many items as were tested; nobody records more than that
 STEPS = {
     "perfect": "All variants are perfect, so look for what reveals the label, such as length, silence or names, or test harder "
     "clips.",
+    "perfect decisions": STEP_OF_DECISIONS,
     "same": "Use whichever of {variants} is cheapest, because they have the same score for every {item}.",
     "train again": "Set {ways} and run again, because retraining may change these scores by more than the variants differ.",
     "no error": "Test more {items}, because no error can be estimated from these.",
@@ -95,9 +98,13 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
             )
         return text.format(**words, **fields)
 
+    few = advice_on_few(instances)
     if all(margin.is_none for margin in margins):
-        return step("perfect" if are_perfect(instances) else "same")
+        decided = "perfect decisions" if instances[0].decides_items else "perfect"
+        return (few or step(decided)) if are_perfect(instances) else step("same")
     margins = [margin for margin in margins if not margin.is_none]
+    if few and all(math.isnan(margin.detectable(margin.n_items)) for margin in margins):
+        return few
     is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
     ways = ways_to_retrain(instances)
     if is_trained_once and ways and sum(instance.seconds for instance in instances) <= _MOST_SECONDS_TO_REPEAT:

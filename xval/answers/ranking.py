@@ -206,7 +206,7 @@ def summary_table(instances: Sequence[InstanceResults], *, most: int | None = No
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:
-    """Return side and metric of the main test values and of metrics that users added: of clips, then of windows."""
+    """Return side and metric of the test values of `main_and_own`: of clips, then of windows."""
     sides = dict.fromkeys((test_side(instances), "test"))
     main = instances[0].task.main_metrics
     return [

@@ -10,8 +10,10 @@ from math import isfinite, sqrt
 from typing import TYPE_CHECKING
 
 from xval.answers.figure_text import rounded
-from xval.answers.finding import Finding, make_finding
+from xval.answers.finding import Finding, capital, make_finding
 from xval.answers.names import name_numbers
+from xval.answers.next_step import call_variants
+from xval.answers.summary import metric_words
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code
 from xval.settings.parameters import hash_parameters
@@ -54,7 +56,7 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
         return ""
     mean, of_folds, of_seeds = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
     return (
-        f"{metric} {mean}; standard deviation {of_folds} between folds, {of_seeds} between seeds within a fold "
+        f"{metric_words(metric)} {mean}; standard deviation {of_folds} between folds, {of_seeds} between seeds within a fold "
         f"({parts.n_folds} folds, {parts.n_repeats:.3g} seeds)"
     )
 
@@ -68,6 +70,20 @@ def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int
         others = {name: value for name, value in of_instance.items() if name != "seed"}
         alike.setdefault(hash_parameters(others), {})[number] = of_instance.get("seed")
     return [tuple(sorted(seeds)) for seeds in alike.values() if len(set(seeds.values())) > 1]
+
+
+def copies(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
+    """Return the numbers of instances that have the same settings and seed, but for comments, a tuple per group of several."""
+    alike: dict[str, list[int]] = {}
+    for number, of_instance in parameters.items():
+        alike.setdefault(hash_parameters(of_instance), []).append(number)
+    return [tuple(sorted(group)) for group in alike.values() if len(group) > 1]
+
+
+def describe_copies(group: Sequence[int]) -> Finding:
+    """Say what one group of `copies` is, and what to do."""
+    variants, others = (call_variants(map(str, numbers)) for numbers in (group, group[1:]))
+    return make_finding(Code.COPIES, "", group, Variants=capital(variants), others=others)
 
 
 def describe_seed_twins(group: Sequence[int]) -> Finding:

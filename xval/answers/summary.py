@@ -86,10 +86,10 @@ def test_side(instances: Sequence[InstanceResults]) -> str:
 
 
 def main_and_own(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return the main metrics of the task, then those that users added."""
+    """Return the main metrics of the task, then that which the user ranks by, then those that users added."""
     own = {name for instance in instances for name in instance.further_metrics}
-    main = instances[0].task.main_metrics
-    return [*main, *sorted(own - set(main))]
+    ranked_by = {instance.settings.rank_by for instance in instances} - {"auto"}
+    return list(dict.fromkeys([*instances[0].task.main_metrics, *sorted(ranked_by), *sorted(own)]))
 
 
 def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str], ...]:

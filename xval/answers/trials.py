@@ -11,6 +11,7 @@ from typing import Any
 from xval.answers.figure_text import rounded
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances
+from xval.answers.summary import metric_words
 from xval.results.instance import InstanceResults
 from xval.settings.space import option_text
 
@@ -37,6 +38,11 @@ class FoldTrials:
     maximised: bool
     importance: Mapping[str, float]
     trials: Sequence[Mapping[str, Any]]
+
+    @property
+    def metric_words(self) -> str:
+        """What that figure is called in texts: ``validation loss``."""
+        return f"validation {metric_words(self.monitor.removeprefix('val_'))}"
 
     def count(self, state: str) -> int:
         """Return how many trials ended so: complete, pruned, diverged or failed."""
@@ -78,7 +84,7 @@ def describe_search(instance: InstanceResults) -> str:
     called, items = name_instances([instance.number], [instance]), items_word([instance])
     return (
         f"The settings of {called} were searched separately in each fold ({n_trials} trials), on {items} that the fold does "
-        f"not test. The chosen trials reach {searches[0].monitor} {score} on the {items} that chose them, which is "
+        f"not test. The chosen trials reach {searches[0].metric_words} {score} on the {items} that chose them, which is "
         "optimistically biased; the test scores are not, because they are nested."
     )
 

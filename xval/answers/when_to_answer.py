@@ -185,8 +185,8 @@ def _describe(shown: SetsAt, n_speakers: int, items: str, number: int) -> str:
     return (
         f"At a coverage of {_percent(coverage)}, instance {number} predicts a single class for {_share(worth.answered)} of "
         f"the clips of unseen {items} and abstains from the others.{wrong} Its sets contain the true class in "
-        f"{_share(worth.covered)} of the clips and have {worth.size.mean:.1f} classes on average (limits from {n_speakers} "
-        f"validation {items})."
+        f"{_share(worth.covered)} of the clips and have {worth.size.mean:.1f} classes on average. Which "
+        f"classes a set contains was calibrated on the predictions for {n_speakers} validation {items} (conformal prediction)."
     )
 
 

@@ -6,6 +6,7 @@ instances of the experiment are compared. Each is compared with the baseline ove
 
   difference      test score of the instance minus that of the baseline, with its 95 % confidence interval
   p Holm          p value of a paired t test over items, adjusted for all comparisons with the baseline; report this one
+                  for variants that were fixed before. A line below the table names the p values of the choice
   verdict         better or worse (p Holm at most 0.05); practically equal (the difference is shown to be within ±rope); or
                   undecided (none of these is shown)
 
@@ -77,8 +78,10 @@ def run(options: argparse.Namespace) -> int:
         return _test_by_permutation(options)
     from rich.text import Text
 
+    from xval.answers.chosen_comparison import describe_evidence
     from xval.answers.comparison import text
     from xval.answers.comparison.choose import compare_instances, find_home
+    from xval.answers.read import read_instances
     from xval.report.terminal import make_table
     from xval.report.text_tables import write_table
 
@@ -86,7 +89,10 @@ def run(options: argparse.Namespace) -> int:
     comparison = compare_instances(
         options.folder, options.instances, baseline=options.baseline, metric=options.metric, rope=options.rope,
     )  # fmt: skip
-    comparison = replace(comparison, notes=(*_doubts(find_home(options.folder)[0].path, comparison), *comparison.notes))
+    home = find_home(options.folder)[0]
+    done = [instance for instance in read_instances(home, home.instances()) if instance.folds]
+    evidence = describe_evidence(comparison, done) if done else ""
+    comparison = replace(comparison, notes=(*_doubts(home.path, comparison), *comparison.notes), evidence=evidence)
     console = make_console(least_width=_WIDTH_OF_FILES)
     if output.is_printed:
         write_table(comparison.table, output, console)

@@ -46,6 +46,7 @@ def run(options: argparse.Namespace) -> int:
 
     from xval.answers.groups import IN_GAP, describe_gap, groups_table
     from xval.answers.read_groups import read_groups
+    from xval.answers.summary import metric_words
     from xval.base.errors import plural_of
     from xval.report.text_tables import print_table, write_table
     from xval.results.named import find_named
@@ -63,13 +64,15 @@ def run(options: argparse.Namespace) -> int:
         shown = table.loc[~is_gap, names].rename(
             columns={
                 "group": grouping.column,
-                "figure": grouping.metric,
+                "figure": metric_words(grouping.metric),
                 "low": "low 95 %",
                 "high": "high 95 %",
                 "items": plural_of(grouping.item),
             }
         )
-        console.print(Text(f"Instance {grouping.instance}, test {grouping.metric} ({grouping.of}) by {grouping.column}"))
+        console.print(
+            Text(f"Instance {grouping.instance}, test {metric_words(grouping.metric)} ({grouping.of}) by {grouping.column}")
+        )
         print_table(shown, console, "no test clip has a value")
         for line in filter(None, (describe_gap(grouping), *grouping.notes)):
             console.print(Text(line), soft_wrap=True)

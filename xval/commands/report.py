@@ -133,6 +133,8 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     from xval.answers.comparison.choose import compare_instances
     from xval.answers.estimates import with_bootstrap
     from xval.answers.nested_selection import choose_nested
+    from xval.answers.summary import main_and_own
+    from xval.measures.metrics import metric_names
     from xval.report.figures import main_columns
     from xval.report.paper_table import make_table, to_latex, to_markdown
 
@@ -147,17 +149,18 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         )
     chosen = [instance for instance in instances if instance.number in asked]
     baseline = options.baseline or rank_instances(chosen).selected
-    comparisons = {}
+    task, comparisons = chosen[0].task, {}
+    further = set(metric_names(task.name)) - set(task.loss_metrics)  # such as that of rank_by
+    compared = [name for name in main_and_own(chosen) if name in further.union(task.main_metrics)]
     if baseline is not None and len(chosen) > 1:
         numbers = [instance.number for instance in chosen]
-        for column in main_columns(chosen, chosen[0].task.main_metrics):
+        for column in main_columns(chosen, compared):
             comparisons[column.name] = compare_instances(folder, numbers, baseline=baseline, metric=column.name)
     finished = [instance for instance in instances if instance.folds]
     nested = choose_nested(finished, rank_instances(finished))
     if options.interval != "t":
-        main = finished[0].task.main_metrics
-        chosen = [with_bootstrap(instance, options.interval, main) for instance in chosen]
-        nested = nested and with_bootstrap(nested, options.interval, main)
+        chosen = [with_bootstrap(instance, options.interval, compared) for instance in chosen]
+        nested = nested and with_bootstrap(nested, options.interval, compared)
     table = make_table(chosen, comparisons, nested)
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from preprocessing.console import make_console
 from xval.answers.names import name_instances
-from xval.answers.repeats import describe_seed_twins, seed_twins
+from xval.answers.repeats import copies, describe_copies, describe_seed_twins, seed_twins
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import describe_own_config, read_default
 from xval.base.errors import counted, plural_of
@@ -243,8 +243,9 @@ def _run(
     slots, where = make_slots(executor, settings, None if is_search else len(planned.to_do))
     notes = Console(quiet=True) if command.quiet else console
     notes.print(where)
-    for group in seed_twins({instance.number: instance.parameters for instance in planned.instances}):
-        notes.print(describe_seed_twins(group).line, soft_wrap=True)
+    parameters = {instance.number: instance.parameters for instance in planned.instances}
+    for found in (*map(describe_seed_twins, seed_twins(parameters)), *map(describe_copies, copies(parameters))):
+        notes.print(found.line, soft_wrap=True)
     print_fitted_once(planned.instances, notes)
     check_search(planned.instances)
     jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)

@@ -6,7 +6,7 @@ the instances that the page shows in detail, so that a thousand instances take s
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from preprocessing.corpus import Corpus, open_corpus
 from xval.answers.agreement import Agreement, agreements
 from xval.answers.audit import audit
 from xval.answers.audit.verdict import Verdict
+from xval.answers.chosen_comparison import describe_evidence
 from xval.answers.comparison.choose import compare_each
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.group_columns import find_groups, group_columns
@@ -229,6 +230,8 @@ def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected
         comparisons = compare_each([by_number[number] for number in compared], selected=selected)
     except UsageError as error:
         return [], str(error)
+    done = [instance for instance in instances if instance.folds]
+    comparisons = [replace(first, evidence=describe_evidence(first, done)) for first in comparisons[:1]] + comparisons[1:]
     left_out = len(best) - len(compared)
     note = f"The {len(compared)} best of {len(best)} instances by validation; use compare for others." if left_out else ""
     return comparisons, note

@@ -52,12 +52,16 @@ class MainColumn(NamedTuple):
 
 
 def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:
-    """Return the main metrics, by name, that some instance has; those with the same figures share a column."""
-    side = test_side(instances)
-    columns: dict[tuple[object, ...], list[str]] = {}
+    """Return the main metrics, by name, that some instance has; those with the same figures share a column.
+
+    Their side is that of clips; a loss, which is of windows where clips are cut, has that one.
+    """
+    columns: dict[tuple[str, tuple[object, ...]], list[str]] = {}
     for name in main:
-        if any(instance.over_folds(side, name)["n"] for instance in instances):
-            estimates = [estimate(instance, side, name) for instance in instances]
-            shown = tuple((instance.text, *map(fixed, (instance.chance, *instance.folds))) for instance in estimates)
-            columns.setdefault(shown, []).append(name)
-    return [MainColumn(side, names[0], tuple(names[1:]), side_name(side, instances)) for names in columns.values()]
+        for side in dict.fromkeys((test_side(instances), "test")):
+            if any(instance.over_folds(side, name)["n"] for instance in instances):
+                estimates = [estimate(instance, side, name) for instance in instances]
+                shown = tuple((instance.text, *map(fixed, (instance.chance, *instance.folds))) for instance in estimates)
+                columns.setdefault((side, shown), []).append(name)
+                break
+    return [MainColumn(side, names[0], tuple(names[1:]), side_name(side, instances)) for (side, _), names in columns.items()]

@@ -3,13 +3,14 @@
 Comes in: answers of instances on the test clips, events, sounds. Goes out: a `FailingItem` for each, with its `WorstClip`s.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
 from markupsafe import Markup
 
 from xval.answers.figure_text import fixed
+from xval.answers.item_words import item_word, items_word
 from xval.answers.tested_items import ItemRow, rank_items
 from xval.measures.task import Task
 from xval.report.charts import draw_events
@@ -91,20 +92,15 @@ class FailingItem(NamedTuple):
 
 
 def failing_items(contents: PageContents, task: Task) -> list[FailingItem]:
-    """Return the items that are answered worst, the worst first: the worst of each fold, and others while there is room.
-
-    How sure models of different folds are does not compare, so that the worst answers of all folds together may be those of one
-    fold. Of repeats and deals the worst answer to a clip counts.
-    """
+    """Return the items that are answered worst, the worst first. Of repeats and deals the worst answer to a clip counts."""
     if contents.errors_of is None or contents.errors_of not in contents.answers:
         return []
     answers = contents.answers[contents.errors_of]
     wrong = answers[answers["error"] > 0].drop_duplicates("clip")
     of_items = {str(item): rows for item, rows in wrong.groupby("item", sort=False)}
-    _, _, ranked = rank_items([contents.by_number[contents.errors_of]])
     clips = _clips_of(contents, task)
     failing = []
-    for row in _of_all_folds([row for row in ranked if row.item in of_items]):
+    for row in _choose_rows(_rank_wrong(contents, of_items)):
         own, of_item = of_items[row.item], answers[answers["item"].astype(str) == row.item]
         worst = [clips(clip_row) for clip_row in own.head(_MOST_CLIPS).to_dict("records")]
         confusions = _confusions(of_item, task) if task.has_classes and not task.has_thresholds else []
@@ -115,12 +111,46 @@ def failing_items(contents: PageContents, task: Task) -> list[FailingItem]:
     return failing
 
 
-def _of_all_folds(ranked: Sequence[ItemRow]) -> list[ItemRow]:
-    """Return the worst item of each fold, and the next worst ones while there is room; in the order of the rows."""
+def describe_failing(contents: PageContents, failing: Sequence[FailingItem]) -> str:
+    """Return which items `failing_items` are, in a sentence; empty: none."""
+    if not failing or contents.errors_of is None:
+        return ""
+    answers, instance = contents.answers[contents.errors_of], contents.by_number[contents.errors_of]
+    item, items = item_word([instance]), items_word([instance])
+    ranked = _rank_wrong(contents, set(answers.loc[answers["error"] > 0, "item"].astype(str)))
+    worst = _worst_of_folds(ranked)
+    if len(failing) == len(ranked):
+        return f"All {items} with errors, the worst score first."
+    if len(worst) in (0, len(ranked)):
+        return f"The {len(failing)} {items} with the worst scores, the worst first."
+    if len(worst) > len(failing):
+        return f"The {item} with the worst score of each fold; of these the {len(failing)} worst, the worst first."
+    rest = ", and those with the next worst scores" * (len(worst) < len(failing))
+    return f"The {item} with the worst score of each fold{rest}, the worst first."
+
+
+def _rank_wrong(contents: PageContents, items: Collection[str]) -> list[ItemRow]:
+    """Return the rows of these items of the instance whose errors are shown, the worst first."""
+    _, _, ranked = rank_items([contents.by_number[contents.errors_of or 0]])
+    return [row for row in ranked if row.item in items]
+
+
+def _worst_of_folds(ranked: Sequence[ItemRow]) -> list[ItemRow]:
+    """Return the worst item of each fold; none where some item is tested in several folds, which repeats of the folds make.
+
+    How sure models of different folds are does not compare, so that the worst of all folds together may be those of one fold.
+    """
+    if any(len(row.folds) > 1 for row in ranked):
+        return []
     first: dict[tuple[int, ...], ItemRow] = {}
     for row in ranked:
         first.setdefault(row.folds, row)
-    worst = list(first.values())
+    return list(first.values())
+
+
+def _choose_rows(ranked: Sequence[ItemRow]) -> list[ItemRow]:
+    """Return the worst item of each fold, and the next worst ones while there is room; in the order of the rows."""
+    worst = _worst_of_folds(ranked)
     chosen = {row.item for row in [*worst, *(row for row in ranked if row not in worst)][:_MOST_ITEMS]}
     return [row for row in ranked if row.item in chosen]
 

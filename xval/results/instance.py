@@ -231,6 +231,10 @@ class InstanceResults:
         present = [number for number, n_clips in enumerate(counts.values()) if n_clips]
         return not counts or not lacks_class(self._find_metric(metric, list(counts)), len(counts), present)
 
+    def unvalidated_classes(self, key: JobKey) -> list[str]:
+        """Return the classes of which a job had no validation clip; none where it is not known."""
+        return [name for name, n_clips in self._validation_classes(key).items() if not n_clips]
+
     def _validation_classes(self, key: JobKey) -> dict[str, int]:
         """Return how many clips of each class a job validated; nothing without classes, or where it is not known."""
         record = self.done[key]

@@ -37,6 +37,7 @@ class Code(StrEnum):
     SEEDS = "XV305"
     FITTED_VALIDATION = "XV306"
     NO_POOLED_VALUES = "XV307"
+    COPIES = "XV308"
 
 
 def join_codes(text: str) -> str:

@@ -159,7 +159,10 @@ MADE = {
     Code.CORPUS: (corpus,),
     Code.FEW_ITEMS: (lambda make: several(make, [0.5] * 5),),
     Code.FEW_VALIDATION_ITEMS: (few_validated,),
-    Code.FOLDS_LACKING_CLASSES: (lambda make: measured(several(make), 0.4, 0.7, lacking=[1, 3, 5, 7, 9]),),
+    Code.FOLDS_LACKING_CLASSES: (
+        lambda make: measured(several(make), 0.4, 0.7, lacking=[1, 3, 5, 7, 9]),
+        lambda make: with_records(several(make, rank_by="balanced_accuracy"), validation_classes={"yes": 0, "no": 4}),
+    ),
     Code.UNTUNED_LABELS: (lambda make: with_records(several(make), untuned_labels=["glass", "siren", "car", "rain"]),),
     Code.OTHER_CLIPS: (lambda make: several(make, **BOTH),),
     Code.SHARED_COLUMN: (shared,),
@@ -178,6 +181,7 @@ MADE = {
     Code.SEEDS: (seeds,),
     Code.FITTED_VALIDATION: (fitted,),
     Code.NO_POOLED_VALUES: (lambda make: measured(several(make), 0.55, 0.7, missing="fold_1, fold_3: no predictions.parquet"),),
+    Code.COPIES: (lambda make: [make(number, [0.5] * 6) for number in MANY],),
 }
 
 

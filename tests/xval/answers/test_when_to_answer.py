@@ -41,7 +41,7 @@ def test_sets_are_as_good_as_five_speakers_allow_and_the_page_says_so(folder):
     assert 1 < worth.size.mean < 3
     assert worth.by_item.mean(axis=0) == pytest.approx([worth.covered.mean, worth.size.mean, worth.answered.mean])
     assert "At a coverage of 80 %" in found.sentence
-    assert "(limits from 5 validation items)" in found.sentence
+    assert "calibrated on the predictions for 5 validation items (conformal prediction)." in found.sentence
 
     write_page(folder, PageRequest(with_audit=False))
     page = (folder.path / "report.html").read_text()

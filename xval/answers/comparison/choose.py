@@ -27,6 +27,7 @@ from xval.answers.next_step import Margin, call_variants, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
+from xval.answers.repeats import copies, describe_copies
 from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.operating_system import quote
@@ -160,6 +161,7 @@ def _compare(
     notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
     notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' is in training and test." for column in columns]
+    notes += [found.text for found in map(describe_copies, _copies(chosen))]
     leaks = tuple(name for name, instance in chosen.items() if judge_instance(instance).state == "leaked")
     leaks = tuple(chosen) if leaking_column(numbered) else leaks
     corrections = tuple(describe_corrections(chosen))
@@ -193,9 +195,11 @@ def _compare(
 
 def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     """Return what would show a difference to those that are undecided; empty: all are decided."""
-    pairs = comparison.undecided
+    groups = [group for group in _copies(chosen) if comparison.baseline in map(str, group)]
+    same = [str(number) for group in groups for number in group]
+    pairs = [pair for pair in comparison.undecided if pair.instance not in same]
     if not pairs:
-        return ""
+        return "" if not groups else describe_copies(groups[0]).advice
     margins = [
         Margin(
             pair.instance,
@@ -211,6 +215,12 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     variants = call_variants(dict.fromkeys(str(chosen[name].number) if is_choice[name] else name for name in names))
     trained = [chosen[name] for name in names if not is_choice[name]]  # ties in a choice are no repeats
     return describe_next_step(margins, trained, variants)
+
+
+def _copies(chosen: Chosen) -> list[tuple[int, ...]]:
+    """Return the groups of numbers of this experiment that have the same settings."""
+    own = {int(name): instance.parameters for name, instance in chosen.items() if name.isdecimal()}
+    return copies(own)
 
 
 def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:

@@ -142,6 +142,7 @@ class Comparison:
         nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
         corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
         leaks: Names of those whose models had heard what, or whom, they were tested on.
+        evidence: Why the three lines of the experiment have other p values, in sentences; empty: they have not.
     """
 
     metric: str
@@ -158,6 +159,7 @@ class Comparison:
     nested: tuple[str, ...] = ()
     corrections: tuple[str, ...] = ()
     leaks: tuple[str, ...] = ()
+    evidence: str = ""
 
     @property
     def undecided(self) -> tuple[Pair, ...]:

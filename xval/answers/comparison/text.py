@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS, THIS_TRAINING, Comparison, Pair
 from xval.answers.comparison.sources import SOURCES
-from xval.answers.figure_text import ROUNDING, decimals, in_column
+from xval.answers.figure_text import ROUNDING, decimals, in_column, p_text
 from xval.answers.finding import capital
 from xval.answers.next_step import settings_to_retrain
 from xval.base.errors import counted, plural_of
@@ -44,7 +44,7 @@ def table_rows(comparison: Comparison) -> list[tuple[str, ...]]:
             pair.comment,
             mean(pair.mean),
             f"{_signed(pair.difference, difference)} {_interval(pair, difference)}".rstrip(),
-            _p(pair.p_holm),
+            p_text(pair.p_holm),
             pair.verdict,
         )
         for pair in comparison.pairs
@@ -123,7 +123,7 @@ def describe_columns(comparison: Comparison) -> str:
         else ""
     )
     equal = f"Practically equal: shown to be within ±{comparison.rope:g} (--rope)."
-    return f"{adjusted}{equal}"
+    return " ".join(filter(None, [f"{adjusted}{equal}", comparison.evidence]))
 
 
 def describe_limits(comparison: Comparison) -> list[str]:
@@ -278,10 +278,6 @@ def _possible(differences: list[float], largest: float) -> str:
 
 def _signed(number: float, write: Callable[[float], str] = decimals) -> str:
     return f"{'+' if number >= ROUNDING else ''}{write(number)}"
-
-
-def _p(p: float) -> str:
-    return "-" if math.isnan(p) else "<0.001" if p < 0.001 else f"{p:.3f}"
 
 
 def _equals(p: float) -> str:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import pandas as pd
 
 from xval.answers.figure_text import rounded
+from xval.answers.summary import metric_words
 from xval.base.errors import counted
 from xval.base.item_word import call_items
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval
@@ -90,14 +91,14 @@ def number(value: float) -> str:
 
 
 def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
-    width = max(map(len, figures.metrics))
+    width = max(len(metric_words(name)) for name in figures.metrics)
     for name, value in figures.metrics.items():
         interval = figures.intervals.get(name)
         between = f"   (no interval: {call_items(figures.too_few[name], word)})" if name in figures.too_few else ""
         if interval:
             how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}"
             between = f"   {' to '.join(rounded(interval.low, interval.high))} ({how})"
-        yield f"{name:{width}}  {number(value):>8}{between}"
+        yield f"{metric_words(name):{width}}  {number(value):>8}{between}"
 
 
 def _class_lines(table: pd.DataFrame) -> list[str]:
@@ -134,7 +135,7 @@ def _item_lines(figures: Figures, task_type: str, word: str) -> list[str]:
     shown = listed[:_MOST_ITEMS]
     rows = [[name, number(metrics.get(metric, math.nan)), f"{metrics['n_clips']:.0f}"] for name, metrics in shown]
     rest = f"({len(shown)} of {counted(len(listed), word)}, the worst first; all are in items.csv)"
-    return [*align([word, metric, "clips"], rows), *([rest] if len(shown) < len(listed) else [])]
+    return [*align([word, metric_words(metric), "clips"], rows), *([rest] if len(shown) < len(listed) else [])]
 
 
 def align(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

@@ -11,6 +11,7 @@ from statistics import fmean, median
 
 from xlsxwriter.chart_line import ChartLine
 
+from xval.answers.summary import metric_words
 from xval.base.numbers import finite_or_none
 from xval.report.workbook import cells
 from xval.report.workbook.charts import make_chart, round_limits
@@ -69,7 +70,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     ]
     for position, (number, column) in enumerate(zip(shown, columns, strict=True)):
         for place, name in enumerate(names):
-            title = f"{cells.title_of(number, contents.names[number])}: {name}"
+            title = f"{cells.title_of(number, contents.names[number])}: {metric_words(name)}"
             chart = _make_chart(sheet, title, longest, column + 2 + 2 * place, max(n_epochs), name, limits[place])
             row, first = _FIRST_CHART_ROW + position * _ROWS_PER_CHART, 1 + place * (_SECOND_CHART_COLUMN - 1)
             sheet.made.insert_chart(row - 1, first - 1, chart)
@@ -88,7 +89,7 @@ def _set_up_pages(sheet: Sheet, n_shown: int) -> None:
 def _put_data(sheet: Sheet, column: int, title: str, folds: Sequence[Curves], names: Sequence[str]) -> int:
     """Write the mean curves of an instance from a column on; return the number of epochs."""
     sheet.put(2, column, title, "", cells.BOLD)
-    header = ["epoch", "folds", *(f"{side} {name}" for name in names for side in _COLOURS)]
+    header = ["epoch", "folds", *(f"{side} {metric_words(name)}" for name in names for side in _COLOURS)]
     for offset, text in enumerate(header):
         sheet.put(3, column + offset, text, "", cells.HEADER)
         sheet.set_width(column + offset, 11)

@@ -6,7 +6,7 @@ Comes in: instances. Goes out: the fold records as a table.
 from collections.abc import Mapping
 
 from xval.answers.pretrained import explain, judge_record
-from xval.answers.summary import direction, side_name
+from xval.answers.summary import direction, metric_words, side_name
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
@@ -39,7 +39,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         key: _earlier_models(record, instance.parameters) for instance in instances for key, record in instance.jobs.items()
     }
     earlier = [_EARLIER] if any(said_of.values()) else []
-    header = [*_FIRST, *(f"{side_name(side, instances)} {metric}" for side, metric in pairs), *_LAST, *earlier]
+    named = [f"{side_name(side, instances)} {metric_words(metric)}" for side, metric in pairs]
+    header = [*_FIRST, *named, *_LAST, *earlier]
     sheet.put_header(header, height=48)
     for column, (side, _) in enumerate(pairs, start=len(_FIRST) + 1):
         sheet.style(1, column, cells.side_header(side))
@@ -61,7 +62,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             sheet.link(row, 3, f"instance_{key.instance}/{key.folder_name}")
         if record["status"] == "failed":
             sheet.redden(row, len(header))
-    shown = {"instance", "fold", "status", _EARLIER, *(f"{side_name(side, instances)} {metric}" for side, metric in pairs)}
+    shown = {"instance", "fold", "status", _EARLIER, *named}
     may_fold = [place for place, name in enumerate(header, start=1) if name not in shown and len(instances) > 1]
     folded = fold_equal(sheet, range(2, len(jobs) + 2), [range(place, place + 1) for place in may_fold])
     for note in describe_folded(folded):

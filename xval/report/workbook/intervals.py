@@ -4,7 +4,7 @@ Comes in: instances. Goes out: mean over folds, mean over items, pooled value, i
 """
 
 from xval.answers.figure_text import interval_clause
-from xval.answers.summary import direction, side_name, test_side
+from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.report.looks import describe_looks
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
@@ -14,14 +14,16 @@ from xval.report.workbook.sheet import Sheet
 POSITION = 3
 
 _HEADER = (
-    "instance", "name", "of", "metric", "mean over folds", "std over folds", "folds", "mean over items", "items", "pooled",
-    "95 % low", "95 % high", "interval of", "method", "chance", "strategy of chance",
+    "instance", "name", "of", "metric", "--metric", "mean over folds", "std over folds", "folds", "mean over items", "items",
+    "pooled", "95 % low", "95 % high", "interval of", "method", "chance", "strategy of chance",
 )  # fmt: skip
-_WIDTHS = {"name": 24, "metric": 20, "method": 22, "strategy of chance": 44}
+_WIDTHS = {"name": 24, "metric": 28, "--metric": 20, "method": 22, "strategy of chance": 44}
 _NUMBERS = ("mean over folds", "std over folds", "mean over items", "pooled", "95 % low", "95 % high", "chance")
+_SHOWN = (*_NUMBERS, "instance", "metric", "--metric")
 _NOTES = (
     "Mean over folds: each fold has the same weight. Mean over items: each test item has. Pooled: each test example has.",
     "Interval and chance belong to the value named in the column interval of.",
+    "--metric: the name that the commands take, for example xval compare EXPERIMENT --metric auc.",
     "There is no interval with fewer than 3 items, if some item has no value, or if it would take too long (many clips).",
     "Pooled AUC and EER compare probabilities of the models of several folds, so these must be calibrated alike.",
 )
@@ -43,7 +45,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 1
             folds = instance.over_folds(side, metric)
             n_items = instance.over_items["n_items"]
-            identity = (instance.number, contents.names[instance.number], side_name(side, [instance]), metric)
+            named = side_name(side, [instance]), metric_words(metric), metric
+            identity = (instance.number, contents.names[instance.number], *named)
             values = (
                 *identity, folds["mean"], folds["std"], folds["n"], item_figure["items"], n_items, item_figure["pooled"],
                 item_figure["low"], item_figure["high"], item_figure["of"] if item_figure["low"] is not None else None,
@@ -53,7 +56,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
                 sheet.put(row, column, value, number_format if name in _NUMBERS else "")
     for column, name in enumerate(_HEADER, start=1):
         sheet.set_width(column, _WIDTHS.get(name, 11))
-    may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in (*_NUMBERS, "instance", "metric")]
+    may_fold = [place for place, name in enumerate(_HEADER, start=1) if name not in _SHOWN]
     folded = fold_equal(sheet, range(2, row + 1), [range(place, place + 1) for place in may_fold if len(instances) > 1])
     clause = interval_clause(contents.instances)
     intervals = [f"95 %: confidence interval {clause}."] if clause else []

@@ -49,7 +49,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, 10 if column == len(_FIRST) else 14)
     what = "of the decision for" if instances[0].decides_items else "on the clips of"
     notes = (
-        f"{capital(metric_words(metric))} {what} each item in its test fold (mean over repeats and seeds), lowest score first.",
+        f"{capital(metric_words(metric))} {what} each item in its test fold (mean over repeats and seeds), worst score first.",
         (
             "mean: over the instances that have tested every item, so that items are comparable; over all instances if there "
             "are none."

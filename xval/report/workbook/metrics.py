@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
 from xval.answers.figure_text import format_chance, format_folds, format_interval, interval_clause, rounded
-from xval.answers.summary import chance_level, direction, side_name
+from xval.answers.summary import chance_level, direction, metric_words, side_name
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe
 from xval.report.workbook import cells
@@ -24,7 +24,8 @@ LAST_COLUMNS = ("parameters", "folds")
 _NOTES = (
     "std: sample standard deviation over folds (n - 1); over the folds of all repeats.",
     "pooled, over items: interval and chance belong to this value (all test examples; mean over items), not to the mean.",
-    "balanced_accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
+    "balanced accuracy: the unweighted average recall (UAR). recall has no column where it is the same.",
+    "The comment on a metric has the name that --metric takes.",
     "test clip: whole clips, with the predictions for their windows combined; test: windows, if clips are cut into windows.",
     "A metric that is undefined in every fold and pooled has no column. The sheet intervals has all values over items.",
     (
@@ -93,15 +94,16 @@ def _put_metric(
     n_columns = _n_columns(side, metric, instances)
     last = column + n_columns - 1
     header = cells.side_header(side)
-    for row, text in ((1, f"{side_name(side, instances)} {metric}"), (2, level)):
+    for row, text in ((1, f"{side_name(side, instances)} {metric_words(metric)}"), (2, level)):
         sheet.merge(range(row, row + 1), range(column, last + 1))
         sheet.put(row, column, text, "", header)
-    if meaning := describe(instances[0].task.name, metric):
-        sheet.comment(1, column, meaning)
+    meaning = describe(instances[0].task.name, metric)
+    if meaning or metric_words(metric) != metric:
+        sheet.comment(1, column, f"--metric {metric}{meaning and f': {meaning}'}")
     for offset, text in enumerate(("mean", "std", "95 %")[:n_columns]):
         sheet.put(HEADER_ROWS, column + offset, text, "", header)
     number_format = cells.metric_format(direction(instances, metric))
-    width = max(len(metric) / 2 + 1, 8)
+    width = least = max(len(metric_words(metric)) / 2 + 1, 8)
     intervals: list[str] = []
     for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
         over_items, over_folds = instance.item_figure(side, metric), instance.over_folds(side, metric)["mean"]
@@ -114,7 +116,7 @@ def _put_metric(
             _put_figure(sheet, row, column, fold_figure, number_format, partial)
             width = max(width, len(f"{''.join(rounded(fold_figure['mean'] or 0))}{partial}") + 2)
     sheet.set_width(column, width)
-    sheet.set_width(column + 1, max(len(metric) / 2 + 1, 8))
+    sheet.set_width(column + 1, least)
     if n_columns == 3:
         sheet.set_width(last, cells.text_width(intervals, lowest=10))
 

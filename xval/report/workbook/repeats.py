@@ -6,7 +6,7 @@ Comes in: instances. Goes out: a row per instance and figure.
 from math import isfinite, sqrt
 
 from xval.answers.repeats import components_of
-from xval.answers.summary import direction, side_name
+from xval.answers.summary import direction, metric_words, side_name
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -41,7 +41,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             named = (
                 instance.number,
                 contents.names[instance.number],
-                f"{side_name(side, [instance])} {metric}",
+                f"{side_name(side, [instance])} {metric_words(metric)}",
             )
             deviations = (sqrt(variance) if isfinite(variance) else None for variance in (components.fold, components.seed))
             figures = (components.mean, instance.over_folds(side, metric)["std"], *deviations)

@@ -38,8 +38,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             for trial in search.trials:
                 row += 1
                 facts = (
-                    instance, search.fold, trial["number"], trial["state"], trial["score"], search.monitor, trial["epochs"],
-                    trial["seconds"],
+                    instance, search.fold, trial["number"], trial["state"], trial["score"], search.metric_words,
+                    trial["epochs"], trial["seconds"],
                 )  # fmt: skip
                 looks = [cells.BOLD] if trial["number"] == search.chosen else []
                 values = [parameter_value(trial["values"].get(name, "")) for name in names]
@@ -52,7 +52,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             row += 2 if row == last_row else 1
             listed = ", ".join(f"{name} {share:.2f}" for name, share in importance.items())
             sheet.put(row, 1, f"Importance in instance {instance} (fANOVA, share of the variance of the scores): {listed}")
-    widths = (10, 8, 8, 11, 10, 16, 8, 10, *(cells.header_width(name, lowest=16) for name in names))
+    widths = (10, 8, 8, 11, 10, 30, 8, 10, *(cells.header_width(name, lowest=16) for name in names))
     for column, width in enumerate(widths, start=1):
         sheet.set_width(column, width)
     sheet.put_notes(row + 2, _NOTES)

@@ -34,7 +34,7 @@ def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
     assert f"accuracy  {outcome.figures.metrics['accuracy']:.3f}".split()[1] in text
     assert "(95 %, t on the logit scale, over 6 items)" in text
     assert "little about others" not in text
-    assert re.search(rf"\nece +{outcome.figures.calibration.ece:.3f} .*95 %", text)
+    assert re.search(rf"\ncalibration error \(ECE\) +{outcome.figures.calibration.ece:.3f} .*95 %", text)
     worst = min(outcome.figures.item_metrics.items(), key=lambda entry: entry[1]["balanced_accuracy"])[0]
     assert worst_items(outcome.figures, "classification")[0][0] == worst
     assert lines[[line.split()[:1] for line in lines].index(["item"]) + 1].startswith(worst)

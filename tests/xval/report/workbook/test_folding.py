@@ -20,7 +20,7 @@ def instances(make_instance):
 
 def test_equal_columns_are_hidden_with_their_values_and_named_below_but_never_the_main_metrics(workbook_of, instances):
     sheet = workbook_of(instances)["metrics"]
-    names = ["test auc", "validation auc", "training auc", "parameters"]
+    names = ["test AUC", "validation AUC", "training AUC", "parameters"]
     assert folded(sheet) == names
     notes = [cell.value for cell in sheet["A"] if str(cell.value).startswith("Hidden because equal in all rows")]
     assert len(notes) == 1
@@ -30,7 +30,7 @@ def test_equal_columns_are_hidden_with_their_values_and_named_below_but_never_th
 def test_both_columns_of_a_metric_fold_together_or_not_at_all(workbook_of, make_instance):
     figures = [[{"auc": 0.4}, {"auc": 0.6}], [{"auc": 0.5}, {"auc": 0.5}]]
     sheet = workbook_of([make_instance(number, folds) for number, folds in enumerate(figures, start=1)])["metrics"]
-    assert not [name for name in folded(sheet) if "auc" in name], "equal means, but other deviations"
+    assert not [name for name in folded(sheet) if "AUC" in name], "equal means, but other deviations"
 
 
 def test_tables_of_jobs_keep_instance_fold_status_and_figures(workbook_of, instances):

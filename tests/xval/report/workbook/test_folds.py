@@ -33,8 +33,8 @@ def test_a_failed_fold_is_red_and_has_its_error(workbook_of, make_instance, make
 def test_an_undefined_metric_is_nan_and_one_that_was_not_computed_is_empty(workbook_of, make_instance):
     instances = [make_instance(1, [{"auc": None}, {"accuracy": 0.5}]), make_instance(2, [{"auc": 0.5}])]
     first, second, _ = rows_of(workbook_of(instances)["folds"])
-    assert (first["test auc"].value, first["test auc"].data_type) == ("NaN", "s")
-    assert second["test auc"].value is None
+    assert (first["test AUC"].value, first["test AUC"].data_type) == ("NaN", "s")
+    assert second["test AUC"].value is None
 
 
 def test_clips_have_columns_where_they_are_cut_into_windows(workbook_of, make_instance, make_record):

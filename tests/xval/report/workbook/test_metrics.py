@@ -82,14 +82,14 @@ def test_a_metric_that_is_undefined_is_shown_as_nan_and_one_that_is_in_some_fold
         make_instance(2, [{"auc": 0.7, "accuracy": 0.5}, {"auc": None, "accuracy": 0.5}]),
     ]
     _, cell = read(instances)
-    assert (cell(4, "test auc").value, cell(4, "test auc").data_type) == ("NaN", "s")
-    assert cell(4, "test auc std").value == "-"
-    assert (cell(5, "test auc").value, cell(5, "test auc").number_format) == (0.7, '0.000" (n=1)"')
+    assert (cell(4, "test AUC").value, cell(4, "test AUC").data_type) == ("NaN", "s")
+    assert cell(4, "test AUC std").value == "-"
+    assert (cell(5, "test AUC").value, cell(5, "test AUC").number_format) == (0.7, '0.000" (n=1)"')
 
 
 def test_a_metric_that_was_never_computed_is_empty(read, make_instance):
     _, cell = read([make_instance(1, [{"accuracy": 0.5}]), make_instance(2, [{"macro_f1": 0.5}])])
-    assert cell(4, "test macro_f1").value is None
+    assert cell(4, "test macro F1").value is None
 
 
 def test_the_chance_level_stands_in_the_header_of_test_metrics_only(read, make_instance, make_record):
@@ -97,7 +97,7 @@ def test_the_chance_level_stands_in_the_header_of_test_metrics_only(read, make_i
     sheet, _ = read([make_instance(1, [record])])
     levels = {name: sheet.cell(2, column).value for name, column in columns_of(sheet).items() if not name.endswith("std")}
     assert levels["test accuracy"] == "chance 0.100"
-    assert levels["test auc"] == "chance NaN"
+    assert levels["test AUC"] == "chance NaN"
     assert not levels["validation accuracy"]
     assert not levels["training accuracy"]
 
@@ -121,12 +121,12 @@ def test_columns_are_wide_enough_for_their_figures(read, make_instance):
         make_instance(2, [], folds_total=2, task_type="regression"),
     ]
     sheet, cell = read(instances)
-    assert sheet.column_dimensions[cell(4, "test mse").column_letter].width >= len("123456.789")
+    assert sheet.column_dimensions[cell(4, "test mean squared error (MSE)").column_letter].width >= len("123456.789")
 
 
 def test_the_header_of_a_metric_says_what_it_is(read, make_instance):
     sheet, _ = read([make_instance(1, [{"eer": 0.1, "old": 1.0}])])
     comments = {name: sheet.cell(1, column).comment for name, column in columns_of(sheet).items()}
-    assert "each class against the rest (one-vs-rest)" in comments["test eer"].text
-    assert "closed set" in comments["test eer"].text
+    assert "each class against the rest (one-vs-rest)" in comments["test equal error rate (EER)"].text
+    assert "closed set" in comments["test equal error rate (EER)"].text
     assert comments["test old"] is None
