@@ -1,7 +1,8 @@
 """Compare instances of finished experiments: which is better, how sure that is, and what could have been found.
 
-An INSTANCE is a number of the experiment, nested (what each fold chooses by its own validation items), selected, the path of
-another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one; none: all of the experiment.
+An INSTANCE is a number of the experiment, or several (1,3 or 1-3), nested (what each fold chooses by its own validation
+items), selected, the path of another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one;
+none: all of the experiment.
 Each is compared with the baseline over the items that both have tested. Nothing is trained.
 
   difference      of the test figures, instance minus baseline, with its 95 % interval
@@ -54,7 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="INSTANCE",
-        help="a number, nested, selected, path:number of another experiment, or its path for all of its instances",
+        help="numbers, such as 3, 1,3 or 1-3, nested, selected, path:number of another experiment, or its path for all of its "
+        "instances",
     )
     parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that the validation values select")
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")

@@ -1,8 +1,8 @@
 """Combine the stored predictions of finished instances, fold by fold, into an instance of its own; nothing is trained.
 
-INSTANCES are numbers such as 1,3,5; every repeat of each is a member. The ensemble is instance 901 (the next one 902, ...) of
-the same experiment, called ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``): the workbook, the page, compare, audit and
-predict treat it like the others.
+INSTANCES are numbers such as 1,3,5 or 1-3; every repeat of each is a member. The ensemble is instance 901 (the next one
+902, ...) of the same experiment, called ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``): the workbook, the page,
+compare, audit and predict treat it like the others.
 
   mean      the mean of probabilities or numbers (default)
   --choose  the mean of members that forward selection on the validation items of each fold chooses (Caruana et al. 2004)
@@ -17,19 +17,14 @@ exit code: 0; 2 when instances do not fit together
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import BACKENDS, installed_or_default
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
-from xval.results.named import find_named, split_name
-
-if TYPE_CHECKING:
-    from xval.results.folder import ExperimentFolder
+from xval.results.named import find_numbered
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "combine finished instances without training: mean, chosen by validation, or stacked"
@@ -41,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "experiment", metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>; EXPERIMENT:N is its instance N"
     )
-    parser.add_argument("instances", nargs="*", metavar="INSTANCES", help="numbers, such as 1,3,5, or EXPERIMENT:N")
+    parser.add_argument("instances", nargs="*", metavar="INSTANCES", help="numbers, such as 1,3 or 1-3, or EXPERIMENT:N")
     parser.add_argument("--method", choices=("mean", "stack"), default="mean", help="default: %(default)s")
     parser.add_argument("--choose", action="store_true", help="choose the members of the mean by validation")
     parser.add_argument("--number", type=int, metavar="N", help="number of the ensemble (default: from 901 on)")
@@ -58,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.choose and options.method == "stack":
         raise SettingsError("--choose needs --method mean, because stacking weights all members.")
-    folder, numbers = _read_members([options.experiment, *options.instances])
+    folder, numbers = find_numbered([options.experiment, *options.instances])
+    if not numbers:
+        raise SettingsError(f"{options.experiment}: no members are named. Add their numbers, such as 1,3,5.")
     if options.number is not None and options.number < 1:
         raise SettingsError(f"--number {options.number}: expected a whole number from 1.")
     _load_backend(folder.settings(numbers[0]) or {})
@@ -91,31 +88,6 @@ def run(options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     return 0
-
-
-def _read_members(words: Sequence[str]) -> "tuple[ExperimentFolder, list[int]]":
-    """Return the experiment that is named first, and the numbers of the members."""
-    experiment, first = find_named(words[0])
-    numbers = [] if first is None else [first]
-    for word in words[1:]:
-        path, _ = split_name(word)
-        if path is None or not Path(path).exists():
-            numbers += _read_numbers(word)
-            continue
-        other, number = find_named(word)
-        if number is None or other.path.resolve() != experiment.path.resolve():
-            raise SettingsError(f"INSTANCES {word}: expected instances of {experiment.path}, such as {experiment.path}:3.")
-        numbers.append(number)
-    if not numbers:
-        raise SettingsError(f"{words[0]}: no members are named. Add their numbers, such as 1,3,5.")
-    return experiment, numbers
-
-
-def _read_numbers(word: str) -> list[int]:
-    try:
-        return [int(part) for part in word.split(",")]
-    except ValueError as error:
-        raise SettingsError(f"INSTANCES {word}: expected numbers, such as 1,3,5.") from error
 
 
 def _load_backend(written: dict[str, object]) -> None:
