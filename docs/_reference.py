@@ -31,85 +31,74 @@ _WORDS = {
 _MADE = "<!-- Made from the code by python docs/_reference.py. -->\n\n"
 
 
-def settings_page() -> str:
-    """Return the settings with their defaults and meanings, as config.ini has them."""
-    lines = [
-        "# All settings",
-        (
-            "Each setting of `config.ini`, with its default. An experiment, a variant or `--set KEY=VALUE` overrides it:"
-            " [Write and run an experiment](../experiments.md). `none` switches an optional setting off."
-        ),
-    ]
+def settings_page() -> Iterator[str]:
+    """Yield the settings with their defaults and meanings, as config.ini has them."""
+    yield "# All settings"
+    yield (
+        "Each setting of `config.ini`, with its default. An experiment, a variant or `--set KEY=VALUE` overrides it:"
+        " [Write and run an experiment](../experiments.md). `none` switches an optional setting off."
+    )
     comment: list[str] = []
+    table = ""
     for line in (_ROOT / "config.ini").read_text(encoding="utf-8").splitlines():
         if section := re.fullmatch(r"\[(\w+)\]", line):
-            lines += [f"## [{section[1]}]", "| setting | default | meaning |\n| --- | --- | --- |"]
+            yield from filter(None, [table, f"## [{section[1]}]"])
+            table = "| setting | default | meaning |\n| --- | --- | --- |"
         elif line.startswith("#"):
             comment.append(line.lstrip("# "))
             continue
         elif setting := re.fullmatch(r"(\w+) *= *(.*)", line):
-            lines[-1] += f"\n| `{setting[1]}` | {_cell(setting[2], is_code=True)} | {_cell(' '.join(comment))} |"
+            table += f"\n| `{setting[1]}` | {_cell(setting[2], is_code=True)} | {_cell(' '.join(comment))} |"
         comment = []
-    return "\n\n".join(lines) + "\n"
+    yield table
 
 
-def architectures_page() -> str:
-    """Return the networks and estimators that `architecture` may name, with their options."""
-    lines = [
-        "# All networks and estimators",
-        (
-            "What `architecture` may name. Give an option in a variant as a setting, for example"
-            ' `{"architecture": "svm", "C": (1.0, 10.0)}`. Your own network: [Custom architectures](../own_parts.md).'
-        ),
-    ]
+def architectures_page() -> Iterator[str]:
+    """Yield the networks and estimators that `architecture` may name, with their options."""
+    yield "# All networks and estimators"
+    yield (
+        "What `architecture` may name. Give an option in a variant as a setting, for example"
+        ' `{"architecture": "svm", "C": (1.0, 10.0)}`. Your own network: [Custom architectures](../own_parts.md).'
+    )
     for name in (*architecture_names(), *CLASSICAL, COMBINATION):
         architecture = find_architecture(name)
         path = _ROOT / "architectures" / f"{name}.py"
         docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else None
-        lines += [f"## {name}", *_about(docstring), f"Tasks: {', '.join(architecture.task_types)}."]
+        yield from [f"## {name}", *_about(docstring), f"Tasks: {', '.join(architecture.task_types)}."]
         if architecture.options:
-            lines.append(
-                "| option | type | default |\n| --- | --- | --- |" + "".join(map(_option, architecture.options.values()))
-            )
-    return "\n\n".join(lines) + "\n"
+            yield "| option | type | default |\n| --- | --- | --- |" + "".join(map(_option, architecture.options.values()))
 
 
-def commands_page() -> str:
-    """Return the help of each command."""
-    lines = [
-        "# All commands",
-        (
-            "`xval COMMAND --help` prints the same. `python -m xval`, `python -m preprocessing` (`xval prepare`) and"
-            " `python -m augmentation` (`xval augment`) do the same without an installed program."
-        ),
-    ]
+def commands_page() -> Iterator[str]:
+    """Yield the help of each command."""
+    yield "# All commands"
+    yield (
+        "`xval COMMAND --help` prints the same. `python -m xval`, `python -m preprocessing` (`xval prepare`) and"
+        " `python -m augmentation` (`xval augment`) do the same without an installed program."
+    )
     commands = describe_commands()
     for group in GROUPS:
-        lines.append(f"## {group}")
+        yield f"## {group}"
         for name, (of, _) in commands.items():
             if of == group:
-                lines += [f"### xval {name}", f"```text\n{_help(name).strip()}\n```"]
-    return "\n\n".join(lines) + "\n"
+                yield from [f"### xval {name}", f"```text\n{_help(name).strip()}\n```"]
 
 
-def findings_page() -> str:
-    """Return what findings say, what to do, and why."""
-    lines = [
-        "# All findings",
-        (
-            "A finding is what you have to know to read the scores of an experiment. A run, the page and the workbook print its"
-            " code, its name and a message, and `--details` adds what to do. XV1 is about the data, XV2 about training, XV3"
-            " about the result. Words in italics are filled in."
-        ),
-        (
-            "To silence a finding that you know and accept, name its code in config.ini, in the experiment or for one run, and"
-            " run the same command again:"
-        ),
-        "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```",
-    ]
+def findings_page() -> Iterator[str]:
+    """Yield what findings say, what to do, and why."""
+    yield "# All findings"
+    yield (
+        "A finding is what you have to know to read the scores of an experiment. A run, the page and the workbook print its"
+        " code, its name and a message, and `--details` adds what to do. XV1 is about the data, XV2 about training, XV3"
+        " about the result. Words in italics are filled in."
+    )
+    yield (
+        "To silence a finding that you know and accept, name its code in config.ini, in the experiment or for one run, and"
+        " run the same command again:"
+    )
+    yield "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```"
     for code in sorted(TABLE):
-        lines += [f"## {code} {TABLE[code].slug}", *_finding(TABLE[code])]
-    return "\n\n".join(lines) + "\n"
+        yield from [f"## {code} {TABLE[code].slug}", *_finding(TABLE[code])]
 
 
 def _finding(entry: Entry) -> Iterator[str]:
@@ -178,8 +167,8 @@ PAGES = {
 
 
 def all_pages() -> dict[str, str]:
-    """Return the text of each page."""
-    return {name: _MADE + make() for name, make in PAGES.items()}
+    """Return the text of each page: its paragraphs, with a blank line between them."""
+    return {name: _MADE + "\n\n".join(paragraphs()) + "\n" for name, paragraphs in PAGES.items()}
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,25 @@ def test_no_message_has_the_phrase(phrase: str) -> None:
         if re.search(rf"\b{re.escape(phrase)}\b", text, re.IGNORECASE) and not any(word in text for word in ALLOWED)
     ]
     assert found == []
+
+
+NOUNS = "clip|recording|file|speaker|item|fold|variant|instance|job|example|row|label|track|utterance|event|sample|line|frame"
+
+
+def test_a_verb_agrees_with_a_number_that_may_be_one() -> None:
+    """No text has a number, a plural and a verb in the plural: of one it would be wrong ("1 recordings are skipped")."""
+    wrong = []
+    for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            parts = node.values if isinstance(node, ast.JoinedStr) else []
+            for place, (number, text) in enumerate(pairwise(parts)):
+                before = parts[place - 1] if place else None
+                is_all = isinstance(before, ast.Constant) and re.search(r"\ball( the)? $", str(before.value))
+                is_number = isinstance(number, ast.FormattedValue) and not is_all
+                if (
+                    is_number
+                    and isinstance(text, ast.Constant)
+                    and re.match(rf" ([a-z]+ )?({NOUNS})s (are|have|were|do|lack)\b", str(text.value))
+                ):
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {text.value[:60]}")
+    assert wrong == []

@@ -118,6 +118,14 @@ def plural_of(noun: str, number: int = 2) -> str:
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
 
 
+_OF_ONE = {"are": "is", "were": "was", "have": "has", "do": "does"}
+
+
+def verb_of(number: int, verb: str = "are") -> str:
+    """Return the form of a verb for a number: ``is`` or ``are``, ``has`` or ``have``, ``lacks`` or ``lack``."""
+    return _OF_ONE.get(verb, f"{verb}s") if number == 1 else verb
+
+
 def how_to_install(extra: str) -> str:
     """Return the command that installs an optional part of the project, such as ``ray``."""
     return f"pip install -e '.[{extra}]' in the folder of this project"

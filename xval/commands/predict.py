@@ -16,7 +16,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.base.errors import SettingsError, counted, first_of
+from xval.base.errors import SettingsError, counted, first_of, verb_of
 from xval.commands import _live_predictions as live
 from xval.commands import _model_arguments as arguments
 from xval.commands._output import add_output, output_of
@@ -112,9 +112,9 @@ def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
         return "Cannot check whether the model was trained on these files: there is no seen_audio.npy next to it."
     n_models = len(model.members)
     whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
-    verb, theirs = ("is", "its predictions") if len(seen) == 1 else ("are", "their predictions")
+    theirs = f"{'its' if len(seen) == 1 else 'their'} predictions"
     return (
-        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}, so {theirs} are not a test: "
+        f"{counted(len(seen), 'file')} {verb_of(len(seen))} among the audio that trained {whose}, so {theirs} are not a test: "
         f"{first_of(seen, arguments.N_NAMED)}"
     )
 

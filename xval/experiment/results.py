@@ -144,7 +144,7 @@ class Results:
         """
         with own_imports.reading_model(modules):
             for line in rebuild_if_stale(self._experiment):
-                warnings.warn(f"left out: {line}", UserWarning, stacklevel=2)
+                warnings.warn(f"skipped: {line}", UserWarning, stacklevel=2)
             return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit, explain=explain))
 
     def refit(

@@ -18,7 +18,7 @@ from typing import Any
 
 from xval.backend import devices
 from xval.backend.devices import Slot
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.base.json_files import read_json, write_json
 from xval.engine.executors._launched import checkpointed_epoch, run_launched, slot_of_each
 from xval.jobs.claim import Report
@@ -104,7 +104,7 @@ class Launcher:
         n_in_vain = 0 if checkpointed_epoch(job) > self._epoch else self._n_in_vain + is_over
         if n_in_vain < _MOST_IN_VAIN:
             return DelayedSubmission(Launcher(self._limit_min, n_in_vain), path)
-        error = f"it reached its time limit of {self._limit_min} min {n_in_vain} times without progress"
+        error = f"it reached its time limit of {self._limit_min} min {counted(n_in_vain, 'time')} without progress"
         hint = "raise slurm_time_limit_min, or lower checkpoint_minutes (a checkpoint is written after an epoch)"
         write_outcome(Path(path), JobOutcome.of(job.key, "failed", error=f"{error}: {hint}"))
         return None
