@@ -29,7 +29,8 @@ beside: next to; besides: also; alone: only; anew: again; mend: fix;
 repetition of the cross-validation: repeat; repetitions of the cross-validation: repeats;
 answers with: predicts, outputs; answer of: prediction of; answers of: predictions of; worst answers: worst predictions;
 new speakers: unseen speakers;
-as asked: as requested; is asked for: is requested; ahead of the: before the; is gone: is missing
+as asked: as requested; listens to: reads; what was answered: the prediction; be answered: be predicted;
+suspects: suspicious labels; is asked for: is requested; ahead of the: before the; is gone: is missing
 """
 
 # A human listener hears, a user asks, and the program that is described in its own module docstring stays out of this.
@@ -42,13 +43,21 @@ def phrases() -> list[str]:
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Yield every text of several words in the code that is no docstring, and the comments of config.ini, with their place."""
+    """Yield every text of several words in the code that is no docstring, of templates and config.ini, with its place."""
     for path in sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
+    for path in sorted((ROOT / "xval/report/templates").glob("*.*")):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".js":
+            for string in re.findall(r'"[^"\n]*"|`[^`]*`', text):
+                yield path.name, string
+        elif path.suffix in (".html", ".md"):
+            shown = re.sub(r"\{[%{].*?[%}]\}", "x", text, flags=re.DOTALL)
+            yield from ((path.name, line) for line in shown.splitlines())
     for number, line in enumerate((ROOT / "config.ini").read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("#"):
             yield f"config.ini:{number}", line

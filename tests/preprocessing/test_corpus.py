@@ -243,7 +243,7 @@ def test_events_belong_to_recordings_however_their_paths_are_written(audio: Path
     annotated = events_at("./a1.wav", "deep/../a2.wav", "deep/b2.wav")
     corpus, _ = make(clips, audio, task_type="frame_classification", annotations=annotated)
     assert corpus.annotations()["clip"].tolist() == ["a1.wav", "a2.wav", "deep/b2.wav"]
-    assert any(text.startswith("1 of 4 recordings have no row") for text in find_cautions(corpus, read_settings([])))
+    assert any(text.startswith("1 of 4 recordings has no row") for text in find_cautions(corpus, read_settings([])))
     with pytest.raises(CorpusError, match=r"Events of 1 recording that the dataset does not list: gone\.wav"):
         make(clips, audio, task_type="frame_classification", annotations=events_at("a1.wav", "gone.wav"))
 
@@ -352,7 +352,7 @@ def test_several_targets_that_cannot_be_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"item": ["a", " ", "b", "b"]}, r"1 of 4 clips have no item: a2\.wav"),
+        ({"item": ["a", " ", "b", "b"]}, r"1 of 4 clips has no item: a2\.wav"),
         ({"item": ["a", None, "b", "b"]}, "no item"),
         ({"label": ["x", "", "x", "y"]}, r"a2\.wav has no label"),
         ({"label": ["x", 1, "x", "y"]}, "all text or all numbers; received both, such as 1 and 'x'"),

@@ -109,7 +109,7 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {plural if plural and number != 1 else plural_of(noun, number)}"
 
 
-def plural_of(noun: str, number: int = 2) -> str:
+def plural_of(noun: str, number: float = 2) -> str:
     """Return the form of a noun for a number: ``fold``, ``folds``, ``classes``, ``boxes``, ``families``."""
     if number == 1:
         return noun

@@ -146,13 +146,13 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
 
 def _as_sentences(top: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table of `keep_top` with one column ``heard``: ``seven 0.91, six 0.07``; of several labels with ``labels``."""
+    """Return a table of `keep_top` with a column ``predictions``, ``seven 0.91, six 0.07``; and ``labels`` of several."""
     n_places = sum(str(name).startswith("class_") for name in top)
     if not n_places:
         return top
     columns = [(top[f"class_{place}"], top[f"probability_{place}"]) for place in range(1, n_places + 1)]
     rows = zip(*(zip(classes, values, strict=True) for classes, values in columns), strict=True)
-    heard = [", ".join(f"{name} {value:.3f}" for name, value in row) for row in rows]
+    predictions = [", ".join(f"{name} {value:.3f}" for name, value in row) for row in rows]
     labels = {"labels": top["predicted"].replace("", "none")} if "predicted" in top else {}
     answers = {"answer": top["answer"]} if "answer" in top else {}
-    return top[["path", "start_s", "end_s"]].assign(**answers, **labels, heard=heard)
+    return top[["path", "start_s", "end_s"]].assign(**answers, **labels, predictions=predictions)

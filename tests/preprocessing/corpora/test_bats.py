@@ -158,9 +158,7 @@ def test_what_is_no_such_table_or_names_nothing_is_refused(bats: Path) -> None:
         list_recordings(bats)
     (bats / "annotation.csv").unlink()
     (bats / "FileInfo.csv").write_text("FileID,Voice start sample (1),Voice end sample (1)\n99,1,2\n")
-    with pytest.raises(
-        CorpusError, match=r"None of the 1 recording that .*FileInfo\.csv names is in the folder, such as '99'"
-    ):
+    with pytest.raises(CorpusError, match=r"None of the 1 recording that .*FileInfo\.csv names is in the folder, such as '99'"):
         list_recordings(bats)
     (bats / "FileInfo.csv").write_text(
         "FileID,File name,Voice start sample (1),Voice end sample (1)\n32,120601011047196135,,\n"

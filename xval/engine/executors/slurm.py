@@ -40,7 +40,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     n_gpus = settings.slurm_gpus_per_job
     slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=settings.threads_per_job)
     asked = (
-        f"{_n_cpus(settings)} CPU core(s), {n_gpus} GPU(s), {settings.slurm_memory_gb:g} GB and at most "
+        f"{counted(_n_cpus(settings), 'CPU core')}, {counted(n_gpus, 'GPU')}, {settings.slurm_memory_gb:g} GB and at most "
         f"{settings.slurm_time_limit_min} min per job"
     )
     if settings.slurm_cluster == "local":

@@ -135,8 +135,8 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
         "is_tested": None,
     }
     assert "model-index" not in about
-    assert "Its scores are unknown." in card
-    assert "Unknown: this bundle names no licence." in card
+    assert "so its scores are unknown." in card
+    assert "Unknown. Ask the author before you use the model." in card
     assert not (bundle.folder / "of_mine.npy").exists()
     assert not (bundle.folder / "evidence").exists()
     assert not (bundle.folder / "index.html").exists()
@@ -249,7 +249,7 @@ def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished
     model = str(finished.results / "instance_1" / "fold_1")
 
     assert main(["publish", model]) == 2
-    assert "xval bundle MODEL --hub OWNER/NAME" in capsys.readouterr().err
+    assert f"xval bundle {model} --hub OWNER/NAME" in capsys.readouterr().err
     assert main(["bundle", model, "--output", "out", "--hub", "name"]) == 2
     assert "--hub name: expected OWNER/NAME" in capsys.readouterr().err
     assert main(["bundle", model, "--output", "out"]) == 0
