@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.fingerprints import find_alike, read_fingerprints, short_hashes
 from preprocessing.corpus_folder import names_of
-from xval.base.errors import counted, first_of
+from xval.base.errors import counted, first_of, plural_of
 from xval.folds.plan import Fold
 from xval.models.saved.seen import Found, Heard, Seen, read_clips
 
@@ -80,7 +80,7 @@ def judge(
         alike, reason = _clips_alike(side, seen, here, corpus_folder)
         lacking = lacking or reason
         if alike:
-            known = f"{len(alike)} of its {counted(len(side), 'clip')} by their fingerprints, in another version"
+            known = f"{len(alike)} of its {len(side)} {plural_of('clip', len(side))} by their fingerprints, in another version"
             setting = "test_where" if name == "test" else "train_where"
             condition = f"{setting}='clip not in ({', '.join(map(json.dumps, alike[:_MOST_LISTED]))}"
             condition += ")'" if len(alike) <= _MOST_LISTED else ", ...)'"
