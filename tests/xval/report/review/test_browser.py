@@ -62,7 +62,7 @@ def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, ans
     be_at(browser, 3)
     assert len(verdicts()) == 3
     browser.press("1")  # the label that it has
-    browser.see("document.getElementById('error').textContent.startsWith('It has the label low; press r')")
+    browser.see("document.getElementById('error').textContent.startsWith('The clip already has the label low. Press r')")
     browser.press("ArrowLeft")
     be_at(browser, 2)
     assert re.fullmatch(
