@@ -107,7 +107,7 @@ def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_r
     browser.press("w")
     browser.press("q")
     browser.press("Enter")
-    browser.see("document.getElementById('error').textContent === 'No other label has \"q\" in it.'")
+    browser.see("document.getElementById('error').textContent === 'No other label contains \"q\".'")
 
 
 def test_names_are_shown_as_text_and_an_ended_program_is_said(make_review, serve, browser, answered):
