@@ -21,7 +21,7 @@ from preprocessing.clips.output_folder import LEFT_OUT_COLUMNS, LEFT_OUT_NAME, S
 from preprocessing.console import progress_bar
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import map_in_processes
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted, verb_of
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -122,18 +122,23 @@ def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome],
     n_used = sum(outcome.reason is None for outcome in outcomes)
     n_files, n_made = n_used * (1 + wanted.n_copies), sum(outcome.n_made for outcome in outcomes)
     kept = f" ({n_files - n_made} already existed)" if n_made < n_files else ""
-    console.print(f"Copies     {n_files - n_used} of {n_used} files, and the unchanged files, in {wanted.output_folder}{kept}")
+    console.print(
+        f"Copies     {n_files - n_used} of {counted(n_used, 'file')}, and the unchanged files, in {wanted.output_folder}{kept}"
+    )
     if n_used < len(outcomes):
         where = wanted.output_folder / LEFT_OUT_NAME
-        console.print(f"Skipped    {len(outcomes) - n_used} of {len(outcomes)} files; reasons: {where}")
+        console.print(f"Skipped    {len(outcomes) - n_used} of {counted(len(outcomes), 'file')}; reasons: {where}")
     if sources.n_copies:
-        console.print(f"Ignored    {sources.n_copies} files that are augmented copies themselves")
+        console.print(f"Ignored    {counted(sources.n_copies, 'file')} that {verb_of(sources.n_copies)} made by xval augment")
     if sources.n_others:
-        console.print(f"Ignored    {sources.n_others} files that are neither audio nor tables")
+        console.print(
+            f"Ignored    {counted(sources.n_others, 'file')} that {verb_of(sources.n_others)} neither audio nor tables"
+        )
     renamed = sum(not path.lower().endswith(".wav") for path in sources.audio)
     if renamed and sources.metadata:
         console.print(
-            f"Note       {renamed} files now end in .wav; tables with their former names still match, by name without ending"
+            f"Note       {counted(renamed, 'file')} now {verb_of(renamed, 'end')} in .wav; tables with their former names "
+            "still match, by name without ending"
         )
     console.print(f"List       {wanted.output_folder / COPIES_NAME}")
     console.print(f"Time       {seconds:.1f} s, {n_made / seconds:.1f} files per second")

@@ -24,7 +24,7 @@ from preprocessing.corpora import events as events_corpus
 from preprocessing.corpora._reading import AS_IT_STANDS, RowOptions
 from preprocessing.corpora._tables import read_table
 from preprocessing.parallel import Progress, map_in_processes
-from xval.base.errors import AudioError, CorpusError
+from xval.base.errors import AudioError, CorpusError, counted
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -103,17 +103,22 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
         write_table(output / LEFT_OUT_NAME, ("path", "start_s", "end_s", "reason"), faults)
         made = [mixture for mixture, (_, reason) in zip(mixtures, outcomes, strict=True) if reason is None]
         if not made:
-            raise CorpusError(f"None of the {len(mixtures)} mixtures can be made. The first: {faults[-len(mixtures)][3]}")
+            raise CorpusError(
+                f"None of the {counted(len(mixtures), 'mixture')} can be made. The first: {faults[-len(mixtures)][3]}"
+            )
         rows = [row for mixture in made for row in annotation_rows(mixture)]
         write_table(output / ANNOTATION_NAME, ANNOTATION_COLUMNS, rows)
     seconds, n_new = time.perf_counter() - started, sum(is_new for is_new, _ in outcomes)
     n_events = sum(len(placed.event.annotated()) for mixture in made for placed in mixture.events)
     kept = f" ({len(made) - n_new} already existed)" if n_new < len(made) else ""
     console.print(
-        f"Mixtures   {len(made)} with {n_events} events and {len(rows) - n_events} segments of background, in {output}{kept}"
+        f"Mixtures   {len(made)} with {counted(n_events, 'event')} and {counted(len(rows) - n_events, 'segment')} of "
+        f"background, in {output}{kept}"
     )
     if faults:
-        console.print(f"Skipped    {len(faults)} events or mixtures; reasons: {output / LEFT_OUT_NAME}")
+        console.print(
+            f"Skipped    {counted(len(faults), 'event or mixture', 'events or mixtures')}; reasons: {output / LEFT_OUT_NAME}"
+        )
     console.print(f"Annotation {output / ANNOTATION_NAME}")
     console.print(f"Time       {seconds:.1f} s, {n_new / seconds:.1f} files per second")
     console.print(f"Next       xval prepare events {quote(str(output / ANNOTATION_NAME))} --item item")
@@ -183,7 +188,7 @@ def _check_events(
             (part.path, part.start_s, part.end_s, f"{length_s:g} s long{overlapping}; {room}") for part in event.annotated()
         ]
     if not usable:
-        raise CorpusError(f"None of the {len(events)} events can be used. The first: {faults[0][3]}")
+        raise CorpusError(f"None of the {counted(len(events), 'event')} can be used. The first: {faults[0][3]}")
     return usable, faults
 
 
@@ -205,7 +210,7 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
     backgrounds = deal_backgrounds(durations_s, items, settings.mixture_duration_s, wanted.seed)
     console.print(f"Backgrounds {_describe_deal(backgrounds, durations_s)}; mixtures at {rate_hz} Hz")
     if len(different) < len(recordings):
-        console.print(f"Ignored    {len(recordings) - len(different)} backgrounds with the same audio as others")
+        console.print(f"Ignored    {counted(len(recordings) - len(different), 'background')} with the same audio as others")
     return list(plan_mixtures(events, backgrounds, settings, sample_rate_hz=rate_hz, seed=wanted.seed))
 
 
@@ -214,8 +219,8 @@ def _describe_deal(backgrounds: dict[str, tuple[Stretch, ...]], durations_s: dic
     short = len(durations_s) - len(set(used))
     passed = f" ({short} shorter than a mixture, or not needed)" if short else ""
     if len(set(used)) == len(used):
-        return f"{len(used)} recordings for {len(backgrounds)} items, each recording for one item{passed}"
+        return f"{counted(len(used), 'recording')} for {counted(len(backgrounds), 'item')}, each recording for one item{passed}"
     return (
-        f"{len(set(used))} recordings for {len(backgrounds)} items: too few for each to have its own, so items share "
-        f"recordings, each with its own segment{passed}"
+        f"{counted(len(set(used)), 'recording')} for {counted(len(backgrounds), 'item')}: too few for each to have its own, so "
+        f"items share recordings, each with its own segment{passed}"
     )

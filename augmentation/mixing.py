@@ -13,7 +13,7 @@ from augmentation.seeding import make_generator
 from augmentation.settings import MixingSettings
 from preprocessing.clips.table import natural_key
 from preprocessing.store.naming import file_name
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted, verb_of
 
 
 @dataclass(frozen=True)
@@ -141,9 +141,10 @@ def deal_backgrounds(
         roomiest = max(usable, key=lambda path: durations_s[path] / (len(sharing[path]) + 1), default=None)
         if roomiest is None or durations_s[roomiest] / (len(sharing[roomiest]) + 1) < needed_s:
             raise CorpusError(
-                f"Not enough background for {len(items)} items: each needs {needed_s:g} s of separate background, but only "
-                f"{len(usable)} recordings are that long (the longest has {max(durations_s.values(), default=0):.1f} s), "
-                f"{sum(durations_s[path] for path in usable):.1f} s in all. Add backgrounds, or lower mixture_duration_s."
+                f"Not enough background for {counted(len(items), 'item')}: each needs {needed_s:g} s of separate background, "
+                f"but only {counted(len(usable), 'recording')} {verb_of(len(usable))} that long (the longest has "
+                f"{max(durations_s.values(), default=0):.1f} s), {sum(durations_s[path] for path in usable):.1f} s in all. Add "
+                "backgrounds, or lower mixture_duration_s."
             )
         sharing[roomiest].append(item)
     for path, sharers in sharing.items():

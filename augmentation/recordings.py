@@ -13,7 +13,7 @@ from preprocessing.audio.read import AudioFacts, describe_audio
 from preprocessing.clips.output_folder import stamp_of
 from preprocessing.corpora._tables import first_lines
 from preprocessing.parallel import Progress, map_in_processes
-from xval.base.errors import AudioError, CorpusError
+from xval.base.errors import AudioError, CorpusError, counted
 
 _N_SHOWN = 3
 
@@ -44,7 +44,7 @@ def check_recordings(
         faults = [reason for reason in described if isinstance(reason, str)]
         if faults:
             raise CorpusError(
-                f"{setting}: {len(faults)} of {len(files)} files in {folder} cannot be used. Move them "
+                f"{setting}: {len(faults)} of {counted(len(files), 'file')} in {folder} cannot be used. Move them "
                 f"away:{first_lines(faults, _N_SHOWN)}"
             )
         facts |= {path: known for path, known in zip(files, described, strict=True) if isinstance(known, AudioFacts)}

@@ -19,7 +19,7 @@ from augmentation.transforms._options import Decibels, Share
 from preprocessing.features.settings import NonNegativeFloat, OptionalPositiveInt, PositiveFloat, PositiveInt
 from preprocessing.options.settings_section import read_settings_section
 from xval.base.config_file import CONFIG_PATH
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted, verb_of
 
 AUGMENTATION_SECTION = "offline_augmentation"
 MIXING_SECTION = "mixing"
@@ -94,8 +94,8 @@ def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path 
     n_possible = sum(probability > 0 for probability in settings.probabilities.values())
     if n_possible < settings.min_transforms:
         raise SettingsError(
-            f"min_transforms = {settings.min_transforms}, but only {n_possible} transforms have a probability above 0. "
-            "Lower it, or raise a probability."
+            f"min_transforms = {settings.min_transforms}, but only {counted(n_possible, 'transform')} "
+            f"{verb_of(n_possible, 'have')} a probability above 0. Lower it, or raise a probability."
         )
     return settings
 

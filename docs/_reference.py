@@ -49,87 +49,76 @@ _ESTIMATORS = {
 _MADE = "<!-- Made from the code by python docs/_reference.py. -->\n\n"
 
 
-def settings_page() -> str:
-    """Return the settings with their defaults and meanings, as config.ini has them."""
-    lines = [
-        "# All settings",
-        (
-            "Each setting of `config.ini`, with its default. An experiment, a variant or `--set KEY=VALUE` overrides it:"
-            " [Write and run an experiment](../experiments.md). `none` switches an optional setting off."
-        ),
-    ]
+def settings_page() -> Iterator[str]:
+    """Yield the settings with their defaults and meanings, as config.ini has them."""
+    yield "# All settings"
+    yield (
+        "Each setting of `config.ini`, with its default. An experiment, a variant or `--set KEY=VALUE` overrides it:"
+        " [Write and run an experiment](../experiments.md). `none` switches an optional setting off."
+    )
     comment: list[str] = []
+    table = ""
     for line in (_ROOT / "config.ini").read_text(encoding="utf-8").splitlines():
         if section := re.fullmatch(r"\[(\w+)\]", line):
-            lines += [f"## [{section[1]}]", "| setting | default | meaning |\n| --- | --- | --- |"]
+            yield from filter(None, [table, f"## [{section[1]}]"])
+            table = "| setting | default | meaning |\n| --- | --- | --- |"
         elif line.startswith("#"):
             comment.append(line.lstrip("# "))
             continue
         elif setting := re.fullmatch(r"(\w+) *= *(.*)", line):
-            lines[-1] += f"\n| `{setting[1]}` | {_cell(setting[2], is_code=True)} | {_cell(' '.join(comment))} |"
+            table += f"\n| `{setting[1]}` | {_cell(setting[2], is_code=True)} | {_cell(' '.join(comment))} |"
         comment = []
-    return "\n\n".join(lines) + "\n"
+    yield table
 
 
-def architectures_page() -> str:
-    """Return the networks and estimators that `architecture` may name, with their options."""
-    lines = [
-        "# All networks and estimators",
-        (
-            "The names for the setting `architecture`. An option is a setting of a variant, for example"
-            ' `{"architecture": "svm", "C": (1.0, 10.0)}`. `constant` to `svr` are estimators of scikit-learn, and'
-            " [Baselines](../baselines.md) explains their shared options. Your own network: [Custom"
-            " architectures](../own_parts.md)."
-        ),
-    ]
+def architectures_page() -> Iterator[str]:
+    """Yield the networks and estimators that `architecture` may name, with their options."""
+    yield "# All networks and estimators"
+    yield (
+        "The names for the setting `architecture`. An option is a setting of a variant, for example"
+        ' `{"architecture": "svm", "C": (1.0, 10.0)}`. `constant` to `svr` are estimators of scikit-learn, and'
+        " [Baselines](../baselines.md) explains their shared options. Your own network: [Custom"
+        " architectures](../own_parts.md)."
+    )
     for name in (*architecture_names(), *CLASSICAL, COMBINATION):
         architecture = find_architecture(name)
         path = _ROOT / "architectures" / f"{name}.py"
         text = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) if path.exists() else _ESTIMATORS[name]
-        lines += [f"## {name}", *_about(text), f"Tasks: {', '.join(architecture.task_types)}."]
+        yield from [f"## {name}", *_about(text), f"Tasks: {', '.join(architecture.task_types)}."]
         if architecture.options:
-            lines.append(
-                "| option | type | default |\n| --- | --- | --- |" + "".join(map(_option, architecture.options.values()))
-            )
-    return "\n\n".join(lines) + "\n"
+            yield "| option | type | default |\n| --- | --- | --- |" + "".join(map(_option, architecture.options.values()))
 
 
-def commands_page() -> str:
-    """Return the help of each command."""
-    lines = [
-        "# All commands",
-        (
-            "`xval COMMAND --help` prints the same. `python -m xval`, `python -m preprocessing` (`xval prepare`) and"
-            " `python -m augmentation` (`xval augment`) do the same without an installed program."
-        ),
-    ]
+def commands_page() -> Iterator[str]:
+    """Yield the help of each command."""
+    yield "# All commands"
+    yield (
+        "`xval COMMAND --help` prints the same. `python -m xval`, `python -m preprocessing` (`xval prepare`) and"
+        " `python -m augmentation` (`xval augment`) do the same without an installed program."
+    )
     commands = describe_commands()
     for group in GROUPS:
-        lines.append(f"## {group}")
+        yield f"## {group}"
         for name, (of, _) in commands.items():
             if of == group:
-                lines += [f"### xval {name}", f"```text\n{_help(name).strip()}\n```"]
-    return "\n\n".join(lines) + "\n"
+                yield from [f"### xval {name}", f"```text\n{_help(name).strip()}\n```"]
 
 
-def findings_page() -> str:
-    """Return the message, the advice and the reason of each finding."""
-    lines = [
-        "# All findings",
-        (
-            "Findings are warnings about the scores of an experiment. A run, the page and the workbook print the code, name"
-            " and message of each; `--details` adds what to do. XV1 findings are about the data, XV2 about training, XV3 about"
-            " the result. The words in italics are replaced by names and numbers of the experiment."
-        ),
-        (
-            "To silence a finding that you accept, set `silence` to its code in config.ini, in the experiment or for one run,"
-            " and run the same command again:"
-        ),
-        "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```",
-    ]
+def findings_page() -> Iterator[str]:
+    """Yield the message, the advice and the reason of each finding."""
+    yield "# All findings"
+    yield (
+        "Findings are warnings about the scores of an experiment. A run, the page and the workbook print the code, name"
+        " and message of each; `--details` adds what to do. XV1 findings are about the data, XV2 about training, XV3 about"
+        " the result. The words in italics are replaced by names and numbers of the experiment."
+    )
+    yield (
+        "To silence a finding that you accept, set `silence` to its code in config.ini, in the experiment or for one run,"
+        " and run the same command again:"
+    )
+    yield "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```"
     for code in sorted(TABLE):
-        lines += [f"## {code} {TABLE[code].slug}", *_finding(TABLE[code])]
-    return "\n\n".join(lines) + "\n"
+        yield from [f"## {code} {TABLE[code].slug}", *_finding(TABLE[code])]
 
 
 def _finding(entry: Entry) -> Iterator[str]:
@@ -199,8 +188,8 @@ PAGES = {
 
 
 def all_pages() -> dict[str, str]:
-    """Return the text of each page."""
-    return {name: _MADE + make() for name, make in PAGES.items()}
+    """Return the text of each page: its paragraphs, with a blank line between them."""
+    return {name: _MADE + "\n\n".join(paragraphs()) + "\n" for name, paragraphs in PAGES.items()}
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ from preprocessing.clips.table import (
 from preprocessing.corpus_folder import command_to_make, corpus_folder, index_path
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted
 from xval.base.operating_system import open_regular
 
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ def make_corpus(
             relative = f"'{PureWindowsPath(given).name}', which is relative to {place}"  # of either system
             advice = f" '{given}' is an absolute path, perhaps from another computer. Write it as {relative}."
         raise CorpusError(
-            f"None of the {len(left_out)} clips of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} has the "
-            f"reasons. The first: {left_out['path'][0]}: {left_out['reason'][0]}{advice}"
+            f"None of the {counted(len(left_out), 'clip')} of {corpus} in {audio_folder} can be used; {folder / LEFT_OUT_NAME} "
+            f"has the reasons. The first: {left_out['path'][0]}: {left_out['reason'][0]}{advice}"
         )
     index = described[usable]
     if index["augmented"].all():
@@ -222,7 +222,9 @@ def _of_listed(annotations: "pd.DataFrame", listed: Iterable[str], audio_folder:
     """Return annotations with the paths of the listed recordings, however they were written; refuse those of others."""
     names = {path: plain_path(path, audio_folder) for path in annotations["path"].unique()}
     if unknown := sorted(set(names.values()) - set(listed)):
-        raise CorpusError(f"Events of {len(unknown)} recordings that the dataset does not list: {', '.join(unknown[:3])}.")
+        raise CorpusError(
+            f"Events of {counted(len(unknown), 'recording')} that the dataset does not list: {', '.join(unknown[:3])}."
+        )
     return annotations.assign(path=annotations["path"].map(names))
 
 

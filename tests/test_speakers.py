@@ -290,7 +290,7 @@ def test_a_column_weighs_clips_in_the_training_loss_alone(project):
     write_weights(project, lambda number: float(number))
     ended = project.run("2", "--overwrite")
     assert ended.returncode == 2
-    assert "has the weight 0.0 (1 such clips); expected finite numbers above 0" in ended.stderr
+    assert "has the weight 0.0 (1 such clip); expected finite numbers above 0" in ended.stderr
     ended = project.run("2", "--overwrite", "--set", "weight_column=trsut")
     assert "the dataset has no such column." in ended.stderr
     assert "Did you mean 'trust'?" in ended.stderr

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from preprocessing.audio.lost_sound import shares_above, smallest_kept
 from preprocessing.audio.open import OpenAudio, check_channel, check_size, find_stretch, open_audio
-from xval.base.errors import AudioError
+from xval.base.errors import AudioError, counted
 
 # A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
 SILENCE_PEAK_DBFS = -80.0
@@ -239,7 +239,7 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
         return samples
     resampled: NDArray[np.float32] = soxr.resample(samples, from_hz, to_hz, quality="HQ")
     if not resampled.size:
-        raise AudioError(f"too short to resample: {samples.size} samples from {from_hz} Hz to {to_hz} Hz.")
+        raise AudioError(f"too short to resample: {counted(samples.size, 'sample')} from {from_hz} Hz to {to_hz} Hz.")
     return resampled
 
 
@@ -260,8 +260,8 @@ def describe_audio(path: Path, start_s: float | None = None, end_s: float | None
         raise AudioError(f"{path}: silent, every sample is below {SILENCE_PEAK_DBFS:g} dBFS.")
     if clip.samples.size < SHORTEST_S * clip.sample_rate_hz:
         raise AudioError(
-            f"{path}: too short: received {clip.samples.size} samples at {clip.sample_rate_hz} Hz; expected at least "
-            f"{SHORTEST_S:g} s."
+            f"{path}: too short: received {counted(clip.samples.size, 'sample')} at {clip.sample_rate_hz} Hz; expected at "
+            f"least {SHORTEST_S:g} s."
         )
     return AudioFacts(
         duration_s=clip.samples.size / clip.sample_rate_hz,

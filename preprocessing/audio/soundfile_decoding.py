@@ -15,7 +15,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from preprocessing.audio.longer_files import MORE, NO_LENGTH, WholeFile, doubt_length, more_than_header, open_whole
-from xval.base.errors import AudioError
+from xval.base.errors import AudioError, counted, verb_of
 
 END_TOLERANCE_S = 0.1
 """A compressed file may end this much before its header says: some writers round, or count padding as samples."""
@@ -135,7 +135,7 @@ class SoundfileAudio:
         except soundfile.LibsndfileError as error:
             raise AudioError(f"{self._path}: cannot be decoded as audio ({_describe(error)}).") from error
         if missing > END_TOLERANCE_S * self.sample_rate_hz:
-            raise AudioError(f"{self._path}: truncated: {missing} of {wanted} samples are missing.")
+            raise AudioError(f"{self._path}: truncated: {missing} of {wanted} samples {verb_of(missing)} missing.")
 
     def close(self) -> None:
         """Close the file."""
@@ -169,7 +169,9 @@ class SoundfileAudio:
         while sample:
             n_read = len(self._file.read(min(sample, _BLOCK_SAMPLES), dtype="float32"))
             if not n_read:
-                raise AudioError(f"{self._path}: truncated: {sample} samples before the segment are missing.")
+                raise AudioError(
+                    f"{self._path}: truncated: {counted(sample, 'sample')} before the segment {verb_of(sample)} missing."
+                )
             sample -= n_read
 
     def _check_length(self) -> None:

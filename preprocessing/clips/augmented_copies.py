@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AudioFiles, is_copy
 from xval.base.csv_text import unguard
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted, verb_of
 from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
     if unmarked:
         why = "by its name" if is_copy(unmarked[0]) else f"by {COPIES_NAME}"
         raise CorpusError(
-            f"{unmarked[0]} is an augmented copy {why} ({len(unmarked)} such clips), but is listed as a separate recording, "
-            f"which could be tested. Remove copies from the table ({COPIES_NAME} lists them), or set their columns augmented "
-            "and source_clip."
+            f"{unmarked[0]} is an augmented copy {why} ({counted(len(unmarked), 'such clip')}), but is listed as a separate "
+            f"recording, which could be tested. Remove copies from the table ({COPIES_NAME} lists them), or set their columns "
+            "augmented and source_clip."
         )
 
 
@@ -103,15 +103,15 @@ def _refuse_unexplained(
     if unexplained:
         reason = f"no {COPIES_NAME} names their sources" if list_path is None else f"{list_path} does not list them"
         raise CorpusError(
-            f"{audio_folder} has {len(unexplained)} files named like augmented copies, such as {unexplained[0]}, but "
-            f"{reason}. Run xval augment again, give the folder that it wrote, or move them away."
+            f"{audio_folder} has {counted(len(unexplained), 'file')} named like augmented copies, such as {unexplained[0]}, "
+            f"but {reason}. Run xval augment again, give the folder that it wrote, or move them away."
         )
     sources = dict(zip(copies["path"], copies["source"], strict=True))
     orphans = [path for path in sorted(there) if sources[path] not in listed and not (audio_folder / sources[path]).is_file()]
     if orphans:
         raise CorpusError(
-            f"{audio_folder} has {len(orphans)} augmented copies whose source files are missing, such as {orphans[0]} of "
-            f"{sources[orphans[0]]}. Move them away, or run xval augment again."
+            f"{audio_folder} has {counted(len(orphans), 'augmented copy')} whose source files are missing, such as "
+            f"{orphans[0]} of {sources[orphans[0]]}. Move them away, or run xval augment again."
         )
 
 
@@ -175,8 +175,8 @@ def _read(path: Path) -> "pd.DataFrame":
         if is_wrong.any():
             path_there, source, factor = copies.loc[is_wrong, ["path", "source", "time_factor"]].iloc[0]
             raise CorpusError(
-                f"{path}: {is_wrong.sum()} lines have {fault}, such as '{path_there},{source},...,{factor}'. "
-                "Run xval augment again with --overwrite."
+                f"{path}: {counted(is_wrong.sum(), 'line')} {verb_of(is_wrong.sum(), 'have')} {fault}, such as "
+                f"'{path_there},{source},...,{factor}'. Run xval augment again with --overwrite."
             )
     return copies
 

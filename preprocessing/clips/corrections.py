@@ -305,7 +305,7 @@ def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -
     if other := [clip for clip, verdict in agreed.items() if labels[clip] != verdict.old]:
         raise CorpusError(
             f"--corrections {source}: {other[0]} was reviewed as '{agreed[other[0]].old}', but has the label "
-            f"'{labels[other[0]]}' here ({len(other)} such clips). Review this version of the dataset."
+            f"'{labels[other[0]]}' here ({counted(len(other), 'such clip')}). Review this version of the dataset."
         )
     of_copies = clips["source_clip"].where(clips["source_clip"].notna(), clips["clip"])
     new = {clip: verdict.new for clip, verdict in agreed.items() if verdict.verdict == WRONG}

@@ -15,7 +15,7 @@ from preprocessing.clips import parquet_files
 from preprocessing.clips.listing import ITEM_NAME
 from preprocessing.clips.table import PHASES, label_columns
 from preprocessing.file_replacement import replace_file
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted
 from xval.base.item_word import written_out
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
             is_wrong["is of no class"] = ~index[column].isin(names)
     for fault, rows in is_wrong.items():
         if rows.any():
-            raise ValueError(f"the clip {index['clip'][rows].iloc[0]!a} {fault} ({int(rows.sum())} such clips)")
+            raise ValueError(f"the clip {index['clip'][rows].iloc[0]!a} {fault} ({counted(int(rows.sum()), 'such clip')})")
 
 
 def move_audio(path: Path, before: Path, after: Path) -> None:
@@ -171,7 +171,7 @@ def events_of(annotations: "pd.DataFrame", index: "pd.DataFrame") -> "pd.DataFra
     """Return the events of the recordings in the index, with their clips in place of their paths."""
     events = annotations.merge(index[["path", "clip"]], on="path")[["clip", "start_s", "end_s", "label", "annotator"]]
     if events.empty:
-        raise CorpusError(f"None of the {len(index)} usable recordings has an annotated event.")
+        raise CorpusError(f"None of the {counted(len(index), 'usable recording')} has an annotated event.")
     return events.sort_values(["clip", "start_s", "end_s", "label", "annotator"], kind="stable", ignore_index=True)
 
 

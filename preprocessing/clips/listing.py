@@ -7,7 +7,7 @@ from pathlib import Path, PurePosixPath
 
 from preprocessing.audio.formats import AUDIO_SUFFIXES
 from preprocessing.clips.notation import composed
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted
 
 NO_UTF8 = "are not UTF-8 (convmv -f latin1 -t utf8 --notest -r FOLDER renames files that came from an old disk)"
 """Of a name that `is_utf8` refuses."""
@@ -60,7 +60,7 @@ def _audio_among(folder: Path, files: Iterable[Path], expected: str, suffixes: S
     odd = [path for path in names if not is_utf8(path)]
     if odd:
         shown = ", ".join(map(ascii, odd[:_N_SHOWN]))
-        raise CorpusError(f"{folder} has {len(odd)} files with names that {NO_UTF8}: {shown}. Rename them.")
+        raise CorpusError(f"{folder} has {counted(len(odd), 'file')} with names that {NO_UTF8}: {shown}. Rename them.")
     return names
 
 

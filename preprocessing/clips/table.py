@@ -29,7 +29,7 @@ from preprocessing.clips.listing import (
 )
 from preprocessing.clips.notation import common_spellings, composed, similar_names
 from preprocessing.clips.same_files import first_paths
-from xval.base.errors import CorpusError, first_of, suggestion
+from xval.base.errors import CorpusError, counted, first_of, suggestion, verb_of
 from xval.folds.shared_audio import describe_shared_file, find_shared_files
 
 if TYPE_CHECKING:
@@ -351,7 +351,9 @@ def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
         except CorpusError as error:
             raise CorpusError(f"{path}: {error}") from error
     if not any(joined):
-        raise CorpusError(f"None of the {len(joined)} clips has a label. Single clips may lack one, but not all of them.")
+        raise CorpusError(
+            f"None of the {counted(len(joined), 'clip')} has a label. Single clips may lack one, but not all of them."
+        )
     return joined
 
 
@@ -367,7 +369,10 @@ def _refuse(checked: "pd.DataFrame", wrong: "pd.Series[bool]", what: str) -> Non
     """Raise when any row is wrong, naming the first few."""
     if wrong.any():
         paths = list(checked.loc[wrong, "path"])
-        raise CorpusError(f"{len(paths)} of {len(checked)} clips have {what}: {first_of(paths, _N_SHOWN)}.")
+        raise CorpusError(
+            f"{len(paths)} of {counted(len(checked), 'clip')} {verb_of(len(paths), 'have')} {what}: "
+            f"{first_of(paths, _N_SHOWN)}."
+        )
 
 
 def _refuse_repeated(checked: "pd.DataFrame", names: "pd.Series[str]", what: str) -> None:

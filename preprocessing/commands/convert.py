@@ -28,7 +28,7 @@ from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument, number_reader, whole_number
 from preprocessing.parallel import count_cores, map_in_processes
-from xval.base.errors import AudioError, SettingsError
+from xval.base.errors import AudioError, SettingsError, counted
 from xval.base.operating_system import open_regular
 from xval.base.table_bounds import LARGEST_TABLE_BYTES
 
@@ -108,15 +108,19 @@ def main(arguments: Sequence[str]) -> None:
             n_processes=values.workers or count_cores(),
             progress=progress,
         )
-    console.print(f"Written    {done.n_written} wav files in {values.target}, {done.n_kept} already existed")
+    console.print(f"Written    {counted(done.n_written, 'wav file')} in {values.target}, {done.n_kept} already existed")
     if done.left_out:
-        console.print(f"Skipped    {len(done.left_out)} files that cannot be decoded; reasons: {values.target / LEFT_OUT_NAME}")
+        console.print(
+            f"Skipped    {counted(len(done.left_out), 'file')} that cannot be decoded; reasons: {values.target / LEFT_OUT_NAME}"
+        )
     if done.clipped:
-        console.print(f"Clipped    {len(done.clipped)} files beyond full scale ({done.clipped[0]}); --subtype FLOAT keeps them")
+        console.print(
+            f"Clipped    {counted(len(done.clipped), 'file')} beyond full scale ({done.clipped[0]}); --subtype FLOAT keeps them"
+        )
     if done.n_without_words:
-        console.print(f"Whole      {done.n_without_words} files without a word in {values.speech_table}")
+        console.print(f"Whole      {counted(done.n_without_words, 'file')} without a word in {values.speech_table}")
     if done.n_passed_over:
-        console.print(f"Ignored    {done.n_passed_over} files that are hidden, augmented copies, or not audio by their names")
+        console.print(f"Ignored    {counted(done.n_passed_over, 'file')}: hidden, augmented, or not audio by name")
 
 
 def convert_folder(

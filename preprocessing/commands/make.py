@@ -213,7 +213,10 @@ def _report(
     console.print(f"Dataset    {corpus.dataset}: {amount} ({_first(items)}), {targets}")
     n_copies = int(corpus.index["augmented"].sum())
     if n_copies:
-        console.print(f"Augmented  {n_copies} of these clips are augmented copies: they are used only for training")
+        console.print(
+            f"Augmented  {n_copies} of these clips {'is an augmented copy' if n_copies == 1 else 'are augmented copies'}, used "
+            "only for training"
+        )
     if corpus.corrections:
         n_changed, n_left_out, n_disputed = (corpus.corrections[f"n_{what}"] for what in ("changed", "left_out", "disputed"))
         console.print(
@@ -232,7 +235,7 @@ def _report(
         if lost:
             console.print(f"Lost       {counted(len(lost), noun)} without a usable clip: {_first(lost)}")
     shape = " x ".join(map(str, store.example_shape))
-    console.print(f"Features   {sum(store.counts.values())} examples of {shape} in {store.folder}")
+    console.print(f"Features   {counted(sum(store.counts.values()), 'example')} of {shape} in {store.folder}")
     if store.description.embedder is not None:
         console.print(f"Embedder   {store.description.embedder.describe()}")
 

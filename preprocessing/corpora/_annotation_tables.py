@@ -20,7 +20,7 @@ from preprocessing.corpora._reading import Reading
 from preprocessing.corpora._table_files import Quoting
 from preprocessing.corpora._tables import NUMBER, Fault, Lines, read_table, refuse_faults
 from preprocessing.corpora._usual_names import lower_name, usual_name
-from xval.base.errors import AudioError, CorpusError, suggestion
+from xval.base.errors import AudioError, CorpusError, counted, suggestion
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -391,7 +391,7 @@ def check_stretch(start: float, end: float, unit: str, path: str, header: tuple[
     if end_s <= start_s:
         raise ValueError(f"the event starts at {start:g} and ends at {end:g}; expected an end after the start")
     if start_s >= duration_s or end_s > duration_s + _END_TOLERANCE_S:
-        length = f"{duration_s:.2f} s" if unit == "s" else f"{round(duration_s * rate_hz)} samples"
+        length = f"{duration_s:.2f} s" if unit == "s" else f"{counted(round(duration_s * rate_hz), 'sample')}"
         raise ValueError(f"the event from {start:g} to {end:g} is not inside {path}, which has {length}")
     return start_s, end_s
 

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import ITEM_NAME, describe_folder, list_audio, shorten
-from xval.base.errors import CorpusError, SettingsError, UsageError, suggestion
+from xval.base.errors import CorpusError, SettingsError, UsageError, counted, suggestion, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,8 +35,8 @@ def read_names(folder: Path, pattern: re.Pattern[str], expected: str, paths: Seq
     if wrong:
         kinds = ", ".join(sorted({PurePosixPath(path).suffix.lstrip(".").lower() for path in wrong}))
         raise CorpusError(
-            f"{folder} has {len(wrong)} {kinds} files that are not named like {expected}: {shorten(wrong)}. Rename them or "
-            "move them away."
+            f"{folder} has {counted(len(wrong), f'{kinds} file')} that {verb_of(len(wrong))} not named like {expected}: "
+            f"{shorten(wrong)}. Rename them or move them away."
         )
     return pd.DataFrame([{"path": path, **match.groupdict()} for path, match in matches.items() if match])
 

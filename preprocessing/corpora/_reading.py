@@ -162,9 +162,9 @@ class Reading:
             condition = f"{match[1]} == {match[2]}" if is_number else f'{match[1]} == "{match[2]}"'
         chosen = Condition(condition).choose(table)
         if not chosen.any():
-            raise CorpusError(f"--where {self.where}: none of the {len(lines)} rows satisfies this condition.")
+            raise CorpusError(f"--where {self.where}: none of the {counted(len(lines), 'row')} satisfies this condition.")
         if not chosen.all():
-            self.notes.append(f"Read: {int(chosen.sum())} of {len(lines)} rows ({self.where}).")
+            self.notes.append(f"Read: {int(chosen.sum())} of {counted(len(lines), 'row')} ({self.where}).")
         return [line for line, is_chosen in zip(lines, chosen, strict=True) if is_chosen]
 
     def rename(self, label: str, *, are_sets: bool = False) -> str:

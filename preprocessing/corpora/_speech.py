@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.corpora._annotation_tables import Recordings, has_no_event, read_header_line, read_stretches
 from preprocessing.corpora._reading import Reading
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted, first_of, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,12 +49,15 @@ def cut_to_speech(
             without.append(str(path))
     if len(without) == len(clips):
         raise CorpusError(
-            f"{table}: none of the {len(clips)} clips ({without[0]} ...) has a word in it. Check that it is the table of "
-            "this dataset."
+            f"{table}: none of the {counted(len(clips), 'clip')} ({first_of(without, 1)}) has a word in it. Check that it is "
+            "the table of this dataset."
         )
     cut["start_s"], cut["end_s"] = zip(*stretches, strict=True)
     if without:
-        note = f"{len(without)} of {len(clips)} clips have no word in {table.name} and are not trimmed: {without[0]} ..."
+        note = (
+            f"{len(without)} of {len(clips)} clips {verb_of(len(without), 'have')} no word in {table.name} and "
+            f"{verb_of(len(without))} not trimmed: {first_of(without, 1)}"
+        )
         cut.attrs["note"] = "; ".join(filter(None, [clips.attrs.get("note"), note]))
     return cut
 

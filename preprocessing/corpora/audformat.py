@@ -17,7 +17,7 @@ from preprocessing.clips.listing import KEEP, OVERLAPS, AudioFiles
 from preprocessing.corpora._audformat_files import load_database
 from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, verb_of
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -221,8 +221,8 @@ def _finish(
     if facts[item].isna().any():
         lacking = facts.loc[facts[item].isna(), "path"]
         raise CorpusError(
-            f"--item {item}: {len(lacking)} of {len(facts)} labelled files or segments have none, such as {lacking.iloc[0]}. "
-            "Choose another item. --item file makes every file an item, which is a random split."
+            f"--item {item}: {len(lacking)} of {len(facts)} labelled files or segments {verb_of(len(lacking), 'have')} none, "
+            f"such as {lacking.iloc[0]}. Choose another item. --item file makes every file an item, which is a random split."
         )
     numbers = [name for name in names if facts[name].map(lambda value: isinstance(value, float)).all()]
     if numbers and task == "auto":
@@ -232,6 +232,8 @@ def _finish(
     if task == "auto":
         refuse_measurements(clips["label"].astype(str).tolist(), f"--label {','.join(names)}")
     clips.attrs["note"] = (
-        f"{n_unlabelled} of {len(rows) + n_unlabelled} files or segments have no label" if n_unlabelled else ""
+        f"{n_unlabelled} of {len(rows) + n_unlabelled} files or segments {verb_of(n_unlabelled, 'have')} no label"
+        if n_unlabelled
+        else ""
     )
     return clips

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from preprocessing.corpora import _layout
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, verb_of
 from xval.base.operating_system import read_regular
 
 if TYPE_CHECKING:
@@ -81,7 +81,9 @@ def list_clips(
     left_out = sorted(set(there) - set(clips["item"]))
     if left_out:
         why = f"--folds {folds} --label {label}"
-        clips.attrs["note"] = f"{len(left_out)} of {len(there)} speakers are skipped ({why}): {', '.join(left_out)}."
+        clips.attrs["note"] = (
+            f"{len(left_out)} of {len(there)} speakers {verb_of(len(left_out))} skipped ({why}): {', '.join(left_out)}."
+        )
     return clips
 
 

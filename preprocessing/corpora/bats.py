@@ -30,7 +30,7 @@ from preprocessing.corpora._annotation_tables import (
 from preprocessing.corpora._reading import Reading
 from preprocessing.corpora._tables import Fault, find_beside, read_table, refuse_faults, wrong_widths
 from preprocessing.corpora._usual_names import lower_name
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, counted, suggestion, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,19 +107,20 @@ def list_recordings(
         if name != word and lower_name(name) not in columns:
             raise CorpusError(f"--{option} {name}: no table has this column. {suggestion(lower_name(name), [word, *columns])}")
     calls, n_missing = _read_calls(tables, audio, lower_name(item), lower_name(label))
-    notes = [f"{n_missing} recordings are skipped: their audio is not in {audio_folder}."] if n_missing else []
+    notes = [f"{_skipped(n_missing)}: there is no audio in {audio_folder}."] if n_missing else []
     n_named = calls["path"].nunique()
     placed = calls.assign(item=calls["path"]) if item == _RECORDING else _fill_items(calls)
     if n_without := n_named - placed["path"].nunique():
-        notes.append(f"{n_without} recordings are skipped: they have no {item}.")
+        notes.append(f"{_skipped(n_without)}: there is no {item}.")
     calls = placed.assign(label=_CALL) if label == _CALL else _fill_labels(placed)
     pairs = ["path", "annotator"]
     if n_passed := len(placed[pairs].drop_duplicates()) - len(calls[pairs].drop_duplicates()):
         notes.append(
-            f"{n_passed} times a table is ignored for a recording, because its calls there have no {label}, or several."
+            f"{counted(n_passed, 'time')} a table is ignored for a recording, because its calls there have no "
+            f"{label}, or several."
         )
     if n_unnamed := audio.n_files - n_named:
-        notes.append(f"{n_unnamed} recordings are skipped: no table lists them.")
+        notes.append(f"{_skipped(n_unnamed)}: not listed in any table.")
     if calls.empty:
         raise CorpusError(f"{audio_folder}: no recording has both {item} and {label}. Choose other columns.")
     recordings, annotations = recording_tables(calls, item)
@@ -177,8 +178,8 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
         refuse_faults(table.path, faults, "wrong calls")
     if not rows:
         raise CorpusError(
-            f"None of the {len(missing)} recordings that {tables[0].path} names is in the folder, such as '{min(missing)}'. "
-            "Give the folder of the recordings."
+            f"None of the {counted(len(missing), 'recording')} that {tables[0].path} names is in the folder, such as "
+            f"'{min(missing)}'. Give the folder of the recordings."
         )
     return pd.DataFrame(rows, columns=["path", "start_s", "end_s", "annotator", "item", "label"]), len(missing)
 
@@ -195,6 +196,10 @@ def _read_stretches(line: FileLine, path: str, audio: Recordings) -> list[tuple[
         start, end = (read_number(text, f"{side} sample") for side, text in zip(("start", "end"), texts, strict=True))
         stretches.append(check_stretch(start, end, "sample", path, header))
     return stretches or [(math.nan, math.nan)]
+
+
+def _skipped(n_recordings: int) -> str:
+    return f"{counted(n_recordings, 'recording')} {verb_of(n_recordings)} skipped"
 
 
 def _read_tables(audio_folder: Path, file_info: Path, annotation: Path, reading: Reading) -> list[_Table]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora import esc50
 from preprocessing.corpora._layout import clip_table, read_names
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,7 +65,7 @@ def list_clips(audio_folder: Path, *, item: Literal["fold", "source"] = "fold") 
     chosen = facts[facts["category"].isin(CATEGORIES)]
     if chosen.empty:
         raise CorpusError(
-            f"{audio_folder} has {len(facts)} clips of ESC-50, but none of the ten classes of ESC-10: "
+            f"{audio_folder} has {counted(len(facts), 'clip')} of ESC-50, but none of the ten classes of ESC-10: "
             f"{', '.join(CATEGORIES)}. Found: {', '.join(sorted(set(facts['category'])))}."
         )
     return clip_table(chosen, item=item, label="category")

@@ -30,7 +30,7 @@ from preprocessing.corpora._columns import column_of_items
 from preprocessing.corpora._layout import clip_table
 from preprocessing.corpora._reading import AS_IT_STANDS, Reading, RowOptions
 from preprocessing.corpora._table_files import Quoting
-from xval.base.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError, counted, verb_of
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -147,7 +147,10 @@ def list_recordings(
     reading.refuse_unused(stretches["label"])
     recordings, annotations = recording_tables(stretches, item_column)
     n_left_out = audio.n_files - len(recordings)
-    left_out = f"{n_left_out} of {audio.n_files} recordings are skipped, because {annotation.name} does not list them"
+    left_out = (
+        f"{n_left_out} of {counted(audio.n_files, 'recording')} {verb_of(n_left_out)} skipped, because {annotation.name} does "
+        f"not list {'it' if n_left_out == 1 else 'them'}"
+    )
     recordings.attrs["note"] = "; ".join(filter(None, [*notes, reading.note, left_out if n_left_out else ""]))
     return recordings, annotations
 

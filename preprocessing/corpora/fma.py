@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
 from preprocessing.corpora._tables import find_beside
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, verb_of
 from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
@@ -89,7 +89,11 @@ def list_clips(
         raise CorpusError(f"None of the {len(paths)} tracks in {audio_folder} has a {' and a '.join(labels)} in tracks.csv.")
     clips = clip_table(facts.reset_index(drop=True), item=item, label=label, numbers=NUMBERS)
     n_missing = len(paths) - len(facts)
-    clips.attrs["note"] = f"{n_missing} of {len(paths)} tracks have no {label} and are skipped." if n_missing else ""
+    clips.attrs["note"] = (
+        f"{n_missing} of {len(paths)} tracks {verb_of(n_missing, 'have')} no {label} and {verb_of(n_missing)} skipped."
+        if n_missing
+        else ""
+    )
     return clips
 
 

@@ -27,7 +27,7 @@ from preprocessing.clips.notation import composed
 from preprocessing.corpora._class_folders import ClassFolders, find_class_folders
 from preprocessing.corpora._name_patterns import advise_patterns
 from preprocessing.corpora._patterns import compile_pattern, find_in_each
-from xval.base.errors import CorpusError, SettingsError, counted
+from xval.base.errors import CorpusError, SettingsError, counted, verb_of
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _refuse_one_class(
     audio_folder: Path | Sequence[Path], label: str, n_clips: int, label_pattern: str, given: ClassFolders | None
 ) -> None:
     if label_pattern != "none":
-        raise CorpusError(f"--label-pattern {label_pattern} finds only one class in {n_clips} files: '{label}'.")
+        raise CorpusError(f"--label-pattern {label_pattern} finds only one class in {counted(n_clips, 'file')}: '{label}'.")
     if given is not None:
         raise CorpusError(
             f"{first_names(map(str, _places(audio_folder)))}: all files have one class, '{label}'. Give the folders of the "
@@ -204,7 +204,7 @@ def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str
     if unmatched:
         where = "their full paths" if texts is paths else "the path below the class folder"
         raise CorpusError(
-            f"--{what}-pattern {pattern.pattern} finds no {what} in {len(unmatched)} of {len(paths)} files: "
+            f"--{what}-pattern {pattern.pattern} finds no {what} in {len(unmatched)} of {counted(len(paths), 'file')}: "
             f"{first_names(unmatched)}. It is matched against {where}."
         )
     return names
@@ -291,12 +291,12 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, call
     hidden = [path for path in inside if path not in visible and not is_of_mac(path) and path.suffix.lower() in AUDIO_SUFFIXES]
     if hidden:
         notes.append(
-            f"{counted(len(hidden), 'hidden audio file')} in {called} {'is' if len(hidden) == 1 else 'are'} skipped "
+            f"{counted(len(hidden), 'hidden audio file')} in {called} {verb_of(len(hidden))} skipped "
             f"({first_names(sorted(path.as_posix() for path in hidden))}); rename hidden files to read them"
         )
     if endings:
         notes.append(
-            f"{counted(len(endings), 'file')} in {called} {'is' if len(endings) == 1 else 'are'} skipped, because "
+            f"{counted(len(endings), 'file')} in {called} {verb_of(len(endings))} skipped, because "
             f"{'it is' if len(endings) == 1 else 'they are'} not audio by {'its name' if len(endings) == 1 else 'their names'} "
             f"({first_names(sorted(set(endings)))})"
         )

@@ -21,7 +21,7 @@ from preprocessing.corpora._huggingface_files import load_splits, offline
 from preprocessing.corpora._layout import clip_table, refuse_unknown, split_names
 from preprocessing.corpora._tables import refuse_measurements
 from preprocessing.file_replacement import replace_file
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -79,7 +79,7 @@ def list_clips(
     facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such beside missing ones
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
     if labelled.empty:
-        raise CorpusError(f"{source}: none of its {len(facts)} rows has a value for {', '.join(kept)}.")
+        raise CorpusError(f"{source}: none of its {counted(len(facts), 'row')} has a value for {', '.join(kept)}.")
     numbers = names if task_type == "regression" else ()
     clips = clip_table(labelled, item=item, label=label, numbers=numbers, keeps_others=False)
     if task_type != "regression":
@@ -87,7 +87,8 @@ def list_clips(
     if task_type == "auto":
         refuse_measurements(clips["label"].astype(str).tolist(), f"--label {label}")
     others = [name for name in known if name not in kept]
-    missing = f"{len(facts) - len(labelled)} of {len(facts)} rows lack label or item; " if len(labelled) < len(facts) else ""
+    n_lacking = len(facts) - len(labelled)
+    missing = f"{n_lacking} of {len(facts)} rows {verb_of(n_lacking, 'lack')} label or item; " if n_lacking else ""
     clips.attrs["note"] = f"{missing}other columns: {', '.join(others)}" if others else missing.rstrip("; ")
     return clips
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips import listing
 from preprocessing.corpora import _layout
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, verb_of
 from xval.base.operating_system import read_regular
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def list_clips(
     is_usable = facts[targets].notna().all(axis=1)
     left_out = codes[~is_usable].value_counts()
     note = (
-        f"{left_out.sum()} of {len(facts)} utterances are skipped: {', '.join(f'{n} {code}' for code, n in left_out.items())}"
+        f"{left_out.sum()} of {len(facts)} utterances {verb_of(left_out.sum())} skipped: "
+        f"{', '.join(f'{n} {code}' for code, n in left_out.items())}"
     )
     if not is_usable.any():
         raise CorpusError(f"{audio_folder}: --label {label} --classes {classes}: no utterance is left. {note}.")

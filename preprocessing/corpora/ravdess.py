@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.clips.listing import list_audio
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,8 +70,9 @@ def list_clips(
     is_audio = facts["modality"] == _AUDIO_ONLY
     if not is_audio.any():
         raise CorpusError(
-            f"{audio_folder} has only video ({len(facts)} files of modality 01 or 02, such as {facts['path'][0]}). Expected "
-            f"the audio-only files, such as {_EXPECTED}: Audio_Speech_Actors_01-24.zip of the same source, or --download."
+            f"{audio_folder} has only video ({counted(len(facts), 'file')} of modality 01 or 02, such as {facts['path'][0]}). "
+            f"Expected the audio-only files, such as {_EXPECTED}: Audio_Speech_Actors_01-24.zip of the same source, or "
+            "--download."
         )
     facts = facts[is_audio].drop(columns="modality")
     for fact, names in _NAMES.items():
@@ -87,5 +88,9 @@ def list_clips(
         facts["fold"] = [_FOLD_OF_ACTOR[int(actor)] for actor in facts["actor"]]
     clips = clip_table(facts, item="actor", label=label, folds=folds)
     left_out = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
-    clips.attrs["note"] = f"{sum(counts.values())} of {len(is_audio)} files are skipped: {left_out}" if left_out else ""
+    clips.attrs["note"] = (
+        f"{sum(counts.values())} of {len(is_audio)} files {verb_of(sum(counts.values()))} skipped: {left_out}"
+        if left_out
+        else ""
+    )
     return clips

@@ -28,7 +28,7 @@ from preprocessing.corpora._tables import (
     refuse_faults,
     wrong_widths,
 )
-from xval.base.errors import CorpusError, SettingsError, suggestion
+from xval.base.errors import CorpusError, SettingsError, suggestion, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,7 +96,11 @@ def list_clips(
         n_found = len(facts)
         facts = facts[facts["phase"].notna()].reset_index(drop=True)
         if len(facts) < n_found:
-            notes.append(f"{n_found - len(facts)} of {n_found} recordings are skipped: {phases} does not list them.")
+            n_unlisted = n_found - len(facts)
+            notes.append(
+                f"{n_unlisted} of {n_found} recordings {verb_of(n_unlisted)} skipped, because {phases} does not list "
+                f"{'it' if n_unlisted == 1 else 'them'}."
+            )
     elif draw_phases:
         drawn = _draw_phases(set(zip(facts["speaker"], facts["context"], strict=True)), seed)
         facts["phase"] = [drawn[video] for video in zip(facts["speaker"], facts["context"], strict=True)]

@@ -24,7 +24,7 @@ from preprocessing.encoders import preset_of
 from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
 from preprocessing.quality.lost_events import lost_events
-from xval.base.errors import counted
+from xval.base.errors import counted, verb_of
 from xval.folds.plan import Fold
 from xval.folds.shared_audio import describe_shared_file, find_shared_files
 from xval.folds.shared_columns import SharedColumn, find_shared_columns, first_on_two_sides
@@ -94,8 +94,8 @@ def measured_labels(clips: "pd.DataFrame") -> str:
     if not are_measurements(clips["label"].tolist()) and not _are_no_codes(names):
         return ""
     return (
-        f"the {len(names)} classes of {len(clips)} clips are numbers ({_first(names)}) and are used as names. If they are "
-        "measured values, give --task-type regression (in a table)"
+        f"the {len(names)} classes of {counted(len(clips), 'clip')} are numbers ({_first(names)}) and are used as names. If "
+        "they are measured values, give --task-type regression (in a table)"
     )
 
 
@@ -116,8 +116,8 @@ def lonely_classes(clips: "pd.DataFrame") -> str:
     if not lonely:
         return ""
     return (
-        f"{len(lonely)} of {len(n_items)} classes have clips of only one item ({_first(lonely)}), so the fold that tests it "
-        "cannot train on them. Remove them, merge them with others, or record more items"
+        f"{len(lonely)} of {len(n_items)} classes {verb_of(len(lonely), 'have')} clips of only one item ({_first(lonely)}), so "
+        "the fold that tests it cannot train on them. Remove them, merge them with others, or record more items"
     )
 
 
@@ -131,8 +131,9 @@ def _without_label(clips: "pd.DataFrame") -> str:
     if not n_without:
         return ""
     return (
-        f"{n_without} of {len(clips)} clips have no label, so they are used as clips with nothing to find. Remove them if "
-        "their labels are unknown"
+        f"{n_without} of {len(clips)} clips {verb_of(n_without, 'have')} no label, so "
+        f"{'it is' if n_without == 1 else 'they are'} used as {'a clip' if n_without == 1 else 'clips'} with nothing to find. "
+        "Remove clips whose labels are unknown"
     )
 
 
@@ -145,8 +146,8 @@ def contradicting_labels(clips: "pd.DataFrame", columns: Sequence[str] = ("label
     same = wrong[wrong["audio_hash"] == wrong["audio_hash"].iloc[0]].drop_duplicates("label")
     first, second, *_ = [f"{clip} ({label})" for clip, label in zip(same["clip"], same["label"], strict=True)]
     return (
-        f"{len(wrong)} clips have the same audio as another clip with another label, such as {first} and {second}. Correct "
-        "the labels or remove these clips, because any prediction is wrong for one of them"
+        f"{counted(len(wrong), 'clip')} have the same audio as another clip with another label, such as {first} and {second}. "
+        "Correct the labels or remove these clips, because any prediction is wrong for one of them"
     )
 
 
@@ -157,7 +158,7 @@ def upsampled(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
     if lower.empty:
         return ""
     lowest = int(lower.min())
-    who = "all clips have" if len(lower) == len(clips) else f"{len(lower)} of {len(clips)} clips have"
+    who = "all clips have" if len(lower) == len(clips) else f"{len(lower)} of {len(clips)} clips {verb_of(len(lower), 'have')}"
     what = f"{who} a lower rate (down to {lowest} Hz) than sample_rate_hz={wanted}"
     if len(lower) < len(clips):
         what += ", which distinguishes them from the others"
@@ -278,7 +279,7 @@ def cut(clips: "pd.DataFrame", settings: FeatureSettings) -> list[str]:
     if said := lost.describe():
         length = f"clip_length_s={settings.clip_length_s:g}"
         is_filled = not (settings.example_length_s or settings.crop_s or settings.is_pooled)
-        verb = "is" if lost.n_shorter == 1 else "are"
+        verb = verb_of(lost.n_shorter)
         shorter = f"; {counted(lost.n_shorter, 'shorter one')} {verb} zero-padded" if lost.n_shorter and is_filled else ""
         fix = f"Give --set example_length_s={settings.clip_length_s:g} instead"
         if settings.example_length_s:
@@ -312,8 +313,8 @@ def padded(clips: "pd.DataFrame", settings: FeatureSettings) -> str:
         window = f"--set example_length_s={durations.median():.2g}"
         fix = f"Remove clips that are too long, or cut all clips into windows with {window}"
     return (
-        f"{len(short)} of {len(clips)} clips are zero-padded to over {LARGEST_PADDING} times their length, from "
-        f"{short.min():.2g} s to {length_s:.3g} s ({cause}). {fix}"
+        f"{len(short)} of {len(clips)} clips {verb_of(len(short))} zero-padded to over {LARGEST_PADDING} times "
+        f"{'its' if len(short) == 1 else 'their'} length, from {short.min():.2g} s to {length_s:.3g} s ({cause}). {fix}"
     )
 
 
@@ -352,8 +353,9 @@ def _not_annotated(annotations: "pd.DataFrame", clips: "pd.DataFrame") -> str:
     if not n_without:
         return ""
     return (
-        f"{n_without} of {len(clips)} recordings have no row among the events, so they count as not annotated and are not "
-        "used. For a recording without events, add a row without start_s and end_s"
+        f"{n_without} of {len(clips)} recordings {verb_of(n_without, 'have')} no row among the events, so "
+        f"{'it counts' if n_without == 1 else 'they count'} as not annotated and {verb_of(n_without)} not used. For a "
+        "recording without events, add a row without start_s and end_s"
     )
 
 

@@ -105,7 +105,7 @@ def _classes(labels: "pd.Series[str]") -> bytes:
     if len(counts) <= LARGEST_N_BARS:
         shown = shown.loc[sorted(shown.index, key=natural_key)]
     more = f", the largest {LARGEST_N_BARS} shown" if len(counts) > LARGEST_N_BARS else ""
-    title = f"{len(counts)} classes, {_range(counts.min(), counts.max())} clips each{more}"
+    title = f"{counted(len(counts), 'class')}, {_range(counts.min(), counts.max())} clips each{more}"
     figure, axes = _chart(title, "Class", height=max(_SIZE_INCHES[1], 0.16 * len(shown) + 0.8))
     positions = np.arange(len(shown))
     axes.barh(positions, shown.tolist(), color=BLUE)

@@ -21,7 +21,7 @@ from preprocessing.annotations.labels import (
 from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import first_names
 from preprocessing.clips.table import natural_key
-from xval.base.errors import counted
+from xval.base.errors import counted, verb_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,14 +65,15 @@ def lost_events(annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: Fram
     texts = []
     if lost.total():
         texts.append(
-            f"{lost.total()} of {counted(events.total(), 'event')} {'is' if lost.total() == 1 else 'are'} in no frame, too "
+            f"{lost.total()} of {counted(events.total(), 'event')} {verb_of(lost.total())} in no frame, too "
             f"short for label_frame_s={frames.label_frame_s:g} at frame_overlap={frames.frame_overlap:g} "
             f"({_shares(lost, events)}). Lower these in the experiment, or remove such events"
         )
     if n_shared and frames.label_form == "multi_class":
         texts.append(
-            f"{n_shared} of {n_labelled} frames with events have several classes, of which label_form=multi_class keeps only "
-            f"one (frames lost: {_shares(taken, labelled)}). Give --set label_form=multi_label in the experiment"
+            f"{n_shared} of {n_labelled} frames with events {verb_of(n_shared, 'have')} several classes, of which "
+            f"label_form=multi_class keeps only one (frames lost: {_shares(taken, labelled)}). Give --set "
+            "label_form=multi_label in the experiment"
         )
     return texts
 

@@ -128,10 +128,10 @@ def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
     rows = {
         "Corpus": f"{subject.corpus}, in {subject.audio_folder}",
         "Clips": f"{len(original)}"
-        + (f", and {len(facts) - len(original)} augmented copies" if len(original) < len(facts) else ""),
+        + (f", and {counted(len(facts) - len(original), 'augmented copy')}" if len(original) < len(facts) else ""),
         subject.say("Items"): f"{original['item'].nunique()}",
         "Targets": ", ".join(_targets(original, task_type)) or "none",
-        "Audio": f"{amount} in {facts['path'].nunique()} files",
+        "Audio": f"{amount} in {counted(facts['path'].nunique(), 'file')}",
         "Formats": ", ".join(f"{name} ({count})" for name, count in facts["subtype"].value_counts().items()) or "none",
         "Clips with a fault": f"{n_faulty} ({n_faulty / len(facts):.1%})",
     }

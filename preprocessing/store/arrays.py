@@ -22,7 +22,7 @@ from preprocessing.corpus import CUSTOM, open_corpus, write_index
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.store.near_copies import Sketches, find_near_copies
 from preprocessing.store.writer import Example, StoreWriter
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, counted, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -367,8 +367,8 @@ def _number_label_sets(
     widths = {values.shape[1] for values in rows.values()}
     if len(set(names)) != len(names) or widths != {len(names)} or not names or any(SEPARATOR in name for name in names):
         raise CorpusError(
-            f"class_names ({', '.join(names)}): expected a name for each of the {max(widths)} columns of the targets, each "
-            f"once and without '{SEPARATOR}'."
+            f"class_names ({', '.join(names)}): expected a name for each of the {counted(max(widths), 'column')} of the "
+            f"targets, each once and without '{SEPARATOR}'."
         )
     check_names(names, "labels")
     columns = np.array(names, dtype=object)

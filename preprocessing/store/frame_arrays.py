@@ -20,7 +20,7 @@ from preprocessing.corpus_folder import corpus_folder
 from preprocessing.store.arrays import WITHOUT_AUDIO, as_array, by_item, number_classes, publish, refuse_missing
 from preprocessing.store.layout import TARGETS_DTYPES
 from preprocessing.store.writer import Example, StoreWriter
-from xval.base.errors import CorpusError
+from xval.base.errors import CorpusError, counted
 
 _TASK = "frame_classification"
 
@@ -58,8 +58,8 @@ def write_frame_arrays(
     rate_hz = round(n_values / frame_s) if 0 < frame_s < math.inf else 0
     if rate_hz < 1 or not math.isclose(rate_hz * frame_s, n_values, rel_tol=1e-9):
         raise CorpusError(
-            f"frame_s={frame_s:g}: with {n_values} values per frame this is not a whole number of values per second. Remove "
-            "frame_s, and a frame counts as 1 s."
+            f"frame_s={frame_s:g}: with {counted(n_values, 'value')} per frame this is not a whole number of values per "
+            "second. Remove frame_s, and a frame counts as 1 s."
         )
     active, names = _find_active(y, class_names)
     rows, events = [], []
@@ -111,8 +111,8 @@ def _check_sequences(item: str, x: list[NDArray[Any]], y: list[NDArray[Any]], n_
             )
         if labels.ndim not in (1, 2) or len(labels) != len(values):
             raise CorpusError(
-                f"{where}: received {len(values)} frames and labels of shape {labels.shape}; expected {len(values)} labels, or "
-                f"({len(values)}, n_classes) of 0 and 1."
+                f"{where}: received {counted(len(values), 'frame')} and labels of shape {labels.shape}; expected "
+                f"{counted(len(values), 'label')}, or ({len(values)}, n_classes) of 0 and 1."
             )
 
 

@@ -366,7 +366,7 @@ def test_copies_are_passed_over_and_their_lists_too(clips: Path, tmp_path: Path,
     assert run(clips, tmp_path / "out", 2) == 0
     capsys.readouterr()
     assert run(tmp_path / "out", tmp_path / "again", 1) == 0
-    assert "Ignored    16 files that are augmented copies themselves" in capsys.readouterr().out
+    assert "Ignored    16 files that are made by xval augment" in capsys.readouterr().out
     assert len(read_list(tmp_path / "again")) == 8
 
 

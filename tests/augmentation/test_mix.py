@@ -205,7 +205,7 @@ def test_one_background_under_two_names_is_dealt_once(capsys: pytest.CaptureFixt
     for number in (1, 2, 3):
         soundfile.write(f"backgrounds/b{number}.flac", *soundfile.read("backgrounds/b0.wav"))
         Path(f"backgrounds/b{number}.wav").unlink()
-    assert "only 1 recordings are that long" in refused("mix", "events", "backgrounds", "out", *SHORT)
+    assert "only 1 recording is that long" in refused("mix", "events", "backgrounds", "out", *SHORT)
     rng = np.random.default_rng(7)
     for number in (1, 2):
         soundfile.write(f"backgrounds/c{number}.wav", rng.normal(0, 0.02, 8 * RATE_HZ), RATE_HZ)

@@ -104,6 +104,6 @@ def test_no_two_items_share_a_stretch_of_background(durations_s: list[float], n_
 
 def test_too_little_background_is_said_in_seconds() -> None:
     with pytest.raises(
-        CorpusError, match=r"3 items: each needs 10 s of separate background, but only 1 recordings .*25\.0 s in all"
+        CorpusError, match=r"3 items: each needs 10 s of separate background, but only 1 recording .*25\.0 s in all"
     ):
         deal_backgrounds({"long.wav": 25.0, "short.wav": 9.0}, ["a", "b", "c"], 10, 1)

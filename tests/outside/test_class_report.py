@@ -1,5 +1,7 @@
 """Precision, recall, F1 score and support of each class, as scikit-learn reports them, and the confusion matrix in a file."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -89,8 +91,17 @@ def test_the_confusion_matrix_is_written_as_a_picture(finished, tmp_path, name):
 
     assert ended.returncode == 0, ended.stderr
     assert (tmp_path / name).read_bytes().startswith(beginnings[name[-3:]])
-    assert ended.stdout.split() == [str(tmp_path / name)]
+    assert ended.stdout == f"{tmp_path / name}: scaled per clip (instance 2)\n"
     assert (finished.results / "report.html").read_bytes() == page
+
+
+def test_the_confusion_matrix_is_of_one_instance(finished, tmp_path):
+    picture = tmp_path / "matrix.svg"
+    said = finished.mistake("-m", "xval", "report", finished.EXPERIMENT, "1-2", "--confusion", picture)
+    chosen = finished.xval("report", finished.EXPERIMENT, "--confusion", picture).stdout
+
+    assert "--confusion: received 2 instances; expected one" in said
+    assert re.fullmatch(rf"{re.escape(str(picture))}: .+ \(instance [123]\)\n", chosen)
 
 
 def test_a_picture_that_cannot_be_written_is_refused_before_anything_is_read(finished):

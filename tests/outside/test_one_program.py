@@ -121,7 +121,7 @@ def test_run_is_the_script(study):
         (("--only", "9"), "no instance 9"),
         (("--only", "4-2"), "--only 4-2: 4 is above 2. Give --only 2-4."),
         (("--only", "a"), "expected a whole number"),
-        (("--only", "1", "2"), "--only 1: does not go with 2"),
+        (("--only", "1", "2"), "--only 1: does not go with 2. Join numbers with a comma, as in --only 1,2"),
         (("1", "1", "cpu", "--gpu", "0"), "--gpu 0"),
     ],
 )
@@ -129,6 +129,49 @@ def test_mistakes_in_which_instances_are_run(study, words, said):
     study.script(*[{"architecture": "mlp"}] * 4)
 
     assert said in study.mistake("exp.py", *words)
+
+
+SEVERAL = {
+    "compare": (("1", "3"), ("1,3",), ("E:1", "E:3"), ("E:1,3",)),
+    "report": (("1", "2", "3"), ("1-3",), ("1,2,3",), ("1-2", "3"), ("E:1-3",), ("1,", "2-3")),
+}
+
+
+@pytest.mark.parametrize("command", SEVERAL)
+def test_numbers_of_instances_have_the_same_forms_in_each_command(finished, command):
+    options = ("--markdown",) if command == "report" else ()
+    printed = set()
+    for form in SEVERAL[command]:
+        ended = finished.xval(
+            command, finished.EXPERIMENT, *(word.replace("E", finished.EXPERIMENT) for word in form), *options
+        )
+        assert ended.returncode == 0, ended.stderr
+        printed.add(ended.stdout)
+
+    assert len(printed) == 1
+    by_name = finished.xval(command, f"{finished.EXPERIMENT}:{'1-3' if command == 'report' else '1,3'}", *options)
+    assert {by_name.stdout} == printed, by_name.stderr
+
+
+def test_a_script_takes_the_forms_too(study):
+    study.script(*[{"architecture": "mlp"}] * 4)
+
+    assert study.python("exp.py", "1,3-4", "--list").stdout == study.python("exp.py", "--only", "1,3-4", "--list").stdout
+
+
+@pytest.mark.parametrize("command", ["compare", "report", "ensemble"])
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ("2-9", "there is no instance 9. Available: 1-3"),
+        ("3-1", "INSTANCES 3-1: 3 is above 1. Give 1-3."),
+        ("1-2-3", "expected a whole number, or several such as 1,3 or 3-7"),
+    ],
+)
+def test_mistakes_in_numbers_are_the_same_in_each_command(finished, command, form, said):
+    options = ("--markdown",) if command == "report" else ()
+
+    assert said in finished.mistake("-m", "xval", command, finished.EXPERIMENT, form, *options)
 
 
 def test_of_run_only_the_script_is_required(empty):
@@ -213,7 +256,7 @@ def test_a_model_is_named_alike_everywhere(copied):
     exported = copied.xval("export", name, "--format", "weights_h5")
     assert "one model can be exported at a time" in exported.stderr
     assert "xval refit" in exported.stderr
-    ensemble = copied.xval("ensemble", name, f"{copied.EXPERIMENT}:2")
+    ensemble = copied.xval("ensemble", f"{copied.EXPERIMENT}:1-2")
     assert ensemble.returncode == 0, ensemble.stderr
     assert "ensemble 1+2" in ensemble.stdout
     planned = copied.xval("sample-size", "--from", f"{copied.EXPERIMENT}:3", "--baseline", "1", "--difference", "0.2")
@@ -319,6 +362,7 @@ OF_SCRIPTS = {
     "-j": "--workers N",
     "-v": "--verbose",
     "--dryrun": "'--dry-run'",
+    "--scoring": "--set rank_by=VALUE",
 }
 
 
@@ -342,6 +386,25 @@ def test_a_guessed_option_of_a_script_is_answered_with_what_to_type(study, optio
         ("arch", "'architecture'"),
         ("normalize", "'normalization'"),
         ("task", "'task_type'"),
+        ("scoring", "'rank_by'"),
+        ("auc", "'rank_by'"),
+        ("metric_for_best_model", "'monitor'"),
+        ("train_size", "'train_fraction'"),
+        ("sample_weight", "'weight_column'"),
+        ("n_iter_no_change", "'patience'"),
+        ("initial_epoch", "the same command continues"),
+        ("accelerator", "'gpu_ID'"),
+        ("gradient_clip_val", "'clip_norm'"),
+        ("learning_rate_init", "'learning_rate'"),
+        ("min_lr", "'final_learning_rate'"),
+        ("balancing", "'sampling'"),
+        ("split_strategy", "'fold_strategy'"),
+        ("runs", "'repeats'"),
+        ("target", "when the dataset is prepared"),
+        ("iterations", "'num_epochs'"),
+        ("tracking_metric", "'rank_by'"),
+        ("max_depth", "'max_leaf_nodes'"),
+        ("hidden_layer_sizes", "'n_units'"),
     ],
 )
 def test_a_guessed_setting_is_answered_with_the_setting(study, name, answer):

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.outside.conftest import FEATURES
+
 SVM = {"architecture": "svm", "C": (1.0,)}
 
 
@@ -80,3 +82,19 @@ def test_the_list_of_instances_is_read_at_80_columns_however_much_differs(study)
     wide = study.run("--list", COLUMNS="300").stdout
     assert "most instances" not in wide
     assert "everything" in wide
+
+
+def test_errors_of_settings_come_before_warnings(empty):
+    empty.recordings()
+    prepared = empty.prepare("folders", "audio", "--item-pattern", "(s[0-9])_", "--dataset", "small")
+    assert prepared.returncode == 0, prepared.stderr
+    embedded = {"features": "embedding", "architecture": "mlp", "normalization": "per_clip"}
+    for model, error in (("wav2vec", "there is no preset 'wav2vec'"), ("onnx:nowhere.onnx", "there is no such file")):
+        warned = FEATURES | {"architecture": "svm", "C": (1.0,), "train_where": "clip != 'low/s0_0.wav'"}
+        empty.script(warned, embedded | {"embedding_model": model})
+
+        ended = empty.run()
+
+        assert ended.returncode == 2, ended.stdout
+        assert error in ended.stderr
+        assert "instance" not in ended.stdout, ended.stdout

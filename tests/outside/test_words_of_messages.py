@@ -4,6 +4,7 @@ import ast
 import re
 import tomllib
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ beside: next to; besides: also; alone: only; anew: again; mend: fix;
 repetition of the cross-validation: repeat; repetitions of the cross-validation: repeats;
 answers with: predicts, outputs; answer of: prediction of; answers of: predictions of; worst answers: worst predictions;
 new speakers: unseen speakers;
-as asked: as requested; is asked for: is requested; ahead of the: before the; is gone: is missing
+as asked: as requested; listens to: reads; what was answered: the prediction; be answered: be predicted;
+suspects: suspicious labels; is asked for: is requested; ahead of the: before the; is gone: is missing
 """
 
 # Words that help and references do not need at all, with what to write instead; `knows-the-speaker` is the name of a finding.
@@ -56,12 +58,20 @@ TREES = {
 
 
 def texts() -> Iterator[tuple[str, str]]:
-    """Yield every text of several words in the code that is no docstring, and the comments of config.ini, with their place."""
+    """Yield every text of several words in the code that is no docstring, of templates and config.ini, with its place."""
     for path, tree in TREES.items():
         docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
+    for path in sorted((ROOT / "xval/report/templates").glob("*.*")):
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".js":
+            for string in re.findall(r'"[^"\n]*"|`[^`]*`', text):
+                yield path.name, string
+        elif path.suffix in (".html", ".md"):
+            shown = re.sub(r"\{[%{].*?[%}]\}", "x", text, flags=re.DOTALL)
+            yield from ((path.name, line) for line in shown.splitlines())
     for number, line in enumerate((ROOT / "config.ini").read_text(encoding="utf-8").splitlines(), 1):
         if line.startswith("#"):
             yield f"config.ini:{number}", line
@@ -151,3 +161,25 @@ def test_no_text_names_an_option_that_no_program_has() -> None:
     named = {(place, word) for place, text in texts for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+\b", text)}
 
     assert sorted((place, word) for place, word in named if word not in known) == []
+
+
+NOUNS = "clip|recording|file|speaker|item|fold|variant|instance|job|example|row|label|track|utterance|event|sample|line|frame"
+
+
+def test_a_verb_agrees_with_a_number_that_may_be_one() -> None:
+    """No text has a number, a plural and a verb in the plural: of one it would be wrong ("1 recordings are skipped")."""
+    wrong = []
+    for path, tree in TREES.items():
+        for node in ast.walk(tree):
+            parts = node.values if isinstance(node, ast.JoinedStr) else []
+            for place, (number, text) in enumerate(pairwise(parts)):
+                before = parts[place - 1] if place else None
+                is_all = isinstance(before, ast.Constant) and re.search(r"\ball( the)? $", str(before.value))
+                is_number = isinstance(number, ast.FormattedValue) and not is_all
+                if (
+                    is_number
+                    and isinstance(text, ast.Constant)
+                    and re.match(rf" ([a-z]+ )?({NOUNS})s (are|have|were|do|lack)\b", str(text.value))
+                ):
+                    wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}: {text.value[:60]}")
+    assert wrong == []

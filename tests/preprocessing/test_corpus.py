@@ -222,7 +222,7 @@ def test_file_names_that_are_no_utf8_are_refused_by_name(audio: Path) -> None:
         os.rename(audio / "a1.wav", os.fsencode(audio) + b"/a\xe9.wav")  # noqa: PTH104 - a name in bytes
     except OSError:
         pytest.skip("this file system takes UTF-8 alone")
-    with pytest.raises(CorpusError, match=r"1 files with names that are not UTF-8 .*'a\\udce9.wav'"):
+    with pytest.raises(CorpusError, match=r"1 file with names that are not UTF-8 .*'a\\udce9.wav'"):
         list_audio(audio, "audio")
 
 
@@ -243,8 +243,8 @@ def test_events_belong_to_recordings_however_their_paths_are_written(audio: Path
     annotated = events_at("./a1.wav", "deep/../a2.wav", "deep/b2.wav")
     corpus, _ = make(clips, audio, task_type="frame_classification", annotations=annotated)
     assert corpus.annotations()["clip"].tolist() == ["a1.wav", "a2.wav", "deep/b2.wav"]
-    assert any(text.startswith("1 of 4 recordings have no row") for text in find_cautions(corpus, read_settings([])))
-    with pytest.raises(CorpusError, match=r"Events of 1 recordings that the dataset does not list: gone\.wav"):
+    assert any(text.startswith("1 of 4 recordings has no row") for text in find_cautions(corpus, read_settings([])))
+    with pytest.raises(CorpusError, match=r"Events of 1 recording that the dataset does not list: gone\.wav"):
         make(clips, audio, task_type="frame_classification", annotations=events_at("a1.wav", "gone.wav"))
 
 
@@ -352,7 +352,7 @@ def test_several_targets_that_cannot_be_are_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"item": ["a", " ", "b", "b"]}, r"1 of 4 clips have no item: a2\.wav"),
+        ({"item": ["a", " ", "b", "b"]}, r"1 of 4 clips has no item: a2\.wav"),
         ({"item": ["a", None, "b", "b"]}, "no item"),
         ({"label": ["x", "", "x", "y"]}, r"a2\.wav has no label"),
         ({"label": ["x", 1, "x", "y"]}, "all text or all numbers; received both, such as 1 and 'x'"),
@@ -504,7 +504,7 @@ def test_names_sort_by_their_numbers(numbers: list[int]) -> None:
     ("column", "values", "fault"),
     [
         ("clip", ["a1.wav"] * 4, r"the clip 'a1.wav' appears twice \(3 such clips\)"),
-        ("duration_s", [0.2, np.nan, 0.2, 0.2], r"the clip 'a2.wav' has no length \(1 such clips\)"),
+        ("duration_s", [0.2, np.nan, 0.2, 0.2], r"the clip 'a2.wav' has no length \(1 such clip\)"),
         ("duration_s", [0.2, 0.2, -1.0, np.inf], r"the clip 'b1.wav' has no length \(2 such clips\)"),
         ("duration_s", ["long"] * 4, "cannot be read as the index"),
         ("sample_rate_hz", [0, 8000, 8000, 8000], "has no sample rate"),

@@ -172,7 +172,7 @@ def test_wrong_usage_ends_with_code_2_and_leaves_nothing(
 def test_a_corpus_without_a_usable_clip_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     Path("digits").mkdir()
     Path("digits/3_jane_0.wav").write_text("no audio")
-    assert "None of the 1 clips of fsdd" in refused(capsys, "fsdd", "digits")
+    assert "None of the 1 clip of fsdd" in refused(capsys, "fsdd", "digits")
 
 
 def test_settings_are_those_of_config_ini_with_overrides() -> None:
@@ -233,7 +233,7 @@ def _add_long() -> None:
     [
         ("y", None, ["sample_rate_hz=16000"], "all clips have a lower rate (down to 8000 Hz) than sample_rate_hz=16000"),
         ("y", None, ["sample_rate_hz=8000"], ""),
-        ("z", None, ["sample_rate_hz=8000"], "1 of 3 classes have clips of only one item (z)"),
+        ("z", None, ["sample_rate_hz=8000"], "1 of 3 classes has clips of only one item (z)"),
         (
             "y",
             _add_copy,

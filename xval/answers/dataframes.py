@@ -174,7 +174,7 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
         the validation figure that ranks, and of each main test figure, columns ``<side>_<metric>_<number>``, float64, NaN where
         undefined or not known; seconds (float64) of all jobs; n_folds and n_folds_done (int64). The numbers: mean and std over
         folds; and of test figures estimate, over items or pooled (`load_figures` says which), low and high, its 95 % interval,
-        and chance, what can be reached without listening. heard_before (text) is what its models may have heard of what is
+        and chance, what can be reached without listening. leakage (text) is what its models may have been trained on of what is
         tested (`xval.answers.pretrained`), empty where nothing is known.
     """
     ranking = rank_instances(instances)
@@ -189,7 +189,7 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
             figures = _numbers(instance, side, metric)
             row |= {f"{side}_{metric}_{name}": finite_or_nan(value) for name, value in figures.items()}
         row |= {"seconds": instance.seconds, "n_folds": instance.n_folds, "n_folds_done": len(instance.folds)}
-        rows.append(row | {"heard_before": clause(judge_instance(instance))})
+        rows.append(row | {"leakage": clause(judge_instance(instance))})
     return pd.DataFrame(rows, index=pd.Index([instance.number for instance in instances], name="instance"))
 
 

@@ -243,7 +243,7 @@ def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
         if groups.gap is not None:
             name = f"gap: {groups.gap.higher} minus {groups.gap.lower}"
             rows.append((*of_all, name, groups.gap.value, *_ends(groups.gap.interval), None, None, None))
-    names = ["instance", "column", "metric", "of", "group", "figure", "low", "high", "method", "items", "clips", IN_GAP]
+    names = ["instance", "column", "metric", "of", "group", "value", "low", "high", "method", "items", "clips", IN_GAP]
     table = pd.DataFrame(rows, columns=names)
     return table.astype({"low": float, "high": float, IN_GAP: float, "items": "Int64", "clips": "Int64"})
 

@@ -14,6 +14,7 @@ from xval.answers.finding import Finding, capital, make_finding
 from xval.answers.names import name_numbers
 from xval.answers.next_step import call_variants
 from xval.answers.summary import metric_words
+from xval.base.errors import counted
 from xval.results.instance import InstanceResults
 from xval.settings.finding_codes import Code
 from xval.settings.parameters import hash_parameters
@@ -57,7 +58,7 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
     mean, of_folds, of_seeds = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
     return (
         f"{metric_words(metric)} {mean}; standard deviation {of_folds} between folds, {of_seeds} between seeds within a fold "
-        f"({parts.n_folds} folds, {parts.n_repeats:.3g} seeds)"
+        f"({counted(parts.n_folds, 'fold')}, {parts.n_repeats:.3g} seeds)"
     )
 
 

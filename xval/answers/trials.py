@@ -12,6 +12,7 @@ from xval.answers.figure_text import rounded
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances
 from xval.answers.summary import metric_words
+from xval.base.errors import counted
 from xval.results.instance import InstanceResults
 from xval.settings.space import option_text
 
@@ -83,9 +84,9 @@ def describe_search(instance: InstanceResults) -> str:
     n_trials = max(len(search.trials) for search in searches)
     called, items = name_instances([instance.number], [instance]), items_word([instance])
     return (
-        f"The settings of {called} were searched separately in each fold ({n_trials} trials), on {items} that the fold does "
-        f"not test. The chosen trials reach {searches[0].metric_words} {score} on the {items} that chose them, which is "
-        "optimistically biased; the test scores are not, because they are nested."
+        f"The settings of {called} were searched separately in each fold ({counted(n_trials, 'trial')}), on {items} that the "
+        f"fold does not test. The chosen trials reach {searches[0].metric_words} {score} on the {items} that chose them, which "
+        "is optimistically biased; the test scores are not, because they are nested."
     )
 
 

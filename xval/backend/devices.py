@@ -23,7 +23,7 @@ from xval.backend.gpu_readings import count_room, read_gpu
 from xval.backend.jax_cache import jax_cache
 from xval.backend.keras_internals import leave_tensorflow_alone
 from xval.backend.limits import MEMORY_MB, MEMORY_SHARE
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.base.garbage_collection import without_collector
 from xval.base.hidden_modules import hidden
 from xval.base.keras_backends import BACKENDS, default_backend, installed_backends, require_backend
@@ -118,11 +118,12 @@ def make_slots(
         slots = ([Slot("cpu", threads)] * (workers or default_workers(threads)))[:n_jobs]
         reason = "Running on the CPU" if gpu == "cpu" else "No GPU found: running on the CPU"
         unused = f" workers_per_gpu={workers_per_gpu} has no effect on the CPU." if workers_per_gpu > 1 else ""
-        where = f"{reason}, {len(slots)} worker(s), {threads} thread(s) each.{unused}"
+        where = f"{reason}, {counted(len(slots), 'worker')}, {counted(threads, 'thread')} each.{unused}"
     n_threads, n_cores = len(slots) * threads, count_cores()
     if n_threads > n_cores:
         where += (
-            f"\n{n_threads} threads ({len(slots)} worker(s), {threads} each) share {n_cores} core(s) and slow each other "
+            f"\n{n_threads} threads ({counted(len(slots), 'worker')}, {threads} each) share "
+            f"{counted(n_cores, 'core')} and slow each other "
             "down. Lower workers or threads_per_job."
         )
     return slots, where

@@ -109,13 +109,21 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {plural if plural and number != 1 else plural_of(noun, number)}"
 
 
-def plural_of(noun: str, number: int = 2) -> str:
+def plural_of(noun: str, number: float = 2) -> str:
     """Return the form of a noun for a number: ``fold``, ``folds``, ``classes``, ``boxes``, ``families``."""
     if number == 1:
         return noun
     if re.search("[^aeiou]y$", noun):
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(("s", "x")) else f"{noun}s"
+
+
+_OF_ONE = {"are": "is", "were": "was", "have": "has", "do": "does"}
+
+
+def verb_of(number: int, verb: str = "are") -> str:
+    """Return the form of a verb for a number: ``is`` or ``are``, ``has`` or ``have``, ``lacks`` or ``lack``."""
+    return _OF_ONE.get(verb, f"{verb}s") if number == 1 else verb
 
 
 def how_to_install(extra: str) -> str:

@@ -1,8 +1,9 @@
 """Compare instances of finished experiments: which is better, whether this is significant, which differences are detectable.
 
-An INSTANCE is a number of this experiment, nested (each fold chooses by its own validation items), selected, the path of
-another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one of them. Without INSTANCE all
-instances of the experiment are compared. Each is compared with the baseline over the items that both have tested.
+An INSTANCE is a number of this experiment, or several (1,3 or 1-3), nested (each fold chooses by its own validation items),
+selected, the path of another experiment for all of its instances, or results/<dataset>/experiment_<n>:NUMBER for one of them.
+Without INSTANCE all instances of the experiment are compared. Each is compared with the baseline over the items that both have
+tested.
 
   difference      test score of the instance minus that of the baseline, with its 95 % confidence interval
   p Holm          p value of a paired t test over items, adjusted for all comparisons with the baseline; report this one
@@ -55,7 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         default=[],
         metavar="INSTANCE",
-        help="a number, nested, selected, PATH:NUMBER of another experiment, or its path for all of its instances",
+        help="numbers, such as 3, 1,3 or 1-3, nested, selected, PATH:NUMBER of another experiment, or its path for all of its "
+        "instances",
     )
     parser.add_argument("--baseline", metavar="INSTANCE", help="default: the one that validation selects")
     parser.add_argument("--metric", metavar="NAME", help="a test metric (default: the main one of the task)")

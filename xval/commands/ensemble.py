@@ -1,7 +1,7 @@
 """Combine the stored predictions of finished instances into an ensemble, fold by fold.
 
-INSTANCES are numbers such as 1,3,5. Each seed of each instance is a member. The ensemble becomes a further instance of the
-experiment, number 901 (then 902, ...), with the name ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``). The workbook,
+INSTANCES are numbers such as 1,3,5 or 1-3. Each seed of each instance is a member. The ensemble becomes a further instance of
+the experiment, number 901 (then 902, ...), with the name ``ensemble 1+3+5`` (``..., chosen``, ``..., stacked``). The workbook,
 the page, compare, audit and predict treat it like any other instance.
 
   mean      the mean of the members' probabilities or numbers (default)
@@ -17,19 +17,14 @@ exit code: 0 done; 2 if the instances cannot be combined
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import BACKENDS, installed_or_default
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
-from xval.results.named import find_named, split_name
-
-if TYPE_CHECKING:
-    from xval.results.folder import ExperimentFolder
+from xval.results.named import find_numbered
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "combine the predictions of finished instances: mean, chosen by validation, or stacked"
@@ -41,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "experiment", metavar="EXPERIMENT", help="results/<dataset>/experiment_<n>; EXPERIMENT:N is its instance N"
     )
-    parser.add_argument("instances", nargs="*", metavar="INSTANCES", help="numbers, such as 1,3,5, or EXPERIMENT:N")
+    parser.add_argument("instances", nargs="*", metavar="INSTANCES", help="numbers, such as 1,3 or 1-3, or EXPERIMENT:N")
     parser.add_argument("--method", choices=("mean", "stack"), default="mean", help="default: %(default)s")
     parser.add_argument(
         "--choose", action="store_true", help="choose the members of the mean by forward selection on validation"
@@ -62,7 +57,9 @@ def run(options: argparse.Namespace) -> int:
 
     if options.choose and options.method == "stack":
         raise SettingsError("--choose needs --method mean, because stacking weights all members.")
-    folder, numbers = _read_members([options.experiment, *options.instances])
+    folder, numbers = find_numbered([options.experiment, *options.instances])
+    if not numbers:
+        raise SettingsError(f"{options.experiment}: no members are named. Add their numbers, such as 1,3,5.")
     if options.number is not None and options.number < 1:
         raise SettingsError(f"--number {options.number}: expected a whole number from 1.")
     _load_backend(folder.settings(numbers[0]) or {})
@@ -95,31 +92,6 @@ def run(options: argparse.Namespace) -> int:
         soft_wrap=True,
     )
     return 0
-
-
-def _read_members(words: Sequence[str]) -> "tuple[ExperimentFolder, list[int]]":
-    """Return the experiment that is named first, and the numbers of the members."""
-    experiment, first = find_named(words[0])
-    numbers = [] if first is None else [first]
-    for word in words[1:]:
-        path, _ = split_name(word)
-        if path is None or not Path(path).exists():
-            numbers += _read_numbers(word)
-            continue
-        other, number = find_named(word)
-        if number is None or other.path.resolve() != experiment.path.resolve():
-            raise SettingsError(f"INSTANCES {word}: expected instances of {experiment.path}, such as {experiment.path}:3.")
-        numbers.append(number)
-    if not numbers:
-        raise SettingsError(f"{words[0]}: no members are named. Add their numbers, such as 1,3,5.")
-    return experiment, numbers
-
-
-def _read_numbers(word: str) -> list[int]:
-    try:
-        return [int(part) for part in word.split(",")]
-    except ValueError as error:
-        raise SettingsError(f"INSTANCES {word}: expected numbers, such as 1,3,5.") from error
 
 
 def _load_backend(written: dict[str, object]) -> None:

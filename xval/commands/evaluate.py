@@ -20,6 +20,7 @@ from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora import row_options, rows_of
 from preprocessing.options.argument_parser import add_data_folder_argument
 from preprocessing.parallel import count_cores
+from xval.base.errors import counted
 from xval.commands import _model_arguments as arguments
 from xval.results.beside import folder_beside
 
@@ -130,5 +131,11 @@ def _describe_model(model: "SavedModel") -> str:
     n_members, first = len(model.descriptions), model.description
     n_folds = len({description.fold for description in model.descriptions})
     repeats = f", {n_members} models" if n_members > n_folds else ""
-    which = f"ensemble of {n_folds} folds{repeats}" if n_members > 1 else f"fold {first.fold}" if first.fold else "all of it"
+    which = (
+        f"ensemble of {counted(n_folds, 'fold')}{repeats}"
+        if n_members > 1
+        else f"fold {first.fold}"
+        if first.fold
+        else "all of it"
+    )
     return f"{model.path} ({first.architecture}, trained on {first.dataset}, {which})"

@@ -60,11 +60,11 @@ def run(options: argparse.Namespace) -> int:
     for grouping in groupings:
         table = groups_table([grouping])
         is_gap = table["group"].str.startswith("gap: ") & table["items"].isna()
-        names = ["group", "figure", "low", "high", *[IN_GAP] * grouping.gap_is_of_others, "items", "clips"]
+        names = ["group", "value", "low", "high", *[IN_GAP] * grouping.gap_is_of_others, "items", "clips"]
         shown = table.loc[~is_gap, names].rename(
             columns={
                 "group": grouping.column,
-                "figure": metric_words(grouping.metric),
+                "value": metric_words(grouping.metric),
                 "low": "low 95 %",
                 "high": "high 95 %",
                 "items": plural_of(grouping.item),

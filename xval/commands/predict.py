@@ -19,7 +19,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
-from xval.base.errors import SettingsError, counted, first_of
+from xval.base.errors import SettingsError, counted, first_of, verb_of
 from xval.commands import _live_predictions as live
 from xval.commands import _model_arguments as arguments
 from xval.commands._output import add_output, output_of
@@ -115,9 +115,9 @@ def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
         return "Cannot check whether the model was trained on these files: there is no seen_audio.npy next to it."
     n_models = len(model.members)
     whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
-    verb, theirs = ("is", "its predictions") if len(seen) == 1 else ("are", "their predictions")
+    theirs = f"{'its' if len(seen) == 1 else 'their'} predictions"
     return (
-        f"{counted(len(seen), 'file')} {verb} among the audio that trained {whose}, so {theirs} are not a test: "
+        f"{counted(len(seen), 'file')} {verb_of(len(seen))} among the audio that trained {whose}, so {theirs} are not a test: "
         f"{first_of(seen, arguments.N_NAMED)}"
     )
 
@@ -149,13 +149,13 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
 
 def _as_sentences(top: "pd.DataFrame") -> "pd.DataFrame":
-    """Return a table of `keep_top` with one column ``heard``: ``seven 0.91, six 0.07``; of several labels with ``labels``."""
+    """Return a table of `keep_top` with a column ``predictions``, ``seven 0.91, six 0.07``; and ``labels`` of several."""
     n_places = sum(str(name).startswith("class_") for name in top)
     if not n_places:
         return top
     columns = [(top[f"class_{place}"], top[f"probability_{place}"]) for place in range(1, n_places + 1)]
     rows = zip(*(zip(classes, values, strict=True) for classes, values in columns), strict=True)
-    heard = [", ".join(f"{name} {value:.3f}" for name, value in row) for row in rows]
+    predictions = [", ".join(f"{name} {value:.3f}" for name, value in row) for row in rows]
     labels = {"labels": top["predicted"].replace("", "none")} if "predicted" in top else {}
     answers = {"answer": top["answer"]} if "answer" in top else {}
-    return top[["path", "start_s", "end_s"]].assign(**answers, **labels, heard=heard)
+    return top[["path", "start_s", "end_s"]].assign(**answers, **labels, predictions=predictions)

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 
 from preprocessing.console import make_console
+from xval.answers.names import names_of
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.base.errors import ResultsError, SettingsError
@@ -25,7 +26,7 @@ from xval.report.request import PageRequest
 from xval.report.terminal import print_figures
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
-from xval.results.named import find_named
+from xval.results.named import find_numbered
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "write report.html: result, pictures, the worst errors to listen to; or the table for a paper"
@@ -39,11 +40,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "instances",
-        type=int,
         nargs="*",
         default=[],
-        metavar="INSTANCE",
-        help="of the table for a paper (default: all that have a result), or of --confusion",
+        metavar="INSTANCES",
+        help="numbers, such as 1,3 or 1-3: of the table for a paper (default: all that have a result), or one of --confusion",
     )
     parser.add_argument("--details", action="store_true", help="also print the table of all instances and every finding")
     parser.add_argument("--latex", action="store_true", help="print the table for a paper as LaTeX")
@@ -86,16 +86,20 @@ def run(options: argparse.Namespace) -> int:
     """Write the page, or print the table."""
     if options.confusion:
         check_picture(options.confusion)
-    folder, number = find_named(options.experiment)
-    options.instances += [number] * (number is not None and number not in options.instances)
     is_table = options.latex or options.markdown
+    folder, numbers = find_numbered([options.experiment, *options.instances])
+    options.instances = list(dict.fromkeys(numbers))
+    if options.confusion and not is_table and len(options.instances) > 1:
+        raise SettingsError(
+            f"--confusion: received {len(options.instances)} instances; expected one, or none for the selected."
+        )
     if (options.baseline or options.interval != "t" or (options.instances and not options.confusion)) and not is_table:
         raise SettingsError(
             "instances, --baseline and --interval apply to the table for a paper. Add --latex or --markdown; the page has "
             "all instances."
         )
     for line in rebuild_if_stale(folder):
-        write_line(f"left out: {line}", sys.stderr)
+        write_line(f"skipped: {line}", sys.stderr)
     if is_table:
         _print_table(folder, options)
     if options.confusion:
@@ -119,14 +123,15 @@ def run(options: argparse.Namespace) -> int:
 def _draw_confusion(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     from xval.report.confusion_picture import write_confusion
 
-    finished = {instance.number: instance for instance in read_instances(folder, folder.instances()) if instance.folds}
+    instances = read_instances(folder, folder.instances())
+    finished = {instance.number: instance for instance in instances if instance.folds}
     selected = rank_instances(list(finished.values())).selected
     number = next(iter(options.instances), selected or next(iter(finished), None))
     if number not in finished:
         listed = ", ".join(map(str, finished)) or "none"
         raise ResultsError(f"{folder.path}: instances with finished folds are {listed}; received {number or 'none'}.")
     write_confusion(options.confusion, finished[number])
-    write_line(str(options.confusion), sys.stdout)
+    write_line(f"{options.confusion}: {names_of(instances)[number]} (instance {number})", sys.stdout)
 
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:

@@ -89,7 +89,7 @@ def run(options: argparse.Namespace) -> int:
     if not any((corpus.audio_folder / path).is_file() for path in corpus.index["path"][:10]):
         console.print(f"The audio is no longer in {corpus.audio_folder}. Give its folder with --audio-folder to hear it.")
     server = ReviewServer(review, options.port)
-    console.print(f"{review.title}: {counted(len(review.suspects), 'suspect')}, reviewer {review.reviewer}")
+    console.print(f"{review.title}: {counted(len(review.suspects), 'suspicious label')}, reviewer {review.reviewer}")
     console.print(f"Verdicts  {review.path}")
     if n_others := review.of_other_versions():
         console.print(

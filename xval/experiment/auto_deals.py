@@ -58,7 +58,7 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     index = open_corpus(settings.dataset, Path(settings.data_folder)).index
     n_clips = int((~index["augmented"].astype(bool)).sum())
     most = max(n_clips * (of.num_epochs if trains_network(of.architecture) else 1) for of in all_settings)
-    trained = f"an instance trains on {most} clips in all epochs of a fold"
+    trained = f"an instance trains on {counted(most, 'clip')} in all epochs of a fold"
     if any(of.search_plan for of in all_settings):
         return 1, "because settings are searched"
     if most > MOST_TRAINED:

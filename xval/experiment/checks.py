@@ -14,9 +14,11 @@ from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.columns import with_columns
 from preprocessing.clips.table import label_columns
 from preprocessing.corpus import CUSTOM, Corpus
+from preprocessing.embeddings.embedder import identify
+from preprocessing.encoders import resolve_encoder
 from preprocessing.features.settings import SPECTRAL_KEYS
 from preprocessing.store import open_store
-from xval.base.errors import SettingsError, how_to_install
+from xval.base.errors import SettingsError, counted, how_to_install
 from xval.data.class_weights import check_class_names
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
@@ -70,6 +72,8 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
         is_searched = name in CLASSICAL and len(list(product(*grid_of(instance.options).values()))) > 1
         if is_searched and not fits_validation(instance.options):
             check_training_items(folds, instance.options)
+    if folds:
+        check_pretrained(instance.settings)
     warnings = [
         *check_initial_models(instance.settings, folds, corpus.folder),
         *check_combination(planned, instance, corpus, folds),
@@ -153,7 +157,7 @@ def check_item_labels(corpus: Corpus, settings: Settings) -> None:
         if len(mixed := n_labels.index[n_labels > 1]):
             raise SettingsError(
                 f"item_decision='{settings.item_decision}' makes one decision for each item, but the clips of {len(mixed)} "
-                f"of {len(n_labels)} items of dataset '{corpus.dataset}' have different labels: {mixed[0]} has "
+                f"of {counted(len(n_labels), 'item')} of dataset '{corpus.dataset}' have different labels: {mixed[0]} has "
                 f"{n_labels[mixed[0]]}. Set item_decision=none to decide for each clip."
             )
 
@@ -165,7 +169,7 @@ def check_own_frames(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
     if rate_hz and n_values and (sample_rate_hz, settings.frame_samples(sample_rate_hz)) != (rate_hz, n_values):
         raise SettingsError(
             f"sample_rate_hz={sample_rate_hz}, label_frame_s={settings.label_frame_s:g}: a script made the frames of "
-            f"dataset '{corpus.dataset}', with {n_values} values each. Set sample_rate_hz={rate_hz} and "
+            f"dataset '{corpus.dataset}', with {counted(n_values, 'value')} each. Set sample_rate_hz={rate_hz} and "
             f"label_frame_s={n_values / rate_hz:g}."
         )
 
@@ -183,8 +187,17 @@ def check_recordings(corpus: Corpus, settings: FrameSettings, sample_rate_hz: in
     n_frames = round(used["duration_s"].max() * sample_rate_hz) // settings.frame_samples(sample_rate_hz) if len(used) else 0
     if n_frames < settings.sequence_frames:
         raise SettingsError(
-            f"sequence_frames={settings.sequence_frames} is more than the {n_frames} frames of the longest recording. Lower it."
+            f"sequence_frames={settings.sequence_frames} is more than the {counted(n_frames, 'frame')} of the "
+            "longest recording. Lower it."
         )
+
+
+def check_pretrained(settings: Settings) -> None:
+    """Refuse an embedder that is not there, and a name that no preset of an encoder has, before anything is said of either."""
+    if settings.features == "embedding":
+        identify(settings.feature_settings())
+    elif settings.encoder is not None and ":" not in settings.encoder:
+        resolve_encoder(settings.encoder, "encoder")
 
 
 def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:

@@ -6,6 +6,7 @@ failed, 2 wrong usage or settings, 130 interrupted.
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -18,6 +19,7 @@ from xval.base.errors import SettingsError
 from xval.base.operating_system import quote
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.condition import Condition
+from xval.results.named import numbers_between, read_numbers
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
 
@@ -97,15 +99,18 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
     positions = options.positions
     if len(positions) > _MOST_POSITIONS:
         raise SettingsError(f"received {len(positions)} positional arguments ({' '.join(positions)}); expected FIRST LAST GPU.")
+    if options.only is None and len(positions) == 1 and re.fullmatch(r"\d+[-,][-,\d]*", positions[0]):
+        options.only, positions = positions[0], []
     first_last = [_whole_number(text, name) for text, name in zip(positions[:2], ("FIRST", "LAST"), strict=False)]
     numbers = choose_numbers(declaration, *first_last) if first_last else None
     gpu = positions[2] if len(positions) == _MOST_POSITIONS else None
     if options.only is not None:
         if positions:
             raise SettingsError(
-                f"--only {options.only}: does not go with {' '.join(positions)}; --gpu {positions[-1]} names a GPU."
+                f"--only {options.only}: does not go with {' '.join(positions)}. Join numbers with a comma, as in --only "
+                f"{','.join([options.only, *positions])}; --gpu {positions[-1]} names a GPU."
             )
-        numbers = _read_only(options.only, declaration)
+        numbers = sorted(set(read_numbers("--only", options.only, declaration.instances, declaration.script)))
     if options.gpu is not None:
         if gpu is not None:
             raise SettingsError(f"--gpu {options.gpu}: the third number of {' '.join(positions)} is the GPU already; keep one.")
@@ -153,26 +158,7 @@ def choose_numbers(declaration: Declaration, first: int, last: int | None = None
     last = first if last is None else last
     if first > last:
         raise SettingsError(f"FIRST {first} is above LAST {last}. Give {last} {first} for instances {last} to {first}.")
-    outside = [number for number in {first, last} if number not in declaration.instances]
-    if outside:
-        listed = ", ".join(map(str, sorted(outside)))
-        raise SettingsError(
-            f"{declaration.script}: there is no instance {listed}. Available: {describe_numbers(declaration.instances)}."
-        )
-    return [number for number in sorted(declaration.instances) if first <= number <= last]
-
-
-def _read_only(text: str, declaration: Declaration) -> list[int]:
-    """Return the numbers of ``--only``: 3, 3-7, or several of these with commas."""
-    chosen: set[int] = set()
-    for part in text.split(","):
-        first, dash, last = part.partition("-")
-        numbers = [_whole_number(number, "--only") for number in ((first, last) if dash else (first,))]
-        if numbers[0] > numbers[-1]:
-            low, high = sorted(numbers)
-            raise SettingsError(f"--only {part}: {high} is above {low}. Give --only {low}-{high}.")
-        chosen.update(choose_numbers(declaration, *numbers))
-    return sorted(chosen)
+    return numbers_between(first, last, declaration.instances, declaration.script)
 
 
 def _whole_number(text: str, name: str) -> int:

@@ -29,7 +29,7 @@ from xval.answers.estimates import over_items_of
 from xval.answers.figure_text import decimals, format_time
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.whole_repeats import whole_repeats
-from xval.base.errors import ResultsError, SettingsError, plural_of
+from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.base.json_files import write_json
 from xval.engine.worker.classical import PooledFeatures, train_and_test
@@ -252,7 +252,9 @@ def permute_labels(
             f"instance {instance.number}: training again gives {study.metric} {value:.6f}, but its folds have {known:.6f}, "
             "because the code, the features or scikit-learn have changed. Run the instance again (--overwrite), then test it."
         )
-    console.print(f"{n_permutations} permutations take about {format_time(seconds)} on one core.")
+    console.print(
+        f"{counted(n_permutations, 'permutation')} {verb_of(n_permutations, 'take')} about {format_time(seconds)} on one core."
+    )
     if seconds > _MOST_SECONDS and not is_agreed:
         raise SettingsError(
             f"--permutations {n_permutations}: takes about {format_time(seconds)}. Add --yes, or give a smaller number."
@@ -287,7 +289,7 @@ def describe_test(test: PermutationTest, instance: InstanceResults, n_competing:
         f"Instance {instance.number}: test {test.metric} {decimals(test.value)}; with permuted labels: {reached}.",
         (
             f"It is {verdict}: p = {test.p:.3f}, one-sided, at the level {_LEVEL} ({test.n_as_high} of {len(test.permuted)} "
-            f"permutations are as good; {how})."
+            f"permutations {verb_of(test.n_as_high)} as good; {how})."
         ),
     ]
     if n_competing > 1:
@@ -329,8 +331,9 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
     repeats = whole_repeats(result)
     if figure is None or figure[figure["of"]] is None or sum(map(len, repeats)) < result.n_jobs:
         raise ResultsError(
-            f"{folder.instance_folder(number)}: {sum(map(len, repeats))} of {result.n_jobs} jobs have a test {metric} of "
-            "complete repeats, but a permutation test needs all of them. Run the instance first."
+            f"{folder.instance_folder(number)}: {sum(map(len, repeats))} of {counted(result.n_jobs, 'job')} "
+            f"{verb_of(sum(map(len, repeats)), 'have')} a test {metric} of complete repeats, but a permutation test needs all "
+            "of them. Run the instance first."
         )
     instance, folds = restore_instance(folder, number), results.folds.plan
     corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))

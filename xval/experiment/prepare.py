@@ -35,11 +35,18 @@ if TYPE_CHECKING:
 
 
 def prepare_jobs(
-    planned: Plan, declaration: Declaration, console: Console, *, overrides: Mapping[str, object], in_python: bool
+    planned: Plan,
+    declaration: Declaration,
+    console: Console,
+    *,
+    overrides: Mapping[str, object],
+    in_python: bool,
+    notes: Sequence[str] = (),
 ) -> tuple[list[Job], "Corpus"]:
     """Check the instances and write what their jobs read; return these and the corpus.
 
-    The overrides are over everything else; `in_python`: advice names parameters of Python functions.
+    The overrides are over everything else; `in_python`: advice names parameters of Python functions. `notes` are printed once
+    no settings can be wrong any more, with what the checks warn of.
     """
     from preprocessing.corpus import open_corpus
     from preprocessing.quality import cautions
@@ -48,17 +55,19 @@ def prepare_jobs(
     data_folder = Path(settings.data_folder)
     corpus = open_corpus(settings.dataset, data_folder)
     variants: dict[int, list[Instance]] = {}
+    warnings: list[str] = []
     for declared in planned.instances:
         variants[declared.number] = feature_variants(declared, partial(resolve_values, declaration, declared.number, overrides))
     parts: dict[JobKey, Fold] = {}
     for instance in planned.instances:
         with name_in_errors(declaration.place(instance.number)):
-            warnings = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
+            said = [text for variant in variants[instance.number] for text in check_instance(planned, variant, corpus)]
             own_parts = find_parts(planned, instance, corpus)
-            warnings += describe_parts(planned, instance, own_parts)
+            said += describe_parts(planned, instance, own_parts)
             parts |= own_parts
-        for warning in dict.fromkeys(warnings):
-            console.print(f"instance {instance.number}: {warning}", soft_wrap=True)
+        warnings += [f"instance {instance.number}: {text}" for text in dict.fromkeys(said)]
+    for line in [*notes, *warnings]:  # behind the errors of all instances
+        console.print(line, soft_wrap=True, markup=False)
     numbers = {key.instance for key in planned.to_do}
     _search_near_duplicates(corpus, console)
     to_run = [instance for instance in planned.instances if instance.number in numbers]

@@ -21,6 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xval.answers.figure_text import rounded
+from xval.base.errors import counted
 from xval.experiment.time_left import Pace, SteadyEnd, TimeLeft, describe_duration
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer
@@ -92,7 +93,7 @@ class JobProgress:
         return not self.quiet and (self._says_each or (self._live is None and is_tenth))
 
     def _table(self) -> Table:
-        title = ", ".join(filter(None, (f"{self.n_ended} of {self.n_jobs} jobs", self.time_left())))
+        title = ", ".join(filter(None, (f"{self.n_ended} of {counted(self.n_jobs, 'job')}", self.time_left())))
         table = Table(title=title, title_justify="left", box=None)
         lines = sorted(self.lines.items())
         columns = list(dict.fromkeys(name for _, line in lines for name in line.shown))

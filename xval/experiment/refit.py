@@ -23,7 +23,7 @@ from xval.answers.read import read_finished
 from xval.answers.summary import metric_words, record_side, side_name
 from xval.backend import devices
 from xval.base.code_changes import describe_changes
-from xval.base.errors import JobError, ResultsError, SettingsError, counted
+from xval.base.errors import JobError, ResultsError, SettingsError, counted, verb_of
 from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
 from xval.base.module_places import looking_in
@@ -174,9 +174,9 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
         script = str((folder.settings(instance.number) or {}).get("script") or "SCRIPT_OF_THE_EXPERIMENT.py")
         run = f"python {script} {instance.number}{overrides}" if "." in script else f"experiment.run({instance.number})"
         raise ResultsError(
-            f"{folder.instance_folder(instance.number)}: {len(missing)} of {len(wanted)} jobs are not done with its current "
-            f"settings ({'; '.join(missing)}) but a final model needs the epochs and test scores of all of them. Run them "
-            f"first: {run}"
+            f"{folder.instance_folder(instance.number)}: {len(missing)} of {counted(len(wanted), 'job')} "
+            f"{verb_of(len(missing))} not done with its current settings ({'; '.join(missing)}) but a final model needs the "
+            f"epochs and test scores of all of them. Run them first: {run}"
         )
     changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
     if changed:
@@ -298,8 +298,9 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     end = f"{origin and f'; {origin}'}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}"
     figures = ", ".join(f"{name} {format_figure(record['expected'][name], n_folds)}" for name in names)
     console.print(
-        f"{path}: trained on all {counted(len(record['items']['training']), item)} ({record['n_training_clips']} clips), "
-        f"{record['epochs'] or 'no'} epoch{'s' * (record['epochs'] != 1)}.\nIt is untested, because no {item or ITEM} is "
-        f"left to test it. Cross-validation estimate from {n_folds} folds with fewer training {call_items('items', item)}: "
+        f"{path}: trained on all {counted(len(record['items']['training']), item)} "
+        f"({counted(record['n_training_clips'], 'clip')}), {record['epochs'] or 'no'} "
+        f"epoch{'s' * (record['epochs'] != 1)}.\nIt is untested, because no {item or ITEM} is left to test it. "
+        f"Cross-validation estimate from {counted(n_folds, 'fold')} with fewer training {call_items('items', item)}: "
         f"{record_side(record, instance.settings, item)} {figures}{end}\nNext: xval predict {path} FILE"
     )

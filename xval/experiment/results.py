@@ -58,7 +58,7 @@ class Results:
         By instance (int64): is_selected (bool), comment_1, architecture, and for the validation figure that ranks and each
         main test figure columns such as test_accuracy_mean, test_accuracy_std (over folds), test_accuracy_estimate with
         test_accuracy_low and test_accuracy_high, its 95 % interval, and test_accuracy_chance: float64, NaN where undefined or
-        not known; then seconds, n_folds, n_folds_done, and heard_before (text), what its models may have heard of what is
+        not known; then seconds, n_folds, n_folds_done, and leakage (text), what its models may have been trained on of what is
         tested. `figures` has a row for each test figure, and more of it.
 
         Raises:
@@ -144,7 +144,7 @@ class Results:
         """
         with own_imports.reading_model(modules):
             for line in rebuild_if_stale(self._experiment):
-                warnings.warn(f"left out: {line}", UserWarning, stacklevel=2)
+                warnings.warn(f"skipped: {line}", UserWarning, stacklevel=2)
             return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit, explain=explain))
 
     def refit(

@@ -138,15 +138,14 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
             console.print(line, soft_wrap=True, markup=False)
         items = plural_of(planned_item_word(planned))
         console.print(tables.fold_table(planned, _find_parts(planned, declaration), items), tables.job_table(planned))
-        print_fitted_once(instances, console)
+        if once := fitted_once(instances):
+            console.print(once, soft_wrap=True, markup=False)
         print_cautions(cut_clips(planned), console, in_python=command.in_python)
         return None
     if command.take_over:
         take_over(folder, declaration)
     own_note = describe_own_config() * bool(planned.to_do)
     notes = [own_note, backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
-    for line in filter(None, [] if command.quiet else notes):
-        console.print(line, soft_wrap=True, markup=False)
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
@@ -156,13 +155,16 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         with at_work, track(folder, settings, numbers, console) as tracking:
             folder.prepare(declaration.description)
             with derived_files(planned, console) as derived:
-                outcomes = _run(planned, declaration, command, console, derived, tracking)
+                outcomes = _run(planned, declaration, command, console, derived, tracking, notes)
     else:
+        for line in filter(None, [] if command.quiet else notes):
+            console.print(line, soft_wrap=True, markup=False)
         outcomes = []
         folder.prepare(declaration.description)
         write_folds(folder, folds, settings.dataset, Path(settings.data_folder))  # those of other fold_repeats
+        n_done = len(planned.done)
         if not command.quiet:
-            console.print(f"Nothing to do: all {len(planned.done)} jobs are done.")
+            console.print(f"Nothing to do: {f'all {n_done} jobs are' if n_done > 1 else 'the job is'} done.")
         if is_restored or rebuild.is_stale(folder):
             renew(folder, console)
         if rebuild.is_page_stale(folder):
@@ -172,16 +174,14 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
     return EndedRun(folder, [instance.number for instance in instances], outcomes, console)
 
 
-def print_fitted_once(instances: Sequence[Instance], console: Console) -> None:
-    """Say which instances are fitted once in each fold, though repeats were asked for."""
+def fitted_once(instances: Sequence[Instance]) -> str:
+    """Return which instances are fitted once in each fold, though repeats were asked for; empty: none."""
     once = [instance for instance in instances if count_repeats(instance.parameters) < instance.settings.repeats]
-    if once:
-        names = ", ".join(sorted({instance.settings.architecture for instance in once}))
-        listed = name_instances([instance.number for instance in once], instances)
-        text = (
-            f"{listed}: fitted once in each fold, not {once[0].settings.repeats} times, because nothing in {names} is random."
-        )
-        console.print(text, soft_wrap=True, markup=False)
+    if not once:
+        return ""
+    names = ", ".join(sorted({instance.settings.architecture for instance in once}))
+    listed = name_instances([instance.number for instance in once], instances)
+    return f"{listed}: fitted once in each fold, not {once[0].settings.repeats} times, because nothing in {names} is random."
 
 
 def _check_backends(planned: Plan, declaration: Declaration) -> str:
@@ -234,21 +234,27 @@ def _run(
     console: Console,
     derived: BackgroundRebuild,
     tracking: Tracking | None,
+    first_lines: Sequence[str],
 ) -> list[JobOutcome]:
-    """Make what the jobs need, run them, and record those that fail."""
+    """Print the first lines once nothing is wrong, make what the jobs need, run them, and record those that fail."""
     settings = planned.instances[0].settings
     executor = find_executor("inline" if settings.debug_mode else settings.executor)
     run = partial(inline.run, raise_errors=True) if settings.debug_mode else executor.run
     is_search = any(instance.settings.search for instance in planned.instances)  # its trials are jobs too, known later
     slots, where = make_slots(executor, settings, None if is_search else len(planned.to_do))
     notes = Console(quiet=True) if command.quiet else console
-    notes.print(where)
-    parameters = {instance.number: instance.parameters for instance in planned.instances}
-    for found in (*map(describe_seed_twins, seed_twins(parameters)), *map(describe_copies, copies(parameters))):
-        notes.print(found.line, soft_wrap=True)
-    print_fitted_once(planned.instances, notes)
     check_search(planned.instances)
-    jobs, corpus = prepare_jobs(planned, declaration, notes, overrides=command.overrides, in_python=command.in_python)
+    parameters = {instance.number: instance.parameters for instance in planned.instances}
+    alike = (*map(describe_seed_twins, seed_twins(parameters)), *map(describe_copies, copies(parameters)))
+    lines = [*first_lines, where, *(found.line for found in alike), fitted_once(planned.instances)]
+    jobs, corpus = prepare_jobs(
+        planned,
+        declaration,
+        notes,
+        overrides=command.overrides,
+        in_python=command.in_python,
+        notes=[line for line in lines if line],
+    )
     searches = make_searches(jobs, declaration, command.overrides, corpus)
     jobs, search_outcomes, n_waiting = run_searches(
         jobs,

@@ -157,7 +157,7 @@ def _refuse_few_items(items: Sequence[Item], settings: FoldSettings) -> None:
         return
     if num_folds > len(items):
         raise FoldsError(
-            f"num_folds={num_folds} is more than the {len(items)} items of the dataset; expected "
+            f"num_folds={num_folds} is more than the {counted(len(items), 'item')} of the dataset; expected "
             f"{_allowed_folds(len(items))}, or fold_strategy=leave_one_out."
         )
     if num_folds < 2:
@@ -195,8 +195,8 @@ def _choose_validation(
     """
     if len(side) < 2:
         raise FoldsError(
-            f"fold {number} tests {n_tested} of {n_tested + len(side)} items, which leaves {len(side)} for training and "
-            "validation. Use more folds, or fold_strategy=leave_one_out."
+            f"fold {number} tests {n_tested} of {counted(n_tested + len(side), 'item')}, which leaves {len(side)} for training "
+            "and validation. Use more folds, or fold_strategy=leave_one_out."
         )
     wanted = min(max(1, round(settings.validation_fraction * len(side))), len(side) - 1)
     chosen = draw(side, wanted, rng, keep_labels=keep_labels, before=times)

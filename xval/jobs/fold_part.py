@@ -16,7 +16,7 @@ from preprocessing.clips.columns import COLUMNS_NAME, with_columns
 from preprocessing.clips.index_file import INDEX_NAME, read_index
 from preprocessing.clips.label_sets import labels_of
 from preprocessing.clips.listing import shorten
-from xval.base.errors import FoldsError, SettingsError, suggestion
+from xval.base.errors import FoldsError, SettingsError, counted, suggestion
 from xval.data.item_scaling import enrolment_of
 from xval.folds.condition import Condition
 from xval.folds.plan import Fold
@@ -121,8 +121,9 @@ def read_clip_weights(settings: Settings, corpus_folder: Path) -> dict[str, floa
     ]
     if wrong:
         raise SettingsError(
-            f"weight_column={settings.weight_column}: the clip {wrong[0]} has the weight {given[wrong[0]]} ({len(wrong)} "
-            "such clips); expected finite numbers above 0. To exclude a clip, remove it from the dataset."
+            f"weight_column={settings.weight_column}: the clip {wrong[0]} has the weight {given[wrong[0]]} "
+            f"({counted(len(wrong), 'such clip')}); expected finite numbers above 0. To exclude a clip, remove it "
+            "from the dataset."
         )
     return {clip: float(weight) for clip, weight in given.items()}
 
@@ -161,7 +162,7 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
             name = "test_where" if side == "test" else "train_where"
             raise FoldsError(
                 f"fold {fold.number}: {name}={getattr(settings, name)!r} excludes all clips of its "
-                f"{len(getattr(fold, side))} {side} items. Use another condition or other folds."
+                f"{counted(len(getattr(fold, side)), f'{side} item')}. Use another condition or other folds."
             )
     order = _order(labels["training"], seed)
     n_training = max(1, round(settings.train_fraction * len(order)))
@@ -171,7 +172,7 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
         if unseen := set().union(*labels[side].values()) - trained:
             raise FoldsError(
                 f"fold {fold.number}: the {n_training} training items (train_fraction={settings.train_fraction:g}, train_where="
-                f"{settings.train_where!r}) lack the label '{min(unseen)}', which {side} items have. Use a larger share or "
+                f"{settings.train_where!r}) lack the label '{min(unseen)}' of {side} items. Use a larger share or "
                 "another condition."
             )
     return Fold(fold.number, *(tuple(labels[side]) for side in SIDES))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.label_sets import SEPARATOR, multi_hot, split_labels
 from preprocessing.clips.notation import composed, notation_key
-from xval.base.errors import CorpusError, SettingsError, suggestion
+from xval.base.errors import CorpusError, SettingsError, counted, suggestion
 from xval.base.operating_system import quote
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def describe_unknown(unknown: Mapping[str, int], class_names: Sequence[str]) -> 
         advice = f"; did you mean '{near}'? --rename {quote(f'{label}={near}')}" if near else ""
         lines.append(f"'{label}' ({count}){advice}")
     if len(unknown) > _N_SHOWN:
-        lines.append(f"and {len(unknown) - _N_SHOWN} more labels ({sum(list(unknown.values())[_N_SHOWN:])})")
+        lines.append(f"and {counted(len(unknown) - _N_SHOWN, 'more label')} ({sum(list(unknown.values())[_N_SHOWN:])})")
     return lines
 
 

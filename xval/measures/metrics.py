@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base import keras_names
-from xval.base.errors import DivergenceError, JobError, SettingsError, suggestion
+from xval.base.errors import DivergenceError, JobError, SettingsError, counted, suggestion
 from xval.measures.confusion import THRESHOLD
 from xval.measures.statistics.item_chance import CreditFunction
 
@@ -239,14 +239,14 @@ def measure(task_type: str, targets: NDArray[Any], predictions: NDArray[Any], ch
     """
     if len(targets) == 0 or len(targets) != len(predictions):
         raise JobError(
-            f"metrics of {task_type}: received {len(targets)} targets and {len(predictions)} predictions; expected as many "
-            "of both, at least one."
+            f"metrics of {task_type}: received {counted(len(targets), 'target')} and "
+            f"{counted(len(predictions), 'prediction')}; expected as many of both, at least one."
         )
     undefined = int(np.sum(~np.isfinite(predictions.reshape(len(predictions), -1)).all(axis=1)))
     if undefined:
         raise DivergenceError(
-            f"the predictions of {undefined} of {len(predictions)} examples are NaN or infinite. Lower learning_rate, or set "
-            "clip_norm."
+            f"the predictions of {undefined} of {counted(len(predictions), 'example')} are NaN or infinite. Lower "
+            "learning_rate, or set clip_norm."
         )
     _task_module(task_type).check(targets, predictions)
     return {name: float(chosen_metric.function(targets, predictions)) for name, chosen_metric in chosen.items()}

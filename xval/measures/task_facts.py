@@ -79,7 +79,7 @@ class TaskFacts:
     unit: Literal["clips", "frames"] = "clips"
     clip_word: str = "clip"
     answer_word: str = "prediction"
-    label_word: str = "clips"
+    label_word: str = "clip"
     built_like: str = ""
     has_thresholds: bool = False
     deals_classes: bool = False

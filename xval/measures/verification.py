@@ -52,8 +52,8 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
     lengths = np.linalg.norm(embeddings, axis=1)
     if len(embeddings) != len(speakers) or not (np.isfinite(lengths) & (lengths > 0)).all():
         raise SettingsError(
-            f"verification: received {len(embeddings)} embeddings and {len(speakers)} speakers; expected as many of both, "
-            "and no embedding that is NaN, infinite or 0."
+            f"verification: received {counted(len(embeddings), 'embedding')} and {counted(len(speakers), 'speaker')}; expected "
+            "as many of both, and no embedding that is NaN, infinite or 0."
         )
     first, second = _pairs(len(speakers), most_trials)
     codes = np.unique(speakers, return_inverse=True)[1]
@@ -61,8 +61,9 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
     n_same = int(is_same.sum())
     if n_same in (0, len(is_same)):
         raise SettingsError(
-            f"verification: received {len(speakers)} recordings of {counted(len(set(codes.tolist())), 'speaker')}, {n_same} "
-            f"of {len(is_same)} pairs with the same speaker; expected some pairs of the same and some of different speakers."
+            f"verification: received {counted(len(speakers), 'recording')} of {counted(len(set(codes.tolist())), 'speaker')}, "
+            f"{n_same} of {len(is_same)} pairs with the same speaker; expected some pairs of the same and some of different "
+            "speakers."
         )
     units = embeddings / lengths[:, np.newaxis]
     scores = np.concatenate(

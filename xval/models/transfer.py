@@ -211,8 +211,8 @@ def _all_pairs(hidden: Block, initial_hidden: Block, initial: InitialModel, sett
     """Return every layer ahead of the output with its counterpart, or refuse a model that is built otherwise."""
     if len(hidden) != len(initial_hidden):
         raise SettingsError(
-            f"initial_model: {initial.path} has {len(initial_hidden)} layers with weights before its output layer, but the "
-            f"network of architecture '{settings.architecture}' has {len(hidden)}. Build both alike, or set "
+            f"initial_model: {initial.path} has {counted(len(initial_hidden), 'layer')} with weights before its output layer, "
+            f"but the network of architecture '{settings.architecture}' has {len(hidden)}. Build both alike, or set "
             "initial_model_match to names, shapes or prefix"
         )
     pairs = list(zip(hidden, initial_hidden, strict=True))

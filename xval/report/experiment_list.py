@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xval.answers.figure_text import in_column
+from xval.base.errors import counted
 from xval.base.operating_system import quote
 from xval.base.terminal import visible
 from xval.results.summaries import UNKNOWN, Listed
@@ -111,4 +112,8 @@ def _date(listed: Listed) -> str | None:
 
 def _state(state: str, jobs: dict[str, int]) -> str:
     """Return ``done``, or ``to do (12 of 30 jobs done)``."""
-    return state if state == "done" or not jobs else f"{state} ({jobs.get('done', 0)} of {sum(jobs.values())} jobs done)"
+    return (
+        state
+        if state == "done" or not jobs
+        else f"{state} ({jobs.get('done', 0)} of {counted(sum(jobs.values()), 'job')} done)"
+    )

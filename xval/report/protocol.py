@@ -12,7 +12,7 @@ from xval.answers.finding import capital
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.summary import metric_words, side_name, test_side
-from xval.base.errors import counted, plural_of
+from xval.base.errors import counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.folds.plan import Fold
 from xval.folds.random_split import is_random_split
@@ -124,7 +124,7 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         sentences.append(f"Each {item} was tested {plan.n_deals} times, and its values were averaged.")
     n_done, n_all = sum(len(each.folds) for each in instances), sum(each.n_folds for each in instances)
     if n_done < n_all:
-        sentences.append(f"These results are preliminary: {n_done} of {n_all} folds are finished.")
+        sentences.append(f"These results are preliminary: {n_done} of {counted(n_all, 'fold')} {verb_of(n_done)} finished.")
     return " ".join(sentences)
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from preprocessing.clips import parquet_files
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.base.terminal import visible
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
 
     most_rows = 2**20 - 1
     if len(table) > most_rows:
-        raise SettingsError(f"{len(table)} rows are more than a sheet can have ({most_rows}). Write csv instead.")
+        raise SettingsError(f"{counted(len(table), 'row')} are more than a sheet can have ({most_rows}). Write csv instead.")
     book = Book()
     sheet = book.add("Sheet")
     for column, name in enumerate(table.columns, start=1):

@@ -1,17 +1,20 @@
 """How a model is named: ``EXPERIMENT[:N]``, the folder of an experiment and the number of one of its instances.
 
 Every command and function that takes such a name reads it here. Without ``:N`` the name means the instance that validation
-selects, or all of them, as each says.
+selects, or all of them, as each says. Several instances are ``1,3``, ``1-3``, ``EXPERIMENT:1-3``, or words of these.
 """
 
 import re
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder, find_experiment
+from xval.settings.resolve import describe_numbers
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<which>\d+|nested|selected)")
+_NUMBERS = re.compile(r"(?:(?P<path>.+):)?(?P<numbers>\d+(?:[-,]\d*)*)")
 _INSTANCE = re.compile(r"instance_(\d+)")
 
 
@@ -64,3 +67,77 @@ def model_path(text: str | Path) -> Path:
         listed = ", ".join(map(str, experiment.instances())) or "none"
         raise ResultsError(f"{text}: no instance {number}. Available: {listed}.")
     return experiment.instance_folder(int(which))
+
+
+def read_numbers(name: str, text: str, available: Collection[int], where: object) -> list[int]:
+    """Return the numbers of instances that ``3``, ``3-7`` or ``1,3-5`` names; of a range those that there are.
+
+    Args:
+        name: What an error calls the text, such as ``--only``.
+        text: The numbers.
+        available: Of which both ends of a range, and each number, have to be.
+        where: The script or the folder that they are of.
+
+    Raises:
+        SettingsError: It is no such text, a range runs backwards, or there is no such instance.
+    """
+    numbers: list[int] = []
+    for part in filter(None, text.replace(" ", "").split(",")):
+        ends = part.split("-")
+        if len(ends) > 2 or not all(end.isascii() and end.isdecimal() for end in ends):
+            raise SettingsError(f"{name}: received '{text}'; expected a whole number, or several such as 1,3 or 3-7.")
+        first, last = int(ends[0]), int(ends[-1])
+        if first > last:
+            option = f"{name} " if name.startswith("-") else ""
+            raise SettingsError(f"{name} {part}: {first} is above {last}. Give {option}{last}-{first}.")
+        numbers += numbers_between(first, last, available, where)
+    if not numbers:
+        raise SettingsError(f"{name}: received '{text}'; expected a whole number, or several such as 1,3 or 3-7.")
+    return numbers
+
+
+def numbers_between(first: int, last: int, available: Collection[int], where: object) -> list[int]:
+    """Return the available numbers from the first to the last, both included and both available; as of `read_numbers`."""
+    if outside := sorted({first, last} - set(available)):
+        listed = ", ".join(map(str, outside))
+        raise SettingsError(f"{where}: there is no instance {listed}. Available: {describe_numbers(available)}.")
+    return [number for number in sorted(available) if first <= number <= last]
+
+
+def find_numbered(words: Sequence[str | Path]) -> tuple[ExperimentFolder, list[int]]:
+    """Return the experiment that the first word names, and the numbers of its instances that the words name.
+
+    Raises:
+        ResultsError: There is no such experiment.
+        SettingsError: A word names no instance, or one of another experiment.
+    """
+    experiment, numbers = find_each(words[0])
+    for word in map(str, words[1:]):
+        match = _NUMBERS.fullmatch(word)
+        if match is None and not Path(word).exists():
+            raise SettingsError(f"INSTANCES {word}: expected numbers, such as 3, 1,3 or 3-7.")
+        other, named = find_each(word, experiment)
+        if not named or other.path.resolve() != experiment.path.resolve():
+            raise SettingsError(f"INSTANCES {word}: expected instances of {experiment.path}, such as {experiment.path}:3.")
+        numbers += named
+    return experiment, numbers
+
+
+def find_each(word: str | Path, home: ExperimentFolder | None = None) -> tuple[ExperimentFolder, list[int]]:
+    """Return the experiment and the numbers that ``PATH:1-3`` names, or ``1-3`` of `home`; ``PATH`` alone names no number."""
+    match = _NUMBERS.fullmatch(str(word))
+    if match is None or (Path(word).exists() if match["path"] else home is None):
+        experiment, number = find_named(word)
+        return experiment, [] if number is None else [number]
+    experiment = find_experiment(Path(match["path"])) if match["path"] or home is None else home
+    begun = list(filter(experiment.has_begun, experiment.instances()))
+    return experiment, read_numbers("INSTANCES", match["numbers"], begun, experiment.path)
+
+
+def each_of(word: str, home: ExperimentFolder) -> list[str]:
+    """Return the single instances that ``1-3`` or ``PATH:1,3`` names, as names; any other word as it is."""
+    match = _NUMBERS.fullmatch(word)
+    if match is None or match["numbers"].isdecimal() or (match["path"] and Path(word).exists()):
+        return [word]
+    prefix = f"{match['path']}:" if match["path"] else ""
+    return [f"{prefix}{number}" for number in find_each(word, home)[1]]

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.settings.schema import Settings
 from xval.training.random_layer import RandomLayer, whole_numbers
 from xval.training.recorder_layer import RecorderAugmentation
@@ -210,7 +210,8 @@ def _input_layers(settings: Settings, length: int | None, seeds: list[int]) -> l
     if is_waveform and (shift_samples or settings.augment_noise):
         if length is not None and shift_samples >= length:
             raise SettingsError(
-                f"augment_time_shift_s moves examples by up to {shift_samples} samples, but they have {length}. Lower it."
+                f"augment_time_shift_s moves examples by up to {counted(shift_samples, 'sample')}, but they have "
+                f"{length}. Lower it."
             )
         shift_and_noise = WaveformAugmentation(
             time_shift_samples=shift_samples, noise_share=settings.augment_noise, seed=seeds[1], name="waveform_augmentation"

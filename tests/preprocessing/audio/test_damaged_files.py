@@ -99,7 +99,7 @@ def kinds(encode: Encode) -> dict[str, Kind]:
         "silent": Kind(".flac", "silent, every sample", lambda path, rng: write(path, 0 * sound(rng))),
         "giant": Kind(".wav", "too long to be read", write_giant),
         "promising": Kind(".flac", "too long to be read", write_promising),
-        "one_sample": Kind(".wav", "too short: received 1 samples", lambda path, rng: write(path, sound(rng, 1) + 0.5, 48000)),
+        "one_sample": Kind(".wav", "too short: received 1 sample", lambda path, rng: write(path, sound(rng, 1) + 0.5, 48000)),
         "seven_channels": Kind(".wav", USABLE, lambda path, rng: write(path, sound(rng, n_channels=7))),
         "m4a_called_wav": Kind(".wav", USABLE, m4a),
         "flac_called_m4a": Kind(".m4a", USABLE, lambda path, rng: write(path, sound(rng), format="FLAC")),

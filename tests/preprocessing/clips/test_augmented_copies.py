@@ -198,14 +198,14 @@ def test_copies_of_a_file_that_is_gone_are_refused_and_of_one_that_is_not_listed
 
 def test_a_copy_of_any_name_is_not_listed_as_a_recording(tmp_path: Path) -> None:
     write_list(tmp_path, [("b/one.wav", "a/one.wav", 1.0)])
-    with pytest.raises(CorpusError, match=r"b/one\.wav is an augmented copy by augmented\.csv \(1 such clips\)"):
+    with pytest.raises(CorpusError, match=r"b/one\.wav is an augmented copy by augmented\.csv \(1 such clip\)"):
         add(tmp_path)
 
 
 def test_a_copy_stands_in_the_list_once(tmp_path: Path) -> None:
     write_list(tmp_path, [("a/one.augmented-1.wav", source, 1.0) for source in ("a/one.wav", "b/one.wav")])
     with pytest.raises(
-        CorpusError, match=r"1 lines have a path that another line has too, such as 'a/one\.augmented-1\.wav,b/one"
+        CorpusError, match=r"1 line has a path that another line has too, such as 'a/one\.augmented-1\.wav,b/one"
     ):
         add(tmp_path)
 
@@ -268,7 +268,7 @@ def test_files_outside_of_the_folder_of_the_list_are_refused(tmp_path: Path, pat
     """It lies in a corpus that may come from elsewhere."""
     names = {"path": "a/one.augmented-1.wav", "source": "a/one.wav"} | {column: path}
     write_list(tmp_path, [(names["path"], names["source"], 1.0)])
-    with pytest.raises(CorpusError, match=r"augmented\.csv: 1 lines have a path outside its folder.*private\.wav"):
+    with pytest.raises(CorpusError, match=r"augmented\.csv: 1 line has a path outside its folder.*private\.wav"):
         add(tmp_path)
 
 
@@ -277,9 +277,7 @@ def test_a_time_factor_that_is_none_is_refused(tmp_path: Path, factor: str) -> N
     header = ",".join(COPIES_COLUMNS)
     (tmp_path / COPIES_NAME).write_text(f"{header}\nlong.augmented-1.wav,long.wav,1,{factor},gain,{{}},1\n")
     clips = pd.DataFrame({"path": ["long.wav"], "item": ["a"], "label": ["x"], "start_s": [0.0], "end_s": [2.0]})
-    with pytest.raises(
-        CorpusError, match=r"1 lines have a time_factor that is not a finite number above 0, such as 'long\.aug"
-    ):
+    with pytest.raises(CorpusError, match=r"1 line has a time_factor that is not a finite number above 0, such as 'long\.aug"):
         add(tmp_path, clips)
 
 

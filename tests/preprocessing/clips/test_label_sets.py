@@ -98,7 +98,7 @@ def test_lists_of_labels_that_cannot_be_used_are_refused(tmp_path, labels, fault
 def test_a_label_of_one_item_is_named():
     clips = pd.DataFrame({"item": ["a", "a", "b"], "label": ["dog;rain", "", "dog"]})
 
-    assert lonely_classes(one_label_per_row(clips)).startswith("1 of 2 classes have clips of only one item (rain)")
+    assert lonely_classes(one_label_per_row(clips)).startswith("1 of 2 classes has clips of only one item (rain)")
 
 
 @pytest.mark.parametrize(

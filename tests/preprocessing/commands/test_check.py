@@ -301,7 +301,7 @@ def test_what_the_corpus_left_out_is_said(tmp_path: Path, capsys: pytest.Capture
         (tmp_path / "data" / speaker).mkdir(parents=True)
         soundfile.write(tmp_path / "data" / speaker / f"7_{speaker}_0.wav", noise(seed), RATE_HZ)
     main(["audiomnist", "--check", str(tmp_path), "--folds", "gender", "--output", "report", "--workers", "1"])
-    note = "1 of 3 speakers are skipped (--folds gender --label digit): 01."
+    note = "1 of 3 speakers is skipped (--folds gender --label digit): 01."
     assert f"Note       {note}" in capsys.readouterr().out
     assert note in Page(Path("report/quality.html").read_text(encoding="utf-8")).text
     main(["audiomnist", "--check", str(tmp_path), "--output", "report", "--workers", "1"])

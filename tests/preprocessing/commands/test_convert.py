@@ -55,7 +55,7 @@ def test_the_command_writes_copies_and_says_what_is_left_out(audio: Path, target
     assert wav_files(target) == ["OTHER.wav", "a b/deep/one.two.wav"]
     said = capsys.readouterr().out
     assert f"Written    2 wav files in {target}, 0 already existed" in said
-    assert f"Skipped    1 files that cannot be decoded; reasons: {target / 'left_out.csv'}" in said
+    assert f"Skipped    1 file that cannot be decoded; reasons: {target / 'left_out.csv'}" in said
     assert "Ignored    2 files" in said
     assert "Converting: 3 of 3 files" in said
     left_out = pd.read_csv(target / "left_out.csv")

@@ -56,7 +56,7 @@ def test_labels_of_all_tables_get_item_and_phase(folder: Path) -> None:
         [FILES[4], "3", "glad", "test"],
         [FILES[5], "3", "sad", "test"],
     ]
-    assert clips.attrs["note"] == "1 of 6 files or segments have no label"
+    assert clips.attrs["note"] == "1 of 6 files or segments has no label"
     assert len(list_clips(folder, label="emotion", table="emotion.test")) == 2
 
 

@@ -56,7 +56,7 @@ def test_the_age_of_1234_years_is_left_out(folder: Path) -> None:
     clips = list_clips(folder, label="age")
     assert clips["label:age"].tolist() == [30.0, 30.0, 25.0, 27.0]
     assert "45" not in set(clips["item"])
-    assert clips.attrs["note"] == "1 of 4 speakers are skipped (--folds digit --label age): 45."
+    assert clips.attrs["note"] == "1 of 4 speakers is skipped (--folds digit --label age): 45."
     assert "note" not in list_clips(folder).attrs
     tasks = [find_corpus("audiomnist").task_type(label=label) for label in ("age", "digit")]
     assert tasks == ["regression", "classification"]

@@ -47,7 +47,7 @@ def test_both_tables_are_annotators_of_whole_recordings(bats: Path) -> None:
     assert recordings.to_numpy().tolist() == [
         [path, path, label] for path, label in zip(paths, ["call", "call", "background"], strict=True)
     ]
-    assert recordings.attrs["note"] == f"1 recordings are skipped: their audio is not in {bats}."
+    assert recordings.attrs["note"] == f"1 recording is skipped: there is no audio in {bats}."
     assert in_samples(annotations) == [
         ("3", 47553, 95094, "call", "fileinfo"),
         ("3", 298537, 349426, "call", "fileinfo"),
@@ -61,7 +61,7 @@ def test_both_tables_are_annotators_of_whole_recordings(bats: Path) -> None:
     ]
     check_clips(recordings, bats, task_type="classification")
     soundfile.write(bats / "files102" / "more.wav", np.full(10_000, 0.1), RATE_HZ)
-    assert list_recordings(bats)[0].attrs["note"].endswith(" 1 recordings are skipped: no table lists them.")
+    assert list_recordings(bats)[0].attrs["note"].endswith(" 1 recording is skipped: not listed in any table.")
     # annotation.csv does not name the last recording: it is not annotated there, which is not negative
     assert list(resolve_recordings(annotations, "annotation")) == paths[:2]
     assert list(resolve_recordings(annotations, "fileinfo")) == paths
@@ -87,7 +87,7 @@ def test_a_table_without_labels_borrows_those_of_the_other_where_it_can(bats: Pa
         ("5", "", "", "", "fileinfo"),
     ]
     assert recordings.attrs["note"].endswith(
-        " 1 times a table is ignored for a recording, because its calls there have no Context, or several."
+        " 1 time a table is ignored for a recording, because its calls there have no Context, or several."
     )
 
 
@@ -95,7 +95,7 @@ def test_recordings_without_an_item_are_left_out_and_with_several_refused(bats: 
     recordings, annotations = list_recordings(bats, item="Emitter")
     assert recordings["item"].tolist() == ["7", "8"]
     assert set(annotations["annotator"]) == {"fileinfo", "annotation"}
-    assert recordings.attrs["note"].endswith(" 1 recordings are skipped: they have no Emitter.")
+    assert recordings.attrs["note"].endswith(" 1 recording is skipped: there is no Emitter.")
     (bats / "annotation.csv").write_text(ANNOTATION.replace("31,8,4", "31,9,4"))
     with pytest.raises(
         CorpusError, match=r"--item Emitter:.*134\.WAV belongs to the items 8, 9, but a whole recording is on one side"
@@ -158,9 +158,7 @@ def test_what_is_no_such_table_or_names_nothing_is_refused(bats: Path) -> None:
         list_recordings(bats)
     (bats / "annotation.csv").unlink()
     (bats / "FileInfo.csv").write_text("FileID,Voice start sample (1),Voice end sample (1)\n99,1,2\n")
-    with pytest.raises(
-        CorpusError, match=r"None of the 1 recordings that .*FileInfo\.csv names is in the folder, such as '99'"
-    ):
+    with pytest.raises(CorpusError, match=r"None of the 1 recording that .*FileInfo\.csv names is in the folder, such as '99'"):
         list_recordings(bats)
     (bats / "FileInfo.csv").write_text(
         "FileID,File name,Voice start sample (1),Voice end sample (1)\n32,120601011047196135,,\n"

@@ -52,5 +52,5 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path, lay_ou
     with pytest.raises(CorpusError, match=r"has no wav/03a01Fa\.wav\. Found: nothing"):
         list_clips(tmp_path)
     lay_out(tmp_path, "03a01Fa.wav", "01a01Fa.wav")
-    with pytest.raises(CorpusError, match=r"1 wav files that are not named like wav/03a01Fa\.wav: 01a01Fa\.wav"):
+    with pytest.raises(CorpusError, match=r"1 wav file that is not named like wav/03a01Fa\.wav: 01a01Fa\.wav"):
         list_clips(tmp_path)

@@ -45,7 +45,7 @@ def test_the_layout_of_the_first_publication_is_read(tmp_path: Path, lay_out) ->
         "crackling_fire",
     )
     (tmp_path / "ESC-10/001 - Dog bark/loose.ogg").touch()
-    with pytest.raises(CorpusError, match=r"1 ogg files that are not named like 001 - Dog bark/1-100032-A\.ogg"):
+    with pytest.raises(CorpusError, match=r"1 ogg file that is not named like 001 - Dog bark/1-100032-A\.ogg"):
         list_clips(tmp_path)
 
 
@@ -53,5 +53,5 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> Non
     with pytest.raises(CorpusError, match=r"has no audio/1-100032-A-0\.wav or 001 - Dog bark/.* Found: nothing"):
         list_clips(tmp_path)
     (tmp_path / "1-100038-A-14.wav").touch()
-    with pytest.raises(CorpusError, match=r"1 clips of ESC-50, but none of the ten classes .*dog, .*Found: chirping_birds"):
+    with pytest.raises(CorpusError, match=r"1 clip of ESC-50, but none of the ten classes .*dog, .*Found: chirping_birds"):
         list_clips(tmp_path)

@@ -222,7 +222,7 @@ def test_recordings_without_events_are_listed_only_where_the_table_says_so(recor
     text = "path,start_s,end_s,label,bat\nB2,,,,b1\nA1,0,1,background,b2\nA1,1,2,call,b2\n"
     found, annotations = read_recordings(recordings, text, item="bat")
     assert found.to_numpy().tolist() == [["A1.wav", "b2", "call"], ["night/B2.flac", "b1", "background"]]
-    assert found.attrs["note"] == "1 of 3 recordings are skipped, because annotation.csv does not list them"
+    assert found.attrs["note"] == "1 of 3 recordings is skipped, because annotation.csv does not list it"
     assert annotations.fillna(-1).to_numpy().tolist() == [["A1.wav", 1, 2, "call", ""], ["night/B2.flac", -1, -1, "", ""]]
     all_background, annotations = read_recordings(recordings, "path,start_s,end_s,label\nA1,0,4,background\nB2,,,\n")
     assert all_background["label"].tolist() == ["background", "background"]

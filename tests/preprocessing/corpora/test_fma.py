@@ -64,7 +64,7 @@ def test_artist_genre_and_split_of_the_tracks_that_are_there(corpus: Path) -> No
     ]
     assert set(clips.columns) == {"path", "item", "label", "phase", "album", "track"}
     assert clips["track"].tolist() == ["2", "10", "144"]
-    assert clips.attrs["note"] == "1 of 4 tracks have no genre_top and are skipped."
+    assert clips.attrs["note"] == "1 of 4 tracks has no genre_top and is skipped."
     check_clips(clips, corpus, task_type=find_corpus("fma").task_type(label="genre_top"))
 
 

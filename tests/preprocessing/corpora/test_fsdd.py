@@ -72,7 +72,7 @@ def test_a_wrong_folder_names_what_was_expected_and_found(tmp_path: Path) -> Non
 
 def test_wav_files_of_other_names_are_not_passed_over(recordings: Path) -> None:
     (recordings / "12_jackson_0.wav").touch()
-    with pytest.raises(CorpusError, match=r"has 1 wav files that are not named.*: 12_jackson_0\.wav"):
+    with pytest.raises(CorpusError, match=r"has 1 wav file that is not named.*: 12_jackson_0\.wav"):
         list_clips(recordings)
 
 

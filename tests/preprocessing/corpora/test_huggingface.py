@@ -59,7 +59,7 @@ def test_rows_become_files_with_class_item_and_phase(source: str, tmp_path: Path
         ["train/000001.flac", "0", "yes", "training"],
         ["train/000002.flac", "1", "yes", "training"],
     ]
-    assert clips.attrs["note"] == "1 of 6 rows lack label or item; other columns: age"
+    assert clips.attrs["note"] == "1 of 6 rows lacks label or item; other columns: age"
     assert (tmp_path / "test/000001.flac").read_bytes() == encoded(5)
 
 

@@ -95,7 +95,7 @@ def test_the_release_may_lie_in_a_further_folder(folder: Path) -> None:
 
 def test_an_utterance_without_a_label_is_counted(folder: Path) -> None:
     (folder / wav("Ses01F_impro01_F099")).touch()
-    assert list_clips(folder, label="valence").attrs["note"] == "1 of 6 utterances are skipped: 1 no label"
+    assert list_clips(folder, label="valence").attrs["note"] == "1 of 6 utterances is skipped: 1 no label"
 
 
 def test_missing_labels_are_named(folder: Path) -> None:
@@ -120,5 +120,5 @@ def test_a_wrong_folder_names_what_was_expected_and_found(folder: Path, tmp_path
     with pytest.raises(CorpusError, match=rf"{expected}\. Found: EmoEvaluation/, wav/\."):
         list_clips(folder / "Session1" / "dialog")
     (tmp_path / "Session1/sentences/wav/Ses01F_impro01/other.wav").touch()
-    with pytest.raises(CorpusError, match=r"1 wav files that are not named like.*other\.wav"):
+    with pytest.raises(CorpusError, match=r"1 wav file that is not named like.*other\.wav"):
         list_clips(folder)

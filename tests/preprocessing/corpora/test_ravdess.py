@@ -66,7 +66,7 @@ def test_other_labels(folder: Path) -> None:
 
 def test_speech_and_song(folder: Path) -> None:
     assert list_clips(folder, vocal_channel="song")[["path", "label"]].to_numpy().tolist() == [[SONG, "sad"]]
-    assert list_clips(folder).attrs["note"] == "1 of 4 files are skipped: 1 song"
+    assert list_clips(folder).attrs["note"] == "1 of 4 files is skipped: 1 song"
     assert len(list_clips(folder, vocal_channel="both")) == 4
     (folder / SONG).unlink()
     with pytest.raises(CorpusError, match=r"has no song\. Choose another --vocal-channel"):
@@ -82,9 +82,9 @@ def test_the_copy_with_every_file_twice_is_read_once(folder: Path, lay_out) -> N
 def test_video_is_not_read(folder: Path, lay_out) -> None:
     videos = lay_out(folder / "Video_Speech_Actor_01", "01-01-05-02-02-01-01.mp4")
     assert len(list_clips(folder)) == len(SPEECH)
-    assert list_clips(folder, vocal_channel="both").attrs["note"] == "1 of 5 files are skipped: 1 video"
+    assert list_clips(folder, vocal_channel="both").attrs["note"] == "1 of 5 files is skipped: 1 video"
     with pytest.raises(
-        CorpusError, match=r"has only video \(1 files.*01-01-05-02-02-01-01\.mp4\)\. Expected.*03-01-05-02-01-02-16"
+        CorpusError, match=r"has only video \(1 file.*01-01-05-02-02-01-01\.mp4\)\. Expected.*03-01-05-02-01-02-16"
     ):
         list_clips(videos)
 

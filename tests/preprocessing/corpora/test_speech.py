@@ -45,7 +45,7 @@ def test_clips_are_cut_to_their_first_and_last_word_and_what_has_none_stays_and_
     arguments += [word for name, value in SMALL.items() for word in ("--set", f"{name}={value}")]
     assert main([*arguments, "--speech-table", "words.csv"]) == 0
 
-    assert "1 of 4 clips have no word in words.csv and are not trimmed: yes/bob.wav" in capsys.readouterr().out
+    assert "1 of 4 clips has no word in words.csv and is not trimmed: yes/bob.wav" in capsys.readouterr().out
     index = open_corpus("cut", Path("data")).index.set_index("path")
     stretches = index.loc[["no/anna.wav", "no/bob.wav", "yes/anna.wav"], ["start_s", "end_s"]]
     assert stretches.to_numpy().tolist() == [[0.1, 0.45], [0.05, 0.4], [0.2, 0.3]]
@@ -70,7 +70,7 @@ def test_longer_pauses_are_cut_from_copies_of_the_files(folder: Path, capsys: py
     arguments = ["convert", "words", "copies", "--speech-table", "words.csv", "--longest-pause", "0.05", "--workers", "1"]
     assert main([*arguments, "--subtype", "FLOAT"]) == 0
 
-    assert "Whole      1 files without a word in words.csv" in capsys.readouterr().out
+    assert "Whole      1 file without a word in words.csv" in capsys.readouterr().out
     whole, _ = soundfile.read(folder / "no" / "anna.wav", dtype="float32")
     cut, rate_hz = soundfile.read("copies/no/anna.wav", dtype="float32")
     # From 0.10 to 0.22 s and from 0.30 to 0.45 s, with 0.025 s of the pause behind the one and before the other.
@@ -97,7 +97,7 @@ def test_the_table_of_another_corpus_and_recordings_of_frames_are_refused(
     Path("other.csv").write_text(WORDS.replace("bob", "carl"))
     with pytest.raises(CorpusError, match="no recording 'no/carl'"):
         preprocessing.prepare("words", speech_table="other.csv", quiet=True)
-    with pytest.raises(CorpusError, match=r"none of the 1 clips \(yes/bob.wav ...\) has a word"):
+    with pytest.raises(CorpusError, match=r"none of the 1 clip \(yes/bob.wav\) has a word"):
         cut_to_speech(pd.DataFrame({"path": ["yes/bob.wav"]}), folder, Path("words.csv"))
     assert main(["events", "words.csv", "--task-type", "frame_classification", "--speech-table", "words.csv"]) == 2
     assert "frame_classification keeps whole recordings" in capsys.readouterr().err

@@ -74,5 +74,5 @@ def test_a_wrong_folder_names_what_was_expected_and_found(folder: Path) -> None:
     with pytest.raises(CorpusError, match=r"has no right/.*Found: white_noise\.wav"):
         list_clips(folder / "_background_noise_")
     (folder / "bed" / "mine.wav").touch()
-    with pytest.raises(CorpusError, match=r"1 wav files that are not named like.*: bed/mine\.wav"):
+    with pytest.raises(CorpusError, match=r"1 wav file that is not named like.*: bed/mine\.wav"):
         list_clips(folder)

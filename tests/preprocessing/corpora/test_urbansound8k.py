@@ -46,5 +46,5 @@ def test_a_wrong_folder_names_what_was_expected_and_found(folder: Path) -> None:
     with pytest.raises(CorpusError, match=r"has no audio/fold5/.*Found: 100032-3-0-0\.wav"):
         list_clips(folder / "audio" / "fold5")
     (folder / "audio" / "fold5" / "siren.wav").touch()
-    with pytest.raises(CorpusError, match=r"1 wav files that are not named like.*: audio/fold5/siren\.wav"):
+    with pytest.raises(CorpusError, match=r"1 wav file that is not named like.*: audio/fold5/siren\.wav"):
         list_clips(folder)

@@ -84,7 +84,7 @@ def test_the_official_list_gives_the_phases(corpus: Path, tmp_path: Path) -> Non
     clips = list_clips(corpus, phases=split)
     assert clips["phase"].tolist() == ["training", "training", "validation", "test"]
     assert "id10002/1zcIwhmdeo4/00001.wav" not in set(clips["path"])
-    assert clips.attrs["note"].startswith("1 of 5 recordings are skipped")
+    assert clips.attrs["note"].startswith("1 of 5 recordings is skipped")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_an_empty_note_is_not_printed(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "Note" not in capsys.readouterr().out
     write(tmp_path, "phases.csv", "phase,path\n1,a/v/1.wav\n")
     assert main(["voxceleb", "vox", "--phases", "phases.csv", *small]) == 0
-    assert "Note       1 of 2 recordings are skipped: phases.csv does not list them." in capsys.readouterr().out
+    assert "Note       1 of 2 recordings is skipped, because phases.csv does not list it." in capsys.readouterr().out
 
 
 def test_the_table_of_voxceleb2_is_read_too(tmp_path: Path) -> None:

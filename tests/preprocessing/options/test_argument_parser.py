@@ -6,7 +6,6 @@ from preprocessing.commands.make import make_parser
 from preprocessing.options.argument_parser import Parser
 from xval.base.errors import SettingsError
 from xval.commands import find_command
-from xval.commands.ensemble import _read_numbers
 
 
 def parse(name, *arguments):
@@ -18,13 +17,7 @@ def parse(name, *arguments):
 def test_options_may_stand_between_the_words():
     found = parse("report", "results", "--latex", "1", "2", "--baseline", "3")
 
-    assert (found.experiment, found.instances, found.baseline, found.latex) == ("results", [1, 2], 3, True)
-
-
-def test_an_ensemble_takes_numbers_with_spaces_or_commas_between_them():
-    words = [parse("ensemble", "results", *words).instances for words in (("1", "2", "3"), ("1,2,3",))]
-
-    assert [[number for word in given for number in _read_numbers(word)] for given in words] == [[1, 2, 3]] * 2
+    assert (found.experiment, found.instances, found.baseline, found.latex) == ("results", ["1", "2"], 3, True)
 
 
 def test_a_word_too_many_may_be_of_a_path_without_quotes():

@@ -252,7 +252,7 @@ def test_the_figures_of_a_gap_stand_beside_those_of_all_clips_where_they_differ(
     assert found.gap_is_of_others
     high, low = (rows.loc[name, "in the gap"] for name in (found.gap.higher, found.gap.lower))
     assert high - low == pytest.approx(found.gap.value)
-    assert rows.loc[f"gap: {found.gap.higher} minus {found.gap.lower}", "figure"] == pytest.approx(high - low)
+    assert rows.loc[f"gap: {found.gap.higher} minus {found.gap.lower}", "value"] == pytest.approx(high - low)
     assert f"({high:.3f} minus {low:.3f}, mean over the 2 classes that both have)" in describe_gap(found)
 
 

@@ -109,7 +109,7 @@ SAID = {
 
 
 def test_figures_by_group_and_dataframes_say_it(instances, monkeypatch):
-    assert summarize(instances)["heard_before"].to_dict() == {1: "", **SAID}
+    assert summarize(instances)["leakage"].to_dict() == {1: "", **SAID}
     monkeypatch.setattr(groups, "read_repeats", lambda *_: ["answers"])
     assert {instance.number: groups.read_tested(instance).origin for instance in instances} == {1: "", **SAID}
 

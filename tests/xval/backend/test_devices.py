@@ -28,7 +28,7 @@ def test_without_a_gpu_the_cpu_is_used_and_said():
     slots, where = make_slots("1", workers=3, threads=2)
 
     assert slots == [Slot("cpu", 2)] * 3
-    assert where == "No GPU found: running on the CPU, 3 worker(s), 2 thread(s) each."
+    assert where == "No GPU found: running on the CPU, 3 workers, 2 threads each."
 
 
 @pytest.mark.usefixtures("no_gpu")
@@ -36,15 +36,15 @@ def test_without_a_gpu_workers_per_gpu_is_said_to_have_no_effect():
     slots, where = make_slots("0,1", workers=2, threads=1, workers_per_gpu=4)
 
     assert slots == [Slot("cpu", 1)] * 2
-    assert where.endswith("2 worker(s), 1 thread(s) each. workers_per_gpu=4 has no effect on the CPU.")
+    assert where.endswith("2 workers, 1 thread each. workers_per_gpu=4 has no effect on the CPU.")
 
 
 @pytest.mark.usefixtures("no_gpu")
 def test_more_threads_than_cores_are_said_in_a_line_of_their_own():
     assert "slow" not in make_slots("cpu", workers=4, threads=2)[1]
     assert make_slots("cpu", workers=3, threads=3)[1].splitlines() == [
-        "Running on the CPU, 3 worker(s), 3 thread(s) each.",
-        "9 threads (3 worker(s), 3 each) share 8 core(s) and slow each other down. Lower workers or threads_per_job.",
+        "Running on the CPU, 3 workers, 3 threads each.",
+        "9 threads (3 workers, 3 each) share 8 cores and slow each other down. Lower workers or threads_per_job.",
     ]
 
 
@@ -87,7 +87,7 @@ def test_no_more_workers_are_started_or_named_than_there_are_jobs(n_jobs, device
     assert where == said
     slots, where = make_slots("cpu", workers=4, threads=1, n_jobs=n_jobs)
     assert len(slots) == n_jobs
-    assert where.startswith(f"Running on the CPU, {n_jobs} worker(s), 1 thread(s) each.")
+    assert where.startswith(f"Running on the CPU, {n_jobs} worker{'s' * (n_jobs > 1)}, 1 thread each.")
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -128,7 +128,7 @@ def test_a_gpu_that_is_not_there_is_an_error_that_lists_them():
 
 @pytest.mark.usefixtures("two_gpus")
 def test_the_cpu_can_be_chosen_on_a_machine_with_gpus():
-    assert make_slots("cpu", workers=1, threads=1) == ([Slot("cpu", 1)], "Running on the CPU, 1 worker(s), 1 thread(s) each.")
+    assert make_slots("cpu", workers=1, threads=1) == ([Slot("cpu", 1)], "Running on the CPU, 1 worker, 1 thread each.")
 
 
 def test_the_environment_binds_device_backend_and_threads(monkeypatch):

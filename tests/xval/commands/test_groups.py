@@ -35,7 +35,7 @@ def test_the_groups_of_a_finished_instance(results, command, data, with_recorder
     tested["right"] = tested[names].idxmax(axis=1).str.removeprefix("probability_") == tested["target"]
     tested["recorder"] = tested["clip"].map(with_recorder)
     wanted = tested.groupby(["recorder", "item"])["right"].mean().groupby("recorder").mean()
-    assert table.loc[wanted.index, "figure"].to_dict() == pytest.approx(wanted.to_dict())
+    assert table.loc[wanted.index, "value"].to_dict() == pytest.approx(wanted.to_dict())
     assert table.loc[wanted.index, "clips"].to_dict() == tested["recorder"].value_counts().to_dict()
 
 

@@ -30,7 +30,7 @@ def test_the_table_lists_the_chosen_instances_and_the_baseline(results, command,
 
 def test_what_has_no_meaning_is_refused(results, command):
     ended = command("report", results, "7", "--latex")
-    assert (ended.code, "instances with finished folds are 1, 2, 3; received 7" in ended.err) == (2, True)
+    assert (ended.code, "there is no instance 7. Available: 1-3" in ended.err) == (2, True)
 
     ended = command("report", results, "1")
     assert (ended.code, "for a paper. Add --latex or --markdown" in ended.err) == (2, True)

@@ -26,7 +26,7 @@ def test_the_summary_has_numbers_and_marks_the_best_instance_which_validation_se
     assert summary.index.tolist() == [1, 2, 3]
     assert summary.index[summary["is_selected"]].tolist() == [results.best]
     assert summary[["n_folds", "n_folds_done"]].to_numpy().tolist() == [[2, 2]] * 3
-    numbers = summary.drop(columns=["is_selected", "comment_1", "architecture", "n_folds", "n_folds_done", "heard_before"])
+    numbers = summary.drop(columns=["is_selected", "comment_1", "architecture", "n_folds", "n_folds_done", "leakage"])
     assert set(numbers.dtypes.astype(str)) == {"float64"}
     figures = results.figures.query("side == 'test' and metric == 'accuracy'").set_index("instance")
     for name in ("mean", "std", "low", "high", "chance"):

@@ -38,7 +38,7 @@ def test_the_card_says_that_the_model_is_untested_and_what_the_folds_expect(tmp_
     assert "2 classes: no, &lt;b&gt;yes\\*&lt;/b&gt;" in card
     assert "12,345 parameters" in card
     assert "a \\| b" in card
-    assert "- Input: audio at any sample rate, which is resampled to 16000 Hz" in card
+    assert "- Input: audio at any sample rate, resampled to 16000 Hz" in card
 
     assert "scaled" not in card
     for enrolment_s, sentence in (

@@ -40,7 +40,7 @@ WORDS = [
     ({"random_state": 1}, "Here it is 'seed' for the training, or 'fold_seed' for the folds."),  # Allowed: the keys of ...
     ({"cv": 5}, "Here it is 'num_folds', or 'fold_strategy' for your own splitter, in Experiment(...)."),
     ({"n_splits": 5}, "Here it is 'num_folds', or 'fold_strategy'"),
-    ({"scoring": "f1"}, "Here it is 'monitor', such as val_balanced_accuracy"),
+    ({"scoring": "f1"}, "Here it is 'rank_by', the validation metric that ranks variants; 'monitor'"),
     ({"dtype_policy": "mixed_float16"}, "Here it is 'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16."),
     ({"augment": True}, "Here it is one setting for each kind: 'augment_noise', 'augment_gain_db'"),
     ({"results_folder": "x"}, "Here it is 'experiment_folder', the folder of all results"),  # Did you mean 'data_folder'?

@@ -39,7 +39,7 @@ from xval.measures.statistics.intervals import Bounds
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.instance import InstanceResults
-from xval.results.named import find_named, split_name
+from xval.results.named import each_of, find_each, find_named, split_name
 from xval.results.open import open_results
 from xval.settings.classical import CLASSICAL
 from xval.settings.further_metrics import is_of_positive, split_names
@@ -58,9 +58,9 @@ def compare_instances(
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or that experiment where it is open already; ``path:number`` is an
             instance of it as well.
-        instances: Numbers of this experiment; ``nested``, what each fold chooses by its own validation items; ``selected``; the
-            path of another experiment, for all its instances, or ``path:number`` for one. None, or paths alone: all of this
-            experiment, too.
+        instances: Numbers of this experiment, also as ``1-3`` or ``1,3``; ``nested``, what each fold chooses by its own
+            validation items; ``selected``; the path of another experiment, for all its instances, or ``path:number`` for
+            one. None, or paths alone: all of this experiment, too.
         baseline: What the others are compared with; None: the instance among them that the validation figures select.
         metric: Name of the metric; None: the first main metric of the task.
         rope: Half of the region of practical equivalence, in the unit of the metric.
@@ -72,7 +72,7 @@ def compare_instances(
             negative.
     """
     home, named = (folder, []) if isinstance(folder, ExperimentFolder) else find_home(folder)
-    chosen = _choose(home, [*named, *instances], baseline)
+    chosen = _choose(home, [*named, *(name for word in instances for name in each_of(str(word), home))], baseline)
     first = None if baseline is None else next(iter(chosen))
     of_these = first is None and len(chosen) < len(home.instances())
     (comparison,) = _compare(chosen, [first], metric, rope, of_these=of_these)
@@ -80,10 +80,11 @@ def compare_instances(
 
 
 def find_home(folder: str | Path) -> tuple[ExperimentFolder, list[int | str]]:
-    """Return the experiment that a comparison is at home in, and the instance of it that ``path:number`` names."""
+    """Return the experiment that a comparison is at home in, and the instances of it that ``path:1-3`` names."""
     path, which = _split(str(folder))
     if path is None or which is None:
-        return find_experiment(Path(folder)), []
+        home, numbers = find_each(folder)
+        return home, [*numbers]
     return find_experiment(Path(path)), [which]
 
 
@@ -260,8 +261,8 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         path, which = _split(name)
         if which is None and not any(mark in name for mark in "/\\"):
             raise SettingsError(
-                f"instance '{name}': expected a number such as 3, nested, selected, an instance of another experiment such "
-                f"as {home.path}:3, or its path for all of its instances."
+                f"instance '{name}': expected numbers such as 3, 1,3 or 1-3, nested, selected, an instance of another "
+                f"experiment such as {home.path}:3, or its path for all of its instances."
             )
         experiment = find_experiment(Path(path)) if path else home
         experiment = experiments.setdefault(experiment.path.resolve(), experiment)

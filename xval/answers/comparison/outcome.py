@@ -191,7 +191,7 @@ class Comparison:
             "higher_is_better": self.higher_is_better, "mean": pair.mean, "baseline_mean": pair.baseline_mean,
             "basis": pair.basis, "difference": pair.difference, "low": low, "high": high,
             "standard_error": pair.test.standard_error, "df": pair.test.error.freedom,
-            "n_folds": pair.n_folds, "n_items": pair.n_items, "n_repeats": max(pair.n_repeats), "n_deals": pair.n_deals,
+            "n_folds": pair.n_folds, "n_items": pair.n_items, "n_repeats": max(pair.n_repeats), "n_fold_repeats": pair.n_deals,
             "n_runs": pair.n_runs, "p": pair.test.p, "p_holm": pair.p_holm, "n_comparisons": self.n_comparisons,
             "rope": self.rope, "p_equal_holm": pair.p_equal,
             "variance_items": variances.get("items", math.nan), "variance_runs": variances.get("runs", math.nan),

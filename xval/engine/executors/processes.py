@@ -14,6 +14,7 @@ from dataclasses import replace
 from xval.backend.devices import Slot
 from xval.backend.gpu_readings import watched_gpus
 from xval.backend.mps import shared_time
+from xval.base.errors import counted
 from xval.engine.executors._schedule import ATTEMPTS, Schedule
 from xval.engine.executors._shared_gpus import SharedGpus
 from xval.engine.executors._warnings import warnings_to
@@ -169,4 +170,4 @@ class _Workers:
         if self._attempts[key] < ATTEMPTS:
             self._schedule.retry(job)
             return None
-        return replace(outcome, error=f"{outcome.error}, {self._attempts[key]} times")
+        return replace(outcome, error=f"{outcome.error}, {counted(self._attempts[key], 'time')}")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from xval.backend.devices import Slot
-from xval.base.errors import SettingsError, brief
+from xval.base.errors import SettingsError, brief, plural_of
 from xval.engine.executors._launched import run_launched, slot_of_each
 from xval.jobs.claim import Report
 from xval.jobs.job import Job
@@ -29,7 +29,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     """Return the slot of a job, and a line on the cluster that runs it."""
     n_gpus, threads = settings.ray_gpus_per_job, settings.threads_per_job
     slot = slot_of_each("ray", "ray", n_gpus=n_gpus, threads=threads)
-    where = f"Running on Ray, address {settings.ray_address}: {threads} CPU core(s) and {n_gpus:g} GPU(s) per job."
+    where = f"Running on Ray, address {settings.ray_address}: {_describe(threads, n_gpus)} per job."
     return [slot], where
 
 
@@ -39,6 +39,10 @@ def run(jobs: Sequence[Job], slots: Sequence[Slot], report: Report) -> Outcomes:
     with _connection(settings.ray_address):
         engine = Cluster(n_cpus=slots[0].threads, n_gpus=settings.ray_gpus_per_job)
         yield from run_launched(jobs, slots[0], report, engine)
+
+
+def _describe(n_cpus: float, n_gpus: float) -> str:
+    return f"{n_cpus:g} {plural_of('CPU core', n_cpus)} and {n_gpus:g} {plural_of('GPU', n_gpus)}"
 
 
 class Cluster:
@@ -57,11 +61,9 @@ class Cluster:
 
         machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         if not any(machine.get("CPU", 0) >= n_cpus and machine.get("GPU", 0) >= n_gpus for machine in machines):
-            listed = "; ".join(
-                f"{machine.get('CPU', 0):g} CPU core(s), {machine.get('GPU', 0):g} GPU(s)" for machine in machines
-            )
+            listed = "; ".join(_describe(machine.get("CPU", 0), machine.get("GPU", 0)) for machine in machines)
             raise SettingsError(
-                f"executor 'ray': no machine of the cluster has {n_cpus} CPU core(s) and {n_gpus:g} GPU(s) (threads_per_job, "
+                f"executor 'ray': no machine of the cluster has {_describe(n_cpus, n_gpus)} (threads_per_job, "
                 f"ray_gpus_per_job). Its machines have: {listed}."
             )
         self._start = ray.remote(num_cpus=n_cpus, num_gpus=n_gpus, max_retries=0)(run_job_file).remote

@@ -18,7 +18,7 @@ from typing import Any
 
 from xval.backend import devices
 from xval.backend.devices import Slot
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.base.json_files import read_json, write_json
 from xval.engine.executors._launched import checkpointed_epoch, run_launched, slot_of_each
 from xval.jobs.claim import Report
@@ -40,7 +40,7 @@ def make_slots(settings: Settings) -> tuple[Sequence[Slot], str]:
     n_gpus = settings.slurm_gpus_per_job
     slot = slot_of_each("slurm", "submitit", n_gpus=n_gpus, threads=settings.threads_per_job)
     asked = (
-        f"{_n_cpus(settings)} CPU core(s), {n_gpus} GPU(s), {settings.slurm_memory_gb:g} GB and at most "
+        f"{counted(_n_cpus(settings), 'CPU core')}, {counted(n_gpus, 'GPU')}, {settings.slurm_memory_gb:g} GB and at most "
         f"{settings.slurm_time_limit_min} min per job"
     )
     if settings.slurm_cluster == "local":
@@ -104,7 +104,7 @@ class Launcher:
         n_in_vain = 0 if checkpointed_epoch(job) > self._epoch else self._n_in_vain + is_over
         if n_in_vain < _MOST_IN_VAIN:
             return DelayedSubmission(Launcher(self._limit_min, n_in_vain), path)
-        error = f"it reached its time limit of {self._limit_min} min {n_in_vain} times without progress"
+        error = f"it reached its time limit of {self._limit_min} min {counted(n_in_vain, 'time')} without progress"
         hint = "raise slurm_time_limit_min, or lower checkpoint_minutes (a checkpoint is written after an epoch)"
         write_outcome(Path(path), JobOutcome.of(job.key, "failed", error=f"{error}: {hint}"))
         return None

@@ -13,7 +13,7 @@ from typing import Any, TypeGuard
 from preprocessing.store import open_store
 from xval.backend.devices import load_keras
 from xval.base import user_code
-from xval.base.errors import SettingsError, one_line
+from xval.base.errors import SettingsError, counted, one_line
 from xval.base.user_code import describe_place
 from xval.engine.worker.check_metrics import check_metrics
 from xval.jobs.fold_part import read_clips_of
@@ -168,6 +168,6 @@ def _check_crop(model: Any, n_samples: int) -> None:
     try:
         prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
     except Exception as error:
-        raise SettingsError(f"cannot read crops of {n_samples} samples. Raise crop_s ({one_line(error)})") from error
+        raise SettingsError(f"cannot read crops of {counted(n_samples, 'sample')}. Raise crop_s ({one_line(error)})") from error
     if not np.isfinite(prediction).all():
-        raise SettingsError(f"crops of {n_samples} samples are too short for it. Raise crop_s")
+        raise SettingsError(f"crops of {counted(n_samples, 'sample')} are too short for it. Raise crop_s")

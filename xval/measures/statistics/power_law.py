@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, counted
 from xval.measures.statistics.intervals import Bounds
 
 FEWEST_POINTS = 3  # as many as a power law has parameters
@@ -53,7 +53,7 @@ def extrapolate(
     """
     values = np.asarray(values, dtype=np.float64)
     if len(set(sizes)) < FEWEST_POINTS or values.shape[-1] != len(sizes):
-        raise ResultsError(f"learning curve: received {len(set(sizes))} sizes; expected {FEWEST_POINTS} or more.")
+        raise ResultsError(f"learning curve: received {counted(len(set(sizes)), 'size')}; expected {FEWEST_POINTS} or more.")
     n_items, n_runs, _ = values.shape
     rng = np.random.default_rng(0)
     draws = [values.mean(axis=(0, 1))]

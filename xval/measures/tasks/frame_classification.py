@@ -156,7 +156,7 @@ class FrameClassification(ClassTask):
     unit = "frames"
     clip_word = "recording"
     answer_word = "event"
-    label_word = "events"
+    label_word = "event"
     why_final = "metrics of segments and events are computed only after training. Monitor a metric of frames"
     why_no_folder = f"a folder of clips. {_WANTED}"
     why_no_table = f"a table of clips. {_WANTED}"

@@ -208,7 +208,7 @@ class MultilabelClassification(LabelsTask):
         "folders give one class per clip, but this model predicts several labels. Give a table with the columns path and "
         "label (such as dog;rain)."
     )
-    label_word = "labels of clips"
+    label_word = "label"
     worst_first = "Clips with the most wrong labels first (missed labels and false alarms)."
 
     def encode(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from preprocessing.clips.fingerprints import find_alike, read_fingerprints, short_hashes
 from preprocessing.corpus_folder import names_of
-from xval.base.errors import first_of
+from xval.base.errors import counted, first_of, plural_of
 from xval.folds.plan import Fold
 from xval.models.saved.seen import Found, Heard, Seen, read_clips
 
@@ -80,7 +80,7 @@ def judge(
         alike, reason = _clips_alike(side, seen, here, corpus_folder)
         lacking = lacking or reason
         if alike:
-            known = f"{len(alike)} of its {len(side)} clips by their fingerprints, in another version"
+            known = f"{len(alike)} of its {len(side)} {plural_of('clip', len(side))} by their fingerprints, in another version"
             setting = "test_where" if name == "test" else "train_where"
             condition = f"{setting}='clip not in ({', '.join(map(json.dumps, alike[:_MOST_LISTED]))}"
             condition += ")'" if len(alike) <= _MOST_LISTED else ", ...)'"
@@ -140,7 +140,7 @@ def _describe(side: "pd.DataFrame", matches: Found) -> str:
     by_audio = matches.by_audio
     if by_audio is not None and by_audio.any():
         clips = first_of(side["clip"][by_audio].tolist(), _MOST_NAMED)
-        parts.append(f"{int(by_audio.sum())} of its {len(side)} clips by their audio ({clips})")
+        parts.append(f"{int(by_audio.sum())} of its {counted(len(side), 'clip')} by their audio ({clips})")
     return " and ".join(parts)
 
 

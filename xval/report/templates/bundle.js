@@ -1,11 +1,11 @@
 "use strict";
-// Runs the model of model.js by onnxruntime-web on files and on what the microphone hears.
+// Runs the model of model.js by onnxruntime-web on files and on microphone input.
 
 const facts = window.xvalModel.facts;
 const SILENT = 1e-4;  // -80 dB of full scale
 const LOUDEST = 2 ** 32;  // as where xval reads audio
 const NEARLY = 0.99;
-let recording = null;  // what the microphone heard last and was answered, a WAV file
+let recording = null;  // the last microphone input that was predicted, a WAV file
 const byId = (name) => document.getElementById(name);
 
 async function unpack(text) {
@@ -62,7 +62,7 @@ function readWav(buffer) {
 
 function mix(channels) {
   if (facts.channel !== null && channels.length > 1) {
-    if (facts.channel >= channels.length) throw new Error(`has ${channels.length} channels; the model hears channel ${facts.channel}, from 0`);
+    if (facts.channel >= channels.length) throw new Error(`has ${channels.length} channels; the model reads channel ${facts.channel}, counted from 0`);
     return channels[facts.channel];
   }
   return channels[0].map((_, number) => channels.reduce((sum, channel) => sum + channel[number], 0) / channels.length);
@@ -79,11 +79,11 @@ async function decode(buffer) {
 
 async function answer(session, samples) {
   if (!samples.length) throw new Error("contains no samples");
-  if (!samples.every(Number.isFinite)) throw new Error("holds samples that are NaN or infinite");
+  if (!samples.every(Number.isFinite)) throw new Error("contains samples that are NaN or infinite");
   if (samples.some((sample) => Math.abs(sample) > LOUDEST)) throw new Error("is damaged: its samples are far beyond full scale");
   const results = await session.run({ samples: new ort.Tensor("float32", samples, [1, samples.length]) });
   const values = Array.from(results[session.outputNames[0]].data);
-  if (!values.every(Number.isFinite)) throw new Error("the model outputs NaN or infinite values, so there is no prediction");
+  if (!values.every(Number.isFinite)) throw new Error("the model outputs NaN or infinite values");
   return values;
 }
 
@@ -100,7 +100,7 @@ function show(name, samples, values, note) {
   const novelty = facts.has_novelty ? values[values.length - 1] : null;
   const answers = facts.has_novelty ? values.slice(0, -1) : values;
   const notes = note ? [note] : [];
-  if (samples.length > facts.n_samples) notes.push(`The recording continues after the part used, ${(samples.length / facts.sample_rate_hz).toFixed(2)} s.`);
+  if (samples.length > facts.n_samples) notes.push(`Only the first ${(facts.n_samples / facts.sample_rate_hz).toFixed(2)} s of ${(samples.length / facts.sample_rate_hz).toFixed(2)} s are used.`);
   if (samples.every((sample) => Math.abs(sample) < SILENT)) section.append(element("p", "Silence: the prediction is meaningless.", "warning"));
   if (novelty > 1) section.append(element("p", `Out of distribution (novelty ${novelty.toFixed(2)}): do not rely on the prediction.`, "warning"));
   const order = answers.map((_, number) => number);
@@ -123,7 +123,7 @@ function show(name, samples, values, note) {
   }
   section.append(table);
   if (novelty !== null) {
-    const text = element("p", `Novelty ${novelty.toFixed(2)}; above 1 a clip is unlike what the model knows.`, "soft");
+    const text = element("p", `Novelty ${novelty.toFixed(2)}; above 1 a clip is unlike the training data.`, "soft");
     text.title = String(novelty);
     section.append(text);
   }
@@ -135,13 +135,13 @@ function show(name, samples, values, note) {
 async function answerFiles(session, files) {
   byId("answers").replaceChildren();
   for (const file of files) {
-    byId("state").textContent = `Listening to ${file.name} ...`;
+    byId("state").textContent = `Predicting ${file.name} ...`;
     try {
       const { samples, note } = await decode(await file.arrayBuffer());
       show(file.name, samples, await answer(session, samples), note);
     } catch (error) {
       const section = element("section", "");
-      section.append(element("h2", file.name), element("p", `Cannot be answered: ${error.message}`, "warning"));
+      section.append(element("h2", file.name), element("p", `No prediction: ${error.message}`, "warning"));
       byId("answers").append(section);
     }
   }
@@ -167,24 +167,24 @@ async function record() {
     stream.getTracks().forEach((track) => track.stop());
     await context.close();
     const length = blocks.reduce((sum, block) => sum + block.length, 0);
-    if (!length) throw new Error("the microphone gave no samples");
+    if (!length) throw new Error("the microphone recorded no samples");
     const offline = new OfflineAudioContext(1, Math.ceil((length * facts.sample_rate_hz) / context.sampleRate), facts.sample_rate_hz);
-    const heard = offline.createBuffer(1, length, context.sampleRate);
+    const recorded = offline.createBuffer(1, length, context.sampleRate);
     let at = 0;
     for (const block of blocks) {
-      heard.copyToChannel(block, 0, at);
+      recorded.copyToChannel(block, 0, at);
       at += block.length;
     }
     const source = offline.createBufferSource();
-    source.buffer = heard;
+    source.buffer = recorded;
     source.connect(offline.destination);
     source.start();
     return (await offline.startRendering()).getChannelData(0);
   };
 }
 
-// The stretch of the length of a clip that has the most energy; of those that have nearly the most the last one, so that what
-// was said stands at its beginning, as in clips that are followed by silence.
+// The segment of the length of a clip that has the most energy. Of several with nearly the most energy it is the last one, so
+// that speech is at its beginning, as in clips that are followed by silence.
 function loudest(samples) {
   const length = Math.min(facts.n_samples, samples.length);
   const energies = new Float64Array(samples.length - length + 1);
@@ -198,7 +198,7 @@ function loudest(samples) {
   return samples.slice(begin, begin + length);
 }
 
-// A WAV file of 32-bit floats, which holds the samples as they are.
+// A WAV file of 32-bit floats, with the samples as they are.
 function writeWav(samples) {
   const view = new DataView(new ArrayBuffer(58 + 4 * samples.length));
   const put = (at, text) => [...text].forEach((letter, number) => view.setUint8(at + number, letter.charCodeAt(0)));
@@ -234,7 +234,7 @@ async function start() {
       const sound = section.appendChild(document.createElement("audio"));
       sound.controls = true;
       sound.src = address;
-      const link = section.appendChild(element("a", "Save what was answered"));
+      const link = section.appendChild(element("a", "Save this recording"));
       link.href = address;
       link.download = "microphone.wav";
       byId("state").textContent = "Ready.";

@@ -6,10 +6,10 @@ let state = null, number = 0, busy = false;
 const ask = async (place, body) => {
   const sent = body === undefined ? {} : { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) };
   let answer;
-  try { answer = await fetch(place, sent); } catch { throw new Error("The program has ended. Start it again: all verdicts are kept. Its new address goes on from here."); }
+  try { answer = await fetch(place, sent); } catch { throw new Error("The program has ended. All verdicts are saved. Start it again and open its new address to continue."); }
   const text = await answer.text();
   let content = null;
-  try { content = JSON.parse(text); } catch { /* refused */ }
+  try { content = JSON.parse(text); } catch { /* an error as text */ }
   if (!answer.ok || content === null) throw new Error(content?.error ?? text);
   return content;
 };
@@ -50,7 +50,7 @@ const count = () => {
   const done = Object.keys(state.verdicts).length;
   at("progress").max = state.n_suspects;
   at("progress").value = done;
-  put("who", `Reviewer ${state.reviewer}: ${done} of ${state.n_suspects} suspects judged.`);
+  put("who", `Reviewer ${state.reviewer}: ${done} of ${state.n_suspects} suspicious labels reviewed.`);
   put("agreement", state.agreement.join(" "));
   at("end").hidden = done < state.n_suspects;
   at("undo").disabled = done === 0;
@@ -69,7 +69,7 @@ const show = async (wanted) => {
   at("filter").value = "";
   find();
   const verdict = state.verdicts[number];
-  put("place", `Suspect ${number + 1} of ${state.n_suspects}${verdict ? `, judged ${verdict}` : ""}.`);
+  put("place", `Clip ${number + 1} of ${state.n_suspects}${verdict ? `, verdict: ${verdict}` : ""}.`);
   for (const made of at("verdicts").children) made.setAttribute("aria-pressed", String(made.dataset.verdict === verdict));
   [...at("labels").children].forEach((made, place) => {
     const name = state.labels[place].name;
@@ -82,12 +82,12 @@ const show = async (wanted) => {
   if (number + 1 < state.n_suspects) suspect(number + 1).catch(() => {});
 };
 const carryOut = async (task) => {
-  if (busy) { put("error", "Not taken, since the page was busy with the one before: once more, please."); return; }
+  if (busy) { put("error", "Not saved, because the page was still saving the verdict before. Try again."); return; }
   busy = true;
   try { put("error", ""); await task(); } catch (error) { put("error", error.message); } finally { busy = false; document.body.dataset.ready = String(number); }
 };
 const judge = (verdict, label = null) => carryOut(async () => {
-  if (label !== null && at("labels").children[label].disabled) throw new Error(`It has the label ${state.labels[label].name}; press r if that is right.`);
+  if (label !== null && at("labels").children[label].disabled) throw new Error(`The clip already has the label ${state.labels[label].name}. Press r if it is right.`);
   state = await ask("verdict", { number, verdict, label });
   if (judged.includes(number)) judged.splice(judged.indexOf(number), 1);
   judged.push(number);
@@ -118,7 +118,7 @@ at("filter").addEventListener("keydown", (event) => {
   const left = [...at("labels").children].filter((made) => !made.hidden && !made.disabled);
   const exact = left.filter((made) => made.firstChild.textContent.toLowerCase() === at("filter").value.trim().toLowerCase());
   const chosen = exact.length === 1 ? exact[0] : left.length === 1 ? left[0] : null;
-  if (chosen) { at("filter").blur(); chosen.click(); } else put("error", left.length ? `${left.length} labels fit; type more of one.` : `No other label has "${at("filter").value.trim()}" in it.`);
+  if (chosen) { at("filter").blur(); chosen.click(); } else put("error", left.length ? `${left.length} labels match. Type more letters.` : `No other label contains "${at("filter").value.trim()}".`);
 });
 const keys = { r: () => judge("right"), u: () => judge("unsure"), b: () => judge("bad recording"), z: undo, w: () => at("filter").focus(),
   ArrowLeft: () => carryOut(() => show(number - 1)), ArrowRight: () => carryOut(() => show(number + 1)) };

@@ -8,6 +8,7 @@ have theirs.
 from xval.answers.confusion import Confusion, find_confusion
 from xval.answers.item_sentences import item_decision_of
 from xval.answers.item_words import items_word
+from xval.base.errors import counted
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -61,8 +62,8 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
     repeats = f", mean of up to {instance.n_repeats} seeds of a fold" if instance.n_repeats > 1 else ""
     if instance.n_deals > 1:
         repeats += f", {instance.n_deals} repeats of the cross-validation, each of which tests them"
-    counted = f"{len(instance.folds)} of {instance.n_folds} folds, {sum(map(sum, counts)):.0f} {unit}{repeats}"
-    sheet.put(row, 1, f"{title} ({counted})", "", cells.BOLD)
+    counted_as = f"{len(instance.folds)} of {counted(instance.n_folds, 'fold')}, {sum(map(sum, counts)):.0f} {unit}{repeats}"
+    sheet.put(row, 1, f"{title} ({counted_as})", "", cells.BOLD)
     interval = ("95 % low", "95 % high") if instance.class_recalls else ()
     for column, name in enumerate(("true \\ predicted", *class_names, "recall", *interval), start=1):
         sheet.put(row + 1, column, name, "", cells.HEADER)

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 
 N_PERMUTATIONS = 10  # of each group
 
@@ -45,7 +45,10 @@ def permutation_importance(
         group, n_features, importance (the mean loss) and deviation (over 10 permutations), the most important first.
     """
     if len(features) < 2 or not groups:
-        raise SettingsError(f"{len(features)} examples and {len(groups)} groups of features; expected at least two and one.")
+        raise SettingsError(
+            f"{counted(len(features), 'example')} and {counted(len(groups), 'group')} of features; expected at least "
+            "two and one."
+        )
     rng = np.random.default_rng(seed)
     whole = score(targets, classify(features))
     rows = []

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.data.clip_average import combine_examples
 from xval.models.saved.description import ModelDescription, mean_thresholds, read_description
 from xval.reuse.ensembles.combine import Combiner
@@ -120,7 +120,7 @@ def load_ensemble(path: Path, note: str, members: Sequence[Path]) -> EnsembleMod
         groups.append([model]) if of_same is None else of_same.append(model)
     return EnsembleModel(
         path,
-        note or f"{path}: {len(places)} models",
+        note or f"{path}: {counted(len(places), 'model')}",
         [read_description(member) for member in members],
         [
             _Group(

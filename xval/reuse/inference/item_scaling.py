@@ -6,7 +6,7 @@ Comes in: the inputs of all clips of an item. Goes out: the same, scaled by thei
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, counted
 from xval.data.item_scaling import FEWEST_CLIPS, ItemScaling
 from xval.reuse.inference.inputs import Inputs
 from xval.reuse.inference.request import Request
@@ -23,7 +23,7 @@ def group_by_item(names: Sequence[str], request: Request) -> dict[str, list[int]
     items, fewest = request.items, 1 if request.per == "segment" else FEWEST_CLIPS
     for name, values in (("items names the speaker", items), ("enrolment says it", request.enrolment)):
         if values is not None and len(values) != len(names):
-            raise SettingsError(f"{name} of {len(values)} clips; received {len(names)}, expected one for each.")
+            raise SettingsError(f"{name} of {counted(len(values), 'clip')}; received {len(names)}, expected one for each.")
     groups: dict[str, list[int]] = {}
     for number, item in enumerate(items or [""] * len(names)):
         groups.setdefault(item, []).append(number)

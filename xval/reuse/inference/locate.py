@@ -9,7 +9,7 @@ from typing import NamedTuple
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
 from xval.answers.summary import metric_words, side_name
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, plural_of
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, ExperimentFolder, find_model_file
 from xval.results.job_key import JobKey
 from xval.results.named import model_path
@@ -83,7 +83,8 @@ def _describe_folds(instance: Path, members: list[Path]) -> str:
     of_all = f" of {len(numbers)}" if lacking else ""
     without = f", none of fold {', '.join(map(str, lacking))}" if lacking else ""
     repeats = f", {n_models} models" if n_models > len(done) else ""
-    return f"ensemble of {len(done)}{of_all} folds{without}{repeats}" if n_models > 1 else f"one fold{of_all}{without}"
+    folds = plural_of("fold", len(numbers) if lacking else len(done))
+    return f"ensemble of {len(done)}{of_all} {folds}{without}{repeats}" if n_models > 1 else f"one fold{of_all}{without}"
 
 
 def _models_of_folds(instance: Path) -> list[Path]:

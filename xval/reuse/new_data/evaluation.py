@@ -16,7 +16,7 @@ from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
 from xval.answers.item_sentences import describe_item_decision, describe_item_scaling
-from xval.base.errors import AudioError, CorpusError, SettingsError, UndefinedAnswerError
+from xval.base.errors import AudioError, CorpusError, SettingsError, UndefinedAnswerError, counted, verb_of
 from xval.base.item_word import call_items
 from xval.data.clip_average import Averaging
 from xval.folds.random_split import is_random_split
@@ -95,16 +95,19 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
     with watch("Reading") as progress:
         hashed, unreadable = add_hashes(labelled.clips, n_processes=choices.n_processes, progress=progress)
     if not len(hashed):
-        raise AudioError(f"None of the {len(unreadable)} clips can be read. {unreadable['path'][0]}: {unreadable['reason'][0]}")
+        raise AudioError(
+            f"None of the {counted(len(unreadable), 'clip')} can be read. {unreadable['path'][0]}: {unreadable['reason'][0]}"
+        )
     labelled = _keep(labelled, labelled.clips.table["clip"].isin(hashed.table["clip"]).to_numpy())._replace(clips=hashed)
     seen = find_seen(hashed, model.members, model.descriptions)
     about_seen = describe_seen(hashed, seen, n_members=len(model.members), left_out=choices.leave_out_seen)
     left_out = [without_label, unreadable]
     if choices.leave_out_seen and seen.either.any():
         if seen.either.all():
+            who = "the only clip is" if len(hashed) == 1 else f"all {len(hashed)} clips are"
             raise CorpusError(
-                f"{clips.name}: all {len(hashed)} clips are in the training data of {model.path}, so none is left. Give "
-                "other data; or for an ensemble the fold that was not trained on them."
+                f"{clips.name}: {who} in the training data of {model.path}, so none is left. Give other data; or for an "
+                "ensemble the fold that was not trained on them."
             )
         left_out.append(_rows(hashed, seen.either, ["seen by the model"] * len(hashed)))
         labelled, seen = _keep(labelled, ~seen.either), seen.keep(~seen.either)
@@ -245,7 +248,7 @@ def _measure_recordings(
 def _answered(clips: LabelledClips, reasons: list[str]) -> NDArray[np.bool_]:
     answered = np.array([not reason for reason in reasons])
     if not answered.any():
-        raise AudioError(f"None of the {len(clips)} clips can be read. {reasons[0]}")
+        raise AudioError(f"None of the {counted(len(clips), 'clip')} can be read. {reasons[0]}")
     return answered
 
 
@@ -269,19 +272,25 @@ def _warnings(
     if model.description.item_decision != "none":
         lines.append(describe_item_decision(model.description.item_decision))
     if labels and labels.unknown:
-        counted = model.description.task.label_word
+        n_unknown, word = sum(labels.unknown.values()), model.description.task.label_word
+        are = f"{verb_of(n_unknown)} not {'a class' if n_unknown == 1 else 'classes'}"
+        if word != "label":
+            what = "a label that is not a class" if n_unknown == 1 else "labels that are not classes"
+            are = f"{verb_of(n_unknown, 'have')} {what}"
         listed = "; ".join(describe_unknown(labels.unknown, model.class_names))
-        lines.append(
-            f"{sum(labels.unknown.values())} {counted} {'are' if counted == 'labels of clips' else 'have labels that are'} "
-            f"not classes of the model and are ignored: {listed}."
-        )
+        lines.append(f"{counted(n_unknown, word)} {are} of the model and {verb_of(n_unknown)} ignored: {listed}.")
     if labels and labels.lacking:
         n_lacking = f"{len(labels.lacking)} of {len(model.class_names)}"
-        lines.append(f"{n_lacking} classes of the model do not occur in the data: {shorten(labels.lacking, 10)}.")
+        lines.append(
+            f"{n_lacking} classes of the model {verb_of(len(labels.lacking), 'do')} not occur in the data: "
+            f"{shorten(labels.lacking, 10)}."
+        )
     if n_unreadable:
-        lines.append(f"{n_unreadable} clips cannot be used and are skipped; left_out.csv has the reasons.")
+        lines.append(
+            f"{counted(n_unreadable, 'clip')} cannot be used and {verb_of(n_unreadable)} skipped; left_out.csv has the reasons."
+        )
     if n_cut:
-        lines.append(f"{n_cut} clips are longer than the model's input, so the rest of them was not used.")
+        lines.append(f"{counted(n_cut, 'clip')} {verb_of(n_cut)} longer than the model's input, so the rest was not used.")
     return lines
 
 
@@ -291,7 +300,8 @@ def _warn_of_items(clips: LabelledClips) -> list[str]:
     if len(clips) < _FEWEST_CLIPS or not is_random_split(n_clips):
         return []
     warning = (
-        f"{n_clips.count(1)} of {len(clips)} clips are counted as separate items. If speakers (or recordings) have several "
-        "clips, the intervals are too narrow. Give items by --item-pattern, or in a column item of a table."
+        f"{n_clips.count(1)} of {len(clips)} clips {verb_of(n_clips.count(1))} counted as separate items. If speakers (or "
+        "recordings) have several clips, the intervals are too narrow. Give items by --item-pattern, or in a column item of a "
+        "table."
     )
     return [warning]

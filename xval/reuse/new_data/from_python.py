@@ -17,7 +17,7 @@ from preprocessing.store import write
 from preprocessing.store.arrays import refuse_missing
 from xval.base.config_file import read_default
 from xval.base.csv_text import guarded
-from xval.base.errors import CorpusError, SettingsError
+from xval.base.errors import CorpusError, SettingsError, counted
 from xval.measures.task import find_task
 from xval.reuse.new_data.evaluation import Choices, Outcome, evaluate_on
 from xval.reuse.new_data.labelled_clips import LabelledClips, ReadOptions, naming_reader, read_labelled_clips
@@ -189,9 +189,10 @@ def _by_item(x: Any, targets: Any, items: Any) -> tuple[dict[str, Any], dict[str
     if items is not None:
         refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="change its spelling")
     if len(names) != len(x) or (y is not None and len(y) != len(x)):
-        n_targets = "no" if y is None else len(y)
+        n_targets = "no targets" if y is None else counted(len(y), "target")
         raise CorpusError(
-            f"Arrays: received {len(x)} examples, {n_targets} targets and {len(names)} items; expected one for each."
+            f"Arrays: received {counted(len(x), 'example')}, {n_targets} and {counted(len(names), 'item')}; expected "
+            "one for each."
         )
     rows: dict[str, list[int]] = {}
     for number, name in enumerate(names):

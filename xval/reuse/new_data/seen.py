@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base.errors import counted
+from xval.base.errors import counted, verb_of
 from xval.models.saved.description import ModelDescription
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
 from xval.models.saved.seen import Heard
@@ -79,8 +79,11 @@ def describe_seen(clips: LabelledClips, seen: Seen, *, n_members: int, left_out:
         examples = clips.table["clip"][seen.either].head(_N_SHOWN).tolist()
         shown = ", ".join(examples) + (", ..." if n_seen > len(examples) else "")
         model = "this model" if n_members == 1 else f"at least one of the {n_members} models"
-        end = "left out" if left_out else "the scores are optimistically biased. --leave-out-seen excludes them"
-        lines.append(f"{n_seen} of {len(clips)} clips are in the training data of {model} ({', '.join(ways)}; {shown}): {end}.")
+        end = "excluded" if left_out else "the scores are optimistically biased. --leave-out-seen excludes them"
+        lines.append(
+            f"{n_seen} of {counted(len(clips), 'clip')} {verb_of(n_seen)} in the training data of {model} "
+            f"({', '.join(ways)}; {shown}): {end}."
+        )
     if seen.by_audio is None:
         lines.append("Cannot check whether the model was trained on these clips: seen_audio.npy is missing.")
     if seen.perhaps:

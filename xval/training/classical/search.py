@@ -24,7 +24,7 @@ from sklearn.model_selection import GroupKFold, ParameterGrid, StratifiedGroupKF
 from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
-from xval.base.errors import JobError
+from xval.base.errors import JobError, counted, verb_of
 from xval.training.classical.calibration import fit_temperature, probabilities_of, scores_of, temperature_of_scores
 from xval.training.classical.estimators import ClassWeight, EstimatorSpec
 from xval.training.classical.kernels import decide
@@ -165,7 +165,9 @@ def fit_estimator(
         fewest = min([len(features), *(len(fitted) for fitted, _ in usable)])
         settings = [candidate for candidate in settings if candidate.get("n_neighbors", 1) <= fewest]
         if not settings:
-            raise JobError(f"n_neighbors: all of {spec.grid['n_neighbors']} are more than the {fewest} training examples.")
+            raise JobError(
+                f"n_neighbors: all of {spec.grid['n_neighbors']} are more than the {counted(fewest, 'training example')}."
+            )
         n_components = min(spec.n_components, features.shape[1], fewest)
         pipeline = spec.make(has_classes=has_classes, n_components=n_components, class_weight=class_weight, seed=seed)
         best = settings[0]
@@ -246,7 +248,7 @@ def _check_parts(training: Part, validation: Part | None, *, has_classes: bool) 
     for part in (training, *([validation] if validation else [])):
         n_wrong = int((~np.isfinite(part.features)).any(axis=1).sum())
         if n_wrong:
-            raise JobError(f"{n_wrong} of {len(part.features)} examples have NaN features.")
+            raise JobError(f"{n_wrong} of {counted(len(part.features), 'example')} {verb_of(n_wrong, 'have')} NaN features.")
     if has_classes and len(np.unique(training.targets)) < 2:
         raise JobError("all training examples have one class; expected at least two. Use fewer folds, or other items.")
 

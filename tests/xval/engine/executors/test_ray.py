@@ -114,7 +114,7 @@ def test_more_than_any_machine_has_is_refused_at_once(project, engines, two_mach
     ended = project.run("--executor", "ray", "--set", f"ray_address={two_machines}", "--set", "ray_gpus_per_job=0.5")
 
     assert ended.returncode == 2
-    assert "no machine of the cluster has 1 CPU core(s) and 0.5 GPU(s)" in ended.stderr
+    assert "no machine of the cluster has 1 CPU core and 0.5 GPUs" in ended.stderr
 
 
 @pytest.mark.slow

@@ -140,7 +140,7 @@ def test_audio_in_another_form_under_another_name_is_known_again(judge_stranger)
 def test_clips_that_only_sound_alike_can_be_left_out(judge_stranger):
     assert judge_stranger("ad").reason.endswith("""exclude them: test_where='clip not in ("d#0", "d#1")'.""")
     assert judge_stranger("ac").reason.endswith("""exclude them: train_where='clip not in ("c#0", "c#1")'.""")
-    assert judge_stranger("ad", test={"d#1"}).reason.count("1 of its 1 clips by their fingerprints") == 1
+    assert judge_stranger("ad", test={"d#1"}).reason.count("1 of its 1 clip by their fingerprints") == 1
     assert judge_stranger("ad", test=set()).state == "clean"
     assert judge_stranger("ac", validation=set()).state == "clean"
     assert judge_stranger("ac", test=set()).state == "leaked"

@@ -109,4 +109,4 @@ def test_an_answer_that_is_not_a_number_is_said_and_no_class_is_shown(make_packa
     quiet, loud = browser.value("[...document.querySelectorAll('#answers section')].map((section) => section.textContent)")
 
     assert quiet.startswith("quiet.wavb0.750a0.250")
-    assert loud == "loud.wavCannot be answered: the model outputs NaN or infinite values, so there is no prediction"
+    assert loud == "loud.wavNo prediction: the model outputs NaN or infinite values"

@@ -135,8 +135,8 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
         "is_tested": None,
     }
     assert "model-index" not in about
-    assert "Its scores are unknown." in card
-    assert "Unknown: this bundle names no licence." in card
+    assert "so its scores are unknown." in card
+    assert "Unknown. Ask the author before you use the model." in card
     assert not (bundle.folder / "of_mine.npy").exists()
     assert not (bundle.folder / "evidence").exists()
     assert not (bundle.folder / "index.html").exists()

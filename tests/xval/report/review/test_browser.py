@@ -62,11 +62,11 @@ def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, ans
     be_at(browser, 3)
     assert len(verdicts()) == 3
     browser.press("1")  # the label that it has
-    browser.see("document.getElementById('error').textContent.startsWith('It has the label low; press r')")
+    browser.see("document.getElementById('error').textContent.startsWith('The clip already has the label low. Press r')")
     browser.press("ArrowLeft")
     be_at(browser, 2)
     assert re.fullmatch(
-        r"Suspect 3 of \d+, judged bad recording\.", browser.value("document.getElementById('place').textContent")
+        r"Clip 3 of \d+, verdict: bad recording\.", browser.value("document.getElementById('place').textContent")
     )
     browser.click("#labels button:nth-child(2)")
     be_at(browser, 3)
@@ -84,7 +84,7 @@ def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_r
         "['r', 'r'].forEach((key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))"
     )
     be_at(browser, 1)
-    assert browser.value("document.getElementById('error').textContent").startswith("Not taken")
+    assert browser.value("document.getElementById('error').textContent").startswith("Not saved")
     assert len(read_verdicts(review.path)) == 1
 
     make_review(answered=answered).judge(4, "unsure")  # in another window
@@ -107,7 +107,7 @@ def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_r
     browser.press("w")
     browser.press("q")
     browser.press("Enter")
-    browser.see("document.getElementById('error').textContent === 'No other label has \"q\" in it.'")
+    browser.see("document.getElementById('error').textContent === 'No other label contains \"q\".'")
 
 
 def test_names_are_shown_as_text_and_an_ended_program_is_said(make_review, serve, browser, answered):
@@ -120,4 +120,4 @@ def test_names_are_shown_as_text_and_an_ended_program_is_said(make_review, serve
     server.shutdown()
     server.server_close()
     browser.press("r")
-    assert "all verdicts are kept" in browser.see("document.getElementById('error').textContent")
+    assert "All verdicts are saved" in browser.see("document.getElementById('error').textContent")

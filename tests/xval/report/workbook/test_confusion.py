@@ -18,7 +18,7 @@ def test_matrices_are_summed_over_finished_folds(workbook_of, make_instance, mak
         ["no", 9, 1, 0.9],
         ["yes", 2, 3, 0.6],
     ]
-    assert sheet["A8"].value == "cnn_small (instance 2) (1 of 1 folds, 10 clips)"
+    assert sheet["A8"].value == "cnn_small (instance 2) (1 of 1 fold, 10 clips)"
 
 
 def test_a_recall_has_its_interval_where_it_is_known(workbook_of, make_instance):
@@ -52,7 +52,7 @@ def test_too_many_matrices_leave_the_best_by_validation_and_say_so(workbook_of, 
         "confusion"
     ]
     titles = [row[0] for row in rows_of(sheet) if "(instance" in str(row[0])]
-    assert titles == [f"cnn_small #{number} (instance {number}) (1 of 1 folds, 10 clips)" for number in (1, 3)]
+    assert titles == [f"cnn_small #{number} (instance {number}) (1 of 1 fold, 10 clips)" for number in (1, 3)]
     assert sheet["A2"].value.startswith("The 2 best of 3 instances by validation")
 
 
@@ -67,7 +67,7 @@ def test_a_title_says_what_is_counted_and_that_repeats_are_averaged(workbook_of,
     sheet = workbook_of([make_instance(1, [make_record(1, {"accuracy": 0.5}, repeat=1), again], folds_total=1, repeats=2)])[
         "confusion"
     ]
-    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 folds, 10 clips, mean of up to 2 seeds of a fold)"
+    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 fold, 10 clips, mean of up to 2 seeds of a fold)"
     frames = make_record(1, {"macro_f1": 0.5})
     sheet = workbook_of([make_instance(1, [frames], task_type="frame_classification")])["confusion"]
-    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 folds, 10 frames)"
+    assert sheet["A3"].value == "cnn_small (instance 1) (1 of 1 fold, 10 frames)"

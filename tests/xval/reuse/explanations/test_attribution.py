@@ -82,7 +82,7 @@ def test_importance_is_what_the_score_loses_without_a_group():
     assert table["group"].tolist() == ["both", "useless"]
     assert table["importance"][0] == pytest.approx(0.5, abs=0.05)
     assert table["importance"][1] == 0
-    with pytest.raises(SettingsError, match="1 examples"):
+    with pytest.raises(SettingsError, match="1 example"):
         permutation_importance(classify, features[:1], targets[:1], groups, accuracy, seed=1)
 
 

@@ -122,7 +122,7 @@ def test_audio_that_the_model_has_seen_is_found_under_another_name(animals, make
     assert len(without.clips) == 16
     assert len(model.asked) == 16
     assert without.left_out["path"].tolist() == ["a/a_s0_0.wav", "b/b_s9_9.wav"]
-    assert "left out" in without.warnings[0]
+    assert "excluded" in without.warnings[0]
 
 
 def test_items_of_the_same_corpus_are_seen_and_of_another_perhaps(animals, tmp_path, make_model, watch):
