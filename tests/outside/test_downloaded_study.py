@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+pytestmark = pytest.mark.long
+
 LEAVES_A_MARK = """
 from pathlib import Path as _Path
 with _Path({mark!r}).open("a") as _mark:

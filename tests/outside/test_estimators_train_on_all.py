@@ -9,6 +9,8 @@ import pytest
 from preprocessing.store import write
 from tests.outside.conftest import FEATURES
 
+pytestmark = pytest.mark.long
+
 SVM = {"architecture": "svm", "C": (0.1, 1.0), "gamma": ("scale",)}
 
 

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture
 def recordings(empty):

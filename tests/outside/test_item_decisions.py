@@ -8,6 +8,8 @@ import pytest
 
 from preprocessing.store import write
 
+pytestmark = pytest.mark.long
+
 N_PATIENTS, N_CLIPS = 12, 4
 
 

@@ -7,6 +7,8 @@ import pyarrow.parquet
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.long
+
 RATE_HZ = 4000
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
 

@@ -7,6 +7,8 @@ import pytest
 from preprocessing.store import write
 from xval import XvalError
 
+pytestmark = pytest.mark.long
+
 WAYS = {
     "numbers": ("1", "01", "1.0"),
     "separators": ("spk_1", "spk-1", "spk 1"),

@@ -93,7 +93,7 @@ def test_folds_that_are_not_finished_are_named(study):
     study.train(SVM, item_name="speaker")
     (study.fold(1, 2) / "record.json").unlink()
 
-    assert protocol(study)[0][0].endswith(" These results are preliminary: 1 of 2 folds are finished.")
+    assert protocol(study)[0][0].endswith(" These results are preliminary: 1 of 2 folds is finished.")
 
 
 @pytest.mark.long

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import soundfile
 
+pytestmark = pytest.mark.long
+
 SMALL = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
 WORDS = ("table", "audio/t.csv", "--dataset", "t")
 
