@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from augmentation.offline_settings import AugmentationSettings
 from augmentation.seeding import make_generator
-from augmentation.settings import AugmentationSettings
 from augmentation.transforms import Parameters, Samples, find_transform
 
 PEAK = 0.99

@@ -106,7 +106,7 @@ def parse_augmentation(arguments: Sequence[str]) -> "Augmentation":
     known = make_parser().parse_all(arguments or ["--help"])
 
     from augmentation.folder import Augmentation
-    from augmentation.settings import read_augmentation_settings
+    from augmentation.offline_settings import read_augmentation_settings
     from preprocessing.corpora._class_folders import find_class_folders
 
     given = find_class_folders(known.input_folders, "none", are_classes=False)
@@ -127,7 +127,7 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
     known = make_mix_parser().parse_all(arguments or ["--help"])
 
     from augmentation.mix import Mixing
-    from augmentation.settings import read_mixing_settings
+    from augmentation.offline_settings import read_mixing_settings
 
     return Mixing(
         events_folder=known.events_folder,

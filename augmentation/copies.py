@@ -14,8 +14,8 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from augmentation.chain import PEAK, apply_steps, draw_steps, peak_of, scale_to_peak
+from augmentation.offline_settings import AugmentationSettings
 from augmentation.recordings import refuse_equal
-from augmentation.settings import AugmentationSettings
 from augmentation.transforms import Samples
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, decode
 from preprocessing.clips.listing import copy_name

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from augmentation.copies import CopyOutcome, CopyTask, make_copies, output_paths
+from augmentation.offline_settings import AugmentationSettings
 from augmentation.recordings import check_recordings, fingerprint
-from augmentation.settings import AugmentationSettings
 from augmentation.sources import Sources, list_sources, refuse_shared
 from preprocessing.clips.augmented_copies import COPIES_COLUMNS, COPIES_NAME, NOTE_NAME
-from preprocessing.clips.output_folder import LEFT_OUT_COLUMNS, LEFT_OUT_NAME, Source, open_output, stamp_of, write_table
+from preprocessing.clips.output_folder import LEFT_OUT_COLUMNS, LEFT_OUT_NAME, SourceFile, open_output, stamp_of, write_table
 from preprocessing.console import progress_bar
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import map_in_processes
@@ -81,7 +81,7 @@ def augment_folder(wanted: Augmentation, console: "Console") -> None:
         with progress_bar(console, "Checking recordings", "files") as progress:
             facts = check_recordings(mixed_in, n_processes=wanted.n_processes, progress=progress)
         output.begin(
-            {path: Source(stamp_of(wanted.input_folder / path), made) for path, made in files.items()}, lists=(COPIES_NAME,)
+            {path: SourceFile(stamp_of(wanted.input_folder / path), made) for path, made in files.items()}, lists=(COPIES_NAME,)
         )
         _copy_metadata(wanted, sources)
         recordings = {known.audio_hash: path for path, known in facts.items()}

@@ -12,13 +12,21 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from augmentation.mixing import Event, Mixture, Stretch, deal_backgrounds, join_overlapping, longest_event_s, plan_mixtures
+from augmentation.mixing import (
+    BackgroundSegment,
+    Event,
+    Mixture,
+    deal_backgrounds,
+    join_overlapping,
+    longest_event_s,
+    plan_mixtures,
+)
 from augmentation.mixture import ANNOTATION_COLUMNS, BACKGROUND_LABEL, annotation_rows, make_mixture
+from augmentation.offline_settings import MixingSettings
 from augmentation.recordings import check_recordings, describe_stretch, fingerprint, refuse_equal
-from augmentation.settings import MixingSettings
 from augmentation.sources import refuse_shared
 from preprocessing.audio.read import AudioFacts, read_header
-from preprocessing.clips.output_folder import LEFT_OUT_NAME, Source, open_output, write_table
+from preprocessing.clips.output_folder import LEFT_OUT_NAME, SourceFile, open_output, write_table
 from preprocessing.console import progress_bar
 from preprocessing.corpora import events as events_corpus
 from preprocessing.corpora._reading import AS_IT_STANDS, RowOptions
@@ -90,7 +98,7 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
             events, faults = _check_events(events, backgrounds, wanted, progress)
         mixtures = _plan(events, backgrounds, wanted, console)
         # Of what a mixture is made, the settings say.
-        folder.begin({mixture.path: Source((), (mixture.path,)) for mixture in mixtures}, lists=(ANNOTATION_NAME,))
+        folder.begin({mixture.path: SourceFile((), (mixture.path,)) for mixture in mixtures}, lists=(ANNOTATION_NAME,))
         make = partial(
             make_mixture,
             events_folder=wanted.events_folder,
@@ -214,7 +222,7 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
     return list(plan_mixtures(events, backgrounds, settings, sample_rate_hz=rate_hz, seed=wanted.seed))
 
 
-def _describe_deal(backgrounds: dict[str, tuple[Stretch, ...]], durations_s: dict[str, float]) -> str:
+def _describe_deal(backgrounds: dict[str, tuple[BackgroundSegment, ...]], durations_s: dict[str, float]) -> str:
     used = [stretch.path for stretches in backgrounds.values() for stretch in stretches]
     short = len(durations_s) - len(set(used))
     passed = f" ({short} shorter than a mixture, or not needed)" if short else ""

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from augmentation.offline_settings import MixingSettings
 from augmentation.seeding import make_generator
-from augmentation.settings import MixingSettings
 from preprocessing.clips.table import natural_key
 from preprocessing.store.naming import file_name
 from xval.base.errors import CorpusError, counted, verb_of
@@ -59,7 +59,7 @@ class Placed:
 
 
 @dataclass(frozen=True)
-class Stretch:
+class BackgroundSegment:
     """A part of a background recording, which belongs to one item.
 
     Attributes:
@@ -86,7 +86,7 @@ class Mixture:
 
     path: str
     item: str
-    background: Stretch
+    background: BackgroundSegment
     events: tuple[Placed, ...]
     n_samples: int
     sample_rate_hz: int
@@ -115,7 +115,7 @@ def join_overlapping(events: Sequence[Event]) -> list[Event]:
 
 def deal_backgrounds(
     durations_s: Mapping[str, float], items: Sequence[str], needed_s: float, seed: int
-) -> dict[str, tuple[Stretch, ...]]:
+) -> dict[str, tuple[BackgroundSegment, ...]]:
     """Give every item backgrounds of its own: whole recordings where there are enough, else parts that do not overlap.
 
     Args:
@@ -131,10 +131,10 @@ def deal_backgrounds(
     rng = make_generator(seed, "backgrounds")
     usable = [usable[number] for number in rng.permutation(len(usable))]
     items = sorted(items, key=natural_key)
-    dealt: dict[str, list[Stretch]] = {item: [] for item in items}
+    dealt: dict[str, list[BackgroundSegment]] = {item: [] for item in items}
     if len(usable) >= len(items):
         for number, path in enumerate(usable):
-            dealt[items[number % len(items)]].append(Stretch(path, 0.0, durations_s[path]))
+            dealt[items[number % len(items)]].append(BackgroundSegment(path, 0.0, durations_s[path]))
         return {item: tuple(stretches) for item, stretches in dealt.items()}
     sharing: dict[str, list[str]] = {path: [] for path in usable}
     for item in items:
@@ -150,13 +150,13 @@ def deal_backgrounds(
     for path, sharers in sharing.items():
         for number, item in enumerate(sharers):
             begin_s, end_s = (durations_s[path] * (part / len(sharers)) for part in (number, number + 1))
-            dealt[item].append(Stretch(path, begin_s, end_s))
+            dealt[item].append(BackgroundSegment(path, begin_s, end_s))
     return {item: tuple(stretches) for item, stretches in dealt.items()}
 
 
 def plan_mixtures(
     events: Sequence[Event],
-    backgrounds: Mapping[str, Sequence[Stretch]],
+    backgrounds: Mapping[str, Sequence[BackgroundSegment]],
     settings: MixingSettings,
     *,
     sample_rate_hz: int,
@@ -219,7 +219,7 @@ def _lay_out(
     path: str,
     item: str,
     group: Sequence[Event],
-    stretches: Sequence[Stretch],
+    stretches: Sequence[BackgroundSegment],
     settings: MixingSettings,
     sample_rate_hz: int,
     seed: int,
@@ -239,5 +239,5 @@ def _lay_out(
         before += length + gap
     stretch = stretches[int(rng.integers(len(stretches)))]
     start_s = float(rng.uniform(stretch.start_s, max(stretch.start_s, stretch.end_s - settings.mixture_duration_s)))
-    excerpt = Stretch(stretch.path, start_s, min(start_s + settings.mixture_duration_s, stretch.end_s))
+    excerpt = BackgroundSegment(stretch.path, start_s, min(start_s + settings.mixture_duration_s, stretch.end_s))
     return Mixture(path, item, excerpt, tuple(placed), n_total, sample_rate_hz)

@@ -22,7 +22,7 @@ import numpy as np
 from preprocessing.store import open_store
 from xval.data.fold import load_fold
 from xval.jobs.job import Job
-from xval.jobs.prepare import prepare_for
+from xval.jobs.prepare_backend_for_job import prepare_for
 from xval.models.frontend import build_frontend
 
 Arrays = dict[str, tuple[np.ndarray, np.ndarray]]

@@ -24,7 +24,7 @@ import transformers
 from preprocessing.embeddings.compute import Work, embed_clips
 from preprocessing.embeddings.embedder import at_its_rate, identify, is_network, load_embedder
 from preprocessing.embeddings.examples import batch_size, cut_pieces, embed_pieces
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.parallel import count_cores
 from xval.base.config_file import read_section
 

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 from preprocessing.audio.read import read_audio
 from preprocessing.corpora._demo_speech import write_demo_speech
 from preprocessing.features.extract import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 
 N_RUNS = 5

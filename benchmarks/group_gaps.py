@@ -13,8 +13,9 @@ import argparse
 import numpy as np
 import pandas as pd
 
-from xval.answers.group_columns import GroupColumn
-from xval.answers.groups import AnsweredInstance, measure_groups
+from xval.answers.instance_predictions import InstancePredictions
+from xval.extras.subgroups.columns import GroupColumn
+from xval.extras.subgroups.groups import measure_groups
 from xval.measures.task import find_task
 from xval.results.tested_examples import TestedExamples
 
@@ -25,7 +26,7 @@ OF_SPEAKERS = ("gender", "accent", "age")
 EFFECT = 0.12  # of statement, where it changes something
 
 
-def draw(n_speakers: int, effect: float, rng: np.random.Generator) -> tuple[AnsweredInstance, list[GroupColumn]]:
+def draw(n_speakers: int, effect: float, rng: np.random.Generator) -> tuple[InstancePredictions, list[GroupColumn]]:
     """Return the answers on the clips of new speakers, and the columns."""
     items = np.repeat(np.arange(n_speakers), N_CLIPS)
     targets = np.tile(np.arange(N_CLIPS) % N_CLASSES, n_speakers)
@@ -42,7 +43,7 @@ def draw(n_speakers: int, effect: float, rng: np.random.Generator) -> tuple[Answ
         GroupColumn(name, pd.Series(own.astype(str), index=clips), tuple(map(str, range(N_GROUPS[name]))))
         for name, own in groups.items()
     ]
-    return AnsweredInstance(1, find_task("classification"), (tested,)), columns
+    return InstancePredictions(1, find_task("classification"), (tested,)), columns
 
 
 def main(n_repetitions: int) -> None:
@@ -68,7 +69,7 @@ def main(n_repetitions: int) -> None:
     print(f"ratio {np.mean(together) / max(np.mean(alone), 1e-9):.2f}")
 
 
-def _shown(tested: AnsweredInstance, columns: list[GroupColumn], metric: str) -> list[bool]:
+def _shown(tested: InstancePredictions, columns: list[GroupColumn], metric: str) -> list[bool]:
     return [bool(found.gap and found.gap.is_shown) for found in measure_groups(tested, columns, metric)]
 
 

@@ -20,8 +20,8 @@ import preprocessing
 from preprocessing.corpora.fsdd import list_clips
 from xval import Experiment
 from xval.answers.chosen_instance import choose_instance
-from xval.answers.label_suspects import find_suspects, read_answered
 from xval.answers.read_corpus import read_corpus
+from xval.extras.label_review.label_suspects import find_suspects, read_answered
 from xval.results.folder import find_experiment
 
 SHARE = 0.05

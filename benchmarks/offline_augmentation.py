@@ -17,7 +17,7 @@ import soundfile
 from rich.console import Console
 
 from augmentation.folder import Augmentation, augment_folder
-from augmentation.settings import read_augmentation_settings
+from augmentation.offline_settings import read_augmentation_settings
 
 N_RUNS = 3
 N_FILES = 400

@@ -99,8 +99,8 @@ def commands_page() -> Iterator[str]:
     commands = describe_commands()
     for group in GROUPS:
         yield f"## {group}"
-        for name, (of, _) in commands.items():
-            if of == group:
+        for name, about in commands.items():
+            if about.group == group:
                 yield from [f"### xval {name}", f"```text\n{_help(name).strip()}\n```"]
 
 

@@ -429,7 +429,7 @@ def in_process(project, described_environment, monkeypatch, capfd):
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", prepare)
+    monkeypatch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", prepare)
     monkeypatch.setattr(snapshot, "_describe_environment", lambda: described_environment)
     monkeypatch.setattr(inference, "_bind", lambda *_, **__: None)
     monkeypatch.setattr(project, "run", lambda *arguments: run_script("exp.py", *arguments))

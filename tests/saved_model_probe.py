@@ -14,7 +14,7 @@ import pandas as pd
 
 from preprocessing.corpus import open_corpus
 from xval import load_model
-from xval.reuse.inference import Stretch
+from xval.reuse.inference import Segment
 
 OUTPUTS = ("probability_", "predicted_", "squared_error")
 SIDECARS = ("model.keras", "model.json", "model.skops", "network_1", "network_2")
@@ -31,7 +31,7 @@ def differences(fold, data_folder):
         model = load_model(folder)
     corpus = open_corpus(model.description.dataset, data_folder)
     rows = corpus.index.set_index("clip").loc[stored["clip"].unique()]
-    clips = [Stretch(corpus.audio_folder / path, start_s, end_s) for path, start_s, end_s in
+    clips = [Segment(corpus.audio_folder / path, start_s, end_s) for path, start_s, end_s in
              rows[["path", "start_s", "end_s"]].itertuples(index=False)]  # fmt: skip
     of_frames = model.task_type == "frame_classification"
     found = model.predict(clips, per="segment" if of_frames else "example")

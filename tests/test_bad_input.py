@@ -109,7 +109,7 @@ def test_a_results_folder_that_cannot_be_written(run, tmp_path):
 
 
 def test_tensorboard_is_asked_for_before_anything_is_trained(run, monkeypatch):
-    monkeypatch.setattr("xval.experiment.checks.find_spec", lambda name: None)
+    monkeypatch.setattr("xval.experiment.check_instance.find_spec", lambda name: None)
 
     code, errors = run(tensorboard=True)
 

@@ -19,7 +19,7 @@ import pytest
 import soundfile
 
 import xval
-from augmentation.settings import read_augmentation_settings
+from augmentation.offline_settings import read_augmentation_settings
 from preprocessing import corpora
 from preprocessing.clips.table import check_clips
 from preprocessing.commands.command_line import read_settings

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.waveforms import make_moments, waveform_moments
 from preprocessing.store.writer import Example, StoreWriter

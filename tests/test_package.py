@@ -53,8 +53,9 @@ def test_the_citation_names_the_version_of_the_project():
 def test_the_wheel_holds_every_module_and_the_defaults(wheel):
     assert wheel.name.startswith("xval_audio-")
     wanted = {path.relative_to(ROOT).as_posix() for name in PACKAGES for path in (ROOT / name).rglob("*.py")}
-    data = (ROOT / "xval" / "report" / "templates", ROOT / "preprocessing" / "encoders" / "presets")
-    wanted |= {path.relative_to(ROOT).as_posix() for folder in data for path in folder.iterdir() if path.is_file()}
+    data = (*(ROOT / "xval").rglob("templates"), ROOT / "preprocessing" / "encoders" / "presets")
+    files = [path for folder in data for path in folder.iterdir() if path.is_file()]
+    wanted |= {path.relative_to(ROOT).as_posix() for path in (*files, *(ROOT / "xval" / "extras").glob("*/*.html"))}
     wanted |= {f"{name}/py.typed" for name in PACKAGES if name != "architectures"}
     with zipfile.ZipFile(wheel) as archive:
         held = {name for name in archive.namelist() if ".dist-info/" not in name}

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from xval.measures.metrics import metric as metric
     from xval.measures.verification import verification_eer as verification_eer
     from xval.reuse.inference import load_model as load_model
-    from xval.reuse.inference.sources import Stretch as Stretch
+    from xval.reuse.inference.sources import Segment as Segment
     from xval.settings.space import choice as choice
     from xval.settings.space import integers as integers
     from xval.settings.space import log_uniform as log_uniform
@@ -45,7 +45,7 @@ _PUBLIC = {
     "Experiment": "xval.experiment.declare",
     "Observer": "xval.jobs.observers",
     "Results": "xval.experiment.results",
-    "Stretch": "xval.reuse.inference.sources",
+    "Segment": "xval.reuse.inference.sources",
     "TorchModule": "xval.backend.torch_module",
     "XvalError": "xval.base.errors",
     "choice": "xval.settings.space",
@@ -62,6 +62,10 @@ _PUBLIC = {
     "uniform": "xval.settings.space",
     "verification_eer": "xval.measures.verification",
 }
+
+
+_NOW = {"Stretch": "Segment"}
+"""Names of earlier versions."""
 
 
 def _refuse_hidden_packages() -> None:
@@ -94,7 +98,7 @@ def __getattr__(name: str) -> object:
 
         report_mistakes_in_one_line()
         return getattr(import_module(_PUBLIC[name]), name)
-    message = f"module 'xval' has no attribute '{name}'"
+    message = f"xval.{name} is now xval.{_NOW[name]}" if name in _NOW else f"module 'xval' has no attribute '{name}'"
     raise AttributeError(message)
 
 

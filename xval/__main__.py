@@ -49,7 +49,7 @@ def _help() -> str:
     commands = describe_commands()
     width = max(map(len, commands))
     listed = "\n\n".join(
-        "\n".join([f"{group}:", *(f"  {name:{width}}  {text}" for name, (of, text) in commands.items() if of == group)])
+        "\n".join([f"{group}:", *(f"  {name:{width}}  {of.summary}" for name, of in commands.items() if of.group == group)])
         for group in GROUPS
     )
     return (

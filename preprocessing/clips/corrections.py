@@ -40,7 +40,7 @@ _LOCKED_FOR_S = 10  # a writer takes milliseconds
 
 
 @dataclass(frozen=True)
-class Verdict:
+class LabelVerdict:
     """What a reviewer said of the label of a clip; a column of the file for each attribute.
 
     Attributes:
@@ -63,7 +63,7 @@ class Verdict:
     index_hash: str
 
 
-_NAMES = [field.name for field in fields(Verdict)]
+_NAMES = [field.name for field in fields(LabelVerdict)]
 
 
 class Corrections(NamedTuple):
@@ -75,12 +75,12 @@ class Corrections(NamedTuple):
         facts: What the corrected corpus says of itself: file, sha256, of_index (the hash of the reviewed corpus), reviewers.
     """
 
-    agreed: dict[str, Verdict]
+    agreed: dict[str, LabelVerdict]
     disputed: list[str]
     facts: dict[str, Any]
 
 
-def read_verdicts(path: Path) -> list[Verdict]:
+def read_verdicts(path: Path) -> list[LabelVerdict]:
     """Return what the file holds, in its order; nothing where there is none.
 
     Raises:
@@ -94,7 +94,7 @@ def read_verdicts(path: Path) -> list[Verdict]:
             raise ValueError(f"the column is missing: {', '.join(sorted(lacking))}")  # noqa: TRY301 - worded below
         if any("more" in row for row in rows):
             raise ValueError("a row has more cells than there are columns")  # noqa: TRY301 - worded below
-        verdicts = [Verdict(**{name: _read_cell(name, row[name]) for name in _NAMES}) for row in rows]
+        verdicts = [LabelVerdict(**{name: _read_cell(name, row[name]) for name in _NAMES}) for row in rows]
         _check(verdicts)
     except FileNotFoundError:
         return []
@@ -121,9 +121,9 @@ class VerdictFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._state: tuple[int, ...] | None = None
-        self._verdicts: list[Verdict] = []
+        self._verdicts: list[LabelVerdict] = []
 
-    def read(self) -> list[Verdict]:
+    def read(self) -> list[LabelVerdict]:
         """Return what the file holds, in its order."""
         refuse_gone(self.path.parent)
         state = _state(self.path)
@@ -131,7 +131,7 @@ class VerdictFile:
             self._verdicts, self._state = read_verdicts(self.path), state
         return self._verdicts
 
-    def add(self, said: Verdict) -> None:
+    def add(self, said: LabelVerdict) -> None:
         """Write a verdict below all others, in the place of an earlier one of this reviewer on this clip.
 
         The file grows by a line, so that the last of many thousand takes no longer than the first.
@@ -144,7 +144,7 @@ class VerdictFile:
                 replace_file(self.path, partial(_write, [*others, said]))
             self._verdicts, self._state = [*others, said], _state(self.path)
 
-    def take_back(self, is_meant: Callable[[Verdict], bool]) -> Verdict | None:
+    def take_back(self, is_meant: Callable[[LabelVerdict], bool]) -> LabelVerdict | None:
         """Remove the last verdict of which that holds, and return it; None: there is none."""
         with _held(self.path):
             verdicts = [*self.read()]
@@ -158,7 +158,7 @@ class VerdictFile:
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[list[Verdict]]:
+def changing(path: Path) -> Iterator[list[LabelVerdict]]:
     """Give the verdicts of the file, in a list that is written back at the end of the block; others wait meanwhile.
 
     Raises:
@@ -202,12 +202,12 @@ def _state(path: Path) -> tuple[int, ...] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _judged(verdict: Verdict) -> tuple[str, str, str]:
+def _judged(verdict: LabelVerdict) -> tuple[str, str, str]:
     """Return what a reviewer has one verdict on."""
     return verdict.clip, verdict.who, verdict.index_hash
 
 
-def _append(said: Verdict, path: Path) -> bool:
+def _append(said: LabelVerdict, path: Path) -> bool:
     """Write a verdict at the end of the file; False: there is none, or it was saved in another form, as spreadsheets do."""
     head = _as_text([_NAMES]).encode()
     try:
@@ -247,7 +247,7 @@ def read_corrections(path: Path) -> Corrections:
         raise CorpusError(
             f"--corrections {path}: has verdicts on {len(hashes)} datasets. Keep those of one (column index_hash)."
         )
-    by_clip: dict[str, list[Verdict]] = {}
+    by_clip: dict[str, list[LabelVerdict]] = {}
     for verdict in verdicts:
         by_clip.setdefault(composed(verdict.clip), []).append(verdict)
     agreed = {clip: of_clip[-1] for clip, of_clip in by_clip.items() if len({(row.verdict, row.new) for row in of_clip}) == 1}
@@ -321,7 +321,7 @@ def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -
     return corrected, corrections.facts | counts
 
 
-def describe_agreement(verdicts: Iterable[Verdict], reviewer: str | None = None) -> list[str]:
+def describe_agreement(verdicts: Iterable[LabelVerdict], reviewer: str | None = None) -> list[str]:
     """Return a sentence for each two reviewers who judged the same clips: Cohen's kappa of their verdicts (Cohen 1960).
 
     A verdict is one of the four; whether both name the same right label is said beside it.
@@ -330,7 +330,7 @@ def describe_agreement(verdicts: Iterable[Verdict], reviewer: str | None = None)
         verdicts: Of all reviewers.
         reviewer: One of the two; None: any two.
     """
-    by_reviewer: dict[str, dict[str, Verdict]] = {}
+    by_reviewer: dict[str, dict[str, LabelVerdict]] = {}
     for verdict in verdicts:
         by_reviewer.setdefault(verdict.who, {})[verdict.clip] = verdict
     names = sorted(by_reviewer)
@@ -339,7 +339,7 @@ def describe_agreement(verdicts: Iterable[Verdict], reviewer: str | None = None)
     return [text for pair in pairs if (text := _describe_pair(pair, *(by_reviewer[name] for name in pair)))]
 
 
-def _describe_pair(names: tuple[str, str], first: dict[str, Verdict], second: dict[str, Verdict]) -> str:
+def _describe_pair(names: tuple[str, str], first: dict[str, LabelVerdict], second: dict[str, LabelVerdict]) -> str:
     common = [clip for clip in first if clip in second]
     if not common:
         return ""
@@ -361,7 +361,7 @@ def _describe_pair(names: tuple[str, str], first: dict[str, Verdict], second: di
     return text + (f" Of {len(both_wrong)} that both judged wrong, {n_same} got the same new label." if both_wrong else "")
 
 
-def _check(verdicts: Sequence[Verdict]) -> None:
+def _check(verdicts: Sequence[LabelVerdict]) -> None:
     """Refuse what no review says; ValueError says why."""
     refuse_unwritable((verdict.who for verdict in verdicts), "reviewers")
     pairs = [(verdict.clip, verdict.who) for verdict in verdicts]
@@ -387,7 +387,7 @@ def _check(verdicts: Sequence[Verdict]) -> None:
         raise ValueError("a reviewer has judged a clip twice; keep the later row")
 
 
-def _cells(verdict: Verdict) -> list[str]:
+def _cells(verdict: LabelVerdict) -> list[str]:
     return [guard(getattr(verdict, name)) for name in _NAMES]
 
 
@@ -397,5 +397,5 @@ def _as_text(rows: Iterable[Sequence[str]]) -> str:
     return text.getvalue()
 
 
-def _write(verdicts: Sequence[Verdict], path: Path) -> None:
+def _write(verdicts: Sequence[LabelVerdict], path: Path) -> None:
     path.write_text(_as_text([_NAMES, *map(_cells, verdicts)]), encoding="utf-8", newline="")

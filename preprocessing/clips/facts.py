@@ -22,7 +22,7 @@ MOST_RATE_RATIO = 100
 """Of the rate of a file to that of most files of its corpus, either way: 8 kHz and 500 kHz lie within it."""
 
 
-class Stretch(NamedTuple):
+class FileSegment(NamedTuple):
     """What is decoded: a file, or a stretch of it.
 
     Attributes:
@@ -35,12 +35,12 @@ class Stretch(NamedTuple):
     end_s: float | None
 
 
-def list_stretches(clips: "pd.DataFrame", audio_folder: Path) -> list[Stretch]:
+def list_stretches(clips: "pd.DataFrame", audio_folder: Path) -> list[FileSegment]:
     """Return the stretch of a file that each clip is, from its path, start_s and end_s."""
     import pandas as pd
 
     return [
-        Stretch(audio_folder / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
+        FileSegment(audio_folder / path, None if pd.isna(start_s) else start_s, None if pd.isna(end_s) else end_s)
         for path, start_s, end_s in zip(clips["path"], clips["start_s"], clips["end_s"], strict=True)
     ]
 
@@ -90,7 +90,7 @@ def implausible_rates(rates_hz: "pd.Series") -> "dict[Any, str]":
     }
 
 
-def _describe(stretch: Stretch) -> dict[str, object]:
+def _describe(stretch: FileSegment) -> dict[str, object]:
     """Read one clip; return its facts, or the reason why it cannot be used."""
     from preprocessing.audio.read import describe_audio
 

@@ -33,7 +33,7 @@ _LOCK_NAME, _LONGEST_NAME = ".lock", 255  # bytes, of Linux, macOS and Windows a
 
 
 @dataclass(frozen=True)
-class Source:
+class SourceFile:
     """A file that others are made of.
 
     Attributes:
@@ -48,12 +48,12 @@ class Source:
 class OutputFolder:
     """The folder that a run writes, and what the run before it noted there; `open_output` makes one."""
 
-    def __init__(self, folder: Path, note: Path, settings: dict[str, Any], before: Mapping[str, Source]) -> None:
+    def __init__(self, folder: Path, note: Path, settings: dict[str, Any], before: Mapping[str, SourceFile]) -> None:
         self.has_begun = False
         self._folder, self._note, self._settings = folder, note, settings
         self._before, self._sources = before, dict(before)
 
-    def begin(self, sources: Mapping[str, Source], lists: Sequence[str] = ()) -> None:
+    def begin(self, sources: Mapping[str, SourceFile], lists: Sequence[str] = ()) -> None:
         """Remove outputs of files that are gone or were replaced, and note what this run makes; the other outputs are kept.
 
         Args:
@@ -207,7 +207,7 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[obje
     replace_file(path, write)
 
 
-def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: bool) -> dict[str, Source]:
+def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: bool) -> dict[str, SourceFile]:
     """Return what the files that are there were made of, without a stamp where they are replaced; refuse other files."""
     if not note.exists():
         if any(not path.name.startswith(".") for path in folder.iterdir()):
@@ -217,7 +217,9 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
         return {}
     try:
         noted = json.loads(read_regular(note))
-        before = {path: Source(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in noted["sources"].items()}
+        before = {
+            path: SourceFile(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in noted["sources"].items()
+        }
         differences = _differences(noted["settings"], settings)
         is_complete = noted["complete"] is True
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
@@ -231,7 +233,7 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
             "them."
         )
     if overwrite and (differences or is_complete):
-        return {path: Source((-1,), source.files) for path, source in before.items()}  # no file has such a stamp
+        return {path: SourceFile((-1,), source.files) for path, source in before.items()}  # no file has such a stamp
     return before
 
 

@@ -48,7 +48,7 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.quality.facts import measure, read_headers
     from preprocessing.quality.faults import find_faults, without_refusal
-    from preprocessing.quality.foldable import Verdict, judge_folds
+    from preprocessing.quality.foldable import FoldsVerdict, judge_folds
     from preprocessing.quality.near_duplicates import find_near_duplicates
     from preprocessing.quality.report import Subject
     from preprocessing.quality.rules import Criteria
@@ -76,7 +76,7 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
     clipped = _CLIPPED_SHARE if values.check_clipped_share is None else values.check_clipped_share
     criteria = Criteria(least_s, clipped, task_type, settings, has_examples, columns)
     facts, findings = find_faults(facts, criteria)
-    folds = Verdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
+    folds = FoldsVerdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
     if not folds.refusal:
         findings = without_refusal(findings)
     audio_folder, word = corpus.place, word_of_item(str(listed.attrs.get(ITEM_NAME, "")))

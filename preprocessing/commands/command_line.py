@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from preprocessing import corpora
 from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES, shorten
 from preprocessing.corpora._layout import refuse_unknown, split_names
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
 from preprocessing.options.settings_section import read_settings_section
 from xval.base.errors import SettingsError, counted

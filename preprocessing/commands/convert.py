@@ -16,7 +16,7 @@ from preprocessing.clips.listing import files_below
 from preprocessing.clips.output_folder import (
     LEFT_OUT_COLUMNS,
     LEFT_OUT_NAME,
-    Source,
+    SourceFile,
     name_copies,
     open_output,
     refuse_nested,
@@ -153,7 +153,7 @@ def convert_folder(
     pause_s = copy_format.longest_pause_s
     kept = {path: without_pauses(of_file, pause_s) for path, of_file in words.items()} if pause_s is not None else {}
     with open_output(target, NOTE_NAME, copy_format.settings(), overwrite=overwrite) as output:
-        output.begin({path: Source(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
+        output.begin({path: SourceFile(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
         to_do = [path for path, copy in copies.items() if not (target / copy).exists()]
         convert = partial(_convert, copy_format=copy_format)
         tasks = [(source / path, target / copies[path], kept.get(path)) for path in to_do]

@@ -25,7 +25,7 @@ from preprocessing.commands.command_line import (
 )
 from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora import CorpusReader
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
 from preprocessing.parallel import count_cores
 from xval.base.config_file import experiments_folder
@@ -108,7 +108,7 @@ def make_features(
         n_processes: Processes that read audio.
         says_next: Print which command goes on; without it, advice names parameters of Python functions.
     """
-    from preprocessing.annotations.settings import read_frame_settings
+    from preprocessing.annotations.annotation_settings import read_frame_settings
     from preprocessing.clips.near_pairs import MOST_COMPARED
     from preprocessing.corpus_folder import corpus_folder
     from preprocessing.features.extract import check_settings

@@ -16,7 +16,7 @@ from xval.base.errors import AudioError, CorpusError, SettingsError, counted, su
 if TYPE_CHECKING:
     import pandas as pd
 
-    from preprocessing.features.settings import FeatureSettings
+    from preprocessing.features.feature_settings import FeatureSettings
 
 _PROGRAM = "xval prepare show"
 

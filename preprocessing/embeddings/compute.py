@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import chosen_layers, is_network, load_embedder
 from preprocessing.embeddings.examples import Pieces, batch_size, embed_pieces
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, Task, map_in_processes, own_process

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from preprocessing.encoders import preset_of, resolve_encoder
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.options.named_files import load_file
 from xval.base.errors import SettingsError, XvalError, one_line
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import chosen_layers, identify, load_embedder, run_embedder
 from preprocessing.features import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, window_samples, window_starts
 
 # What is embedded at once: so many pieces at most, and so long together.

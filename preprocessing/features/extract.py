@@ -6,8 +6,8 @@ Comes in: mono samples at the settings' rate and the `FeatureSettings`. Goes out
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.kinds import KINDS, contrast_bands, with_deltas
-from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import SMALLEST_POWER, analysis_window, mel_filters
 from preprocessing.features.voice import check_detector, find_voice
 

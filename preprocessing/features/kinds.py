@@ -13,8 +13,8 @@ import numpy as np
 import scipy.fft
 from numpy.typing import NDArray
 
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.pitch import pitch
-from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import centred_frames, count_frames, decibels, mel_filters, spectrogram
 from xval.base.errors import SettingsError
 

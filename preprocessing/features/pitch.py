@@ -13,7 +13,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.spectrogram import BLOCK_FRAMES, count_frames
 
 # The first dip below the one is the period; a frame whose deepest dip is not below the other is unvoiced.

@@ -15,7 +15,7 @@ import scipy.fft
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import SettingsError
 
 AnyCount = TypeVar("AnyCount", int, NDArray[np.int64])

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from preprocessing.features import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 
 _MOST_LENGTHS = 16

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from preprocessing.annotations.settings import FrameSettings
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.clips.columns import further_columns, with_columns
 from preprocessing.clips.label_sets import MULTI_LABEL, split_labels
 from preprocessing.clips.listing import first_names
@@ -21,7 +21,7 @@ from preprocessing.clips.table import natural_key
 from preprocessing.corpora._tables import NUMBER, are_measurements
 from preprocessing.corpus import Corpus
 from preprocessing.encoders import preset_of
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
 from preprocessing.quality.lost_events import lost_events
 from xval.base.errors import counted, verb_of

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.kinds import bin_names
-from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.windows import ClipExamples, make_examples
 from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, write_title
 from xval.base.errors import counted

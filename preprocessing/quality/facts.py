@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.lost_sound import shares_above
 from preprocessing.audio.open import END_TOLERANCE_S, NotFetchedError
 from preprocessing.audio.read import decode, read_header
-from preprocessing.clips.facts import Stretch, implausible_rates, list_stretches
+from preprocessing.clips.facts import FileSegment, implausible_rates, list_stretches
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.quality.near_duplicates import fingerprint
 from xval.base.errors import AudioError
@@ -166,7 +166,7 @@ def _read_header(path: Path) -> dict[str, Any]:
     return columns
 
 
-def _measure(clip: Stretch) -> dict[str, Any]:
+def _measure(clip: FileSegment) -> dict[str, Any]:
     try:
         read = partial(decode, clip.path, start_s=clip.start_s, end_s=clip.end_s)
         decoded = read(with_hash=True)

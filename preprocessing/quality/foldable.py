@@ -1,6 +1,6 @@
 """Whether folds can be made of a corpus, asked of the code that a run asks.
 
-Comes in: the clips of a corpus. Goes out: a `Verdict`, which preprocessing and its command check print.
+Comes in: the clips of a corpus. Goes out: a `FoldsVerdict`, which preprocessing and its command check print.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Given(NamedTuple):
     note: str = ""
 
 
-class Verdict(NamedTuple):
+class FoldsVerdict(NamedTuple):
     """Whether folds can be made.
 
     Attributes:
@@ -51,7 +51,7 @@ class Verdict(NamedTuple):
         return f"experiments with the folds of config.ini need {options}, because {self.reason}" if options else ""
 
 
-def judge_folds(clips: "pd.DataFrame", task_type: str) -> Verdict:
+def judge_folds(clips: "pd.DataFrame", task_type: str) -> FoldsVerdict:
     """Make folds as config.ini says, else with as many folds as items, as the corpus predefines them, or of single items.
 
     Args:
@@ -60,17 +60,17 @@ def judge_folds(clips: "pd.DataFrame", task_type: str) -> Verdict:
     """
     defaults = _read_fold_settings()
     if defaults is None:  # a strategy of the user's own, which the run asks; or settings that the run refuses
-        return Verdict()
+        return FoldsVerdict()
     if clips["augmented"].all():
-        return Verdict("no usable clip")
+        return FoldsVerdict("no usable clip")
     refusals: list[str] = []
     for changed in _ways(clips, defaults):
         if refusal := _refusal(clips, task_type, replace(defaults, **changed)):
             refusals.append(refusal)
             continue
-        return Verdict("", tuple(f"{name}={value}" for name, value in changed.items()), refusals[-1] if refusals else "")
+        return FoldsVerdict("", tuple(f"{name}={value}" for name, value in changed.items()), refusals[-1] if refusals else "")
     informative = [text for text in refusals if not text.startswith("num_folds")]
-    return Verdict((informative or refusals)[0])
+    return FoldsVerdict((informative or refusals)[0])
 
 
 def given_folds(clips: "pd.DataFrame", task_type: str) -> Given:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import (
     BACKGROUND,
     COLUMNS,
@@ -18,7 +19,6 @@ from preprocessing.annotations.labels import (
     needed_samples,
     resolve_recordings,
 )
-from preprocessing.annotations.settings import FrameSettings
 from preprocessing.clips.listing import first_names
 from preprocessing.clips.table import natural_key
 from xval.base.errors import counted, verb_of

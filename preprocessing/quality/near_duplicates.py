@@ -24,7 +24,7 @@ from scipy import fft
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, read_audio, resample
 from preprocessing.clips import fingerprints
-from preprocessing.clips.facts import Stretch, list_stretches
+from preprocessing.clips.facts import FileSegment, list_stretches
 from preprocessing.clips.near_pairs import MOST_COMPARED, write_pairs
 from preprocessing.corpus import Corpus
 from preprocessing.parallel import Progress, map_in_processes
@@ -180,7 +180,7 @@ def find_candidates(prints: "pd.Series[Any]") -> list[tuple[int, int]]:
     return [(int(first), int(second)) for first, second in np.unique(pairs, axis=0)]
 
 
-def _fingerprints_of(clip: Stretch) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
+def _fingerprints_of(clip: FileSegment) -> tuple[NDArray[np.float32], NDArray[np.int8]]:
     """Return both fingerprints of a clip; zeros if it cannot be read any more, or is silent."""
     try:
         samples, rate_hz = read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s)
@@ -190,7 +190,7 @@ def _fingerprints_of(clip: Stretch) -> tuple[NDArray[np.float32], NDArray[np.int
 
 
 def _judge_pairs(
-    pairs: Sequence[tuple[int, int]], stretches: Sequence[Stretch], *, n_processes: int, progress: Progress | None = None
+    pairs: Sequence[tuple[int, int]], stretches: Sequence[FileSegment], *, n_processes: int, progress: Progress | None = None
 ) -> Iterator[tuple[int, int, float]]:
     """Yield the pairs that hold one recording, with how alike they are."""
     tasks = [(stretches[first], stretches[second]) for first, second in pairs]
@@ -198,7 +198,7 @@ def _judge_pairs(
     yield from ((*pair, peak) for pair, peak in zip(pairs, peaks, strict=True) if peak >= SMALLEST_LIKENESS)
 
 
-def _judge(pair: tuple[Stretch, Stretch]) -> float:
+def _judge(pair: tuple[FileSegment, FileSegment]) -> float:
     """Return how alike two clips are; 0 if one can no longer be read."""
     try:
         first, second = (_prepare(*read_audio(clip.path, start_s=clip.start_s, end_s=clip.end_s)) for clip in pair)

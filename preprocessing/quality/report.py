@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import class_names_of, label_columns, natural_key
 from preprocessing.quality.faults import Finding
-from preprocessing.quality.foldable import Verdict
+from preprocessing.quality.foldable import FoldsVerdict
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
 from xval.base.errors import counted
@@ -60,7 +60,7 @@ class Subject:
     headers_only: bool
     refusal: str
     note: str
-    folds: Verdict
+    folds: FoldsVerdict
     item_word: str = ""
 
     def say(self, text: str) -> str:

@@ -12,7 +12,7 @@ from preprocessing.audio.lost_sound import MOST_LOST, share_above, smallest_kept
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.quality.cautions import measured_labels, one_label_per_row, padded_durations
 from xval.base.errors import counted
 from xval.folds.random_split import is_random_split

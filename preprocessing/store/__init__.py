@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from pydantic import ValidationError
 
 from preprocessing.clips.index_file import read_annotations
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import layout as layout
 from preprocessing.store.arrays import check_arrays, check_task, write_arrays
 from preprocessing.store.examples import read_examples

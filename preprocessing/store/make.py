@@ -24,7 +24,7 @@ from preprocessing.embeddings.compute import Work, embed_clips
 from preprocessing.embeddings.embedder import EmbedderFacts, at_its_rate, identify
 from preprocessing.embeddings.examples import Pieces, cut_pieces
 from preprocessing.features.extract import FEATURES_VERSION, check_settings
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.voice import detector_version
 from preprocessing.features.windows import ClipExamples, clip_samples, make_examples
 from preprocessing.parallel import Progress, map_in_processes

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.features import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from preprocessing.features.windows import window_samples, window_starts
 from preprocessing.file_replacement import replace_file
@@ -161,7 +161,7 @@ def make_moments(
     if path.exists():
         return
     table = store.examples
-    clips = [_Stretch(*row) for row in zip(table["item"], table["first"], table["stop"], strict=True)]
+    clips = [_ClipSamples(*row) for row in zip(table["item"], table["first"], table["stop"], strict=True)]
     padded, longest = _clip_form(store, settings)
     measure = partial(_clip_sums, folder=store.folder, settings=settings, padded=padded, longest=longest)
     sums = {item: ItemSums(n_bins(settings)) for item in store.items}
@@ -190,12 +190,12 @@ def waveform_moments(
         padded, longest = _clip_form(store, settings)
         sums = ItemSums(n_bins(settings))
         for row in zip(table["item"], table["first"], table["stop"], strict=True):
-            sums.merge(_clip_sums(_Stretch(*row), folder=store.folder, settings=settings, padded=padded, longest=longest))
+            sums.merge(_clip_sums(_ClipSamples(*row), folder=store.folder, settings=settings, padded=padded, longest=longest))
         return sums.moments()
     return read_moments(_moments_path(store, settings), store.items, items, n_bins=n_bins(settings))
 
 
-class _Stretch(NamedTuple):
+class _ClipSamples(NamedTuple):
     """Where the samples of a clip lie among those of its item."""
 
     item: str
@@ -222,7 +222,9 @@ def _moments_path(store: FeatureStore, settings: FeatureSettings) -> Path:
     return store.folder / f"moments_{key}.npz"
 
 
-def _clip_sums(clip: _Stretch, *, folder: Path, settings: FeatureSettings, padded: int | None, longest: int | None) -> ItemSums:
+def _clip_sums(
+    clip: _ClipSamples, *, folder: Path, settings: FeatureSettings, padded: int | None, longest: int | None
+) -> ItemSums:
     stop = clip.stop if longest is None else min(clip.stop, clip.first + longest)
     samples: NDArray[np.float32] = np.asarray(_open(os.fspath(folder)).predictors(clip.item)[clip.first : stop])
     sums = ItemSums(n_bins(settings))

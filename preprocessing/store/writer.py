@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike
 
 from preprocessing.clips.parquet_files import write_table
 from preprocessing.embeddings.embedder import EmbedderFacts
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import layout
 from preprocessing.store.array_files import ArrayFiles
 from preprocessing.store.checksums import write_checksums

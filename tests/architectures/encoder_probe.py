@@ -20,7 +20,7 @@ import transformers
 
 from preprocessing import store
 from preprocessing.embeddings.families.transformers import load_frames
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import few_lengths
 from preprocessing.store.waveforms import make_moments
 from preprocessing.store.writer import Example, StoreWriter
@@ -30,7 +30,7 @@ from xval.engine.worker.run import run_job
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
-from xval.jobs.prepare import prepare_for
+from xval.jobs.prepare_backend_for_job import prepare_for
 from xval.models.cut import cut_model
 from xval.models.saved.load import read_keras_model
 from xval.settings.resolve import Declaration, resolve

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augmentation.chain import apply_steps, draw_steps, peak_of
+from augmentation.offline_settings import AugmentationSettings, read_augmentation_settings
 from augmentation.seeding import make_generator
-from augmentation.settings import AugmentationSettings, read_augmentation_settings
 from augmentation.transforms import transform_names
 
 RATE_HZ = 16000

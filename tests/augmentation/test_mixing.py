@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from augmentation.mixing import Event, Mixture, Stretch, deal_backgrounds, longest_event_s, plan_mixtures
+from augmentation.mixing import BackgroundSegment, Event, Mixture, deal_backgrounds, longest_event_s, plan_mixtures
 from augmentation.mixture import annotation_rows
-from augmentation.settings import MixingSettings, read_mixing_settings
+from augmentation.offline_settings import MixingSettings, read_mixing_settings
 from xval.base.errors import CorpusError
 
 RATE_HZ = 8000
@@ -98,7 +98,9 @@ def test_no_two_items_share_a_stretch_of_background(durations_s: list[float], n_
                 assert mine.path != theirs.path or mine.end_s <= theirs.start_s or theirs.end_s <= mine.start_s
     if n_usable >= n_items:
         assert all(
-            stretch == Stretch(stretch.path, 0.0, recordings[stretch.path]) for each in dealt.values() for stretch in each
+            stretch == BackgroundSegment(stretch.path, 0.0, recordings[stretch.path])
+            for each in dealt.values()
+            for stretch in each
         )
 
 

@@ -103,7 +103,7 @@ both = model.predict_proba(["audio/low/s0_0.wav", "audio/high/s0_1.wav"])
 print(json.dumps({{"names": list(model.class_names), "classes": list(model.classes_), "shape": both.shape,
     "sums": both.sum(axis=1).tolist(), "file": float(file["probability_low"].iloc[0]),
     "array": float(array["probability_low"].iloc[0]), "rate": model.settings["feature_settings"]["sample_rate_hz"],
-    "stretch": len(model.predict([xval.Stretch("audio/low/s0_0.wav", 0.0, 0.1)]))}}))
+    "stretch": len(model.predict([xval.Segment("audio/low/s0_0.wav", 0.0, 0.1)]))}}))
 """))  # fmt: skip
 
     assert read["names"] == read["classes"] == ["high", "low"]

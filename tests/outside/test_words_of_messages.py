@@ -64,7 +64,7 @@ def texts() -> Iterator[tuple[str, str]]:
         for node in ast.walk(tree):
             if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
                 yield f"{path.relative_to(ROOT)}:{node.lineno}", node.value
-    for path in sorted((ROOT / "xval/report/templates").glob("*.*")):
+    for path in sorted(path for form in ("html", "js", "md") for path in (ROOT / "xval").rglob(f"*.{form}")):
         text = path.read_text(encoding="utf-8")
         if path.suffix == ".js":
             for string in re.findall(r'"[^"\n]*"|`[^`]*`', text):
@@ -82,8 +82,9 @@ _MARKUP = re.compile("<style>.*|<[^>]*>", re.DOTALL)
 
 def helps() -> Iterator[tuple[str, str]]:
     """Yield the texts that ``--help`` takes from docstrings and presets, and those of the references made from the code."""
-    for folder in ("xval/commands", "preprocessing/corpora", "architectures", "experiments"):
-        for path in sorted((ROOT / folder).glob("[a-z]*.py")):
+    of_modules = ("xval/commands/[a-z]*.py", "xval/extras/*/command.py")
+    for pattern in (*of_modules, "preprocessing/corpora/[a-z]*.py", "architectures/[a-z]*.py", "experiments/[a-z]*.py"):
+        for path in sorted(ROOT.glob(pattern)):
             described = [
                 TREES[path],
                 *(node for node in TREES[path].body if getattr(node, "name", "") in ("list_clips", "list_recordings")),

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from preprocessing.__main__ import main
-from preprocessing.clips.corrections import FILE_NAME, WRONG, Verdict, changing
+from preprocessing.clips.corrections import FILE_NAME, WRONG, LabelVerdict, changing
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import open_corpus
 from preprocessing.store.make import store_folder
@@ -328,7 +328,7 @@ def test_the_next_command_of_a_corrected_corpus_is_the_experiment_of_the_one_bef
     assert main(["table", "words/words.csv", "--dataset", "voxceleb"]) == 0
     path = Path("data/voxceleb") / FILE_NAME
     with changing(path) as verdicts:
-        verdicts.append(Verdict("a0.wav", WRONG, "0", "1", "ann", "2026-01-02T03:04:05+01:00", "", "0" * 32))
+        verdicts.append(LabelVerdict("a0.wav", WRONG, "0", "1", "ann", "2026-01-02T03:04:05+01:00", "", "0" * 32))
     assert main(["table", "words/words.csv", "--dataset", "mine", "--corrections", str(path)]) == 0
     assert "Next       python experiments/voxceleb.py 3 3 0 --set dataset=mine --set fold_strategy=balanced\n" in said(capsys)
 

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 
 from preprocessing.corpus import make_corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store.make import make_store
 from xval.base import json_files
 from xval.base.config_file import read_section

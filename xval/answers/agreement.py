@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.answers.deals import group_runs
-from xval.answers.groups import AnsweredInstance
+from xval.answers.instance_predictions import InstancePredictions
 from xval.answers.operating_points import Value
 from xval.measures.statistics.components import variance_components
 from xval.measures.statistics.intervals import MOST_LEFT_OUT, figure_interval
@@ -57,7 +57,7 @@ class Agreement(NamedTuple):
     differences: NDArray[np.float64]
 
 
-def agreements(tested: AnsweredInstance, names: Sequence[str]) -> list[Agreement]:
+def agreements(tested: InstancePredictions, names: Sequence[str]) -> list[Agreement]:
     """Return the agreement of each target; empty: the task predicts no numbers of clips."""
     if not tested.task.draws_numbers:
         return []

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import BACKGROUND
-from preprocessing.annotations.settings import FrameSettings
 from xval.measures.events.figure_names import EVENT_METRICS, SCORE_METRICS
 from xval.measures.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from xval.answers.audit.normaliser import ENROLLED, TRANSDUCTIVE
-from xval.answers.audit.verdict import Damage, Verdict
+from xval.answers.audit.verdict import AuditVerdict, Damage
 
 _NOT_AUDITED = "the audit was not run"
 _ARRAYS = "how the arrays were made is not known"
@@ -79,7 +79,7 @@ _ROWS = (
 )
 
 
-def leakage_by_kind(verdicts: Sequence[Verdict] | None, *, is_custom: bool) -> list[Kind]:
+def leakage_by_kind(verdicts: Sequence[AuditVerdict] | None, *, is_custom: bool) -> list[Kind]:
     """Return what is known of each kind of leakage.
 
     Args:
@@ -90,7 +90,7 @@ def leakage_by_kind(verdicts: Sequence[Verdict] | None, *, is_custom: bool) -> l
     return [_judge(row, by_rule, is_custom=is_custom, is_audited=verdicts is not None) for row in _ROWS]
 
 
-def _judge(row: _Row, by_rule: dict[str, Verdict], *, is_custom: bool, is_audited: bool) -> Kind:
+def _judge(row: _Row, by_rule: dict[str, AuditVerdict], *, is_custom: bool, is_audited: bool) -> Kind:
     if not row.rules:
         return Kind(row.name, "unknown", row.holds)
     if not is_audited:

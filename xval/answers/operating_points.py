@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from xval.answers.groups import AnsweredInstance
+from xval.answers.instance_predictions import InstancePredictions
 from xval.answers.metric_over_items import MetricOverItems
 from xval.measures import binary
 from xval.measures.arrays import area_under_roc, equal_error_rate
@@ -65,7 +65,7 @@ class OperatingPoints(NamedTuple):
 
 
 def operating_points(
-    tested: AnsweredInstance, class_names: Sequence[str], positive_class: str | None
+    tested: InstancePredictions, class_names: Sequence[str], positive_class: str | None
 ) -> OperatingPoints | None:
     """Return curves and points; None: there are more than two classes and none is named, or one side has no clips.
 

@@ -29,7 +29,7 @@ _SPARE_SHARE = 0.25  # of a worker's memory that may be missing before there is 
 
 
 @dataclass(frozen=True)
-class Reading:
+class GpuReading:
     """What a GPU does now.
 
     Attributes:
@@ -51,19 +51,19 @@ class Readings:
         sum_of_utilisation: Over all (percent).
     """
 
-    last: Reading
+    last: GpuReading
     n: int
     sum_of_utilisation: float
 
 
-def read_gpu(device: str) -> Reading | None:
+def read_gpu(device: str) -> GpuReading | None:
     """Return what a GPU, one of those that this process sees, does now, or None where the driver does not say."""
     with suppress(Exception):  # whatever NVML or nvidia-smi cannot do: nothing depends on it
         return _read(_identity(device))
     return None
 
 
-def count_room(reading: Reading, worker_mb: float) -> int:
+def count_room(reading: GpuReading, worker_mb: float) -> int:
     """Return how many workers, each of which takes ``worker_mb`` (MB), find room in what is free of a GPU."""
     return int((reading.memory_mb - reading.used_mb) / worker_mb + _SPARE_SHARE)
 
@@ -99,7 +99,7 @@ def readings(device: str) -> Readings | None:
         return None
     try:
         content = json.loads(read_regular(Path(folder) / f"{device}.json"))
-        return Readings(Reading(**content["last"]), content["n"], content["sum_of_utilisation"])
+        return Readings(GpuReading(**content["last"]), content["n"], content["sum_of_utilisation"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -159,11 +159,11 @@ def _watch(identities: Mapping[str, str], folder: Path, over: threading.Event) -
             return
 
 
-def _read(identity: str) -> Reading | None:
+def _read(identity: str) -> GpuReading | None:
     return _by_nvml(identity) or _by_nvidia_smi(identity)
 
 
-def _by_nvml(identity: str) -> Reading | None:
+def _by_nvml(identity: str) -> GpuReading | None:
     nvml = _nvml()
     if nvml is None:
         return None
@@ -171,7 +171,7 @@ def _by_nvml(identity: str) -> Reading | None:
         by_number = identity.isdecimal()
         gpu = nvml.nvmlDeviceGetHandleByIndex(int(identity)) if by_number else nvml.nvmlDeviceGetHandleByUUID(identity)
         memory = nvml.nvmlDeviceGetMemoryInfo(gpu)
-        return Reading(nvml.nvmlDeviceGetUtilizationRates(gpu).gpu, memory.used / 2**20, memory.total / 2**20)
+        return GpuReading(nvml.nvmlDeviceGetUtilizationRates(gpu).gpu, memory.used / 2**20, memory.total / 2**20)
     except nvml.NVMLError:  # nvidia-smi may know
         return None
 
@@ -187,7 +187,7 @@ def _nvml() -> Any:
     return nvml
 
 
-def _by_nvidia_smi(identity: str) -> Reading | None:
+def _by_nvidia_smi(identity: str) -> GpuReading | None:
     if shutil.which("nvidia-smi") is None:
         return None
     asked = "--query-gpu=utilization.gpu,memory.used,memory.total"
@@ -195,4 +195,4 @@ def _by_nvidia_smi(identity: str) -> Reading | None:
         ["nvidia-smi", asked, "--format=csv,noheader,nounits", "-i", identity],
         capture_output=True, text=True, timeout=_SECONDS_OF_QUERY, check=True,
     )  # fmt: skip
-    return Reading(*map(float, ended.stdout.split(",")))
+    return GpuReading(*map(float, ended.stdout.split(",")))

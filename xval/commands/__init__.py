@@ -1,7 +1,8 @@
 """The commands of ``xval``, one file each; the name of a command is that of its file, with - for _.
 
 Each has `SUMMARY`, one line for the help; `GROUP`, under which the help lists it; `add_arguments(parser)`; and `run(options)`,
-which returns the exit code; or, in place of both, `main(arguments)`. None loads a backend before its arguments have been read.
+which returns the exit code; or, in place of both, `main(arguments)`. That of an extra is its command.py, which has `NAME`, the
+name of the command, in place of `GROUP`. None loads a backend before its arguments have been read.
 One that trains has `RUNS_OWN_CODE = True`; the others import no module of the user's own but for those of the option --import
 (`_own_modules.add_import`).
 """
@@ -9,27 +10,28 @@ One that trains has `RUNS_OWN_CODE = True`; the others import no module of the u
 import argparse
 import re
 from collections.abc import Sequence
+from functools import cache
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
+from xval.base import shelf
 from xval.base.errors import SettingsError, suggestion
 from xval.base.operating_system import quote
 from xval.base.synonyms import COMMANDS
 
-GROUPS = ("Start", "Run", "Results", "Compare", "Models", "Maintain")
+EXTRAS = "Extras"
+GROUPS = ("Start", "Run", "Results", "Compare", "Models", EXTRAS, "Maintain")
 """Of the help, in this order."""
 
 _SIMPLE = re.compile(r"(xval [\w-]+)(?: [A-Z]+)+")
-_DESCRIPTION = re.compile(r'^(GROUP|SUMMARY) = "(.*)"$', re.MULTILINE)
+_DESCRIPTION = re.compile(r'^(GROUP|NAME|SUMMARY) = "(.*)"$', re.MULTILINE)
 
 
 class Command(Protocol):
     """A file of this package; what it raises for bad input is an `XvalError`, which is printed in one line."""
 
     SUMMARY: str
-    GROUP: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
         """Declare the arguments, without loading a backend."""
@@ -38,22 +40,42 @@ class Command(Protocol):
         """Return the exit code: 0 done; 1 done in part or failed, as its help says."""
 
 
+class Description(NamedTuple):
+    """What a file says of its command, read without importing it.
+
+    Attributes:
+        module: To be imported.
+        group: Under which the help lists it.
+        summary: One line.
+    """
+
+    module: str
+    group: str
+    summary: str
+
+
 def command_names() -> list[str]:
-    """Return the names of the commands, sorted."""
-    return sorted(module.name.replace("_", "-") for module in iter_modules(__path__) if not module.name.startswith("_"))
+    """Return the names of the commands, those of extras among them, sorted."""
+    return [*describe_commands()]  # list is a command here
 
 
-def describe_commands() -> dict[str, tuple[str, str]]:
-    """Return the group and the summary of each command, by its name; they are read, so that none is imported."""
-    texts = {name: Path(__path__[0], f"{name.replace('-', '_')}.py").read_text(encoding="utf-8") for name in command_names()}
-    found = {name: dict(_DESCRIPTION.findall(text)) for name, text in texts.items()}
-    return {name: (facts["GROUP"], facts["SUMMARY"]) for name, facts in found.items()}
+@cache
+def describe_commands() -> dict[str, Description]:
+    """Return what each command says of itself, by its name, sorted; the files are read, so that none is imported."""
+    files = {f"{__name__}.{path.stem}": path for path in Path(__path__[0]).glob("[!_]*.py")}
+    files |= {f"{shelf.PACKAGE}.{extra}.command": path for extra, path in shelf.offers("command").items()}
+    found = {}
+    for module, path in files.items():
+        facts = dict(_DESCRIPTION.findall(path.read_text(encoding="utf-8")))
+        name = facts.get("NAME", path.stem.replace("_", "-"))
+        found[name] = Description(module, facts.get("GROUP", EXTRAS), facts["SUMMARY"])
+    return dict(sorted(found.items()))
 
 
 def find_command(name: str, arguments: Sequence[str] = ()) -> Command:
     """Import the command of a name, such as ``run-job``; `arguments` are repeated in what is answered to other names."""
-    if name in command_names():
-        return cast("Command", import_module(f"{__name__}.{name.replace('-', '_')}"))
+    if description := describe_commands().get(name):
+        return cast("Command", import_module(description.module))
     if name.endswith(".py"):
         raise SettingsError(f"'{name}' is no command of xval. Type: xval run {quote(name)}")
     if Path(name, "folds.json").is_file():

@@ -22,7 +22,7 @@ from xval.commands._output import add_output, output_of
 from xval.results.folder import ExperimentFolder, find_experiment
 
 if TYPE_CHECKING:
-    from xval.answers.audit.verdict import Verdict
+    from xval.answers.audit.verdict import AuditVerdict
 
 SUMMARY = "audit an experiment for data leakage, with a verdict per rule"
 GROUP = "Results"
@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_FAILED if any(verdict.state == "FAILED" for verdict in verdicts) else 0
 
 
-def _print(folder: ExperimentFolder, verdicts: "Sequence[Verdict]") -> None:
+def _print(folder: ExperimentFolder, verdicts: "Sequence[AuditVerdict]") -> None:
     from xval.answers.audit import NOT_CHECKED
 
     console = make_console()

@@ -19,8 +19,8 @@ import argparse
 from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
+from xval.base import shelf
 from xval.base.errors import SettingsError, counted, first_of, verb_of
-from xval.commands import _live_predictions as live
 from xval.commands import _model_arguments as arguments
 from xval.commands._output import add_output, output_of
 from xval.report.text_tables import Output, print_table, write_table
@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
     arguments.add_model(parser)
     arguments.add_audio(parser, is_needed=False)
-    live.add_arguments(parser)
+    for source in shelf.load_offers("prediction_source"):
+        source.add_arguments(parser)
     arguments.add_pieces(parser)
     arguments.add_items(parser)
     add_output(parser, "the predictions")
@@ -59,8 +60,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Predict, and print or write the table; return 1 when a file is left out."""
     output = output_of(options)
-    if live.is_live(options, output):
-        return live.run(options, output, keep_top)
+    sources = shelf.load_offers("prediction_source")
+    for source in sources:
+        if source.is_chosen(options, output):
+            code: int = source.run(options, output, keep_top)
+            return code
+    if not options.audio:
+        instead = "".join(source.INSTEAD for source in sources)
+        raise SettingsError(f"AUDIO is missing after MODEL ({options.model}). Give audio files or folders{instead}.")
     console = make_console()
     messages = make_console(is_error=True) if output.is_printed else console
     model = arguments.load(options, messages)

@@ -15,7 +15,7 @@ from preprocessing.console import GOES_ON, make_console
 from xval.backend.devices import read_device
 from xval.base.errors import SettingsError
 from xval.commands._model_arguments import add_model_name
-from xval.experiment.refit import Request, refit_instance
+from xval.experiment.refit import RefitRequest, refit_instance
 from xval.results.named import find_named
 
 SUMMARY = "train a final model on all items, for the number of epochs that the folds chose"
@@ -39,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Train the model, and say what is known of it."""
     folder, number = find_named(options.experiment)
-    request = Request(
+    request = RefitRequest(
         instance=number,
         epochs=options.epochs,
         gpu=options.gpu,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import count_unpadded, few_lengths, mark_padding
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length

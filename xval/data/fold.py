@@ -14,8 +14,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.settings import FrameSettings
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.annotations.annotation_settings import FrameSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.base.errors import FoldsError
 from xval.data import store_memory

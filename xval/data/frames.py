@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import BACKGROUND, frame_labels, resolve_recordings
-from preprocessing.annotations.settings import FrameSettings
 from preprocessing.store import FeatureStore
 from xval.base.errors import SettingsError
 from xval.data.indexed import Indexed, in_stretches, stretches

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.clips.listing import shorten
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import ItemSums, Moments
 from xval.base.errors import SettingsError

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from preprocessing.corpus import Corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import SettingsError
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import Clips, read_clips_of
@@ -20,8 +20,8 @@ from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.combination import CombinationOptions
 from xval.settings.model_address import is_address
 from xval.settings.resolve import Instance
-from xval.training.classical.checks import check_skops, check_training_items
-from xval.training.combination.checks import check_files, check_made_for, judge_model, no_network
+from xval.training.classical.check_estimator import check_skops, check_training_items
+from xval.training.combination.check_combined import check_files, check_made_for, judge_model, no_network
 
 
 def check_combination(planned: Plan, instance: Instance, corpus: Corpus, folds: Sequence[Fold]) -> list[str]:

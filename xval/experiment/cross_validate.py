@@ -16,7 +16,7 @@ from preprocessing.clips.listing import SIMILAR_NAMES
 from preprocessing.commands.prepare import is_several_folders
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import find_corpus_folder
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.code_changes import find_changes
 from xval.base.config_file import read_default
 from xval.base.errors import SettingsError

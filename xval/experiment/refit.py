@@ -67,7 +67,7 @@ _TOO_GOOD = (
 
 
 @dataclass(frozen=True)
-class Request:
+class RefitRequest:
     """What the user asks for.
 
     Attributes:
@@ -85,7 +85,7 @@ class Request:
     overwrite: bool = False
 
 
-def refit_instance(folder: ExperimentFolder, request: Request, console: Console) -> Path:
+def refit_instance(folder: ExperimentFolder, request: RefitRequest, console: Console) -> Path:
     """Train the final model of an instance, unless it is there; return the path of its model.keras or model.skops."""
     number = _select(folder, console) if request.instance is None else request.instance
     instance = restore_instance(folder, number)
@@ -93,7 +93,7 @@ def refit_instance(folder: ExperimentFolder, request: Request, console: Console)
         return _refit(folder, instance, request, console)
 
 
-def _refit(folder: ExperimentFolder, instance: Instance, request: Request, console: Console) -> Path:
+def _refit(folder: ExperimentFolder, instance: Instance, request: RefitRequest, console: Console) -> Path:
     if instance.settings.uses_keras:
         place = f"{folder.instance_folder(instance.number)}: its folds ran on "
         require_backend(instance.settings.backend, place, is_choice=False)
@@ -120,7 +120,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: Request, conso
     return path
 
 
-def _refit_networks(instance: Instance, request: Request, console: Console) -> None:
+def _refit_networks(instance: Instance, request: RefitRequest, console: Console) -> None:
     """Train the final models of the instances whose folds a combination reads, unless they are there."""
     if instance.settings.architecture != COMBINATION:
         return
@@ -187,7 +187,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     return records
 
 
-def _make_slots(instance: Instance, request: Request, console: Console, n_workers: int = 1) -> list[devices.Slot]:
+def _make_slots(instance: Instance, request: RefitRequest, console: Console, n_workers: int = 1) -> list[devices.Slot]:
     device, threads = request.gpu or instance.settings.gpu_ID, instance.settings.threads_per_job
     slots, where = devices.make_slots(device.split(",")[0], workers=n_workers, threads=threads)
     console.print(where)
@@ -203,7 +203,7 @@ def _executor(settings: Settings) -> Executor:
     return find_executor("inline" if settings.executor == "inline" else "processes")
 
 
-def _search(job: Job, corpus: "Corpus", instance: Instance, request: Request, console: Console) -> Chosen:
+def _search(job: Job, corpus: "Corpus", instance: Instance, request: RefitRequest, console: Console) -> Chosen:
     """Search settings on all items, on as many workers as the instance has."""
     slots = _make_slots(instance, request, console, instance.settings.workers)
     run = _executor(instance.settings).run
@@ -215,7 +215,7 @@ def _make_job(
     instance: Instance,
     folds: FoldPlan,
     records: Mapping[JobKey, Record],
-    request: Request,
+    request: RefitRequest,
     console: Console,
 ) -> tuple[Job, "Corpus"]:
     """Return the job of the final model, when its feature stores and the copy of the code are there; and the corpus."""

@@ -169,12 +169,12 @@ class Results:
             UsageError: A fold is not done, or there is nothing to train on all items.
             JobError: The training failed.
         """
-        from xval.experiment.refit import Request, refit_instance
+        from xval.experiment.refit import RefitRequest, refit_instance
 
         console = make_console()
         console.quiet = quiet
         device = None if gpu is None else str(gpu)
-        return refit_instance(self._experiment, Request(instance, epochs, device, overwrite=overwrite), console)
+        return refit_instance(self._experiment, RefitRequest(instance, epochs, device, overwrite=overwrite), console)
 
     def load_model(self, instance: int | None = None, *, gpu: str | None = None) -> "SavedModel":
         """Load the models of an instance's folds, which predict together; see `xval.load_model`.

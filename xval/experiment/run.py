@@ -4,8 +4,8 @@ Comes in: a declaration and a command. Goes out: finished fold folders, the deri
 Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date.
 """
 
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,26 +16,26 @@ from rich.console import Console
 from preprocessing.console import make_console
 from xval.answers.names import name_instances
 from xval.answers.repeats import copies, describe_copies, describe_seed_twins, seed_twins
+from xval.base import shelf
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import describe_own_config, read_default
-from xval.base.errors import counted, plural_of
+from xval.base.errors import SettingsError, counted, plural_of
 from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment.auto_deals import settle_deals
-from xval.experiment.checks import find_parts
+from xval.experiment.check_instance import find_parts
 from xval.experiment.derived_files import derived_files, renew, update_page
 from xval.experiment.feature_stores import name_in_errors
-from xval.experiment.prepare import cut_clips, planned_item_word, prepare_jobs, print_cautions, restore_settings
+from xval.experiment.prepare_jobs import cut_clips, planned_item_word, prepare_jobs, print_cautions, restore_settings
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
-from xval.experiment.tracking import Tracking, track
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
-from xval.jobs.observers import WatchedJobs
+from xval.jobs.observers import Observer, WatchedJobs
 from xval.jobs.other_script import refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome
 from xval.jobs.plan import Plan, done_jobs, make_plan
@@ -152,10 +152,10 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         folder.make()
         choose_lock(folder.path, settings.lock, settings.lease_s)
         at_work = working_in(folder, declaration, replaced=replaced, takes_over=command.take_over)
-        with at_work, track(folder, settings, numbers, console) as tracking:
+        with at_work, _observing(folder, settings, numbers, console) as observers:
             folder.prepare(declaration.description)
             with derived_files(planned, console) as derived:
-                outcomes = _run(planned, declaration, command, console, derived, tracking, notes)
+                outcomes = _run(planned, declaration, command, console, derived, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
             console.print(line, soft_wrap=True, markup=False)
@@ -233,7 +233,7 @@ def _run(
     command: RunRequest,
     console: Console,
     derived: BackgroundRebuild,
-    tracking: Tracking | None,
+    observers: Sequence[Observer],
     first_lines: Sequence[str],
 ) -> list[JobOutcome]:
     """Print the first lines once nothing is wrong, make what the jobs need, run them, and record those that fail."""
@@ -268,7 +268,7 @@ def _run(
     if n_waiting:
         console.print(f"Folds whose search waits for trials: {n_waiting}. Run this command again when they are done.")
     with JobProgress(console, jobs, quiet=command.quiet, is_verbose=command.is_verbose) as progress:
-        watched = WatchedJobs(jobs, progress.watch, *([lambda *_: tracking] if tracking else []))
+        watched = WatchedJobs(jobs, progress.watch, *(partial(_itself, observer) for observer in observers))
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
                 further = f"Other jobs that read models of these: {len(jobs) - n_begun}"
@@ -285,6 +285,27 @@ def _run(
                     watched.end(outcome)
                     derived.update()
     return [*search_outcomes, *outcomes]
+
+
+@contextmanager
+def _observing(
+    folder: ExperimentFolder, settings: Settings, numbers: Sequence[int], console: Console
+) -> Iterator[list[Observer]]:
+    """Yield what extras let watch all jobs of a run; they are closed when its derived files are complete."""
+    if settings.tracking != "none" and "tracking" not in shelf.offers("observer"):
+        raise SettingsError(
+            f"tracking={settings.tracking}: needs the extra 'tracking', but {shelf.FOLDER / 'tracking'} is missing. "
+            "Use tracking=none, or install xval again."
+        )
+    with ExitStack() as stack:
+        offered = [
+            stack.enter_context(offer.observe(folder, settings, numbers, console)) for offer in shelf.load_offers("observer")
+        ]
+        yield [observer for observer in offered if observer is not None]
+
+
+def _itself(observer: Observer, *_: object) -> Observer:
+    return observer
 
 
 def _end_replacing(planned: Plan) -> None:

@@ -91,7 +91,7 @@ def make_search(
 
 
 def _find_stored(corpus: "Corpus", instance: Instance) -> str:
-    """Return where the features of an instance are, which `xval.experiment.prepare` has made."""
+    """Return where the features of an instance are, which `xval.experiment.prepare_jobs` has made."""
     from preprocessing.store.make import store_folder
 
     return str(store_folder(corpus, instance.settings.feature_settings()).resolve())

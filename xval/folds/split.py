@@ -12,7 +12,7 @@ import numpy as np
 
 from xval.base.errors import FoldsError, counted
 from xval.base.user_code import is_dotted
-from xval.folds.checks import check_fold, refuse_lonely_labels, refuse_shared_audio
+from xval.folds.check_folds import check_fold, refuse_lonely_labels, refuse_shared_audio
 from xval.folds.dealing import Item, Order, deal, draw
 from xval.folds.deals import add_deals
 from xval.folds.own_splitter import ask_splitter, naming

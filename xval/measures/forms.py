@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.annotations.settings import FrameSettings
+from preprocessing.annotations.annotation_settings import FrameSettings
 from xval.measures.metrics import Metric
 
 if TYPE_CHECKING:

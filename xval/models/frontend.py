@@ -10,7 +10,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.spectrogram import SMALLEST_POWER, analysis_window, mel_filters
 
 

@@ -12,21 +12,20 @@ from markupsafe import Markup
 
 from xval.answers.figure_text import Estimate
 from xval.base.errors import shortened
-from xval.measures.conformal import RiskCurve
 from xval.report import svg
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
 
 _ROW, _LEFT, _WIDTH = 26, 250, 780
 _NAME_ROW, _NARROW = 16, 360  # of a telephone, where names stand above
-_SMALL_WIDTH, _SMALL_HEIGHT = 380, 230
+SMALL_WIDTH, SMALL_HEIGHT = 380, 230
 _MOST_EPOCHS = 60  # of a curve; of more epochs some are drawn
 _MOST_DOTS = 3000
 _LANE = 16
 _N_COLOURS = 6  # of events, in the style sheet
 
 
-class Row(NamedTuple):
+class IntervalRow(NamedTuple):
     """An instance in the picture of all; `is_selected` by validation."""
 
     number: int
@@ -35,7 +34,7 @@ class Row(NamedTuple):
     is_selected: bool
 
 
-def draw_instances(rows: Sequence[Row], title: str, *, is_narrow: bool = False) -> Markup:
+def draw_instances(rows: Sequence[IntervalRow], title: str, *, is_narrow: bool = False) -> Markup:
     """Draw a row per instance: its value, the interval, the values of the folds (rings) and the chance level (dashes).
 
     Names stand on the left; `is_narrow`: above, for a telephone.
@@ -50,7 +49,7 @@ def draw_instances(rows: Sequence[Row], title: str, *, is_narrow: bool = False) 
     ]
     scale = svg.spanning(values, left, width - 20)
     bottom = 30 + height * len(rows)
-    parts = [_grid(scale, 26, bottom)]
+    parts = [grid(scale, 26, bottom)]
     for place, row in enumerate(rows):
         y = 26 + height * place + above + _ROW / 2
         estimate = row.estimate
@@ -69,7 +68,7 @@ def draw_instances(rows: Sequence[Row], title: str, *, is_narrow: bool = False) 
     return svg.picture(width, bottom + 24, title, parts, class_="narrow" if is_narrow else "wide")
 
 
-def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, unit: str) -> Markup:
+def draw_learning_curve(points: Sequence[tuple[float, IntervalRow]], title: str, unit: str) -> Markup:
     """Draw a metric over training items or seconds: its interval, the values of the folds (rings), chance (dashes).
 
     `points` are the number of these and the instance, the smallest first; `unit` is what they are called.
@@ -81,11 +80,11 @@ def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, unit: s
         for value in (estimate.value, estimate.low, estimate.high, estimate.chance, *estimate.folds)
         if value is not None
     ]
-    across = svg.Scale(0, max(place for place, _ in points), 48, _SMALL_WIDTH - 14)
-    up = svg.spanning(values, _SMALL_HEIGHT - 30, 12)
-    parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 14)]
+    across = svg.Scale(0, max(place for place, _ in points), 48, SMALL_WIDTH - 14)
+    up = svg.spanning(values, SMALL_HEIGHT - 30, 12)
+    parts = [grid(across, 12, SMALL_HEIGHT - 30, whole=True), side_axis(up, 48, SMALL_WIDTH - 14)]
     if (chance := estimates[0].chance) is not None:
-        parts.append(svg.line(48, up(chance), _SMALL_WIDTH - 14, up(chance), "chance"))
+        parts.append(svg.line(48, up(chance), SMALL_WIDTH - 14, up(chance), "chance"))
     line = [(across(place), up(row.estimate.value)) for place, row in points if row.estimate.value is not None]
     parts.append(svg.curve(line, "curve training"))
     for place, row in points:
@@ -96,18 +95,7 @@ def draw_learning_curve(points: Sequence[tuple[float, Row]], title: str, unit: s
         if estimate.value is not None:
             hint = svg.element("title", f"instance {row.number}, {place:g} {unit}: {estimate.text}, {estimate.of}")
             parts.append(svg.element("circle", hint, cx=x, cy=up(estimate.value), r=5, class_="mean"))
-    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, title, parts)
-
-
-def draw_risk(risk: RiskCurve) -> Markup:
-    """Draw the share of wrong answers over the share of clips that are answered, with its 95 % interval."""
-    across, right = svg.Scale(0, 1, 48, _SMALL_WIDTH - 14), _SMALL_WIDTH - 14
-    up = svg.spanning([0.0, *risk.risks, *filter(math.isfinite, risk.high)], _SMALL_HEIGHT - 30, 12)
-    parts = [_grid(across, 12, _SMALL_HEIGHT - 30), _side_axis(up, 48, right)]
-    for values, class_ in ((risk.low, "chance"), (risk.high, "chance"), (risk.risks, "curve training")):
-        points = [(across(share), up(value)) for share, value in zip(risk.shares, values, strict=True)]
-        parts.append(svg.curve(points, class_))
-    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, "error rate over the share of clips predicted", parts)
+    return svg.picture(SMALL_WIDTH, SMALL_HEIGHT, title, parts)
 
 
 def draw_curves(
@@ -119,9 +107,9 @@ def draw_curves(
     for all instances.
     """
     last = max((history["epoch"][-1] for history in histories.values() if len(history["epoch"])), default=1.0)
-    across = svg.Scale(0, max(last, 1.0), 48, _SMALL_WIDTH - 10)
-    up = svg.Scale(limits.low, limits.high, _SMALL_HEIGHT - 30, 12)
-    parts = [_grid(across, 12, _SMALL_HEIGHT - 30, whole=True), _side_axis(up, 48, _SMALL_WIDTH - 10)]
+    across = svg.Scale(0, max(last, 1.0), 48, SMALL_WIDTH - 10)
+    up = svg.Scale(limits.low, limits.high, SMALL_HEIGHT - 30, 12)
+    parts = [grid(across, 12, SMALL_HEIGHT - 30, whole=True), side_axis(up, 48, SMALL_WIDTH - 10)]
     best = []
     for key, history in histories.items():
         chosen = _evenly(len(history["epoch"]))
@@ -134,7 +122,7 @@ def draw_curves(
             value = history[f"val_{metric}"][epoch - 1]
             best += [(across(epoch), up(value))] if math.isfinite(value) else []
     parts.append(svg.dots(best, "dots validation"))
-    return svg.picture(_SMALL_WIDTH, _SMALL_HEIGHT, f"{metric} over epochs", parts)
+    return svg.picture(SMALL_WIDTH, SMALL_HEIGHT, f"{metric} over epochs", parts)
 
 
 def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
@@ -145,8 +133,8 @@ def draw_predicted(answers: pd.DataFrame, name: str) -> Markup:
     across = svg.Scale(limits.low, limits.high, 56, 376)
     up = svg.Scale(limits.low, limits.high, 332, 12)
     parts = [
-        _grid(across, 12, 332),
-        _side_axis(up, 56, 376),
+        grid(across, 12, 332),
+        side_axis(up, 56, 376),
         svg.line(across(limits.low), up(limits.low), across(limits.high), up(limits.high), "chance"),
         svg.dots([(across(x), up(y)) for x, y in zip(true[::step], predicted[::step], strict=True)], "dots faint"),
         svg.text(376, 374, "true", "end axis"),
@@ -163,7 +151,7 @@ def draw_events(lanes: Mapping[str, pd.DataFrame], labels: Sequence[str], durati
     left, height = 4, _NAME_ROW + _LANE + 6
     bottom = 8 + height * len(lanes)
     across = svg.Scale(0, max(duration_s, 1e-3), left, _NARROW - 10)
-    parts = [_grid(across, 4, bottom)]
+    parts = [grid(across, 4, bottom)]
     for place, (lane, events) in enumerate(lanes.items()):
         y = 8 + height * place + _NAME_ROW
         parts.append(svg.text(left, y - 4, shortened(lane, 40), "axis"))
@@ -193,7 +181,7 @@ def curve_limits(histories: Iterable[Mapping[JobKey, Curves]], metric: str) -> s
     return svg.spanning([values[0], values[min(len(values) - 1, int(0.98 * len(values)))]] if values else [], 0, 1)
 
 
-def _grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) -> Markup:
+def grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) -> Markup:
     """Return vertical lines with their values below; `whole`: only at whole numbers."""
     parts = []
     for value in svg.ticks(scale):
@@ -204,7 +192,8 @@ def _grid(scale: svg.Scale, top: float, bottom: float, *, whole: bool = False) -
     return Markup("").join(parts)
 
 
-def _side_axis(scale: svg.Scale, left: float, right: float) -> Markup:
+def side_axis(scale: svg.Scale, left: float, right: float) -> Markup:
+    """Return the vertical axis with its values, and a line across the picture at each."""
     parts = []
     for value in svg.ticks(scale):
         parts.append(svg.line(left, scale(value), right, scale(value), "grid"))

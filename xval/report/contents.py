@@ -9,27 +9,27 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import pandas as pd
 
-from preprocessing.clips.columns import with_columns
 from preprocessing.corpus import Corpus, open_corpus
 from xval.answers.agreement import Agreement, agreements
 from xval.answers.audit import audit
-from xval.answers.audit.verdict import Verdict
+from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.chosen_comparison import describe_evidence
 from xval.answers.comparison.choose import compare_each
 from xval.answers.comparison.outcome import Comparison
-from xval.answers.group_columns import find_groups, group_columns
-from xval.answers.groups import AnsweredInstance, Groups, measure_groups, read_tested
+from xval.answers.figure_text import interval_clause
+from xval.answers.instance_predictions import InstancePredictions, read_instance_predictions
+from xval.answers.item_words import items_word
 from xval.answers.names import names_of
 from xval.answers.operating_points import OperatingPoints, operating_points
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_instances
-from xval.answers.when_to_answer import WhenToAnswer, when_to_answer
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.base.operating_system import quote
+from xval.base.shelf import FOLDER, load_offers
 from xval.report.clip_answers import read_answers, read_events
 from xval.report.request import PageRequest
 from xval.report.sounds import Sounds
@@ -40,9 +40,6 @@ from xval.results.open import open_results
 from xval.results.read import Curves, WrittenFolds
 from xval.settings.architectures import trains_network
 
-if TYPE_CHECKING:
-    from xval.report.explanations import Explanations
-
 MOST_COMPARED = 10
 """Instances in the comparison matrix."""
 
@@ -50,6 +47,19 @@ _MOST_SIDE_BY_SIDE = 4  # instances whose answers stand side by side
 _MOST_AGREEMENTS = 8  # targets
 _MOST_PREDICTED = 20  # instances whose predicted numbers are drawn
 _MOST_SOUND_BYTES = 6_000_000
+
+
+class Explainer(Protocol):
+    """Explains the predictions of an instance, as the file worst_predictions.py of an extra does.
+
+    Attributes:
+        missing: Why the first prediction could not be explained; empty: all could.
+    """
+
+    missing: str
+
+    def get(self, clip: str, job: str) -> tuple[str, str]:
+        """Return the picture of a clip as a data URI, and its caption; without a picture why there is none."""
 
 
 @dataclass(frozen=True)
@@ -64,11 +74,10 @@ class PageContents:
         errors_of: The instance whose worst answers are shown; None: no fold is finished.
         answers: Its answers, and those of the best other instances; of numbers those of more instances.
         events: Events of recordings by instance, where frames are classified.
-        groups: Main figure of that instance by the groups of each further column of the corpus.
-        group_note: Why there are none though there are such columns.
+        tested: The test predictions of that instance; None: see the next.
+        tested_note: Why they cannot be read; empty: they can, or no fold is finished.
         operating_points: Of two classes, or of the class that is to be found, of that instance; None: of others.
         agreements: Of the first targets of that instance, where it predicts numbers.
-        when_to_answer: When that instance should answer; None: it does not tell classes of clips apart.
         corpus: None where it cannot be read.
         sounds: None: no audio is embedded.
         sound_note: Why.
@@ -88,17 +97,16 @@ class PageContents:
     errors_of: int | None = None
     answers: Mapping[int, pd.DataFrame] = field(default_factory=dict)
     events: Mapping[int, pd.DataFrame] = field(default_factory=dict)
-    groups: Sequence[Groups] = ()
-    group_note: str = ""
+    tested: InstancePredictions | None = None
+    tested_note: str = ""
     operating_points: OperatingPoints | None = None
     agreements: Sequence[Agreement] = ()
-    when_to_answer: WhenToAnswer | None = None
     corpus: Corpus | None = None
     sounds: Sounds | None = None
     sound_note: str = ""
     missing_corpus: str = ""
-    verdicts: Sequence[Verdict] | None = None
-    explanations: "Explanations | None" = None
+    verdicts: Sequence[AuditVerdict] | None = None
+    explanations: Explainer | None = None
     explained_by: str = ""
     explanation_note: str = ""
 
@@ -116,6 +124,17 @@ class PageContents:
     def numbers(self) -> list[int]:
         """The numbers of all instances, the best by validation first, those without a rank last."""
         return list(dict.fromkeys([*self.ranking.instances, *self.by_number]))
+
+    @property
+    def shown(self) -> InstanceResults | None:
+        """The instance whose worst predictions are shown; None: no fold is finished."""
+        return self.by_number.get(self.errors_of) if self.errors_of else None
+
+    @cached_property
+    def interval_words(self) -> str:
+        """What the intervals of that instance are over."""
+        shown = [self.shown] if self.shown else []
+        return interval_clause(shown) or f"over {items_word(shown)}"
 
     def name_of(self, instance: int) -> str:
         """Return what an instance is called; see `find_names`."""
@@ -165,7 +184,6 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
     measured = next((instance for instance in instances if instance.number == errors_of), None)
     tested, tested_note = _read_tested(measured)
     class_names = next(iter(measured.folds.values())).get("class_names", []) if measured and tested else []
-    groups, group_note = _measure_groups(tested, tested_note, corpus)
     explanation_note, was_explained = "", explained_before if request.run else ""
     if was_explained:
         explanation_note = (
@@ -182,13 +200,12 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
         errors_of=errors_of,
         answers=answers,
         events=events,
-        groups=groups,
-        group_note=group_note,
+        tested=tested,
+        tested_note=tested_note,
         operating_points=operating_points(tested, class_names, measured.settings.positive_class)
         if measured and tested
         else None,
         agreements=agreements(tested, class_names)[:_MOST_AGREEMENTS] if tested else [],
-        when_to_answer=when_to_answer(measured) if measured else None,
         corpus=corpus,
         sounds=sounds,
         sound_note=sound_note,
@@ -206,20 +223,22 @@ def _report_command(folder: ExperimentFolder) -> str:
 
 def _explanations(
     folder: ExperimentFolder, request: PageRequest, errors_of: int | None, corpus: Corpus | None
-) -> "Explanations | None":
+) -> Explainer | None:
     """Return what explains the worst answers, where that is asked for and there is audio."""
     method = request.explain_method
     if method is None or errors_of is None or corpus is None or corpus.is_custom:
         return None
-    from xval.report.explanations import Explanations
-
+    offers = load_offers("worst_predictions")
+    if not offers:
+        raise SettingsError(f"--explain {method}: needs the extra 'explanations', but {FOLDER / 'explanations'} is missing.")
     architecture = open_results(folder).settings(errors_of).settings.architecture
     if method == "integrated_gradients" and not trains_network(architecture):
         raise SettingsError(
             f"--explain {method}: instance {errors_of} is '{architecture}', which has no gradients. Use --explain "
             "occlusion, or name another instance with --errors-of."
         )
-    return Explanations(folder, errors_of, corpus, method)
+    explainer: Explainer = offers[0].Explanations(folder, errors_of, corpus, method)
+    return explainer
 
 
 def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
@@ -249,28 +268,12 @@ def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Pa
     return corpus, ""
 
 
-def _read_tested(instance: InstanceResults | None) -> tuple[AnsweredInstance | None, str]:
+def _read_tested(instance: InstanceResults | None) -> tuple[InstancePredictions | None, str]:
     """Return what was tested of an instance, or why it cannot be read."""
     try:
-        return (read_tested(instance) if instance else None), ""
+        return (read_instance_predictions(instance) if instance else None), ""
     except UsageError as error:
         return None, str(error)
-
-
-def _measure_groups(tested: AnsweredInstance | None, note: str, corpus: Corpus | None) -> tuple[list[Groups], str]:
-    """Return the figures of an instance by the groups of each further column, or why there are none in spite of columns."""
-    if corpus is None:
-        return [], ""
-    try:
-        clips = with_columns(corpus.index, corpus.folder)
-        columns = group_columns(clips)
-        if not corpus.is_custom and clips["duration_s"].nunique() > 1:
-            columns.append("duration_s")
-        if tested is None or not columns:
-            return [], note if columns else ""
-        return measure_groups(tested, [find_groups(clips, name) for name in columns]), ""
-    except UsageError as error:
-        return [], str(error)
 
 
 def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Curves]:

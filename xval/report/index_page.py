@@ -24,7 +24,7 @@ _MOST_TRIES = 5  # where other runs end meanwhile
 _BYTES_OF_HEAD = 1000
 
 
-class Row(NamedTuple):
+class ExperimentRow(NamedTuple):
     """A row of the page.
 
     Attributes:
@@ -72,12 +72,12 @@ def make_index(experiments: list[Listed], root: Path) -> str:
     )
 
 
-def _row(listed: Listed, root: Path) -> Row:
+def _row(listed: Listed, root: Path) -> ExperimentRow:
     main = listed.summary.main if listed.summary else None
     values: dict[str, object] = {"date": listed.changed, VALUE: main and main.value, "chance": main and main.chance}
     page = listed.path / "report.html"
     link = quote(os.fsencode(page.relative_to(root).as_posix())) if page.is_file() else ""
-    return Row(text_row(listed, root), tuple(values.get(name) for name in HEADER), link)
+    return ExperimentRow(text_row(listed, root), tuple(values.get(name) for name in HEADER), link)
 
 
 def _is_ours(path: Path) -> bool:

@@ -6,6 +6,7 @@ the page's own, by its hash.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -20,11 +21,9 @@ from xval.answers.figure_text import (
     format_folds,
     format_time,
     in_column,
-    interval_clause,
     texts_of,
 )
 from xval.answers.findings import find_findings
-from xval.answers.groups import describe_gap, describe_weakness
 from xval.answers.headline import find_headline
 from xval.answers.item_words import item_word, items_word
 from xval.answers.leakage_kinds import leakage_by_kind
@@ -35,7 +34,7 @@ from xval.answers.summary import differing_parameters, main_and_own, metric_word
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
 from xval.base.numbers import finite_or_none
-from xval.measures.task import Task
+from xval.base.shelf import load_offers
 from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.agreement_pictures import draw_agreement, draw_operating_points
 from xval.report.citations import bibtex
@@ -44,6 +43,7 @@ from xval.report.figures import MainColumn, main_columns, parameter_text
 from xval.report.rendering import make_environment, render_page
 from xval.report.sections import instance_sections
 
+_PARTS = ("instances", "errors", "comparison", "protocol")  # to which extras add sections
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
 _ROOM = 76  # characters of 1,100 px that the table of instances has beside number, comment, validation figure and time
@@ -143,13 +143,10 @@ def make_page(contents: PageContents) -> str:
         item_instances=compared,
         items=items,
         item_shade=Shade(min(values, default=0.0), max(values, default=1.0), higher),
-        describe_gap=describe_gap,
         failing=(failing := worst_answers.failing_items(contents, task)),
         which_fail=worst_answers.describe_failing(contents, failing),
         worst_order=task.worst_first,
-        weaknesses=_weaknesses(contents, task),
-        risk_interval=_words_of_interval(contents),
-        risk_picture=charts.draw_risk(contents.when_to_answer.curve) if contents.when_to_answer else None,
+        sections_of_extras=_sections_of_extras(contents),
         operating_pictures=draw_operating_points(contents.operating_points) if contents.operating_points else [],
         agreement_pictures=list(map(draw_agreement, contents.agreements)),
         event_labels=worst_answers.event_labels(contents),
@@ -162,10 +159,13 @@ def make_page(contents: PageContents) -> str:
     )
 
 
-def _words_of_interval(contents: PageContents) -> str:
-    """Return what the intervals of the instance are about whose errors are shown."""
-    shown = [contents.by_number[contents.errors_of]] if contents.errors_of else []
-    return interval_clause(shown) or f"over {items_word(shown)}"
+def _sections_of_extras(contents: PageContents) -> dict[str, list[Markup]]:
+    """Return the sections that extras add to the parts of the page, by the id of the part."""
+    sections: dict[str, list[Markup]] = {part: [] for part in _PARTS}
+    for offer in sorted(load_offers("section"), key=attrgetter("POSITION")):
+        if section := offer.show(contents):
+            sections[offer.PART].append(section)
+    return sections
 
 
 def _is_custom(contents: PageContents) -> bool:
@@ -181,12 +181,6 @@ def describe_answer(contents: PageContents) -> list[str]:
         *searched,
         *(finding.line for finding in find_findings(contents.instances)),
     ]
-
-
-def _weaknesses(contents: PageContents, task: Task) -> list[str]:
-    """Return what the failures have in common: the groups of clips that are answered worse, in a sentence each."""
-    higher = task.higher_is_better(task.main_metrics[0])
-    return list(filter(None, (describe_weakness(groups, higher_is_better=higher) for groups in contents.groups)))
 
 
 def _rows(
@@ -251,7 +245,7 @@ def _longest_piece(text: object) -> int:
 
 def _picture(contents: PageContents, column: MainColumn) -> Markup:
     rows = [
-        charts.Row(
+        charts.IntervalRow(
             number,
             contents.name_of(number),
             estimate(contents.by_number[number], column.side, column.name),
@@ -275,7 +269,7 @@ def _learning_curves(contents: PageContents, side: str, metric: str) -> list[tup
             points = [
                 (
                     point.across,
-                    charts.Row(
+                    charts.IntervalRow(
                         point.instance, "", estimate(contents.by_number[point.instance], side, metric), is_selected=False
                     ),
                 )

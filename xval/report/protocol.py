@@ -5,7 +5,7 @@ from typing import Any
 
 from preprocessing.corpus import CUSTOM
 from preprocessing.quality.cautions import lost_audio
-from xval.answers.audit.verdict import Verdict
+from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause
 from xval.answers.finding import capital
@@ -67,7 +67,7 @@ def describe_protocol(contents: PageContents) -> list[str]:
     return [part for part in parts if part]
 
 
-def describe_audit(verdicts: Sequence[Verdict] | None) -> str:
+def describe_audit(verdicts: Sequence[AuditVerdict] | None) -> str:
     """Return what the leakage audit found, in a sentence or two."""
     if verdicts is None:
         return "The leakage audit was not run for this page; xval report runs it."

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from preprocessing.corpus import Corpus
 from preprocessing.features.extract import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import AudioError, SettingsError
 
 LONGEST_S = 15.0

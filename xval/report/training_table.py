@@ -7,7 +7,7 @@ architecture and the task in use is shown, unless it is off.
 from collections.abc import Iterator, Sequence
 
 from preprocessing.corpus import CUSTOM
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.report.figures import parameter_text
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, trains_network

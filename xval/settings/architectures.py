@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import cast
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base import user_code
 from xval.base.cell_code import ARCHITECTURE_CONSTANTS
 from xval.base.config_file import ROOT

@@ -11,8 +11,8 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from preprocessing.annotations.settings import FrameSettings
-from preprocessing.features.settings import (
+from preprocessing.annotations.annotation_settings import FrameSettings
+from preprocessing.features.feature_settings import (
     FeatureSettings,
     NonNegativeFloat,
     NonNegativeInt,

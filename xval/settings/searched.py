@@ -5,7 +5,7 @@ Comes in: the settings of an instance that is searched. Goes out: what is wrong 
 
 from collections.abc import Callable, Mapping
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import SettingsError
 from xval.settings.architectures import known_name, trains_network
 from xval.settings.options import Architecture

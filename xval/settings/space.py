@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice, product
 from typing import Literal, get_args
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import SettingsError, suggestion
 
 Pruning = Literal["median", "hyperband", "none"]

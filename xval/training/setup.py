@@ -20,7 +20,7 @@ from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
-from xval.jobs.prepare import prepare_for
+from xval.jobs.prepare_backend_for_job import prepare_for
 from xval.models.build import build_model
 from xval.models.saved.initial import InitialModel, find_initial_model
 from xval.models.transfer import freeze_blocks, start_from

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from preprocessing.embeddings.embedder import Identity, hash_files
 from preprocessing.features import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import SettingsError, how_to_install
 
 _RATE_HZ, _HOP, _N_MELS = 16000, 160, 40

@@ -14,7 +14,7 @@ import soundfile
 from numpy.typing import NDArray
 
 from preprocessing.corpus import make_corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store.make import make_store
 from xval.base.config_file import read_section
 

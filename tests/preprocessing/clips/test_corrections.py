@@ -15,7 +15,7 @@ from preprocessing.clips.corrections import (
     RIGHT,
     UNSURE,
     WRONG,
-    Verdict,
+    LabelVerdict,
     changing,
     describe_agreement,
     read_corrections,
@@ -30,7 +30,7 @@ HEAD, HASH = "clip,verdict,old,new,who,when,why,index_hash\n", "0" * 32
 
 
 def verdict(clip, said, old="", new="", who="ann", **changes):
-    made = Verdict(clip, said, old, new, who, "2026-01-02T03:04:05+01:00", "the models answer high", HASH)
+    made = LabelVerdict(clip, said, old, new, who, "2026-01-02T03:04:05+01:00", "the models answer high", HASH)
     return replace(made, **changes)
 
 

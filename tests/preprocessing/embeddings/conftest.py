@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from preprocessing.corpus import Corpus, make_corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 
 RATE_HZ = 16000

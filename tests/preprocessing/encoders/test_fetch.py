@@ -22,7 +22,7 @@ from preprocessing.__main__ import main
 from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.encoders import Preset, find_in_cache, find_preset, preset_names, read_note
 from preprocessing.encoders.fetch import check_request, fetch
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 

@@ -6,7 +6,7 @@ import pytest
 
 from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import family_of, find_preset, preset_names, resolve_encoder
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.options.named_files import file_names
 from xval.base.config_file import read_section
 from xval.base.errors import SettingsError

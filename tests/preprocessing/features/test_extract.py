@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from preprocessing.features.extract import check_settings, extract, trim
-from preprocessing.features.settings import SPECTRAL_KEYS, FeatureSettings
+from preprocessing.features.feature_settings import SPECTRAL_KEYS, FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from xval.base.config_file import read_section
 from xval.base.errors import SettingsError

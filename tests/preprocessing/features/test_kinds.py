@@ -6,9 +6,9 @@ import pytest
 from numpy.typing import NDArray
 
 from preprocessing.features.extract import check_settings, extract
+from preprocessing.features.feature_settings import KINDS as NAMES
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.kinds import KINDS, bin_names, with_deltas
-from preprocessing.features.settings import KINDS as NAMES
-from preprocessing.features.settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from xval.base.config_file import read_section
 from xval.base.errors import SettingsError

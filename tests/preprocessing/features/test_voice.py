@@ -9,7 +9,7 @@ import pytest
 from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, WORDS, draw_speaker, speak
 from preprocessing.features import voice
 from preprocessing.features.extract import check_settings, trim
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.voice import find_voice, speech_stretches
 from preprocessing.features.windows import make_examples
 from xval.base.config_file import read_section

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from preprocessing.features.extract import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, make_examples, window_samples, window_starts
 from xval.base.config_file import read_section
 

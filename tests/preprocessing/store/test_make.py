@@ -17,7 +17,7 @@ import soundfile
 from preprocessing.audio.read import read_audio
 from preprocessing.corpus import Corpus, make_corpus, open_corpus
 from preprocessing.features.extract import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.parallel import SMALLEST_PARALLEL
 from preprocessing.store import FeatureStore, write
 from preprocessing.store.make import make_store, store_folder
@@ -305,7 +305,7 @@ import sys
 from pathlib import Path
 from preprocessing.corpus import open_corpus
 from preprocessing.store.make import make_store
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 settings = FeatureSettings.model_validate_json(sys.argv[2])
 counts = []
 store, _ = make_store(open_corpus("tones", Path(sys.argv[1])), settings, progress=lambda *count: counts.append(count))

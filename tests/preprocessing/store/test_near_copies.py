@@ -6,7 +6,7 @@ import pytest
 from preprocessing import store
 from preprocessing.clips.near_pairs import read_across_items
 from preprocessing.corpus import open_corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.quality.cautions import find_cautions
 from preprocessing.store.near_copies import Sketches, find_near_copies
 from xval.base.config_file import read_section

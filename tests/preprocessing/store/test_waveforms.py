@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from preprocessing.audio.read import read_audio
 from preprocessing.corpus import Corpus, make_corpus
 from preprocessing.features.extract import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from preprocessing.parallel import SMALLEST_PARALLEL
 from preprocessing.store import FeatureStore, open_store
@@ -326,7 +326,7 @@ def test_any_number_of_processes_makes_the_same_moments(tmp_path: Path) -> None:
 MAKER = """
 import sys
 from pathlib import Path
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from preprocessing.store import open_store
 from preprocessing.store.waveforms import waveform_moments, make_moments

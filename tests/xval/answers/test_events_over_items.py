@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from preprocessing.annotations.settings import FrameSettings
+from preprocessing.annotations.annotation_settings import FrameSettings
 from xval.answers.events_over_items import measure_events
 from xval.measures.events.psds import ScoredRecording, psds_figures, tabulate_runs
 from xval.measures.metrics import Chance

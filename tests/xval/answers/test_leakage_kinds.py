@@ -3,7 +3,7 @@
 import pytest
 
 from xval.answers.audit import RULES
-from xval.answers.audit.verdict import Damage, Findings, Verdict
+from xval.answers.audit.verdict import AuditVerdict, Damage, Findings
 from xval.answers.leakage_kinds import _ROWS, leakage_by_kind
 
 ALWAYS_UNKNOWN = {"L3.1 temporal leakage", "L3.2 one speaker under two names", "L3.3 sampling bias in the test set"}
@@ -17,7 +17,7 @@ def verdicts(**states):
         state = states.get(rule.name, "ok")
         texts = {"FAILED": "faults", "not checkable": "not_checkable", "warning": "warnings"}
         said = {texts[state]: ("fold 1: unchanged",)} if state in texts else {}
-        made.append(Verdict(rule.name, rule.statement, state, 1, **said))
+        made.append(AuditVerdict(rule.name, rule.statement, state, 1, **said))
     return made
 
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 import openpyxl
 import pytest
 
-from xval.answers import groups
 from xval.answers.dataframes import summarize
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, explain, from_record, judge_record, to_record, worst
 from xval.answers.ranking import describe_selection, summary_table
+from xval.extras.subgroups import groups
 from xval.report.model_card import describe_model
 from xval.report.paper_table import make_table, to_latex, to_markdown
 from xval.report.workbook import write_workbook

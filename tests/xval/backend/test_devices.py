@@ -4,7 +4,7 @@ import pytest
 
 from xval.backend import devices
 from xval.backend.devices import Gpu, Slot, environment, make_slots
-from xval.backend.gpu_readings import Reading
+from xval.backend.gpu_readings import GpuReading
 from xval.base.errors import SettingsError
 
 
@@ -92,7 +92,7 @@ def test_no_more_workers_are_started_or_named_than_there_are_jobs(n_jobs, device
 
 @pytest.mark.usefixtures("two_gpus")
 def test_the_number_of_workers_that_find_memory_is_named(monkeypatch):
-    monkeypatch.setattr(devices, "read_gpu", lambda device: Reading(0.0, 15_000.0 if device == "0" else 100.0, 24_000.0))
+    monkeypatch.setattr(devices, "read_gpu", lambda device: GpuReading(0.0, 15_000.0 if device == "0" else 100.0, 24_000.0))
 
     slots, where = make_slots("0,1", workers=0, threads=1, workers_per_gpu=4)
 

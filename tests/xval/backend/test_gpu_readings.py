@@ -6,7 +6,15 @@ import time
 import pytest
 
 from xval.backend import gpu_readings
-from xval.backend.gpu_readings import Reading, describe_now, describe_since, note_data_share, read_gpu, readings, watched_gpus
+from xval.backend.gpu_readings import (
+    GpuReading,
+    describe_now,
+    describe_since,
+    note_data_share,
+    read_gpu,
+    readings,
+    watched_gpus,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -25,7 +33,7 @@ def tool(tmp_path, monkeypatch):
 
 
 def test_a_gpu_is_read_by_the_name_that_the_driver_has_for_it(tool, monkeypatch):
-    assert read_gpu("1") == Reading(90.0, 10240.0, 81559.0)
+    assert read_gpu("1") == GpuReading(90.0, 10240.0, 81559.0)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-aa,3")
     read_gpu("0")
     read_gpu("1")
@@ -40,7 +48,7 @@ def test_readings_of_a_run_are_there_for_its_processes_and_for_records():
         until = time.monotonic() + 30
         while (begin := readings("0")) is None or begin.n < 2:
             assert time.monotonic() < until
-        assert begin.last == Reading(90.0, 10240.0, 81559.0)
+        assert begin.last == GpuReading(90.0, 10240.0, 81559.0)
         assert describe_now("0") == {"utilisation": 90.0, "used_mb": 10240}
         while readings("0").n == begin.n:
             assert time.monotonic() < until

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.options.settings_section import read_settings_section
 from xval.base import config_file
 from xval.base.config_file import APART, CONFIG_PATH, read_default, read_defaults

@@ -3,14 +3,13 @@
 import re
 from configparser import ConfigParser
 from inspect import signature
-from pkgutil import iter_modules
 
 import pytest
 
-import xval.commands
 from xval import Experiment
 from xval.base.config_file import ROOT
 from xval.base.synonyms import SETTINGS
+from xval.commands import command_names
 from xval.settings.architectures import architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL
 from xval.settings.schema import Settings
@@ -27,7 +26,7 @@ def sections():
 def test_what_a_hint_names_exists(hint, sections):
     options = {option for estimator in CLASSICAL.values() for option in estimator.options}
     options |= {option for name in architecture_names() for option in find_architecture(name).options}
-    commands = {module.name.replace("_", "-") for module in iter_modules(xval.commands.__path__)}
+    commands = set(command_names())
     arguments = {name for method in (Experiment.search, Experiment.grid) for name in signature(method).parameters}
 
     assert set(re.findall(r"(?<!=)'(\w+)'", hint)) <= set(Settings.model_fields) | options | arguments

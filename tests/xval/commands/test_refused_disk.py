@@ -30,12 +30,12 @@ COMMANDS = {
     "evaluate's folder": (["evaluate", MODEL, "tones", "--output", "seen"], "xval.report.new_data.folder.only_writer", "seen"),
     "explain": (
         ["explain", MODEL, "audio/speaker_0_0.wav"],
-        "xval.reuse.explanations.picture.draw_explanation",
+        "xval.extras.explanations.picture.draw_explanation",
         "explanations",
     ),
     "ensemble": (["ensemble", RESULTS, "1,3"], None, f"{RESULTS}/instance_901"),
     "ensemble's fold": (["ensemble", RESULTS, "1,3"], "xval.reuse.ensembles.make.combine_fold", f"{RESULTS}/instance_901"),
-    "export": (["export", MODEL, "--format", "weights_h5"], "xval.reuse.export.write._write_and_check", ".weights.h5"),
+    "export": (["export", MODEL, "--format", "weights_h5"], "xval.extras.export.write._write_and_check", ".weights.h5"),
     "refit": (["refit", f"{RESULTS}:1", "--gpu", "cpu"], None, "/instance_1/"),
     "new": (["new", "study"], None, "study"),
 }
@@ -49,7 +49,7 @@ MOMENTS = {
     "evaluate": "xval.report.new_data.folder.write_json",
     "explain": "preprocessing.file_replacement.flush",
     "ensemble": "xval.reuse.ensembles.make.combine_fold",
-    "export": "xval.reuse.export.write._publish",
+    "export": "xval.extras.export.write._publish",
     "refit": "xval.results.folder.flush_all",
 }
 
@@ -127,7 +127,7 @@ def test_a_command_says_which_file_cannot_be_written_and_leaves_everything_as_it
     arguments, begins_with, named = COMMANDS[name]
     folder = shutil.copytree(finished.folder, tmp_path / "copy")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)
+    monkeypatch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", lambda **_: None)
     before = tree(folder)
     with refused() as begin:
         if begins_with is None:
@@ -155,7 +155,7 @@ def test_a_signal_while_a_command_writes_ends_it_and_leaves_everything_as_it_was
         request.addfinalizer(partial(signal.signal, number, signal.SIG_DFL))
     folder = shutil.copytree(finished.folder, tmp_path / "copy")
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)
+    monkeypatch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", lambda **_: None)
     monkeypatch.setattr(MOMENTS[name], lambda *_, **__: signal.raise_signal(signal.SIGTERM))
     before = tree(folder)
     ended = command(*COMMANDS[name][0])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from preprocessing import store as plain_store
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import open_store
 from preprocessing.store.waveforms import make_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter

@@ -12,7 +12,7 @@ from xval.base.errors import FoldsError, SettingsError
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
 from xval.data.frames import FrameExamples, frame_class_names
-from xval.experiment.checks import check_recordings
+from xval.experiment.check_instance import check_recordings
 from xval.folds.plan import Fold
 
 RATE_HZ, FRAME = 1000, 10

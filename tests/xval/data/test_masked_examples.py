@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from architectures._masked_pooling import pool_frames, split_padding
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import few_lengths, mark_padding
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter

@@ -9,7 +9,7 @@ import pandas as pd
 
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import open_store
 from preprocessing.store.waveforms import waveform_moments
 from xval.data.examples import WaveformExamples

@@ -28,7 +28,7 @@ from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.engine.worker.run import run_job
 from xval.experiment import refit
-from xval.experiment.refit import Request, refit_instance
+from xval.experiment.refit import RefitRequest, refit_instance
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, Refit
@@ -63,7 +63,7 @@ def prepare(*, seed, **_):
 def started_backend():
     """Leave the threads of this process alone: its backend has started, and they cannot be set any more."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("xval.jobs.prepare.prepare_backend", prepare)
+        patch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", prepare)
         yield
 
 
@@ -112,7 +112,7 @@ def make(experiment):
 
     def refit_now(instance=1, **request):
         console = Console(record=True, file=StringIO(), width=1000)
-        path = refit_instance(experiment, Request(instance, **request), console)
+        path = refit_instance(experiment, RefitRequest(instance, **request), console)
         return path, console.export_text()
 
     return refit_now
@@ -471,7 +471,7 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
     shutil.rmtree(tmp_path / "data" / "toy" / "features")
     folder = ExperimentFolder(tmp_path / "results" / "toy" / "experiment_1")
 
-    path = refit_instance(folder, Request(1), Console(file=StringIO()))
+    path = refit_instance(folder, RefitRequest(1), Console(file=StringIO()))
 
     of_folds = [set(read_audio_hashes(folder.fold_folder(1, fold) / "seen_audio.npy")) for fold in (1, 2)]
     assert set(read_audio_hashes(path.with_name("seen_audio.npy"))) == of_folds[0] | of_folds[1]
@@ -557,6 +557,6 @@ def test_that_the_executor_of_the_folds_does_not_train_the_final_model_is_said(e
     console = Console(record=True, file=StringIO(), width=200)
     instance = SimpleNamespace(settings=make_settings(executor=executor))
 
-    assert len(refit._make_slots(instance, Request(1), console)) == 1
+    assert len(refit._make_slots(instance, RefitRequest(1), console)) == 1
 
     assert (f"trained on this machine; executor={executor} is used only for folds" in console.export_text()) is said

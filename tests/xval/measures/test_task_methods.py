@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from preprocessing.annotations.settings import FrameSettings
+from preprocessing.annotations.annotation_settings import FrameSettings
 from xval.base.errors import CorpusError
 from xval.data.clip_average import Averaging
 from xval.data.frames import Recording

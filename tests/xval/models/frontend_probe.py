@@ -23,7 +23,7 @@ def difference(model: keras.Model, arrays: dict[str, np.ndarray]) -> float:
 
 def build(folder: Path, case: str, arrays: dict[str, np.ndarray]) -> dict[str, float]:
     """Return the differences of a front end for any number of samples, and of the same when it was saved and loaded."""
-    from preprocessing.features.settings import FeatureSettings
+    from preprocessing.features.feature_settings import FeatureSettings
     from xval.models.frontend import build_frontend
     from xval.models.saved.load import read_keras_model
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from preprocessing.features.extract import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.models.frontend import build_frontend
 

@@ -29,7 +29,7 @@ def test_a_curve_is_broken_where_a_value_is_not_finite():
 def test_instances_stand_at_their_figures_with_interval_folds_and_chance():
     estimate = Estimate(0.5, 0.25, 0.75, "mean over items", 0.0, (0.2, 1.0))
 
-    drawn = str(charts.draw_instances([charts.Row(3, "<b>x", estimate, is_selected=True)], "accuracy"))
+    drawn = str(charts.draw_instances([charts.IntervalRow(3, "<b>x", estimate, is_selected=True)], "accuracy"))
 
     low, chance, high = 250, 250, 760  # of the scale 0 to 1
     assert f'd="M{chance} ' in drawn
@@ -65,7 +65,8 @@ def test_events_lie_at_their_times_in_lanes():
 def test_a_learning_curve_has_a_dot_with_its_interval_at_each_number_of_items():
     estimates = [Estimate(0.5, 0.25, 0.75, "mean over items", 0.0, (0.2,)), Estimate(1.0, None, None, "pooled", 0.0, ())]
     rows = [
-        (n_items, charts.Row(n_items, "", each, is_selected=False)) for n_items, each in zip((4, 8), estimates, strict=True)
+        (n_items, charts.IntervalRow(n_items, "", each, is_selected=False))
+        for n_items, each in zip((4, 8), estimates, strict=True)
     ]
 
     drawn = str(charts.draw_learning_curve(rows, "accuracy over training speakers", "speakers"))

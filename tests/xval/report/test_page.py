@@ -18,13 +18,13 @@ import soundfile
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
 from xval import load_predictions
-from xval.answers.audit.verdict import Verdict
+from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.headline import find_headline
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
-from xval.answers.read_groups import read_groups
 from xval.answers.summary import metric_words
 from xval.base.errors import AudioError, ResultsError
+from xval.extras.subgroups.read import read_groups
 from xval.report.protocol import _describe_training, describe_protocol
 from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
@@ -352,7 +352,9 @@ def test_a_page_while_folds_are_missing_and_rules_are_broken(copy, read_page, mo
     rebuild(copy)
 
     faults = tuple(f"fault {number}." for number in range(1, 8))
-    monkeypatch.setattr("xval.report.contents.audit", lambda *_, **__: [Verdict("files", "all are there", "FAILED", 3, faults)])
+    monkeypatch.setattr(
+        "xval.report.contents.audit", lambda *_, **__: [AuditVerdict("files", "all are there", "FAILED", 3, faults)]
+    )
 
     page = read_page(write_page(copy, PageRequest(with_audio=False)))
 

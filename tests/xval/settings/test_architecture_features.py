@@ -9,7 +9,7 @@ import pytest
 from architectures import mlp
 from preprocessing import store
 from xval.base.errors import SettingsError
-from xval.experiment.checks import check_features
+from xval.experiment.check_instance import check_features
 from xval.models.build import build_model
 from xval.settings import architectures
 from xval.settings.resolve import Declaration, resolve

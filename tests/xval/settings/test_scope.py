@@ -2,7 +2,7 @@
 
 import pytest
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.settings.schema import (
     EXPERIMENT_KEYS,
     FRAME_KEYS,

@@ -17,7 +17,7 @@ import numpy as np
 
 from xval.engine.worker import run
 from xval.jobs.job import Trial
-from xval.jobs.prepare import prepare_for
+from xval.jobs.prepare_backend_for_job import prepare_for
 from xval.results.folder import ExperimentFolder
 from xval.training import compiled
 

@@ -8,7 +8,7 @@ import pytest
 
 from preprocessing import store
 from preprocessing.features.extract import extract
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 from xval.models.build import build_model

@@ -38,7 +38,7 @@ def prepare(*, seed, **_):
 
 @pytest.fixture
 def job(tmp_path, monkeypatch):
-    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", prepare)
+    monkeypatch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", prepare)
     (tmp_path / "net_built_twice.py").write_text(NETWORK)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(built_twice, "_known", {})

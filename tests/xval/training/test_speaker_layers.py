@@ -5,7 +5,7 @@ import librosa
 import numpy as np
 import pytest
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 

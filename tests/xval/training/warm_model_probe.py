@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from preprocessing import store
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store.waveforms import make_moments
 from preprocessing.store.writer import Example, StoreWriter
 from xval.backend import on_device
@@ -24,7 +24,7 @@ from xval.base.config_file import read_section
 from xval.engine.worker.run import run_job
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, job_seed
-from xval.jobs.prepare import prepare_for
+from xval.jobs.prepare_backend_for_job import prepare_for
 from xval.settings.resolve import Declaration, resolve
 from xval.training import compiled
 

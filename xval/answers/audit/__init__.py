@@ -1,7 +1,6 @@
 """The audit of an experiment: which items trained, validated and were tested, and what the figures are of, rule by rule.
 
-Comes in: a results folder and the folder of corpora. Goes out: a `Verdict` per rule. Nothing is trained, loaded into Keras or
-written.
+Files are only read: no model is loaded, and nothing is written.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,7 +22,7 @@ from xval.answers.audit import (
     thresholds,
 )
 from xval.answers.audit.evidence import Evidence
-from xval.answers.audit.verdict import Findings, Rule, Verdict
+from xval.answers.audit.verdict import AuditVerdict, Findings, Rule
 from xval.base.item_word import ITEM, call_items
 from xval.results.folder import ExperimentFolder
 
@@ -64,7 +63,7 @@ NOT_CHECKED = (
 _OF_RECORDS = (figures.FIGURES, items.ITEMS, hashes.FOLDS_HASH, hashes.SETTINGS_HASH)
 
 
-def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_checksums: bool = True) -> list[Verdict]:
+def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_checksums: bool = True) -> list[AuditVerdict]:
     """Return the verdict of each rule on an experiment.
 
     Args:
@@ -81,7 +80,7 @@ def faults_of_records(folder: ExperimentFolder, instances: Collection[int]) -> l
     return [f"{verdict.rule}: {fault}" for verdict in verdicts for fault in verdict.faults]
 
 
-def _verdicts(rules: Sequence[Rule], evidence: Evidence) -> list[Verdict]:
+def _verdicts(rules: Sequence[Rule], evidence: Evidence) -> list[AuditVerdict]:
     words = {job.written.item_word for job in evidence.jobs if job.written} - {""}
     word = words.pop() if len(words) == 1 else ITEM
     verdicts = []

@@ -6,7 +6,7 @@ Comes in: evidence. Goes out: findings. Augmented copies have a rule of their ow
 from typing import TYPE_CHECKING
 
 from preprocessing.annotations.labels import count_frame_samples, resolve_recordings
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import DAMAGE
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from preprocessing.clips.parquet_files import read_table
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import find_corpus_folder
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.moments import DAMAGE
 from xval.base.errors import CorpusError, ResultsError, SettingsError, brief

@@ -1,6 +1,6 @@
 """What a rule of the audit finds, and its verdict.
 
-Comes in: the findings of one rule. Goes out: a `Verdict`, which is never ok if nothing was checked.
+Comes in: the findings of one rule. Goes out: a `AuditVerdict`, which is never ok if nothing was checked.
 """
 
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -34,7 +34,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AuditVerdict:
     """The result of a rule.
 
     Attributes:
@@ -60,7 +60,7 @@ class Verdict:
 
 @dataclass
 class Findings:
-    """What one rule has found so far; the attributes are those of `Verdict`.
+    """What one rule has found so far; the attributes are those of `AuditVerdict`.
 
     Attributes:
         not_checkable: The names of what could not be checked, by the reason.
@@ -86,7 +86,7 @@ class Findings:
         """Add faults of something that is checked; a `Damage` remains one."""
         self.faults += [type(fault)(f"{what}: {fault}") for fault in faults]
 
-    def verdict(self, rule: Rule) -> Verdict:
+    def verdict(self, rule: Rule) -> AuditVerdict:
         """Return the verdict, whose state is that of the weightiest finding."""
         not_checkable = [
             ": ".join(filter(None, (first_of(what, _MOST_QUOTED, "; "), reason))) for reason, what in self.not_checkable.items()
@@ -101,7 +101,7 @@ class Findings:
         elif self.warnings:
             state = "warning"
         texts = (self.faults, not_checkable, self.warnings, self.notes)
-        return Verdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(lines)) for lines in texts))
+        return AuditVerdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(lines)) for lines in texts))
 
 
 def quoted(names: Collection[str]) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor
-from xval.answers.comparison.corrected import describe_corrections
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
@@ -31,6 +30,7 @@ from xval.answers.repeats import copies, describe_copies
 from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.operating_system import quote
+from xval.base.shelf import load_offers
 from xval.base.user_code import is_dotted
 from xval.measures import binary
 from xval.measures.metrics import canonical_name, find
@@ -165,7 +165,7 @@ def _compare(
     notes += [found.text for found in map(describe_copies, _copies(chosen))]
     leaks = tuple(name for name, instance in chosen.items() if judge_instance(instance).state == "leaked")
     leaks = tuple(chosen) if leaking_column(numbered) else leaks
-    corrections = tuple(describe_corrections(chosen))
+    corrections = tuple(text for offer in load_offers("comparison_note") for text in offer.describe(chosen))
     comparisons = []
     for baseline in baselines:
         name, reason = (baseline, "as chosen") if baseline else _select(chosen, numbered, of_these=of_these)

@@ -22,7 +22,7 @@ def job_observers(claimed: ClaimedFold, report: Report) -> Observers:
     if claimed.job.settings.callbacks is None:
         return observers
     load_keras()
-    from xval.jobs.prepare import prepare_for
+    from xval.jobs.prepare_backend_for_job import prepare_for
     from xval.training.own_callbacks import own_parts
 
     prepare_for(claimed.job)  # threads are bound before the user's own code computes anything

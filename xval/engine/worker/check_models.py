@@ -52,7 +52,7 @@ def _find_fault(job: Job, check: Check) -> str:
     """Return a line on what of a job fails; empty: nothing."""
     if job.settings.uses_keras:
         load_keras()
-        from xval.jobs.prepare import prepare_for
+        from xval.jobs.prepare_backend_for_job import prepare_for
 
         prepare_for(job)
     checked = ""

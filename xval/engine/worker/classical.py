@@ -28,7 +28,7 @@ from xval.models.saved.seen import Seen
 from xval.settings.architectures import COMBINATION
 from xval.settings.classical import fits_validation
 from xval.settings.schema import Settings
-from xval.training.classical.checks import check_skops
+from xval.training.classical.check_estimator import check_skops
 from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.pooling import Pooling
 from xval.training.classical.saved import describe_estimator, library_versions, save

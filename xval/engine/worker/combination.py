@@ -24,7 +24,7 @@ from xval.settings.model_address import is_address
 from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.saved import save_network
 from xval.training.combination.basic_features import all_examples, read_basic_features
-from xval.training.combination.checks import check_files, judge_model, takes_lengths
+from xval.training.combination.check_combined import check_files, judge_model, takes_lengths
 
 
 class CombinedFeatures:
@@ -45,7 +45,7 @@ class CombinedFeatures:
             from xval.backend.devices import load_keras
 
             load_keras()
-            from xval.jobs.prepare import prepare_for
+            from xval.jobs.prepare_backend_for_job import prepare_for
 
             prepare_for(job)
             self._networks = cut_models(job, store)

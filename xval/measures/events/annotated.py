@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 
 from preprocessing.annotations import intervals
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import BACKGROUND, COLUMNS, POLICIES, Resolved, frame_labels, resolve_recordings
-from preprocessing.annotations.settings import FrameSettings
 from xval.base.errors import CorpusError, SettingsError
 from xval.data.frames import Recording
 from xval.measures.labels import LabelledData, MatchedLabels, match_labels

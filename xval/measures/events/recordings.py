@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import BACKGROUND
-from preprocessing.annotations.settings import FrameSettings
 from xval.data.clip_average import Averaging
 from xval.data.frames import Recording
 from xval.measures.events.figure_names import EVENT_FIGURES

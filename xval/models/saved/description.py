@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from preprocessing.annotations.settings import FrameSettings, PositiveFloat
+from preprocessing.annotations.annotation_settings import FrameSettings, PositiveFloat
 from preprocessing.clips.listing import is_utf8
 from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.base.json_files import read_json
 from xval.measures.task import Task, find_task

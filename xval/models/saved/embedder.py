@@ -10,7 +10,7 @@ from typing import Any
 
 from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import family_of
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError
 from xval.models.saved.description import ModelDescription
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.annotations.settings import PositiveFloat
+from preprocessing.annotations.annotation_settings import PositiveFloat
 from xval.base.errors import ResultsError
 from xval.models.saved.heard_audio import read_array
 

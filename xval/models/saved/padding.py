@@ -6,7 +6,7 @@ A network that was told where clips end (``padding = masked``) reads that from N
 
 from typing import Any
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import window_samples
 from preprocessing.store.waveforms import LENGTHS_PER_DOUBLING, lengths_of_waveforms
 from xval.models.saved.description import ModelDescription

@@ -18,7 +18,7 @@ from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
 from xval.reuse.inference.locate import find_members as find_members
 from xval.reuse.inference.sources import LeftOut as LeftOut
-from xval.reuse.inference.sources import Stretch as Stretch
+from xval.reuse.inference.sources import Segment as Segment
 from xval.reuse.named_modules import import_named
 
 if TYPE_CHECKING:

@@ -10,20 +10,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from preprocessing.annotations.settings import FrameSettings
+from preprocessing.annotations.annotation_settings import FrameSettings
 from xval.data.clip_average import combine_examples
 from xval.measures.events.finding import find_events
 from xval.models.saved.description import ModelDescription
 from xval.reuse.inference.batches import Answers
 from xval.reuse.inference.request import Per
 from xval.reuse.inference.sets import Sets
-from xval.reuse.inference.sources import LeftOut, Source
+from xval.reuse.inference.sources import ClipToPredict, LeftOut
 
 Thresholds = NDArray[np.float64]
 
 
 def tabulate(
-    source: Source,
+    source: ClipToPredict,
     answers: Answers,
     per: Per,
     description: ModelDescription,
@@ -52,7 +52,7 @@ def _columns(values: NDArray[np.float32], description: ModelDescription, thresho
 
 
 def _tabulate_frames(
-    source: Source,
+    source: ClipToPredict,
     answers: Answers,
     per: Per,
     description: ModelDescription,
@@ -84,7 +84,7 @@ def _tabulate_frames(
 
 
 def joined(
-    tables: Sequence[pd.DataFrame], answers: Mapping[int, Answers], sources: Sequence[Source], left_out: list[LeftOut]
+    tables: Sequence[pd.DataFrame], answers: Mapping[int, Answers], sources: Sequence[ClipToPredict], left_out: list[LeftOut]
 ) -> pd.DataFrame:
     """Return the tables of all answered sources, which have their numbers, as one, with what is said beside it."""
     nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
@@ -97,6 +97,6 @@ def joined(
     return table
 
 
-def table_of(source: Source, start_s: NDArray[Any], end_s: NDArray[Any], columns: dict[str, Any]) -> pd.DataFrame:
+def table_of(source: ClipToPredict, start_s: NDArray[Any], end_s: NDArray[Any], columns: dict[str, Any]) -> pd.DataFrame:
     """Return the rows of a source with their times."""
     return pd.DataFrame({"path": source.name, "start_s": start_s, "end_s": end_s, **columns})

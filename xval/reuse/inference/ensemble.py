@@ -21,9 +21,9 @@ from xval.reuse.ensembles.model_file import member_paths, read_ensemble
 from xval.reuse.inference.batches import Answer, Answers
 from xval.reuse.inference.members import load_member
 from xval.reuse.inference.model import SavedModel
-from xval.reuse.inference.request import Per, Request
+from xval.reuse.inference.request import Per, PredictionRequest
 from xval.reuse.inference.sets import Sets
-from xval.reuse.inference.sources import LeftOut, Source
+from xval.reuse.inference.sources import ClipToPredict, LeftOut
 
 
 class _Fold(NamedTuple):
@@ -65,7 +65,9 @@ class EnsembleModel(SavedModel):
         self._groups, self._folds, self._of_clips = groups, folds, of_clips
         self._folders = [fold.folder for fold in folds]
 
-    def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
+    def _collect(
+        self, request: PredictionRequest, answers: list[Answer]
+    ) -> tuple[dict[int, Answers], list[ClipToPredict], list[LeftOut]]:
         """Return what `SavedModel._collect` does, each group of models with features of its own."""
         if isinstance(request.audio, Iterator):
             request = request._replace(audio=list(request.audio))
@@ -82,7 +84,7 @@ class EnsembleModel(SavedModel):
         }
         return joined, collected[0][1], [left_out[number] for number in sorted(left_out)]
 
-    def _tabulate(self, source: Source, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:
+    def _tabulate(self, source: ClipToPredict, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:
         values = np.stack([fold.combiner.combine(answers.values[fold.places]) for fold in self._folds])
         return super()._tabulate(source, replace(answers, values=values), per, sets)
 

@@ -16,7 +16,7 @@ from preprocessing.features.windows import lost_samples, make_examples, mark_pad
 from preprocessing.store.waveforms import cut_clip, fill_example, lengths_of_waveforms, whole_length
 from xval.base.errors import AudioError
 from xval.models.saved.description import ModelDescription
-from xval.reuse.inference.sources import Source
+from xval.reuse.inference.sources import ClipToPredict
 from xval.training.combination.basic_features import features_of_stretches
 
 _SILENT = 10 ** (SILENCE_PEAK_DBFS / 20)
@@ -45,7 +45,7 @@ class Inputs:
     is_silent: bool = False
 
 
-def clip_inputs(source: Source, description: ModelDescription, *, with_basic: bool) -> Inputs:
+def clip_inputs(source: ClipToPredict, description: ModelDescription, *, with_basic: bool) -> Inputs:
     """Return the examples of a clip, cut as in the experiment: the clip, or windows of it.
 
     Raises:
@@ -59,7 +59,7 @@ def clip_inputs(source: Source, description: ModelDescription, *, with_basic: bo
 
 
 def segment_inputs(
-    source: Source, description: ModelDescription, every_s: float | None, *, with_basic: bool
+    source: ClipToPredict, description: ModelDescription, every_s: float | None, *, with_basic: bool
 ) -> Iterator[Inputs]:
     """Yield the examples of segments, each treated as a clip; only one segment at a time is held in memory.
 
@@ -82,7 +82,7 @@ def segment_inputs(
         yield _cut(samples, source, description, with_basic=with_basic, first_s=first / rate_hz)
 
 
-def sequence_inputs(source: Source, description: ModelDescription) -> Iterator[Inputs]:
+def sequence_inputs(source: ClipToPredict, description: ModelDescription) -> Iterator[Inputs]:
     """Yield the consecutive sequences of frames of a recording, the last one padded with silence.
 
     Raises:
@@ -144,7 +144,7 @@ def cut_stream(
         yield start, held[start - first :]
 
 
-def _blocks(source: Source, description: ModelDescription) -> Iterator[NDArray[np.float32]]:
+def _blocks(source: ClipToPredict, description: ModelDescription) -> Iterator[NDArray[np.float32]]:
     settings = description.feature_settings
     if description.is_custom and source.values is not None:  # frames that a script made
         return iter([source.values.reshape(-1)])
@@ -152,7 +152,12 @@ def _blocks(source: Source, description: ModelDescription) -> Iterator[NDArray[n
 
 
 def _cut(
-    samples: NDArray[np.float32], source: Source, description: ModelDescription, *, with_basic: bool, first_s: float = 0.0
+    samples: NDArray[np.float32],
+    source: ClipToPredict,
+    description: ModelDescription,
+    *,
+    with_basic: bool,
+    first_s: float = 0.0,
 ) -> Inputs:
     """Return the examples of the samples of a clip or segment."""
     settings = description.feature_settings
@@ -187,7 +192,7 @@ def _cut(
     return Inputs(predictors, *bounds, basic, is_cut=bool(is_cut), is_silent=bool(is_silent))
 
 
-def _ready(source: Source) -> Inputs:
+def _ready(source: ClipToPredict) -> Inputs:
     """Return features that a script made; they have no times."""
     values = source.values
     if values is None or not np.isfinite(values).all():

@@ -9,12 +9,12 @@ from dataclasses import replace
 from xval.base.errors import SettingsError, counted
 from xval.data.item_scaling import FEWEST_CLIPS, ItemScaling
 from xval.reuse.inference.inputs import Inputs
-from xval.reuse.inference.request import Request
+from xval.reuse.inference.request import PredictionRequest
 
 _VECTOR_AXES = 2  # of several examples that are one vector each
 
 
-def group_by_item(names: Sequence[str], request: Request) -> dict[str, list[int]]:
+def group_by_item(names: Sequence[str], request: PredictionRequest) -> dict[str, list[int]]:
     """Return the numbers of the clips of each item, two or more but for segments; without ``request.items`` all are of one.
 
     Raises:

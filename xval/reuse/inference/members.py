@@ -20,7 +20,7 @@ from xval.models.saved.novelty import read_novelty
 from xval.results.folder import ESTIMATOR_NAME
 from xval.reuse.inference.batches import Answer, Answered
 from xval.reuse.inference.inputs import Inputs
-from xval.reuse.inference.sources import Source
+from xval.reuse.inference.sources import ClipToPredict
 
 if TYPE_CHECKING:
     from xval.reuse.inference.network import Network
@@ -102,7 +102,7 @@ def load_member(path: Path, description: ModelDescription) -> Member:
     return load_network(path, description)
 
 
-def names_of_seen(members: Sequence[Member], sources: Sequence[Source]) -> list[str] | None:
+def names_of_seen(members: Sequence[Member], sources: Sequence[ClipToPredict]) -> list[str] | None:
     """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
     known = [read_audio_hashes(member.path.with_name(SEEN_AUDIO_NAME)) for member in members]
     hashes = [heard for heard in known if heard is not None]

@@ -23,9 +23,9 @@ from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, fin
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
 from xval.reuse.inference.item_scaling import group_by_item, scaled
 from xval.reuse.inference.members import Member, names_of_seen
-from xval.reuse.inference.request import Per, Request
+from xval.reuse.inference.request import Per, PredictionRequest
 from xval.reuse.inference.sets import Sets, read_sets
-from xval.reuse.inference.sources import Audio, Failures, LeftOut, Source, list_sources, one_rate
+from xval.reuse.inference.sources import Audio, ClipToPredict, Failures, LeftOut, list_sources, one_rate
 
 if TYPE_CHECKING:
     from xval.reuse.new_data.from_python import Scores
@@ -115,7 +115,7 @@ class SavedModel:
         An ensemble answers with the mean of its members' probabilities (or numbers), as in Lakshminarayanan et al. 2017.
 
         Args:
-            audio: A file or folder, a `Stretch` of a file, samples with their rate, or several of these; for models of ready
+            audio: A file or folder, a `Segment` of a file, samples with their rate, or several of these; for models of ready
                 features one array (n_examples, ...), or arrays of one example each. Files of any rate, length and format that
                 decodes. Samples are float, full scale -1 to 1, of shape (n_samples,), (n_channels, n_samples) or
                 (n_samples, n_channels): the far shorter axis is the channels, of which the model hears what it hears of a
@@ -155,7 +155,7 @@ class SavedModel:
         """
         sets = None if coverage is None else self._sets(coverage, per)
         rate_hz = one_rate(sample_rate_hz, sampling_rate)
-        request = Request(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items, enrolment)
+        request = PredictionRequest(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items, enrolment)
         of_source, sources, left_out = self._collect(request, self._predictors)
         tables = [self._tabulate(sources[number], answered, per, sets) for number, answered in of_source.items()]
         table = joined(tables, of_source, sources, left_out)
@@ -237,7 +237,7 @@ class SavedModel:
             raise SettingsError("received layers_dropped and layer. Give only one of them.")
         answers = [self._members[0].embedder(layers_dropped, layer)]
         rate_hz = one_rate(sample_rate_hz, sampling_rate)
-        request = Request(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items)
+        request = PredictionRequest(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items)
         of_source, sources, left_out = self._collect(request, answers)
         tables = []
         for number, source_answers in of_source.items():
@@ -272,7 +272,9 @@ class SavedModel:
         array = np.asarray(audio)
         return list(array) if self._members[0].reads_rows(array.shape) else audio
 
-    def _collect(self, request: Request, answers: list[Answer]) -> tuple[dict[int, Answers], list[Source], list[LeftOut]]:
+    def _collect(
+        self, request: PredictionRequest, answers: list[Answer]
+    ) -> tuple[dict[int, Answers], list[ClipToPredict], list[LeftOut]]:
         """Return the answers for each readable source by its number, all sources, and what is left out."""
         audio, per, every_s, sample_rate_hz, skip_unreadable, *_ = request
         request.check(self.description)
@@ -302,7 +304,7 @@ class SavedModel:
         answered = {number: join_answers(pieces[number]) for number in sorted(pieces.keys() - failures.numbers)}
         return answered, sources, failures.listed(sources)
 
-    def _inputs(self, source: Source, per: Per, every_s: float | None) -> Iterator[Inputs]:
+    def _inputs(self, source: ClipToPredict, per: Per, every_s: float | None) -> Iterator[Inputs]:
         with_basic = any(member.needs_basic for member in self._members)
         if self.description.frames is not None:
             yield from sequence_inputs(source, self.description)
@@ -311,7 +313,7 @@ class SavedModel:
         else:
             yield clip_inputs(source, self.description, with_basic=with_basic)
 
-    def _checked(self, inputs: Inputs, source: Source) -> Inputs:
+    def _checked(self, inputs: Inputs, source: ClipToPredict) -> Inputs:
         """Refuse inputs whose shape a member does not read, as of ready features."""
         shape = inputs.predictors.shape[1:]
         for member in (candidate for candidate in self._members if candidate.input_shape is not None):
@@ -320,6 +322,6 @@ class SavedModel:
                 raise AudioError(f"{source.name}: gives examples of shape {shape}, but {member.path} reads {wanted}.")
         return inputs
 
-    def _tabulate(self, source: Source, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:
+    def _tabulate(self, source: ClipToPredict, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:
         """Return the rows of one source."""
         return tabulate(source, answers, per, self.description, self.thresholds, sets)

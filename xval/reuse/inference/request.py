@@ -11,7 +11,7 @@ from xval.reuse.inference.sources import Audio
 Per = Literal["file", "example", "segment"]
 
 
-class Request(NamedTuple):
+class PredictionRequest(NamedTuple):
     """What audio is answered, and how; see `SavedModel.predict`."""
 
     audio: Audio | Iterable[Audio]

@@ -1,6 +1,6 @@
 """The audio that a model is applied to: files, folders, stretches of files, or samples in memory.
 
-Comes in: paths and arrays. Goes out: `Source`s, each read whole or block by block at the rate of the model.
+Comes in: paths and arrays. Goes out: `ClipToPredict`s, each read whole or block by block at the rate of the model.
 """
 
 import math
@@ -18,7 +18,7 @@ from preprocessing.clips.listing import list_audio
 from xval.base.errors import AudioError, SettingsError, UndefinedAnswerError
 
 
-class Stretch(NamedTuple):
+class Segment(NamedTuple):
     """A stretch of an audio file.
 
     Attributes:
@@ -76,7 +76,7 @@ class Failures:
         """The numbers of the sources."""
         return set(self._errors)
 
-    def listed(self, sources: Sequence["Source"]) -> list[LeftOut]:
+    def listed(self, sources: Sequence["ClipToPredict"]) -> list[LeftOut]:
         """Return what is left out, in the order of the sources."""
         return [
             LeftOut(number, sources[number].name, str(error), isinstance(error, UndefinedAnswerError))
@@ -93,13 +93,13 @@ _FEWEST_SAMPLES = 100
 """Of each channel of an array, times the number of channels; with less, either axis may be the channels."""
 
 Samples: TypeAlias = NDArray[np.floating[Any]]
-Audio: TypeAlias = str | Path | Stretch | Samples | Mapping[str, Any]
+Audio: TypeAlias = str | Path | Segment | Samples | Mapping[str, Any]
 """A file or folder, a stretch of a file, or float samples, full scale -1 to 1: (n_samples,), (n_channels, n_samples) or
 (n_samples, n_channels); with their rate, ``{"array": samples, "sampling_rate": rate}``. Also an array of ready features."""
 
 
 @dataclass
-class Source:
+class ClipToPredict:
     """One clip to be predicted.
 
     Attributes:
@@ -111,7 +111,7 @@ class Source:
     """
 
     name: str
-    stretch: Stretch | None = None
+    stretch: Segment | None = None
     values: NDArray[np.float32] | None = None
     rate_hz: int = 0
     audio_hash: str = ""
@@ -164,7 +164,7 @@ class Source:
         self.audio_hash = audio_hash
 
 
-def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, is_custom: bool) -> list[Source]:
+def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, is_custom: bool) -> list[ClipToPredict]:
     """Return the single clips of what a user gives, in its order.
 
     Args:
@@ -175,20 +175,20 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
     listed: Sequence[Audio] = [audio] if _is_one(audio) else list(audio)  # type: ignore[arg-type, list-item]
     if not listed:
         raise SettingsError("no audio was given. Give files or folders.")
-    sources: list[Source] = []
+    sources: list[ClipToPredict] = []
     for given in listed:
         if isinstance(given, str | Path) and Path(given).is_dir():
             files = list_audio(Path(given), "audio files")
-            sources += [Source(str(Path(given) / name), Stretch(Path(given) / name)) for name in files]
+            sources += [ClipToPredict(str(Path(given) / name), Segment(Path(given) / name)) for name in files]
         elif isinstance(given, str | Path):
-            sources.append(Source(str(given), Stretch(given)))
-        elif isinstance(given, Stretch):
-            sources.append(Source(str(given.path), Stretch(given.path, _known(given.start_s), _known(given.end_s))))
+            sources.append(ClipToPredict(str(given), Segment(given)))
+        elif isinstance(given, Segment):
+            sources.append(ClipToPredict(str(given.path), Segment(given.path, _known(given.start_s), _known(given.end_s))))
         else:
             name = f"array {len(sources)}"
             array, rate_hz = _array_and_rate(given, name, sample_rate_hz)
             values = _samples(array, name, rate_hz, is_custom=is_custom)
-            sources.append(Source(str(len(sources)), values=values, rate_hz=rate_hz or 0))
+            sources.append(ClipToPredict(str(len(sources)), values=values, rate_hz=rate_hz or 0))
     if is_custom and (any(source.stretch for source in sources) or any(map(_is_decoded, listed))):
         raise SettingsError(
             "this model reads features made by a script (preprocessing.store.write), which cannot be computed from audio "
@@ -213,7 +213,7 @@ def one_rate(sample_rate_hz: int | None, sampling_rate: int | None) -> int | Non
 
 def _is_one(audio: Any) -> bool:
     """Return whether this is one clip or folder; an array of numbers is one, such as a tensor of torchaudio."""
-    if isinstance(audio, str | Path | Stretch) or _is_decoded(audio):
+    if isinstance(audio, str | Path | Segment) or _is_decoded(audio):
         return True
     return hasattr(audio, "__array__") and np.asarray(audio).dtype.kind in "biufc"
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from preprocessing.annotations.settings import FrameSettings
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
 from xval.answers.item_sentences import describe_item_decision, describe_item_scaling

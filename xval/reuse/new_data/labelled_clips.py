@@ -32,7 +32,7 @@ from xval.base.item_word import ITEM
 from xval.base.operating_system import quote
 from xval.data.item_scaling import enrolment_of
 from xval.measures.task import find_task
-from xval.reuse.inference import Stretch
+from xval.reuse.inference import Segment
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".xlsx", ".parquet", ".json", ".jsonl")
 _LONGEST_NAME = 80
@@ -125,7 +125,7 @@ class LabelledClips:
             )
         return enrolled
 
-    def audio(self, number: int) -> Path | Stretch | NDArray[np.float32]:
+    def audio(self, number: int) -> Path | Segment | NDArray[np.float32]:
         """Return one clip as `SavedModel.predict` takes it."""
         if self.features is not None:
             return self.features[number]
@@ -133,7 +133,7 @@ class LabelledClips:
         path = self.audio_folder / str(row["path"])
         if math.isnan(row["start_s"]) and math.isnan(row["end_s"]):
             return path
-        return Stretch(path, row["start_s"], row["end_s"])
+        return Segment(path, row["start_s"], row["end_s"])
 
 
 def read_labelled_clips(data: str | Sequence[str], task_type: str, options: ReadOptions) -> LabelledClips:

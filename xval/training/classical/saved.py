@@ -24,7 +24,7 @@ from xval.models.saved.description import EstimatorSettings, ModelDescription, r
 from xval.models.saved.novelty import Novelty
 from xval.models.saved.seen import Seen
 from xval.results.folder import ESTIMATOR_NAME, KERAS_NAME
-from xval.training.classical.checks import check_skops
+from xval.training.classical.check_estimator import check_skops
 from xval.training.classical.pipeline_file import import_skops, load_pipeline
 from xval.training.classical.pooling import Pooling
 from xval.training.classical.search import FittedEstimator

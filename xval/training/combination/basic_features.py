@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.corpus import Corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from xval.backend.devices import Slot
-from xval.backend.gpu_readings import Reading
+from xval.backend.gpu_readings import GpuReading
 from xval.engine.executors import _shared_gpus, processes
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
@@ -159,7 +159,7 @@ def test_the_store_of_the_next_job_is_loaded_meanwhile_and_no_other(run, make_jo
 def test_a_job_out_of_memory_on_a_shared_gpu_has_it_to_itself_and_fewer_workers_share_it_later(
     run, make_jobs, tmp_path, monkeypatch, takes_mb, n_later
 ):
-    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, 0.0, 2000.0))
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: GpuReading(0.0, 0.0, 2000.0))
     jobs = make_jobs(7, fate={"2": "needs all"}, once=False, sleep_s=0.05)
     for job in jobs:
         job.options["takes_mb"] = takes_mb
@@ -181,7 +181,7 @@ def test_a_job_out_of_memory_on_a_shared_gpu_has_it_to_itself_and_fewer_workers_
 
 def test_a_worker_more_begins_during_a_run_once_memory_of_a_shared_gpu_is_free(run, make_jobs, monkeypatch):
     used_mb = iter([1500.0])
-    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, next(used_mb, 200.0), 2000.0))
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: GpuReading(0.0, next(used_mb, 200.0), 2000.0))
 
     outcomes, ran, events = run(make_jobs(3), slots=[Slot("0", 1, 1 / 2)] * 2)
 

@@ -3,14 +3,14 @@
 import pytest
 
 from xval.backend.devices import Slot
-from xval.backend.gpu_readings import Reading
+from xval.backend.gpu_readings import GpuReading
 from xval.engine.executors import _shared_gpus
 from xval.engine.executors._shared_gpus import SharedGpus
 
 
 @pytest.mark.parametrize(("used_mb", "n_workers"), [(0, 8), (2000, 8), (3000, 7), (45_000, 3), (79_000, 1)])
 def test_workers_are_started_only_where_there_is_memory_for_their_share(monkeypatch, used_mb, n_workers):
-    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, used_mb, 80_000.0))
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: GpuReading(0.0, used_mb, 80_000.0))
     gpus = SharedGpus([Slot("0", 1, 1 / 8)] * 8)
 
     assert len(gpus.active) == n_workers
@@ -19,7 +19,7 @@ def test_workers_are_started_only_where_there_is_memory_for_their_share(monkeypa
 
 def test_workers_are_added_one_by_one_while_those_that_have_trained_leave_room_for_another(monkeypatch):
     used_mb = [70_000.0]
-    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, used_mb[0], 80_000.0))
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: GpuReading(0.0, used_mb[0], 80_000.0))
     gpus = SharedGpus([Slot("0", 1, 1 / 4)] * 4)
     assert gpus.active == {0}
 
@@ -41,7 +41,7 @@ def test_workers_are_added_one_by_one_while_those_that_have_trained_leave_room_f
 
 def test_after_a_job_found_too_little_memory_no_worker_is_added(monkeypatch):
     used_mb = [30_000.0]
-    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: Reading(0.0, used_mb[0], 80_000.0))
+    monkeypatch.setattr(_shared_gpus, "read_gpu", lambda device: GpuReading(0.0, used_mb[0], 80_000.0))
     gpus = SharedGpus([Slot("0", 1, 1 / 4)] * 4)
     assert gpus.active == {0, 1}
     used_mb[0] = 0.0

@@ -7,7 +7,7 @@ import pytest
 from preprocessing import store
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.json_files import write_json
-from xval.experiment.checks import check_initial_models
+from xval.experiment.check_instance import check_initial_models
 from xval.folds.plan import Fold
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.plan import make_plan, write_settings

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 import pytest
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.base.errors import UnsafeModelError
 from xval.models.frontend import build_frontend

@@ -2,7 +2,7 @@
 
 import pytest
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.models.saved.padding import describe_padding, samples_padding
 

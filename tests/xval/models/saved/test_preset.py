@@ -9,7 +9,7 @@ import soundfile
 
 from preprocessing.corpus import make_corpus
 from preprocessing.encoders import find_preset
-from xval.experiment.checks import check_embedder
+from xval.experiment.check_instance import check_embedder
 from xval.models.saved.preset import judge_preset
 
 

@@ -6,7 +6,7 @@ import pytest
 from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.embeddings.examples import embed_pieces
 from xval.base.errors import SettingsError
-from xval.experiment.checks import check_embedder
+from xval.experiment.check_instance import check_embedder
 from xval.folds.plan import Fold
 from xval.reuse.inference import load_model
 

@@ -8,7 +8,7 @@ import soundfile
 
 import xval
 from xval.base.errors import AudioError, ResultsError, SettingsError, UndefinedAnswerError
-from xval.reuse.inference import Stretch
+from xval.reuse.inference import Segment
 from xval.reuse.inference.inputs import clip_inputs, segment_inputs
 from xval.reuse.inference.sources import list_sources
 
@@ -124,7 +124,7 @@ def test_samples_of_another_rate_are_resampled(model, noise):
 def test_a_stretch_is_heard_as_a_file_of_its_own(model, noise):
     samples, path = noise
 
-    found = model.predict([Stretch(path, 0.25, 0.5), Stretch(path, math.nan, 0.25), Stretch(path, 0.75, math.inf)])
+    found = model.predict([Segment(path, 0.25, 0.5), Segment(path, math.nan, 0.25), Segment(path, 0.75, math.inf)])
 
     alone = model.predict([samples[2000:4000], samples[:2000], samples[6000:]], sample_rate_hz=RATE_HZ)
     np.testing.assert_array_equal(found[PROBABILITIES], alone[PROBABILITIES])
@@ -359,7 +359,7 @@ def test_one_member_without_an_answer_is_named_among_others(overflowing, save_un
 
 
 def test_an_answer_of_nan_is_not_explained(overflowing, noise):
-    from xval.reuse.explanations.clips import explain
+    from xval.extras.explanations.clips import explain
 
     with pytest.raises(UndefinedAnswerError, match=r"noise\.wav: .*outputs NaN"):
         list(explain(xval.load_model(overflowing), noise[1]))

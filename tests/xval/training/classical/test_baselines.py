@@ -14,11 +14,11 @@ from preprocessing import store
 from xval import load_model
 from xval.answers.audit import audit
 from xval.engine.worker.classical import train_and_test
+from xval.extras.explanations import estimator
+from xval.extras.explanations.clips import explain
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
-from xval.reuse.explanations import estimator
-from xval.reuse.explanations.clips import explain
 from xval.settings.classical import CLASSICAL
 from xval.settings.resolve import Declaration, resolve
 

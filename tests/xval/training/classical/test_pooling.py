@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import make_examples
 from xval.base.config_file import read_section
 from xval.settings.classical import STATISTICS

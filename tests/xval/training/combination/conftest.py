@@ -7,7 +7,7 @@ import pytest
 import soundfile
 
 from preprocessing import corpus, store
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import make as extraction
 from xval.base.config_file import read_section
 from xval.folds.plan import Fold
@@ -85,7 +85,7 @@ def make_job(tmp_path, monkeypatch):
 
     The backend of the test process has started, and its threads cannot be set any more.
     """
-    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)
+    monkeypatch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", lambda **_: None)
 
     def make(opened, fold=FOLD, parameters=None, **own):
         own = {"architecture": "feature_combination", **own}

@@ -3,14 +3,14 @@ import json
 import pytest
 
 from preprocessing.corpus import open_corpus
-from preprocessing.features.settings import FeatureSettings
+from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_section
 from xval.base.errors import FoldsError, SettingsError
 from xval.engine.worker.check_models import check_models
 from xval.experiment.check_combination import check_combined_models
 from xval.folds.plan import Fold
 from xval.settings.combination import CombinationOptions
-from xval.training.classical import checks
+from xval.training.classical import check_estimator
 
 FEATURES = FeatureSettings(**read_section("features"))
 FOLD = Fold(1, ("s0", "s1", "s2"), ("s3",), ("s4", "s5"))
@@ -32,7 +32,7 @@ def test_a_model_of_this_fold_and_these_features_passes_without_a_word(custom_st
 
 
 def test_skops_is_asked_for_before_anything_is_trained(monkeypatch, toy):
-    monkeypatch.setattr(checks, "find_spec", lambda name: None)
+    monkeypatch.setattr(check_estimator, "find_spec", lambda name: None)
 
     with pytest.raises(SettingsError, match=r"pip install -e '\.\[combination\]'"):
         check_combined_models(options(), FEATURES, toy, [FOLD])
@@ -98,7 +98,7 @@ def test_one_training_item_is_too_few_to_search_with(toy):
 
 
 def test_its_metrics_are_tried_before_anything_is_fitted(tone_store, make_job, own_package, monkeypatch):
-    monkeypatch.setattr("xval.jobs.prepare.prepare_backend", lambda **_: None)
+    monkeypatch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", lambda **_: None)
     features = tone_store.description.feature_settings
     fine, wrong = (
         make_job(tone_store, parameters=features, models=(), metrics=f"own_package.parts.{name}")

@@ -1,0 +1,116 @@
+"""The settings of ``xval augment`` and of its command ``mix``.
+
+Comes in: their sections of config.ini, and ``--set KEY=VALUE``. Goes out: frozen settings, checked.
+
+The keys of [offline_augmentation] are read from the transforms: ``<file>_probability`` and ``<file>_<option>`` for every option
+that the file's draw has. A key that config.ini lacks has the default of the signature.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+
+from augmentation.transforms import find_transform, transform_names
+from augmentation.transforms._options import Decibels, Share
+from preprocessing.features.feature_settings import NonNegativeFloat, OptionalPositiveInt, PositiveFloat, PositiveInt
+from preprocessing.options.settings_section import read_settings_section
+from xval.base.config_file import CONFIG_PATH
+from xval.base.errors import SettingsError, counted, verb_of
+
+AUGMENTATION_SECTION = "offline_augmentation"
+MIXING_SECTION = "mixing"
+
+
+class _Ranges(BaseModel):
+    """Checks that no ``min_x`` lies above its ``max_x``, whatever stands before."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="after")
+    def _check_ranges(self) -> Self:
+        values = self.model_dump()
+        for name, lowest in values.items():
+            upper = name.replace("min_", "max_", 1)
+            if upper != name and upper in values and lowest > values[upper]:
+                raise ValueError(f"{name}={lowest:g} is above {upper}={values[upper]:g}")
+        return self
+
+
+class MixingSettings(_Ranges):
+    """Every setting of ``mix``; config.ini has the meaning and unit of each."""
+
+    mixture_duration_s: PositiveFloat = 10.0
+    mixture_min_events: PositiveInt = 1
+    mixture_max_events: PositiveInt = 3
+    mixture_min_gap_s: NonNegativeFloat = 0.5
+    mixture_min_snr_db: Decibels = 0.0
+    mixture_max_snr_db: Decibels = 15.0
+    mixture_uses: PositiveInt = 1
+    mixture_sample_rate_hz: OptionalPositiveInt = None
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """How copies are made.
+
+    Attributes:
+        min_transforms: Fewest transforms of a copy.
+        probabilities: ``{transform: share of the copies}``, 0 to 1.
+        options: ``{transform: {option: value}}``.
+        values: All of it as JSON holds it, by the keys of config.ini.
+    """
+
+    min_transforms: int
+    probabilities: Mapping[str, float]
+    options: Mapping[str, Mapping[str, Any]]
+    values: Mapping[str, Any]
+
+    def folders(self) -> dict[str, Path]:
+        """Return the folders of recordings that transforms in use read, by the keys of config.ini."""
+        return {
+            f"{name}_{option}": value
+            for name, options in self.options.items()
+            for option, value in options.items()
+            if isinstance(value, Path) and self.probabilities[name]
+        }
+
+
+def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> AugmentationSettings:
+    """Return the settings of config.ini with those of ``--set KEY=VALUE`` over them."""
+    read = read_settings_section(_augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
+    values = read.model_dump()
+    settings = AugmentationSettings(
+        min_transforms=values["min_transforms"],
+        probabilities={name: values[f"{name}_probability"] for name in transform_names()},
+        options={
+            name: {option: values[f"{name}_{option}"] for option in find_transform(name).options} for name in transform_names()
+        },
+        values=read.model_dump(mode="json"),
+    )
+    n_possible = sum(probability > 0 for probability in settings.probabilities.values())
+    if n_possible < settings.min_transforms:
+        raise SettingsError(
+            f"min_transforms = {settings.min_transforms}, but only {counted(n_possible, 'transform')} "
+            f"{verb_of(n_possible, 'have')} a probability above 0. Lower it, or raise a probability."
+        )
+    return settings
+
+
+def read_mixing_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> MixingSettings:
+    """Return the settings of ``mix``: config.ini with those of ``--set KEY=VALUE`` over them."""
+    return read_settings_section(MixingSettings, MIXING_SECTION, overrides, config_path)
+
+
+@cache
+def _augmentation_model() -> type[BaseModel]:
+    """Return the model whose fields are the options of all transforms."""
+    fields: dict[str, Any] = {"min_transforms": (Annotated[int, Field(ge=0)], 1)}
+    for name in transform_names():
+        transform = find_transform(name)
+        fields[f"{name}_probability"] = (Share, transform.probability)
+        fields |= {f"{name}_{option}": described for option, described in transform.options.items()}
+    return create_model("OfflineAugmentation", __base__=_Ranges, **fields)

@@ -1,0 +1,1 @@
+"""A model handed over with its evidence: exports, a page that runs it, its card, records and checksums: ``xval bundle``."""

@@ -1,0 +1,157 @@
+"""What is known of a saved model: its description, its record and settings, the verdict on its origin, the files that show it.
+
+Of a model outside its experiment only the description is known.
+"""
+
+import io
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from preprocessing.encoders import preset_of
+from xval.answers.pretrained import Origin, judge_record
+from xval.answers.read import read_instance
+from xval.base.item_word import ITEM
+from xval.base.json_files import read_json
+from xval.extras.bundle.places import places_of, read_portable
+from xval.extras.export.api import name_of_export
+from xval.models.saved.description import ModelDescription, read_description
+from xval.models.saved.embedder import foreign_embedder, is_own, own_embedder
+from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
+from xval.models.saved.novelty import NOVELTY_NAME
+from xval.results.folder import ESTIMATOR_NAME, ExperimentFolder
+from xval.results.instance import InstanceResults
+from xval.results.read import Record
+from xval.training.classical.saved import network_path
+
+FOLDER = "evidence"
+_BESIDE = (NOVELTY_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, FINGERPRINTS_NAME)
+_LONG_AGO = (1980, 1, 1, 0, 0, 0)  # so that the same code makes the same file
+
+
+@dataclass(frozen=True)
+class BundleEvidence:
+    """What is known of a model.
+
+    Attributes:
+        path: Of its model.keras or model.skops.
+        described: Its model.json.
+        record: Its record.json; None: it lies outside its experiment.
+        instance: Of its experiment, with the records of all folds; None likewise.
+        origin: The verdict on what it is made of and was trained on.
+        parts: A line for each part of it that was trained elsewhere, with its licence, or that this is not known.
+    """
+
+    path: Path
+    described: ModelDescription
+    record: Record | None
+    instance: InstanceResults | None
+    origin: Origin
+    parts: tuple[str, ...]
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Folders of this machine, as of `places_of`."""
+        return places_of(self.instance.experiment.path if self.instance else None)
+
+    @property
+    def is_estimator(self) -> bool:
+        """Whether it is an estimator of scikit-learn, alone or on the output of networks."""
+        return self.path.name == ESTIMATOR_NAME
+
+    @property
+    def models(self) -> dict[str, Path]:
+        """The model and, of a combination, the networks that it reads, by their names in the bundle."""
+        about, folder = self.described.combination, self.path.parent
+        networks = [network_path(folder, 1 + number) for number in range(about.n_networks)] if about else []
+        return {f"model{self.path.suffix}": self.path} | {path.relative_to(folder).as_posix(): path for path in networks}
+
+    @property
+    def embedder(self) -> str:
+        """The model that makes its features, which the bundle does not hold; empty: they are computed."""
+        settings = self.described.feature_settings
+        return str(own_embedder(settings) or foreign_embedder(settings) or "")
+
+    @property
+    def files_of_model(self) -> dict[str, Path]:
+        """The files that predict, evaluate and a later training need, by their names in the bundle, but for descriptions."""
+        beside = {name: self.path.with_name(name) for name in _BESIDE}
+        return self.models | {name: path for name, path in beside.items() if path.is_file()}
+
+    @property
+    def name(self) -> str:
+        """What its exports are called."""
+        return name_of_export(self.described)
+
+    @property
+    def item_word(self) -> str:
+        """What an item is, such as a speaker."""
+        return (self.instance.written.item_word if self.instance else "") or ITEM
+
+    @property
+    def item_names(self) -> list[str]:
+        """The items, such as speakers, that the files of the bundle name."""
+        seen = (f"{item} of {corpus}" for corpus, items in self.described.seen_items.items() for item in items)
+        tested = (f"{item} of {self.described.dataset}" for item in (self.record or {}).get("items", {}).get("test", ()))
+        return sorted({*seen, *tested})
+
+    def files(self) -> dict[str, bytes]:
+        """Return the descriptions, and the files that show how the figures came about, by their paths in the bundle."""
+        descriptions = {
+            str(PurePosixPath(name).with_suffix(".json")): read_portable(path.with_suffix(".json"), self.places)
+            for name, path in self.models.items()
+        }
+        if self.instance is None:
+            return descriptions
+        experiment, number = self.instance.experiment, self.instance.number
+        chosen = {"folds.json": experiment.folds_file, "settings.json": experiment.instance_folder(number) / "settings.json"}
+        chosen |= {f"{path.parent.name}/record.json": path for path in _records(experiment, number)}
+        contents = descriptions | {f"{FOLDER}/{name}": read_portable(path, self.places) for name, path in chosen.items()}
+        code = experiment.path / "code" / str((self.record or {}).get("code_hash"))
+        return contents | ({f"{FOLDER}/code.zip": _zipped(code)} if code.is_dir() else {})
+
+
+def gather_evidence(path: Path) -> BundleEvidence:
+    """Return what is known of a model.
+
+    Raises:
+        ResultsError: Its description is missing, or a file of its experiment is damaged.
+    """
+    described = read_description(path)
+    record = read_json(path.with_name("record.json"))
+    experiment = ExperimentFolder(path.resolve().parent.parent.parent)
+    instance = read_instance(experiment, described.instance) if record and experiment.folds_file.is_file() else None
+    if record is None or instance is None:
+        reason = "there is no record.json of an experiment next to it"
+        return BundleEvidence(path, described, None, None, Origin("unknown", ("the model itself",), (reason,)), ())
+    origin, parts = judge_record(record, instance.parameters), _pretrained_parts(instance.parameters)
+    return BundleEvidence(path, described, record, instance, origin, parts)
+
+
+def _pretrained_parts(parameters: Mapping[str, object]) -> tuple[str, ...]:
+    """Return what is known of the parts of a model that come from elsewhere."""
+    lines = []
+    has_embedding = parameters.get("features") == "embedding"
+    for setting in ("encoder", "initial_model", *(["embedding_model"] if has_embedding else [])):
+        if (name := parameters.get(setting)) and not is_own(str(name)):
+            preset = preset_of(str(name))
+            known = f"licence {preset.licence}; {preset.heard}" if preset else "licence and training data not known here"
+            lines.append(f"{setting} {name}: {known}")
+    return tuple(lines)
+
+
+def _records(experiment: ExperimentFolder, number: int) -> list[Path]:
+    """Return the records of all folds of an instance, and of its final model."""
+    folder = experiment.instance_folder(number)
+    return sorted([*folder.glob("fold_*/record.json"), *folder.glob("refit/record.json")])
+
+
+def _zipped(folder: Path) -> bytes:
+    """Return the files of a folder as a zip file."""
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(path for path in folder.rglob("*") if path.is_file() and path.suffix != ".pyc"):
+            entry = zipfile.ZipInfo(path.relative_to(folder).as_posix(), _LONG_AGO)
+            archive.writestr(entry, path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return written.getvalue()

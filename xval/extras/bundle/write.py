@@ -1,0 +1,213 @@
+"""Write a bundle: a folder with a model as ONNX and LiteRT, a page that runs it, its card, its evidence and checksums.
+
+An estimator of scikit-learn has neither of these formats; its bundle has the files that xval runs it by.
+
+Comes in: the path of a model. Goes out: the folder, which gets its name when it is complete, and perhaps a zip file.
+"""
+
+import shutil
+import zipfile
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from xval.base.errors import ExportError, ResultsError, SettingsError, counted, first_of
+from xval.base.json_files import json_text, only_writer, part_of, refuse_appeared
+from xval.base.operating_system import quote, refusal
+from xval.extras.bundle.card import describe_bundle
+from xval.extras.bundle.checksums import CHECKSUMS_NAME, file_names, write_checksums
+from xval.extras.bundle.crate import CRATE_NAME, describe_crate
+from xval.extras.bundle.evidence import BundleEvidence, gather_evidence
+from xval.extras.bundle.facts import NO_EXPORTS, BundleFacts
+from xval.extras.bundle.page import Runtime, make_page, read_runtime
+from xval.extras.bundle.places import find_naming, without_places
+from xval.extras.export.api import (
+    Export,
+    answer_columns,
+    check_samples,
+    clip_length,
+    export_model,
+    find_format,
+    find_model,
+)
+from xval.models.saved.novelty import read_novelty
+from xval.results.beside import folder_beside
+from xval.reuse.inference import load_model
+
+CARD_NAME = "README.md"
+_N_NAMED = 3
+_EXPORTS = {"model.onnx": "onnx", "model.tflite": "tflite"}
+
+
+@dataclass(frozen=True)
+class BundleRequest:
+    """What the user asks for.
+
+    Attributes:
+        to: The folder; None: <dataset>_instance_<i>_fold_<k>_bundle beside the results.
+        is_zipped: Write a zip file beside it, too.
+        licence: Of the model; empty: unknown.
+        runtime: The package of onnxruntime-web, a .tgz file or its folder; None: no page.
+        overwrite: Replace a bundle that is there.
+    """
+
+    to: Path | None = None
+    is_zipped: bool = False
+    licence: str = ""
+    runtime: Path | None = None
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A written bundle.
+
+    Attributes:
+        zip_file: The folder as one file; None: not asked for.
+        differences: The largest difference of each export from the Keras model, by the name of its file.
+    """
+
+    folder: Path
+    zip_file: Path | None
+    differences: dict[str, float]
+    notes: tuple[str, ...]
+
+
+def write_bundle(model: Path, request: BundleRequest) -> Bundle:
+    """Write the bundle of a model.
+
+    Args:
+        model: A .keras file or model.skops, or a fold folder.
+        request: Where to, and with what.
+
+    Raises:
+        ExportError: The model cannot be exported from samples to answers.
+        ResultsError: There is no such model, it is damaged, or the folder cannot be written.
+        SettingsError: A package is missing, or onnxruntime-web is not as it should be, or it is given for an estimator.
+    """
+    path = find_model(model, or_estimator=True)
+    evidence = gather_evidence(path)
+    if evidence.is_estimator:
+        if request.runtime:
+            raise SettingsError(f"--onnxruntime-web: {path} cannot have a page. {NO_EXPORTS} Remove the option.")
+        load_model(path)  # what would not load here would not load there
+    else:
+        check_samples(evidence.described, path)
+        for name in _EXPORTS.values():
+            find_format(name).check_packages()
+    runtime = read_runtime(request.runtime) if request.runtime else None
+    target = request.to or folder_beside(path) / f"{evidence.name}_bundle"
+    zip_file = target.with_name(f"{target.name}.zip") if request.is_zipped else None
+    _check_target(target, zip_file, overwrite=request.overwrite)
+    try:
+        with only_writer(target, "--output") as temporary:
+            differences = _fill(temporary, evidence, request.licence, runtime)
+            contents = {name: (temporary / name).read_bytes() for name in file_names(temporary)}
+            naming = find_naming(contents, list(evidence.places))
+            with nullcontext() if zip_file is None else part_of(zip_file) as part:
+                if part:
+                    _zip(temporary, target.name, part)
+                for path in filter(None, (target, zip_file)):
+                    refuse_appeared(path, "--output", overwrite=request.overwrite)
+                _put_in_place(temporary, target, part, zip_file)
+    except OSError as error:
+        raise ResultsError(f"{target}: cannot be written ({refusal(error)}). Choose another place with --output.") from error
+    notes = [NO_EXPORTS] if evidence.is_estimator else [runtime.note] if runtime and runtime.note else []
+    if evidence.is_estimator and evidence.embedder:
+        notes.append(f"Its features are made by {evidence.embedder}, which is not in the bundle. Share it too.")
+    if names := evidence.item_names:
+        notes.append(
+            f"The files name {counted(len(names), evidence.item_word)} ({first_of(names, _N_NAMED)}). Check that these names "
+            "may be shared."
+        )
+    if naming:
+        notes.append(f"Folders of this machine are named in {first_of(naming, _N_NAMED)}. Check that they may be shared.")
+    return Bundle(target, zip_file, differences, tuple(notes))
+
+
+def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Path | None) -> None:
+    """Give the folder and the zip file their names; where either cannot have it, the folder of before comes back."""
+    replaced = temporary.with_name(f"{temporary.name}.replaced")
+    try:
+        if target.exists():
+            target.rename(replaced)
+        temporary.rename(target)
+        if part and zip_file:
+            part.replace(zip_file)
+    except BaseException:  # Ctrl-C, too
+        if not temporary.exists():
+            target.rename(temporary)
+        if replaced.exists():
+            replaced.rename(target)
+        raise
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:
+    """Refuse a folder that is no bundle, and one that would be replaced unasked."""
+    if target.exists() and not is_bundle(target):
+        raise ResultsError(f"{target}: exists and is not a bundle. Give another folder with --output.")
+    for path in filter(None, (target, zip_file)):
+        if path.exists() and not overwrite:
+            raise ResultsError(f"{path}: already exists. Name another folder with --output, or replace it with --overwrite.")
+
+
+def is_bundle(folder: Path) -> bool:
+    """Return whether a folder holds what `write_bundle` leaves."""
+    return all((folder / name).is_file() for name in (CHECKSUMS_NAME, CARD_NAME, CRATE_NAME, "model.json"))
+
+
+def _fill(folder: Path, evidence: BundleEvidence, licence: str, runtime: Runtime | None) -> dict[str, float]:
+    """Write all files, the checksums last; return the largest difference of each export."""
+    exports = {} if evidence.is_estimator else _export(evidence.path, folder)
+    for name, source in evidence.files_of_model.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copyfile(source, folder / name)
+    facts = _facts(evidence, exports["model.tflite"]) if exports else None
+    contents = evidence.files()
+    if runtime and facts:
+        contents |= make_page(evidence.name, facts, (folder / "model.onnx").read_bytes(), runtime)
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+    files = file_names(folder)
+    card = without_places(describe_bundle(evidence, licence, facts, files), evidence.places)
+    (folder / CARD_NAME).write_text(card, encoding="utf-8")
+    crate = describe_crate(evidence, licence, [CARD_NAME, *files], folder)
+    (folder / CRATE_NAME).write_text(json_text(crate), encoding="utf-8")
+    write_checksums(folder)
+    return {name: export.agreement.difference for name, export in exports.items()}
+
+
+def _export(path: Path, folder: Path) -> dict[str, Export]:
+    """Write the exports of a network."""
+    try:
+        exports = {name: export_model(path, kind, folder / name, from_samples=True) for name, kind in _EXPORTS.items()}
+    except ExportError as error:
+        raise ExportError(
+            f"{error} A bundle has both formats, onnx and tflite; to write only one: xval export "
+            f"{quote(str(path))} --from-samples --format NAME"
+        ) from error
+    for export in exports.values():
+        export.description.unlink()  # model.json says the same of both
+    return exports
+
+
+def _facts(evidence: BundleEvidence, tflite: Export) -> BundleFacts:
+    described, settings = evidence.described, evidence.described.feature_settings
+    return BundleFacts(
+        sample_rate_hz=settings.sample_rate_hz,
+        n_samples=clip_length(described),
+        channel=settings.channel_number,
+        columns=answer_columns(described, evidence.path, tflite.n_outputs),
+        has_novelty=read_novelty(evidence.path, described.novelty) is not None,
+        are_probabilities=bool(described.class_names),
+        thresholds=[described.thresholds[name] for name in described.class_names] if described.thresholds else None,
+        tflite_batch=tflite.input_shape[0],
+    )
+
+
+def _zip(folder: Path, name: str, path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for file in (*file_names(folder), CHECKSUMS_NAME):
+            archive.write(folder / file, f"{name}/{file}")

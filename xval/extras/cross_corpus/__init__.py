@@ -1,0 +1,1 @@
+"""Train on one corpus, test on another, for all pairs: ``xval cross-corpus``."""

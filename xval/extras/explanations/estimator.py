@@ -1,0 +1,149 @@
+"""The importance of the groups of features that an estimator of scikit-learn reads.
+
+Of a combination these are the outputs of each network and families of basic features, of a baseline its pooled statistics.
+
+Comes in: a fold folder with model.skops, and the feature store of its experiment. Goes out: the table of
+`permutation_importance` over the test examples of the fold.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from preprocessing.corpus_folder import find_corpus_folder
+from preprocessing.embeddings.families import opensmile
+from preprocessing.encoders import family_of, resolve_encoder
+from preprocessing.features.feature_settings import FeatureSettings
+from preprocessing.store import open_store
+from xval.base.errors import ResultsError
+from xval.data.examples import StoredExamples
+from xval.data.fold import load_fold
+from xval.extras.explanations.importance import permutation_importance
+from xval.folds.plan import Fold
+from xval.jobs.fold_part import read_clips_of, read_enrolment_of
+from xval.measures import metrics
+from xval.models.predict import predict
+from xval.results.folder import find_experiment
+from xval.results.job_key import JobKey
+from xval.results.open import open_results
+from xval.training.classical.pooling import Pooling
+from xval.training.classical.saved import load
+from xval.training.combination.basic_features import read_basic_features
+from xval.training.combination.short_term import FEATURE_NAMES
+
+_STATISTICS = ("_mean", "_std")
+
+
+def feature_groups(sizes: dict[str, int], *, basic: bool) -> dict[str, list[int]]:
+    """Return the columns of each group of features.
+
+    Args:
+        sizes: The number of columns of each network, by its name, in their order.
+        basic: Whether the basic features follow; a family is a short-term feature with its differences, means and deviations,
+            the MFCCs together, and the chroma.
+    """
+    groups, first = {}, 0
+    for name, size in sizes.items():
+        groups[name] = list(range(first, first + size))
+        first += size
+    for column, name in enumerate(FEATURE_NAMES if basic else (), start=first):
+        short = next(name.removesuffix(suffix) for suffix in _STATISTICS if name.endswith(suffix)).removeprefix("delta_")
+        family = short.partition("_")[0] if short.startswith(("mfcc", "chroma")) else short
+        groups.setdefault(family, []).append(column)
+    return groups
+
+
+def pooled_groups(pooling: Pooling, size: int) -> dict[str, list[int]]:
+    """Return the columns of each statistic of a pooled vector, of each part of the time where there are several."""
+    names = [
+        name if pooling.time_parts == 1 else f"{name}, part {part}"
+        for part in range(1, pooling.time_parts + 1)
+        for name in pooling.statistics
+    ]
+    return {name: list(map(int, columns)) for name, columns in zip(names, np.split(np.arange(size), len(names)), strict=True)}
+
+
+def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list[int]]:
+    """Return the columns of each group of a store of one vector for each example.
+
+    These are the families of functionals of openSMILE; mean and deviation of an embedding of frames, or the embedding as a
+    whole, whose values mean nothing by themselves; and each value of a vector that a script has made.
+
+    Args:
+        features: How the vectors were made; None: by a script.
+        size: Values of a vector.
+    """
+    model = (features and features.embedding_model) or ""
+    if features is None:
+        names = [f"feature {number}" for number in range(1, size + 1)]
+    elif family_of(model) == "opensmile":
+        names = opensmile.functional_families(resolve_encoder(model).partition(":")[2].strip())
+    elif features.embedding_pooling == "mean_deviation":
+        names = ["mean"] * (size // 2) + ["deviation"] * (size - size // 2)
+    else:
+        names = ["embedding"] * size
+    groups: dict[str, list[int]] = {}
+    for column, group in enumerate(names):
+        groups.setdefault(group, []).append(column)
+    return groups
+
+
+def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.DataFrame:
+    """Return how much worse the main metric of the test examples of a fold is without each group of features.
+
+    Args:
+        folder: Of a finished fold, of an instance whose architecture is an estimator or feature_combination.
+        data_folder: The folder of corpora; None: that of the settings.
+    """
+    no_fold = ResultsError(
+        f"{folder}: no finished fold of an experiment, so there are no test items to measure feature importance on. Give "
+        "results/<dataset>/experiment_<n>/instance_<i>/fold_<k>, or clips to explain with --method occlusion."
+    )
+    try:
+        experiment = find_experiment(folder)
+    except ResultsError:  # a model that was moved or handed over
+        raise no_fold from None
+    name = folder.resolve().parent.name.removeprefix("instance_")
+    key = JobKey.of_folder(int(name), folder.resolve().name) if name.isdecimal() else None
+    results = open_results(experiment)
+    record = results.record(key) if key else None
+    if key is None or record is None or record["status"] != "done":
+        raise no_fold
+    settings = results.settings(key.instance).settings
+    estimator, features = load(folder), settings.feature_settings()
+    corpus = find_corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
+    store = open_store(corpus / "features" / Path(record["store"]).name)
+    fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
+    data = load_fold(
+        store,
+        fold,
+        features,
+        in_memory=False,
+        clips=read_clips_of(settings, corpus),
+        scaled_by_item=settings.scales_items,
+        enrolment=read_enrolment_of(settings, corpus),
+    )
+    test = data.sides["test"]
+    parts = [predict(network, test, settings.batch_size) for network in estimator.networks]
+    if estimator.pooling is not None and isinstance(test, StoredExamples):
+        parts.append(estimator.pooling.pool_examples(test))
+    sizes = {f"network {number}": part.shape[1] for number, part in enumerate(parts, start=1)}
+    if estimator.has_basic_features:
+        parts.append(read_basic_features(store, features, test.table))
+    metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
+    sign = 1 if metric.higher_is_better else -1
+    values = np.concatenate(parts, axis=1)
+    groups = feature_groups(sizes, basic=estimator.has_basic_features)
+    if estimator.pooling is not None and len(store.example_shape) == 1:
+        groups = vector_groups(estimator.pooling.settings, values.shape[1])
+    elif estimator.pooling is not None:
+        groups = pooled_groups(estimator.pooling, values.shape[1])
+    return permutation_importance(
+        estimator.fitted.answers,
+        values,
+        test.targets,
+        groups,
+        lambda targets, answers: sign * float(metric.function(targets, answers)),
+        seed=record["seed"],
+    )

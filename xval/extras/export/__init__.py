@@ -1,0 +1,1 @@
+"""A saved model as ONNX, SavedModel or TFLite, checked against the model itself: ``xval export``."""

@@ -1,0 +1,1 @@
+"""Suspicious labels, judged clip by clip in the browser: ``xval review-labels``."""

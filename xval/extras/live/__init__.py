@@ -1,0 +1,1 @@
+"""Predictions of what comes while the command runs: ``xval predict --follow`` and ``--microphone``."""

@@ -1,0 +1,1 @@
+"""From a folder of recordings to a ranking of models in one command: ``xval quickstart``."""

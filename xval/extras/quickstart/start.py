@@ -1,0 +1,247 @@
+"""Run a ladder step by step, within a time, and end with one answer on all steps that are finished.
+
+Comes in: a folder of recordings, a table of clips or the name of a prepared corpus. Goes out: the corpus, a script, results.
+"""
+
+import re
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from preprocessing import corpora, prepare
+from preprocessing.audio.read import read_header
+from preprocessing.clips.index_file import INDEX_NAME
+from preprocessing.clips.listing import SIMILAR_NAMES, first_names
+from preprocessing.clips.table import check_clips, class_names_of
+from preprocessing.commands.command_line import CorpusChoice
+from preprocessing.commands.prepare import choose_corpus
+from preprocessing.corpus import Corpus, open_corpus
+from xval.base.config_file import experiments_folder, read_default
+from xval.base.errors import AudioError, CorpusError, SettingsError, UsageError, suggestion
+from xval.experiment.cross_validate import name_of, open_prepared
+from xval.experiment.run import EndedRun, RunRequest, run_jobs
+from xval.extras.quickstart.ladder import MFCC, read_ladder, windows_of_rate, write_ladder
+from xval.extras.quickstart.time_limit import TimeLimit, time_limit
+from xval.jobs.other_script import free_number
+from xval.report.terminal import print_close
+from xval.settings.resolve import Declaration
+
+_N_RATES = 20
+"""Of so many files the rate is looked up, at least, before all are read."""
+
+
+@dataclass(frozen=True)
+class StartRequest:
+    """What the command line asked for.
+
+    Attributes:
+        sources: A folder of recordings, the folder of each class, a table of clips, or the name of a prepared corpus.
+        minutes: How long all of it may take; preparing the corpus counts, and is never cut short.
+        reader: Of the folder; None: the one that knows it, or else ``folders``.
+        label_pattern: Finds the class in the path of a file, of ``folders``; None: it is the name of the folder.
+        item_pattern: Finds the speaker in the path of a file, likewise.
+        labels: The class of each folder, where several are given.
+        classes: The only classes that are kept.
+        similar_names: Whether names that differ in notation alone are ``one`` or ``several``; None: they are asked about.
+        dataset: What the corpus is to be called; None: after the source.
+        gpu: A GPU, or ``cpu``; None: as config.ini says.
+    """
+
+    sources: Sequence[str]
+    minutes: float
+    reader: str | None = None
+    label_pattern: str | None = None
+    item_pattern: str | None = None
+    labels: str | None = None
+    classes: str | None = None
+    similar_names: str | None = None
+    dataset: str | None = None
+    gpu: str | None = None
+
+    @property
+    def source(self) -> str:
+        """The first source; further ones are folders of classes."""
+        return self.sources[0]
+
+    @property
+    def places(self) -> str | list[str]:
+        """The source, or the folders of the classes, as `preprocessing.prepare` takes them."""
+        return self.source if len(self.sources) == 1 else list(self.sources)
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """What is given of how clips are read, by the name of the option."""
+        names = ("label_pattern", "item_pattern", "labels", "classes", SIMILAR_NAMES)
+        return {name: value for name in names if (value := getattr(self, name)) is not None}
+
+
+def start(request: StartRequest, console: Console) -> int:
+    """Prepare the corpus and write the script where they are not there yet, and run the steps of the script.
+
+    Returns:
+        0; 1 where a step failed, or none was finished in more than 0 minutes.
+
+    Raises:
+        UsageError: The source cannot be used; nothing has been trained.
+    """
+    began = time.monotonic()
+    corpus = _prepared(request, console)
+    script = _script(corpus.dataset)
+    if script.exists():
+        console.print(f"Script     {script}, unchanged")
+    else:
+        results = Path(read_default("experiment", "experiment_folder"), corpus.dataset, "experiment_1")
+        write_ladder(script, corpus, free_number(results))
+        console.print(f"Script     {script}")
+    declaration = read_ladder(script)
+    overrides: dict[str, object] = {} if request.gpu is None else {"gpu_ID": request.gpu}
+    with time_limit(60 * request.minutes - (time.monotonic() - began)) as limit:
+        left, runs = _climb(declaration, overrides, console, limit)
+    if left:
+        named = _named(declaration, left)
+        console.print(f"\nThe time is up. Not finished: {named}. The same command continues.", soft_wrap=True, markup=False)
+    if not runs:
+        return int(request.minutes > 0)
+    folders, numbers, outcomes, _ = zip(*runs, strict=True)
+    is_any_refused = len(runs) + len(left) < len(declaration.instances)
+    return print_close(folders[0], [*chain(*numbers)], [*chain(*outcomes)], console) or int(is_any_refused)
+
+
+def _climb(
+    declaration: Declaration, overrides: Mapping[str, object], console: Console, limit: TimeLimit
+) -> tuple[list[int], list[EndedRun]]:
+    """Run the steps until the time is up; return the instances that are left, and how the others ended but for refused ones."""
+    left, runs, n_steps, fault = sorted(declaration.instances), list[EndedRun](), len(declaration.instances), ""
+    try:
+        while left and not limit.is_over:
+            step = f"\nStep {n_steps - len(left) + 1} of {n_steps}: {_named(declaration, left[:1])}"
+            console.print(f"{step}; {limit.left_s / 60:.0f} min left", soft_wrap=True, markup=False)
+            try:
+                runs += filter(None, [run_jobs(declaration, RunRequest(left[:1], overrides), console)])
+            except UsageError as error:
+                if not runs and str(error) == fault:  # of all steps, as of the folds or of another script at work
+                    raise
+                fault = str(error)
+                console.print(f"Left out: {error}", style="red", soft_wrap=True, markup=False)
+            left.pop(0)
+    except KeyboardInterrupt:
+        if not limit.is_over:
+            raise
+    return left, runs
+
+
+def _named(declaration: Declaration, numbers: Iterable[int]) -> str:
+    named = {number: declaration.instances[number] for number in numbers}
+    return ", ".join(f"{own.get('comment_1') or own.get('architecture')} (instance {number})" for number, own in named.items())
+
+
+def _prepared(request: StartRequest, console: Console) -> Corpus:
+    """Return the corpus of a source; one that is there is used as it is."""
+    path = Path(request.source)
+    if not path.exists() and len(request.sources) == 1:
+        if (corpus := open_prepared(request.source)) is not None:
+            return corpus
+        data_folder = Path(read_default("experiment", "data_folder"))
+        known = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
+        prepared = suggestion(request.source, known) if known else "None is prepared yet."
+        raise CorpusError(f"{path}: there is no such folder or table, nor a dataset of this name in {data_folder}. {prepared}")
+    name = re.sub(r"[^\w-]+", "_", request.dataset or name_of(request.sources))
+    if (corpus := open_prepared(name)) is not None:
+        _refuse_another(corpus, path, request)
+        again = "To prepare it again, remove that folder, or give another name with --dataset."
+        console.print(f"Dataset    {corpus.folder}, unchanged. {again}", soft_wrap=True)
+        return corpus
+    reader = request.reader or _recognised(path, request, console)
+    try:
+        rate_hz = _rate_hz(_choose(reader, request))
+        settings = {**MFCC, **(windows_of_rate(rate_hz) if rate_hz else {})}
+        store = prepare(request.places, corpus=reader, dataset=name, settings=settings, **request.reading)
+    except UsageError as error:
+        raise type(error)(f"{error}{_advise_options(str(error), path, reader, name)}") from error
+    return open_corpus(name, store.folder.parents[2])
+
+
+def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str:
+    """Return which command has the options that an error of preprocessing names; empty: `quickstart` has them."""
+    own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)} | {"--task-type"}  # no task of `quickstart`
+    others = sorted(set(re.findall(r"--[a-z][a-z-]+", text)) - own)
+    if not others:
+        return ""
+    by_hand = f"xval prepare {reader or ('folders' if path.is_dir() else 'table')} {path} ... --dataset {name}"
+    return f" `quickstart` has no {', '.join(others)}: {by_hand}, and then: xval quickstart {name}"
+
+
+def _script(dataset: str) -> Path:
+    return experiments_folder() / f"start_{dataset}.py"
+
+
+def _choose(reader: str | None, request: StartRequest) -> CorpusChoice:
+    """Return the clips that are meant, before they are read."""
+    return choose_corpus(
+        request.places, reader, None, None, Path(read_default("experiment", "data_folder")), None, None, request.reading
+    )
+
+
+def _rate_hz(chosen: CorpusChoice) -> int | None:
+    """Return the highest rate of a few clips, evenly over the list; None: their files cannot be read."""
+    paths = sorted({str(path) for path in chosen.list_clips()["path"]})
+    rates = []
+    for path in paths[:: max(1, len(paths) // _N_RATES)]:
+        try:
+            rates.append(read_header(chosen.audio_folder / path).sample_rate_hz)
+        except AudioError:  # left out with its reason where the corpus is prepared
+            continue
+    return max(rates, default=None)
+
+
+def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
+    """Refuse a corpus that has the name of the source, but other audio, or other classes and speakers than are asked for now.
+
+    A pattern that is not given again is taken as it was.
+    """
+    is_of_folders = path.is_dir()
+    chosen = _choose(corpus.corpus, request) if len(request.sources) > 1 or (is_of_folders and request.labels) else None
+    place = chosen.audio_folder if chosen else path if is_of_folders else path.parent
+    how = f"Give another name with --dataset. To start again instead, remove {corpus.folder} and {_script(corpus.dataset)}."
+    if corpus.is_custom or corpus.audio_folder.resolve() != place.resolve():
+        made_of = "arrays" if corpus.is_custom else corpus.audio_folder
+        raise CorpusError(f"{corpus.folder} was made from {made_of}, not from {place.resolve()}. {how}")
+    if request.reader not in (None, corpus.corpus):
+        raise CorpusError(f"{corpus.folder} was read by '{corpus.corpus}', not by '{request.reader}'. {how}")
+    if chosen is None and not request.reading and is_of_folders:
+        return
+    listed = check_clips((chosen or _choose(corpus.corpus, request)).list_clips(), place, task_type=corpus.task_type)
+    if chosen or request.classes:
+        classes = class_names_of(listed["label"], corpus.task_type)
+        if classes != corpus.class_names:
+            raise CorpusError(
+                f"{corpus.folder} has the classes {first_names(corpus.class_names)}, not {first_names(classes)}. {how}"
+            )
+    both = corpus.index.merge(listed, on="clip", suffixes=("", "_now"))
+    for column in (*(["path"] if chosen else []), "item", *corpus.target_columns.values()):
+        changed = both[both[column] != both[f"{column}_now"]]
+        if len(changed):
+            clip, before, now = changed.iloc[0][["clip", column, f"{column}_now"]]
+            raise CorpusError(
+                f"{corpus.folder} has another {column} for {len(changed)} of {len(both)} clips than requested now: for "
+                f"{clip} '{before}', now '{now}'. {how}"
+            )
+
+
+def _recognised(path: Path, request: StartRequest, console: Console) -> str | None:
+    """Return the reader of a known corpus, if a folder is one; None: that of class folders, or of tables."""
+    if len(request.sources) > 1 or not path.is_dir() or request.reading.keys() - {SIMILAR_NAMES}:
+        return None
+    known = corpora.recognise(path)
+    if len(known) > 1:
+        raise SettingsError(f"{path}: can be read as {' or '.join(known)}. Choose one with --reader.")
+    if known:
+        console.print(
+            f"Reader     {known[0]} is used for this folder; --reader folders would use each of its subfolders as a class."
+        )
+    return known[0] if known else None

@@ -1,0 +1,1 @@
+"""How many speakers to record to show a difference, from a pilot study: ``xval sample-size``."""

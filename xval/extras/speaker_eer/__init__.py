@@ -1,0 +1,1 @@
+"""The equal error rate of speaker verification by embeddings: ``xval speaker-eer``."""

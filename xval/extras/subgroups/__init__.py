@@ -1,0 +1,1 @@
+"""Scores by group, such as gender or recorder, with intervals and the largest gap: ``xval groups``."""

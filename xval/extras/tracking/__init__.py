@@ -1,0 +1,1 @@
+"""Runs in MLflow or Weights & Biases: the setting ``tracking``."""

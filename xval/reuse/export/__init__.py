@@ -1,1 +1,0 @@
-"""A saved model as ONNX, SavedModel or TFLite, checked against the model itself."""
