@@ -91,18 +91,17 @@ _BATS += f" --set kernel_length=51 --set sample_rate_hz={RATE_HZ} --set n_conv_f
 _DIGITS = "--executor inline --folds 1 --set num_epochs=2"
 
 
-def _looks(experiment: str, *further: str) -> tuple[str, ...]:
+def _looks(experiment: str, *further: str, n_instances: int = 2) -> tuple[str, ...]:
     """Return the commands that show a finished experiment, and those that follow `-m xval` besides."""
-    name = experiment.replace("/", "_")
     looks = (
         f"status {experiment}",
         f"audit {experiment}",
         f"report {experiment} --latex",
         f"report {experiment} --markdown",
         f"report {experiment} --details",
-        f"compare {experiment} --output compared_{name}.csv",
     )
-    return (f"../inputs/figures.py {experiment}", *(f"-m xval {command}" for command in (*looks, *further)))
+    compared = f"{'!' * (n_instances < 2)}-m xval compare {experiment} --output {experiment.replace('/', '_')}.csv"
+    return (f"../inputs/figures.py {experiment}", *(f"-m xval {command}" for command in (*looks, *further)), compared)
 
 
 # Of each job its commands, which run in a folder of its own beside inputs/; one behind ! ends with an exit code other than 0.
@@ -147,8 +146,8 @@ JOBS: dict[str, tuple[str, ...]] = {
         f"{_FOLDERS} folders",
         "{experiments}/folders.py 1 --executor inline --folds 1 --set num_epochs=2",
         "{experiments}/folders_representation.py 1 --executor inline --folds 1,2 --set num_folds=2 --set num_epochs=2",
-        *_looks("results/folders/experiment_1"),
-        *_looks("results/folders/experiment_2"),
+        *_looks("results/folders/experiment_1", n_instances=1),
+        *_looks("results/folders/experiment_2", n_instances=1),
     ),
     "frames": (
         "-m preprocessing bats ../inputs/bats --task-type frame_classification --workers 1",
