@@ -36,7 +36,7 @@ test-all: .venv/.installed-test ## run all other tests (about 25 minutes)
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "long and not slow" tests/outside
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore tests/outside
 
-test-slow: .venv/.installed-test ## run the long tests too
+test-slow: .venv/.installed-test ## run the tests marked slow too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --hypothesis-profile random
 
 torture: .venv/.installed-test ## kill it, fill its disk, damage its files, by the hundred; a table of what failed (hours; docs/reproducibility.md)

@@ -1,1 +1,1 @@
-"""What the figures of an experiment say: intervals, ranking, comparison, groups, findings, the audit."""
+"""What the scores of an experiment show: intervals, ranking, comparison, findings, the audit."""

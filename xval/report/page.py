@@ -48,7 +48,6 @@ _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
 _ROOM = 76  # characters of 1,100 px that the table of instances has beside number, comment, validation figure and time
 _ROOM_OF_FIGURE = 22  # of 0.842 [0.766, 0.901]
-"""What the baseline is, by the verdict on the other instance."""
 
 
 class InstanceRow(NamedTuple):

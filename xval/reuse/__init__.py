@@ -1,1 +1,1 @@
-"""Saved models at work: predict, evaluate, embed, explain, export, ensembles."""
+"""Saved models at work: predict, evaluate, embed, ensembles."""

@@ -5,11 +5,11 @@ from dataclasses import replace
 import openpyxl
 import pytest
 
+from xval.answers import instance_predictions
 from xval.answers.dataframes import summarize
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, explain, from_record, judge_record, to_record, worst
 from xval.answers.ranking import describe_selection, summary_table
-from xval.extras.subgroups import groups
 from xval.report.model_card import describe_model
 from xval.report.paper_table import make_table, to_latex, to_markdown
 from xval.report.workbook import write_workbook
@@ -110,8 +110,9 @@ SAID = {
 
 def test_figures_by_group_and_dataframes_say_it(instances, monkeypatch):
     assert summarize(instances)["leakage"].to_dict() == {1: "", **SAID}
-    monkeypatch.setattr(groups, "read_repeats", lambda *_: ["answers"])
-    assert {instance.number: groups.read_tested(instance).origin for instance in instances} == {1: "", **SAID}
+    monkeypatch.setattr(instance_predictions, "read_repeats", lambda *_: ["answers"])
+    origins = {instance.number: instance_predictions.read_instance_predictions(instance).origin for instance in instances}
+    assert origins == {1: "", **SAID}
 
 
 def test_terminal_and_findings_say_it(instances):

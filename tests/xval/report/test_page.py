@@ -8,15 +8,12 @@ import json
 import re
 import shutil
 import subprocess
-from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import soundfile
 
-from preprocessing.clips.columns import write_columns
-from preprocessing.corpus import open_corpus
 from xval import load_predictions
 from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.headline import find_headline
@@ -24,7 +21,6 @@ from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.answers.summary import metric_words
 from xval.base.errors import AudioError, ResultsError
-from xval.extras.subgroups.read import read_groups
 from xval.report.protocol import _describe_training, describe_protocol
 from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
@@ -195,19 +191,6 @@ def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page
     (script,) = re.findall(r"<script>(.*?)</script>", html, re.DOTALL)
     assert f"script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'" in policy
     assert "default-src 'none'" in policy
-
-
-def test_figures_by_group_stand_there_if_the_corpus_has_further_columns(copy, read_page):
-    index = open_corpus("tones", Path("data")).index
-    microphones = [f"<mic {number % 2}>" for number in range(len(index))]
-    write_columns(Path("data") / "tones", index, pd.DataFrame({"clip": index["clip"], "microphone": microphones}))
-    page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
-
-    table = page.tables["groups"][0]  # the second is that of the durations
-    assert [row[0]["text"] for row in table] == ["microphone", "<mic 0>", "<mic 1>"]
-    wanted = {found.group: found.value for found in read_groups(copy)[0].figures}
-    assert {row[0]["text"]: float(row[1]["value"]) for row in table[1:]} == pytest.approx(wanted)
-    assert "Gap in balanced accuracy (UAR) by microphone: " in page.text["groups"]
 
 
 def test_figures_are_those_of_metrics_json(copy, read_page):

@@ -7,7 +7,6 @@ import pytest
 
 from preprocessing.corpus import open_corpus
 from xval.base.errors import ResultsError, SettingsError
-from xval.extras.explanations.worst_predictions import Explanations
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 
@@ -75,9 +74,10 @@ def test_gradients_of_an_estimator_are_refused_before_the_page_is_written(copy, 
 
 
 def test_a_model_is_loaded_before_keras_so_that_its_backend_and_its_silence_are_chosen(copy, monkeypatch):
+    explanations = pytest.importorskip("xval.extras.explanations.worst_predictions")
     monkeypatch.setitem(sys.modules, "xval.extras.explanations.clips", None)  # importing it fails
     corpus = open_corpus("tones", "data")
-    found = Explanations(copy, 1, corpus, "occlusion").get(corpus.index["clip"].iloc[0], "fold_9")
+    found = explanations.Explanations(copy, 1, corpus, "occlusion").get(corpus.index["clip"].iloc[0], "fold_9")
     assert found == ("", f"{copy.path}: no fold_9 of instance 1.")
 
 

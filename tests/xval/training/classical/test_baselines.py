@@ -14,8 +14,6 @@ from preprocessing import store
 from xval import load_model
 from xval.answers.audit import audit
 from xval.engine.worker.classical import train_and_test
-from xval.extras.explanations import estimator
-from xval.extras.explanations.clips import explain
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
@@ -102,6 +100,8 @@ def test_what_is_pooled_is_what_the_instance_says_and_a_store_of_vectors_is_read
 
 
 def test_numbers_are_explained_by_what_their_error_grows_by_and_where_they_have_no_names(toy, run, monkeypatch, tmp_path):
+    estimator = pytest.importorskip("xval.extras.explanations.estimator")
+    explain = pytest.importorskip("xval.extras.explanations.clips").explain
     opened = toy("regression", (6,), n_numbers=1)
     (tmp_path / "instance_1").mkdir()
     record, folder = run(opened, "regression", "instance_1/fold_1", architecture="ridge")
