@@ -1,4 +1,4 @@
-"""A bundle of a fold of a finished experiment, made once; and a package that has the names of onnxruntime-web."""
+"""Fixtures: a bundle of a fold of a finished experiment, made once, and a package with the file names of onnxruntime-web."""
 
 import json
 import tarfile
@@ -14,7 +14,7 @@ LICENCE = 'mine: "<b>" & #1'
 
 @pytest.fixture(scope="session")
 def make_package():
-    """Return a function that leaves a package with one file for each that is read of onnxruntime-web; not to be run."""
+    """Return a function that writes a package with the files of onnxruntime-web that a bundle needs, which cannot run."""
 
     def make(folder, name="onnxruntime-web", version="1.0.0"):
         package = folder / "package"
@@ -32,7 +32,7 @@ def make_package():
 
 @pytest.fixture(scope="session")
 def bundled(finished, make_once, make_package, tmp_path_factory):
-    """A function that returns the folder of the bundle of fold 1 of an instance of `finished`."""
+    """Return a function from the number of an instance of `finished` to the bundle folder of its fold 1."""
     package = make_package(tmp_path_factory.mktemp("package"))
 
     def bundle(instance):

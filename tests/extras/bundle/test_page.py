@@ -1,4 +1,4 @@
-"""The page of a bundle: its files, and the package that runs it."""
+"""The page of a bundle: its files, and the package onnxruntime-web that runs the model."""
 
 import json
 import re
@@ -18,7 +18,7 @@ READY = "document.getElementById('state')?.textContent === 'Ready.'"
 HOSTILE = "</script><script>alert(1)</script>\u2028'\"<img src=x onerror=alert(2)>"
 
 
-def test_the_package_is_read_as_an_archive_or_a_folder_and_another_version_is_said(make_package, tmp_path):
+def test_the_package_is_read_as_an_archive_or_a_folder_and_another_version_is_noted(make_package, tmp_path):
     archive = make_package(tmp_path)
 
     for path in (archive, tmp_path, tmp_path / "package"):
@@ -36,7 +36,7 @@ def test_a_file_of_an_implausible_size_is_not_read(make_package, tmp_path, monke
         read_runtime(archive if is_archive else tmp_path / "package")
 
 
-def test_another_package_and_an_altered_one_are_refused(make_package, tmp_path):
+def test_another_package_and_an_altered_one_raise_errors(make_package, tmp_path):
     with pytest.raises(SettingsError, match=rf"the package is 'other'\. Get it with npm pack onnxruntime-web@{page.VERSION}"):
         read_runtime(make_package(tmp_path / "one", name="other"))
     with pytest.raises(SettingsError, match=rf"min\.js differs from version {page.VERSION} \(SHA-256\)\. Get it"):
@@ -60,7 +60,7 @@ def test_a_link_of_an_archive_is_no_file_wherever_it_leads(tmp_path, target):
         read_runtime(archive)
 
 
-def test_a_damaged_archive_is_refused(make_package, tmp_path):
+def test_a_damaged_archive_raises_an_error(make_package, tmp_path):
     archive = make_package(tmp_path)
     content = bytearray(archive.read_bytes())
     content[40:60] = bytes(20)
@@ -70,7 +70,7 @@ def test_a_damaged_archive_is_refused(make_package, tmp_path):
         read_runtime(archive)
 
 
-def test_a_page_loads_its_own_scripts_alone_and_shows_names_as_text(make_package, tmp_path):
+def test_a_page_loads_only_its_own_scripts_and_shows_names_as_text(make_package, tmp_path):
     facts = BundleFacts(8000, 4000, None, ("a", HOSTILE), False, True, None, None)
     files = make_page(HOSTILE, facts, b"onnx", read_runtime(make_package(tmp_path)))
 
@@ -86,14 +86,14 @@ def test_a_page_loads_its_own_scripts_alone_and_shows_names_as_text(make_package
     assert json.loads(model)["facts"]["columns"][1] == HOSTILE
 
 
-def test_an_answer_that_is_not_a_number_is_said_and_no_class_is_shown(make_package, tmp_path, browser):
+def test_a_prediction_that_is_not_a_number_is_named_and_no_class_is_shown(make_package, tmp_path, browser):
     runtime = read_runtime(make_package(tmp_path))
-    answers = """
+    fake_runtime = """
         class Tensor { constructor(type, samples) { this.samples = samples; } }
         const run = async ({ samples }) => ({ y: { data: samples.samples[0] > 0.2 ? [NaN, NaN] : [0.25, 0.75] } });
         window.ort = { env: { wasm: {} }, Tensor, InferenceSession: { create: async () => ({ outputNames: ["y"], run }) } };
     """
-    runtime = replace(runtime, files={**runtime.files, page._SCRIPT: answers.encode()})
+    runtime = replace(runtime, files={**runtime.files, page._SCRIPT: fake_runtime.encode()})
     facts = BundleFacts(8000, 4000, None, ("a", "b"), False, True, None, None)
     for name, content in make_page("model", facts, b"onnx", runtime).items():
         (tmp_path / name).parent.mkdir(exist_ok=True)

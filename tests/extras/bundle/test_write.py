@@ -1,4 +1,4 @@
-"""Bundles: that the exports answer as `predict` does, that every file is named and sound, and what is refused."""
+"""Bundles: their exports predict as `predict` does, every file is listed and intact, and unsupported models raise errors."""
 
 import json
 import re
@@ -42,21 +42,21 @@ def front_matter(folder):
 
 
 @pytest.mark.parametrize("instance", [1, 2])
-def test_the_exports_answer_clips_as_predict_does(finished, bundled, instance):
+def test_the_exports_predict_clips_as_predict_does(finished, bundled, instance):
     folder = bundled(instance)
     files = sorted((finished.folder / "audio").glob("*.wav"))[::6]
     table = xval.load_model(folder / "model.keras").predict(files)
-    wanted = table.filter(regex="^(probability_|novelty)").to_numpy(np.float32)
+    expected = table.filter(regex="^(probability_|novelty)").to_numpy(np.float32)
     rate_hz = read_description(folder / "model.keras").feature_settings.sample_rate_hz
 
     assert table.columns[-1] == "novelty"
-    assert np.ptp(wanted, axis=0).max() > 1e-3  # or equal answers would show nothing
+    assert np.ptp(expected, axis=0).max() > 1e-3  # equal predictions of all clips would show nothing
     for name, format_name in (("model.onnx", "onnx"), ("model.tflite", "tflite")):
-        answer = FORMATS[format_name].read(folder / name, None)
-        for file, row in zip(files, wanted, strict=True):
+        predict = FORMATS[format_name].read(folder / name, None)
+        for file, row in zip(files, expected, strict=True):
             samples, file_rate_hz = soundfile.read(file, dtype="float32")
             assert file_rate_hz == rate_hz
-            assert answer(samples[np.newaxis])[0] == pytest.approx(row, abs=1e-5)
+            assert predict(samples[np.newaxis])[0] == pytest.approx(row, abs=1e-5)
 
 
 def test_every_file_has_a_checksum_and_the_zip_file_holds_the_same(bundled, tmp_path):
@@ -81,7 +81,7 @@ def test_every_file_has_a_checksum_and_the_zip_file_holds_the_same(bundled, tmp_
         find_changes(unpacked)
 
 
-def test_the_card_has_the_front_matter_of_the_hub_with_the_figures_of_the_record(finished, bundled):
+def test_the_card_has_the_front_matter_of_the_hub_with_the_scores_of_the_record(finished, bundled):
     record = json.loads((finished.results / "instance_1" / "fold_1" / "record.json").read_text())
     about = front_matter(bundled(1))
 
@@ -117,12 +117,12 @@ def test_the_crate_names_every_file_and_what_it_refers_to(bundled):
     assert entries["#licence"]["name"] == LICENCE
 
 
-def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(finished, tmp_path, monkeypatch):
+def test_the_card_of_a_model_outside_its_experiment_has_no_scores(finished, tmp_path, monkeypatch):
     monkeypatch.setattr(write, "export_model", leave_description)  # other tests export
     for name in ("model.keras", "model.json"):
         (tmp_path / "moved").mkdir(exist_ok=True)
         shutil.copy(finished.results / "instance_1" / "fold_1" / name, tmp_path / "moved")
-    (tmp_path / "moved" / "of_mine.npy").touch()
+    (tmp_path / "moved" / "mine.npy").touch()
     bundle = write_bundle(tmp_path / "moved" / "model.keras", BundleRequest(tmp_path / "bundle"))
 
     card = (bundle.folder / "README.md").read_text(encoding="utf-8")
@@ -137,7 +137,7 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
     assert "model-index" not in about
     assert "so its scores are unknown." in card
     assert "Unknown. Ask the author before you use the model." in card
-    assert not (bundle.folder / "of_mine.npy").exists()
+    assert not (bundle.folder / "mine.npy").exists()
     assert not (bundle.folder / "evidence").exists()
     assert not (bundle.folder / "index.html").exists()
 
@@ -160,7 +160,7 @@ def test_of_a_model_outside_its_experiment_the_card_says_that_nothing_is_known(f
         ),
     ],
 )
-def test_what_a_graph_of_samples_cannot_do_is_refused_with_the_reason(make_description, tmp_path, changes, reason):
+def test_settings_that_a_graph_of_samples_does_not_support_raise_with_the_reason(make_description, tmp_path, changes, reason):
     (tmp_path / "model.json").write_text(json.dumps(make_description(changes)))
     described = read_description(tmp_path / "model.keras")
 
@@ -168,7 +168,7 @@ def test_what_a_graph_of_samples_cannot_do_is_refused_with_the_reason(make_descr
         check_samples(described, tmp_path / "model.keras")
 
 
-def test_other_tasks_and_ready_features_are_refused(make_description, tmp_path):
+def test_other_tasks_and_features_of_a_script_are_not_supported(make_description, tmp_path):
     path = tmp_path / "model.keras"
     described = {
         "script": make_description(is_custom=True),
@@ -180,13 +180,13 @@ def test_other_tasks_and_ready_features_are_refused(make_description, tmp_path):
             check_samples(read_description(path), path)
 
 
-def test_a_model_that_one_of_the_formats_cannot_express_is_refused_with_the_way_to_the_other(finished, tmp_path, monkeypatch):
-    def refuse_tflite(path, format_name, output, **options):
+def test_a_model_that_one_format_cannot_express_raises_with_the_command_for_the_other(finished, tmp_path, monkeypatch):
+    def fail_for_tflite(path, format_name, output, **options):
         if format_name == "tflite":
             raise ExportError("its output differs.")
         return leave_description(path, format_name, output, **options)
 
-    monkeypatch.setattr(write, "export_model", refuse_tflite)
+    monkeypatch.setattr(write, "export_model", fail_for_tflite)
     fold = finished.results / "instance_1" / "fold_1"
 
     with pytest.raises(
@@ -196,7 +196,7 @@ def test_a_model_that_one_of_the_formats_cannot_express_is_refused_with_the_way_
     assert not (tmp_path / "bundle").exists()
 
 
-def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_asked_for(finished, bundled, tmp_path):
+def test_only_a_bundle_is_replaced_and_only_with_overwrite(finished, bundled, tmp_path):
     model = finished.results / "instance_1" / "fold_1"
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
@@ -213,36 +213,36 @@ def test_what_is_no_bundle_is_never_replaced_and_a_bundle_only_where_that_is_ask
     assert [path.name for path in tmp_path.iterdir() if path.name.endswith(".part")] == []
 
 
-@pytest.mark.parametrize("refused", ["bundle", "bundle.zip"])
+@pytest.mark.parametrize("failing", ["bundle", "bundle.zip"])
 @pytest.mark.parametrize("reason", [PermissionError("in use"), KeyboardInterrupt()])
-def test_folder_and_zip_file_of_before_stay_where_the_new_ones_cannot_take_their_place(
-    bundled, finished, tmp_path, monkeypatch, refused, reason
+def test_the_previous_folder_and_zip_file_stay_if_the_new_ones_cannot_be_renamed(
+    bundled, finished, tmp_path, monkeypatch, failing, reason
 ):
     target = tmp_path / "bundle"
     shutil.copytree(bundled(1), target)
     monkeypatch.setattr(write, "export_model", leave_description)
-    (target / "of_the_old_one").touch()
+    (target / "old_file").touch()
     (tmp_path / "bundle.zip").write_bytes(b"of the old one")
 
-    def refusing(move):
-        def refuse_the_new_one(path, to):
-            if to == tmp_path / refused and not path.name.endswith(".replaced"):
+    def failing_move(move):
+        def fail_for_the_new_one(path, to):
+            if to == tmp_path / failing and not path.name.endswith(".replaced"):
                 raise reason
             return move(path, to)
 
-        return refuse_the_new_one
+        return fail_for_the_new_one
 
-    monkeypatch.setattr(Path, "rename", refusing(Path.rename))
-    monkeypatch.setattr(Path, "replace", refusing(Path.replace))
+    monkeypatch.setattr(Path, "rename", failing_move(Path.rename))
+    monkeypatch.setattr(Path, "replace", failing_move(Path.replace))
     expected = KeyboardInterrupt if isinstance(reason, KeyboardInterrupt) else ResultsError
     with pytest.raises(expected):
         write_bundle(finished.results / "instance_1" / "fold_1", BundleRequest(target, is_zipped=True, overwrite=True))
-    assert (target / "of_the_old_one").exists()
+    assert (target / "old_file").exists()
     assert (tmp_path / "bundle.zip").read_bytes() == b"of the old one"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "bundle.zip"]
 
 
-def test_the_commands_say_what_is_written_and_what_is_left_out(bundled, finished, tmp_path, monkeypatch, capsys):
+def test_the_commands_print_the_files_and_what_is_skipped(bundled, finished, tmp_path, monkeypatch, capsys):
     folder = bundled(1)  # which really exports
     monkeypatch.setattr(write, "export_model", leave_description)  # other tests export
     monkeypatch.chdir(tmp_path)

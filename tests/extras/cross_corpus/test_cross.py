@@ -1,4 +1,4 @@
-"""Corpora against each other: the diagonal is their own cross-validation, the rest their final models on the others."""
+"""Cross-corpus evaluation: the diagonal is the cross-validation, the other cells test final models on other datasets."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ from xval import load_model
 
 
 def write(name, labels, seed):
-    """Write a corpus of six speakers, whose classes differ in one of eight values."""
+    """Write a dataset of six speakers, whose classes differ in one of eight values; return its predictors and targets."""
     rng = np.random.default_rng(seed)
     place = {"a": 0, "b": 1, "c": 2, "d": 3}
     predictors, targets = {}, {}
@@ -25,9 +25,9 @@ def write(name, labels, seed):
     return np.concatenate(list(predictors.values())), np.concatenate(list(targets.values()))
 
 
-def balanced_accuracy(targets, answers):
-    targets, answers = np.asarray(targets), np.asarray(answers)
-    return np.mean([(answers[targets == label] == label).mean() for label in np.unique(targets)])
+def balanced_accuracy(targets, predictions):
+    targets, predictions = np.asarray(targets), np.asarray(predictions)
+    return np.mean([(predictions[targets == label] == label).mean() for label in np.unique(targets)])
 
 
 SETTINGS = {"architecture": "logistic", "C": "1.0", "num_folds": "3", "fold_repeats": "1", "page": "none", "executor": "inline"}
@@ -35,12 +35,12 @@ SETTINGS = {"architecture": "logistic", "C": "1.0", "num_folds": "3", "fold_repe
 
 @pytest.fixture
 def cross(in_process, project):
-    """Return a function that runs the command as a user would and returns what it ended with."""
-    given = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
-    return lambda *arguments: project.run_module("xval", "cross-corpus", *arguments, *given)
+    """Return a function that runs the command as a user would, and returns the ended process."""
+    options = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={value}")]
+    return lambda *arguments: project.run_module("xval", "cross-corpus", *arguments, *options)
 
 
-def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross):
+def test_all_pairs_are_tested_and_labels_that_are_not_common_are_excluded(cross):
     write("one", "abc", 1)
     predictors, targets = write("two", "abd", 2)
 
@@ -58,13 +58,14 @@ def test_all_pairs_are_tested_and_labels_that_are_not_common_are_left_out(cross)
     assert table.loc[("one", "one"), "value"] == pytest.approx(balanced_accuracy(within["target"], within["predicted"]))
 
     # By hand: the final model of the first corpus on the clips of the second with labels of both.
-    kept = targets != "d"
-    answers = load_model("results/cross/one/experiment_1/instance_1/refit").predict(list(predictors[kept]))["predicted"]
-    value = balanced_accuracy(targets[kept], answers)
+    is_common = targets != "d"
+    model = load_model("results/cross/one/experiment_1/instance_1/refit")
+    predictions = model.predict(list(predictors[is_common]))["predicted"]
+    value = balanced_accuracy(targets[is_common], predictions)
     assert table.loc[("one", "two"), "value"] == pytest.approx(value)
     assert table.loc[("one", "two"), "low"] < value < table.loc[("one", "two"), "high"]
 
-    shown = cross("one", "two", "--set", "item_name=speaker").stdout  # what is finished is kept
+    shown = cross("one", "two", "--set", "item_name=speaker").stdout  # finished jobs are reused
     assert "balanced_accuracy [95 % interval over the speakers of the tested dataset]" in shown
     assert f"{table.loc[('one', 'two'), 'value']:.3f} [" in shown
 
@@ -82,7 +83,7 @@ def test_other_settings_are_another_instance_of_the_same_experiments(cross):
     ]
 
 
-def test_corpora_without_common_labels_are_refused_before_any_training(cross):
+def test_datasets_without_common_labels_raise_before_any_training(cross):
     write("one", "ab", 1)
     write("two", "cd", 2)
 

@@ -1,4 +1,4 @@
-"""Attributions that can be worked out by hand, on each backend; permutation importance of a classifier that is known."""
+"""Attributions with exact expected values, on each backend; permutation importance of a simple classifier."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ for place in ((0, 0), (3, 2)):
     assert abs(found[0][place] - (above - below) / 2e-2) < 1e-3, (found[0][place], above, below)
 whole = integrate_gradients(lambda batch: input_gradients(model, batch, 1), example, np.zeros_like(example), 64)
 assert whole.incompleteness < 1e-3, whole.incompleteness
-assert abs(whole.answer - whole.baseline_answer) > 1e-2
+assert abs(whole.prediction - whole.baseline_prediction) > 1e-2
 print(keras.backend.backend())
 """
 
@@ -42,7 +42,7 @@ def test_gradients_are_those_of_small_steps_and_their_integral_is_complete(run_o
 
 
 def squares(batch):
-    """The answer x0^2 + 3 x1, and its gradients."""
+    """Return the prediction x0^2 + 3 x1 of each example, and its gradients."""
     return batch[:, 0] ** 2 + 3 * batch[:, 1], np.stack([2 * batch[:, 0], np.full(len(batch), 3.0)], axis=1)
 
 
@@ -50,10 +50,10 @@ def test_integrated_gradients_of_a_polynomial_are_its_terms():
     found = integrate_gradients(squares, np.array([2, 1], np.float32), np.zeros(2, np.float32), 50)
 
     np.testing.assert_allclose(found.values, [4, 3], rtol=1e-5)
-    assert (found.answer, found.baseline_answer) == (7, 0)
+    assert (found.prediction, found.baseline_prediction) == (7, 0)
 
 
-def test_occlusion_finds_the_only_patch_that_counts():
+def test_occlusion_finds_the_only_patch_that_contributes():
     example = np.ones((32, 16), np.float32)
 
     found = occlude(lambda batch: batch[:, 8:12, 4:6].mean(axis=(1, 2)), example, np.zeros_like(example))
@@ -64,26 +64,26 @@ def test_occlusion_finds_the_only_patch_that_counts():
     assert along.values.argmax() in range(40, 60)
 
 
-def test_importance_is_what_the_score_loses_without_a_group():
+def test_importance_is_the_decrease_of_the_score_without_a_group():
     rng = np.random.default_rng(0)
     features = rng.normal(size=(400, 4)).astype(np.float32)
-    features[:, 1] = features[:, 0]  # says the same as the first
+    features[:, 1] = features[:, 0]  # a copy of the first
     targets = (features[:, 0] > 0).astype(np.int64)
 
-    def classify(values):
+    def predict(values):
         return np.stack([-values[:, 0] - values[:, 1], values[:, 0] + values[:, 1]], axis=1)
 
-    def accuracy(targets, answers):
-        return float((answers.argmax(axis=1) == targets).mean())
+    def accuracy(targets, predictions):
+        return float((predictions.argmax(axis=1) == targets).mean())
 
     groups = {"useless": [2, 3], "both": [0, 1]}
-    table = permutation_importance(classify, features, targets, groups, accuracy, seed=1)
+    table = permutation_importance(predict, features, targets, groups, accuracy, seed=1)
 
     assert table["group"].tolist() == ["both", "useless"]
     assert table["importance"][0] == pytest.approx(0.5, abs=0.05)
     assert table["importance"][1] == 0
     with pytest.raises(SettingsError, match="1 example"):
-        permutation_importance(classify, features[:1], targets[:1], groups, accuracy, seed=1)
+        permutation_importance(predict, features[:1], targets[:1], groups, accuracy, seed=1)
 
 
 def test_the_families_of_basic_features_have_all_columns_once():
@@ -95,7 +95,7 @@ def test_the_families_of_basic_features_have_all_columns_once():
     assert sorted(column for columns in groups.values() for column in columns) == list(range(5 + 136))
 
 
-def test_what_is_behind_the_end_of_a_clip_has_no_part_in_an_answer():
+def test_padding_after_the_end_of_a_clip_contributes_nothing():
     example = np.array([[1, 2], [3, 4], [np.nan, np.nan]], np.float32)
     baseline = np.where(np.isnan(example), example, np.float32(1))
 

@@ -1,4 +1,4 @@
-"""xval explain on a finished experiment: pictures beside the results, numbers that are complete."""
+"""xval explain on a finished experiment: pictures next to the results, and complete attributions."""
 
 import shutil
 from types import SimpleNamespace
@@ -29,12 +29,12 @@ def test_integrated_gradients_add_up_to_the_difference_from_silence(experiment, 
     model = load_model(experiment.results / f"instance_{instance}" / "fold_1")
     clip = experiment.audio / "speaker_0_1.wav"
 
-    (found,) = explain(model, clip, of="high", steps=200)
+    (found,) = explain(model, clip, output_name="high", steps=200)
 
     assert found.features.shape == found.attribution.values.shape
     assert found.features.shape[1] == 8  # bins, also where the model reads samples
-    assert found.attribution.answer == pytest.approx(model.predict(clip)["probability_high"][0], abs=1e-4)
-    difference = abs(found.attribution.answer - found.attribution.baseline_answer)
+    assert found.attribution.prediction == pytest.approx(model.predict(clip)["probability_high"][0], abs=1e-4)
+    difference = abs(found.attribution.prediction - found.attribution.baseline_prediction)
     assert found.attribution.incompleteness < 0.02 * max(difference, 0.05)
 
 
@@ -76,14 +76,14 @@ def test_a_sound_is_drawn_where_it_is_in_a_clip_that_is_padded(experiment, tmp_p
     assert lower.images[0].get_extent() == upper.images[0].get_extent()
 
 
-def test_what_cannot_be_explained_is_refused_by_name(experiment):
+def test_an_ensemble_and_an_unknown_class_raise_errors(experiment):
     with pytest.raises(SettingsError, match=r"several models\. Give the fold"):
         next(explain(load_model(experiment.results / "instance_1"), experiment.audio / "speaker_0_1.wav"))
     with pytest.raises(SettingsError, match=r"--of loud: .*low"):
-        next(explain(load_model(experiment.results / "instance_1" / "fold_1"), experiment.audio, of="loud"))
+        next(explain(load_model(experiment.results / "instance_1" / "fold_1"), experiment.audio, output_name="loud"))
 
 
-def test_the_page_explains_the_worst_answers_where_that_is_asked_for(experiment):
+def test_the_page_explains_the_worst_predictions_on_request(experiment):
     folder = ExperimentFolder(experiment.results)
     request = PageRequest(1, experiment.data, with_audio=False, with_audit=False, explain="occlusion")
 

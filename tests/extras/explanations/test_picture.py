@@ -1,4 +1,4 @@
-"""What a picture of an explanation says in numbers."""
+"""The caption of a picture of an explanation."""
 
 import numpy as np
 import pytest
@@ -9,8 +9,8 @@ from xval.extras.explanations.picture import describe
 
 
 @pytest.mark.parametrize(("total", "advises"), [(0.75, False), (0.66, False), (0.0, True), (-0.75, True)])
-def test_integrated_gradients_that_do_not_add_up_to_the_answer_point_to_occlusion(total, advises):
-    attribution = Attribution(np.full((2, 2), total / 4, np.float32), answer=0.95, baseline_answer=0.2)
+def test_integrated_gradients_that_do_not_add_up_to_the_prediction_recommend_occlusion(total, advises):
+    attribution = Attribution(np.full((2, 2), total / 4, np.float32), prediction=0.95, baseline_prediction=0.2)
     features = np.zeros((2, 2), np.float32)
 
     text = describe(Explanation("a.wav", 0.0, 1.0, "hid", "integrated_gradients", attribution, features, 0.5))

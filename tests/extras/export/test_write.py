@@ -1,4 +1,4 @@
-"""Exports of saved models: that they answer as the models do, in every format, and what is refused."""
+"""Exports of saved models: their outputs are those of the models in every format, and unsupported models raise errors."""
 
 import json
 import shutil
@@ -24,8 +24,8 @@ from xval.base.errors import ExportError, ResultsError, SettingsError
 from xval.base.json_files import read_json, write_json
 from xval.extras.export import formats
 from xval.extras.export.formats import FORMATS
-from xval.extras.export.samples import answer_columns
-from xval.extras.export.write import export_model, name_of_export
+from xval.extras.export.samples import output_columns
+from xval.extras.export.write import export_model, export_name
 from xval.models.build import build_model
 from xval.models.frontend import build_frontend
 from xval.models.saved.description import read_description
@@ -38,7 +38,7 @@ RNG = np.random.default_rng(5)
 
 @pytest.fixture
 def save(make_description):
-    """Return a function that leaves a model of three classes as a run does; of audio where there are feature settings."""
+    """Return a function that saves a model of three classes as a run does; with feature settings it reads audio."""
 
     def save(folder, model, **features):
         about = {"architecture": "cnn_small", "class_names": ["a", "b", "c"], "backend": "torch", "instance": 2}
@@ -66,8 +66,8 @@ def fold(tmp_path, make_settings, make_options, save):
     return save(tmp_path / "fold_1", model)
 
 
-def listening(n_fft):
-    """Return a network that makes its spectrogram itself, of any number of samples."""
+def waveform_network(n_fft):
+    """Return a network that reads any number of samples and computes its spectrogram itself."""
     settings = FeatureSettings.model_validate({**read_section("features"), **LOGMEL, "n_fft": n_fft, "win_length": n_fft})
     inputs = keras.Input((None,), name="samples")
     features = build_frontend(None, settings.spectral())(inputs)
@@ -76,7 +76,7 @@ def listening(n_fft):
     return classify(inputs, hidden, cnn_small.build(form, (3,), n_filters=(4, 8)))
 
 
-def recurrent():
+def recurrent_network():
     inputs = keras.Input((10, 8))
     return classify(inputs, inputs, rnn_small.build((10, 8), (3,), n_units=(5,)))
 
@@ -93,17 +93,17 @@ def leftovers(folder):
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_a_network_answers_alike_in_every_format_and_its_description_lies_beside(fold, tmp_path, name, monkeypatch):
+def test_a_network_predicts_the_same_in_every_format_and_its_description_is_next_to_it(fold, tmp_path, name, monkeypatch):
     skip_without(name)
     monkeypatch.chdir(tmp_path)
 
     export = export_model(fold, name)
 
     kind = FORMATS[name]
-    beside = Path(fold.name)
-    assert export.path == beside / f"toy_instance_2_fold_1{kind.ending}"
+    export_folder = Path(fold.name)
+    assert export.path == export_folder / f"toy_instance_2_fold_1{kind.ending}"
     assert export.description == (
-        export.path / "model.json" if kind.is_folder else beside / f"toy_instance_2_fold_1{kind.ending}.json"
+        export.path / "model.json" if kind.is_folder else export_folder / f"toy_instance_2_fold_1{kind.ending}.json"
     )
     described = json.loads(export.description.read_text())
     assert described.pop("padding")["axis"] == "none"
@@ -112,16 +112,16 @@ def test_a_network_answers_alike_in_every_format_and_its_description_lies_beside
     assert export.agreement.n_batches == 4
     inputs = RNG.normal(-40, 15, size=(7, 12, 8)).astype(np.float32)
     model = keras.models.load_model(fold / "model.keras")
-    wanted = model.predict_on_batch(inputs)
-    assert np.ptp(wanted, axis=0).max() > 1e-3  # or equal output would show nothing
-    assert kind.read(export.path, model)(inputs) == pytest.approx(wanted, abs=1e-5)
+    expected = model.predict_on_batch(inputs)
+    assert np.ptp(expected, axis=0).max() > 1e-3  # or equal output would show nothing
+    assert kind.read(export.path, model)(inputs) == pytest.approx(expected, abs=1e-5)
     assert not leftovers(tmp_path)
 
 
 @pytest.mark.parametrize(("name", "n_fft"), [("onnx", 128), ("saved_model", 128), ("tflite", 128), ("tflite", 100)])
 def test_a_network_that_reads_samples_takes_clips_of_any_length(tmp_path, name, n_fft, save):
     skip_without(name)
-    model = listening(n_fft)
+    model = waveform_network(n_fft)
     folder = save(tmp_path / "fold_1", model, **LOGMEL)
 
     export = export_model(folder / "model.keras", name, tmp_path / f"out{FORMATS[name].ending}")
@@ -135,9 +135,7 @@ def test_a_network_that_reads_samples_takes_clips_of_any_length(tmp_path, name, 
 
 
 @pytest.mark.parametrize(("name", "padding"), [("onnx", "auto"), ("tflite", "auto"), ("onnx", "masked"), ("tflite", "masked")])
-def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_than_those_of_training(
-    tmp_path, name, padding, save
-):
+def test_stored_features_are_computed_by_the_export_for_clips_of_any_length(tmp_path, name, padding, save):
     skip_without(name)
     stored = {
         **LOGMEL,
@@ -160,21 +158,21 @@ def test_features_that_were_stored_are_made_inside_of_clips_shorter_and_longer_t
 
     assert export.input_shape == (None, None)
     described = read_description(tmp_path / "model.keras")
-    assert answer_columns(described, tmp_path / "model.keras", export.n_outputs) == ("0", "1")
+    assert output_columns(described, tmp_path / "model.keras", export.n_outputs) == ("0", "1")
     for n_samples in (700, 2000, 3001):
         samples = RNG.normal(0, 0.1, n_samples).astype(np.float32)
         features = extract(samples, settings, n_samples=2000)[np.newaxis]
         mark_padding(features, np.zeros(1), np.full(1, min(n_samples, 2000) / RATE_HZ), settings)
-        wanted = np.asarray(model(features))
+        expected = np.asarray(model(features))
         filled = np.pad(samples, (0, 500), constant_values=np.nan if padding == "masked" else 0)
-        for given in (samples, filled):
-            assert FORMATS[name].read(export.path, model)(given[np.newaxis]) == pytest.approx(wanted, rel=1e-4, abs=1e-4)
+        for clip in (samples, filled):
+            assert FORMATS[name].read(export.path, model)(clip[np.newaxis]) == pytest.approx(expected, rel=1e-4, abs=1e-4)
     described = json.loads(export.description.read_text())["padding"]
     assert (described["axis"], described["value"]) == ("samples", "NaN" if padding == "masked" else 0)
 
 
 @pytest.mark.parametrize("name", ["onnx", "tflite"])
-def test_a_network_that_scales_each_clip_by_itself_is_exported_though_silence_is_rounding_to_it(tmp_path, name, save):
+def test_a_network_that_normalises_each_clip_is_exported_although_silence_amplifies_rounding(tmp_path, name, save):
     skip_without(name)
     stored = {**LOGMEL, "features": "logmel", "frontend": "none", "n_mels": 40}
     settings = FeatureSettings.model_validate({**read_section("features"), **stored})
@@ -189,8 +187,8 @@ def test_a_network_that_scales_each_clip_by_itself_is_exported_though_silence_is
     export = export_model(tmp_path, name, tmp_path / f"out{FORMATS[name].ending}", from_samples=True)
 
     samples = RNG.normal(0, 0.1, (1, 9000)).astype(np.float32)
-    wanted = np.asarray(model(extract(samples[0], settings, n_samples=9000)[np.newaxis]))
-    assert FORMATS[name].read(export.path, model)(samples) == pytest.approx(wanted, rel=1e-4, abs=1e-3)
+    expected = np.asarray(model(extract(samples[0], settings, n_samples=9000)[np.newaxis]))
+    assert FORMATS[name].read(export.path, model)(samples) == pytest.approx(expected, rel=1e-4, abs=1e-3)
     silence = np.zeros((1, 9000), np.float32)
     assert np.isfinite(FORMATS[name].read(export.path, model)(silence)).all()
 
@@ -198,13 +196,13 @@ def test_a_network_that_scales_each_clip_by_itself_is_exported_though_silence_is
 def test_a_name_of_a_corpus_is_no_path(tmp_path, make_description):
     write_json(tmp_path / "model.json", make_description(dataset="../../x", is_custom=True))
 
-    assert name_of_export(read_description(tmp_path / "model.keras")) == ".._.._x_instance_1_fold_1"
+    assert export_name(read_description(tmp_path / "model.keras")) == ".._.._x_instance_1_fold_1"
 
 
 @pytest.mark.parametrize("name", ["onnx", "tflite"])
 def test_a_recurrent_network_is_exported_in_tflite_for_single_examples(tmp_path, name, save):
     skip_without(name)
-    model = recurrent()
+    model = recurrent_network()
     save(tmp_path, model)
 
     export = export_model(tmp_path, name, tmp_path / f"out{FORMATS[name].ending}")
@@ -213,9 +211,9 @@ def test_a_recurrent_network_is_exported_in_tflite_for_single_examples(tmp_path,
     assert export.agreement.n_batches == 4
     assert export.agreement.difference <= export.agreement.tolerance
     inputs = RNG.normal(size=(1, 10, 8)).astype(np.float32)
-    answered = FORMATS[name].read(export.path, model)(inputs)
-    assert answered == pytest.approx(np.asarray(model(inputs)), abs=1e-5)
-    assert answered != pytest.approx(np.asarray(model(-inputs)), abs=1e-5)
+    outputs = FORMATS[name].read(export.path, model)(inputs)
+    assert outputs == pytest.approx(np.asarray(model(inputs)), abs=1e-5)
+    assert outputs != pytest.approx(np.asarray(model(-inputs)), abs=1e-5)
 
 
 @pytest.mark.parametrize("name", ["onnx", "tflite"])
@@ -251,7 +249,7 @@ def test_half_precision_agrees_within_its_own_rounding_or_is_named(tmp_path, sav
 
 
 def spoiled(kind, factor):
-    """Return a format that writes other weights than it is given."""
+    """Return a format that multiplies the weights of a model by a factor before it writes them."""
 
     def write(model, path, batch_size):
         altered = keras.models.clone_model(model)
@@ -261,7 +259,7 @@ def spoiled(kind, factor):
     return replace(kind, write=write)
 
 
-def test_an_export_that_answers_otherwise_is_refused_and_removed(fold, tmp_path, monkeypatch):
+def test_an_export_with_other_outputs_raises_an_error_and_is_removed(fold, tmp_path, monkeypatch):
     output = tmp_path / "out"
     export_model(fold, "saved_model", output)
     before = (output / "saved_model.pb").read_bytes()
@@ -281,7 +279,7 @@ def test_an_export_that_answers_otherwise_is_refused_and_removed(fold, tmp_path,
     assert not leftovers(tmp_path)
 
 
-def test_a_model_that_overflows_is_refused(tmp_path, save):
+def test_a_model_that_overflows_raises_an_error(tmp_path, save):
     largest = keras.initializers.Constant(3e38)
     inputs = keras.Input((4,))
     save(tmp_path, keras.Model(inputs, keras.layers.Dense(3, kernel_initializer=largest)(keras.ops.abs(inputs))))
@@ -290,7 +288,7 @@ def test_a_model_that_overflows_is_refused(tmp_path, save):
         export_model(tmp_path, "saved_model", tmp_path / "out")
 
 
-def test_an_export_is_replaced_only_where_that_is_asked_for(fold, tmp_path):
+def test_an_export_is_replaced_only_with_overwrite(fold, tmp_path):
     output = tmp_path / "out"
     export_model(fold, "saved_model", output)
     (output / "mark").touch()
@@ -306,7 +304,7 @@ def test_an_export_is_replaced_only_where_that_is_asked_for(fold, tmp_path):
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_what_is_no_export_is_never_replaced(fold, tmp_path, overwrite):
+def test_only_an_export_is_replaced(fold, tmp_path, overwrite):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").touch()
     (tmp_path / "file").touch()
@@ -318,7 +316,7 @@ def test_what_is_no_export_is_never_replaced(fold, tmp_path, overwrite):
     assert (tmp_path / "mine" / "thesis.txt").exists()
 
 
-def test_the_description_of_another_model_is_kept(fold, tmp_path):
+def test_the_description_of_another_model_is_not_overwritten(fold, tmp_path):
     (tmp_path / "out.tflite.json").write_text("{}")
 
     with pytest.raises(ResultsError, match=r"out\.tflite\.json: describes another model"):
@@ -326,7 +324,7 @@ def test_the_description_of_another_model_is_kept(fold, tmp_path):
     assert (tmp_path / "out.tflite.json").read_text() == "{}"
 
 
-def test_where_nothing_can_be_written_is_said_before_the_work(fold, tmp_path, monkeypatch):
+def test_an_unwritable_output_raises_before_the_model_is_loaded(fold, tmp_path, monkeypatch):
     (tmp_path / "file").touch()
     monkeypatch.setattr("xval.extras.export.write.read_keras_model", lambda path: pytest.fail("loaded"))
 
@@ -334,7 +332,7 @@ def test_where_nothing_can_be_written_is_said_before_the_work(fold, tmp_path, mo
         export_model(fold, "saved_model", tmp_path / "file" / "out")
 
 
-def test_wrong_formats_names_and_missing_packages_are_refused(fold, tmp_path, monkeypatch):
+def test_wrong_formats_names_and_missing_packages_raise_errors(fold, tmp_path, monkeypatch):
     with pytest.raises(
         SettingsError, match=r"--format onx: unknown\. Available: onnx, saved_model, tflite, weights_h5\. Did you mean 'onnx'"
     ):
@@ -349,7 +347,7 @@ def test_wrong_formats_names_and_missing_packages_are_refused(fold, tmp_path, mo
     assert not list(tmp_path.glob("*out*"))
 
 
-def test_one_model_is_exported_and_errors_say_which_there_are(fold, tmp_path):
+def test_one_model_is_exported_and_errors_list_the_models(fold, tmp_path):
     instance = tmp_path / "instance_2"
     for number in (1, 2):
         shutil.copytree(fold, instance / f"fold_{number}")

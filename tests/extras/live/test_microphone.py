@@ -1,4 +1,4 @@
-"""The windows of a microphone, whose package and device are replaced here."""
+"""The windows of a microphone, with a fake package sounddevice and a fake device."""
 
 import sys
 import threading
@@ -20,14 +20,14 @@ class PortAudioError(Exception):
 
 
 class InputStream:
-    """Gives a tone in blocks of 100 ms from a thread of its own, as PortAudio does; the third is said to be late."""
+    """Return a tone in blocks of 100 ms from a separate thread, as PortAudio does; the third reports lost samples."""
 
     def __init__(self, *, samplerate, channels, dtype, callback):
         assert (samplerate, channels, dtype) == (RATE_HZ, 1, "float32")
         self.thread = threading.Thread(target=self.play, args=(callback,))
 
     def play(self, callback):
-        buffer = np.empty((800, 1), np.float32)  # is used again for each block
+        buffer = np.empty((800, 1), np.float32)  # reused for each block
         for number, block in enumerate(TONE.reshape(-1, 800)):
             buffer[:, 0] = block
             callback(buffer, 800, None, SimpleNamespace(input_overflow=number == 2))
@@ -41,7 +41,7 @@ class InputStream:
 
 @pytest.fixture
 def device(monkeypatch):
-    """The module sounddevice with one input device."""
+    """Replace the module sounddevice by one with one input device, and return it."""
     package = ModuleType("sounddevice")
     package.PortAudioError, package.InputStream = PortAudioError, InputStream
     package.query_devices = lambda kind: {"name": "tone", "default_samplerate": float(RATE_HZ)}
@@ -50,13 +50,13 @@ def device(monkeypatch):
 
 
 def test_windows_are_of_one_length_and_have_all_samples(device):
-    heard = Microphone()
+    recorder = Microphone()
 
-    windows = list(heard.windows(0.25, 0.25, 1.1))
+    windows = list(recorder.windows(0.25, 0.25, 1.1))
 
     assert [start_s for start_s, _ in windows] == [0, 0.25, 0.5, 0.75]
     assert np.array_equal(np.concatenate([samples for _, samples in windows]), TONE[:RATE_HZ])
-    assert heard.n_lost == 1
+    assert recorder.n_lost == 1
 
 
 def test_windows_may_overlap(device):
@@ -65,14 +65,14 @@ def test_windows_may_overlap(device):
     assert starts == [0, 0.25, 0.5]
 
 
-def test_a_device_that_gives_nothing_more_is_named(device, monkeypatch):
+def test_a_device_without_samples_raises_an_error(device, monkeypatch):
     monkeypatch.setattr(microphone, "_PATIENCE_S", 0.1)
 
     with pytest.raises(SettingsError, match=r"the device has returned nothing for 0\.1 s"):
         list(Microphone().windows(0.5, 0.5, 5))
 
 
-def test_what_is_missing_is_said_with_what_to_do(device, monkeypatch):
+def test_a_missing_device_or_package_raises_with_the_command_to_type(device, monkeypatch):
     def no_device(kind):
         raise PortAudioError("Error querying device -1")
 
@@ -84,10 +84,10 @@ def test_what_is_missing_is_said_with_what_to_do(device, monkeypatch):
         Microphone()
 
 
-def test_a_device_that_refuses_is_named(device):
-    def refuse(**_):
+def test_a_device_that_cannot_be_opened_raises_an_error(device):
+    def fail(**_):
         raise PortAudioError("Device unavailable")
 
-    device.InputStream = refuse
+    device.InputStream = fail
     with pytest.raises(SettingsError, match=r"the input device cannot be opened \(Device unavailable\)"):
         list(Microphone().windows(0.5, 0.5, 1))

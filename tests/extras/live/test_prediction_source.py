@@ -1,4 +1,4 @@
-"""predict --follow and --microphone: what comes while the command runs."""
+"""predict --follow and --microphone: predictions of live audio."""
 
 import errno
 import os
@@ -43,7 +43,7 @@ def recordings(tmp_path):
 
 
 class Recorder:
-    """The time that passes for `follow`: a step of it every second, then Ctrl-C."""
+    """A fake clock for `follow`: it runs one step per second, then raises KeyboardInterrupt as Ctrl-C does."""
 
     def __init__(self, *steps):
         self.now_s, self.steps = 0.0, list(steps)
@@ -64,36 +64,36 @@ def wait():
 
 @pytest.fixture
 def followed(model, recordings, tmp_path, capsys):
-    """Return a function that follows while a recorder takes some steps; it gives the exit code, the rows and the messages."""
+    """Return a function that runs `follow` with the steps of a recorder and returns exit code, rows and messages."""
     from preprocessing.console import make_console
 
     path = tmp_path / "rows.csv"
 
     def run(*steps):
-        time_passes = Recorder(*steps)
+        recorder = Recorder(*steps)
         options = Namespace(follow=recordings, segments=False, examples=False, every=None, coverage=None)
         with GrowingCsv(path) as rows:
             code = follow(
-                Arrivals(recordings, rows.answered), options, model, rows.append, make_console(is_error=True),
-                clock=time_passes.clock, sleep=time_passes.sleep,
+                Arrivals(recordings, rows.predicted), options, model, rows.append, make_console(is_error=True),
+                clock=recorder.clock, sleep=recorder.sleep,
             )  # fmt: skip
         return code, pd.read_csv(path) if path.exists() else None, " ".join(capsys.readouterr().err.split())
 
     return run
 
 
-def test_files_are_answered_as_they_come_with_the_answers_of_predict(followed, recordings, save_untrained, model):
+def test_new_files_get_the_predictions_of_predict(followed, recordings, save_untrained, model):
     def put(name):
         (recordings / name).parent.mkdir(exist_ok=True)
         shutil.copy(save_untrained.audio / "0_0.wav", recordings / name)
 
-    code, rows, said = followed(lambda: put("a.wav"), wait, wait, lambda: put("night/b.wav"), wait, wait, wait)
+    code, rows, messages = followed(lambda: put("a.wav"), wait, wait, lambda: put("night/b.wav"), wait, wait, wait)
 
     assert code == 0
     assert rows["path"].tolist() == [str(recordings / "a.wav"), str(recordings / "night" / "b.wav")]
-    wanted = model.predict([recordings / "a.wav", recordings / "night" / "b.wav"])
-    pd.testing.assert_frame_equal(rows, wanted, check_dtype=False, rtol=1e-5)
-    assert "Stopped: 2 files answered." in said
+    expected = model.predict([recordings / "a.wav", recordings / "night" / "b.wav"])
+    pd.testing.assert_frame_equal(rows, expected, check_dtype=False, rtol=1e-5)
+    assert "Stopped: 2 files answered." in messages
 
 
 def test_a_file_that_grows_is_not_read_and_one_renamed_into_place_is(followed, recordings, save_untrained):
@@ -112,32 +112,32 @@ def test_a_file_that_grows_is_not_read_and_one_renamed_into_place_is(followed, r
         os.utime(recordings / "whole.part", (0, 0))
         (recordings / "whole.part").rename(recordings / "whole.wav")
 
-    code, rows, said = followed(begin, grow, rename, *[grow] * 4)
+    code, rows, messages = followed(begin, grow, rename, *[grow] * 4)
 
     assert code == 0
     assert rows["path"].tolist() == [str(recordings / "whole.wav")]
-    assert "Stopped: 1 file answered, 2 files not read yet: " in said
-    assert said.endswith(f"{recordings / 'empty.wav'}, {recordings / 'growing.wav'}.")
+    assert "Stopped: 1 file answered, 2 files not read yet: " in messages
+    assert messages.endswith(f"{recordings / 'empty.wav'}, {recordings / 'growing.wav'}.")
 
 
 def test_a_damaged_file_costs_a_line_and_nothing_else(followed, recordings, save_untrained):
     (recordings / "broken.wav").write_bytes(b"RIFF....")
     shutil.copy(save_untrained.audio / "0_0.wav", recordings / "fine.wav")
 
-    code, rows, said = followed(wait, wait, wait, wait, wait)
+    code, rows, messages = followed(wait, wait, wait, wait, wait)
 
     assert code == 1
     assert rows["path"].tolist() == [str(recordings / "fine.wav")]
-    assert said.count("broken.wav") == 1
-    assert "Stopped: 1 file answered, 1 skipped." in said
+    assert messages.count("broken.wav") == 1
+    assert "Stopped: 1 file answered, 1 skipped." in messages
 
 
 def undefined_for(model, is_undefined):
-    """Return what answers as a model does, but with NaN the examples (float32, one each) of which a function is true."""
-    (answer,) = model._predictors
+    """Return predictors that predict as a model does, but NaN for the examples (float32) for which a function returns True."""
+    (predict,) = model._predictors
 
     def with_nan(predictors, *others):
-        values, novelty = answer(predictors, *others)
+        values, novelty = predict(predictors, *others)
         return np.where(is_undefined(predictors)[:, np.newaxis], np.float32(np.nan), values), novelty
 
     return [with_nan]
@@ -147,38 +147,36 @@ def first_and_last_differ(predictors):
     return np.array([not np.array_equal(example, predictors[0]) for example in predictors])
 
 
-def test_a_file_that_the_model_has_no_answer_to_is_named_and_gets_no_class(
-    followed, recordings, save_untrained, model, monkeypatch
-):
+def test_a_file_without_a_prediction_is_named_and_gets_no_row(followed, recordings, save_untrained, model, monkeypatch):
     monkeypatch.setitem(model.__dict__, "_predictors", undefined_for(model, first_and_last_differ))
     for name, source in (("a.wav", "0_0.wav"), ("b.wav", "0_1.wav")):
         shutil.copy(save_untrained.audio / source, recordings / name)
 
-    code, rows, said = followed(wait, wait, wait)
+    code, rows, messages = followed(wait, wait, wait)
 
     assert (code, rows["path"].tolist()) == (1, [str(recordings / "a.wav")])
-    assert f"skipped: {recordings / 'b.wav'}: {model.members[0]} outputs NaN or infinite values" in said
-    assert "Stopped: 1 file answered, 1 skipped." in said
+    assert f"skipped: {recordings / 'b.wav'}: {model.members[0]} outputs NaN or infinite values" in messages
+    assert "Stopped: 1 file answered, 1 skipped." in messages
 
 
-def test_a_second_run_goes_on_and_answers_nothing_again(followed, recordings, save_untrained, tmp_path):
+def test_a_second_run_continues_and_predicts_nothing_twice(followed, recordings, save_untrained, tmp_path):
     for name in ("=a.wav", "b.wav"):
         shutil.copy(save_untrained.audio / "0_0.wav", recordings / name)
     _, first, _ = followed(wait, wait, wait)
     shutil.copy(save_untrained.audio / "0_1.wav", recordings / "c.wav")
 
-    _, second, said = followed(wait, wait, wait)
+    _, second, messages = followed(wait, wait, wait)
 
     pd.testing.assert_frame_equal(second.iloc[: len(first)], first)
     assert second["path"].tolist()[len(first) :] == [str(recordings / "c.wav")]
-    assert "Stopped: 1 file answered." in said
+    assert "Stopped: 1 file answered." in messages
 
     (tmp_path / "rows.csv").write_bytes((tmp_path / "rows.csv").read_bytes()[:-7])  # the disk was full
     _, third, _ = followed(wait, wait, wait)
     assert sorted(third["path"]) == sorted(second["path"])
 
 
-def test_silence_and_what_is_unlike_the_training_are_named(followed, recordings, model, monkeypatch):
+def test_silent_and_out_of_distribution_files_are_named(followed, recordings, model, monkeypatch):
     predict = model.predict
 
     def novel(*arguments, **options):
@@ -189,11 +187,11 @@ def test_silence_and_what_is_unlike_the_training_are_named(followed, recordings,
     for name, level in (("bark", 0.1), ("night", 0.0)):
         soundfile.write(recordings / f"{name}.wav", level * np.random.default_rng(0).normal(size=RATE_HZ), RATE_HZ)
 
-    code, rows, said = followed(wait, wait, wait, wait)
+    code, rows, messages = followed(wait, wait, wait, wait)
 
     assert (code, len(rows)) == (0, 2)
-    assert f"1 silent file (all below -80 dBFS), whose prediction is meaningless: {recordings / 'night.wav'}." in said
-    assert f"1 file out of distribution (novelty above 1), so predictions there are unreliable: {recordings}" in said
+    assert f"1 silent file (all below -80 dBFS), whose prediction is meaningless: {recordings / 'night.wav'}." in messages
+    assert f"1 file out of distribution (novelty above 1), so predictions there are unreliable: {recordings}" in messages
 
 
 def test_a_followed_folder_that_is_removed_ends_it_with_the_count(followed, recordings, save_untrained, capsys):
@@ -206,20 +204,20 @@ def test_a_followed_folder_that_is_removed_ends_it_with_the_count(followed, reco
 
 
 def test_rows_that_cannot_be_written_are_not_counted(followed, recordings, save_untrained, monkeypatch, capsys):
-    def refuse(*_):
+    def fail(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(GrowingCsv, "append", refuse)
+    monkeypatch.setattr(GrowingCsv, "append", fail)
     shutil.copy(save_untrained.audio / "0_0.wav", recordings / "a.wav")
 
     with pytest.raises(OSError, match="No space left"):
         followed(wait, wait, wait, wait)
 
-    said = " ".join(capsys.readouterr().err.split())
-    assert said.endswith(f"Stopped: 0 files answered, 1 file not read yet: {recordings / 'a.wav'}.")
+    messages = " ".join(capsys.readouterr().err.split())
+    assert messages.endswith(f"Stopped: 0 files answered, 1 file not read yet: {recordings / 'a.wav'}.")
 
 
-def test_a_file_of_another_model_is_refused_before_anything_comes(command, fold, recordings, tmp_path, monkeypatch):
+def test_a_file_of_another_model_raises_before_any_audio_arrives(command, fold, recordings, tmp_path, monkeypatch):
     monkeypatch.setattr("xval.extras.live.prediction_source.follow", lambda *_, **__: pytest.fail("it follows"))
     (tmp_path / "rows.csv").write_text("path,probability_dog\na.wav,0.5\n")
 
@@ -229,7 +227,7 @@ def test_a_file_of_another_model_is_refused_before_anything_comes(command, fold,
     assert "rows.csv: its columns are path, probability_dog, but the rows have path, start_s" in " ".join(ended.err.split())
 
 
-def test_rows_of_another_model_do_not_go_into_the_same_file(tmp_path):
+def test_rows_of_another_model_are_not_appended(tmp_path):
     with GrowingCsv(tmp_path / "rows.csv") as rows:
         rows.append(pd.DataFrame({"path": ["a.wav"], "probability_low": [0.5]}))
 
@@ -247,7 +245,7 @@ def test_one_process_at_a_time_appends_to_a_file(command, fold, recordings, tmp_
     assert ended.code == 2
     assert "rows.csv: another process appends its predictions to this file" in " ".join(ended.err.split())
     with GrowingCsv(tmp_path / "rows.csv") as rows:  # it is free again
-        assert rows.answered == set()
+        assert rows.predicted == set()
 
 
 @pytest.mark.parametrize("name", ["two\nlines.wav", 'a "quoted"\r\nname.wav', "=one\n\n.wav", "umläut\n.wav"])
@@ -259,19 +257,19 @@ def test_paths_with_line_breaks_are_read_again_as_they_are(tmp_path, name):
         rows.append(written.iloc[:1].assign(path="b.wav"))
 
     with GrowingCsv(path) as rows:
-        assert rows.answered == {"a.wav", name, "b.wav"}
+        assert rows.predicted == {"a.wav", name, "b.wav"}
     whole = path.read_bytes()
     for size in range(whole.index(b"0.25\n") + 6, len(whole)):  # wherever the disk was full
         path.write_bytes(whole[:size])
         with GrowingCsv(path) as rows:
-            kept = path.read_bytes()
-            assert (whole[: len(kept)], kept[-1:]) == (kept, b"\n")
+            remaining = path.read_bytes()
+            assert (whole[: len(remaining)], remaining[-1:]) == (remaining, b"\n")
             left = pd.read_csv(path, lineterminator="\n")
-            assert rows.answered == {unguard(text) for text in left["path"]} <= {"a.wav", name}
+            assert rows.predicted == {unguard(text) for text in left["path"]} <= {"a.wav", name}
             assert left["x"].tolist() == [0.25, 0.5, 0.75][: len(left)]
 
 
-def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, recordings, tmp_path):
+def test_a_file_that_is_no_table_of_predictions_is_not_changed(command, fold, recordings, tmp_path):
     (tmp_path / "notes.csv").write_text("my notes")
 
     ended = command("predict", fold, "--follow", recordings, "--output", tmp_path / "notes.csv")
@@ -293,7 +291,7 @@ def test_a_file_that_is_no_table_of_predictions_is_left_alone(command, fold, rec
         (("--microphone", "--segments"), "--microphone: a row is a window"),
     ],
 )
-def test_what_does_not_go_together_is_refused(command, fold, arguments, message):
+def test_options_that_cannot_be_combined_raise_an_error(command, fold, arguments, message):
     ended = command("predict", fold, *arguments)
 
     assert (ended.code, ended.out) == (2, "")
@@ -315,14 +313,14 @@ def test_each_window_of_the_microphone_gets_a_row(command, fold, model, monkeypa
 
     assert ended.code == 0, ended.err
     rows = pd.read_csv(StringIO(ended.out))
-    wanted = model.predict(list(samples), sample_rate_hz=2 * RATE_HZ)
+    expected = model.predict(list(samples), sample_rate_hz=2 * RATE_HZ)
     assert rows["path"].tolist() == ["microphone"] * 2
     assert rows["start_s"].tolist() == pytest.approx([0, model.description.example_s])
-    assert rows["probability_low"].to_numpy() == pytest.approx(wanted["probability_low"].to_numpy(), rel=1e-4)
+    assert rows["probability_low"].to_numpy() == pytest.approx(expected["probability_low"].to_numpy(), rel=1e-4)
     assert "Stopped: 2 windows answered." in ended.err
 
 
-def test_a_window_without_an_answer_is_said_and_the_next_one_is_answered(command, fold, model, monkeypatch):
+def test_a_window_without_a_prediction_is_named_and_the_next_one_is_predicted(command, fold, model, monkeypatch):
     class Microphone:
         rate_hz, n_lost = RATE_HZ, 0
 
@@ -335,7 +333,7 @@ def test_a_window_without_an_answer_is_said_and_the_next_one_is_answered(command
 
     def is_undefined(predictors):
         calls.append(predictors)
-        return np.full(len(predictors), len(calls) <= 2)  # silence, with which it begins, and the first window
+        return np.full(len(predictors), len(calls) <= 2)  # the silence that is predicted first, and the first window
 
     monkeypatch.setattr("xval.reuse.inference.model.SavedModel._predictors", undefined_for(model, is_undefined))
 
@@ -354,7 +352,7 @@ def test_a_window_without_an_answer_is_said_and_the_next_one_is_answered(command
         (("--top", "0"), "--top 0: expected a whole number from 1."),
     ],
 )
-def test_what_is_asked_for_is_checked_before_anything_comes(command, fold, recordings, monkeypatch, arguments, message):
+def test_options_are_checked_before_any_audio_arrives(command, fold, recordings, monkeypatch, arguments, message):
     monkeypatch.setattr("xval.extras.live.prediction_source.follow", lambda *_, **__: pytest.fail("it follows"))
 
     ended = command("predict", fold, "--follow", recordings, *arguments)
@@ -363,15 +361,15 @@ def test_what_is_asked_for_is_checked_before_anything_comes(command, fold, recor
     assert message in " ".join(ended.err.split())
 
 
-def test_that_there_are_too_few_speakers_for_answers_is_said(monkeypatch, command, fold, model, recordings):
+def test_too_few_validation_speakers_for_the_coverage_are_named(monkeypatch, command, fold, model, recordings):
     table = model.predict([np.zeros(RATE_HZ)], sample_rate_hz=RATE_HZ)
     table.attrs["speakers"] = (2, 9)
     monkeypatch.setattr("xval.reuse.inference.model.SavedModel.predict", lambda *_, **__: table)
     monkeypatch.setattr("xval.extras.live.prediction_source.follow", lambda *_, **__: 0)
 
-    said = " ".join(command("predict", fold, "--follow", recordings, "--coverage", 0.9).err.split())
+    messages = " ".join(command("predict", fold, "--follow", recordings, "--coverage", 0.9).err.split())
 
-    assert "needs 9 validation speakers, but the folds have 2, so every set has all classes" in said
+    assert "needs 9 validation speakers, but the folds have 2, so every set has all classes" in messages
 
 
 def test_ctrl_c_counts_the_files_that_were_about_to_be_read(followed, recordings, save_untrained, model, monkeypatch):
@@ -382,13 +380,13 @@ def test_ctrl_c_counts_the_files_that_were_about_to_be_read(followed, recordings
     for name in "abc":
         shutil.copy(save_untrained.audio / "0_0.wav", recordings / f"{name}.wav")
 
-    code, _, said = followed(wait, wait, wait)
+    code, _, messages = followed(wait, wait, wait)
 
     listed = ", ".join(str(recordings / f"{name}.wav") for name in "abc")
-    assert (code, said.rpartition("Stopped: ")[2]) == (0, f"0 files answered, 3 files not read yet: {listed}.")
+    assert (code, messages.rpartition("Stopped: ")[2]) == (0, f"0 files answered, 3 files not read yet: {listed}.")
 
 
-def test_less_than_a_window_is_refused(command, fold, monkeypatch):
+def test_a_recording_shorter_than_a_window_raises_an_error(command, fold, monkeypatch):
     monkeypatch.setattr("xval.extras.live.microphone.Microphone", lambda: None)
 
     ended = command("predict", fold, "--microphone", "--seconds", 0.01)

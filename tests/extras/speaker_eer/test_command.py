@@ -18,8 +18,8 @@ from xval.extras.speaker_eer import command
 def table(tmp_path):
     names = [f"{speaker}/take_{take}.wav" for speaker in "abc" for take in range(3)]
     angles = np.repeat([0.0, 2.0, 4.0], 3) + np.tile([0.0, 0.1, 0.2], 3)
-    made = pd.DataFrame({"path": names, "start_s": 0.0, "embedding_0": np.cos(angles), "embedding_1": np.sin(angles)})
-    made.to_parquet(tmp_path / "embeddings.parquet", index=False)
+    embeddings = pd.DataFrame({"path": names, "start_s": 0.0, "embedding_0": np.cos(angles), "embedding_1": np.sin(angles)})
+    embeddings.to_parquet(tmp_path / "embeddings.parquet", index=False)
     return tmp_path / "embeddings.parquet"
 
 
@@ -39,7 +39,7 @@ def test_it_prints_the_error_rate_the_trials_and_the_speakers(table, capsys, arg
     )
 
 
-def test_a_pattern_that_finds_no_speaker_and_a_table_of_something_else_are_refused(table):
+def test_a_pattern_without_a_speaker_and_a_table_without_embeddings_raise_errors(table):
     for pattern in ("x(.)", "a/", "("):
         with pytest.raises(SettingsError, match="--speaker-pattern"):
             command.run(options(table, "--speaker-pattern", pattern))

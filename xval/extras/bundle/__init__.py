@@ -1,1 +1,1 @@
-"""A model handed over with its evidence: exports, a page that runs it, its card, records and checksums: ``xval bundle``."""
+"""Share a model with its evidence: exports, a page that runs it, model card, records and checksums (``xval bundle``)."""

@@ -1,7 +1,6 @@
 """README.md of a bundle: the model card with the front matter of the Hugging Face Hub, and how to use the files.
 
-Comes in: what is known of a model and the names of its files. Goes out: the text. Every value of the front matter is written as
-JSON, which is YAML, too, so that no name can be anything but text.
+Every value of the front matter is written as JSON, which is also YAML, so that a name is always read as text.
 """
 
 import json
@@ -17,18 +16,18 @@ from xval.report.model_card import describe_model, model_figures
 from xval.report.rendering import make_environment
 
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
-"""A licence as the Hub writes it: mit, apache-2.0, cc-by-4.0."""
+"""Pattern of licence identifiers of the Hugging Face Hub, such as mit, apache-2.0 or cc-by-4.0."""
 _BREAKS_YAML = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]")
 
 
 def describe_bundle(evidence: BundleEvidence, licence: str, facts: BundleFacts | None, files: Collection[str]) -> str:
-    """Return the text of README.md.
+    """Return the text of README.md: front matter in YAML, then the model card in Markdown.
 
     Args:
-        evidence: What is known of the model.
-        licence: Of the model; empty: unknown.
-        facts: Of its exports; None: it has none.
-        files: All files of the bundle but this one, the crate and the checksums.
+        evidence: The model with its description, record and origin.
+        licence: Licence of the model; empty: unknown.
+        facts: Inputs and outputs of the exports; None: the model has no exports.
+        files: Names of all files of the bundle except README.md, ro-crate-metadata.json and SHA256SUMS.
     """
     environment = make_environment(Path(__file__).with_name("templates"))
     environment.filters["plain"] = in_markdown

@@ -60,7 +60,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the bundle, and say what is in it, or what would be uploaded."""
+    """Write the bundle and print its files; with ``--hub`` list the files to upload, and return 1 if one has changed."""
     from xval.extras.bundle.write import is_bundle
 
     if options.hub is None:
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list_upload(folder: Path, repository: str) -> int:
-    """List the files of a bundle, and print the command that uploads them; return 1 where one has changed."""
+    """List the files of a bundle and print the command that uploads them; return 1 if a file differs from its checksum."""
     from xval.extras.bundle.checksums import find_changes
     from xval.extras.bundle.write import CARD_NAME
 
@@ -94,7 +94,7 @@ def _list_upload(folder: Path, repository: str) -> int:
 
 
 def _make(options: argparse.Namespace) -> "Bundle":
-    """Write the bundle that the arguments ask for, and print what is in it."""
+    """Write the bundle that the arguments describe, and print its files, the differences of its exports and its notes."""
     from xval.extras.bundle.page import HOW_TO_GET
     from xval.extras.bundle.write import BundleRequest, write_bundle
 

@@ -1,7 +1,7 @@
-"""ro-crate-metadata.json of a bundle: what its files are and how they came about, for archives that read RO-Crate.
+"""ro-crate-metadata.json of a bundle: a description of its files and their origin, for archives that read RO-Crate.
 
-Comes in: what is known of a model and the names of the files. Goes out: JSON-LD by RO-Crate 1.1 (Sefton et al. 2022, "RO-Crate
-metadata specification 1.1"). Written by hand: the package rocrate would bring eight others for these entries.
+The file is JSON-LD by RO-Crate 1.1 (Sefton et al. 2022, "RO-Crate metadata specification 1.1"). It is written without the
+package rocrate, which would install eight more packages for these few entries.
 """
 
 from collections.abc import Collection, Iterable
@@ -35,16 +35,16 @@ def describe_crate(evidence: BundleEvidence, licence: str, files: Collection[str
     """Return the content of ro-crate-metadata.json.
 
     Args:
-        evidence: What is known of the model.
-        licence: Of the model; empty: unknown.
-        files: All files of the bundle but this one and the checksums.
-        folder: Where they lie.
+        evidence: The model with its description, record and origin.
+        licence: Licence of the model; empty: unknown.
+        files: Names of all files of the bundle except ro-crate-metadata.json and SHA256SUMS.
+        folder: The folder of these files.
     """
     described, instance, record = evidence.described, evidence.instance, evidence.record
-    figures = model_figures(record, instance.settings, instance.written.item_word) if instance and record else []
+    scores = model_figures(record, instance.settings, instance.written.item_word) if instance and record else []
     metrics = [
         {"@id": f"#metric-{number}", "@type": "PropertyValue", "name": name, "value": value}
-        for number, (name, value, _) in enumerate(figures, start=1)
+        for number, (name, value, _) in enumerate(scores, start=1)
     ]
     root = {
         "@id": "./",

@@ -1,7 +1,4 @@
-"""What card and page of a bundle say of its exports.
-
-Goes out: `BundleFacts`.
-"""
+"""Facts on the exports of a bundle that both its model card and its page state."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +7,21 @@ NO_EXPORTS = (
     "There is no ONNX file, LiteRT file or page, because these need a Keras network, and this model predicts with a "
     "scikit-learn estimator."
 )
-"""Of an estimator."""
+"""Note for a scikit-learn estimator, which has no exports."""
 
 
 @dataclass(frozen=True)
 class BundleFacts:
-    """What goes into the exports of a bundle, and what comes out.
+    """Input and output of the exports of a bundle.
 
     Attributes:
-        sample_rate_hz: Of the samples that it reads.
+        sample_rate_hz: Sample rate of the input.
         n_samples: Length that a clip is padded or cut to.
-        channel: Which channel of a recording it hears, from 0; None: the mean of all.
-        columns: Of its answers.
-        has_novelty: Whether the last one is the novelty.
-        are_probabilities: Whether the others are probabilities of classes.
-        thresholds: From which probability on each label counts; None: one class is right.
+        channel: The channel of a recording that the model reads, from 0; None: the mean of all.
+        columns: Names of the output columns.
+        has_novelty: Whether the last column is the out-of-distribution score (novelty).
+        are_probabilities: Whether the other columns are probabilities of classes.
+        thresholds: The lowest probability at which each label is predicted; None: exactly one class is predicted.
         tflite_batch: The only batch size of the LiteRT model; None: any.
     """
 

@@ -1,8 +1,8 @@
 """The page of a bundle, which runs the model in a browser: index.html and the scripts in web/.
 
-Comes in: the model as ONNX, what is known of it, and the files of onnxruntime-web. Goes out: the files of the page. They load
-nothing from elsewhere, and work by a double click: a browser reads scripts beside a page from the disk, but no other files, so
-that the model and the WebAssembly stand in scripts, compressed and in base64. One thread, which needs no headers of a server.
+The page loads nothing from the network and opens with a double click. From the disk a browser reads only scripts next to a
+page, so the model and the WebAssembly are stored in scripts, compressed and in base64. The page uses one thread, because more
+threads need headers of a server.
 """
 
 import base64
@@ -21,7 +21,7 @@ from xval.extras.bundle.facts import BundleFacts
 from xval.report.rendering import make_environment
 
 VERSION = "1.30.0"
-"""The version of onnxruntime-web that the page was tested with."""
+"""The tested version of onnxruntime-web."""
 _SCRIPT, _MODULE, _WASM = "dist/ort.wasm.min.js", "dist/ort-wasm-simd-threaded.mjs", "dist/ort-wasm-simd-threaded.wasm"
 _SHA256 = {
     _SCRIPT: "faece07e84faa9001f5104bbe4e5c70861d06cb2376a0dea1fa0ad33a67adc81",
@@ -41,8 +41,8 @@ class Runtime:
     """The files of onnxruntime-web.
 
     Attributes:
-        version: As its package says.
-        files: Its script, its module and its WebAssembly, by their paths in the package.
+        version: The version in package.json.
+        files: Content of the script, the module and the WebAssembly, by their paths in the package.
     """
 
     version: str
@@ -50,17 +50,17 @@ class Runtime:
 
     @property
     def note(self) -> str:
-        """What is to be said of the version; empty: nothing."""
+        """A note on an untested version; empty for the tested version."""
         return (
             "" if self.version == VERSION else (f"onnxruntime-web {self.version} is untested; the tested version is {VERSION}.")
         )
 
 
 def read_runtime(path: Path) -> Runtime:
-    """Read onnxruntime-web from its package: a .tgz file, or its folder.
+    """Read onnxruntime-web from its package, a .tgz file or a folder.
 
     Raises:
-        SettingsError: It is no such package, or its files are not those of the tested version.
+        SettingsError: The path is not this package, or it has the tested version but other files.
     """
     names = (_ABOUT, *_SHA256)
     try:
@@ -84,9 +84,9 @@ def make_page(title: str, facts: BundleFacts, onnx: bytes, runtime: Runtime) -> 
 
     Args:
         title: The name of the model.
-        facts: What goes into the model, and what comes out.
-        onnx: The model, from samples to answers.
-        runtime: What runs it.
+        facts: Input and output of the model.
+        onnx: Content of the ONNX file, which maps samples to predictions.
+        runtime: The files of onnxruntime-web.
     """
     page = make_environment(_TEMPLATES).get_template("bundle.html").render(title=title, facts=facts, version=runtime.version)
     script = (_TEMPLATES / "bundle.js").read_bytes()

@@ -1,8 +1,7 @@
 """Write a bundle: a folder with a model as ONNX and LiteRT, a page that runs it, its card, its evidence and checksums.
 
-An estimator of scikit-learn has neither of these formats; its bundle has the files that xval runs it by.
-
-Comes in: the path of a model. Goes out: the folder, which gets its name when it is complete, and perhaps a zip file.
+A scikit-learn estimator has neither of these formats; its bundle has the files that xval needs to run it. The folder gets its
+name only when it is complete.
 """
 
 import shutil
@@ -20,15 +19,15 @@ from xval.extras.bundle.crate import CRATE_NAME, describe_crate
 from xval.extras.bundle.evidence import BundleEvidence, gather_evidence
 from xval.extras.bundle.facts import NO_EXPORTS, BundleFacts
 from xval.extras.bundle.page import Runtime, make_page, read_runtime
-from xval.extras.bundle.places import find_naming, without_places
+from xval.extras.bundle.places import find_naming_files, without_places
 from xval.extras.export.api import (
     Export,
-    answer_columns,
     check_samples,
     clip_length,
     export_model,
     find_format,
     find_model,
+    output_columns,
 )
 from xval.models.saved.novelty import read_novelty
 from xval.results.beside import folder_beside
@@ -41,14 +40,14 @@ _EXPORTS = {"model.onnx": "onnx", "model.tflite": "tflite"}
 
 @dataclass(frozen=True)
 class BundleRequest:
-    """What the user asks for.
+    """The options of a bundle.
 
     Attributes:
-        to: The folder; None: <dataset>_instance_<i>_fold_<k>_bundle beside the results.
-        is_zipped: Write a zip file beside it, too.
-        licence: Of the model; empty: unknown.
-        runtime: The package of onnxruntime-web, a .tgz file or its folder; None: no page.
-        overwrite: Replace a bundle that is there.
+        to: The folder to write; None: <dataset>_instance_<i>_fold_<k>_bundle next to the results.
+        is_zipped: Also write a zip file next to the folder.
+        licence: Licence of the model; empty: unknown.
+        runtime: The package onnxruntime-web, a .tgz file or its folder; None: the bundle has no page.
+        overwrite: Replace an existing bundle.
     """
 
     to: Path | None = None
@@ -63,8 +62,10 @@ class Bundle:
     """A written bundle.
 
     Attributes:
-        zip_file: The folder as one file; None: not asked for.
-        differences: The largest difference of each export from the Keras model, by the name of its file.
+        folder: The folder of the bundle.
+        zip_file: The zip file of the folder; None: not requested.
+        differences: The largest difference between the outputs of an export and of the Keras model, by the name of its file.
+        notes: Lines for the user, such as the speakers that the files name.
     """
 
     folder: Path
@@ -77,20 +78,20 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     """Write the bundle of a model.
 
     Args:
-        model: A .keras file or model.skops, or a fold folder.
-        request: Where to, and with what.
+        model: A .keras file, model.skops, or the fold folder of either.
+        request: The options of the bundle.
 
     Raises:
-        ExportError: The model cannot be exported from samples to answers.
-        ResultsError: There is no such model, it is damaged, or the folder cannot be written.
-        SettingsError: A package is missing, or onnxruntime-web is not as it should be, or it is given for an estimator.
+        ExportError: The model cannot be exported as a graph from samples to predictions.
+        ResultsError: The model is missing or damaged, or the folder cannot be written.
+        SettingsError: A package is missing, onnxruntime-web is not the expected package, or it is passed for an estimator.
     """
     path = find_model(model, or_estimator=True)
     evidence = gather_evidence(path)
     if evidence.is_estimator:
         if request.runtime:
             raise SettingsError(f"--onnxruntime-web: {path} cannot have a page. {NO_EXPORTS} Remove the option.")
-        load_model(path)  # what would not load here would not load there
+        load_model(path)  # a model that does not load here would not load from the bundle
     else:
         check_samples(evidence.described, path)
         for name in _EXPORTS.values():
@@ -103,7 +104,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
         with only_writer(target, "--output") as temporary:
             differences = _fill(temporary, evidence, request.licence, runtime)
             contents = {name: (temporary / name).read_bytes() for name in file_names(temporary)}
-            naming = find_naming(contents, list(evidence.places))
+            naming = find_naming_files(contents, list(evidence.places))
             with nullcontext() if zip_file is None else part_of(zip_file) as part:
                 if part:
                     _zip(temporary, target.name, part)
@@ -126,7 +127,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
 
 
 def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Path | None) -> None:
-    """Give the folder and the zip file their names; where either cannot have it, the folder of before comes back."""
+    """Rename the folder and the zip file to their final names; if that fails, restore the folder that was there before."""
     replaced = temporary.with_name(f"{temporary.name}.replaced")
     try:
         if target.exists():
@@ -134,7 +135,7 @@ def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Pa
         temporary.rename(target)
         if part and zip_file:
             part.replace(zip_file)
-    except BaseException:  # Ctrl-C, too
+    except BaseException:  # also Ctrl-C
         if not temporary.exists():
             target.rename(temporary)
         if replaced.exists():
@@ -144,7 +145,7 @@ def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Pa
 
 
 def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:
-    """Refuse a folder that is no bundle, and one that would be replaced unasked."""
+    """Raise ResultsError for a folder that is not a bundle, and for a bundle that exists unless ``overwrite`` is set."""
     if target.exists() and not is_bundle(target):
         raise ResultsError(f"{target}: exists and is not a bundle. Give another folder with --output.")
     for path in filter(None, (target, zip_file)):
@@ -153,14 +154,14 @@ def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> No
 
 
 def is_bundle(folder: Path) -> bool:
-    """Return whether a folder holds what `write_bundle` leaves."""
+    """Return whether a folder has the files that `write_bundle` always writes."""
     return all((folder / name).is_file() for name in (CHECKSUMS_NAME, CARD_NAME, CRATE_NAME, "model.json"))
 
 
 def _fill(folder: Path, evidence: BundleEvidence, licence: str, runtime: Runtime | None) -> dict[str, float]:
-    """Write all files, the checksums last; return the largest difference of each export."""
+    """Write all files of a bundle, the checksums last; return the largest difference of each export from the Keras model."""
     exports = {} if evidence.is_estimator else _export(evidence.path, folder)
-    for name, source in evidence.files_of_model.items():
+    for name, source in evidence.model_files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         shutil.copyfile(source, folder / name)
     facts = _facts(evidence, exports["model.tflite"]) if exports else None
@@ -180,7 +181,7 @@ def _fill(folder: Path, evidence: BundleEvidence, licence: str, runtime: Runtime
 
 
 def _export(path: Path, folder: Path) -> dict[str, Export]:
-    """Write the exports of a network."""
+    """Write a network as ONNX and LiteRT, without descriptions; return the exports by the names of their files."""
     try:
         exports = {name: export_model(path, kind, folder / name, from_samples=True) for name, kind in _EXPORTS.items()}
     except ExportError as error:
@@ -189,7 +190,7 @@ def _export(path: Path, folder: Path) -> dict[str, Export]:
             f"{quote(str(path))} --from-samples --format NAME"
         ) from error
     for export in exports.values():
-        export.description.unlink()  # model.json says the same of both
+        export.description.unlink()  # model.json of the bundle describes both
     return exports
 
 
@@ -199,7 +200,7 @@ def _facts(evidence: BundleEvidence, tflite: Export) -> BundleFacts:
         sample_rate_hz=settings.sample_rate_hz,
         n_samples=clip_length(described),
         channel=settings.channel_number,
-        columns=answer_columns(described, evidence.path, tflite.n_outputs),
+        columns=output_columns(described, evidence.path, tflite.n_outputs),
         has_novelty=read_novelty(evidence.path, described.novelty) is not None,
         are_probabilities=bool(described.class_names),
         thresholds=[described.thresholds[name] for name in described.class_names] if described.thresholds else None,

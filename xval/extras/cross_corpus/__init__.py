@@ -1,1 +1,1 @@
-"""Train on one corpus, test on another, for all pairs: ``xval cross-corpus``."""
+"""Cross-corpus evaluation, training on one dataset and testing on another, for all pairs: ``xval cross-corpus``."""

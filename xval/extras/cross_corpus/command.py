@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train and test all pairs, and print the table."""
+    """Train and test all pairs of datasets, and write or print the table of scores."""
     from xval.extras.cross_corpus.cross import as_matrix, cross
     from xval.report.text_tables import print_table, write_table
 

@@ -1,10 +1,9 @@
-"""Train on one corpus and test on another, for all pairs of several; the diagonal is the cross-validation within each.
+"""Cross-corpus evaluation: train on one dataset and test on another, for all pairs; the diagonal is the cross-validation.
 
-Comes in: names of prepared corpora and the parameters of one instance. Goes out: a table with a row per pair. Each corpus has
-an experiment of its own, which runs as any other, and a final model of all its items, which the other corpora test as ``python
--m xval evaluate`` does.
+Each dataset has its own experiment, which runs as any other, and a final model trained on all its items. The final model is
+tested on the other datasets as by ``xval evaluate``.
 
-Labels are matched by name, and those that not all corpora have are left out of training and test alike.
+Labels are matched by name. Labels that some dataset lacks are excluded from training and test.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,24 +37,26 @@ if TYPE_CHECKING:
     from xval.results.instance import InstanceResults
     from xval.settings.schema import Settings
 
-_FEWEST = 2
+_FEWEST = 2  # datasets, and common labels
 
 
 def cross(
     datasets: Sequence[str], parameters: Mapping[str, object], console: "Console", *, quiet: bool = False
 ) -> pd.DataFrame:
-    """Return trained_on, tested_on, metric, value, low, high, chance, n_items, n_clips for all pairs of corpora.
-
-    ``attrs["item_word"]`` of the table is what texts call an item.
+    """Train and test all pairs of datasets.
 
     Args:
-        datasets: Names of prepared corpora.
-        parameters: Of the one instance: any key of config.ini and any option of the architecture.
-        console: It is told what is left out, and how far the tests are.
+        datasets: Names of prepared datasets.
+        parameters: The settings of the model: any key of config.ini and any option of the architecture.
+        console: Prints excluded labels and the progress of the tests.
         quiet: The experiments print nothing.
 
+    Returns:
+        A row for each pair, with the columns trained_on, tested_on, metric, value, low, high (the 95 % confidence interval
+        over the tested items), chance, n_items and n_clips. ``attrs["item_word"]`` is the word for an item in texts.
+
     Raises:
-        UsageError: Fewer than two corpora, or with fewer than two labels in common; another task; a wrong setting.
+        UsageError: There are fewer than two datasets or common labels, the task is not classification, or a setting is wrong.
         JobError: A training failed.
     """
     if len(set(datasets)) < max(_FEWEST, len(datasets)):
@@ -90,7 +91,7 @@ def cross(
 
 
 def as_matrix(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the texts of a table of `cross`: a row for each corpus that trains, a column for each that tests."""
+    """Return a table of `cross` as a matrix of texts: a row for each training dataset, a column for each tested dataset."""
     texts = [
         Estimate(value, None if pd.isna(low) else low, high, "", None, ()).text
         for value, low, high in table[["value", "low", "high"]].itertuples(index=False)
@@ -101,25 +102,25 @@ def as_matrix(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _resolve(dataset: str, parameters: Mapping[str, object]) -> "Settings":
-    shared, own = {"dataset": dataset, **_of_experiment(parameters)}, _of_instance(parameters)
-    return resolve(Declaration("cross", "", OF_ANY_SCRIPT, shared, {1: own}))[0].settings
+    shared = {"dataset": dataset, **_experiment_parameters(parameters)}
+    return resolve(Declaration("cross", "", OF_ANY_SCRIPT, shared, {1: _instance_parameters(parameters)}))[0].settings
 
 
 def _common_labels(corpora: Mapping[str, Corpus], console: "Console") -> list[str]:
-    """Return the labels that all corpora have, and say which the others are."""
+    """Return the sorted labels that all datasets have, and print the others; raises CorpusError for fewer than two."""
     labels = {name: set(_labelled(corpus)["label"]) for name, corpus in corpora.items()}
     common = sorted(set.intersection(*labels.values()))
     if len(common) < _FEWEST:
-        listed = "; ".join(f"{name}: {', '.join(sorted(of_corpus))}" for name, of_corpus in labels.items())
+        listed = "; ".join(f"{name}: {', '.join(sorted(names))}" for name, names in labels.items())
         raise CorpusError(
             f"cross: the datasets have {counted(len(common), 'label')} in common; expected at least two ({listed:.600}). "
             "Prepare them with the same label names."
         )
-    for name, of_corpus in labels.items():
-        if lost := sorted(of_corpus - set(common)):
-            n_clips = int(_labelled(corpora[name])["label"].isin(lost).sum())
+    for name, names in labels.items():
+        if excluded := sorted(names - set(common)):
+            n_clips = int(_labelled(corpora[name])["label"].isin(excluded).sum())
             console.print(
-                f"{name}: excluded {counted(n_clips, 'clip')} with labels that not all datasets have: {', '.join(lost)}.",
+                f"{name}: excluded {counted(n_clips, 'clip')} with labels that not all datasets have: {', '.join(excluded)}.",
                 markup=False,
             )
     console.print(f"Labels: {', '.join(common)}.", markup=False)
@@ -127,7 +128,7 @@ def _common_labels(corpora: Mapping[str, Corpus], console: "Console") -> list[st
 
 
 def _labelled(corpus: Corpus, labels: Iterable[str] | None = None) -> pd.DataFrame:
-    """Return the clips of a corpus that are no copies, perhaps only those of some labels."""
+    """Return the clips of a dataset without augmented copies; with ``labels`` only the clips with one of these labels."""
     clips = corpus.index[~corpus.index["augmented"].astype(bool)]
     return clips if labels is None else clips[clips["label"].isin(labels)]
 
@@ -135,25 +136,25 @@ def _labelled(corpus: Corpus, labels: Iterable[str] | None = None) -> pd.DataFra
 def _train(
     name: str, parameters: Mapping[str, object], corpus: Corpus, common: list[str], *, quiet: bool
 ) -> "tuple[InstanceResults, Path]":
-    """Return the cross-validated instance of a corpus and its final model; what is finished is kept."""
-    shared: dict[str, object] = {"dataset": name, **_of_experiment(parameters)}
-    part = {}
+    """Cross-validate a dataset and train its final model; return the instance and the path of the model."""
+    shared: dict[str, object] = {"dataset": name, **_experiment_parameters(parameters)}
+    label_filter = {}
     if set(corpus.index["label"]) > set(common):
-        part = dict.fromkeys(("train_where", "test_where"), f"label in {tuple(common)!r}")
-    own = _of_instance(parameters) | part
-    number = choose_number(shared, own, refit=True)
+        label_filter = dict.fromkeys(("train_where", "test_where"), f"label in {tuple(common)!r}")
+    instance_values = _instance_parameters(parameters) | label_filter
+    number = choose_number(shared, instance_values, refit=True)
     experiment = Experiment(OF_ANY_SCRIPT, **shared)
-    experiment[number] = own
+    experiment[number] = instance_values
     results = experiment.run(number, quiet=quiet)
     model_path = results.refit(number, quiet=quiet)
     return read_instances(ExperimentFolder(results.folder), [number])[0], model_path
 
 
-def _of_experiment(parameters: Mapping[str, object]) -> dict[str, object]:
+def _experiment_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in parameters.items() if name in EXPERIMENT_KEYS}
 
 
-def _of_instance(parameters: Mapping[str, object]) -> dict[str, object]:
+def _instance_parameters(parameters: Mapping[str, object]) -> dict[str, object]:
     return {name: value for name, value in parameters.items() if name not in EXPERIMENT_KEYS}
 
 
@@ -161,8 +162,8 @@ def _watch(console: "Console", pair: str, title: str) -> AbstractContextManager[
     return progress_bar(console, f"{title}, {pair}")
 
 
-def _row(trained_on: str, tested_on: str, metric: str, figure: Estimate, n_items: int, n_clips: int) -> dict[str, object]:
+def _row(trained_on: str, tested_on: str, metric: str, score: Estimate, n_items: int, n_clips: int) -> dict[str, object]:
     return {
-        "trained_on": trained_on, "tested_on": tested_on, "metric": metric, "value": figure.value, "low": figure.low,
-        "high": figure.high, "chance": figure.chance, "n_items": n_items, "n_clips": n_clips,
+        "trained_on": trained_on, "tested_on": tested_on, "metric": metric, "value": score.value, "low": score.low,
+        "high": score.high, "chance": score.chance, "n_items": n_items, "n_clips": n_clips,
     }  # fmt: skip

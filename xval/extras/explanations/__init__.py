@@ -1,8 +1,10 @@
-"""Which part of a clip a prediction depends on, and which features a classifier needs: ``xval explain``, ``report --explain``.
+"""Attribution of predictions to parts of a clip, and feature importance: ``xval explain``, ``report --explain``.
 
-gradients.py    the gradient of an answer with respect to what a network reads, on each backend
-attribution.py  integrated gradients and occlusion
-clips.py        the explanation of clips by a saved model
-picture.py      its picture over the spectrogram
-importance.py   permutation importance of groups of features
+gradients.py          the gradient of a network's output with respect to its input, on each backend
+attribution.py        integrated gradients and occlusion
+clips.py              explanations of the predictions of a saved model for clips
+picture.py            the picture of an explanation, over the spectrogram
+importance.py         permutation importance of groups of features
+estimator.py          the feature groups of a scikit-learn estimator, and their importance
+worst_predictions.py  pictures for the worst predictions on the page of an experiment
 """

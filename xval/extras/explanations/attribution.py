@@ -1,9 +1,7 @@
-"""How much each value of an example adds to an answer: integrated gradients, and occlusion over time and frequency.
-
-Comes in: a function of the network, an example and a baseline. Goes out: an `Attribution`.
+"""Attribute a prediction to the values of an example: integrated gradients, and occlusion over time and frequency.
 
 Integrated gradients: Sundararajan et al. 2017, "Axiomatic attribution for deep networks"; their sum is the difference between
-the answers for the example and for the baseline (completeness). Occlusion: Zeiler and Fergus 2014.
+the predictions for the example and for the baseline (completeness). Occlusion: Zeiler and Fergus 2014.
 """
 
 from collections.abc import Callable
@@ -15,79 +13,84 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 Gradients = Callable[[Floats], tuple[Floats, Floats]]
-"""From float32 (n, ...) to the answers (n,) and their gradients (n, ...)."""
-Answer = Callable[[Floats], Floats]
-"""From float32 (n, ...) to the answers (n,)."""
+"""From examples, float32 (n, ...), to one prediction of each, float32 (n,), and its gradients, float32 (n, ...)."""
+Predict = Callable[[Floats], Floats]
+"""From examples, float32 (n, ...), to one prediction of each, float32 (n,)."""
 
-_AT_ONCE = 16
-_PATCHES = 8  # along each axis that is occluded
+_BATCH_SIZE = 16
+_N_PATCHES = 8  # along each axis
 
 
 @dataclass(frozen=True)
 class Attribution:
-    """What each value of an example adds to an answer.
+    """The contribution of each value of an example to a prediction.
 
     Attributes:
-        values: float32, in the shape of the example, in the unit of the answer; of occlusion what the answer loses.
-        answer: For the example.
-        baseline_answer: For the baseline.
+        values: Contributions, float32, in the shape of the example and the unit of the prediction; for occlusion the decrease
+            of the prediction without the value.
+        prediction: The prediction for the example.
+        baseline_prediction: The prediction for the baseline.
     """
 
     values: Floats
-    answer: float
-    baseline_answer: float
+    prediction: float
+    baseline_prediction: float
 
     @property
     def total(self) -> float:
-        """The sum of the values; of integrated gradients the difference of the answers, but for the steps of the sum."""
+        """The sum of the contributions; for integrated gradients it approximates the difference of the two predictions."""
         return float(self.values.sum(dtype=np.float64))
 
     @property
     def incompleteness(self) -> float:
-        """How far the sum is from the difference of the answers, of integrated gradients (in the unit of the answer)."""
-        return abs(self.total - (self.answer - self.baseline_answer))
+        """The absolute error of the sum of integrated gradients, in the unit of the prediction; 0 if they are complete."""
+        return abs(self.total - (self.prediction - self.baseline_prediction))
 
 
 def integrate_gradients(gradients: Gradients, example: Floats, baseline: Floats, steps: int) -> Attribution:
     """Return integrated gradients along the straight line from a baseline to an example.
 
     Args:
-        gradients: Of the answer that is explained.
-        example: float32, of any shape.
-        baseline: float32, of the same shape: what would say nothing.
-        steps: Points of the line, in the middle of as many equal parts.
+        gradients: Returns the explained prediction and its gradients for a batch of examples.
+        example: float32, of any shape; NaN where it is padded.
+        baseline: An example without information, such as silence; float32, of the same shape.
+        steps: The number of equal parts of the line; the gradient of each is taken in its middle.
     """
     difference = example - baseline
     total = np.zeros(example.shape, np.float64)
     places = (np.arange(steps) + 0.5) / steps
-    for first in range(0, steps, _AT_ONCE):
-        shares = places[first : first + _AT_ONCE].astype(np.float32).reshape(-1, *[1] * example.ndim)
+    for first in range(0, steps, _BATCH_SIZE):
+        shares = places[first : first + _BATCH_SIZE].astype(np.float32).reshape(-1, *[1] * example.ndim)
         total += gradients(baseline + shares * difference)[1].sum(axis=0, dtype=np.float64)
-    answer, of_baseline = gradients(np.stack([example, baseline]))[0].tolist()
-    parts = np.nan_to_num(total / steps * difference)  # behind the end of a clip, where padding is masked, nothing counts
-    return Attribution(parts.astype(np.float32), answer, of_baseline)
+    prediction, baseline_prediction = gradients(np.stack([example, baseline]))[0].tolist()
+    contributions = np.nan_to_num(total / steps * difference)  # NaN marks masked padding, which contributes nothing
+    return Attribution(contributions.astype(np.float32), prediction, baseline_prediction)
 
 
-def occlude(answer: Answer, example: Floats, baseline: Floats) -> Attribution:
-    """Return what an answer loses where a patch of the example is replaced by the baseline.
+def occlude(predict: Predict, example: Floats, baseline: Floats) -> Attribution:
+    """Return the decrease of a prediction if a patch of the example is replaced by the baseline.
 
-    Patches are an eighth of each axis long and half overlap; a value has the mean of its patches. Example and baseline are
-    float32 (n_samples,) or (n_frames, n_bins).
+    A patch has an eighth of the length of each axis, and patches overlap by half. A value gets the mean of its patches.
+
+    Args:
+        predict: Returns the explained prediction for a batch of examples.
+        example: float32 (n_samples,) or (n_frames, n_bins).
+        baseline: An example without information, such as silence; float32, of the same shape.
     """
     axes = []
     for length in example.shape:
-        size = max(1, -(-length // _PATCHES))
+        size = max(1, -(-length // _N_PATCHES))
         starts = range(0, max(1, length - size // 2), max(1, size // 2))
         axes.append([slice(start, min(start + size, length)) for start in starts])
-    whole, of_baseline = answer(np.stack([example, baseline])).tolist()
+    prediction, baseline_prediction = predict(np.stack([example, baseline])).tolist()
     patches = list(product(*axes))
     total, count = np.zeros(example.shape), np.zeros(example.shape)
-    for first in range(0, len(patches), _AT_ONCE):
-        patches_at_once = patches[first : first + _AT_ONCE]
-        batch = np.repeat(example[np.newaxis], len(patches_at_once), axis=0)
-        for row, patch in enumerate(patches_at_once):
+    for first in range(0, len(patches), _BATCH_SIZE):
+        patch_batch = patches[first : first + _BATCH_SIZE]
+        batch = np.repeat(example[np.newaxis], len(patch_batch), axis=0)
+        for row, patch in enumerate(patch_batch):
             batch[row][patch] = baseline[patch]
-        for patch, occluded_answer in zip(patches_at_once, answer(batch).tolist(), strict=True):
-            total[patch] += whole - occluded_answer
+        for patch, occluded_prediction in zip(patch_batch, predict(batch).tolist(), strict=True):
+            total[patch] += prediction - occluded_prediction
             count[patch] += 1
-    return Attribution((total / np.maximum(count, 1)).astype(np.float32), whole, of_baseline)
+    return Attribution((total / np.maximum(count, 1)).astype(np.float32), prediction, baseline_prediction)

@@ -1,8 +1,4 @@
-"""Explain the answers of a saved model for clips.
-
-Comes in: a saved model of one fold, and audio. Goes out: an `Explanation` for each example of each clip: what each value of the
-spectrogram (or each stretch of the waveform) adds to an answer.
-"""
+"""Explain the predictions of a saved model for clips: the contribution of each value of the spectrogram or waveform."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -37,16 +33,17 @@ _FRONTEND = "frontend"
 
 @dataclass(frozen=True)
 class Explanation:
-    """What an answer for one example rests on.
+    """The contributions of the features of one example to a prediction.
 
     Attributes:
-        start_s: Begin of the example in the file.
-        end_s: Its end, without padding.
+        name: The name of the file or array.
+        start_s: Start of the example in the file.
+        end_s: End of the example in the file, without padding.
         explained: The class or number that is explained.
         method: integrated_gradients or occlusion.
-        attribution: In the shape of the features.
-        features: float32 (n_frames, n_bins), or (n_samples,) of a network that reads samples.
-        frame_s: From the middle of a frame (or from a sample) to the next; NaN of features without times.
+        attribution: The contributions, in the shape of the features.
+        features: float32 (n_frames, n_bins), or (n_samples,) for a network that reads samples.
+        frame_s: Time between successive frames or samples; NaN if the features have no time axis.
     """
 
     name: str
@@ -60,31 +57,37 @@ class Explanation:
 
 
 def explain(
-    model: SavedModel, audio: Audio | Iterable[Audio], *, method: Method = "integrated_gradients", of: str | None = None,
+    model: SavedModel,
+    audio: Audio | Iterable[Audio],
+    *,
+    method: Method = "integrated_gradients",
+    output_name: str | None = None,
     steps: int = STEPS,
-) -> Iterator[Explanation]:  # fmt: skip
-    """Explain the answers of a model for clips, example by example.
+) -> Iterator[Explanation]:
+    """Explain the predictions of a model for clips, and yield an explanation for each example of each clip.
 
-    The baseline is silence: the smallest value of the example's spectrogram everywhere, or samples of 0.
+    The baseline is silence: a spectrogram filled with the smallest value of the example, or samples of 0.
 
     Args:
-        model: Of one fold; no ensemble.
-        audio: As `SavedModel.predict` takes it.
-        method: integrated_gradients, of networks; or occlusion, of any model.
-        of: The class, or the number of a regression, that is explained; None: the most probable class of each example, or the
-            first number.
-        steps: Of integrated gradients; more make the sum more complete.
+        model: The model of one fold, not an ensemble.
+        audio: Files, folders, segments or arrays, as for `SavedModel.predict`.
+        method: integrated_gradients, for networks; or occlusion, for any model.
+        output_name: The class, or the target of a regression, that is explained; None: the most probable class of each
+            example, or the first target.
+        steps: Steps of integrated gradients; more steps make their sum more exact.
 
     Raises:
-        SettingsError: The model is an ensemble, labels frames or rebuilds its input; the method does not fit; there is no such
-            class.
+        SettingsError: The model is an ensemble, labels frames or reconstructs its input; the method does not support the
+            model; or it has no output of this name.
         AudioError: A file cannot be read.
-        UndefinedAnswerError: The model answers with NaN or infinite values.
+        UndefinedAnswerError: The model outputs NaN or infinite values.
     """
-    member = _single(model)
+    member = _single_member(model)
     names = model.class_names or model.target_names or tuple(map(str, range(_n_outputs(member))))
-    if of is not None and of not in names:
-        raise SettingsError(f"--of {of}: {model.path} has no class or target of this name. {suggestion(of, names)}")
+    if output_name is not None and output_name not in names:
+        raise SettingsError(
+            f"--of {output_name}: {model.path} has no class or target of this name. {suggestion(output_name, names)}"
+        )
     if isinstance(member, EstimatorMember) and member.fitted.pooling is None and not member.fitted.networks:
         raise SettingsError(
             f"{model.path}: a combination without networks reads statistics of a whole clip, which cannot be shown over "
@@ -96,7 +99,7 @@ def explain(
         for inputs in model._inputs(source, "file", None):
             model._checked(inputs, source)
             for row in range(len(inputs.predictors)):
-                chosen = names.index(of) if of else None
+                chosen = names.index(output_name) if output_name else None
                 output, features, attribution = _explain_example(source.name, member, inputs, row, chosen, method, steps)
                 bounds = float(inputs.start_s[row]), float(inputs.end_s[row])
                 frame_s = _frame_s(model.description, bounds[1] - bounds[0], features)
@@ -104,7 +107,7 @@ def explain(
 
 
 def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.float32]) -> float:
-    """Return the time from a frame or sample of an example to the next (s); NaN: it has no times."""
+    """Return the time between successive frames or samples of an example (s); NaN if it has no time axis."""
     settings = description.feature_settings
     rate_hz = settings.sample_rate_hz
     if description.is_custom or settings.is_pooled:
@@ -112,13 +115,13 @@ def _frame_s(description: ModelDescription, clip_s: float, features: NDArray[np.
     if features.ndim == 1:
         return 1 / rate_hz
     if settings.features == "embedding" or settings.stretch_frames is not None:
-        of_corpus_s = description.clip_samples / rate_hz if description.clip_samples else clip_s
-        return (settings.example_length_s or of_corpus_s) / len(features)
+        trained_clip_s = description.clip_samples / rate_hz if description.clip_samples else clip_s
+        return (settings.example_length_s or trained_clip_s) / len(features)
     return settings.hop_length / rate_hz
 
 
-def _single(model: SavedModel) -> Member:
-    """Return the only member; refuse ensembles and tasks without an answer for the clip."""
+def _single_member(model: SavedModel) -> Member:
+    """Return the only member of a model; raises SettingsError for ensembles and for tasks without one prediction per clip."""
     task = model.description.task
     if task.target != "clip":
         raise SettingsError(
@@ -141,38 +144,42 @@ def _n_outputs(member: Member) -> int:
 def _explain_example(
     name: str, member: Member, inputs: "Inputs", row: int, chosen: int | None, method: Method, steps: int
 ) -> tuple[int, NDArray[np.float32], Attribution]:
-    """Return the output that is explained, the features, and what each of them adds to it."""
+    """Return the index of the explained output, the features, and their contributions to that output."""
     example = inputs.predictors[row]
     basic = None if inputs.basic is None else inputs.basic[row]
     if isinstance(member, Network):
         network, features = _behind_frontend(member.model, example)
 
-        def answer(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        def predict(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             return np.asarray(network.predict_on_batch(batch), np.float32)
     else:
         features = example
 
-        def answer(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        def predict(batch: NDArray[np.float32]) -> NDArray[np.float32]:
             repeated = None if basic is None else np.repeat(basic[np.newaxis], len(batch), axis=0)
             durations_s = np.full(len(batch), inputs.end_s[row] - inputs.start_s[row])
             return member.predictor()(batch, repeated, durations_s)[0]
 
-    answered = answer(features[np.newaxis])[0]
-    if not np.isfinite(answered).all():
+    predictions = predict(features[np.newaxis])[0]
+    if not np.isfinite(predictions).all():
         raise undefined_answer(name, member.path)
     output = chosen
     if output is None:
-        output = int(answered.argmax()) if member.description.task.has_classes else 0
+        output = int(predictions.argmax()) if member.description.task.has_classes else 0
     silence = np.zeros_like(features) if features.ndim == 1 else np.full_like(features, np.nanmin(features))
-    silence[np.isnan(features)] = np.nan  # as long as the clip, where padding is masked
+    silence[np.isnan(features)] = np.nan  # masked padding is also padding in the baseline
     if method == "occlusion":
-        return output, features, occlude(lambda batch: answer(batch)[:, output], features, silence)
+        return output, features, occlude(lambda batch: predict(batch)[:, output], features, silence)
     gradients = partial(input_gradients, network)
     return output, features, integrate_gradients(lambda batch: gradients(batch, output), features, silence, steps)
 
 
 def _behind_frontend(model: keras.Model, example: NDArray[np.float32]) -> tuple[Any, NDArray[np.float32]]:
-    """Return the network from the spectrogram on, and the spectrogram, where a front end inside the model makes it."""
+    """Split off a front end: return the layers after it as a network, and the spectrogram of the example.
+
+    Without a front end return the model and the example. The example is float32 (n_samples,) or (n_frames, n_bins), the
+    spectrogram float32 (n_frames, n_bins).
+    """
     places = [place for place, layer in enumerate(model.layers) if layer.name == _FRONTEND]
     if not places:
         return model, example

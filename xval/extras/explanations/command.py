@@ -53,7 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Write the pictures, and print a line for each; or print the importance of features."""
+    """Write a picture of each explanation and print a line for each; without clips print the feature importance."""
     if options.steps < 1:
         raise SettingsError(f"--steps {options.steps}: expected a whole number from 1.")
     if options.output is not None and options.output.suffix.lower() in _PICTURES:
@@ -72,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     output = options.output or fold / "explanations"
     audio = [_find(clip, fold, model.description.dataset, options.data_folder) for clip in options.clips]
     written: dict[str, int] = {}
-    for explanation in explain(model, audio, method=options.method, of=options.of, steps=options.steps):
+    for explanation in explain(model, audio, method=options.method, output_name=options.of, steps=options.steps):
         stem = re.sub(r"[^\w.-]+", "_", Path(explanation.name).stem)
         written[stem] = written.get(stem, 0) + 1
         number = f"_{written[stem]}" if written[stem] > 1 else ""
@@ -96,7 +96,7 @@ def _print_importance(fold: Path, options: argparse.Namespace, console: "Console
 
 
 def _find(clip: str, fold: Path, dataset: str, data_folder: Path | None) -> "Audio":
-    """Return an audio file or folder, or the clip of this name in the corpus of the experiment."""
+    """Return an existing audio file or folder, or else the clip of this name in the dataset of the experiment."""
     if Path(clip).exists():
         return clip
     from preprocessing.corpus import open_corpus
@@ -104,10 +104,10 @@ def _find(clip: str, fold: Path, dataset: str, data_folder: Path | None) -> "Aud
     from xval.base.json_files import read_json
     from xval.reuse.inference.sources import Segment
 
-    places = (fold.parent, fold, *sorted(fold.glob("instance_*")))  # of a fold, an instance, an experiment
-    written = next(filter(None, (read_json(place / "settings.json") for place in places)), {})
-    stated = Path(str(written.get("parameters", {}).get("data_folder", "data")))
-    corpus = open_corpus(dataset, data_folder or stated)
+    places = (fold.parent, fold, *sorted(fold.glob("instance_*")))  # for a fold, an instance, an experiment
+    saved_settings = next(filter(None, (read_json(place / "settings.json") for place in places)), {})
+    experiment_data = Path(str(saved_settings.get("parameters", {}).get("data_folder", "data")))
+    corpus = open_corpus(dataset, data_folder or experiment_data)
     matches = corpus.index[corpus.index["clip"] == clip]
     if matches.empty:
         raise CorpusError(f"{clip}: neither a file nor a clip of {corpus.folder}.")

@@ -1,9 +1,7 @@
-"""The importance of the groups of features that an estimator of scikit-learn reads.
+"""Permutation importance of the feature groups of a scikit-learn estimator, on the test examples of its fold.
 
-Of a combination these are the outputs of each network and families of basic features, of a baseline its pooled statistics.
-
-Comes in: a fold folder with model.skops, and the feature store of its experiment. Goes out: the table of
-`permutation_importance` over the test examples of the fold.
+The groups of a combination are the outputs of each network and the families of basic features. The groups of a baseline are its
+pooled statistics.
 """
 
 from pathlib import Path
@@ -36,12 +34,12 @@ _STATISTICS = ("_mean", "_std")
 
 
 def feature_groups(sizes: dict[str, int], *, basic: bool) -> dict[str, list[int]]:
-    """Return the columns of each group of features.
+    """Return the column indices of each feature group of a combination.
 
     Args:
         sizes: The number of columns of each network, by its name, in their order.
-        basic: Whether the basic features follow; a family is a short-term feature with its differences, means and deviations,
-            the MFCCs together, and the chroma.
+        basic: Whether the basic features follow. A family is a short-term feature with its deltas, means and standard
+            deviations; all MFCCs are one family, and all chroma features are another.
     """
     groups, first = {}, 0
     for name, size in sizes.items():
@@ -55,7 +53,7 @@ def feature_groups(sizes: dict[str, int], *, basic: bool) -> dict[str, list[int]
 
 
 def pooled_groups(pooling: Pooling, size: int) -> dict[str, list[int]]:
-    """Return the columns of each statistic of a pooled vector, of each part of the time where there are several."""
+    """Return the column indices of each statistic, and part of the time, of a pooled vector with ``size`` values."""
     names = [
         name if pooling.time_parts == 1 else f"{name}, part {part}"
         for part in range(1, pooling.time_parts + 1)
@@ -65,14 +63,14 @@ def pooled_groups(pooling: Pooling, size: int) -> dict[str, list[int]]:
 
 
 def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list[int]]:
-    """Return the columns of each group of a store of one vector for each example.
+    """Return the column indices of each feature group of a store that has one vector per example.
 
-    These are the families of functionals of openSMILE; mean and deviation of an embedding of frames, or the embedding as a
-    whole, whose values mean nothing by themselves; and each value of a vector that a script has made.
+    The groups are the families of openSMILE functionals; mean and standard deviation of frame embeddings; a whole embedding,
+    whose single values have no meaning; or each value of a vector that a script has computed.
 
     Args:
-        features: How the vectors were made; None: by a script.
-        size: Values of a vector.
+        features: The feature settings of the vectors; None: a script has computed them.
+        size: The number of values of a vector.
     """
     model = (features and features.embedding_model) or ""
     if features is None:
@@ -90,11 +88,17 @@ def vector_groups(features: FeatureSettings | None, size: int) -> dict[str, list
 
 
 def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.DataFrame:
-    """Return how much worse the main metric of the test examples of a fold is without each group of features.
+    """Return the permutation importance of each feature group for the main metric of the test examples of a fold.
 
     Args:
-        folder: Of a finished fold, of an instance whose architecture is an estimator or feature_combination.
-        data_folder: The folder of corpora; None: that of the settings.
+        folder: The folder of a finished fold, of an instance whose architecture is an estimator or feature_combination.
+        data_folder: The folder of all datasets; None: that of the settings.
+
+    Returns:
+        The table of `permutation_importance`.
+
+    Raises:
+        ResultsError: The folder is not a finished fold of an experiment.
     """
     no_fold = ResultsError(
         f"{folder}: no finished fold of an experiment, so there are no test items to measure feature importance on. Give "
@@ -102,7 +106,7 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     )
     try:
         experiment = find_experiment(folder)
-    except ResultsError:  # a model that was moved or handed over
+    except ResultsError:  # the model is outside its experiment
         raise no_fold from None
     name = folder.resolve().parent.name.removeprefix("instance_")
     key = JobKey.of_folder(int(name), folder.resolve().name) if name.isdecimal() else None
@@ -144,6 +148,6 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
         values,
         test.targets,
         groups,
-        lambda targets, answers: sign * float(metric.function(targets, answers)),
+        lambda targets, predictions: sign * float(metric.function(targets, predictions)),
         seed=record["seed"],
     )

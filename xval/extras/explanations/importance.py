@@ -1,8 +1,4 @@
-"""Permutation importance of groups of features (Breiman 2001), for any classifier that is a function of features.
-
-Comes in: a function from features to probabilities, examples, and which columns belong together. Goes out: what the score loses
-when the columns of a group are permuted between examples.
-"""
+"""Permutation importance of feature groups (Breiman 2001), for any model that is a function of features."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -13,15 +9,16 @@ from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError, counted
 
-N_PERMUTATIONS = 10  # of each group
+N_PERMUTATIONS = 10  # for each group
 
-Classify = Callable[[NDArray[np.float32]], NDArray[np.float32]]
-"""From float32 (n_examples, n_features) to probabilities, or numbers, float32 (n_examples, n_outputs)."""
+Predict = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+"""From features, float32 (n_examples, n_features), to probabilities or numbers, float32 (n_examples, n_outputs)."""
 Score = Callable[[NDArray[Any], NDArray[np.float32]], float]
+"""From targets, (n_examples, ...), and predictions, float32 (n_examples, n_outputs), to a score; higher is better."""
 
 
 def permutation_importance(
-    classify: Classify,
+    predict: Predict,
     features: NDArray[np.float32],
     targets: NDArray[Any],
     groups: Mapping[str, Sequence[int]],
@@ -29,20 +26,24 @@ def permutation_importance(
     *,
     seed: int,
 ) -> pd.DataFrame:
-    """Return what a score loses without each group of features.
+    """Return the decrease of a score if the values of each feature group are permuted between examples.
 
-    The columns of a group are permuted together, so that features that say the same do not stand in for each other.
+    The columns of a group are permuted together, so that redundant features cannot replace each other.
 
     Args:
-        classify: Also of numbers.
-        features: float32 (n_examples, n_features), of examples that did not train it.
-        targets: (n_examples, ...), as the score takes them.
-        groups: Columns by the name of the group.
-        score: From targets and answers; more is better.
-        seed: Of the permutations.
+        predict: The model, a classifier or a regression.
+        features: float32 (n_examples, n_features), of examples that the model was not trained on.
+        targets: (n_examples, ...), in the form that the score expects.
+        groups: Column indices by the name of the group.
+        score: Returns the score of targets and predictions; higher is better.
+        seed: Seed of the permutations.
 
     Returns:
-        group, n_features, importance (the mean loss) and deviation (over 10 permutations), the most important first.
+        A row per group with the columns group, n_features, importance (the mean decrease over 10 permutations) and deviation
+        (its standard deviation over the permutations), the most important group first.
+
+    Raises:
+        SettingsError: There are fewer than two examples, or no group.
     """
     if len(features) < 2 or not groups:
         raise SettingsError(
@@ -50,14 +51,14 @@ def permutation_importance(
             "two and one."
         )
     rng = np.random.default_rng(seed)
-    whole = score(targets, classify(features))
+    unpermuted_score = score(targets, predict(features))
     rows = []
     for name, columns in groups.items():
-        losses = []
+        decreases = []
         for _ in range(N_PERMUTATIONS):
             permuted = features.copy()
             permuted[:, columns] = features[rng.permutation(len(features))][:, columns]
-            losses.append(whole - score(targets, classify(permuted)))
-        rows.append((name, len(columns), float(np.mean(losses)), float(np.std(losses, ddof=1))))
+            decreases.append(unpermuted_score - score(targets, predict(permuted)))
+        rows.append((name, len(columns), float(np.mean(decreases)), float(np.std(decreases, ddof=1))))
     table = pd.DataFrame(rows, columns=["group", "n_features", "importance", "deviation"])
     return table.sort_values("importance", ascending=False, kind="stable", ignore_index=True)

@@ -1,7 +1,4 @@
-"""The picture of an explanation: what speaks for the answer, and against it, over the spectrogram.
-
-Comes in: an `Explanation`. Goes out: a PNG.
-"""
+"""Draw an explanation: the spectrogram, and the contributions of its parts to the prediction."""
 
 from pathlib import Path
 
@@ -12,15 +9,15 @@ from preprocessing.quality.pictures import new_figure, png, write_title
 from xval.extras.explanations.clips import Explanation
 
 _MOST_COLUMNS = 400
-_COLUMNS_OF_SAMPLES = 200
-_MOST_MISSING = 0.2  # of the difference of the answers
+_SAMPLE_COLUMNS = 200
+_LARGEST_ERROR = 0.2  # relative to the difference of the predictions
 
 
 def draw_explanation(explanation: Explanation) -> bytes:
-    """Return the picture of an explanation, a PNG: the spectrogram above, below it what each part adds to the answer.
+    """Return the picture of an explanation as a PNG file: the spectrogram, and below it the contribution of each part.
 
-    Of a network that reads samples, what stretches of them add is drawn over time. A dashed line is where the clip ends,
-    and what fills the example begins.
+    For a network that reads samples it shows the waveform, and below it the contributions of segments over time. A dashed line
+    marks the end of the clip, where the padding of the example begins.
     """
     attribution, figure = explanation.attribution, new_figure(8, 4.4)
     upper, lower = figure.subplots(2, 1, sharex=True)
@@ -31,7 +28,7 @@ def draw_explanation(explanation: Explanation) -> bytes:
         times = start + step * np.arange(len(explanation.features))
         every = max(1, len(times) // 4000)
         upper.plot(times[::every], explanation.features[::every], linewidth=0.5)
-        sums = np.add.reduceat(attribution.values, np.linspace(0, len(times), _COLUMNS_OF_SAMPLES, endpoint=False).astype(int))
+        sums = np.add.reduceat(attribution.values, np.linspace(0, len(times), _SAMPLE_COLUMNS, endpoint=False).astype(int))
         width = step * len(times) / len(sums)
         lower.bar(start + width * np.arange(len(sums)), sums, width=width, align="edge")
         end = start + step * len(times)
@@ -59,21 +56,22 @@ def draw_explanation(explanation: Explanation) -> bytes:
 
 
 def describe(explanation: Explanation) -> str:
-    """Return what an explanation says in numbers: the answer, that of the baseline, and how complete the sum is."""
+    """Return the caption of an explanation: both predictions, and the sum of the contributions next to its exact value."""
     attribution = explanation.attribution
-    text = f"{explanation.explained}: {attribution.answer:.3f}, for silence {attribution.baseline_answer:.3f}; red increases it"
+    prediction, baseline = attribution.prediction, attribution.baseline_prediction
+    text = f"{explanation.explained}: {prediction:.3f}, for silence {baseline:.3f}; red increases it"
     if explanation.method == "occlusion":
         return f"Occlusion. {text}"
-    difference = attribution.answer - attribution.baseline_answer
-    is_complete = attribution.incompleteness <= _MOST_MISSING * abs(difference)
+    difference = prediction - baseline
+    is_complete = attribution.incompleteness <= _LARGEST_ERROR * abs(difference)
     advice = "" if is_complete else "; the difference is too large: use occlusion"
     return f"Integrated gradients. {text}. All parts: {attribution.total:.3f} (exact: {difference:.3f}{advice})"
 
 
 def _flat(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return values as (n_frames, n_bins), of long clips means of neighbouring frames."""
+    """Return values as float32 (n_frames, n_bins); of long clips the means of at most 400 groups of neighbouring frames."""
     values = values.reshape(len(values), -1)
     step = -(-len(values) // _MOST_COLUMNS)
-    kept = len(values) // step * step
-    means: NDArray[np.float32] = values[:kept].reshape(-1, step, values.shape[1]).mean(axis=1)
+    n_averaged = len(values) // step * step
+    means: NDArray[np.float32] = values[:n_averaged].reshape(-1, step, values.shape[1]).mean(axis=1)
     return means

@@ -1,7 +1,6 @@
-"""Pictures of what the worst answers rest on, inside a page.
+"""Explain the worst predictions on the page of an experiment, with pictures as data URIs.
 
-Comes in: the instance whose errors are shown, and its corpus. Goes out: for a clip and the fold that tested it a data URI. The
-first one loads Keras, on the CPU.
+The first explanation loads Keras, on the CPU.
 """
 
 import base64
@@ -20,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Explanations:
-    """Explains the answers of an instance.
+    """Explain predictions of an instance for test clips of its dataset.
 
     Attributes:
-        missing: Why the first answer is not explained that could not be; empty: all are.
+        missing: The reason why the first of the failed explanations failed; empty if none has failed.
     """
 
     def __init__(self, folder: ExperimentFolder, instance: int, corpus: Corpus, method: ExplainMethod) -> None:
@@ -32,20 +31,22 @@ class Explanations:
         self._load = cache(self._load_fold)
 
     def get(self, clip: str, job: str) -> tuple[str, str]:
-        """Return the picture of a clip, and what it says in numbers; without a picture why there is none.
+        """Return the picture of a clip as a data URI, and its caption; if it fails, an empty text and the reason.
 
-        `job` is the fold that tested the clip, as `JobKey.of_instance` has it.
+        Args:
+            clip: The name of the clip in the dataset.
+            job: The name of the fold that tested the clip, as in `JobKey.of_instance`.
         """
         row = self._corpus.index[self._corpus.index["clip"] == clip].iloc[0]
         try:
             audio = Segment(self._corpus.audio_folder / str(row["path"]), row["start_s"], row["end_s"])
-            model = self._load(job)  # it chooses the backend, and what TensorFlow prints, before Keras is imported
+            model = self._load(job)  # before Keras is imported, because it sets the backend and TensorFlow's logging
             from xval.extras.explanations.clips import explain
             from xval.extras.explanations.picture import describe, draw_explanation
 
-            explained = next(explain(model, audio, method=self._method))
-            picture = f"data:image/png;base64,{base64.b64encode(draw_explanation(explained)).decode()}"
-            return picture, describe(explained)
+            explanation = next(explain(model, audio, method=self._method))
+            picture = f"data:image/png;base64,{base64.b64encode(draw_explanation(explanation)).decode()}"
+            return picture, describe(explanation)
         except (XvalError, OSError) as error:
             self.missing = self.missing or str(error)
             return "", str(error)

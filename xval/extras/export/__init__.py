@@ -1,1 +1,1 @@
-"""A saved model as ONNX, SavedModel or TFLite, checked against the model itself: ``xval export``."""
+"""Export a saved model as ONNX, SavedModel or TFLite, with a check against the Keras model (``xval export``)."""

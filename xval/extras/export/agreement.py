@@ -1,7 +1,4 @@
-"""Compare the outputs of an export with those of its Keras model, on random inputs like those of training.
-
-Comes in: a model and its description; the outputs of model and export. Goes out: batches of inputs; an `ExportAgreement`.
-"""
+"""Compare the outputs of an export with those of its Keras model, on random inputs that are distributed like training data."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -18,12 +15,12 @@ if TYPE_CHECKING:
     import keras
 
 TOLERANCES = {"float32": 1e-4, "float16": 2e-3, "bfloat16": 2e-2}
-"""The largest difference of outputs by the type that a model computes in; times the largest output if that is above 1."""
+"""The largest allowed difference of outputs by compute dtype; times the largest absolute output if that is above 1."""
 BATCH_SIZES = (1, 2, 5)
-_LENGTHENED = 1.5
+_LENGTH_FACTOR = 1.5
 _UNKNOWN_LENGTH = 100
-_SAMPLES_DEVIATION = 0.1
-_FAINT = np.float32(1e-3)
+_SAMPLES_STANDARD_DEVIATION = 0.1
+_FAINT_FACTOR = np.float32(1e-3)
 
 
 @dataclass(frozen=True)
@@ -31,8 +28,9 @@ class ExportAgreement:
     """The agreement of an export with its model.
 
     Attributes:
-        difference: The largest difference of an output; NaN if an output of the export is NaN.
+        difference: The largest absolute difference of an output; NaN if an output of the export is NaN.
         tolerance: The largest allowed difference.
+        n_batches: The number of compared batches.
     """
 
     difference: float
@@ -41,17 +39,17 @@ class ExportAgreement:
 
     @property
     def is_close(self) -> bool:
-        """Whether the difference is allowed."""
+        """Whether the difference is within the tolerance."""
         return self.difference <= self.tolerance
 
 
-def compare(wanted: Sequence[Any], exported: Sequence[NDArray[Any]], computed_in: Collection[str]) -> ExportAgreement:
+def compare(expected: Sequence[Any], exported: Sequence[NDArray[Any]], computed_in: Collection[str]) -> ExportAgreement:
     """Compare the outputs of an export with those of its model.
 
     Args:
-        wanted: Of the model, a tensor for each batch.
-        exported: Of the export, an array for each batch.
-        computed_in: The types that the model computes in; the coarsest decides the tolerance.
+        expected: The outputs of the model, a tensor for each batch.
+        exported: The outputs of the export, an array of the same shape for each batch.
+        computed_in: The compute dtypes of the model; the coarsest decides the tolerance.
 
     Raises:
         ExportError: The model itself has NaN or infinite outputs, or the outputs have different shapes.
@@ -59,30 +57,30 @@ def compare(wanted: Sequence[Any], exported: Sequence[NDArray[Any]], computed_in
     import keras
 
     difference, largest = 0.0, 1.0
-    for tensor, answer in zip(wanted, exported, strict=True):
+    for tensor, output in zip(expected, exported, strict=True):
         values = keras.ops.convert_to_numpy(tensor).astype(np.float64)
         if not np.isfinite(values).all():
             raise ExportError("the model itself outputs NaN or infinite values for random inputs.")
-        if values.shape != answer.shape:
+        if values.shape != output.shape:
             raise ExportError(
-                f"the export is wrong and was removed: it outputs {answer.shape}, but the model outputs {values.shape}."
+                f"the export is wrong and was removed: it outputs {output.shape}, but the model outputs {values.shape}."
             )
-        difference = float(np.maximum(difference, np.abs(answer - values).max()))  # a NaN stays one
+        difference = float(np.maximum(difference, np.abs(output - values).max()))  # np.maximum keeps NaN
         largest = max(largest, float(np.abs(values).max()))
     return ExportAgreement(difference, largest * max(TOLERANCES.get(name, 0.0) for name in computed_in), len(exported))
 
 
 def precisions(layer: Any) -> set[str]:
-    """Return the types that the layers of a model compute in."""
+    """Return the compute dtypes of a layer, or of all layers of a model at any depth."""
     inner = getattr(layer, "layers", None)
     return {layer.compute_dtype} if inner is None else {name for sublayer in inner for name in precisions(sublayer)}
 
 
 def scales_each_clip(layer: Any) -> bool:
-    """Return whether a model scales each clip by itself (normalization = per_clip).
+    """Return whether a model normalises each clip separately (normalization = per_clip).
 
-    The features of a silent clip are all alike; divided by their deviation, which is 0, they are rounding errors made large, so
-    that no two formats agree on the answer.
+    The features of a silent clip are all equal. Divided by their standard deviation, which is 0, they become amplified rounding
+    errors, so that the predictions of two formats differ.
     """
     import keras
 
@@ -94,42 +92,42 @@ def scales_each_clip(layer: Any) -> bool:
 def random_batches(
     model: "keras.Model", input_shape: tuple[int | None, ...], described: ModelDescription, *, are_samples: bool
 ) -> list[NDArray[np.float32]]:
-    """Return random inputs like those of training; where ``padding = masked``, NaN follows most.
+    """Return random inputs with mean and standard deviation of the training data; with ``padding = masked`` most end in NaN.
 
     Args:
-        model: A first layer that normalises has their mean and deviation.
-        input_shape: Of the export; None: any size.
-        described: The description of the model, for the length of its examples.
-        are_samples: The inputs are samples of audio.
+        model: Its first layer, if it normalises, has the mean and standard deviation.
+        input_shape: Shape of the export's input, with the batch axis; None: any size.
+        described: The description of the model, which has the length of its examples.
+        are_samples: Whether the inputs are audio samples.
 
     Returns:
-        float32. A batch for each of `BATCH_SIZES` (or as many batches of the only batch size), for each of two lengths if any
-        length fits; then a batch of zeros, or of faint noise where `scales_each_clip`.
+        Batches, float32 (n_examples, ...): one for each of `BATCH_SIZES` (or as many of the only batch size), for each of two
+        lengths if the model reads any length; then a batch of zeros, or of faint noise if `scales_each_clip`.
     """
     rng = np.random.default_rng(0)
-    mean, deviation = _statistics(model, are_samples=are_samples)
+    mean, standard_deviation = _input_statistics(model, are_samples=are_samples)
     length = _trained_length(described, are_samples=are_samples)
-    lengths = [length, round(_LENGTHENED * length)] if None in input_shape[1:] else [length]
+    lengths = [length, round(_LENGTH_FACTOR * length)] if None in input_shape[1:] else [length]
     shapes = [
         (input_shape[0] or batch_size, *(length if size is None else size for size in input_shape[1:]))
         for length in lengths
         for batch_size in BATCH_SIZES
     ]
-    batches = [(mean + deviation * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
+    batches = [(mean + standard_deviation * rng.standard_normal(shape)).astype(np.float32) for shape in shapes]
     if described.feature_settings.padding == "masked":
-        _end_early(batches)
-    last = _FAINT * batches[0] if scales_each_clip(model) else np.zeros(shapes[0], np.float32)
+        _pad_with_nan(batches)
+    last = _FAINT_FACTOR * batches[0] if scales_each_clip(model) else np.zeros(shapes[0], np.float32)
     return [*batches, last]
 
 
-def _end_early(batches: Sequence[NDArray[np.float32]]) -> None:
-    """Put NaN behind the ends of examples that are whole, three, two and one quarter as long, in turn."""
+def _pad_with_nan(batches: Sequence[NDArray[np.float32]]) -> None:
+    """Fill the ends of examples with NaN in place, so that 4/4, 3/4, 2/4 and 1/4 of their length remain, in turn."""
     for number, example in enumerate(example for batch in batches for example in batch):
         example[len(example) - number % 4 * len(example) // 4 :] = np.nan
 
 
 def _trained_length(described: ModelDescription, *, are_samples: bool) -> int:
-    """Return the length of the examples that trained a model, in samples or frames."""
+    """Return the length of the training examples of a model, in samples or frames; 100 if it is unknown."""
     if described.example_s is None:
         return _UNKNOWN_LENGTH
     settings = described.feature_settings
@@ -137,12 +135,12 @@ def _trained_length(described: ModelDescription, *, are_samples: bool) -> int:
     return n_samples if are_samples else count_frames(n_samples, settings)
 
 
-def _statistics(model: "keras.Model", *, are_samples: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return mean and deviation of the inputs, to broadcast; those of the training data if the model has them."""
+def _input_statistics(model: "keras.Model", *, are_samples: bool) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean and standard deviation of the inputs, float32, to broadcast; 0 and 1 if the model does not normalise."""
     import keras
 
     if are_samples:
-        return np.zeros(1, np.float32), np.full(1, _SAMPLES_DEVIATION, np.float32)
+        return np.zeros(1, np.float32), np.full(1, _SAMPLES_STANDARD_DEVIATION, np.float32)
     first = model.layers[1]
     if not isinstance(first, keras.layers.BatchNormalization):
         return np.zeros(1, np.float32), np.ones(1, np.float32)

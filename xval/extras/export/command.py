@@ -45,10 +45,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Export, and say what was written and how well it agrees."""
+    """Export the model, and print the written files and the largest difference of the outputs."""
     export = export_model(
         options.model,
-        options.format or _format_of(options.output),
+        options.format or _format_from_ending(options.output),
         options.output,
         overwrite=options.overwrite,
         from_samples=options.from_samples,
@@ -63,8 +63,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _format_of(output: Path | None) -> str:
-    """Return the format of which a path has the ending."""
+def _format_from_ending(output: Path | None) -> str:
+    """Return the name of the format whose ending a path has; raises SettingsError if there is none."""
     for export_format in FORMATS.values():
         if output is not None and output.name.endswith(export_format.ending):
             return export_format.name

@@ -1,7 +1,7 @@
 """The formats of exported models: the packages of each, how Keras writes it, and how it runs without Keras.
 
-Comes in: a Keras model on the TensorFlow backend, which can write all formats. Goes out: a file or folder, and a function that
-runs it; weights alone run in a model that is built alike.
+Models are written on the TensorFlow backend, which supports all formats. A file that has only the weights is run by a copy of
+the Keras model.
 """
 
 import os
@@ -21,19 +21,21 @@ if TYPE_CHECKING:
     import keras
 
 Predict = Callable[[NDArray[np.float32]], NDArray[Any]]
+"""From a batch of inputs, float32 (n, ...), to the outputs (n, ...)."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A format, how it is written and how it is run.
+    """A format of exported models.
 
     Attributes:
-        name: On the command line.
-        ending: Of the name of an export.
-        packages: That write and run it, besides Keras and TensorFlow.
+        name: The value of ``--format``.
+        ending: The ending of file or folder names of this format.
+        is_folder: Whether an export is a folder.
+        packages: The packages that write and run it, in addition to Keras and TensorFlow.
         write: Writes a model to a path; the last argument is the batch size, None: any.
-        read: Returns the function of an export, from a batch of examples to the outputs; it is also given the model.
-        alternative: The format to try if this one cannot express a model.
+        read: Returns a function that runs the export at a path; its second argument is the Keras model.
+        alternative: The formats to try if this one cannot express a model, for messages.
     """
 
     name: str
@@ -45,7 +47,7 @@ class Format:
     alternative: str
 
     def check_packages(self) -> None:
-        """Refuse a format whose packages are not installed."""
+        """Raise SettingsError if a package that writes or runs the format is not installed."""
         if missing := [name for name in self.packages if find_spec(name) is None]:
             raise SettingsError(
                 f"--format {self.name} needs packages that are not installed: {', '.join(missing)}. "
@@ -53,12 +55,12 @@ class Format:
             )
 
     def batch_size(self, model: "keras.Model") -> int | None:
-        """Return the only batch size of an export of a model; None: any."""
+        """Return the only batch size that an export of a model reads; None: any."""
         return 1 if self.name == "tflite" and _is_recurrent(model) else None
 
 
 def find_format(name: str) -> Format:
-    """Return the format of a name."""
+    """Return the format of a name; raises SettingsError for an unknown name."""
     if name not in FORMATS:
         raise SettingsError(f"--format {name}: unknown. {suggestion(name, FORMATS)}")
     return FORMATS[name]
@@ -80,8 +82,8 @@ def _write_onnx(model: "keras.Model", path: Path, batch_size: int | None) -> Non
 
     from xval.extras.export.fourier import without_rfft
 
-    model = without_rfft(model, keeps=lambda _: False)  # tf2onnx knows no more than the absolute value of a transform
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it cannot convert shows when the export is run
+    model = without_rfft(model, keeps=lambda _: False)  # tf2onnx converts only the absolute value of a Fourier transform
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # an operation that it cannot convert fails when the export is run
     model.export(path, format="onnx", verbose=False, input_signature=_signature(model, batch_size))
 
 
@@ -98,8 +100,9 @@ def _write_tflite(model: "keras.Model", path: Path, batch_size: int | None) -> N
 
     from xval.extras.export.fourier import without_rfft
 
-    model = without_rfft(model, keeps=lambda n_fft: n_fft.bit_count() == 1)  # TFLite transforms powers of two alone
-    # Keras also allows operations of TensorFlow, which no interpreter has that is not built for them.
+    # TFLite transforms only lengths that are powers of two.
+    model = without_rfft(model, keeps=lambda n_fft: n_fft.bit_count() == 1)
+    # By default Keras also allows TensorFlow operations, which an ordinary interpreter does not have.
     built_in = {"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS]}
     with _without_messages():
         model.export(path, format="litert", verbose=False, input_signature=_signature(model, batch_size), target_spec=built_in)
@@ -109,14 +112,15 @@ def _read_tflite(path: Path, _: "keras.Model") -> Predict:
     from ai_edge_litert.interpreter import Interpreter
 
     interpreter = Interpreter(model_path=str(path))
-    given, answered = interpreter.get_input_details()[0]["index"], interpreter.get_output_details()[0]["index"]
+    input_index = interpreter.get_input_details()[0]["index"]
+    output_index = interpreter.get_output_details()[0]["index"]
 
     def predict(inputs: NDArray[np.float32]) -> NDArray[Any]:
-        interpreter.resize_tensor_input(given, inputs.shape)
+        interpreter.resize_tensor_input(input_index, inputs.shape)
         interpreter.allocate_tensors()
-        interpreter.set_tensor(given, inputs)
+        interpreter.set_tensor(input_index, inputs)
         interpreter.invoke()
-        return np.asarray(interpreter.get_tensor(answered))
+        return np.asarray(interpreter.get_tensor(output_index))
 
     return predict
 
@@ -128,9 +132,9 @@ def _write_weights(model: "keras.Model", path: Path, _: int | None) -> None:
 def _read_weights(path: Path, model: "keras.Model") -> Predict:
     import keras
 
-    alike = keras.models.clone_model(model)
-    alike.load_weights(path)
-    return lambda inputs: np.asarray(alike(inputs, training=False))
+    copy = keras.models.clone_model(model)
+    copy.load_weights(path)
+    return lambda inputs: np.asarray(copy(inputs, training=False))
 
 
 def _signature(model: "keras.Model", batch_size: int | None) -> "list[keras.InputSpec]":
@@ -141,7 +145,7 @@ def _signature(model: "keras.Model", batch_size: int | None) -> "list[keras.Inpu
 
 
 def _is_recurrent(layer: Any) -> bool:
-    """Return whether there is a recurrent layer at any depth, whose states have a fixed size in TFLite."""
+    """Return whether a layer is or contains a recurrent layer, whose states have a fixed size in TFLite."""
     import keras
 
     return isinstance(layer, keras.layers.RNN | keras.layers.Bidirectional) or any(
@@ -151,15 +155,15 @@ def _is_recurrent(layer: Any) -> bool:
 
 @contextmanager
 def _without_messages() -> Iterator[None]:
-    """Drop what compiled code writes to stderr, where TFLite's converter repeats its exceptions at length."""
-    kept = os.dup(2)
+    """Discard everything that compiled code writes to stderr: the TFLite converter repeats its exceptions there at length."""
+    stderr_copy = os.dup(2)
     try:
         with Path(os.devnull).open("wb") as nowhere:
             os.dup2(nowhere.fileno(), 2)
         yield
     finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+        os.dup2(stderr_copy, 2)
+        os.close(stderr_copy)
 
 
 _ONNX_PACKAGES = ("onnx", "tf2onnx", "onnxruntime")

@@ -1,7 +1,4 @@
-"""Replace the Fourier transform of a front end by two matrix products, for formats without that transform.
-
-Comes in: a model. Goes out: a model with the same layers and weights, and matrix products for transforms.
-"""
+"""Replace the Fourier transforms of a model by matrix products, for export formats without that operation."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +11,11 @@ from keras import ops
 class FourierMatrices(keras.Operation):  # type: ignore[misc]
     """`keras.ops.rfft` as matrix products, by the definition of the discrete Fourier transform.
 
-    Takes float32 (..., n_fft); returns the real and the imaginary part, each float32 (..., n_fft // 2 + 1).
+    It maps frames, float32 (..., n_fft), to the real and the imaginary part, each float32 (..., n_fft // 2 + 1).
     """
 
     def call(self, frames: Any) -> tuple[Any, Any]:
-        """Transform the last axis."""
+        """Return the real and the imaginary part of the transform along the last axis."""
         n_fft = frames.shape[-1]
         # The modulo of integers keeps the angles exact.
         angles = 2 * np.pi * (np.outer(np.arange(n_fft), np.arange(n_fft // 2 + 1)) % n_fft) / n_fft
@@ -31,11 +28,11 @@ class FourierMatrices(keras.Operation):  # type: ignore[misc]
 
 
 def without_rfft(model: keras.Model, keeps: Callable[[int], bool]) -> keras.Model:
-    """Return a model whose transforms are matrix products.
+    """Return a model with matrix products instead of Fourier transforms; it shares all other layers and the weights.
 
     Args:
-        model: The returned model shares its layers and weights.
-        keeps: Whether the transform of so many samples stays as it is.
+        model: A functional model.
+        keeps: Returns whether a transform of this length (samples) is not replaced.
     """
 
     def replace(operation: Any) -> Any:
@@ -47,10 +44,10 @@ def without_rfft(model: keras.Model, keeps: Callable[[int], bool]) -> keras.Mode
 
 
 def _is_rfft(operation: Any) -> bool:
-    # Keras names the class of keras.ops.rfft nowhere in its public interface.
+    # The class of keras.ops.rfft is not part of the public interface of Keras.
     return type(operation).__name__ == "RFFT"
 
 
 def _has_rfft(operation: Any) -> bool:
-    """Return whether a transform is in a functional model, at any depth."""
+    """Return whether a functional model contains a Fourier transform, at any depth."""
     return any(_is_rfft(inner) or _has_rfft(inner) for inner in getattr(operation, "operations", ()))

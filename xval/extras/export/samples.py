@@ -1,7 +1,6 @@
-"""Which networks can be exported from samples to answer, and what goes into and comes out of such an export.
+"""Check whether a network can be exported as an end-to-end model, and describe its input and output.
 
-Comes in: the description of a saved network. Goes out: a refusal, the length of clips, the names of the answers. The network
-itself is made by answering_samples.py.
+`xval.extras.export.end_to_end` builds the model. This module reads only its description and does not import Keras.
 """
 
 from pathlib import Path
@@ -12,15 +11,15 @@ from xval.models.saved.description import ModelDescription
 from xval.models.saved.novelty import read_novelty
 
 NOVELTY = "novelty"
-"""The last column of the answers of a model that knows its novelty, as in the tables of `predict`."""
-_INSIDE = ("logmel", "stft")
+"""Name of the last output column of a model with an out-of-distribution score, as in the tables of `predict`."""
+_FRONTEND_FEATURES = ("logmel", "stft")
 
 
 def check_samples(described: ModelDescription, path: Path) -> None:
-    """Refuse a model whose way from samples to answer is no graph of one clip.
+    """Check that the path from the samples of a clip to its prediction can be one graph.
 
     Raises:
-        ExportError: With what there is, what is possible, and what to set.
+        ExportError: It cannot; the message has the settings that prevent it and the values to set instead.
     """
     settings = described.feature_settings
     is_waveform = settings.features == "waveform"
@@ -29,7 +28,7 @@ def check_samples(described: ModelDescription, path: Path) -> None:
         (described.task.target == "frame", "it labels frames of recordings of any length instead of clips"),
         (described.task.target == "input", "an autoencoder outputs its input instead of a class or number"),
         (
-            not is_waveform and settings.features not in _INSIDE,
+            not is_waveform and settings.features not in _FRONTEND_FEATURES,
             f"features={settings.features} is not supported; expected features=logmel, stft or waveform",
         ),
         (
@@ -52,7 +51,7 @@ def check_samples(described: ModelDescription, path: Path) -> None:
         ),
         (settings.crop_s is not None, f"crop_s={settings.crop_s} repeats short clips before the model. Set crop_s=none"),
     )
-    if reasons := [reason for is_there, reason in obstacles if is_there]:
+    if reasons := [reason for applies, reason in obstacles if applies]:
         raise ExportError(
             f"{path}: cannot be exported with --from-samples: {'; '.join(reasons)}. Train a model without this, or share it "
             "as it is: xval export without --from-samples writes only the network, and xval predict "
@@ -60,15 +59,15 @@ def check_samples(described: ModelDescription, path: Path) -> None:
         )
 
 
-def answer_columns(described: ModelDescription, path: Path, n_columns: int) -> tuple[str, ...]:
-    """Return the names of the columns of such an export: classes or targets, or their numbers; then perhaps the novelty."""
+def output_columns(described: ModelDescription, path: Path, n_columns: int) -> tuple[str, ...]:
+    """Return the output columns of an end-to-end model: names (or numbers) of classes or targets, then the novelty if any."""
     last = (NOVELTY,) if read_novelty(path, described.novelty) else ()
     names = described.class_names or described.target_names or tuple(map(str, range(n_columns - len(last))))
     return (*names, *last)
 
 
 def clip_length(described: ModelDescription) -> int:
-    """Return the samples that a clip is padded with silence or cut to."""
+    """Return the number of samples that a clip is zero-padded or cut to; raises ExportError if model.json lacks it."""
     settings, longest = described.feature_settings, described.clip_samples
     if longest is None:
         raise ExportError("its description (model.json) lacks the length of clips (clip_samples).")

@@ -1,8 +1,7 @@
-"""Write a saved model in a format that runs without Keras, and check that it gives the same output.
+"""Write a saved model in a format that runs without Keras, and check that its outputs are the same.
 
-Comes in: a .keras file with model.json beside it, and the name of a format. Goes out: the export and the description of the
-model. The export gets its name only if its outputs for random inputs of several batch sizes and lengths, run by the software of
-its format, are those of the Keras model.
+The runtime of the format runs the export on random inputs of several batch sizes and lengths. The export gets its name only if
+the outputs agree with those of the Keras model. The description of the model is stored next to it.
 """
 
 import json
@@ -38,13 +37,14 @@ _BACKEND = "tensorflow"
 
 @dataclass(frozen=True)
 class Export:
-    """A checked export.
+    """An export whose outputs agree with those of its model.
 
     Attributes:
-        description: The model's model.json, beside the export, or in it if it is a folder.
-        input_shape: With the batch axis; None: any size.
-        n_outputs: Columns of the answers.
-        agreement: With the output of the Keras model.
+        path: The exported file or folder.
+        description: The copy of model.json, next to the export, or inside it if it is a folder.
+        input_shape: Shape of the input with the batch axis; None: any size.
+        n_outputs: The number of output columns.
+        agreement: The agreement with the outputs of the Keras model.
     """
 
     path: Path
@@ -57,15 +57,20 @@ class Export:
 def export_model(
     model: Path, format_name: str, output: Path | None = None, *, overwrite: bool = False, from_samples: bool = False
 ) -> Export:
-    """Export a model; nothing gets the name of the output unless it agrees with the model.
+    """Export a model; a file gets the name of the output only if its outputs agree with those of the model.
 
     Args:
         model: A .keras file, or a fold folder.
         format_name: A key of `formats.FORMATS`.
-        output: Its path; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the folder of
-            its experiment, or beside a model that lies elsewhere.
-        overwrite: Replace an existing export, once the new one is checked.
-        from_samples: With the way from the samples of a clip to its features inside, as of `answering_samples`.
+        output: Path of the export; None: <dataset>_instance_<i>_fold_<k> with the ending of the format, in the folder of
+            the experiment, or next to a model outside an experiment.
+        overwrite: Replace an existing export after the new one is checked.
+        from_samples: Include the feature extraction, so that the export reads audio samples.
+
+    Raises:
+        ExportError: The format or the settings of the model do not allow the export, or its outputs differ.
+        ResultsError: There is no such model, or the export cannot be written.
+        SettingsError: A package is missing, or the name of the format or output is wrong.
     """
     kind, path = find_format(format_name), find_model(model)
     described = read_description(path)
@@ -74,7 +79,7 @@ def export_model(
             f"{path}: trained with normalization=per_item, which scales a speaker's features by all of its clips before the "
             "model, which an export cannot do. Train with normalization=per_bin, or use xval predict."
         )
-    target = output or folder_beside(path) / f"{name_of_export(described)}{kind.ending}"
+    target = output or folder_beside(path) / f"{export_name(described)}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
     content = _describe(read_regular(path.with_suffix(".json")), described, from_samples=from_samples)
     _check_target(target, description, content, kind, overwrite=overwrite)
@@ -87,15 +92,15 @@ def export_model(
             import_named([path])
             loaded = read_keras_model(path)
             check_description(loaded, described, path)
-            written = temporary / f"export{kind.ending}"
+            unchecked = temporary / f"export{kind.ending}"
             if from_samples:
-                from xval.extras.export.answering_samples import answering_samples
+                from xval.extras.export.end_to_end import build_end_to_end
 
-                loaded = answering_samples(loaded, described, path)
-            input_shape, agreement = _write_and_check(loaded, written, kind, described, from_samples=from_samples)
+                loaded = build_end_to_end(loaded, described, path)
+            input_shape, agreement = _write_and_check(loaded, unchecked, kind, described, from_samples=from_samples)
             export = Export(target, description, input_shape, loaded.output_shape[-1], agreement)
             refuse_appeared(target, "--output", overwrite=overwrite)
-            _publish(written, export, content, kind)
+            _publish(unchecked, export, content, kind)
     except ExportError as error:
         raise ExportError(f"{path}: {error}") from error
     except OSError as error:
@@ -103,18 +108,25 @@ def export_model(
     return export
 
 
-def name_of_export(described: ModelDescription) -> str:
-    """Return <dataset>_instance_<i>_fold_<k> or ..._refit, which is one name of a file whatever a corpus is called."""
+def export_name(described: ModelDescription) -> str:
+    """Return <dataset>_instance_<i>_fold_<k>, or ..._refit for a final model, as a valid file name."""
     key = JobKey(described.instance, described.fold, described.repeat)
     part = "refit" if described.is_untested else key.folder_name
     return re.sub(r"[/\\\0]", "_", f"{described.dataset}_instance_{described.instance}_{part}")
 
 
 def find_model(path: Path, *, or_estimator: bool = False) -> Path:
-    """Return the .keras file that a path is or, as a fold folder, holds; with ``or_estimator`` also a model.skops.
+    """Return the .keras file of a model that may be named by a file, a fold folder, an instance or an experiment.
 
-    Of an instance, which may be named ``EXPERIMENT:N``, it is the final model of `refit`, where there is one, or the only fold;
-    of an experiment it is that of the instance that validation selects.
+    An instance, also named ``EXPERIMENT:N``, has its final model of `refit`, or else the model of its only fold. For an
+    experiment it is the model of the instance with the best validation score.
+
+    Args:
+        path: The name of the model.
+        or_estimator: Also return model.skops, a scikit-learn estimator.
+
+    Raises:
+        ResultsError: There is no such model, or several.
     """
     path = model_path(path)
     if (path / "folds.json").is_file():
@@ -125,9 +137,9 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
     for name in names:
         if (path / name).is_file():
             return path / name
-    wanted = f"a .keras file{' or model.skops' if or_estimator else ''}"
+    expected = f"a .keras file{' or model.skops' if or_estimator else ''}"
     if not path.exists():
-        raise ResultsError(f"{path}: there is no such file or folder. Expected EXPERIMENT:N, {wanted}, or a fold folder.")
+        raise ResultsError(f"{path}: there is no such file or folder. Expected EXPERIMENT:N, {expected}, or a fold folder.")
     if path.name == ESTIMATOR_NAME or (path / ESTIMATOR_NAME).is_file():
         raise ResultsError(
             f"{path}: a scikit-learn estimator, not a Keras model. xval bundle writes it with all files that "
@@ -148,12 +160,12 @@ def find_model(path: Path, *, or_estimator: bool = False) -> Path:
             f"{path}: only one model can be exported at a time. Give one of {first_of(below, 4)}, or train one on all items: "
             f"xval refit {name}"
         )
-    what = "saved model" if or_estimator else "Keras model"
-    raise ResultsError(f"{path}: not a {what}. Expected {wanted}, or its fold folder.")
+    kind = "saved model" if or_estimator else "Keras model"
+    raise ResultsError(f"{path}: not a {kind}. Expected {expected}, or its fold folder.")
 
 
 def _check_target(target: Path, description: Path, content: bytes, kind: Format, *, overwrite: bool) -> None:
-    """Refuse a name with another ending, and paths where something else exists."""
+    """Raise SettingsError for a name with another ending, ResultsError for a path that must not be overwritten."""
     if not kind.is_folder and not target.name.endswith(kind.ending):
         raise SettingsError(f"--output {target}: expected a name that ends in {kind.ending}.")
     if target.exists():
@@ -169,14 +181,14 @@ def _check_target(target: Path, description: Path, content: bytes, kind: Format,
 
 
 def _describe(content: bytes, described: ModelDescription, *, from_samples: bool) -> bytes:
-    """Return the model.json of an export, which also says how its clips come to one length."""
+    """Return the content of an export's model.json, which also describes the padding of clips to one length."""
     padding = samples_padding(described.feature_settings) if from_samples else padding_of(described)
     about = json.loads(content)
     return content if about.get("padding") == padding else json_text(about | {"padding": padding}).encode()
 
 
 def _bind_backend() -> None:
-    """Choose the backend that writes all formats; models of every backend load on it."""
+    """Load Keras on TensorFlow, the backend that writes all formats; saved models of every backend load on it."""
     loaded = bind(Slot("cpu", count_cores()), _BACKEND)
     load_keras()
     if loaded != _BACKEND:
@@ -195,18 +207,18 @@ def _write_and_check(
     """
     input_shape = (kind.batch_size(model), *model.inputs[0].shape[1:])
     batches = random_batches(model, input_shape, described, are_samples=from_samples or _reads_samples(described))
-    wanted = [model(batch, training=False) for batch in batches]
+    expected = [model(batch, training=False) for batch in batches]
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of the converters, about their own code
+            warnings.simplefilter("ignore")  # the converters warn about their own code
             kind.write(model, path, input_shape[0])
             predict = kind.read(path, model)
             exported_outputs = [predict(batch) for batch in batches]
     except OSError:
         raise
-    except Exception as error:  # each converter and runtime has errors of its own
+    except Exception as error:  # each converter and runtime has its own errors
         raise _inexpressible(error, model, kind) from error
-    agreement = compare(wanted, exported_outputs, precisions(model))
+    agreement = compare(expected, exported_outputs, precisions(model))
     if not agreement.is_close:
         raise ExportError(
             f"the export is wrong and was removed: its output differs by {agreement.difference:.2g} from that of the model; "
@@ -220,7 +232,7 @@ def _reads_samples(described: ModelDescription) -> bool:
 
 
 def _inexpressible(error: Exception, model: "keras.Model", kind: Format) -> ExportError:
-    """Return an error that names the missing operations of a format, and what to do."""
+    """Return an error with the operations that a format lacks, and the formats to try instead."""
     text = str(error)
     lacking = sorted({*re.findall(r"'tf\.(\w+)' op", text), *re.findall(r"No Op registered for (\w+)", text)})
     places = sorted({place.rpartition("/")[0] for place in re.findall(r'"([\w./-]+)@__inference', text)} - {""})
@@ -233,12 +245,12 @@ def _inexpressible(error: Exception, model: "keras.Model", kind: Format) -> Expo
     )
 
 
-def _publish(written: Path, export: Export, content: bytes, kind: Format) -> None:
-    """Give a checked export its name, and write the description of the model beside it."""
+def _publish(checked: Path, export: Export, content: bytes, kind: Format) -> None:
+    """Rename a checked export to its final name, and write the description of the model next to it."""
     if kind.is_folder:
-        (written / export.description.name).write_bytes(content)
+        (checked / export.description.name).write_bytes(content)
         if export.path.exists():
-            export.path.rename(written.with_name("replaced"))
+            export.path.rename(checked.with_name("replaced"))
     elif not export.description.exists() or export.description.read_bytes() != content:
         write_atomically(export.description, content)
-    written.replace(export.path)
+    checked.replace(export.path)

@@ -1,1 +1,1 @@
-"""Predictions of what comes while the command runs: ``xval predict --follow`` and ``--microphone``."""
+"""Predict live audio, new files in a folder or microphone input: ``xval predict --follow`` and ``--microphone``."""

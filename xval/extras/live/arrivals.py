@@ -1,7 +1,6 @@
-"""Audio files that come into a folder: each once, when nothing writes to it any more.
+"""Watch a folder for new audio files, and report each file once, when its size and time of change no longer change.
 
-Comes in: a folder, the names of files that are answered already, and the time. Goes out: the files to read now. Nothing of a
-file is kept but its name.
+Only the names of reported files stay in memory.
 """
 
 import os
@@ -14,11 +13,11 @@ from xval.base.errors import SettingsError
 from xval.base.operating_system import refusal
 
 SETTLE_S = 2.0
-"""How long a file stays unchanged before it is read: a recorder writes some times in a second."""
+"""Time that a file must be unchanged before it is read; a recorder writes several times per second."""
 
 
 class _Waiting(NamedTuple):
-    """Size (bytes) and time of change (ns) of a file, and since when it has both."""
+    """A file that may still grow: its size (bytes), its time of change (ns), and the time since it has both (s)."""
 
     size: int
     changed_ns: int
@@ -26,32 +25,38 @@ class _Waiting(NamedTuple):
 
 
 class Arrivals:
-    """The audio files in a folder and below it that are not answered yet.
+    """The audio files in a folder and its subfolders that are not predicted yet.
 
-    A file is ready when it is not empty and its size and time of change have stayed for `SETTLE_S`: by the clock of this
-    machine, since that of a network drive may differ. Hidden files are left out, as of programs that rename a file when it is
-    whole.
+    A file is ready when it is not empty and its size and time of change have been the same for `SETTLE_S`, measured by the
+    clock of this machine, because that of a network drive may differ. Hidden files are skipped, because some programs write
+    to a hidden file and rename it when it is complete.
 
     Args:
-        folder: To be looked into.
-        answered: Paths of files that are not given again.
+        folder: The folder to watch.
+        predicted: Paths of files to skip, because they are predicted already.
+
+    Raises:
+        SettingsError: The folder does not exist.
     """
 
-    def __init__(self, folder: Path, answered: Iterable[str] = ()) -> None:
+    def __init__(self, folder: Path, predicted: Iterable[str] = ()) -> None:
         if not folder.is_dir():
             is_file = " It is a file. Give its folder." if folder.exists() else ""
             raise SettingsError(f"--follow {folder}: there is no such folder.{is_file}")
         self._folder = folder
-        self._answered = {str(Path(name).absolute()) for name in answered}
+        self._reported = {str(Path(name).absolute()) for name in predicted}
         self._waiting: dict[str, _Waiting] = {}
 
     @property
     def waiting(self) -> list[str]:
-        """The files that are empty, or may still grow."""
+        """The sorted paths of files that were empty or could still grow at the last call of `ready`."""
         return sorted(self._waiting)
 
     def ready(self, now_s: float) -> list[Path]:
-        """Return the files that are ready at a time (s), sorted by name; each is given once.
+        """Return the files that are ready at a time (s), sorted by name; each file is returned once.
+
+        Args:
+            now_s: The time of a monotonic clock.
 
         Raises:
             SettingsError: The folder cannot be read.
@@ -60,18 +65,18 @@ class Arrivals:
         root, ready = self._folder.absolute(), []
         for entry in self._all_entries(root):
             name = entry.path
-            if name in self._answered:
+            if name in self._reported:
                 continue
             try:
                 state = entry.stat()
-            except OSError:  # it was renamed or removed meanwhile
+            except OSError:  # it was renamed or removed in the meantime
                 continue
             waiting = _Waiting(state.st_size, state.st_mtime_ns, now_s)
-            if (known := before.get(name)) and known[:2] == waiting[:2]:
-                waiting = known
+            if (previous := before.get(name)) and previous[:2] == waiting[:2]:
+                waiting = previous
             if waiting.size and now_s - waiting.since_s >= SETTLE_S:
                 ready.append(self._folder / Path(name).relative_to(root))
-                self._answered.add(name)
+                self._reported.add(name)
             else:
                 self._waiting[name] = waiting
         return sorted(ready)
@@ -90,7 +95,7 @@ class Arrivals:
                 if entry.is_dir(follow_symlinks=False):
                     try:
                         yield from self._entries(entry.path)
-                    except FileNotFoundError:  # removed meanwhile
+                    except FileNotFoundError:  # removed in the meantime
                         continue
                 elif Path(entry.name).suffix.lower() in AUDIO_SUFFIXES:
                     yield entry

@@ -1,7 +1,4 @@
-"""What a microphone hears, in windows, by the package sounddevice.
-
-Comes in: lengths. Goes out: samples, as they come.
-"""
+"""Record from a microphone in windows, with the package sounddevice."""
 
 import queue
 import time
@@ -14,16 +11,16 @@ from numpy.typing import NDArray
 from xval.base.errors import SettingsError, how_to_install
 from xval.reuse.inference.inputs import cut_stream
 
-_PATIENCE_S = 10.0  # until a microphone that gives nothing is given up
-_WAIT_S = 0.2  # so that Ctrl-C is heard, also where a queue waits without it
+_PATIENCE_S = 10.0  # without samples, until an error is raised
+_WAIT_S = 0.2  # so that Ctrl-C works even on systems where it does not interrupt a waiting queue
 
 
 class Microphone:
-    """The default input device.
+    """The default audio input device of the computer.
 
     Attributes:
-        rate_hz: Its own rate; the model takes the samples from there.
-        n_lost: How often samples were lost, since the computer was too slow.
+        rate_hz: The default sample rate of the device; samples are not resampled.
+        n_lost: How often samples were lost because the computer was too slow.
 
     Raises:
         SettingsError: The package or its library is not installed, or there is no input device.
@@ -34,7 +31,7 @@ class Microphone:
             import sounddevice
         except ImportError as error:
             raise SettingsError(f"--microphone: needs the package sounddevice: {how_to_install('microphone')}.") from error
-        except OSError as error:  # as it says it on Linux, where the library is not in the package
+        except OSError as error:  # on Linux, where the package does not include the library
             raise SettingsError(f"--microphone: sounddevice lacks its library ({error}): apt install libportaudio2") from error
         self._package: Any = sounddevice
         try:
@@ -46,15 +43,15 @@ class Microphone:
         self.rate_hz, self.n_lost = round(device["default_samplerate"]), 0
 
     def windows(self, length_s: float, step_s: float, seconds: float | None) -> Iterator[tuple[float, NDArray[np.float32]]]:
-        """Yield the begin (s) and the samples, float32 (n_samples,), of each window, all of one length.
+        """Yield the start (s) and the samples, float32 (n_samples,), of each complete window; all have one length.
 
         Args:
-            length_s: Of a window.
-            step_s: From the begin of a window to that of the next.
-            seconds: How long to listen; None: without end.
+            length_s: Length of a window.
+            step_s: Time from the start of a window to the start of the next.
+            seconds: How long to record; None: without end.
 
         Raises:
-            SettingsError: The device refuses, or gives nothing any more.
+            SettingsError: The device cannot be opened, or returns no samples any more.
         """
         length, step = max(1, round(length_s * self.rate_hz)), max(1, round(step_s * self.rate_hz))
         n_samples = None if seconds is None else round(seconds * self.rate_hz)
@@ -71,8 +68,8 @@ class Microphone:
 
         try:
             with self._package.InputStream(samplerate=self.rate_hz, channels=1, dtype="float32", callback=take):
-                heard, since_s = 0, time.monotonic()
-                while n_samples is None or heard < n_samples:
+                n_recorded, since_s = 0, time.monotonic()
+                while n_samples is None or n_recorded < n_samples:
                     try:
                         block = blocks.get(timeout=_WAIT_S)
                     except queue.Empty:
@@ -82,8 +79,8 @@ class Microphone:
                                 "connected."
                             ) from None
                         continue
-                    block = block if n_samples is None else block[: n_samples - heard]
-                    heard, since_s = heard + block.size, time.monotonic()
+                    block = block if n_samples is None else block[: n_samples - n_recorded]
+                    n_recorded, since_s = n_recorded + block.size, time.monotonic()
                     yield block
         except self._package.PortAudioError as error:
             raise SettingsError(f"--microphone: the input device cannot be opened ({error}).") from error

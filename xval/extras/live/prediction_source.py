@@ -1,7 +1,4 @@
-"""Predictions of what comes while the command runs: files in a folder, or windows of a microphone.
-
-Comes in: parsed arguments of predict. Goes out: csv rows, until Ctrl-C.
-"""
+"""Sources of live audio for ``xval predict``: new files in a folder, or windows of a microphone, as csv rows until Ctrl-C."""
 
 import argparse
 import time
@@ -25,18 +22,18 @@ if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
 
 INSTEAD = ", --follow FOLDER or --microphone"
-"""Of audio files, behind their mention."""
+"""End of a message that asks for audio files: the options that replace them."""
 
 Top = Callable[["pd.DataFrame", "SavedModel", int | None], "pd.DataFrame"]
-"""Leaves the most probable classes of a table."""
+"""From a table of predictions, its model and a number (None: all) to the table with only that many most probable classes."""
 
-_BATCH = 32  # files of a backlog that are answered together
+_BATCH = 32  # files that are predicted together, if several are ready
 _POLL_S = 0.5
 _TRIAL_HZ = 16000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare what is heard in the place of AUDIO."""
+    """Declare the options that replace AUDIO."""
     parser.add_argument(
         "--follow",
         type=Path,
@@ -52,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def is_chosen(options: argparse.Namespace, output: Output) -> bool:
-    """Return whether audio is heard as it comes; refuse arguments that do not go together."""
+    """Return whether an option for live audio is set; raises SettingsError for options that cannot be combined with it."""
     name = "--follow" if options.follow else "--microphone"
     if options.seconds is not None and not options.microphone:
         raise SettingsError("--seconds: needs --microphone.")
@@ -74,7 +71,7 @@ def is_chosen(options: argparse.Namespace, output: Output) -> bool:
 
 
 def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
-    """Answer until Ctrl-C; return 1 when a file was left out, or a window has no answer."""
+    """Predict live audio until Ctrl-C; return 1 if a file was skipped or a window has no prediction, otherwise 0."""
     with GrowingCsv(output.path) as rows:
         return _run(options, output, rows, keep_top)
 
@@ -86,7 +83,7 @@ def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top
     from xval.extras.live.microphone import Microphone
 
     messages = make_console(is_error=True)
-    heard = Arrivals(options.follow, rows.answered) if options.follow else Microphone()
+    source = Arrivals(options.follow, rows.predicted) if options.follow else Microphone()
     model = arguments.load(options, messages)
     described = model.description
     if described.scaled_by_item or described.is_custom:
@@ -101,13 +98,13 @@ def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top
     def write(table: "pd.DataFrame") -> None:
         rows.append(shown(table))
 
-    # Silence is answered first, so that what is asked for is checked, and the model is ready, before anything comes.
+    # Silence is predicted first, to check the options and to prepare the model before any audio arrives.
     trial = model.predict(
         [np.zeros(_TRIAL_HZ, np.float32)],
         sample_rate_hz=_TRIAL_HZ,
         per="file" if options.microphone else arguments.pieces_of(options),
         every_s=None if options.microphone else options.every,
-        skip_unreadable=True,  # a model may have no answer to silence alone
+        skip_unreadable=True,  # a model may have no prediction for silence
         coverage=options.coverage,
     )
     rows.check(shown(trial))
@@ -117,9 +114,9 @@ def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top
         n_speakers, n_needed = trial.attrs["speakers"]
         if n_speakers < n_needed:
             messages.print(arguments.describe_too_few(n_speakers, n_needed, options.coverage), markup=False)
-    if isinstance(heard, Arrivals):
-        return follow(heard, options, model, write, messages, is_written=output.path is not None)
-    return _listen(heard, options, model, write, messages)
+    if isinstance(source, Arrivals):
+        return follow(source, options, model, write, messages, is_written=output.path is not None)
+    return _record(source, options, model, write, messages)
 
 
 def follow(
@@ -133,13 +130,24 @@ def follow(
     clock: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Answer the files that come, and return the exit code after Ctrl-C; `clock` and `sleep` are the time that passes.
+    """Predict the new files of a folder until Ctrl-C, and return the exit code: 1 if a file was skipped, otherwise 0.
 
-    Where rows go to a file (`is_written`), the screen says how many there are.
+    Args:
+        arrivals: The watched folder.
+        options: The parsed options of ``xval predict``.
+        model: The model that predicts.
+        write: Writes the rows of a batch of files.
+        messages: The console for messages.
+        is_written: Whether the rows go to a file; then their number is printed.
+        clock: Returns the time (s).
+        sleep: Waits for a time (s).
+
+    Raises:
+        SettingsError: The folder cannot be read any more, or rows cannot be appended to the file.
     """
     from xval.extras.live.arrivals import SETTLE_S
 
-    per, n_answered, n_left_out = arguments.pieces_of(options), 0, 0
+    per, n_predicted, n_skipped = arguments.pieces_of(options), 0, 0
     unread: list[Path] = []
     messages.print(
         f"Following {options.follow}: a file is read when it has not changed for {SETTLE_S:g} s. Ctrl-C ends.", markup=False
@@ -150,38 +158,38 @@ def follow(
             while unread:
                 batch = unread[:_BATCH]
                 table = model.predict(batch, per=per, every_s=options.every, skip_unreadable=True, coverage=options.coverage)
-                left_out = table.attrs["left_out"]
-                before = n_answered, n_left_out, unread
-                # Counted first, so that Ctrl-C between the two makes no written row one that is not read yet.
-                n_answered, n_left_out = n_answered + len(batch) - len(left_out), n_left_out + len(left_out)
+                skipped = table.attrs["left_out"]
+                before = n_predicted, n_skipped, unread
+                # Counted before writing, so that Ctrl-C in between never reports a written file as not read.
+                n_predicted, n_skipped = n_predicted + len(batch) - len(skipped), n_skipped + len(skipped)
                 unread = unread[_BATCH:]
                 try:
                     write(table)
                 except (OSError, XvalError):
-                    n_answered, n_left_out, unread = before
+                    n_predicted, n_skipped, unread = before
                     raise
-                for line in [*arguments.describe_doubts(table), *(file.line for file in left_out)]:
+                for line in [*arguments.describe_doubts(table), *(file.line for file in skipped)]:
                     messages.print(line, markup=False)
                 if is_written and len(table):
-                    messages.print(f"{counted(n_answered, 'file')} predicted, the last {table['path'].iloc[-1]}", markup=False)
+                    messages.print(f"{counted(n_predicted, 'file')} predicted, the last {table['path'].iloc[-1]}", markup=False)
             sleep(_POLL_S)
     except KeyboardInterrupt:
-        return EXIT_FAILED if n_left_out else 0
+        return EXIT_FAILED if n_skipped else 0
     finally:
-        without = f", {n_left_out} skipped" if n_left_out else ""
+        skipped_text = f", {n_skipped} skipped" if n_skipped else ""
         names = [*map(str, unread), *arrivals.waiting]
         waiting = f", {counted(len(names), 'file')} not read yet: {first_of(names, arguments.N_NAMED)}" if names else ""
-        messages.print(f"Stopped: {counted(n_answered, 'file')} answered{without}{waiting}.", markup=False)
+        messages.print(f"Stopped: {counted(n_predicted, 'file')} answered{skipped_text}{waiting}.", markup=False)
 
 
-def _listen(
+def _record(
     microphone: "Microphone",
     options: argparse.Namespace,
     model: "SavedModel",
     write: Callable[["pd.DataFrame"], None],
     messages: "Console",
 ) -> int:
-    """Answer the windows that a microphone hears, each as long as the examples that trained the model."""
+    """Predict windows of microphone input, each as long as a training example of the model; return the exit code."""
     length_s = model.description.example_s or 0.0
     if options.seconds is not None and options.seconds < length_s:
         raise SettingsError(
@@ -191,7 +199,7 @@ def _listen(
     if not step_s > 0:
         raise SettingsError(f"--every {step_s:g}: expected a time above 0 s.")
     messages.print(f"Listening, in windows of {length_s:.3g} s. Ctrl-C ends.")
-    n_answered, n_undefined, n_silent, n_novel, knows_novelty = 0, 0, 0, 0, False
+    n_predicted, n_undefined, n_silent, n_novel, has_novelty = 0, 0, 0, 0, False
     try:
         for start_s, samples in microphone.windows(length_s, step_s, options.seconds):
             try:
@@ -203,17 +211,17 @@ def _listen(
             table["path"] = "microphone"
             table[["start_s", "end_s"]] += start_s
             write(table)
-            n_answered += 1
+            n_predicted += 1
             n_silent += len(table.attrs["silent"])
-            knows_novelty = "novelty" in table
-            n_novel += knows_novelty and bool((table["novelty"] > 1).any())
+            has_novelty = "novelty" in table
+            n_novel += has_novelty and bool((table["novelty"] > 1).any())
     except KeyboardInterrupt:
         pass
     undefined = f", {n_undefined} without a prediction" if n_undefined else ""
     lost = f" Samples were lost {counted(microphone.n_lost, 'time')}: the model is too slow for this computer." * bool(
         microphone.n_lost
     )
-    novel = f", unlike what the model was trained on (novelty above 1): {n_novel}" if knows_novelty else ""
-    doubts = f" Silent: {n_silent}{novel}." if n_answered else ""
-    messages.print(f"Stopped: {counted(n_answered, 'window')} answered{undefined}.{doubts}{lost}")
+    novel = f", unlike what the model was trained on (novelty above 1): {n_novel}" if has_novelty else ""
+    doubts = f" Silent: {n_silent}{novel}." if n_predicted else ""
+    messages.print(f"Stopped: {counted(n_predicted, 'window')} answered{undefined}.{doubts}{lost}")
     return EXIT_FAILED if n_undefined else 0

@@ -1,1 +1,1 @@
-"""The equal error rate of speaker verification by embeddings: ``xval speaker-eer``."""
+"""Equal error rate (EER) of speaker verification with embeddings: ``xval speaker-eer``."""

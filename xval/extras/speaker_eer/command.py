@@ -27,21 +27,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compute and print the equal error rate."""
+    """Compute and print the equal error rate with its 95 % confidence interval over speakers."""
     from preprocessing.clips.parquet_files import column_names, read_frame
     from xval.measures.verification import verification_eer
 
     path: Path = options.embeddings
     try:
-        wanted = [name for name in column_names(path) if name == "path" or name.startswith("embedding_")]
-        table = read_frame(path, columns=wanted)
+        columns = [name for name in column_names(path) if name == "path" or name.startswith("embedding_")]
+        table = read_frame(path, columns=columns)
     except (OSError, ValueError) as error:
         raise ResultsError(f"{path}: not a readable parquet file ({error}). xval embed writes one.") from error
-    names = [name for name in table if str(name).startswith("embedding_") and table[name].dtype.kind == "f"]
-    if not names or "path" not in table:
+    embedding_columns = [name for name in table if str(name).startswith("embedding_") and table[name].dtype.kind == "f"]
+    if not embedding_columns or "path" not in table:
         raise ResultsError(f"{path}: has no columns path and embedding_0, ...; xval embed writes them.")
     speakers = table["path"].map(lambda name: _speaker(str(name), options.speaker_pattern))
-    verification = verification_eer(table[names].to_numpy(), speakers.to_numpy(dtype=str))
+    verification = verification_eer(table[embedding_columns].to_numpy(), speakers.to_numpy(dtype=str))
     interval = (
         f" [{verification.interval.low:.3f}, {verification.interval.high:.3f}] (95 % over speakers)"
         if verification.interval
