@@ -110,6 +110,7 @@ class StandardisedMetric:
         return *both, len(shared)
 
     def _over(self, group: str, classes: tuple[int, ...], *, is_mean: bool | None = None) -> MetricOverItems:
+        """Return the metric of a group over some classes; `is_mean` as in `MetricOverItems`."""
         if (group, classes, is_mean) not in self._cached:
             metric = self.metric
             if is_classwise(metric):

@@ -215,6 +215,7 @@ def _ends(interval: Interval | None) -> tuple[float | None, float | None, str]:
 
 
 def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
+    """Return a metric of a task, or one by its dotted path, with its name; None: the first main metric of the task."""
     metric_name = metrics.canonical_name(task.name, name or task.main_metrics[0])
     if user_code.is_dotted(metric_name):
         return metric_name.rpartition(".")[2], load_metric(task.name, metric_name).metric
