@@ -21,7 +21,7 @@ from preprocessing.corpora.fsdd import list_clips
 from xval import Experiment
 from xval.answers.chosen_instance import choose_instance
 from xval.answers.read_corpus import read_corpus
-from xval.extras.label_review.label_suspects import find_suspects, read_answered
+from xval.extras.label_review.label_suspects import find_suspects, read_predicted_clips
 from xval.results.folder import find_experiment
 
 SHARE = 0.05
@@ -69,7 +69,7 @@ def main(recordings: Path, seed: int, *, is_svm: bool) -> None:
                 raise
         results = find_experiment(Path(places["experiment_folder"], "digits", "experiment_1"))
         instance = choose_instance(results, 1)
-        suspects = find_suspects(read_answered(instance), read_corpus(results, instance.settings))
+        suspects = find_suspects(read_predicted_clips(instance), read_corpus(results, instance.settings))
     is_swapped = clips.set_index("path")["swapped"][[suspect.clip for suspect in suspects]].to_numpy()
     shares = {first: float(is_swapped[:first].mean()) for first in FIRST}
     listed = ", ".join(f"{share:.3f} of the first {first}" for first, share in shares.items())

@@ -1,4 +1,4 @@
-"""The stored test predictions of an instance, of all its repeats."""
+"""Read the stored test predictions of an instance, for all its repeats."""
 
 from typing import NamedTuple
 
@@ -12,17 +12,20 @@ from xval.measures.task import Task
 from xval.results.instance import InstanceResults
 from xval.results.tested_examples import TestedExamples
 
-_MOST_VALUES = 20_000_000  # probabilities that are read; more would take minutes
+_MOST_VALUES = 20_000_000  # probabilities; reading more would take minutes
 
 
 class InstancePredictions(NamedTuple):
-    """The test examples of an instance: clips where clips are cut into windows, else what was tested.
+    """The test predictions of an instance: one per clip if clips are cut into windows, otherwise one per example.
 
     Attributes:
-        repeats: Of each repeat of a deal that has all its finished folds.
-        own_folders: Where modules of the user's own lay.
-        origin: What its models may have heard before, as of `clause`; empty: nothing is known.
-        item: What an item is called.
+        instance: The number of the instance.
+        task: The task that the instance was trained for.
+        repeats: The tested examples of each repeat and seed whose finished folds are all present.
+        own_folders: The folders that had the user's own modules when the experiment ran.
+        origin: What `xval.answers.pretrained.clause` says of pretrained parts that may have been trained on the tested
+            speakers; empty if there are none.
+        item: The word for an item of this dataset, such as speaker.
     """
 
     instance: int
@@ -34,10 +37,10 @@ class InstancePredictions(NamedTuple):
 
 
 def read_instance_predictions(instance: InstanceResults) -> InstancePredictions:
-    """Read the stored predictions of an instance.
+    """Read the stored test predictions of an instance.
 
     Raises:
-        ResultsError: No fold is finished, predictions are missing or damaged, or there are too many.
+        ResultsError: No fold is finished, predictions are missing or damaged, or there are more than 20 million values.
     """
     records = list(instance.folds.values())
     where = instance.experiment.instance_folder(instance.number)
@@ -50,10 +53,10 @@ def read_instance_predictions(instance: InstanceResults) -> InstancePredictions:
         raise ResultsError(f"{where}: the predictions are {n_values} probabilities; at most {_MOST_VALUES} are read.")
     averaging = Averaging(instance.settings.clip_average) if instance.has_windows else None  # groups are of clips
     try:
-        read = read_repeats(instance, repeats, averaging)
+        examples = read_repeats(instance, repeats, averaging)
     except FileNotFoundError as error:
         raise ResultsError(f"{error.filename}: missing. Move its folder away to run that part again.") from error
-    if not read:
+    if not examples:
         raise ResultsError(f"{where}: no seed has all finished folds. Run the rest first.")
     own_folders, origin = tuple(instance.written.own_folders), clause(judge_instance(instance))
-    return InstancePredictions(instance.number, instance.task, tuple(read), own_folders, origin, item_word([instance]))
+    return InstancePredictions(instance.number, instance.task, tuple(examples), own_folders, origin, item_word([instance]))

@@ -1,10 +1,10 @@
-"""The commands of ``xval``, one file each; the name of a command is that of its file, with - for _.
+"""The commands of ``xval``, one file each; the name of a command is the name of its file, with - instead of _.
 
-Each has `SUMMARY`, one line for the help; `GROUP`, under which the help lists it; `add_arguments(parser)`; and `run(options)`,
-which returns the exit code; or, in place of both, `main(arguments)`. That of an extra is its command.py, which has `NAME`, the
-name of the command, in place of `GROUP`. None loads a backend before its arguments have been read.
-One that trains has `RUNS_OWN_CODE = True`; the others import no module of the user's own but for those of the option --import
-(`_own_modules.add_import`).
+Each file has `SUMMARY`, one line for the help; `GROUP`, the heading of the help that lists the command; `add_arguments(parser)`
+and `run(options)`, which returns the exit code, or `main(arguments)` instead of both. The command of an extra is in its
+command.py, which has `NAME`, the name of the command, instead of `GROUP`. No command loads a backend before it has read its
+arguments. A command that trains has `RUNS_OWN_CODE = True`. All others import only those modules of the user that the option
+--import names (`_own_modules.add_import`).
 """
 
 import argparse
@@ -22,31 +22,31 @@ from xval.base.synonyms import COMMANDS
 
 EXTRAS = "Extras"
 GROUPS = ("Start", "Run", "Results", "Compare", "Models", EXTRAS, "Maintain")
-"""Of the help, in this order."""
+"""The headings of the help, in this order."""
 
 _SIMPLE = re.compile(r"(xval [\w-]+)(?: [A-Z]+)+")
 _DESCRIPTION = re.compile(r'^(GROUP|NAME|SUMMARY) = "(.*)"$', re.MULTILINE)
 
 
 class Command(Protocol):
-    """A file of this package; what it raises for bad input is an `XvalError`, which is printed in one line."""
+    """The module of a command. For bad input it raises an `XvalError`, which is printed in one line."""
 
     SUMMARY: str
 
     def add_arguments(self, parser: argparse.ArgumentParser) -> None:
-        """Declare the arguments, without loading a backend."""
+        """Add the arguments of the command to a parser, without loading a backend."""
 
     def run(self, options: argparse.Namespace) -> int:
-        """Return the exit code: 0 done; 1 done in part or failed, as its help says."""
+        """Run the command, and return the exit code: 0 done; 1 done in part or failed, as the help of the command explains."""
 
 
 class Description(NamedTuple):
-    """What a file says of its command, read without importing it.
+    """The entry of a command in the help, read from its file without importing it.
 
     Attributes:
-        module: To be imported.
-        group: Under which the help lists it.
-        summary: One line.
+        module: The dotted name of the module to import.
+        group: The heading of the help that lists the command.
+        summary: One line for the help.
     """
 
     module: str
@@ -55,25 +55,29 @@ class Description(NamedTuple):
 
 
 def command_names() -> list[str]:
-    """Return the names of the commands, those of extras among them, sorted."""
+    """Return the sorted names of all commands, including the commands of extras."""
     return [*describe_commands()]  # list is a command here
 
 
 @cache
 def describe_commands() -> dict[str, Description]:
-    """Return what each command says of itself, by its name, sorted; the files are read, so that none is imported."""
+    """Return the description of each command by its sorted name; files are read and not imported, so that the help is quick."""
     files = {f"{__name__}.{path.stem}": path for path in Path(__path__[0]).glob("[!_]*.py")}
     files |= {f"{shelf.PACKAGE}.{extra}.command": path for extra, path in shelf.offers("command").items()}
-    found = {}
+    descriptions = {}
     for module, path in files.items():
         facts = dict(_DESCRIPTION.findall(path.read_text(encoding="utf-8")))
         name = facts.get("NAME", path.stem.replace("_", "-"))
-        found[name] = Description(module, facts.get("GROUP", EXTRAS), facts["SUMMARY"])
-    return dict(sorted(found.items()))
+        descriptions[name] = Description(module, facts.get("GROUP", EXTRAS), facts["SUMMARY"])
+    return dict(sorted(descriptions.items()))
 
 
 def find_command(name: str, arguments: Sequence[str] = ()) -> Command:
-    """Import the command of a name, such as ``run-job``; `arguments` are repeated in what is answered to other names."""
+    """Import a command by its name, such as ``run-job``.
+
+    Raises:
+        SettingsError: There is no such command. The message says what to type, with `arguments` in it where they fit.
+    """
     if description := describe_commands().get(name):
         return cast("Command", import_module(description.module))
     if name.endswith(".py"):
@@ -86,7 +90,7 @@ def find_command(name: str, arguments: Sequence[str] = ()) -> Command:
 
 
 def _with_arguments(to_type: str, arguments: Sequence[str]) -> str:
-    """Return what to type with the words that were typed in the place of CORPUS, EXPERIMENT or MODEL."""
+    """Return the command to type, with CORPUS, EXPERIMENT or MODEL replaced by the arguments that the user typed."""
     if not arguments or any(word.startswith("-") for word in arguments):
         return to_type
     if simple := _SIMPLE.fullmatch(to_type):

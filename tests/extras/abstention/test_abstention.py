@@ -1,11 +1,11 @@
-"""When a model should not answer, from the predictions that a run leaves; the page shows it."""
+"""When a model should abstain, from the predictions of a run; the page shows it."""
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from xval.answers.read import read_instance
-from xval.extras.abstention.abstention import when_to_answer
+from xval.extras.abstention.abstention import measure_abstention
 from xval.measures.calibration import at_temperature
 from xval.report.request import PageRequest
 from xval.report.write import write_page
@@ -16,7 +16,7 @@ NEAREST = {"architecture": "knn", "n_neighbors": [5]}
 
 @pytest.fixture
 def folder(project, in_process):
-    """Return the results of a baseline on six speakers, each of whom validated one fold; its answers are made less sure."""
+    """Return results of a baseline on six speakers, each of whom validated a fold; its predictions are made less confident."""
     project.write_script(NEAREST, num_folds=6, validation="next_fold")
     assert project.run().returncode == 0
     for path in project.results.glob("instance_1/fold_*/predictions.parquet"):
@@ -28,18 +28,18 @@ def folder(project, in_process):
     return ExperimentFolder(project.results)
 
 
-def test_sets_are_as_good_as_five_speakers_allow_and_the_page_says_so(folder):
-    found = when_to_answer(read_instance(folder, 1))
+def test_sets_are_as_good_as_five_speakers_allow_and_are_on_the_page(folder):
+    found = measure_abstention(read_instance(folder, 1))
 
     assert (len(found.items), found.n_speakers, found.n_classes) == (6, 5, 3)
-    assert [(at.coverage, at.n_needed, at.worth is None) for at in found.sets] == [
+    assert [(at.coverage, at.n_needed, at.scores is None) for at in found.sets] == [
         (0.8, 4, False), (0.9, 9, True), (0.95, 19, True),
     ]  # fmt: skip
     assert found.shown is found.sets[0]
-    worth = found.sets[0].worth
-    assert worth.covered.mean >= 0.8
-    assert 1 < worth.size.mean < 3
-    assert worth.by_item.mean(axis=0) == pytest.approx([worth.covered.mean, worth.size.mean, worth.answered.mean])
+    scores = found.sets[0].scores
+    assert scores.coverage.mean >= 0.8
+    assert 1 < scores.size.mean < 3
+    assert scores.by_item.mean(axis=0) == pytest.approx([scores.coverage.mean, scores.size.mean, scores.predicted.mean])
     assert "At a coverage of 80 %" in found.sentence
     assert "calibrated on the predictions for 5 validation items (conformal prediction)." in found.sentence
 

@@ -1,4 +1,4 @@
-"""Reviews of a finished experiment whose corpus, but for its audio, is the test's own; and servers of them."""
+"""Reviews of a finished experiment on a copy of its dataset (without the audio), and servers of such reviews."""
 
 import shutil
 import threading
@@ -15,14 +15,14 @@ from xval.results.folder import find_experiment
 
 
 def _make_reviews(finished, data, *, patch=None):
-    """Return the function of `make_review`, on a copy of the corpus in a folder."""
+    """Return a function that makes the review of a reviewer, on a copy of the dataset in a folder."""
     shutil.copytree(finished.folder / "data", data)
     folder = find_experiment(finished.results)
     instance = choose_instance(folder, 1)
 
-    def make(reviewer="ann", *, answered=None, corpus=None):
-        if answered is not None:
-            patch.setattr(session, "read_answered", lambda _: answered)
+    def make(reviewer="ann", *, predicted=None, corpus=None):
+        if predicted is not None:
+            patch.setattr(session, "read_predicted_clips", lambda _: predicted)
         return Review(instance, corpus or read_corpus(folder, instance.settings, data), reviewer)
 
     return make
@@ -46,7 +46,7 @@ def _serving():
 
 @pytest.fixture
 def make_review(finished, tmp_path, monkeypatch):
-    """Return a function that makes the review of a reviewer; `answered` are answers in the place of those of the run."""
+    """Return a function that makes the review of a reviewer; `predicted` replaces the predictions of the run."""
     return _make_reviews(finished, tmp_path / "data", patch=monkeypatch)
 
 
@@ -59,6 +59,6 @@ def serve():
 
 @pytest.fixture(scope="module")
 def shared_server(finished, tmp_path_factory):
-    """A server for all tests of a module, which leave no verdict behind."""
+    """Return a server for all tests of a module, which leave no verdict behind."""
     with _serving() as start:
         yield start(_make_reviews(finished, tmp_path_factory.mktemp("review") / "data")())

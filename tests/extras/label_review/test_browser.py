@@ -1,4 +1,4 @@
-"""The page of a review in a browser, by keys and clicks, on a telephone and on a screen."""
+"""The page of a review in a browser, used by keys and clicks, on a telephone and on a screen."""
 
 import re
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from preprocessing.clips.corrections import read_verdicts
-from xval.extras.label_review.label_suspects import AnsweredClips
+from xval.extras.label_review.label_suspects import PredictedClips
 
 HOSTILE = "<img src=x onerror=window.hacked=1>"
 READY = "document.body?.dataset.ready"
@@ -17,19 +17,19 @@ def be_at(browser, number):
 
 
 @pytest.fixture
-def answered(finished):
-    """Answers that are wrong on every clip, of three classes, one of whose names is markup, on which no model was trained."""
+def predicted(finished):
+    """Return predictions that are wrong for every second clip; one of the three classes has markup as its name."""
     clips = tuple(sorted(f"speaker_{speaker}_{take}.wav" for speaker in range(6) for take in range(4)))
     items = np.array([clip.rpartition("_")[0] for clip in clips], object)
     labels = np.zeros(len(clips), np.int64)
     probabilities = np.tile([0.1, 0.3, 0.6], (len(clips), 1))
     probabilities[::2] = [0.9, 0.05, 0.05]
-    return AnsweredClips(1, ("low", "high", HOSTILE), clips, items, labels, probabilities)
+    return PredictedClips(1, ("low", "high", HOSTILE), clips, items, labels, probabilities)
 
 
 @pytest.mark.parametrize("width", [390, pytest.param(1300, marks=pytest.mark.slow)])
-def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, answered, width):
-    review = make_review(answered=answered)
+def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, predicted, width):
+    review = make_review(predicted=predicted)
     browser.open(serve(review).address, width, READY)
 
     def verdicts():
@@ -77,8 +77,8 @@ def test_suspects_are_judged_by_keys_and_clicks(make_review, serve, browser, ans
     assert browser.value("document.getElementById('who').textContent").startswith("Reviewer ann: 3 of ")
 
 
-def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_review, serve, browser, answered):
-    review = make_review(answered=answered)
+def test_a_key_that_comes_too_soon_is_reported_and_each_window_undoes_its_own(make_review, serve, browser, predicted):
+    review = make_review(predicted=predicted)
     browser.open(serve(review).address, 1300, READY)
     browser.value(
         "['r', 'r'].forEach((key) => document.body.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true })))"
@@ -87,7 +87,7 @@ def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_r
     assert browser.value("document.getElementById('error').textContent").startswith("Not saved")
     assert len(read_verdicts(review.path)) == 1
 
-    make_review(answered=answered).judge(4, "unsure")  # in another window
+    make_review(predicted=predicted).judge(4, "unsure")  # in another window
     browser.press("z")
     be_at(browser, 0)
     assert [row.clip for row in read_verdicts(review.path)] == [review.suspects[4].clip]
@@ -110,8 +110,8 @@ def test_a_key_that_comes_too_soon_is_said_and_two_windows_undo_their_own(make_r
     browser.see("document.getElementById('error').textContent === 'No other label contains \"q\".'")
 
 
-def test_names_are_shown_as_text_and_an_ended_program_is_said(make_review, serve, browser, answered):
-    server = serve(make_review(answered=answered))
+def test_names_are_shown_as_text_and_an_ended_program_is_reported(make_review, serve, browser, predicted):
+    server = serve(make_review(predicted=predicted))
     browser.open(server.address, 390, READY)
 
     assert HOSTILE in browser.value("document.getElementById('labels').textContent")

@@ -1,4 +1,4 @@
-"""xval review-labels, as typed: suspects as a table, what ends it, what cannot be reviewed."""
+"""xval review-labels: suspicious labels as a table, its end by Ctrl-C, and wrong arguments."""
 
 import errno
 import json
@@ -21,16 +21,16 @@ def data(finished, tmp_path):
 
 @pytest.fixture
 def interrupted(monkeypatch):
-    """Let the page be answered by a function of the review, and then Ctrl-C be pressed."""
+    """Return a function that lets a test judge in the place of a browser, after which Ctrl-C is pressed."""
 
-    def answer(use):
+    def replace_server(use):
         def serve(server):
             use(server.review)
             raise KeyboardInterrupt
 
         monkeypatch.setattr(ReviewServer, "serve_forever", serve)
 
-    return answer
+    return replace_server
 
 
 def test_the_suspects_are_written_as_a_table(results, command, data, tmp_path):
@@ -43,7 +43,7 @@ def test_the_suspects_are_written_as_a_table(results, command, data, tmp_path):
     assert not (data / "tones" / FILE_NAME).exists()
 
 
-def test_ctrl_c_ends_the_page_and_says_what_was_judged_and_what_to_do(results, command, data, interrupted):
+def test_ctrl_c_ends_the_page_and_prints_verdicts_and_the_next_command(results, command, data, interrupted):
     interrupted(lambda review: [review.judge(number, "right") for number in range(3)])
     first = command("review-labels", f"{results}:1", "--data-folder", data, "--reviewer", "ann")
     interrupted(lambda review: review.judge(0, "bad recording"))
@@ -58,7 +58,7 @@ def test_ctrl_c_ends_the_page_and_says_what_was_judged_and_what_to_do(results, c
     assert len(read_verdicts(path)) == 4
 
 
-def test_a_corpus_that_cannot_be_written_to_is_said_before_anything_is_judged(results, command, data, interrupted, monkeypatch):
+def test_a_read_only_dataset_is_reported_before_anything_is_judged(results, command, data, interrupted, monkeypatch):
     def refuse(dir):  # noqa: A002 - as tempfile calls it
         raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(dir))
 
@@ -71,8 +71,8 @@ def test_a_corpus_that_cannot_be_written_to_is_said_before_anything_is_judged(re
     assert f"{FILE_NAME}: verdicts cannot be written there (Read-only file system)" in " ".join(ended.err.split())
 
 
-def placed(results, arguments):
-    """Return an experiment and arguments, of which the first may be the number of an instance, as :9."""
+def arguments_on(results, arguments):
+    """Return the arguments of a command on an experiment; a first argument such as :9 selects an instance of it."""
     named = arguments[0] if arguments[0].startswith(":") else ""
     return [f"{results}{named}", *arguments[bool(named) :]]
 
@@ -87,9 +87,9 @@ def placed(results, arguments):
         (("--revewer", "ann"), "Did you mean '--reviewer'?"),
     ],
 )
-def test_what_is_typed_wrong_is_said(results, command, data, interrupted, arguments, message):
+def test_wrong_arguments_are_reported(results, command, data, interrupted, arguments, message):
     interrupted(lambda review: None)
-    ended = command("review-labels", *placed(results, arguments), "--data-folder", data)
+    ended = command("review-labels", *arguments_on(results, arguments), "--data-folder", data)
 
     assert ended.code == 2
     assert message in " ".join(ended.err.split())

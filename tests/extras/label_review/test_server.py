@@ -1,4 +1,4 @@
-"""What the server of a review answers, and what it refuses: other names of this machine, other pages, large bodies."""
+"""The server of a review rejects other names of this machine, requests of other pages, and large bodies."""
 
 import http.client
 import json
@@ -19,7 +19,7 @@ class Client:
         self.port, self.token, self.own = server.server_port, server.token, f"127.0.0.1:{server.server_port}"
 
     def ask(self, place, body=None, *, path=None, method=None, **headers):
-        """Return status, headers and text of an answer; a header of None is left out."""
+        """Send a request, and return status, headers and text of the response; a header that is None is not sent."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
         sent = {"Host": self.own} | (JSON if body is not None else {})
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -29,8 +29,8 @@ class Client:
             if value is not None:
                 connection.putheader(name, value)
         connection.endheaders(content)
-        answer = connection.getresponse()
-        return answer.status, dict(answer.headers), answer.read().decode()
+        response = connection.getresponse()
+        return response.status, dict(response.headers), response.read().decode()
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_its_own_page_is_not(client, origin):
     assert client.ask("undo", {"number": None}, Host=own, Origin=f"http://{own}")[0] == 200
 
 
-def test_nothing_is_answered_without_the_token(client):
+def test_requests_without_the_token_are_rejected(client):
     for path in ("/", "/state", "//state", f"/{client.token}", f"/{client.token[:-1]}/state", f"/{client.token}x/state"):
         status, _, text = client.ask("", path=path)
         assert status == 404, path
@@ -105,7 +105,7 @@ def test_there_are_no_files_and_no_other_pages(client, place):
     assert "root:" not in text
 
 
-def test_a_number_without_a_suspect_is_told(client):
+def test_a_number_without_a_suspect_is_reported(client):
     status, _, text = client.ask("suspect/999999")
     assert (status, "expected a number from 0" in json.loads(text)["error"]) == (409, True)
 
@@ -143,13 +143,13 @@ def test_other_methods_are_not_there(client, method):
 def test_a_request_that_is_none_is_refused_without_an_echo(client):
     with socket.create_connection(("127.0.0.1", client.port), timeout=30) as connection:
         connection.sendall(b"GET <script>alert(1)</script> HTTP/x\r\n\r\n")
-        answer = connection.makefile("rb").read().decode()
+        response = connection.makefile("rb").read().decode()
 
-    assert "400" in answer
-    assert "<script>" not in answer
+    assert "400" in response
+    assert "<script>" not in response
 
 
-def test_a_taken_port_is_said(client, shared_server):
+def test_a_taken_port_is_reported(client, shared_server):
     with pytest.raises(SettingsError, match=f"--port {client.port}: Address already in use"):
         ReviewServer(shared_server.review, client.port)
     with pytest.raises(SettingsError, match="from 0 to 65535"):

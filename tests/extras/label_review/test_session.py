@@ -1,4 +1,4 @@
-"""A review without its page: verdicts, undo, going on, two reviewers, audio that was moved."""
+"""A review without its page: verdicts, undo, a second start, two reviewers, moved audio."""
 
 from dataclasses import replace
 
@@ -13,7 +13,7 @@ def other_label(review, number):
     return next(place for place, name in enumerate(names) if name != review.suspects[number].label)
 
 
-def test_verdicts_are_written_one_by_one_and_the_next_start_goes_on(make_review):
+def test_verdicts_are_written_one_by_one_and_the_next_start_continues(make_review):
     review = make_review()
     assert review.state()["next"] == 0
 
@@ -64,7 +64,7 @@ def test_a_verdict_on_another_version_of_the_corpus_stays_and_is_counted(make_re
 
     assert state["verdicts"] == {0: UNSURE}
     assert [row.verdict for row in read_verdicts(review.path)] == [BAD, UNSURE]
-    assert review.of_other_versions() == 1
+    assert review.count_other_versions() == 1
     review.undo()
     review.undo()
     assert read_verdicts(review.path) == [earlier]
@@ -85,8 +85,8 @@ def test_two_reviewers_see_no_verdict_of_the_other_but_how_far_they_agree(make_r
         assert number not in bo.state()["verdicts"]
         bo.judge(number, RIGHT if number in (1, 2, 3) else BAD)
 
-    told = "ann and bo: 4 clips judged by both, 3 with the same verdict, Cohen's kappa needs at least 10 clips."
-    assert bo.state()["agreement"] == [told]
+    agreement = "ann and bo: 4 clips judged by both, 3 with the same verdict, Cohen's kappa needs at least 10 clips."
+    assert bo.state()["agreement"] == [agreement]
     assert make_review("cy").state()["agreement"] == []
     assert bo.undo()["undone"] == 3
     assert len(ann.state()["verdicts"]) == 4
@@ -153,7 +153,7 @@ def test_a_reviewer_needs_a_name_that_can_be_written(make_review, name):
         make_review(name)
 
 
-def test_damaged_verdicts_are_said_before_anything_is_shown(make_review):
+def test_damaged_verdicts_are_reported_before_anything_is_shown(make_review):
     review = make_review()
     review.path.write_text("damaged\n")
 

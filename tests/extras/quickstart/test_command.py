@@ -1,4 +1,4 @@
-"""From recordings to an answer: the corpus is prepared, the steps run within a time, and the script gives the same results."""
+"""``xval quickstart``: the dataset is prepared, the steps run until the time is up, and the script gives the same results."""
 
 import json
 import re
@@ -20,7 +20,7 @@ from preprocessing.quality.foldable import FoldsVerdict
 from xval.__main__ import main
 from xval.base.errors import CorpusError, SettingsError
 from xval.experiment.run import EndedRun
-from xval.extras.quickstart import ladder, start
+from xval.extras.quickstart import baseline_steps, start
 from xval.extras.quickstart.start import StartRequest
 from xval.extras.quickstart.time_limit import time_limit
 from xval.results.folder import ExperimentFolder
@@ -34,7 +34,7 @@ STEPS = [
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Write class folders of two tones by four speakers, in a study whose jobs run in this process."""
+    """Write class folders of two tones by four speakers, in a folder whose jobs run in this process, and return the folder."""
     rng = np.random.default_rng(0)
     for speaker in "abcd":
         for label, pitch_hz in (("low", 500), ("high", 1500)):
@@ -47,7 +47,7 @@ def study(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "xval", raising=False)
     (tmp_path / "experiments").mkdir()
-    monkeypatch.setattr(ladder, "_steps", lambda **_: STEPS)
+    monkeypatch.setattr(baseline_steps, "_steps", lambda **_: STEPS)
     return tmp_path
 
 
@@ -56,7 +56,7 @@ def records(study):
     return {path: (path.stat().st_mtime_ns, json.loads(path.read_text())["metrics"]["test"]) for path in paths}
 
 
-def test_recordings_become_one_answer_and_the_script_goes_on_with_it(study, in_process, capfd, project):
+def test_recordings_become_a_ranking_and_the_script_continues_it(study, in_process, capfd, project):
     assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 0
     printed = capfd.readouterr().out
     done = records(study)
@@ -75,7 +75,7 @@ def test_recordings_become_one_answer_and_the_script_goes_on_with_it(study, in_p
     assert records(study) == done
 
 
-def test_the_time_ends_a_step_as_ctrl_c_does_and_what_is_finished_is_answered(study, monkeypatch, capsys):
+def test_the_time_ends_a_step_as_ctrl_c_does_and_finished_steps_are_ranked(study, monkeypatch, capsys):
     reached = []
 
     def run(declaration, request, console):
@@ -123,9 +123,9 @@ def test_no_time_prepares_and_writes_the_script_and_trains_nothing(study, capfd)
     assert (study / "experiments" / "start_words.py").is_file()
 
 
-def test_a_step_whose_folds_fail_is_run_once_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
+def test_a_step_whose_folds_fail_is_run_once_and_the_others_are_ranked(study, in_process, monkeypatch, capfd):
     starved = {**STEPS[1], "n_neighbors": (1000,)}
-    monkeypatch.setattr(ladder, "_steps", lambda **_: [STEPS[0], starved])
+    monkeypatch.setattr(baseline_steps, "_steps", lambda **_: [STEPS[0], starved])
 
     assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 1
 
@@ -152,12 +152,12 @@ def test_a_script_that_was_edited_wrongly_is_named(added, match, study, capfd):
     assert match in capfd.readouterr().err
 
 
-def test_a_script_that_was_edited_may_import_what_lies_beside_it(study, monkeypatch):
+def test_a_script_that_was_edited_may_import_a_module_next_to_it(study, monkeypatch):
     monkeypatch.setattr("sys.path", [*sys.path])
-    (study / "experiments" / "beside_it.py").write_text("PARAMETERS = {'architecture': 'constant', 'comment_1': 'beside'}\n")
-    script = write_script(study, "import beside_it\nexperiment[3] = beside_it.PARAMETERS")
-    declared = ladder.read_ladder(script)
-    assert declared.instances[3]["comment_1"] == "beside"
+    (study / "experiments" / "next_to_it.py").write_text("PARAMETERS = {'architecture': 'constant', 'comment_1': 'near'}\n")
+    script = write_script(study, "import next_to_it\nexperiment[3] = next_to_it.PARAMETERS")
+    declared = baseline_steps.read_steps(script)
+    assert declared.instances[3]["comment_1"] == "near"
     assert (declared.script, declared.script_path) == ("experiments/start_words.py", "experiments/start_words.py")
 
 
@@ -168,7 +168,7 @@ def write_script(study, added):
     return script
 
 
-def test_names_of_files_say_the_class_where_no_folder_does(study):
+def test_the_class_may_be_in_the_names_of_files(study):
     for path in (study / "words").rglob("*.wav"):
         path.rename(study / "words" / f"{path.parent.name}_{path.name}")
     main(["quickstart", "words", "--label-pattern", "(low|high)_", "--item-pattern", "_([a-d])_", "--minutes", "0"])
@@ -176,7 +176,7 @@ def test_names_of_files_say_the_class_where_no_folder_does(study):
     assert (set(clips["label"]), set(clips["item"])) == ({"low", "high"}, set("abcd"))
 
 
-def test_a_fault_of_all_steps_is_said_and_ends_the_command(study, capfd):
+def test_an_error_of_all_steps_is_reported_and_ends_the_command(study, capfd):
     main(["quickstart", "words", "--item-pattern", "([a-d])_", "--minutes", "0"])
     script = study / "experiments" / "start_words.py"
     script.write_text(script.read_text().replace("num_folds=4", "num_folds=9"))
@@ -187,16 +187,16 @@ def test_a_fault_of_all_steps_is_said_and_ends_the_command(study, capfd):
 
 
 def test_the_steps_of_numbers_are_instances_that_can_be_run(project, monkeypatch):
-    monkeypatch.setattr(ladder, "_is_here", lambda _: False)
+    monkeypatch.setattr(baseline_steps, "_is_available", lambda _: False)
     monkeypatch.chdir(project.folder)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "xval", raising=False)
-    of_arrays = open_corpus("toy", project.folder / "data")
-    index = of_arrays.index.assign(sample_rate_hz=8000)
-    of_audio = replace(of_arrays, corpus="table", index=index, task_type="regression")
-    monkeypatch.setattr(ladder, "judge_folds", lambda *_: FoldsVerdict())
-    ladder.write_ladder(Path("experiments/start_numbers.py"), of_audio, 3)
+    array_corpus = open_corpus("toy", project.folder / "data")
+    index = array_corpus.index.assign(sample_rate_hz=8000)
+    audio_corpus = replace(array_corpus, corpus="table", index=index, task_type="regression")
+    monkeypatch.setattr(baseline_steps, "judge_folds", lambda *_: FoldsVerdict())
+    baseline_steps.write_steps(Path("experiments/start_numbers.py"), audio_corpus, 3)
 
-    instances = resolve(ladder.read_ladder(Path("experiments/start_numbers.py")))
+    instances = resolve(baseline_steps.read_steps(Path("experiments/start_numbers.py")))
 
     assert [instance.settings.architecture for instance in instances] == ["constant", "ridge", "svr", "cnn_small"]
 
@@ -248,11 +248,11 @@ def test_a_folder_of_the_same_name_elsewhere_is_another_corpus(study, capfd):
     assert re.search("was made from .*/words, not from .*other/words. Give another name with --dataset", capfd.readouterr().err)
 
 
-def test_an_option_of_preprocessing_alone_is_said_with_the_command_that_has_it(study, capfd):
+def test_an_option_of_preprocessing_is_reported_with_the_command_that_has_it(study, capfd):
     (study / "clips.csv").write_text("file,item,label\nwords/low/a_1.wav,a,low\n")
     assert main(["quickstart", "clips.csv"]) == 2
-    told = capfd.readouterr().err
-    assert "give --path file. `quickstart` has no --path: xval prepare table clips.csv ... --dataset clips, and" in told
+    error = capfd.readouterr().err
+    assert "give --path file. `quickstart` has no --path: xval prepare table clips.csv ... --dataset clips, and" in error
 
 
 def test_a_corpus_of_a_low_rate_is_prepared_as_its_script_reads_it(study, capfd):
@@ -262,9 +262,9 @@ def test_a_corpus_of_a_low_rate_is_prepared_as_its_script_reads_it(study, capfd)
     assert json.loads(store.read_text())["feature_settings"]["hop_length"] == 80
 
 
-def test_a_step_that_cannot_run_is_left_out_and_the_others_are_answered(study, in_process, monkeypatch, capfd):
+def test_a_step_that_cannot_run_is_skipped_and_the_others_are_ranked(study, in_process, monkeypatch, capfd):
     wrong = {"architecture": "knn", "features": "embedding", "embedding_model": "onnx:gone.onnx"}
-    monkeypatch.setattr(ladder, "_steps", lambda **_: [wrong, STEPS[0]])
+    monkeypatch.setattr(baseline_steps, "_steps", lambda **_: [wrong, STEPS[0]])
 
     assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 1
 
@@ -296,52 +296,52 @@ def test_what_cannot_be_used_is_refused_before_anything_is_trained(source, match
 
 
 def test_the_steps_of_a_corpus_are_declared_as_a_script_with_its_rate_and_folds(project, monkeypatch):
-    monkeypatch.setattr(ladder, "_is_here", lambda _: False)
+    monkeypatch.setattr(baseline_steps, "_is_available", lambda _: False)
     monkeypatch.chdir(project.folder)
     monkeypatch.setattr(sys.modules["__main__"], "__file__", "xval", raising=False)
-    of_arrays = open_corpus("toy", project.folder / "data")
-    of_audio = replace(of_arrays, corpus="table", index=of_arrays.index.assign(sample_rate_hz=8000))
+    array_corpus = open_corpus("toy", project.folder / "data")
+    audio_corpus = replace(array_corpus, corpus="table", index=array_corpus.index.assign(sample_rate_hz=8000))
 
-    ladder.write_ladder(Path("experiments/start_toy.py"), of_audio, 3)
-    declared = ladder.read_ladder(Path("experiments/start_toy.py"))
-    ladder.write_ladder(Path("experiments/start_arrays.py"), of_arrays, 3)
-    of_given_features = ladder.read_ladder(Path("experiments/start_arrays.py"))
+    baseline_steps.write_steps(Path("experiments/start_toy.py"), audio_corpus, 3)
+    declared = baseline_steps.read_steps(Path("experiments/start_toy.py"))
+    baseline_steps.write_steps(Path("experiments/start_arrays.py"), array_corpus, 3)
+    array_steps = baseline_steps.read_steps(Path("experiments/start_arrays.py"))
 
     assert declared.script == "experiments/start_toy.py"
-    assert [list(own) for own in of_given_features.instances.values()] == [["architecture", "comment_1"]] * 3
+    assert [list(own) for own in array_steps.instances.values()] == [["architecture", "comment_1"]] * 3
     rate = {"sample_rate_hz": 8000, "n_fft": 512, "win_length": 200, "hop_length": 80}
     assert declared.parameters == {"dataset": "toy", "num_experiment": 3, "task_type": "classification"} | rate
     assert [own["architecture"] for own in declared.instances.values()] == ["constant", "svm", "svm", "cnn_small"]
 
 
 @pytest.mark.parametrize(
-    ("durations_s", "wanted"),
+    ("durations_s", "expected"),
     [([0.5] * 199 + [0.91, 2.3], {"clip_length_s": 0.5}), ([3.0] * 150 + [4.31] * 50 + [5.3], {}), ([], {})],
 )
-def test_the_network_does_not_read_the_silence_that_a_few_long_clips_bring(durations_s, wanted):
-    length = ladder.length_of_most(np.array(durations_s))
+def test_the_network_does_not_read_the_silence_that_a_few_long_clips_bring(durations_s, expected):
+    length = baseline_steps.typical_length(np.array(durations_s))
 
-    steps = ladder._steps(has_classes=True, length=length)
+    steps = baseline_steps._steps(has_classes=True, length=length)
 
-    assert length == wanted
+    assert length == expected
     (network,) = (step for step in steps if step["architecture"] == "cnn_small")
-    assert {name: network[name] for name in network if name == "clip_length_s"} == wanted
+    assert {name: network[name] for name in network if name == "clip_length_s"} == expected
 
 
 @pytest.mark.parametrize("has_gpu", [False, True])
-def test_encoders_on_this_machine_are_steps_behind_the_network_and_are_fine_tuned_on_a_gpu(has_gpu, monkeypatch):
+def test_encoders_on_this_machine_are_steps_after_the_network_and_are_fine_tuned_on_a_gpu(has_gpu, monkeypatch):
     here = {"praat", "wav2vec2-base"}
-    monkeypatch.setattr(ladder, "_is_here", here.__contains__)
-    monkeypatch.setattr(ladder, "find_gpus", lambda: ("a GPU",) * has_gpu)
+    monkeypatch.setattr(baseline_steps, "_is_available", here.__contains__)
+    monkeypatch.setattr(baseline_steps, "find_gpus", lambda: ("a GPU",) * has_gpu)
 
-    steps = ladder._steps(has_classes=True, length={})
+    steps = baseline_steps._steps(has_classes=True, length={})
 
     models = [(step["architecture"], step.get("embedding_model", step.get("encoder"))) for step in steps]
     encoded = [("logistic", "wav2vec2-base"), ("svm", "wav2vec2-base")]
     assert models[3:] == [("svm", "praat"), ("cnn_small", None), *encoded, *[("encoder", "wav2vec2-base")] * has_gpu]
 
 
-def test_an_encoder_is_here_if_its_package_or_its_files_are(monkeypatch, tmp_path):
+def test_an_encoder_is_available_if_its_package_or_its_files_are(monkeypatch, tmp_path):
     pytest.importorskip("huggingface_hub")
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
-    assert [ladder._is_here(name) for name in ("duration_level", "wav2vec2-base")] == [True, False]
+    assert [baseline_steps._is_available(name) for name in ("duration_level", "wav2vec2-base")] == [True, False]

@@ -7,7 +7,7 @@ from xval.extras.sample_size.pilot import Pilots
 from xval.measures.statistics.planning import Pilot
 
 
-def test_the_number_to_record_stands_below_the_table(command, tmp_path):
+def test_the_number_to_record_is_below_the_table(command, tmp_path):
     ended = command(
         "sample-size", "--speakers", "10..60", "--clips", 20, "--difference", 0.06, "--output", tmp_path / "plan.svg"
     )
@@ -33,7 +33,7 @@ def test_more_trainings_and_more_clips_need_fewer_speakers(command):
     assert needed("--runs", 10) < needed("--runs", 3)
 
 
-def test_what_no_number_of_speakers_shows_is_said(command):
+def test_a_difference_that_no_number_of_speakers_shows_is_reported(command):
     ended = command("sample-size", "--difference", 0.001)
 
     assert ended.code == 0
@@ -49,8 +49,8 @@ def test_more_speakers_than_are_tried_is_no_fault_of_training(command, results):
     assert "because the variance between trainings is larger" not in ended.out
 
 
-def test_few_sentences_stand_below_the_table():
-    """The number to record, and the number where the variance of the pilot is as large as it may be."""
+def test_few_sentences_are_below_the_table():
+    """The sentences are the number to record, and the number at the upper limit of the variance of the pilot."""
     pilot = Pilot.of_deviations(0.02, 0.4, 0.03, n_items=12, n_clips=20, n_runs=2)
 
     lines = describe_needed(Pilots("a pilot", "accuracy", "speaker", pilot, pilot), 0.3, 2, None)
@@ -60,7 +60,7 @@ def test_few_sentences_stand_below_the_table():
     assert "12 speakers estimate their variance roughly: at its upper 80 % limit," in lines[1]
 
 
-def test_a_pilot_of_ones_own_is_read(command, results):
+def test_the_users_own_pilot_is_read(command, results):
     ended = command("sample-size", "--from", f"{results}:1", "--speakers", "12,24", "--baseline", 3, "--difference", 0.2)
 
     assert (ended.code, ended.err) == (0, "")
@@ -90,7 +90,7 @@ def test_a_pilot_of_ones_own_is_read(command, results):
         (["--speaker", "10..20"], "Did you mean '--speakers'?"),
     ],
 )
-def test_what_is_typed_wrong_is_said_with_exit_code_2(command, arguments, message):
+def test_wrong_arguments_are_reported_with_exit_code_2(command, arguments, message):
     ended = command("sample-size", *arguments)
 
     assert (ended.code, ended.out) == (2, "")

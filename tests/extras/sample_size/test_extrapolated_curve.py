@@ -1,4 +1,4 @@
-"""The learning curve of a pilot: which instances make it, and what the plan says of it."""
+"""The learning curve of a pilot: the instances that it is computed from, and its sentences in the plan."""
 
 import pytest
 
@@ -12,7 +12,7 @@ SHARES = {1: 1.0, 2: 0.5, 3: 0.3, 4: 0.2, 5: 0.1}
 
 @pytest.fixture
 def pilot(make_results, tmp_path):
-    """Return a function that makes some instances, each of one share of 20 training items; values are 0.9 - 0.9 n ** -0.5."""
+    """Return a function that makes instances trained on shares of 20 items; scores are 0.9 - 0.9 n ** -0.5 for n items."""
     made = make_results(tmp_path, n_folds=N_ITEMS)
 
     def make(*numbers):
@@ -28,7 +28,7 @@ def pilot(make_results, tmp_path):
     return make
 
 
-def test_shares_of_the_items_make_a_curve_that_goes_on(pilot):
+def test_shares_of_the_items_make_a_curve_that_is_extrapolated(pilot):
     curve = find_curve(read_finished(pilot(*SHARES)), "accuracy", 1)
 
     assert (curve.instances, curve.sizes) == ((5, 4, 3, 2, 1), (2, 4, 6, 10, 20))
@@ -42,7 +42,7 @@ def test_fewer_than_three_shares_make_none(pilot, numbers):
     assert find_curve(read_finished(pilot(*numbers)), "accuracy", 1) is None
 
 
-def test_the_plan_has_the_values_expected_and_how_far_the_smaller_half_is_off(pilot, capsys, tmp_path):
+def test_the_plan_has_expected_scores_and_the_error_of_the_smaller_half(pilot, capsys, tmp_path):
     folder = pilot(*SHARES).path
     arguments = ["--metric", "accuracy", "--speakers", "20,40", "--output", str(tmp_path / "plan.png")]
 

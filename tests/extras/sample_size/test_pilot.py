@@ -1,4 +1,4 @@
-"""The variances of a pilot are those of its predictions, and plan what compare finds."""
+"""The variances of a pilot are those of its predictions, and a plan of the same size has the error that compare computes."""
 
 import math
 
@@ -14,14 +14,14 @@ N_ITEMS, N_CLIPS = 8, 12
 
 
 def is_right(number):
-    """Return which clips an instance gets right, bool (N_ITEMS, N_CLIPS); items differ in how many."""
+    """Return whether an instance predicts each clip correctly, bool (N_ITEMS, N_CLIPS); the accuracy differs between items."""
     shares = np.linspace(0.3, 0.9, N_ITEMS)[:, None]
     return np.random.default_rng(number).random((N_ITEMS, N_CLIPS)) < shares
 
 
 @pytest.fixture
 def experiment(make_results, tmp_path):
-    """Two instances on eight folds of one item with 12 clips."""
+    """Make an experiment of two instances and eight folds, each of which tests one item with 12 clips."""
     made = make_results(tmp_path, n_folds=N_ITEMS)
     for number in (1, 2):
         made.add_instance(number, batch_size=number)
@@ -85,7 +85,7 @@ def test_one_instance_has_no_difference(make_results, tmp_path):
     assert pilots.metric == "accuracy"
 
 
-def test_instances_that_give_the_same_answers_tell_no_difference(experiment):
+def test_instances_with_the_same_predictions_have_no_known_difference(experiment):
     experiment.add_instance(3, batch_size=3)
     for fold, right in enumerate(is_right(1), start=1):
         add_fold(experiment, 3, fold, right)
@@ -115,12 +115,12 @@ def test_without_predictions_the_share_of_the_clips_is_unknown(experiment):
         ((1, 2, "loss"), ResultsError, "loss has no value per item"),
     ],
 )
-def test_what_a_pilot_does_not_have_is_named(experiment, arguments, error, message):
+def test_a_missing_instance_or_metric_is_named(experiment, arguments, error, message):
     with pytest.raises(error, match=message):
         read_pilots(experiment.folder.path, *arguments)
 
 
-def test_items_that_do_not_differ_tell_no_variance(make_results, tmp_path):
+def test_items_that_do_not_differ_have_no_known_variance(make_results, tmp_path):
     made = make_results(tmp_path, n_folds=2)
     made.add_instance(1)
     for fold in (1, 2):

@@ -1,4 +1,4 @@
-"""A power law through a learning curve, and what it is at other sizes."""
+"""A power law fitted to a learning curve, and its values at other sizes."""
 
 import numpy as np
 import pytest

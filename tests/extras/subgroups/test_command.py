@@ -1,4 +1,4 @@
-"""``xval groups`` on a finished experiment whose corpus was given columns afterwards."""
+"""``xval groups`` on a finished experiment whose dataset got columns afterwards."""
 
 import shutil
 
@@ -11,7 +11,7 @@ from preprocessing.corpus import open_corpus
 
 @pytest.fixture
 def data(finished, tmp_path):
-    """A copy of the corpora of the experiment."""
+    """Return a copy of the folder of all datasets of the experiment."""
     return shutil.copytree(finished.folder / "data", tmp_path / "data")
 
 
@@ -34,13 +34,13 @@ def test_the_groups_of_a_finished_instance(results, command, data, with_recorder
     names = [name for name in tested if name.startswith("probability_")]
     tested["right"] = tested[names].idxmax(axis=1).str.removeprefix("probability_") == tested["target"]
     tested["recorder"] = tested["clip"].map(with_recorder)
-    wanted = tested.groupby(["recorder", "item"])["right"].mean().groupby("recorder").mean()
-    assert table.loc[wanted.index, "value"].to_dict() == pytest.approx(wanted.to_dict())
-    assert table.loc[wanted.index, "clips"].to_dict() == tested["recorder"].value_counts().to_dict()
+    expected = tested.groupby(["recorder", "item"])["right"].mean().groupby("recorder").mean()
+    assert table.loc[expected.index, "value"].to_dict() == pytest.approx(expected.to_dict())
+    assert table.loc[expected.index, "clips"].to_dict() == tested["recorder"].value_counts().to_dict()
 
 
-def placed(results, arguments):
-    """Return an experiment and arguments, of which the first may be the number of an instance, as :9."""
+def arguments_on(results, arguments):
+    """Return the arguments of a command on an experiment; a first argument such as :9 selects an instance of it."""
     named = arguments[0] if arguments[0].startswith(":") else ""
     return [f"{results}{named}", *arguments[bool(named) :]]
 
@@ -54,7 +54,7 @@ def placed(results, arguments):
     ],
 )
 def test_what_is_not_there_is_named(results, command, data, with_recorder, arguments, message) -> None:
-    ended = command("groups", *placed(results, arguments), "--data-folder", data)
+    ended = command("groups", *arguments_on(results, arguments), "--data-folder", data)
     assert ended.code == 2
     assert pd.Series(" ".join(ended.err.split())).str.contains(message).all(), ended.err
 

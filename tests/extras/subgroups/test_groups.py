@@ -1,4 +1,4 @@
-"""Figures by group equal those of scikit-learn on the group, and gaps the t intervals of scipy."""
+"""Scores by group equal those of scikit-learn on the group, and intervals of gaps the t intervals of scipy."""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ N_ITEMS, N_CLIPS = 9, 24
 
 @pytest.fixture(scope="module")
 def table():
-    """Nine speakers with 24 clips each: gender and age belong to the speaker, recorder to the clip; one has no gender."""
+    """Return nine speakers with 24 clips each; gender and age are of the speaker, recorder of the clip; one has no gender."""
     rows = [
         {
             "clip": f"s{item}_{clip}",
@@ -38,7 +38,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def tested(table):
-    """Two repeats of answers that are better for women and near the microphone."""
+    """Return two repeats of predictions that are better for women and near the microphone."""
     rng = np.random.default_rng(0)
     targets = np.arange(len(table)) // 2 % 3
     noise = np.where(table["gender"] == "male", 1.6, 0.8) * np.where(table["recorder"] == "far", 1.5, 1.0)
@@ -52,12 +52,12 @@ def tested(table):
 
 
 def measure_one(tested, column, metric=None):
-    """Return the figures by the groups of a column that is looked at alone."""
+    """Return the scores by the groups of one column, tested without other columns."""
     return measure_groups(tested, [column], metric)[0]
 
 
 def right(tested):
-    """Return whether each answer is right, averaged over repeats."""
+    """Return whether each prediction is right, averaged over repeats, float64 (n_clips,)."""
     return np.mean([each.predictions.argmax(axis=1) == each.targets for each in tested.repeats], axis=0)
 
 
@@ -68,22 +68,22 @@ def within_classes(tested, groups, items, classes=(0, 1, 2)):
     return table.groupby(["group", "item", "target"])["right"].mean().groupby(["group", "item"]).mean()
 
 
-def test_what_models_may_have_heard_before_stands_beside_the_figures(table, tested) -> None:
-    said = tested._replace(origin="pretrained part of unknown origin: onnx:encoder.onnx")
-    notes = measure_one(said, find_groups(table, "gender")).notes
-    assert notes == (f"Instance 3: {said.origin}.", *measure_one(tested, find_groups(table, "gender")).notes)
+def test_pretrained_parts_of_unknown_origin_are_noted(table, tested) -> None:
+    pretrained = tested._replace(origin="pretrained part of unknown origin: onnx:encoder.onnx")
+    notes = measure_one(pretrained, find_groups(table, "gender")).notes
+    assert notes == (f"Instance 3: {pretrained.origin}.", *measure_one(tested, find_groups(table, "gender")).notes)
 
 
-def test_pooled_figures_are_those_of_the_clips_of_each_group(table, tested) -> None:
+def test_pooled_scores_are_those_of_the_clips_of_each_group(table, tested) -> None:
     found = measure_one(tested, find_groups(table, "gender"))
-    assert (found.metric, found.of) == ("balanced_accuracy", "pooled")
-    for figure in found.figures:
-        rows = (table["gender"] == figure.group).to_numpy()
-        answers = [each.predictions[rows].argmax(axis=1) for each in tested.repeats]
-        wanted = np.mean([balanced_accuracy_score(tested.repeats[0].targets[rows], each) for each in answers])
-        assert figure.value == pytest.approx(wanted, abs=1e-12)
-        assert figure.interval.low < figure.value < figure.interval.high
-        assert (figure.n_items, figure.n_clips) == (4, 4 * N_CLIPS)
+    assert (found.metric, found.estimator) == ("balanced_accuracy", "pooled")
+    for score in found.scores:
+        rows = (table["gender"] == score.group).to_numpy()
+        predictions = [each.predictions[rows].argmax(axis=1) for each in tested.repeats]
+        expected = np.mean([balanced_accuracy_score(tested.repeats[0].targets[rows], each) for each in predictions])
+        assert score.value == pytest.approx(expected, abs=1e-12)
+        assert score.interval.low < score.value < score.interval.high
+        assert (score.n_items, score.n_clips) == (4, 4 * N_CLIPS)
     assert "24 test clips without gender excluded." in " ".join(found.notes)
     column = find_groups(table, "gender")
     found = measure_one(tested, column._replace(names=(*column.names, "other")))  # the corpus has clips that were not tested
@@ -106,7 +106,7 @@ def test_a_metric_may_be_named_as_elsewhere(table, tested, written, name) -> Non
         (1.00011, 1.00022, "1.00011", "1.00022"),
     ],
 )
-def test_bins_of_numbers_are_said_in_as_few_digits_as_tell_them_apart(table, first, last, low, high) -> None:
+def test_bins_of_numbers_are_written_in_as_few_digits_as_distinguish_them(table, first, last, low, high) -> None:
     level = np.repeat(np.linspace(first, last, 24)[None], N_ITEMS, axis=0).ravel()
     shown = find_groups(table[table["item"] < "s1"].assign(level=level[:24]), "level").names
     assert (shown[0].split()[0], shown[-1].split()[-1]) == (low, high)
@@ -115,17 +115,17 @@ def test_bins_of_numbers_are_said_in_as_few_digits_as_tell_them_apart(table, fir
 def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested) -> None:
     tested = tested._replace(repeats=tested.repeats[:1])
     found = measure_one(tested, find_groups(table, "gender"), "accuracy")
-    of_items = within_classes(tested, table["gender"], table["item"])
-    wanted = stats.ttest_ind(of_items["female"], of_items["male"], equal_var=False).confidence_interval(0.95)
-    assert (found.of, found.gap.higher, found.gap.lower, found.gap.is_within_items) == (
+    item_scores = within_classes(tested, table["gender"], table["item"])
+    expected = stats.ttest_ind(item_scores["female"], item_scores["male"], equal_var=False).confidence_interval(0.95)
+    assert (found.estimator, found.gap.higher, found.gap.lower, found.gap.is_within_items) == (
         "mean over items",
         "female",
         "male",
         False,
     )
-    assert found.gap.value == pytest.approx(of_items["female"].mean() - of_items["male"].mean(), abs=1e-12)
-    assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
-    verdict = "It excludes 0." if wanted[0] > 0 else "It includes 0: no significant gap."
+    assert found.gap.value == pytest.approx(item_scores["female"].mean() - item_scores["male"].mean(), abs=1e-12)
+    assert found.gap.interval[:2] == pytest.approx(tuple(expected), abs=1e-9)
+    verdict = "It excludes 0." if expected[0] > 0 else "It includes 0: no significant gap."
     assert describe_gap(found).endswith(f"(95 % over items). {verdict}")
     assert "mean over the 3 classes that both have" in describe_gap(found)
 
@@ -133,11 +133,11 @@ def test_the_gap_between_groups_of_items_has_the_interval_of_welch(table, tested
 def test_the_gap_between_groups_of_clips_is_paired_within_items(table, tested) -> None:
     tested = tested._replace(repeats=tested.repeats[:1])
     found = measure_one(tested, find_groups(table, "recorder"), "accuracy")
-    of_items = within_classes(tested, table["recorder"], table["item"])
-    wanted = stats.ttest_rel(of_items["near"], of_items["far"]).confidence_interval(0.95)
+    item_scores = within_classes(tested, table["recorder"], table["item"])
+    expected = stats.ttest_rel(item_scores["near"], item_scores["far"]).confidence_interval(0.95)
     assert found.gap.is_within_items
-    assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
-    assert [each.n_items for each in found.figures] == [N_ITEMS, N_ITEMS]
+    assert found.gap.interval[:2] == pytest.approx(tuple(expected), abs=1e-9)
+    assert [each.n_items for each in found.scores] == [N_ITEMS, N_ITEMS]
 
 
 @pytest.mark.parametrize("column", ["gender", "recorder"])
@@ -152,8 +152,8 @@ def test_with_several_seeds_the_interval_of_the_gap_holds_what_they_change(table
     assert gap.value == pytest.approx(np.mean(by_seed))
 
 
-def answer(table, targets, is_right):
-    """Return one repeat of answers that are right where that is said."""
+def predict(table, targets, is_right):
+    """Return one repeat of predictions of class probabilities that are right where `is_right` is true."""
     predictions = np.eye(3, dtype=np.float32)[np.where(is_right, targets, (targets + 1) % 3)]
     arrays = (table["item"].to_numpy(), table["clip"].to_numpy(), np.ones(len(table), np.int64), targets, predictions)
     return InstancePredictions(3, find_task("classification"), (tested_examples.TestedExamples(*arrays),), item="actor")
@@ -161,29 +161,29 @@ def answer(table, targets, is_right):
 
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "accuracy", "brier"])
 def test_a_class_that_one_group_lacks_makes_no_gap(table, metric):
-    """As of a corpus whose intensity normal has the class neutral, which strong has not; class 0 is the easy one."""
+    """The groups are as in a dataset where only normal intensity has the class neutral; class 0 is the easy one."""
     takes = table["take"].astype(int)
     targets = np.where(table["recorder"] == "near", takes // 2 % 3, 1 + takes // 2 % 2).astype(np.intp)
     is_right = (targets == 0) | (takes < 12 + table["item"].str[1].astype(int) % 3)
-    found = measure_one(answer(table, targets, is_right), find_groups(table, "recorder"), metric)
+    found = measure_one(predict(table, targets, is_right), find_groups(table, "recorder"), metric)
 
-    values = {figure.group: figure.value for figure in found.figures}
+    values = {score.group: score.value for score in found.scores}
     raw = abs(values["near"] - values["far"])
     assert found.gap.within == "mean over the 2 classes that both have"
-    of_items = within_classes(answer(table, targets, is_right), table["recorder"], table["item"], classes=(1, 2))
+    item_scores = within_classes(predict(table, targets, is_right), table["recorder"], table["item"], classes=(1, 2))
     if metric == "accuracy":
-        assert found.gap.value == pytest.approx(abs(of_items["near"].mean() - of_items["far"].mean()))
+        assert found.gap.value == pytest.approx(abs(item_scores["near"].mean() - item_scores["far"].mean()))
     assert found.gap.value < raw / 2
     assert "mean over the 2 classes that both have" in describe_gap(found)
 
 
 def test_where_an_item_lacks_a_class_both_groups_are_pooled(table):
-    kept = ~((table["recorder"] == "near") & (table["item"] == "s0") & (table["take"] == "0"))  # items count differently
-    kept &= ~((table["recorder"] == "far") & (table["item"] == "s1") & (np.arange(len(table)) % 3 == 0))
-    clips = table[kept]
-    targets = (np.flatnonzero(kept) % 3).astype(np.intp)
+    is_tested = ~((table["recorder"] == "near") & (table["item"] == "s0") & (table["take"] == "0"))  # items count differently
+    is_tested &= ~((table["recorder"] == "far") & (table["item"] == "s1") & (np.arange(len(table)) % 3 == 0))
+    clips = table[is_tested]
+    targets = (np.flatnonzero(is_tested) % 3).astype(np.intp)
     is_right = ~((clips["item"] == "s0") & (targets == 0)) & (clips["take"].astype(int) % 5 > 0)
-    found = measure_one(answer(clips, targets, is_right), find_groups(table, "recorder"), "accuracy")
+    found = measure_one(predict(clips, targets, is_right), find_groups(table, "recorder"), "accuracy")
 
     by_class = pd.DataFrame({"right": is_right, "group": clips["recorder"], "target": targets})
     pooled = by_class.groupby(["group", "target"])["right"].mean().groupby("group").mean()
@@ -193,7 +193,7 @@ def test_where_an_item_lacks_a_class_both_groups_are_pooled(table):
 def test_groups_whose_common_classes_two_items_have_make_no_gap(table):
     shared = table["item"].isin(["s0", "s1"])
     targets = np.where(shared, 2, np.where(table["recorder"] == "near", 0, 1)).astype(np.intp)
-    found = measure_one(answer(table, targets, table["recorder"] == "near"), find_groups(table, "recorder"))
+    found = measure_one(predict(table, targets, table["recorder"] == "near"), find_groups(table, "recorder"))
 
     assert found.gap is None
     assert "The gap is unknown" in found.notes[-1]
@@ -201,7 +201,7 @@ def test_groups_whose_common_classes_two_items_have_make_no_gap(table):
 
 def test_groups_without_a_common_class_have_no_gap(table):
     targets = np.where(table["recorder"] == "near", 0, 1).astype(np.intp)
-    found = measure_one(answer(table, targets, table["take"] < "12"), find_groups(table, "recorder"))
+    found = measure_one(predict(table, targets, table["take"] < "12"), find_groups(table, "recorder"))
 
     assert found.gap is None
     assert found.notes[-1] == (
@@ -213,44 +213,44 @@ def test_groups_without_a_common_class_have_no_gap(table):
 def test_with_more_groups_the_interval_of_the_gap_holds_for_all_pairs(table, tested) -> None:
     three = table.assign(room=[("a", "b", "c")[int(item[1]) % 3] for item in table["item"]])
     found = measure_one(tested, find_groups(three, "room"), "accuracy")
-    of_items = within_classes(tested, three["room"], three["item"])
-    higher, lower = of_items[found.gap.higher], of_items[found.gap.lower]
-    wanted = stats.ttest_ind(higher, lower, equal_var=False).confidence_interval(1 - 0.05 / 3)
-    assert found.gap.interval[:2] == pytest.approx(tuple(wanted), abs=1e-9)
+    item_scores = within_classes(tested, three["room"], three["item"])
+    higher, lower = item_scores[found.gap.higher], item_scores[found.gap.lower]
+    expected = stats.ttest_ind(higher, lower, equal_var=False).confidence_interval(1 - 0.05 / 3)
+    assert found.gap.interval[:2] == pytest.approx(tuple(expected), abs=1e-9)
     assert "adjusted for 3 pairs of groups)" in describe_gap(found)
 
 
 @pytest.mark.parametrize("is_shown", [True, False])
 def test_gaps_of_several_columns_are_tested_together(table, is_shown) -> None:
-    """By Holm: with a gap that is shown at half the level, the other is tested at the whole."""
+    """By the procedure of Holm, if one of two gaps is significant at half the level, the other is tested at the whole level."""
     named = table.assign(accent=[("x", "y")[int(item[1]) // 2 % 2] for item in table["item"]])
     rng, takes = np.random.default_rng(1), table["take"].astype(int)
     targets = (np.arange(len(table)) % 3).astype(np.intp)
     is_near = (table["recorder"] == "near").to_numpy()
     is_right = (rng.random(len(table)) < np.where(is_near & is_shown, 0.95, 0.4)) & (takes < 22)
     columns = [find_groups(named, name) for name in ("recorder", "accent")]
-    recorder, accent = measure_groups(answer(table, targets, is_right), columns, "accuracy")
+    recorder, accent = measure_groups(predict(table, targets, is_right), columns, "accuracy")
 
-    of_items = within_classes(answer(table, targets, is_right), table["recorder"], table["item"])
+    item_scores = within_classes(predict(table, targets, is_right), table["recorder"], table["item"])
     level = 0.05 / 2
-    paired = stats.ttest_rel(of_items[recorder.gap.higher], of_items[recorder.gap.lower]).confidence_interval(1 - level)
+    paired = stats.ttest_rel(item_scores[recorder.gap.higher], item_scores[recorder.gap.lower]).confidence_interval(1 - level)
     assert recorder.gap.interval[:2] == pytest.approx(tuple(paired), abs=1e-9)
     assert recorder.gap.is_shown == is_shown
-    of_items = within_classes(answer(table, targets, is_right), named["accent"], table["item"])
+    item_scores = within_classes(predict(table, targets, is_right), named["accent"], table["item"])
     level = 0.05 if is_shown else 0.05 / 2
-    welch = stats.ttest_ind(of_items[accent.gap.higher], of_items[accent.gap.lower], equal_var=False)
+    welch = stats.ttest_ind(item_scores[accent.gap.higher], item_scores[accent.gap.lower], equal_var=False)
     assert accent.gap.interval[:2] == pytest.approx(tuple(welch.confidence_interval(1 - level)), abs=1e-9)
     assert "adjusted for 2 columns)" in describe_gap(accent)
 
 
-def test_the_figures_of_a_gap_stand_beside_those_of_all_clips_where_they_differ(table) -> None:
+def test_the_scores_of_a_gap_are_next_to_those_of_all_clips_where_they_differ(table) -> None:
     takes = table["take"].astype(int)
     targets = np.where(table["recorder"] == "near", takes // 2 % 3, 1 + takes // 2 % 2).astype(np.intp)
     is_right = (targets == 0) | (takes < 12 + table["item"].str[1].astype(int) % 3)
-    found = measure_one(answer(table, targets, is_right), find_groups(table, "recorder"))
+    found = measure_one(predict(table, targets, is_right), find_groups(table, "recorder"))
     rows = groups_table([found]).set_index("group")
 
-    assert found.gap_is_of_others
+    assert found.gap_differs
     high, low = (rows.loc[name, "in the gap"] for name in (found.gap.higher, found.gap.lower))
     assert high - low == pytest.approx(found.gap.value)
     assert rows.loc[f"gap: {found.gap.higher} minus {found.gap.lower}", "value"] == pytest.approx(high - low)
@@ -259,20 +259,21 @@ def test_the_figures_of_a_gap_stand_beside_those_of_all_clips_where_they_differ(
 
 def test_no_gap_of_shares_is_wider_than_from_minus_one_to_one(table, tested) -> None:
     sites = table.assign(site=[f"{int(item[1]) // 3}" for item in table["item"]])
-    answers = []
+    predictions = []
     for each in tested.repeats:  # all of site 2 are right, of one item of site 0 too
         is_right = sites["site"].eq("2") | sites["item"].eq("s0")
         chosen = np.where(is_right, each.targets, (each.targets + 1) % 3)
         arrays = (table["item"].to_numpy(), each.clips, each.folds, each.targets)
-        answers.append(tested_examples.TestedExamples(*arrays, np.eye(3, dtype=np.float32)[chosen]))
-    gap = measure_one(tested._replace(repeats=tuple(answers)), find_groups(sites[sites["site"] != "1"], "site"), "accuracy").gap
+        predictions.append(tested_examples.TestedExamples(*arrays, np.eye(3, dtype=np.float32)[chosen]))
+    column = find_groups(sites[sites["site"] != "1"], "site")
+    gap = measure_one(tested._replace(repeats=tuple(predictions)), column, "accuracy").gap
     assert gap.value == pytest.approx(2 / 3)
     assert (gap.interval.low, gap.interval.high) == (pytest.approx(2 / 3 - 1.434218, abs=1e-5), 1)
     assert cut_difference(-1.4, 0.2, (0, 1)) == (-1, 0.2)
     assert cut_difference(-1.4, 3.0, None) == (-1.4, 3.0)
 
 
-def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> None:
+def test_numbers_are_cut_into_bins_of_items_with_a_note(table, tested) -> None:
     column = find_groups(table, "age")
     assert column.names == ("20 to 40", "45 to 60")
     assert "age is cut at its quantiles over items into 2 bins: 20 to 40; 45 to 60." in measure_one(tested, column).notes
@@ -288,7 +289,7 @@ def test_numbers_are_cut_into_bins_of_items_and_that_is_said(table, tested) -> N
 def test_a_group_of_two_items_has_no_interval_and_no_gap(table, tested) -> None:
     few = table.assign(dialect=["x" if item in ("s0", "s1") else None for item in table["item"]])
     found = measure_one(tested, find_groups(few, "dialect"), "accuracy")
-    assert found.figures[0].interval is None
+    assert found.scores[0].interval is None
     assert found.gap is None
     assert "The gap is unknown, because it needs two groups with at least 3 items" in found.notes[-1]
 

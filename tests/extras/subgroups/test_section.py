@@ -20,6 +20,6 @@ def test_figures_by_group_stand_there_if_the_corpus_has_further_columns(copy, re
 
     table = page.tables["groups"][0]  # the second is that of the durations
     assert [row[0]["text"] for row in table] == ["microphone", "<mic 0>", "<mic 1>"]
-    wanted = {found.group: found.value for found in read_groups(copy)[0].figures}
+    wanted = {found.group: found.value for found in read_groups(copy)[0].scores}
     assert {row[0]["text"]: float(row[1]["value"]) for row in table[1:]} == pytest.approx(wanted)
     assert "Gap in balanced accuracy (UAR) by microphone: " in page.text["groups"]

@@ -1,4 +1,4 @@
-"""What trackers get of a run, read back from MLflow's store of files and from a run that wandb keeps offline."""
+"""The runs that trackers get, read from MLflow's store of files and from an offline run of wandb."""
 
 import io
 import json
@@ -24,7 +24,7 @@ FAILED = TrackedRun(
 
 @pytest.fixture
 def settings(make_settings, tmp_path, monkeypatch):
-    """The settings of the finished experiment, but for where trackers write."""
+    """Return a function that makes the settings of the finished experiment with a tracker that writes to a temporary folder."""
     for name in ("MLFLOW_TRACKING_URI", "WANDB_API_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -39,16 +39,16 @@ def folder(finished):
     return ExperimentFolder(finished.results)
 
 
-def hand_over(folder, settings, folds):
-    """Track some finished folds of the first instance as a run does."""
+def track(folder, settings, folds):
+    """Track some finished folds of the first instance, as a run does."""
     with observe(folder, settings, [1], Console(file=io.StringIO())) as tracking:
         for fold in folds:
             tracking.end(JobOutcome(1, fold, "done"))
         tracking.end(JobOutcome(3, 1, "elsewhere"))
 
 
-def runs_of(tmp_path):
-    """Return a client of the store, and its runs by their names."""
+def read_runs(tmp_path):
+    """Return a client of MLflow's store, its runs by their names, and the number of runs."""
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=(tmp_path / "results" / "mlflow").as_uri())
@@ -56,42 +56,42 @@ def runs_of(tmp_path):
     return client, {run.info.run_name: run for run in runs}, len(runs)
 
 
-def test_mlflow_gets_parameters_curves_figures_and_files_of_each_fold_and_the_figures_of_the_instance(
+def test_mlflow_gets_parameters_curves_metrics_and_files_of_each_fold_and_the_metrics_of_the_instance(
     folder, settings, tmp_path
 ):
-    hand_over(folder, settings("mlflow"), [1])
-    hand_over(folder, settings("mlflow"), [2])
+    track(folder, settings("mlflow"), [1])
+    track(folder, settings("mlflow"), [2])
 
-    client, runs, n_runs = runs_of(tmp_path)
+    client, runs, n_runs = read_runs(tmp_path)
     assert n_runs == 4, "the second run completes what the first one began"
     assert set(runs) == {"instance 1, fold 1", "instance 1, fold 2", "instance 1", "results"}
-    of_fold, of_instance = runs["instance 1, fold 2"], runs["instance 1"]
-    record, found = folder.record(1, 2), of_fold.data.metrics
-    assert (of_fold.info.status, of_fold.data.tags["mlflow.parentRunId"]) == ("FINISHED", of_instance.info.run_id)
-    assert of_fold.data.params["n_units"] == "[4]"
-    assert of_fold.data.params["fold"] == "2"
+    fold_run, instance_run = runs["instance 1, fold 2"], runs["instance 1"]
+    record, found = folder.record(1, 2), fold_run.data.metrics
+    assert (fold_run.info.status, fold_run.data.tags["mlflow.parentRunId"]) == ("FINISHED", instance_run.info.run_id)
+    assert fold_run.data.params["n_units"] == "[4]"
+    assert fold_run.data.params["fold"] == "2"
     assert found["test_balanced_accuracy"] == record["metrics"]["test"]["balanced_accuracy"]
     history = read_history(folder.fold_folder(1, 2) / "history.csv")
-    curve = client.get_metric_history(of_fold.info.run_id, "val_loss")
+    curve = client.get_metric_history(fold_run.info.run_id, "val_loss")
     assert [(each.step, each.value) for each in curve] == list(zip(history["epoch"], history["val_loss"], strict=True))
-    names = {each.path for at in (None, "fold_2") for each in client.list_artifacts(of_fold.info.run_id, at)}
+    names = {each.path for at in (None, "fold_2") for each in client.list_artifacts(fold_run.info.run_id, at)}
     assert {"confusion_matrix.png", "fold_2/model.keras", "fold_2/record.json", "fold_2/history.csv"} <= names
     summary = json.loads((folder.instance_folder(1) / "metrics.json").read_text())["summary"]["test"]["accuracy"]
-    assert of_instance.data.metrics["test_accuracy"] == summary["mean"]
+    assert instance_run.data.metrics["test_accuracy"] == summary["mean"]
     assert "results.xlsx" in {each.path for each in client.list_artifacts(runs["results"].info.run_id)}
 
 
 def test_a_failed_fold_keeps_its_epochs_so_far_in_mlflow(settings, tmp_path):
     MlflowTracker(settings("mlflow")).log(FAILED)
 
-    client, runs, _ = runs_of(tmp_path)
+    client, runs, _ = read_runs(tmp_path)
     run = runs[FAILED.name]
     assert (run.info.status, run.data.tags["xval.error"]) == ("FAILED", FAILED.error)
     assert [each.value for each in client.get_metric_history(run.info.run_id, "loss")] == [0.5, 0.25]
 
 
-def records_of(path):
-    """Yield the messages in the file that wandb keeps of a run: a header of 7 bytes, then blocks in LevelDB's log format."""
+def read_records(path):
+    """Yield the messages in the file of an offline run of wandb: a header of 7 bytes, then blocks in LevelDB's log format."""
     from wandb.proto.wandb_internal_pb2 import Record
 
     content, place, message = path.read_bytes(), 7, b""
@@ -118,21 +118,21 @@ def test_wandb_keeps_a_run_offline(folder, settings, tmp_path):
         wandb.teardown()
 
     (path,) = (tmp_path / "results" / "wandb").glob("offline-run-*/*.wandb")
-    records = list(records_of(path))
+    records = list(read_records(path))
     (run,) = (each.run for each in records if each.HasField("run"))
     assert (run.display_name, run.run_group, run.job_type) == ("instance 1, fold 1", "instance 1", "fold")
     assert {item.key: item.value_json for item in run.config.update}["n_units"] == "[4]"
     rows = [{"".join(item.nested_key): item.value_json for item in each.history.item} for each in records if each.history.item]
     assert [row["loss"] for row in rows] == ["0.5", "0.25"]
-    figures = {"".join(item.nested_key) or item.key: item.value_json for each in records for item in each.summary.update}
-    assert float(figures["test_accuracy"]) == folder.record(1, 1)["metrics"]["test"]["accuracy"]
+    metrics = {"".join(item.nested_key) or item.key: item.value_json for each in records for item in each.summary.update}
+    assert float(metrics["test_accuracy"]) == folder.record(1, 1)["metrics"]["test"]["accuracy"]
     assert list(path.parent.rglob("confusion_matrix*.png"))
     (files,) = (each.artifact.manifest.contents for each in records if each.HasField("artifact"))
     assert {"model.keras", "record.json", "history.csv"} <= {each.path for each in files}
     assert [each.exit.exit_code for each in records if each.HasField("exit")] == [1]
 
 
-def test_an_error_of_the_tracker_is_said_once_and_nothing_else_happens(folder):
+def test_an_error_of_the_tracker_is_printed_once_and_ends_the_tracking(folder):
     printed, calls = io.StringIO(), []
 
     class Broken:
@@ -165,7 +165,7 @@ def test_an_interrupted_run_does_not_wait_for_the_tracker(folder, settings, tmp_
         ("wandb", "found", "there is no API key. Run `wandb login`"),
     ],
 )
-def test_what_a_tracker_lacks_is_said_before_anything_is_trained(settings, monkeypatch, tracking, spec, match):
+def test_a_tracker_without_library_or_key_is_reported_before_anything_is_trained(settings, monkeypatch, tracking, spec, match):
     monkeypatch.delenv("WANDB_MODE")
     monkeypatch.setattr(trackers, "find_spec", lambda name: spec)
 

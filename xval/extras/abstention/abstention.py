@@ -1,10 +1,8 @@
-"""When a model should not answer: coverage and size of its sets of classes by speaker, and how many of its answers are wrong.
+"""When a model should abstain from a prediction: conformal sets of classes per speaker, and the error rate if it abstains.
 
-Comes in: an instance with its predictions.parquet files. Goes out: a `WhenToAnswer`.
-
-Validation speakers of all folds set the limits of the sets (`xval.measures.conformal`) of those that are tested, each without
-its own validation clips of other folds. Of several deals and seeds all count: values are means over them, and intervals hold
-what they change.
+The validation speakers of all folds calibrate the sets of the test speakers (`xval.measures.conformal`). The calibration for a
+test speaker excludes that speaker's own validation clips of other folds. Scores are means over all repeats and seeds, and
+intervals include the variance between these.
 """
 
 from collections.abc import Sequence
@@ -24,64 +22,78 @@ from xval.results.instance import InstanceResults
 from xval.results.tested_examples import TestedExamples, read_examples
 
 COVERAGES = (0.8, 0.9, 0.95)
-_MOST_VALUES = 20_000_000  # probabilities that are read
+_MOST_VALUES = 20_000_000  # probabilities; reading more would take minutes
 
 
 class Value(NamedTuple):
-    """A mean over speakers with its 95 % interval; None: too few speakers."""
+    """A mean over speakers with its 95 % interval, which is None if there are too few speakers."""
 
     mean: float
     interval: Interval | None
 
 
-class Worth(NamedTuple):
-    """What sets were worth on tested speakers.
+class SetScores(NamedTuple):
+    """The scores of conformal sets of classes on test speakers.
 
     Attributes:
-        covered: The share of clips whose set holds the true class.
-        size: Classes in a set.
-        answered: The share of clips whose set is one class.
-        wrong: The share of these whose class is another one; None: no clip has an answer.
-        by_item: For each tested speaker, in the order of their names, covered, size and answered, float64 (n_items, 3).
+        coverage: The share of clips whose set contains the true class.
+        size: The number of classes per set.
+        predicted: The share of clips whose set has exactly one class, which the model then predicts.
+        error_rate: The share of these clips whose class is not the true one; None if no clip has a prediction.
+        by_item: The coverage, size and predicted share of each test speaker, in the order of the speakers' names,
+            float64 (n_items, 3).
     """
 
-    covered: Value
+    coverage: Value
     size: Value
-    answered: Value
-    wrong: Value | None
+    predicted: Value
+    error_rate: Value | None
     by_item: NDArray[np.float64]
 
 
-class SetsAt(NamedTuple):
-    """Sets of a wanted coverage; `n_needed` are the validation speakers that it takes, with fewer they are worth nothing."""
+class RequestedCoverage(NamedTuple):
+    """Conformal sets at a requested coverage.
+
+    Attributes:
+        coverage: The share of clips whose set should contain the true class, 0 to 1.
+        n_needed: The number of validation speakers that this coverage needs; with fewer, every set contains all classes.
+        scores: The scores of the sets on test speakers; None if there are too few validation speakers.
+    """
 
     coverage: float
     n_needed: int
-    worth: Worth | None
+    scores: SetScores | None
 
 
-class WhenToAnswer(NamedTuple):
-    """Sets of an instance at several coverages, and what is wrong over what is answered.
+class Abstention(NamedTuple):
+    """The conformal sets of an instance at several coverages, and its error rate over the share of clips that it predicts.
 
     Attributes:
-        items: The tested speakers.
-        n_speakers: Validation speakers that set the limits, without the tested one; of several repeats the fewest.
-        n_classes: Of the corpus.
-        shown: Of the sets that are worth something those whose coverage is nearest to 0.9; None: there are none.
-        sentence: The same in words.
+        items: The names of the test speakers.
+        n_speakers: The number of validation speakers that calibrate the sets, without the test speaker; the smallest number
+            of all repeats.
+        n_classes: The number of classes of the dataset.
+        sets: The sets at each of `COVERAGES`.
+        shown: The sets with scores whose requested coverage is nearest to 0.9; None if no sets have scores.
+        curve: The error rate over the share of clips that are predicted, the most confident first.
+        sentence: A summary of `shown` in words.
     """
 
     items: tuple[str, ...]
     n_speakers: int
     n_classes: int
-    sets: tuple[SetsAt, ...]
-    shown: SetsAt | None
+    sets: tuple[RequestedCoverage, ...]
+    shown: RequestedCoverage | None
     curve: RiskCurve
     sentence: str
 
 
-def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
-    """Return when an instance should answer; None: it does not tell classes of clips apart, or no repeat is whole.
+def measure_abstention(instance: InstanceResults) -> Abstention | None:
+    """Return when an instance should abstain from a prediction.
+
+    Returns:
+        None if the instance does not predict one class per clip, its predictions are no probabilities, there are too many of
+        them, a predictions.parquet is missing, or no repeat has all its finished folds.
 
     Raises:
         ResultsError: A predictions.parquet is damaged.
@@ -102,96 +114,99 @@ def when_to_answer(instance: InstanceResults) -> WhenToAnswer | None:
     )
     if not all(are_probabilities(examples.predictions) for examples in (*validation, *tested)):
         return None
-    others = [_scores_of_others(*of_repeat) for of_repeat in zip(validation, tested, strict=True)]
-    n_speakers = min(of_others.n_items for of_repeat in others for of_others in of_repeat)
+    calibration = [_calibration_scores(*sides) for sides in zip(validation, tested, strict=True)]
+    n_speakers = min(scores.n_items for speakers in calibration for scores in speakers)
     needed = {coverage: speakers_needed(coverage) for coverage in COVERAGES}
     runs = group_runs([list(jobs) for jobs in repeats], [seed_of(instance, jobs) for jobs in repeats])
     sets = tuple(
-        SetsAt(coverage, least, _worth(coverage, others, tested, runs) if n_speakers >= least else None)
+        RequestedCoverage(coverage, least, _score_sets(coverage, calibration, tested, runs) if n_speakers >= least else None)
         for coverage, least in needed.items()
     )
     curve = risk_curve([Answers(examples.targets, examples.predictions, examples.items) for examples in tested], runs)
-    shown = min((at for at in sets if at.worth), key=lambda at: abs(at.coverage - 0.9), default=None)
+    shown = min((at for at in sets if at.scores), key=lambda at: abs(at.coverage - 0.9), default=None)
     sentence = _describe(shown or sets[0], n_speakers, items_word([instance]), instance.number)
-    return WhenToAnswer(tested[0].names, n_speakers, len(class_names), sets, shown, curve, sentence)
+    return Abstention(tested[0].names, n_speakers, len(class_names), sets, shown, curve, sentence)
 
 
-def _scores_of_others(validation: TestedExamples, tested: TestedExamples) -> list[SpeakerScores]:
-    """Return for each tested speaker the scores of the validation clips of all others, in one repeat."""
-    of_clips = score_clips(validation.targets, validation.predictions)
-    scores = SpeakerScores(of_clips, validation.items, np.zeros(len(of_clips), np.int64))
+def _calibration_scores(validation: TestedExamples, tested: TestedExamples) -> list[SpeakerScores]:
+    """Return for each test speaker of a repeat the scores of the validation clips of all other speakers."""
+    clip_scores = score_clips(validation.targets, validation.predictions)
+    scores = SpeakerScores(clip_scores, validation.items, np.zeros(len(clip_scores), np.int64))
     number_of = {name: number for number, name in enumerate(validation.names)}
     return [scores.without(number_of.get(name, -1)) for name in tested.names]
 
 
-def _worth(
+def _score_sets(
     coverage: float,
-    others: Sequence[Sequence[SpeakerScores]],
+    calibration: Sequence[Sequence[SpeakerScores]],
     tested: Sequence[TestedExamples],
     runs: Sequence[Sequence[int]],
-) -> Worth:
-    of_repeats = np.array([_by_item(coverage, *of_repeat) for of_repeat in zip(others, tested, strict=True)])
-    by_item = of_repeats.mean(axis=0)
-    by_run = np.array([of_repeats[list(run)].mean(axis=0) for run in runs])  # (n_runs, n_items, 4)
-    covered, size, answered, wrong = by_item.T
-    of_runs = by_run.mean(axis=1).T
+) -> SetScores:
+    """Return the scores of sets at a requested coverage; `runs` are the numbers of the repeats that each training made."""
+    by_repeat = np.array([_score_items(coverage, *sides) for sides in zip(calibration, tested, strict=True)])
+    by_item = by_repeat.mean(axis=0)
+    by_run = np.array([by_repeat[list(run)].mean(axis=0) for run in runs])  # (n_runs, n_items, 4)
+    covered, size, predicted, wrong = by_item.T
+    run_means = by_run.mean(axis=1).T
     n_classes = tested[0].predictions.shape[1]
 
-    def wrong_of_answered(items: NDArray[np.intp]) -> float:
-        return _share_of(wrong[items], answered[items])
+    def error_rate(items: NDArray[np.intp]) -> float:
+        return _error_rate(wrong[items], predicted[items])
 
-    wrong_by_run = [_share_of(of_run[:, 3], of_run[:, 2]) for of_run in by_run]
-    # A run that answers nothing has no share of wrong answers, so that what training anew changes is not known.
-    has_interval = answered.any() and np.isfinite(wrong_by_run).all()
+    run_error_rates = [_error_rate(run[:, 3], run[:, 2]) for run in by_run]
+    # A run without predictions has no error rate, so that the variance between trainings is unknown.
+    has_interval = predicted.any() and np.isfinite(run_error_rates).all()
     interval = (
-        figure_interval(len(by_item), wrong_of_answered, runs=wrong_by_run, weights=answered[np.newaxis])
-        if has_interval
-        else None
+        figure_interval(len(by_item), error_rate, runs=run_error_rates, weights=predicted[np.newaxis]) if has_interval else None
     )
-    return Worth(
-        Value(float(covered.mean()), mean_interval(covered, runs=of_runs[0])),
-        Value(float(size.mean()), mean_interval(size, bounds=(1.0, float(n_classes)), runs=of_runs[1])),
-        Value(float(answered.mean()), mean_interval(answered, runs=of_runs[2])),
-        Value(_share_of(wrong, answered), interval) if answered.any() else None,
+    return SetScores(
+        Value(float(covered.mean()), mean_interval(covered, runs=run_means[0])),
+        Value(float(size.mean()), mean_interval(size, bounds=(1.0, float(n_classes)), runs=run_means[1])),
+        Value(float(predicted.mean()), mean_interval(predicted, runs=run_means[2])),
+        Value(_error_rate(wrong, predicted), interval) if predicted.any() else None,
         by_item[:, :3],
     )
 
 
-def _by_item(coverage: float, others: Sequence[SpeakerScores], tested: TestedExamples) -> NDArray[np.float64]:
-    """Return covered, size, answered, and answered wrongly, of each tested speaker in one repeat, float64 (n_items, 4)."""
+def _score_items(coverage: float, calibration: Sequence[SpeakerScores], tested: TestedExamples) -> NDArray[np.float64]:
+    """Return the scores of the sets of each test speaker in one repeat, float64 (n_items, 4).
+
+    The columns are the coverage, the classes per set, the share of clips that are predicted, and the share that is predicted
+    wrongly.
+    """
     by_item = np.empty((len(tested.names), 4))
-    for number, (of_others, rows) in enumerate(zip(others, tested.rows, strict=True)):
+    for number, (scores, rows) in enumerate(zip(calibration, tested.rows, strict=True)):
         probabilities, targets = tested.predictions[rows], tested.targets[rows]
-        sets = prediction_sets(of_others, probabilities[np.newaxis], coverage)
+        sets = prediction_sets(scores, probabilities[np.newaxis], coverage)
         is_covered, is_one = sets[np.arange(len(rows)), targets], sets.sum(axis=1) == 1
         by_item[number] = [is_covered.mean(), sets.sum(axis=1).mean(), is_one.mean(), (is_one & ~is_covered).mean()]
     return by_item
 
 
-def _share_of(wrong: NDArray[np.float64], answered: NDArray[np.float64]) -> float:
-    """Return the share of answers that are wrong; NaN: nothing is answered."""
-    return float(wrong.sum() / answered.sum()) if answered.any() else np.nan
+def _error_rate(wrong: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+    """Return the share of predictions that are wrong, from shares per speaker (n_items,); NaN if nothing is predicted."""
+    return float(wrong.sum() / predicted.sum()) if predicted.any() else np.nan
 
 
-def _describe(shown: SetsAt, n_speakers: int, items: str, number: int) -> str:
-    """Return what sets of a coverage are worth in words."""
-    coverage, n_needed, worth = shown
-    if worth is None:
+def _describe(shown: RequestedCoverage, n_speakers: int, items: str, number: int) -> str:
+    """Return a summary of the sets at a requested coverage in words."""
+    coverage, n_needed, scores = shown
+    if scores is None:
         return (
             f"Sets that hold the true class in {_percent(coverage)} of the clips of an unseen speaker need {n_needed} "
             f"validation {items}; with {n_speakers}, every set has all classes."
         )
-    wrong = f" {_share(worth.wrong)} of its predictions are wrong." if worth.wrong else ""
+    wrong = f" {_share(scores.error_rate)} of its predictions are wrong." if scores.error_rate else ""
     return (
-        f"At a coverage of {_percent(coverage)}, instance {number} predicts a single class for {_share(worth.answered)} of "
+        f"At a coverage of {_percent(coverage)}, instance {number} predicts a single class for {_share(scores.predicted)} of "
         f"the clips of unseen {items} and abstains from the others.{wrong} Its sets contain the true class in "
-        f"{_share(worth.covered)} of the clips and have {worth.size.mean:.1f} classes on average. Which "
+        f"{_share(scores.coverage)} of the clips and have {scores.size.mean:.1f} classes on average. Which "
         f"classes a set contains was calibrated on the predictions for {n_speakers} validation {items} (conformal prediction)."
     )
 
 
 def _share(value: Value) -> str:
-    """Return a share as ``71 % [60, 80]``."""
+    """Return a share as a percentage with its interval: ``71 % [60, 80]``."""
     ends = f" [{100 * value.interval.low:.0f}, {100 * value.interval.high:.0f}]" if value.interval else ""
     return _percent(value.mean) + ends
 

@@ -1,4 +1,4 @@
-"""The error rate over the share of clips that a model predicts, as a picture."""
+"""The picture of the error rate over the share of clips that a model predicts."""
 
 import math
 
@@ -10,7 +10,7 @@ from xval.report.charts import SMALL_HEIGHT, SMALL_WIDTH, grid, side_axis
 
 
 def draw_risk(risk: RiskCurve) -> Markup:
-    """Draw the share of wrong answers over the share of clips that are answered, with its 95 % interval."""
+    """Draw the error rate over the share of clips that are predicted, with its 95 % interval, as SVG."""
     across, right = svg.Scale(0, 1, 48, SMALL_WIDTH - 14), SMALL_WIDTH - 14
     up = svg.spanning([0.0, *risk.risks, *filter(math.isfinite, risk.high)], SMALL_HEIGHT - 30, 12)
     parts = [grid(across, 12, SMALL_HEIGHT - 30), side_axis(up, 48, right)]

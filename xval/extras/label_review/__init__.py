@@ -1,1 +1,1 @@
-"""Suspicious labels, judged clip by clip in the browser: ``xval review-labels``."""
+"""Review of suspicious labels (label noise), clip by clip in the browser: ``xval review-labels``."""

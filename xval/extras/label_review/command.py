@@ -44,7 +44,7 @@ NAME = "review-labels"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments of `xval review-labels` to a parser."""
     add_model_name(parser, "its predictions are used (default: the one that validation selects)")
     parser.add_argument("--reviewer", metavar="NAME", help="name of the reviewer (default: your user name)")
     parser.add_argument("--port", type=int, default=0, help="port of the page (default: a free one)")
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Serve the page until Ctrl-C, and say what was judged."""
+    """Serve the page of the review until Ctrl-C, and print a summary; or write the suspicious labels, if --output is used."""
     from xval.answers.chosen_instance import choose_instance
     from xval.answers.read_corpus import read_corpus
     from xval.extras.label_review.server import ReviewServer
@@ -85,13 +85,13 @@ def run(options: argparse.Namespace) -> int:
             "be combined. Review an experiment of the original dataset to continue its verdicts; --format csv lists the "
             "suspicious labels here."
         )
-    _check_place(review.path)
+    _check_writable(review.path)
     if not any((corpus.audio_folder / path).is_file() for path in corpus.index["path"][:10]):
         console.print(f"The audio is no longer in {corpus.audio_folder}. Give its folder with --audio-folder to hear it.")
     server = ReviewServer(review, options.port)
     console.print(f"{review.title}: {counted(len(review.suspects), 'suspicious label')}, reviewer {review.reviewer}")
     console.print(f"Verdicts  {review.path}")
-    if n_others := review.of_other_versions():
+    if n_others := review.count_other_versions():
         console.print(
             f"{counted(n_others, 'verdict')} in it on another version of this dataset (index_hash) are kept, but not shown. "
             "To apply verdicts, keep those of one version in a copy of the file.",
@@ -109,8 +109,8 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_place(path: Path) -> None:
-    """Refuse a folder in which no verdict can be written, before any is given."""
+def _check_writable(path: Path) -> None:
+    """Raise CorpusError if verdicts cannot be written to the folder of a file, before the reviewer judges any clip."""
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             pass
@@ -122,6 +122,7 @@ def _check_place(path: Path) -> None:
 
 
 def _account() -> str:
+    """Return the name of the user's account; raises SettingsError if it has none."""
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError) as error:  # KeyError, ImportError: before Python 3.13
@@ -129,11 +130,12 @@ def _account() -> str:
 
 
 def _summarise(review: "Review", verdicts: "Sequence[LabelVerdict]", console: "Console") -> None:
+    """Print the number of verdicts, the agreement of reviewers, and how to apply the verdicts."""
     from preprocessing.clips.corrections import VERDICTS, describe_agreement
 
     own = [verdict.verdict for verdict in verdicts if verdict.who == review.reviewer]
-    said = ", ".join(f"{own.count(name)} {name}" for name in VERDICTS if name in own) or "none"
-    console.print(f"{counted(len(own), 'verdict')} of {review.reviewer}: {said}. {review.path}")
+    counts = ", ".join(f"{own.count(name)} {name}" for name in VERDICTS if name in own) or "none"
+    console.print(f"{counted(len(own), 'verdict')} of {review.reviewer}: {counts}. {review.path}")
     for text in describe_agreement(verdicts):
         console.print(text, soft_wrap=True)
     if own:

@@ -1,14 +1,13 @@
-"""Clips whose labels may be wrong, by answers of models that have not heard their speakers.
+"""Find clips whose labels may be wrong (label noise), from predictions of models that were not trained on their speakers.
 
-Comes in: the tested clips of an instance, and the index of their corpus. Goes out: `Suspect`s, the most suspect first; and
-for each of them clips to compare it with.
+Suspicious labels are found in three ways:
 
-1. Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70) holds the probability of a class against the mean that clips
-   with this label have. Here that mean is of a class and a speaker (or other item), shrunk to that of the class where the
-   speaker has few clips, and the probability is divided by it: neither a speaker nor a class that is hard to understand is all
-   suspects. A clip is suspect where another class has the larger quotient; the score is the logarithm of how many times.
-2. Clips with the same or nearly the same audio and another label.
-3. All other wrong answers, the surest first.
+1. Confident learning (Northcutt, Jiang and Chuang 2021, JAIR 70) compares the probability of a class with its mean over the
+   clips with this label. Here the mean is computed per class and speaker (or other item), and shrunk to the mean of the class
+   if the speaker has few clips. The probability is divided by this mean, so that not all clips of a difficult speaker or class
+   are suspicious. A label is suspicious if another class has a larger quotient. The score is the logarithm of their ratio.
+2. Clips with the same or nearly the same audio have different labels.
+3. All other wrong predictions, the most confident first.
 """
 
 from collections.abc import Sequence
@@ -33,19 +32,22 @@ if TYPE_CHECKING:
 
 Kind = Literal["label", "duplicate", "answer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
-_MOST_REASONS = 3  # of a suspect in words: a recording may lie in a corpus a thousand times
+_MOST_REASONS = 3  # that are printed: a dataset may have a thousand copies of a recording
 
-_N_SHRUNK = 10.0  # clips of a speaker and class that weigh as much as the mean of the class
-_LEAST = 0.01  # added to probabilities: models do not tell smaller ones apart
+_N_SHRUNK = 10.0  # with so many clips, a speaker's mean has the same weight as the mean of the class
+_LEAST = 0.01  # added to probabilities: models do not distinguish smaller ones
 
 
 class Suspect(NamedTuple):
     """A clip whose label may be wrong.
 
     Attributes:
-        kind: Of its first reason.
+        clip: The name of the clip.
+        item: The name of its speaker (or other item).
+        label: Its label in the dataset.
+        kind: The kind of the first reason: ``label`` (confident learning), ``duplicate`` or ``answer`` (wrong prediction).
         answer: The class that is more likely, or the label of the clip with the same audio.
-        why: The reasons, a sentence each.
+        why: The reasons, one sentence each.
     """
 
     clip: str
@@ -57,15 +59,17 @@ class Suspect(NamedTuple):
 
 
 @dataclass(frozen=True)
-class AnsweredClips:
-    """The clips that an instance has tested, each once; probabilities are the mean over repeats.
+class PredictedClips:
+    """The test clips of an instance, each once, with predicted probabilities averaged over repeats.
 
     Attributes:
-        clips: Their names.
-        items: object (n,), whose each clip is.
-        labels: int64 (n,), class numbers.
-        probabilities: float64 (n, n_classes).
-        item: What an item is called, such as speaker.
+        instance: The number of the instance.
+        class_names: The names of the classes, in the order of the probabilities.
+        clips: The names of the n clips.
+        items: object (n,), the name of the speaker (or other item) of each clip.
+        labels: int64 (n,), the number of the class that each clip is labelled with.
+        probabilities: float64 (n, n_classes), the predicted probability of each class.
+        item: The word for an item of this dataset, such as speaker.
     """
 
     instance: int
@@ -78,69 +82,90 @@ class AnsweredClips:
 
     @cached_property
     def usual(self) -> NDArray[np.float64]:
-        """The mean probability of each class in clips of the same item that have its label, shrunk; float64 (n, n_classes)."""
+        """Mean probability of each class over the clips of the same item with this label, shrunk; float64 (n, n_classes)."""
         return usual_probabilities(self.labels, self.items, self.probabilities)
 
     @cached_property
     def suspects(self) -> list[Suspect]:
-        """The clips of which another class is more likely than their label, then all other wrong answers."""
+        """Clips with suspicious labels, the highest score first; then all other wrong predictions, the most confident first."""
         scores, others = score_labels(self.labels, self.probabilities, self.usual)
         rows = np.arange(len(self.labels))
-        sure = self.probabilities.max(axis=1) - self.probabilities[rows, self.labels]
-        is_wrong = (sure > 0) & (scores <= 0)
-        of_labels = [self._suspect(row, "label", others[row]) for row in np.argsort(-scores, kind="stable") if scores[row] > 0]
-        answers = self.probabilities.argmax(axis=1)
-        return of_labels + [
-            self._suspect(row, "answer", answers[row]) for row in np.argsort(-sure, kind="stable") if is_wrong[row]
+        margins = self.probabilities.max(axis=1) - self.probabilities[rows, self.labels]
+        is_wrong = (margins > 0) & (scores <= 0)
+        by_label = [self._suspect(row, "label", others[row]) for row in np.argsort(-scores, kind="stable") if scores[row] > 0]
+        predicted = self.probabilities.argmax(axis=1)
+        return by_label + [
+            self._suspect(row, "answer", predicted[row]) for row in np.argsort(-margins, kind="stable") if is_wrong[row]
         ]
 
     def compare_with(self, suspect: Suspect) -> list[tuple[str, str]]:
-        """Return two clips of the same item with the label, then two with the answer, of a suspect: (clip, label).
+        """Return clips to compare a suspicious clip with, as pairs of clip and label.
 
-        They are those that the models are surest of; of other items where the item has none.
+        They are two clips with the label of the suspicious clip, then two with the class that is more likely. The most
+        confident predictions of the same item are chosen, or those of other items if this item has none.
         """
         chosen: list[tuple[str, str]] = []
         for name in dict.fromkeys((suspect.label, suspect.answer)):
             if name not in self.class_names:
                 continue
             number = self.class_names.index(name)
-            of_class = [row for row in np.flatnonzero(self.labels == number) if self.clips[row] != suspect.clip]
-            own = [row for row in of_class if self.items[row] == suspect.item] or of_class
-            own.sort(key=lambda row: -self.probabilities[row, number])
-            chosen += [(self.clips[row], name) for row in own[:2]]
+            class_rows = [row for row in np.flatnonzero(self.labels == number) if self.clips[row] != suspect.clip]
+            item_rows = [row for row in class_rows if self.items[row] == suspect.item] or class_rows
+            item_rows.sort(key=lambda row: -self.probabilities[row, number])
+            chosen += [(self.clips[row], name) for row in item_rows[:2]]
         return chosen
 
     def _suspect(self, row: int, kind: Kind, other: int) -> Suspect:
-        label, answer, item = self.class_names[self.labels[row]], self.class_names[other], str(self.items[row])
+        """Return the clip of a row as suspicious, because the class number `other` is more likely than its label."""
+        label, likely, item = self.class_names[self.labels[row]], self.class_names[other], str(self.items[row])
         shares = self.probabilities[row, [other, self.labels[row]]]
         usual = self.usual[row, self.labels[row]]
         why = (
-            f"Instance {self.instance} gives '{answer}' {shares[0]:.0%} and '{label}' {shares[1]:.0%}; "
+            f"Instance {self.instance} gives '{likely}' {shares[0]:.0%} and '{label}' {shares[1]:.0%}; "
             f"clips of {self.item} {item} with the label '{label}' have {usual:.0%} on average."
         )
-        return Suspect(self.clips[row], item, label, kind, answer, why)
+        return Suspect(self.clips[row], item, label, kind, likely, why)
 
 
 def usual_probabilities(
     labels: NDArray[np.int64], items: NDArray[np.object_], probabilities: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Return the mean probability of each class in clips with its label, of the item of each clip; arguments as above."""
+    """Return the mean probability of each class over the clips with this label, of the item of each clip, shrunk.
+
+    Args:
+        labels: int64 (n,), the number of the class that each clip is labelled with.
+        items: object (n,), the name of the item of each clip.
+        probabilities: float64 (n, n_classes), the predicted probability of each class.
+
+    Returns:
+        float64 (n, n_classes); a mean over few clips is shrunk to the mean over the clips of all items with this label.
+    """
     n_classes = probabilities.shape[1]
     names, codes = np.unique(items.astype(str), return_inverse=True)
     own = probabilities[np.arange(len(labels)), labels]
-    n_of_class = np.bincount(labels, minlength=n_classes)
-    of_class = np.bincount(labels, own, minlength=n_classes) / np.maximum(n_of_class, 1)
+    n_per_class = np.bincount(labels, minlength=n_classes)
+    class_means = np.bincount(labels, own, minlength=n_classes) / np.maximum(n_per_class, 1)
     cells, shape = codes * n_classes + labels, (len(names), n_classes)
-    n_of_cell = np.bincount(cells, minlength=len(names) * n_classes).reshape(shape)
+    n_per_cell = np.bincount(cells, minlength=len(names) * n_classes).reshape(shape)
     sums = np.bincount(cells, own, minlength=len(names) * n_classes).reshape(shape)
-    means: NDArray[np.float64] = (sums + _N_SHRUNK * of_class) / (n_of_cell + _N_SHRUNK)
+    means: NDArray[np.float64] = (sums + _N_SHRUNK * class_means) / (n_per_cell + _N_SHRUNK)
     return means[codes]
 
 
 def score_labels(
     labels: NDArray[np.int64], probabilities: NDArray[np.float64], usual: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Return how suspect each label is, above 0 where another class is more likely; and that class, int64 (n,)."""
+    """Score how suspicious each label is, by confident learning.
+
+    Args:
+        labels: int64 (n,), the number of the class that each clip is labelled with.
+        probabilities: float64 (n, n_classes), the predicted probability of each class.
+        usual: float64 (n, n_classes), the means that `usual_probabilities` returns.
+
+    Returns:
+        Scores, float64 (n,), above 0 if another class is more likely than the label; and the most likely other class,
+        int64 (n,).
+    """
     rows = np.arange(len(labels))
     quotients = np.log((probabilities + _LEAST) / (usual + _LEAST))
     own = quotients[rows, labels]
@@ -149,11 +174,11 @@ def score_labels(
     return quotients[rows, others] - own, others
 
 
-def read_answered(instance: InstanceResults) -> AnsweredClips:
-    """Read the tested clips of an instance of a classification.
+def read_predicted_clips(instance: InstanceResults) -> PredictedClips:
+    """Read the test clips of an instance with their predictions.
 
     Raises:
-        ResultsError: Another task, answers that are no probabilities, or predictions that are missing or damaged.
+        ResultsError: The task is not classification, the predictions are no probabilities, or they are missing or damaged.
     """
     if instance.task.name != "classification":
         raise ResultsError(
@@ -173,7 +198,7 @@ def read_answered(instance: InstanceResults) -> AnsweredClips:
     items = np.concatenate([np.array(tested.names, object)[tested.items] for tested in repeats])
     sums = np.zeros((len(names), predictions.shape[1]))
     np.add.at(sums, codes, predictions)
-    return AnsweredClips(
+    return PredictedClips(
         instance.number,
         tuple(next(iter(instance.folds.values()))["class_names"]),
         tuple(names.tolist()),
@@ -184,25 +209,27 @@ def read_answered(instance: InstanceResults) -> AnsweredClips:
     )
 
 
-def find_suspects(answered: AnsweredClips, corpus: Corpus) -> list[Suspect]:
-    """Return all suspects of a corpus, each clip once with all its reasons, in the order of `KINDS`.
+def find_suspects(predicted: PredictedClips, corpus: Corpus) -> list[Suspect]:
+    """Return all clips of a dataset with suspicious labels, each once with all its reasons, in the order of `KINDS`.
 
-    Copies are left out, as they are not tested.
+    Augmented copies are excluded because they are not tested.
     """
     suspects: dict[str, Suspect] = {}
     reasons: dict[str, list[str]] = {}
-    for suspect in sorted([*answered.suspects, *_duplicates(corpus)], key=lambda suspect: KINDS.index(suspect.kind)):
+    for suspect in sorted([*predicted.suspects, *_duplicates(corpus)], key=lambda suspect: KINDS.index(suspect.kind)):
         suspects.setdefault(suspect.clip, suspect)
         reasons.setdefault(suspect.clip, []).append(suspect.why)
     return [suspect._replace(why=_describe(reasons[clip])) for clip, suspect in suspects.items()]
 
 
 def _describe(reasons: Sequence[str]) -> str:
+    """Return up to three reasons as one text, and the number of further ones."""
     n_more = len(reasons) - _MOST_REASONS
     return " ".join([*reasons[:_MOST_REASONS], *([f"And {counted(n_more, 'reason')} more."] if n_more > 0 else [])])
 
 
 def _duplicates(corpus: Corpus) -> list[Suspect]:
+    """Return both clips of each pair with the same or nearly the same audio and different labels."""
     clips = corpus.index[~corpus.index["augmented"]].set_index("clip")
     pairs = [(*pair, "the same audio") for pair in _pairs_of_one_hash(clips)]
     near = read_across_items(corpus.folder, corpus.index_hash)
@@ -214,14 +241,14 @@ def _duplicates(corpus: Corpus) -> list[Suspect]:
         labels = [str(clips["label"][clip]) for clip in (first, second)]
         if labels[0] == labels[1]:
             continue
-        for clip, other, label, answer in ((first, second, *labels), (second, first, *reversed(labels))):
-            why = f"{other} has {what} and the label '{answer}'."
-            suspects.append(Suspect(clip, str(clips["item"][clip]), label, "duplicate", answer, why))
+        for clip, other, label, other_label in ((first, second, *labels), (second, first, *reversed(labels))):
+            why = f"{other} has {what} and the label '{other_label}'."
+            suspects.append(Suspect(clip, str(clips["item"][clip]), label, "duplicate", other_label, why))
     return suspects
 
 
 def _pairs_of_one_hash(clips: "pd.DataFrame") -> Sequence[tuple[str, str]]:
-    """Return the first clip of each audio that several have, with each of the others."""
+    """Return pairs of clips with the same audio: the first clip of each audio_hash with each of the others."""
     hashes = clips["audio_hash"].dropna()
     groups = hashes[hashes.duplicated(keep=False)].groupby(hashes).groups.values()
     return [(str(group[0]), str(other)) for group in groups for other in group[1:]]

@@ -1,10 +1,13 @@
-"""The server of a review: one page and its data, for this machine and whoever has the address alone.
+"""The web server of a review of labels: one page and its data, on 127.0.0.1, at an address with a random token.
 
-Comes in: a `Review`. Goes out: a server on 127.0.0.1 and its address, in which a token stands that is drawn for each start.
+The server rejects these requests, because other web pages could send them:
 
-What it refuses, and why: a Host other than its own, since a page elsewhere may have its own name lead here (DNS rebinding); an
-Origin other than its own and a body that is no JSON, which a page elsewhere can send unasked; all that does not begin with the
-token; bodies over `LARGEST_BODY` bytes. It serves no files: clips and labels have numbers.
+- a Host other than its own: another page may let its own name resolve to this machine (DNS rebinding)
+- an Origin other than its own, or a body that is no JSON: another page can send these without the user
+- a path that does not begin with the token of this start
+- a body of more than `LARGEST_BODY` bytes
+
+It serves no files: requests name clips and labels by numbers.
 """
 
 import hmac
@@ -23,6 +26,7 @@ from xval.extras.label_review.session import Review
 from xval.report.rendering import content_policy, make_environment, render_page
 
 LARGEST_BODY = 4096
+"""The largest body of a request that is read, in bytes."""
 
 _HOST = "127.0.0.1"
 _SECONDS_TO_SEND = 10.0
@@ -41,7 +45,11 @@ _HEADERS = {
 
 
 class ReviewServer(ThreadingHTTPServer):
-    """Serves a review until `shutdown`.
+    """The server of a review, which runs from `serve_forever` to `shutdown`.
+
+    Args:
+        review: The review to serve.
+        port: A free port, 0 to 65535; 0 chooses one.
 
     Raises:
         SettingsError: The port is taken, or not allowed.
@@ -60,58 +68,60 @@ class ReviewServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """The address of the page."""
+        """The address of the page, with its token."""
         return f"http://{_HOST}:{self.server_port}/{self.token}/"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a browser that went away; anything else is a fault of this program."""
+        """Ignore a closed connection; print any other error, which is a fault of this program."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Handler(BaseHTTPRequestHandler):
+    """Handles the requests of the page of a review."""
+
     server: ReviewServer
     server_version, sys_version = "xval", ""
     timeout = _SECONDS_TO_SEND
 
     def do_GET(self) -> None:
-        """Answer with the page, the state, or a suspect."""
-        place = self._place()
-        if place is None:
+        """Send the page, the state of the review, or a suspicious clip."""
+        path = self._checked_path()
+        if path is None:
             return
-        page, _, number = place.partition("/")
-        if place == "":
+        page, _, number = path.partition("/")
+        if path == "":
             text = render_page(
                 make_environment(_TEMPLATES), "review.html", script=_SCRIPT, policy=_POLICY, title=self.server.review.title
             )
             self._send(HTTPStatus.OK, "text/html", text)
-        elif place == "state":
-            self._answer(self.server.review.state)
+        elif path == "state":
+            self._send_json(self.server.review.state)
         elif page == "suspect" and number.isascii() and number.isdecimal() and len(number) < _LONGEST_NUMBER:
-            self._answer(lambda: self.server.review.show(int(number)))
+            self._send_json(lambda: self.server.review.show(int(number)))
         else:
             self.send_error(HTTPStatus.NOT_FOUND)
 
     def do_POST(self) -> None:
-        """Take a verdict, or take the last one back."""
-        place = self._place()
-        if place is None or (body := self._body()) is None:
+        """Store a verdict, or undo one, and send the state of the review."""
+        path = self._checked_path()
+        if path is None or (body := self._body()) is None:
             return
         review = self.server.review
-        match place, body:
+        match path, body:
             case "undo", {"number": int() | None as number, **rest} if not rest and _are_numbers(number):
-                self._answer(lambda: review.undo(number))
+                self._send_json(lambda: review.undo(number))
             case "verdict", {"number": int(number), "verdict": str(verdict), "label": int() | None as label, **rest} if (
                 not rest and _are_numbers(number, label)
             ):
-                self._answer(lambda: review.judge(number, verdict, label))
+                self._send_json(lambda: review.judge(number, verdict, label))
             case (("undo" | "verdict"), _):
                 self.send_error(HTTPStatus.BAD_REQUEST)
             case _:
                 self.send_error(HTTPStatus.NOT_FOUND)
 
-    def _place(self) -> str | None:
-        """Return the path behind the token; None: the request was refused."""
+    def _checked_path(self) -> str | None:
+        """Return the part of the path behind the token; None if the request was rejected."""
         origin = self.headers.get("Origin")
         hosts = self.server.hosts
         if self.headers.get_all("Host", []) not in [[host] for host in hosts]:
@@ -119,14 +129,14 @@ class _Handler(BaseHTTPRequestHandler):
         elif origin is not None and origin not in {f"http://{host}" for host in hosts}:
             self.send_error(HTTPStatus.FORBIDDEN)
         else:
-            token, slash, place = self.path.removeprefix("/").partition("/")
+            token, slash, path = self.path.removeprefix("/").partition("/")
             if hmac.compare_digest(token.encode(errors="replace"), self.server.token.encode()) and slash:
-                return place
+                return path
             self.send_error(HTTPStatus.NOT_FOUND)
         return None
 
     def _body(self) -> Any:
-        """Return the JSON that was sent; None: the request was refused."""
+        """Return the JSON of the body; None if the request was rejected."""
         length = self.headers.get("Content-Length", "")
         if self.headers.get("Content-Type") != "application/json":
             self.send_error(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
@@ -144,8 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_error(HTTPStatus.BAD_REQUEST)
         return None
 
-    def _answer(self, make: Any) -> None:
-        """Send what a function returns, or the error that it raises, as JSON."""
+    def _send_json(self, make: Any) -> None:
+        """Call a function, and send its return value or its error as JSON."""
         try:
             code, content = HTTPStatus.OK, make()
         except (XvalError, OSError) as error:
@@ -153,6 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(code, "application/json", json.dumps(content))
 
     def _send(self, code: int, kind: str, text: str) -> None:
+        """Send a response with a status code and a text of a MIME type."""
         content = text.encode()
         self.send_response(code)
         for name, value in {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(content))}.items():
@@ -161,15 +172,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuse a request; the answer repeats nothing of it."""
+        """Reject a request with a status code; the response repeats nothing of the request."""
         del message, explain
         self.close_connection = True
         self._send(code, "text/plain", f"{int(code)} {HTTPStatus(code).phrase}\n")
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base class calls it
-        """Print nothing: lines of a log would have the token."""
+        """Print nothing, because lines of a log would contain the token."""
 
 
 def _are_numbers(*values: int | None) -> bool:
-    """Return whether none is true or false, which Python takes for 1 and 0."""
+    """Return whether no value is a boolean, which Python treats as 1 or 0."""
     return not any(isinstance(value, bool) for value in values)

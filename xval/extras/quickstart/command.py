@@ -38,7 +38,7 @@ RUNS_OWN_CODE = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments of `xval quickstart` to a parser."""
     parser.add_argument(
         "sources",
         nargs="+",
@@ -72,7 +72,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the ladder."""
+    """Prepare the dataset, and run the steps until the time is up."""
     try:
         return start(StartRequest(**vars(options)), make_wide_console())
     except KeyboardInterrupt as stopped:

@@ -1,7 +1,4 @@
-"""Run a ladder step by step, within a time, and end with one answer on all steps that are finished.
-
-Comes in: a folder of recordings, a table of clips or the name of a prepared corpus. Goes out: the corpus, a script, results.
-"""
+"""Prepare a dataset, write its experiment script, and run the steps of the script until the time is up."""
 
 import re
 import time
@@ -25,31 +22,31 @@ from xval.base.config_file import experiments_folder, read_default
 from xval.base.errors import AudioError, CorpusError, SettingsError, UsageError, suggestion
 from xval.experiment.cross_validate import name_of, open_prepared
 from xval.experiment.run import EndedRun, RunRequest, run_jobs
-from xval.extras.quickstart.ladder import MFCC, read_ladder, windows_of_rate, write_ladder
+from xval.extras.quickstart.baseline_steps import MFCC, read_steps, window_settings, write_steps
 from xval.extras.quickstart.time_limit import TimeLimit, time_limit
 from xval.jobs.other_script import free_number
 from xval.report.terminal import print_close
 from xval.settings.resolve import Declaration
 
 _N_RATES = 20
-"""Of so many files the rate is looked up, at least, before all are read."""
+"""The sample rate of at least this many files is read before the dataset is prepared."""
 
 
 @dataclass(frozen=True)
 class StartRequest:
-    """What the command line asked for.
+    """The options of `xval quickstart`.
 
     Attributes:
-        sources: A folder of recordings, the folder of each class, a table of clips, or the name of a prepared corpus.
-        minutes: How long all of it may take; preparing the corpus counts, and is never cut short.
-        reader: Of the folder; None: the one that knows it, or else ``folders``.
-        label_pattern: Finds the class in the path of a file, of ``folders``; None: it is the name of the folder.
-        item_pattern: Finds the speaker in the path of a file, likewise.
-        labels: The class of each folder, where several are given.
-        classes: The only classes that are kept.
-        similar_names: Whether names that differ in notation alone are ``one`` or ``several``; None: they are asked about.
-        dataset: What the corpus is to be called; None: after the source.
-        gpu: A GPU, or ``cpu``; None: as config.ini says.
+        sources: A folder of recordings, the folder of each class, a table of clips, or the name of a prepared dataset.
+        minutes: The time limit in minutes; preparing the dataset counts, and is never interrupted.
+        reader: The reader of the folder; None: the reader that recognises it, or else ``folders``.
+        label_pattern: A regular expression that finds the class in the path of a file; None: the class is the folder's name.
+        item_pattern: A regular expression that finds the speaker in the path of a file; None: the rule of the reader.
+        labels: The class of each folder, separated by commas, if there are several folders; None: the names of the folders.
+        classes: The classes to use, separated by commas; None: all.
+        similar_names: Whether names that differ only in notation are ``one`` or ``several``; None: the user is asked.
+        dataset: The name of the dataset; None: the name of the source.
+        gpu: The number of a GPU, or ``cpu``; None: the value in config.ini.
     """
 
     sources: Sequence[str]
@@ -65,66 +62,66 @@ class StartRequest:
 
     @property
     def source(self) -> str:
-        """The first source; further ones are folders of classes."""
+        """The first source; further sources are folders of classes."""
         return self.sources[0]
 
     @property
     def places(self) -> str | list[str]:
-        """The source, or the folders of the classes, as `preprocessing.prepare` takes them."""
+        """The source, or the list of the folders of the classes, as an argument of `preprocessing.prepare`."""
         return self.source if len(self.sources) == 1 else list(self.sources)
 
     @property
     def reading(self) -> dict[str, Any]:
-        """What is given of how clips are read, by the name of the option."""
+        """The options for reading clips that the user has set, by their names."""
         names = ("label_pattern", "item_pattern", "labels", "classes", SIMILAR_NAMES)
         return {name: value for name in names if (value := getattr(self, name)) is not None}
 
 
 def start(request: StartRequest, console: Console) -> int:
-    """Prepare the corpus and write the script where they are not there yet, and run the steps of the script.
+    """Prepare the dataset and write the script, if they do not exist yet, and run the steps of the script.
 
     Returns:
-        0; 1 where a step failed, or none was finished in more than 0 minutes.
+        The exit code: 0; 1 if a step failed, or no step was finished in a time limit of more than 0 minutes.
 
     Raises:
-        UsageError: The source cannot be used; nothing has been trained.
+        UsageError: The source cannot be used. This is raised before anything is trained.
     """
     began = time.monotonic()
-    corpus = _prepared(request, console)
+    corpus = _prepare(request, console)
     script = _script(corpus.dataset)
     if script.exists():
         console.print(f"Script     {script}, unchanged")
     else:
         results = Path(read_default("experiment", "experiment_folder"), corpus.dataset, "experiment_1")
-        write_ladder(script, corpus, free_number(results))
+        write_steps(script, corpus, free_number(results))
         console.print(f"Script     {script}")
-    declaration = read_ladder(script)
+    declaration = read_steps(script)
     overrides: dict[str, object] = {} if request.gpu is None else {"gpu_ID": request.gpu}
     with time_limit(60 * request.minutes - (time.monotonic() - began)) as limit:
-        left, runs = _climb(declaration, overrides, console, limit)
+        left, runs = _run_steps(declaration, overrides, console, limit)
     if left:
-        named = _named(declaration, left)
-        console.print(f"\nThe time is up. Not finished: {named}. The same command continues.", soft_wrap=True, markup=False)
+        names = _name_steps(declaration, left)
+        console.print(f"\nThe time is up. Not finished: {names}. The same command continues.", soft_wrap=True, markup=False)
     if not runs:
         return int(request.minutes > 0)
     folders, numbers, outcomes, _ = zip(*runs, strict=True)
-    is_any_refused = len(runs) + len(left) < len(declaration.instances)
-    return print_close(folders[0], [*chain(*numbers)], [*chain(*outcomes)], console) or int(is_any_refused)
+    is_any_skipped = len(runs) + len(left) < len(declaration.instances)
+    return print_close(folders[0], [*chain(*numbers)], [*chain(*outcomes)], console) or int(is_any_skipped)
 
 
-def _climb(
+def _run_steps(
     declaration: Declaration, overrides: Mapping[str, object], console: Console, limit: TimeLimit
 ) -> tuple[list[int], list[EndedRun]]:
-    """Run the steps until the time is up; return the instances that are left, and how the others ended but for refused ones."""
+    """Run the steps until the time is up; return the unfinished instances, and the runs of the others, without skipped ones."""
     left, runs, n_steps, fault = sorted(declaration.instances), list[EndedRun](), len(declaration.instances), ""
     try:
         while left and not limit.is_over:
-            step = f"\nStep {n_steps - len(left) + 1} of {n_steps}: {_named(declaration, left[:1])}"
+            step = f"\nStep {n_steps - len(left) + 1} of {n_steps}: {_name_steps(declaration, left[:1])}"
             console.print(f"{step}; {limit.left_s / 60:.0f} min left", soft_wrap=True, markup=False)
             try:
                 runs += filter(None, [run_jobs(declaration, RunRequest(left[:1], overrides), console)])
             except UsageError as error:
-                if not runs and str(error) == fault:  # of all steps, as of the folds or of another script at work
+                if not runs and str(error) == fault:  # all steps have this error, for example in the folds
                     raise
                 fault = str(error)
                 console.print(f"Left out: {error}", style="red", soft_wrap=True, markup=False)
@@ -135,31 +132,36 @@ def _climb(
     return left, runs
 
 
-def _named(declaration: Declaration, numbers: Iterable[int]) -> str:
-    named = {number: declaration.instances[number] for number in numbers}
-    return ", ".join(f"{own.get('comment_1') or own.get('architecture')} (instance {number})" for number, own in named.items())
+def _name_steps(declaration: Declaration, numbers: Iterable[int]) -> str:
+    """Return the comments of instances with their numbers, separated by commas; the architecture if there is no comment."""
+    steps = {number: declaration.instances[number] for number in numbers}
+    return ", ".join(f"{own.get('comment_1') or own.get('architecture')} (instance {number})" for number, own in steps.items())
 
 
-def _prepared(request: StartRequest, console: Console) -> Corpus:
-    """Return the corpus of a source; one that is there is used as it is."""
+def _prepare(request: StartRequest, console: Console) -> Corpus:
+    """Return the dataset of a source, which is prepared if it does not exist yet.
+
+    Raises:
+        UsageError: The source cannot be used, or an existing dataset of this name was made from another source.
+    """
     path = Path(request.source)
     if not path.exists() and len(request.sources) == 1:
         if (corpus := open_prepared(request.source)) is not None:
             return corpus
         data_folder = Path(read_default("experiment", "data_folder"))
-        known = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
-        prepared = suggestion(request.source, known) if known else "None is prepared yet."
+        names = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
+        prepared = suggestion(request.source, names) if names else "None is prepared yet."
         raise CorpusError(f"{path}: there is no such folder or table, nor a dataset of this name in {data_folder}. {prepared}")
     name = re.sub(r"[^\w-]+", "_", request.dataset or name_of(request.sources))
     if (corpus := open_prepared(name)) is not None:
-        _refuse_another(corpus, path, request)
+        _check_same_source(corpus, path, request)
         again = "To prepare it again, remove that folder, or give another name with --dataset."
         console.print(f"Dataset    {corpus.folder}, unchanged. {again}", soft_wrap=True)
         return corpus
-    reader = request.reader or _recognised(path, request, console)
+    reader = request.reader or _recognise(path, request, console)
     try:
         rate_hz = _rate_hz(_choose(reader, request))
-        settings = {**MFCC, **(windows_of_rate(rate_hz) if rate_hz else {})}
+        settings = {**MFCC, **(window_settings(rate_hz) if rate_hz else {})}
         store = prepare(request.places, corpus=reader, dataset=name, settings=settings, **request.reading)
     except UsageError as error:
         raise type(error)(f"{error}{_advise_options(str(error), path, reader, name)}") from error
@@ -167,7 +169,7 @@ def _prepared(request: StartRequest, console: Console) -> Corpus:
 
 
 def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str:
-    """Return which command has the options that an error of preprocessing names; empty: `quickstart` has them."""
+    """Return the command that has the options which an error of preprocessing names; empty if `quickstart` has them."""
     own = {f"--{field.name.replace('_', '-')}" for field in fields(StartRequest)} | {"--task-type"}  # no task of `quickstart`
     others = sorted(set(re.findall(r"--[a-z][a-z-]+", text)) - own)
     if not others:
@@ -177,43 +179,44 @@ def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str
 
 
 def _script(dataset: str) -> Path:
+    """Return the path of the experiment script of a dataset."""
     return experiments_folder() / f"start_{dataset}.py"
 
 
 def _choose(reader: str | None, request: StartRequest) -> CorpusChoice:
-    """Return the clips that are meant, before they are read."""
+    """Return the choice of clips that the options make, before any audio is read."""
     return choose_corpus(
         request.places, reader, None, None, Path(read_default("experiment", "data_folder")), None, None, request.reading
     )
 
 
 def _rate_hz(chosen: CorpusChoice) -> int | None:
-    """Return the highest rate of a few clips, evenly over the list; None: their files cannot be read."""
+    """Return the highest sample rate (Hz) of a few clips, evenly over the list; None if none of their files can be read."""
     paths = sorted({str(path) for path in chosen.list_clips()["path"]})
     rates = []
     for path in paths[:: max(1, len(paths) // _N_RATES)]:
         try:
             rates.append(read_header(chosen.audio_folder / path).sample_rate_hz)
-        except AudioError:  # left out with its reason where the corpus is prepared
+        except AudioError:  # xval prepare excludes this file and prints the reason
             continue
     return max(rates, default=None)
 
 
-def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
-    """Refuse a corpus that has the name of the source, but other audio, or other classes and speakers than are asked for now.
+def _check_same_source(corpus: Corpus, path: Path, request: StartRequest) -> None:
+    """Raise CorpusError if an existing dataset was made from other audio, or has other classes or speakers than requested.
 
-    A pattern that is not given again is taken as it was.
+    Patterns that are not passed again are those of the existing dataset.
     """
-    is_of_folders = path.is_dir()
-    chosen = _choose(corpus.corpus, request) if len(request.sources) > 1 or (is_of_folders and request.labels) else None
-    place = chosen.audio_folder if chosen else path if is_of_folders else path.parent
+    is_folder = path.is_dir()
+    chosen = _choose(corpus.corpus, request) if len(request.sources) > 1 or (is_folder and request.labels) else None
+    place = chosen.audio_folder if chosen else path if is_folder else path.parent
     how = f"Give another name with --dataset. To start again instead, remove {corpus.folder} and {_script(corpus.dataset)}."
     if corpus.is_custom or corpus.audio_folder.resolve() != place.resolve():
-        made_of = "arrays" if corpus.is_custom else corpus.audio_folder
-        raise CorpusError(f"{corpus.folder} was made from {made_of}, not from {place.resolve()}. {how}")
+        source = "arrays" if corpus.is_custom else corpus.audio_folder
+        raise CorpusError(f"{corpus.folder} was made from {source}, not from {place.resolve()}. {how}")
     if request.reader not in (None, corpus.corpus):
         raise CorpusError(f"{corpus.folder} was read by '{corpus.corpus}', not by '{request.reader}'. {how}")
-    if chosen is None and not request.reading and is_of_folders:
+    if chosen is None and not request.reading and is_folder:
         return
     listed = check_clips((chosen or _choose(corpus.corpus, request)).list_clips(), place, task_type=corpus.task_type)
     if chosen or request.classes:
@@ -233,15 +236,15 @@ def _refuse_another(corpus: Corpus, path: Path, request: StartRequest) -> None:
             )
 
 
-def _recognised(path: Path, request: StartRequest, console: Console) -> str | None:
-    """Return the reader of a known corpus, if a folder is one; None: that of class folders, or of tables."""
+def _recognise(path: Path, request: StartRequest, console: Console) -> str | None:
+    """Return the reader of a known dataset if it recognises the folder; None for folders of classes and for tables."""
     if len(request.sources) > 1 or not path.is_dir() or request.reading.keys() - {SIMILAR_NAMES}:
         return None
-    known = corpora.recognise(path)
-    if len(known) > 1:
-        raise SettingsError(f"{path}: can be read as {' or '.join(known)}. Choose one with --reader.")
-    if known:
+    readers = corpora.recognise(path)
+    if len(readers) > 1:
+        raise SettingsError(f"{path}: can be read as {' or '.join(readers)}. Choose one with --reader.")
+    if readers:
         console.print(
-            f"Reader     {known[0]} is used for this folder; --reader folders would use each of its subfolders as a class."
+            f"Reader     {readers[0]} is used for this folder; --reader folders would use each of its subfolders as a class."
         )
-    return known[0] if known else None
+    return readers[0] if readers else None

@@ -1,7 +1,4 @@
-"""A limit of time for what may be interrupted and goes on later: it ends as if Ctrl-C had been pressed.
-
-Comes in: seconds. Goes out: a `TimeLimit`, which says whether it is over.
-"""
+"""A time limit that interrupts a block of code as Ctrl-C does, for work that can continue later."""
 
 import signal
 import time
@@ -11,33 +8,37 @@ from types import FrameType
 
 
 class TimeLimit:
-    """How much time is left."""
+    """A time limit, which begins when it is made.
+
+    Args:
+        seconds: Its length.
+    """
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
 
     @property
     def left_s(self) -> float:
-        """The seconds that are left, at least 0."""
+        """The remaining time in seconds, at least 0."""
         return max(0.0, self._end - time.monotonic())
 
     @property
     def is_over(self) -> bool:
-        """Whether none is left."""
+        """Whether no time is left."""
         return self.left_s == 0
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    """End what runs in the main thread, by the same way as Ctrl-C."""
+    """Interrupt the main thread in the same way as Ctrl-C."""
     if callable(signal.getsignal(signal.SIGINT)):
         signal.raise_signal(signal.SIGINT)
-    else:  # ignored, as in what a shell script starts with &
+    else:  # SIGINT is ignored, for example in a command that a shell script started with &
         raise KeyboardInterrupt
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[TimeLimit]:
-    """Raise a KeyboardInterrupt within the block after so many seconds, in the main thread; elsewhere only count them."""
+    """Raise a KeyboardInterrupt in the block when the time is up; on Windows and in other threads only measure the time."""
     limit = TimeLimit(seconds)
     try:
         before = signal.signal(signal.SIGALRM, _interrupt)

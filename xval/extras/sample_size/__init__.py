@@ -1,1 +1,1 @@
-"""How many speakers to record to show a difference, from a pilot study: ``xval sample-size``."""
+"""The number of speakers that a study needs to show a difference, from a pilot study: ``xval sample-size``."""

@@ -38,13 +38,13 @@ SUMMARY = "how many speakers to record, to show a difference (power analysis)"
 NAME = "sample-size"
 
 _FEWEST, _MOST = 3, 100_000
-_ENDLESS = 1e15  # items, whose error is nothing beside that of training runs
+_UNLIMITED = 1e15  # items: their error is then negligible next to the error of training runs
 _MOST_ROWS = 11
 _WIDTH_OF_FILES = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments of `xval sample-size` to a parser."""
     parser.add_argument(
         "--speakers", type=_read_sizes, default="10..60", metavar="N..M", help="numbers of speakers (default: %(default)s)"
     )
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the plan, and draw it."""
+    """Print the plan, and write it to a table or picture if --output names one."""
     from xval.extras.sample_size.extrapolated_curve import find_curve
     from xval.extras.sample_size.picture import write_picture
     from xval.extras.sample_size.pilot import find_pilots
@@ -82,15 +82,15 @@ def run(options: argparse.Namespace) -> int:
     if options.difference > pilots.largest_difference:
         most = f"two values of {pilots.metric} differ by at most {pilots.largest_difference:g}"
         raise SettingsError(f"--difference {options.difference:g}: {most}.")
-    of_difference = pilots.difference or pilots.value
-    if options.clips is not None and math.isnan(of_difference.clip_share):
+    difference_pilot = pilots.difference or pilots.value
+    if options.clips is not None and math.isnan(difference_pilot.clip_share):
         raise SettingsError(f"--clips {options.clips}: this pilot does not show the effect of more clips. Remove --clips.")
-    n_runs = options.runs or round(of_difference.n_runs)
+    n_runs = options.runs or round(difference_pilot.n_runs)
     console = make_console(least_width=_WIDTH_OF_FILES)
     table = _make_table(pilots, options.speakers, n_runs, options.clips)
     curve = find_curve(instances, pilots.metric, pilots.baseline)
     if curve:
-        table["expected"] = _expected(curve, options.speakers)
+        table["expected"] = _expected_scores(curve, options.speakers)
     table = table.rename(columns={"n_items": plural_of(pilots.item)})
     if not output.is_printed:
         for line in _describe_pilots(pilots, n_runs, options.runs):
@@ -119,17 +119,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _read_sizes(text: str) -> list[int]:
-    """Return the numbers of ``10..60``, evenly spaced, or of ``12,24``."""
-    wrong = SettingsError(
+    """Return the numbers of speakers of a range such as ``10..60``, evenly spaced, or of a list such as ``12,24``."""
+    error = SettingsError(
         f"--speakers {text}: expected numbers from {_FEWEST} to {_MOST}, as 10..60 (the first and the last) or 12,24,48."
     )
     first, dots, last = text.partition("..")
     try:
         numbers = [int(first), int(last)] if dots else [int(part) for part in text.split(",")]
     except ValueError:
-        raise wrong from None
+        raise error from None
     if min(numbers) < _FEWEST or max(numbers) > _MOST or sorted(set(numbers)) != numbers:
-        raise wrong
+        raise error
     if not dots:
         return numbers
     low, high = numbers
@@ -138,6 +138,7 @@ def _read_sizes(text: str) -> list[int]:
 
 
 def _make_table(pilots: "Pilots", sizes: Sequence[int], n_runs: int, n_clips: int | None) -> "pd.DataFrame":
+    """Return a row per number of items: n_items, and half the widths of the intervals, in the unit of the metric."""
     import pandas as pd
 
     columns: dict[str, list[float]] = {"value ±": [pilots.value.half_width(size, n_runs, n_clips) for size in sizes]}
@@ -148,6 +149,7 @@ def _make_table(pilots: "Pilots", sizes: Sequence[int], n_runs: int, n_clips: in
 
 
 def _needed(pilot: "Pilot", difference: float, n_runs: int, n_clips: float | None) -> int | None:
+    """Return the number of items that shows a difference with a power of 80 %; None if 100,000 are not enough."""
     from xval.measures.statistics.planning import items_needed
 
     return items_needed(lambda n_items: pilot.detectable(n_items, n_runs, n_clips), difference, _FEWEST, _MOST)
@@ -160,7 +162,8 @@ def _describe_size(pilots: "Pilots", n_runs: int, n_clips: int | None) -> str:
     return f"{clips} of each {pilots.item}, trained {counted(n_runs, 'time')}"
 
 
-def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[str]:
+def _describe_pilots(pilots: "Pilots", n_runs: int, requested_runs: int | None) -> list[str]:
+    """Return lines with the source of the variances, their standard deviations, and what is unknown."""
     lines = [f"Measured on {pilots.source}. Standard deviations:"]
     for what, pilot in ((pilots.metric, pilots.value), ("difference", pilots.difference)):
         if pilot:
@@ -171,20 +174,27 @@ def _describe_pilots(pilots: "Pilots", n_runs: int, asked: int | None) -> list[s
             "The variance between trainings is unknown or 0, so the plan is for these trained models. A pilot with "
             "fold_repeats = 3 measures it."
         )
-        if asked:
+        if requested_runs:
             lines[-1] += f" --runs {n_runs} changes nothing."
     return lines
 
 
 def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: int | None) -> list[str]:
-    """Return how many items show a difference, and what would take fewer."""
+    """Return sentences with the number of items that a study needs to show a difference, and how certain this number is.
+
+    Args:
+        pilots: The variances of a pilot study.
+        difference: The difference to show, in the unit of the metric.
+        n_runs: The number of trainings.
+        n_clips: The number of clips per item; None: as in the pilot.
+    """
     items = plural_of(pilots.item)
     if pilots.difference is None:
         return [f"The pilot has one instance, so differences are not known. Train a second one on the same {items}."]
     pilot, size = pilots.difference, _describe_size(pilots, n_runs, n_clips)
     needed = _needed(pilot, difference, n_runs, n_clips)
-    is_shown_by_many = not pilot.detectable(_ENDLESS, n_runs, n_clips) > difference
-    if needed is None and is_shown_by_many:
+    is_shown_by_more = not pilot.detectable(_UNLIMITED, n_runs, n_clips) > difference
+    if needed is None and is_shown_by_more:
         return [f"More than {_MOST:,} {items} are needed to show a difference of {difference:g} with {size}."]
     if needed is None:
         line = (
@@ -199,7 +209,7 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
     enough = _needed(cautious, difference, n_runs, n_clips)
     number = f"{enough} are enough"
     if enough is None:
-        is_any = not cautious.detectable(_ENDLESS, n_runs, n_clips) > difference
+        is_any = not cautious.detectable(_UNLIMITED, n_runs, n_clips) > difference
         number = f"more than {_MOST:,} are needed" if is_any else "no number of them shows it"
     lines.append(
         f"{counted(round(pilot.n_items), pilots.item)} estimate their variance roughly: at its upper 80 % limit, {number}."
@@ -209,14 +219,14 @@ def describe_needed(pilots: "Pilots", difference: float, n_runs: int, n_clips: i
     return lines
 
 
-def _expected(curve: "ItemCurve", sizes: Sequence[int]) -> list[str]:
-    """Return the value and interval of each number of items."""
+def _expected_scores(curve: "ItemCurve", sizes: Sequence[int]) -> list[str]:
+    """Return the expected score with its interval, such as ``0.700 [0.650, 0.750]``, for each number of items."""
     values, low, high, *_ = curve.at([size * curve.share for size in sizes])
-    return ["{} [{}, {}]".format(*rounded(*of_size)) for of_size in zip(values, low, high, strict=True)]
+    return ["{} [{}, {}]".format(*rounded(*ends)) for ends in zip(values, low, high, strict=True)]
 
 
 def _describe_curve(curve: "ItemCurve | None", pilots: "Pilots") -> list[str]:
-    """Return what the learning curve is, and how far that of its smaller half is off; or what to run for one."""
+    """Return sentences on the fit of the learning curve and the error of its smaller half, or what to run to get a curve."""
     items = plural_of(pilots.item)
     if curve is None:
         what_to_run = (

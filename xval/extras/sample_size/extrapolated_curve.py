@@ -1,8 +1,4 @@
-"""What more training items would bring, from instances that differ in train_fraction alone.
-
-Comes in: the instances of a pilot. Goes out: an `ItemCurve`, its values at other numbers of items, and how far those of its
-smaller half were off.
-"""
+"""Extrapolate the learning curve over the number of training items, from instances that differ only in train_fraction."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,14 +15,15 @@ from xval.results.instance import InstanceResults
 
 
 class ItemCurve(NamedTuple):
-    """A metric over the number of training items.
+    """A learning curve: a metric over the number of training items.
 
     Attributes:
-        instances: Numbers of its instances, the smallest share of the items first.
-        sizes: Mean number of training items of each.
-        values: float64 (n_items, n_runs, n_points), of each tested item.
-        share: Training items of a whole training side over all items.
-        is_rising: Whether more of the metric is better.
+        instances: The numbers of the instances, the one with the fewest training items first.
+        sizes: The mean number of training items of each instance.
+        values: float64 (n_items, n_runs, n_points), the metric of each tested item in each training run of each instance.
+        share: The number of training items at train_fraction = 1, divided by the number of all items.
+        bounds: The lowest and highest possible value of the metric; None if it has no bounds.
+        is_rising: Whether a higher value of the metric is better.
     """
 
     instances: tuple[int, ...]
@@ -37,22 +34,33 @@ class ItemCurve(NamedTuple):
     is_rising: bool
 
     def at(self, sizes: Sequence[float] | NDArray[np.float64], n_points: int | None = None) -> Extrapolated:
-        """Return the values at numbers of training items, from the first points alone if their number is given."""
+        """Return the metric at other numbers of training items.
+
+        Args:
+            sizes: Numbers of training items.
+            n_points: Fit the curve to only this many points, the smallest first; None: to all.
+        """
         return extrapolate(
             self.sizes[:n_points], self.values[..., :n_points], sizes, bounds=self.bounds, is_rising=self.is_rising
         )
 
     @property
     def n_smaller(self) -> int:
-        """How many points have at most half as many training items as the last; 0: too few for a curve."""
+        """The number of points with at most half as many training items as the last; 0 if these are too few for a curve."""
         smaller = [size for size in self.sizes if size <= self.sizes[-1] / 2]
         return len(smaller) if len(set(smaller)) >= FEWEST_POINTS else 0
 
 
 def find_curve(instances: Sequence[InstanceResults], metric: str, number: int | None) -> ItemCurve | None:
-    """Return the learning curve of a metric; None: there are fewer than three points, of the same items and trainings.
+    """Return the learning curve of a metric over the number of training items.
 
-    Of several it is that with the instance of a number, or else that with most points.
+    Args:
+        instances: The finished instances of an experiment.
+        metric: The name of a test metric.
+        number: The number of an instance; of several curves the one with this instance is returned, or else the longest.
+
+    Returns:
+        None if fewer than three instances differ only in train_fraction and tested the same items in the same runs.
     """
     by_number = {instance.number: instance for instance in instances}
     curves = []
@@ -60,11 +68,15 @@ def find_curve(instances: Sequence[InstanceResults], metric: str, number: int | 
         measured = {
             point: measure_items(by_number[point.instance], metric, by_number[point.instance].folds) for point in points
         }
-        known = {point: of_point.by_training() for point, of_point in measured.items() if of_point and not of_point.too_few}
-        if not known:
+        by_training = {point: scores.by_training() for point, scores in measured.items() if scores and not scores.too_few}
+        if not by_training:
             continue
-        largest = list(known.values())[-1]
-        alike = {point: one for point, one in known.items() if (one.items, one.runs) == (largest.items, largest.runs)}
+        largest = list(by_training.values())[-1]
+        alike = {
+            point: scores
+            for point, scores in by_training.items()
+            if (scores.items, scores.runs) == (largest.items, largest.runs)
+        }
         if len({point.across for point in alike}) < FEWEST_POINTS:
             continue
         last = max(alike, key=lambda point: point.setting)
@@ -73,7 +85,7 @@ def find_curve(instances: Sequence[InstanceResults], metric: str, number: int | 
             ItemCurve(
                 tuple(point.instance for point in alike),
                 tuple(point.across for point in alike),
-                np.stack([one.values for one in alike.values()], axis=-1),
+                np.stack([scores.values for scores in alike.values()], axis=-1),
                 last.across / last.setting / len(largest.items),
                 described.bounds,
                 described.higher_is_better,

@@ -1,7 +1,4 @@
-"""The picture of a plan: what a study shows, over its number of items.
-
-Comes in: the table of a plan. Goes out: a .png, .svg or .pdf file.
-"""
+"""The picture of a plan: the difference that a study can show over its number of items, as a .png, .svg or .pdf file."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +14,7 @@ if TYPE_CHECKING:
 
     from xval.extras.sample_size.extrapolated_curve import ItemCurve
 
-_LOOKS = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least difference": (BLUE, "-")}
+_LINE_STYLES = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least difference": (BLUE, "-")}
 
 
 def write_picture(
@@ -30,22 +27,22 @@ def write_picture(
     title: str,
     curve: "ItemCurve | None",
 ) -> None:
-    """Draw the columns of a plan over the number of items, and the difference asked for where it is shown.
+    """Draw the columns of a plan over the number of items, with the requested difference and the number of items it needs.
 
     Args:
-        path: Of the file: .png, .svg or .pdf.
-        table: n_items, and the columns of a plan.
-        item: What an item is called.
-        difference: Asked for.
-        needed: The number of items that shows it; None: none.
-        title: Above the picture.
-        curve: Of the metric over training items, drawn beside it; None: not known.
+        path: The file to write, which ends in .png, .svg or .pdf.
+        table: A row per number of items (n_items), with the columns of a plan.
+        item: The word for an item of this dataset, such as speaker.
+        difference: The requested difference, in the unit of the metric.
+        needed: The number of items that shows the difference; None if no number does.
+        title: The title of the picture.
+        curve: The learning curve over training items, drawn to the right; None if it is unknown.
     """
     figure = new_figure(11 if curve else 6.4, 4.2)
-    axes, *beside = figure.subplots(1, 2 if curve else 1, squeeze=False)[0]
+    axes, *right = figure.subplots(1, 2 if curve else 1, squeeze=False)[0]
     if curve:
-        _draw_curve(beside[0], curve, table["n_items"].max() * curve.share, item)
-    for column, (colour, dashes) in _LOOKS.items():
+        _draw_curve(right[0], curve, table["n_items"].max() * curve.share, item)
+    for column, (colour, dashes) in _LINE_STYLES.items():
         if column in table:
             axes.plot(table["n_items"], table[column], color=colour, linestyle=dashes, label=column)
     axes.axhline(difference, color=RED, linewidth=1, linestyle=":", label=f"asked for: {difference:g}")

@@ -1,7 +1,6 @@
-"""The variances of a finished experiment, which plan a larger one: between items, of clips within them, between trainings.
+"""Estimate the variances that plan a larger study from a pilot: between items, between clips of an item, between trainings.
 
-Comes in: an experiment, or the name of one that was measured for this. Goes out: a `Pilots`, whose formulas are those of
-`compare`.
+The formulas are those of `xval compare`.
 """
 
 import math
@@ -31,20 +30,21 @@ from xval.results.instance import InstanceResults
 from xval.results.named import split_name
 from xval.results.tested_examples import TestedExamples
 
-_MOST_GROUPS = 20  # of the clips of an item, of which each is left out
-_MOST_ITEMS = 50  # whose clips are left out
+_MOST_GROUPS = 20  # of clips of an item; the jackknife leaves one out at a time
+_MOST_ITEMS = 50  # in the jackknife over clips
 
 
 class Pilots(NamedTuple):
-    """What is known of the errors of a metric.
+    """The errors of a metric in a pilot study.
 
     Attributes:
-        source: What they were measured on, in words.
-        item: What an item is called.
-        value: Of the metric of one instance.
-        difference: Of the difference between two instances on the same items; None: there is one instance.
-        baseline: Number of the instance that `value` is of; None: of no pilot of the user's.
-        largest_difference: Between two values, by the bounds of the metric.
+        source: A description of the pilot study in words.
+        metric: The name of the metric.
+        item: The word for an item of the dataset, such as speaker.
+        value: The error of the metric of one instance.
+        difference: The error of the difference between two instances on the same items; None if there is one instance.
+        baseline: The number of the instance whose error is `value`; None for the pilots that xval has.
+        largest_difference: The largest possible difference between two values, from the bounds of the metric.
     """
 
     source: str
@@ -78,20 +78,30 @@ PUBLISHED = {
         largest_difference=1.0,
     ),
 }
-"""As `xval sample-size --from` measured them; docs/sample_size.md has the experiments."""
+"""The pilots that xval has, by name, as `xval sample-size --from` measured them; docs/sample_size.md has the experiments."""
 
 
 def find_pilots(source: str, baseline: int | None = None, metric: str | None = None) -> tuple[Pilots, list[InstanceResults]]:
-    """Return the variances of a source and its instances: a name in `PUBLISHED`, or ``EXPERIMENT[:N]`` as of `read_pilots`."""
+    """Return the variances of a pilot study, and its finished instances (none for a published pilot).
+
+    Args:
+        source: A name in `PUBLISHED`, or ``EXPERIMENT[:N]``, a folder with the number of an instance.
+        baseline: The number of the instance to compare with; None: the instance that the validation scores select.
+        metric: A test metric; None: the main metric of the task.
+
+    Raises:
+        ResultsError: There is no such folder, or the variances cannot be estimated from it.
+        SettingsError: The metric is unknown, or `baseline` or `metric` is set for a published pilot.
+    """
     published = PUBLISHED.get(source)
     if published is None:
         path, number = split_name(source)
         if path is None or not Path(path).exists():
             raise ResultsError(f"--from {source}: no such folder. {suggestion(source, PUBLISHED)} Or an experiment's folder.")
         return read_pilots(Path(path), int(number) if number and number.isdecimal() else None, baseline, metric)
-    if given := [name for name, value in {"--baseline": baseline, "--metric": metric}.items() if value is not None]:
+    if passed := [name for name, value in {"--baseline": baseline, "--metric": metric}.items() if value is not None]:
         raise SettingsError(
-            f"{given[0]}: needs your own pilot (--from EXPERIMENT); for {source} only {published.metric} is known."
+            f"{passed[0]}: needs your own pilot (--from EXPERIMENT); for {source} only {published.metric} is known."
         )
     return published, []
 
@@ -103,22 +113,22 @@ def read_pilots(
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``.
-        number: Of the instance that is compared; None: the best by validation beside the baseline.
-        baseline: What it is compared with; None: the instance that the validation values select.
-        metric: A test metric; None: the main one of the task.
+        number: The number of the instance that is compared; None: the best by validation, except for the baseline.
+        baseline: The number of the instance to compare with; None: the instance that the validation scores select.
+        metric: A test metric; None: the main metric of the task.
 
     Raises:
-        ResultsError: There are too few items, they do not differ, or an instance is missing.
+        ResultsError: There are too few items, their scores do not differ, or an instance is missing.
         SettingsError: The metric is unknown.
     """
     instances = read_finished(find_experiment(folder))
     by_number = {instance.number: instance for instance in instances}
     whole = [instance for instance in instances if instance.settings.train_fraction == 1] or instances
     ranked = list(rank_instances(whole).instances) or [instance.number for instance in whole]
-    for asked in (number, baseline):
-        if asked is not None and asked not in by_number:
+    for requested in (number, baseline):
+        if requested is not None and requested not in by_number:
             listed = ", ".join(map(str, by_number))
-            raise ResultsError(f"{folder}: there is no instance {asked} with a finished fold. Available: {listed}.")
+            raise ResultsError(f"{folder}: there is no instance {requested} with a finished fold. Available: {listed}.")
     if number is not None and number == baseline:
         raise SettingsError(f"--from {folder}:{number} --baseline {baseline}: expected two instances.")
     first = by_number[baseline or next((other for other in ranked if other != number), ranked[0])]
@@ -133,8 +143,8 @@ def read_pilots(
         raise ResultsError(
             f"{folder}: {metric} has no value per {item}, so a sample size cannot be estimated. Give another --metric."
         )
-    own = item_difference(measured.values, float(measured.figures.mean()), measured.weights, measured.figures)
-    if not own.components:
+    item_error = item_difference(measured.values, float(measured.figures.mean()), measured.weights, measured.figures)
+    if not item_error.components:
         few = measured.too_few or f"{counted(len(measured.items), item)} tested; expected at least {FEWEST_ITEMS} that differ"
         raise ResultsError(
             f"{folder}, instance {first.number}: the variance between {plural_of(item)} is not known: {few}. Name another one "
@@ -143,21 +153,22 @@ def read_pilots(
     function = find(task.name, metric)
     examples = [_tested(first, metric)]
     n_clips = fmean(first.n_clips.values())
-    value = Pilot(own.components, len(measured.items), len(measured.runs), n_clips)
+    value = Pilot(item_error.components, len(measured.items), len(measured.runs), n_clips)
     value = value._replace(clip_share=_clip_share(function, examples, measured.of, value))
     source = f"{folder}, instance {first.number}: {_size(value, item)}"
     if second is None:
         return Pilots(source, metric, item, value, None, first.number), instances
     comparison = compare_with(first, [by_number[second]], metric=metric)
     (pair,) = comparison.pairs
-    difference = _pilot_of(pair, n_clips, folder, item)
+    difference = _difference_pilot(pair, n_clips, folder, item)
     examples.append(_tested(by_number[second], metric))
     difference = difference._replace(clip_share=_clip_share(function, examples, pair.basis, difference))
     source = f"{folder}, instances {second} and {first.number}: {_size(difference, item)}"
     return Pilots(source, metric, item, value, difference, first.number, comparison.largest_difference), instances
 
 
-def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:
+def _difference_pilot(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:
+    """Return the error of the difference between two instances; raises ResultsError if its variance is unknown."""
     if not pair.test.components or pair.basis == "folds":
         raise ResultsError(
             f"{folder}: the variance over {plural_of(item)} of the difference is not known. {' '.join(pair.notes)} Give "
@@ -167,11 +178,12 @@ def _pilot_of(pair: Pair, n_clips: float, folder: Path, item: str) -> Pilot:
 
 
 def clips_text(n_clips: float) -> str:
-    """Return ``60 clips``, of a mean ``57.5 clips``."""
+    """Return a number of clips in words: ``60 clips``, or ``57.5 clips`` for a mean."""
     return f"{n_clips:.3g} clip{'s' * (n_clips != 1)}"
 
 
 def _size(pilot: Pilot, item: str) -> str:
+    """Return the size of a pilot in words: ``24 actors with 60 clips, trained 3 times``."""
     return (
         f"{counted(round(pilot.n_items), item)} with {clips_text(pilot.n_clips)}, trained "
         f"{counted(round(pilot.n_runs), 'time')}"
@@ -179,23 +191,23 @@ def _size(pilot: Pilot, item: str) -> str:
 
 
 def _tested(instance: InstanceResults, metric: str) -> list[TestedExamples]:
-    """Return the clips that were tested in each repeat; none: they are not known, or an item has one decision."""
+    """Return the clips that were tested in each repeat; empty if predictions are of frames or of whole items."""
     if instance.task.target == "frame" or instance.decides_items:
         return []
     return read_tested(instance, whole_repeats(instance), metric)
 
 
 def _clip_share(metric: Metric, instances: Sequence[Sequence[TestedExamples]], basis: str, pilot: Pilot) -> float:
-    """Return which share of the variance over items comes from the choice of their clips; NaN: not known.
+    """Return the share of the variance over items that comes from the choice of their clips, 0 to 1; NaN if it is unknown.
 
-    The variance of an item's value by its clips is that of the jackknife, which leaves out one of 20 groups of them (Efron and
-    Stein, Annals of Statistics 9, 1981): of the metric of the item or, of a pooled metric, of its pseudo-value.
+    The jackknife estimates the variance of an item's score over its clips, with one of up to 20 groups of clips left out at a
+    time (Efron and Stein, Annals of Statistics 9, 1981). For a pooled metric it uses the pseudo-value of the item instead.
 
     Args:
-        metric: Of the test clips.
-        instances: What each of one or two instances has tested, in each repeat.
-        basis: ``items`` or ``pooled``.
-        pilot: With the variance over items.
+        metric: The metric of the test clips.
+        instances: The tested clips of one or two instances, in each repeat.
+        basis: ``items`` if the metric is a mean over items, or ``pooled``.
+        pilot: The error of the metric or difference, which has the variance over items.
     """
     if not all(instances):
         return float("nan")
@@ -216,10 +228,10 @@ def _clip_share(metric: Metric, instances: Sequence[Sequence[TestedExamples]], b
 
 
 def _without(metric: Metric, examples: TestedExamples, item: str, clips: NDArray[np.str_], basis: str) -> float:
-    """Return the value of an item, or its pseudo-value but for a constant, without some of its clips."""
+    """Return the metric of an item without some of its clips; for a pooled metric its pseudo-value, except for a constant."""
     rows = examples.rows[examples.names.index(item)]
     is_out = np.zeros(len(examples.items), bool)
     is_out[rows[np.isin(examples.clips[rows].astype(str), clips)]] = True
-    kept = ~is_out if basis == "pooled" else np.isin(np.arange(len(is_out)), rows) & ~is_out
-    value = float(metric.function(examples.targets[kept], examples.predictions[kept]))
+    is_used = ~is_out if basis == "pooled" else np.isin(np.arange(len(is_out)), rows) & ~is_out
+    value = float(metric.function(examples.targets[is_used], examples.predictions[is_used]))
     return value * len(examples.names) if basis == "pooled" else value

@@ -1,9 +1,7 @@
-"""A learning curve as a power law, value = limit + amount * n ** -exponent, and what it is at other numbers of training items.
+"""Extrapolate a learning curve with a power law, value = limit + amount * n ** -exponent, for n training items.
 
-Comes in: the values of tested items, by training run and number of training items. Goes out: values with their intervals.
-
-Errors of learning fall as a power of what was learned from (Hestness et al., Deep learning scaling is predictable, empirically,
-2017; Viering and Loog, The shape of learning curves: a review, IEEE TPAMI 45, 2023).
+The error of a model falls as a power of the amount of training data (Hestness et al., Deep learning scaling is predictable,
+empirically, 2017; Viering and Loog, The shape of learning curves: a review, IEEE TPAMI 45, 2023).
 """
 
 from collections.abc import Sequence
@@ -22,11 +20,14 @@ _Numbers = NDArray[np.float64]
 
 
 class Extrapolated(NamedTuple):
-    """Values of a learning curve, float64 (n_sizes,), with the ends of their 95 % intervals.
+    """Values of an extrapolated learning curve with their 95 % intervals.
 
     Attributes:
-        exponent: Of the power law.
-        limit: What it comes to with more and more items.
+        values: float64 (n_sizes,), in the unit of the metric.
+        low: float64 (n_sizes,), the lower ends of the intervals.
+        high: float64 (n_sizes,), the upper ends of the intervals.
+        exponent: The exponent of the power law, 0.05 to 1.
+        limit: The value that the power law approaches with more training items.
     """
 
     values: _Numbers
@@ -37,19 +38,27 @@ class Extrapolated(NamedTuple):
 
 
 def extrapolate(
-    sizes: Sequence[float], values: NDArray[Any], wanted: Sequence[float] | _Numbers, *, bounds: Bounds | None, is_rising: bool
+    sizes: Sequence[float],
+    values: NDArray[Any],
+    new_sizes: Sequence[float] | _Numbers,
+    *,
+    bounds: Bounds | None,
+    is_rising: bool,
 ) -> Extrapolated:
     """Fit a power law to a learning curve by least squares, and return its values at other sizes.
 
-    The exponent is between 0.05 and 1, the limit within the bounds. The interval is that of the percentile bootstrap, which
-    draws tested items and training runs; that the curve may be no power law is not in it.
+    The exponent is between 0.05 and 1, and the limit is within the bounds. The interval is a percentile bootstrap over tested
+    items and training runs. It does not include the error that occurs if the curve is no power law.
 
     Args:
-        sizes: Number of training items of each point, three or more.
-        values: float (n_items, n_runs, n_points), the metric of each tested item.
-        wanted: Numbers of training items.
-        bounds: Of the metric; None: any value.
-        is_rising: Whether more of the metric is better.
+        sizes: The number of training items of each point; three different numbers or more.
+        values: float (n_items, n_runs, n_points), the metric of each tested item in each training run at each point.
+        new_sizes: The numbers of training items to extrapolate to.
+        bounds: The lowest and highest possible value of the metric; None if it has no bounds.
+        is_rising: Whether a higher value of the metric is better.
+
+    Raises:
+        ResultsError: There are fewer than three different sizes.
     """
     values = np.asarray(values, dtype=np.float64)
     if len(set(sizes)) < FEWEST_POINTS or values.shape[-1] != len(sizes):
@@ -63,15 +72,25 @@ def extrapolate(
     limits, amounts, exponents = _fit(
         np.asarray(sizes, np.float64), np.array(draws), bounds or (-np.inf, np.inf), 1 - 2 * is_rising
     )
-    curves = limits[:, None] + amounts[:, None] * np.asarray(wanted, np.float64) ** -exponents[:, None]
+    curves = limits[:, None] + amounts[:, None] * np.asarray(new_sizes, np.float64) ** -exponents[:, None]
     low, high = np.percentile(curves[1:], [2.5, 97.5], axis=0)
     return Extrapolated(curves[0], low, high, float(exponents[0]), float(limits[0]))
 
 
 def _fit(sizes: _Numbers, curves: _Numbers, bounds: Bounds, sign: int) -> tuple[_Numbers, _Numbers, _Numbers]:
-    """Return limit, amount and exponent of each curve, float64 (n_curves,), from its values, float64 (n_curves, n_points).
+    """Fit a power law to each of several curves by least squares.
 
-    With an exponent given, both others are those of a line over ``n ** -exponent``, the amount of the sign given (or 0).
+    For each exponent of a grid, limit and amount are the intercept and slope of a line over ``n ** -exponent``. The exponent
+    with the smallest error is chosen.
+
+    Args:
+        sizes: float64 (n_points,), numbers of training items.
+        curves: float64 (n_curves, n_points), the values of the curves.
+        bounds: The limits of the curves are clipped to these.
+        sign: The sign of the amounts, 1 or -1; an amount of the other sign is replaced by 0.
+
+    Returns:
+        Limits, amounts and exponents, float64 (n_curves,) each.
     """
     best = np.full((4, len(curves)), np.inf)
     for exponent in _EXPONENTS:

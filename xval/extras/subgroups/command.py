@@ -29,7 +29,7 @@ NAME = "groups"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
+    """Add the arguments of `xval groups` to a parser."""
     add_model_name(parser, "default: the one that validation selects")
     parser.add_argument(
         "--by", action="append", metavar="COLUMN", help="a column; repeatable (default: all with 2 to 20 groups)"
@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the figures of each column, and write the numbers."""
+    """Print the scores of the groups of each column with the largest gap, and write them to a file if --output names one."""
     from rich.text import Text
 
     from xval.answers.summary import metric_words
@@ -60,7 +60,7 @@ def run(options: argparse.Namespace) -> int:
     for grouping in groupings:
         table = groups_table([grouping])
         is_gap = table["group"].str.startswith("gap: ") & table["items"].isna()
-        names = ["group", "value", "low", "high", *[IN_GAP] * grouping.gap_is_of_others, "items", "clips"]
+        names = ["group", "value", "low", "high", *[IN_GAP] * grouping.gap_differs, "items", "clips"]
         shown = table.loc[~is_gap, names].rename(
             columns={
                 "group": grouping.column,
@@ -70,9 +70,8 @@ def run(options: argparse.Namespace) -> int:
                 "items": plural_of(grouping.item),
             }
         )
-        console.print(
-            Text(f"Instance {grouping.instance}, test {metric_words(grouping.metric)} ({grouping.of}) by {grouping.column}")
-        )
+        score = f"{metric_words(grouping.metric)} ({grouping.estimator})"
+        console.print(Text(f"Instance {grouping.instance}, test {score} by {grouping.column}"))
         print_table(shown, console, "no test clip has a value")
         for line in filter(None, (describe_gap(grouping), *grouping.notes)):
             console.print(Text(line), soft_wrap=True)

@@ -1,11 +1,9 @@
-"""The gap between two groups of clips, within the classes that both have.
+"""The largest gap in a metric between two groups of clips, computed within the classes that both groups have.
 
-Comes in: what was tested, and the group of each example. Goes out: a `Gap`.
-
-Groups may have different mixes of classes, and some classes are harder. So a gap is between the same classes: the mean over
-those that both groups have of the metric within each, which is direct standardisation with equal weights (Keiding and
-Clayton, Statistical Science 29, 2014). Where a metric has no value within one class, such as F1 or AUC, both groups are cut
-down to these classes.
+Groups may have different mixes of classes, and some classes are harder. Therefore a gap compares the same classes: the metric
+is computed within each class that both groups have, and averaged over these classes. This is direct standardisation with equal
+weights (Keiding and Clayton, Statistical Science 29, 2014). If a metric is undefined within one class, as F1 and AUC are, it is
+computed once over all clips of these classes.
 """
 
 import math
@@ -29,27 +27,28 @@ from xval.results.tested_examples import TestedExamples
 _LEVEL = 0.05
 
 FindInterval = Callable[[float], Interval | None]
-"""From a confidence to the interval of a gap; None: it cannot be estimated."""
+"""A function that returns the interval of a gap at a confidence (0 to 1), or None if it cannot be estimated."""
 
 
 class Gap(NamedTuple):
-    """The largest difference between two groups that have 3 items or more, within the classes that both have.
+    """The largest difference in a metric between two groups with 3 items or more, within the classes that both groups have.
 
     Attributes:
-        higher: The group with the higher figure.
-        lower: The group with the lower one.
-        figures: Of both, within these classes.
-        value: The first of them minus the second.
-        interval: Over items, at the level at which Holm's procedure decides on this gap: it excludes 0 where the gap is shown.
-        n_pairs: Number of pairs of groups of the column.
-        is_within_items: Whether some items have clips in both, so that their differences within items count.
-        within: The classes that it is of, in words; empty: examples have no classes.
-        n_columns: Columns whose gaps are tested together.
+        higher: The name of the group with the higher score.
+        lower: The name of the group with the lower score.
+        scores: The scores of the higher and the lower group within these classes.
+        value: The higher score minus the lower score, in the unit of the metric.
+        interval: The interval of the value over items, at the level at which Holm's procedure tests this gap; None if it
+            cannot be estimated.
+        n_pairs: The number of pairs of groups of the column.
+        is_within_items: Whether some items have clips in both groups, so that the interval is paired within items.
+        within: The classes that the gap is computed from, in words; empty if examples have no classes.
+        n_columns: The number of columns whose gaps are tested together.
     """
 
     higher: str
     lower: str
-    figures: tuple[float, float]
+    scores: tuple[float, float]
     value: float
     interval: Interval | None
     n_pairs: int
@@ -59,23 +58,24 @@ class Gap(NamedTuple):
 
     @property
     def is_shown(self) -> bool:
-        """Whether the interval excludes 0."""
+        """Whether the gap is significant, that is, whether its interval excludes 0."""
         return self.interval is not None and not self.interval.low <= 0 <= self.interval.high
 
 
-def is_of_classes(metric: Metric) -> bool:
-    """Return whether a metric has a value within a class: a mean of examples, or of the recalls of classes."""
+def is_classwise(metric: Metric) -> bool:
+    """Return whether a metric is defined within one class, as a mean over examples or over the recalls of classes is."""
     return metric.is_mean or metric.credit is not None
 
 
-class Standardised:
-    """The metric of groups over the same classes.
+class StandardisedMetric:
+    """A metric of groups of examples, computed over the classes that two groups share.
 
     Args:
-        repeats: All that were tested, in each repeat of each deal.
-        groups: The group of each example, in each repeat.
-        all_classes: The metric of each group over all of its classes.
-        has_classes: Whether each example has one class; else the metric over all is taken.
+        metric: The metric.
+        repeats: The tested examples of each repeat and seed.
+        groups: For each of these, the name of the group of each example, object (n_examples,).
+        all_classes: The metric of each group over all of its classes, by the name of the group.
+        has_classes: Whether each example has one class; if not, pairs are compared by `all_classes`.
     """
 
     def __init__(
@@ -89,16 +89,16 @@ class Standardised:
     ) -> None:
         self.metric = metric
         self._repeats, self._groups, self._all_classes = repeats, groups, all_classes
-        self._known: dict[tuple[str, tuple[int, ...], bool | None], MetricOverItems] = {}
+        self._cached: dict[tuple[str, tuple[int, ...], bool | None], MetricOverItems] = {}
         self._classes: dict[str, set[int]] | None = None
         if has_classes:
             table = pd.DataFrame({"group": groups[0], "target": repeats[0].targets, "item": repeats[0].items})
             n_items = table.groupby(["group", "target"])["item"].nunique()
-            kept = n_items.index[n_items >= FEWEST_ITEMS]
-            self._classes = {group: {int(target) for own, target in kept if own == group} for group in all_classes}
+            large_enough = n_items.index[n_items >= FEWEST_ITEMS]
+            self._classes = {group: {int(target) for name, target in large_enough if name == group} for group in all_classes}
 
     def pair(self, first: str, second: str) -> tuple[MetricOverItems, MetricOverItems, int] | None:
-        """Return the metric of two groups over the classes that both have, and how many these are; None: there are none."""
+        """Return the metric of two groups over the classes that both have, and the number of these; None if there are none."""
         if self._classes is None:
             return self._all_classes[first], self._all_classes[second], 0
         shared = tuple(sorted(self._classes[first] & self._classes[second]))
@@ -110,32 +110,36 @@ class Standardised:
         return *both, len(shared)
 
     def _over(self, group: str, classes: tuple[int, ...], *, is_mean: bool | None = None) -> MetricOverItems:
-        if (group, classes, is_mean) not in self._known:
+        """Return the metric of a group over some classes; `is_mean` as in `MetricOverItems`."""
+        if (group, classes, is_mean) not in self._cached:
             metric = self.metric
-            if is_of_classes(metric):
+            if is_classwise(metric):
                 metric = metric._replace(function=partial(_mean_of_classes, metric.function, classes))
             keep = [
-                (own == group) & np.isin(examples.targets, classes)
-                for examples, own in zip(self._repeats, self._groups, strict=True)
+                (names == group) & np.isin(examples.targets, classes)
+                for examples, names in zip(self._repeats, self._groups, strict=True)
             ]
-            self._known[group, classes, is_mean] = MetricOverItems(
+            self._cached[group, classes, is_mean] = MetricOverItems(
                 metric, self._repeats, keep, is_mean=is_mean, has_classes=True
             )
-        return self._known[group, classes, is_mean]
+        return self._cached[group, classes, is_mean]
 
 
 def _mean_of_classes(
     function: MetricFunction, classes: Sequence[int], targets: NDArray[np.intp], predictions: NDArray[np.float32]
 ) -> float:
-    """Return the mean over classes of a metric within each; NaN where one is missing."""
-    of_classes = [targets == number for number in classes]
-    if not all(own.any() for own in of_classes):
+    """Return the metric within each class, averaged over classes; NaN if a class has no examples."""
+    class_masks = [targets == number for number in classes]
+    if not all(mask.any() for mask in class_masks):
         return math.nan
-    return math.fsum(function(targets[own], predictions[own]) for own in of_classes) / len(classes)
+    return math.fsum(function(targets[mask], predictions[mask]) for mask in class_masks) / len(classes)
 
 
-def find_gap(groups: Sequence[str], standardised: Standardised) -> tuple[Gap, FindInterval] | None:
-    """Return the largest difference between some groups, and what finds its interval; None: no two can be compared."""
+def find_gap(groups: Sequence[str], standardised: StandardisedMetric) -> tuple[Gap, FindInterval] | None:
+    """Return the largest gap between groups, without an interval, and the function that computes it; None if there is no gap.
+
+    Only pairs that share a class, with at least 3 items in each group, are compared.
+    """
     gaps = []
     for high, low in combinations(groups, 2):
         if (over_items := standardised.pair(high, low)) is None:
@@ -150,32 +154,32 @@ def find_gap(groups: Sequence[str], standardised: Standardised) -> tuple[Gap, Fi
     if value < 0:
         high, low, first, second = low, high, second, first
     is_within = bool(np.isin(first.items, second.items).any())
-    within = f"{'mean over' * is_of_classes(standardised.metric) or 'over'} the {counted(n_classes, 'class')} that both have"
-    figures = first.figure(), second.figure()
-    gap = Gap(high, low, figures, size, None, len(gaps), is_within, within if n_classes else "")
+    within = f"{'mean over' * is_classwise(standardised.metric) or 'over'} the {counted(n_classes, 'class')} that both have"
+    scores = first.figure(), second.figure()
+    gap = Gap(high, low, scores, size, None, len(gaps), is_within, within if n_classes else "")
     return gap, partial(_find_interval, first, second, standardised.metric, is_within=is_within)
 
 
 def _find_interval(
     first: MetricOverItems, second: MetricOverItems, metric: Metric, confidence: float, *, is_within: bool
 ) -> Interval | None:
-    """Return the interval of the difference between two groups."""
+    """Return the interval of the difference between two groups over items; None if it cannot be estimated in minutes."""
     if first.is_too_large or second.is_too_large:
         return None
     runs = np.subtract(first.run_figures(), second.run_figures())
     if is_within:
-        everyone = np.union1d(first.items, second.items)
+        all_items = np.union1d(first.items, second.items)
 
         def difference(drawn: NDArray[np.intp]) -> float:
             return math.fsum(
-                sign * group.figure(np.flatnonzero(np.isin(group.items, everyone[drawn])))
+                sign * group.figure(np.flatnonzero(np.isin(group.items, all_items[drawn])))
                 for sign, group in ((1, first), (-1, second))
             )
 
         weights = None
         if first.weights is not None and second.weights is not None:
-            weights = np.concatenate([_among(everyone, first), _among(everyone, second)])
-        interval = figure_interval(len(everyone), difference, bounds=None, confidence=confidence, runs=runs, weights=weights)
+            weights = np.concatenate([_spread_weights(all_items, first), _spread_weights(all_items, second)])
+        interval = figure_interval(len(all_items), difference, bounds=None, confidence=confidence, runs=runs, weights=weights)
     else:
         interval = independent_difference(
             *(len(first.items), first.figure, len(second.items), second.figure),
@@ -189,25 +193,25 @@ def _find_interval(
     return interval
 
 
-def _among(everyone: NDArray[np.intp], group: MetricOverItems) -> NDArray[np.float64]:
-    """Return the weights of the items of a group among all, 0 for those that it has not."""
-    weights = np.zeros((len(group.weights), len(everyone)))  # type: ignore[arg-type]
-    weights[:, np.isin(everyone, group.items)] = group.weights
+def _spread_weights(all_items: NDArray[np.intp], group: MetricOverItems) -> NDArray[np.float64]:
+    """Return the weights of a group's items in an array over all items, float64 (n_classes, n_items), 0 for other items."""
+    weights = np.zeros((len(group.weights), len(all_items)))  # type: ignore[arg-type]
+    weights[:, np.isin(all_items, group.items)] = group.weights
     return weights
 
 
-def with_intervals(found: Sequence[tuple[Gap, FindInterval] | None]) -> list[Gap | None]:
-    """Return the gaps of several columns with intervals by the procedure of Holm.
+def with_intervals(largest_gaps: Sequence[tuple[Gap, FindInterval] | None]) -> list[Gap | None]:
+    """Return the gaps of several columns with intervals adjusted by the procedure of Holm.
 
-    With n gaps that are not decided on, those are shown whose interval at the level 0.05 / n, shared among the pairs of their
-    groups, excludes 0. The rest is tested again as if there were no others, until none of them is shown.
+    Each round tests the n gaps that are not yet significant, at the level 0.05 / n, divided by the number of pairs of groups of
+    the column (Bonferroni). A gap is significant if its interval excludes 0. Rounds end when no further gap is significant.
     """
-    gaps = [of_column and of_column[0] for of_column in found]
+    gaps = [column_gap and column_gap[0] for column_gap in largest_gaps]
     n_columns, waiting = sum(gap is not None for gap in gaps), [place for place, gap in enumerate(gaps) if gap]
     while waiting:
         n_waiting, left = len(waiting), []
         for place in waiting:
-            gap, find_interval = found[place]  # type: ignore[misc]
+            gap, find_interval = largest_gaps[place]  # type: ignore[misc]
             interval = find_interval(1 - _LEVEL / (n_waiting * gap.n_pairs))
             gaps[place] = tested = gap._replace(interval=interval, n_columns=n_columns)
             if not tested.is_shown:

@@ -1,9 +1,8 @@
-"""Test figures by group, such as gender or recorder: each with its interval over items, and the largest gap between them.
+"""Test scores by group, such as gender or recorder, with an interval over items each, and the largest gap between groups.
 
-Comes in: the stored predictions of an instance, and the columns of its corpus. Goes out: `Groups` for a column and a metric.
-
-As fairlearn's MetricFrame (Weerts et al., JMLR 24, 2023) a figure is the metric of the examples of a group, but items are the
-unit: a metric that is a mean is averaged over the items of the group, others are pooled over its examples, as in over_items.py.
+As in fairlearn's MetricFrame (Weerts et al., JMLR 24, 2023), a score is the metric of the examples of a group. The sampling
+unit is the item: a metric that is a mean over examples is averaged over the items of the group. Other metrics are pooled over
+its examples, as `MetricOverItems` does.
 """
 
 import math
@@ -22,7 +21,7 @@ from xval.base.item_word import ITEM
 from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none
 from xval.extras.subgroups.columns import GroupColumn
-from xval.extras.subgroups.gaps import FindInterval, Gap, Standardised, find_gap, with_intervals
+from xval.extras.subgroups.gaps import FindInterval, Gap, StandardisedMetric, find_gap, with_intervals
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Interval
@@ -30,17 +29,18 @@ from xval.measures.task import Task
 from xval.results.added_metrics import load_metric
 
 IN_GAP = "in the gap"
-"""The column of the figures that a gap is of."""
+"""The column of tables with the scores that a gap is computed from."""
 
 
-class GroupFigure(NamedTuple):
-    """The figure of a group.
+class GroupScore(NamedTuple):
+    """The score of a group.
 
     Attributes:
-        n_items: Items that have clips in the group.
-        n_clips: Its test clips.
-        value: NaN: undefined.
-        interval: 95 %, over the items of the group; None: fewer than 3 items, or undefined.
+        group: The name of the group.
+        n_items: The number of items that have test clips in the group.
+        n_clips: The number of test clips of the group.
+        value: The metric, averaged over repeats; NaN if it is undefined.
+        interval: The 95 % interval over the items of the group; None if there are fewer than 3 or the metric is undefined.
     """
 
     group: str
@@ -51,51 +51,61 @@ class GroupFigure(NamedTuple):
 
 
 class Groups(NamedTuple):
-    """A metric by the groups of a column.
+    """The scores of an instance in one metric, by the groups of a column.
 
     Attributes:
-        of: ``mean over items``, or ``pooled`` over the examples of a group.
-        gap: None: no two groups have 3 items, a figure and a class in common.
-        notes: What to know of the groups, in sentences.
-        item: What an item is called.
+        instance: The number of the instance.
+        column: The name of the column.
+        metric: The name of the metric.
+        estimator: ``mean over items``, or ``pooled`` over the examples of a group.
+        scores: The score of each group that was tested.
+        gap: The largest gap between two groups; None if no two groups have 3 items and a score each and share a class.
+        notes: Sentences on skipped clips, bins, and groups with few items.
+        item: The word for an item of this dataset, such as speaker.
     """
 
     instance: int
     column: str
     metric: str
-    of: str
-    figures: tuple[GroupFigure, ...]
+    estimator: str
+    scores: tuple[GroupScore, ...]
     gap: Gap | None
     notes: tuple[str, ...]
     item: str = ITEM
 
-    def of_gap(self, group: str) -> float | None:
-        """Return the figure of a group within the classes of the gap; None: it is not in the gap."""
-        return dict(zip((self.gap.higher, self.gap.lower), self.gap.figures, strict=True)).get(group) if self.gap else None
+    def gap_score(self, group: str) -> float | None:
+        """Return the score of a group within the classes of the gap; None if the gap is between other groups."""
+        return dict(zip((self.gap.higher, self.gap.lower), self.gap.scores, strict=True)).get(group) if self.gap else None
 
     @property
-    def gap_is_of_others(self) -> bool:
-        """Whether the figures that the gap is of are not those of all clips of its two groups."""
-        pairs = [(figure.value, self.of_gap(figure.group)) for figure in self.figures]
-        return any(own is not None and abs(value - own) >= LEAST_SHOWN for value, own in pairs)
+    def gap_differs(self) -> bool:
+        """Whether the gap is computed from other scores than those of all clips of its groups, because classes differ."""
+        pairs = [(score.value, self.gap_score(score.group)) for score in self.scores]
+        return any(gap_score is not None and abs(value - gap_score) >= LEAST_SHOWN for value, gap_score in pairs)
 
 
 def measure_groups(tested: InstancePredictions, columns: Sequence[GroupColumn], metric: str | None = None) -> list[Groups]:
-    """Compute a metric of each group of each column, averaged over repeats, and the largest gap of each column.
+    """Compute a metric for each group of each column, averaged over repeats, and the largest gap of each column.
 
-    The metric is one of the task, or the dotted path of one; None: the first main metric of the task.
+    Args:
+        tested: The test predictions of an instance.
+        columns: The groups of each column.
+        metric: A metric of the task, or the dotted path of one; None: the first main metric of the task.
+
+    Raises:
+        SettingsError: The metric is unknown.
     """
     with looking_in(tested.own_folders):
         name, chosen_metric = _find_metric(tested.task, metric)
     measured = [_measure_column(tested, column, name, chosen_metric) for column in columns]
-    gaps = with_intervals([found for _, found in measured])
+    gaps = with_intervals([gap for _, gap in measured])
     return [groups._replace(gap=gap) for (groups, _), gap in zip(measured, gaps, strict=True)]
 
 
 def _measure_column(
     tested: InstancePredictions, column: GroupColumn, name: str, metric: Metric
 ) -> tuple[Groups, tuple[Gap, FindInterval] | None]:
-    """Return the metric by the groups of a column, and the gap whose interval is that of all columns together."""
+    """Return the scores by the groups of a column, and its gap, whose interval is computed with those of all columns."""
     groups = [column.groups.reindex(examples.clips).to_numpy() for examples in tested.repeats]
     members = {
         group: MetricOverItems(metric, tested.repeats, [own == group for own in groups], has_classes=tested.task.has_classes)
@@ -103,16 +113,18 @@ def _measure_column(
     }
     filled = {group: over_items for group, over_items in members.items() if len(over_items.items)}
     clips = tested.repeats[0].clips
-    figures = tuple(
-        GroupFigure(group, len(of.items), len(set(clips[groups[0] == group])), of.figure(), of.interval())
-        for group, of in filled.items()
+    scores = tuple(
+        GroupScore(
+            group, len(over_items.items), len(set(clips[groups[0] == group])), over_items.figure(), over_items.interval()
+        )
+        for group, over_items in filled.items()
     )
     items = plural_of(tested.item)
-    measured = [figure.group for figure in figures if figure.n_items >= FEWEST_ITEMS and math.isfinite(figure.value)]
+    measured = [score.group for score in scores if score.n_items >= FEWEST_ITEMS and math.isfinite(score.value)]
     has_classes = tested.task.has_classes and tested.repeats[0].targets.ndim == 1
-    gap = find_gap(measured, Standardised(metric, tested.repeats, groups, filled, has_classes=has_classes))
+    gap = find_gap(measured, StandardisedMetric(metric, tested.repeats, groups, filled, has_classes=has_classes))
     n_without = len(set(clips) - set(column.groups.index))
-    few = [f"{figure.group} ({figure.n_items})" for figure in figures if figure.n_items < FEWEST_ITEMS_TO_RELY_ON]
+    few = [f"{score.group} ({score.n_items})" for score in scores if score.n_items < FEWEST_ITEMS_TO_RELY_ON]
     cut = ""
     if column.cut_over:
         over = items if column.cut_over == "items" else "clips"
@@ -131,20 +143,20 @@ def _measure_column(
             f"The gap is unknown, because it needs two groups with at least {FEWEST_ITEMS} {items}, in which {name} is "
             f"defined{classes}."
         )
-    of = "mean over items" if metric.is_mean else "pooled"
-    found = Groups(tested.instance, column.name, name, of, figures, None, tuple(filter(None, notes)), tested.item)
-    return found, gap
+    estimator = "mean over items" if metric.is_mean else "pooled"
+    grouping = Groups(tested.instance, column.name, name, estimator, scores, None, tuple(filter(None, notes)), tested.item)
+    return grouping, gap
 
 
 def describe_gap(groups: Groups) -> str:
-    """Return the gap in a sentence; empty where there is none."""
+    """Return the largest gap of a column in a sentence; empty if it has no gap."""
     gap = groups.gap
     if gap is None:
         return ""
-    figures = " minus ".join(map(in_column([gap.value, *gap.figures]), gap.figures))
+    scores = " minus ".join(map(in_column([gap.value, *gap.scores]), gap.scores))
     start = (
         f"Gap in {metric_words(groups.metric)} by {groups.column}: {gap.higher} minus {gap.lower} {_signed(gap.value)} "
-        f"({figures}{gap.within and f', {gap.within}'})"
+        f"({scores}{gap.within and f', {gap.within}'})"
     )
     if gap.interval is None:
         return f"{start}; its interval cannot be estimated."
@@ -164,7 +176,7 @@ def _signed(number: float) -> str:
 
 
 def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
-    """Return which group of a column is answered worse than another, in a sentence; empty where no gap is shown."""
+    """Return which group of a column has significantly worse scores than another, in a sentence; empty if none has."""
     gap = groups.gap
     if gap is None or gap.interval is None or not gap.is_shown:
         return ""
@@ -176,23 +188,23 @@ def describe_weakness(groups: Groups, *, higher_is_better: bool) -> str:
 
 
 def groups_table(several: Iterable[Groups]) -> pd.DataFrame:
-    """Return a row per group, and one per gap: instance, column, metric, of, group, figure, low, high, method, items, clips.
+    """Return a row per group, and one per gap: instance, column, metric, of, group, value, low, high, method, items, clips.
 
-    The column ``in the gap`` has the figures of the two groups that the gap is of, within the classes that both have.
+    The column ``in the gap`` has the scores of the two groups of the gap, within the classes that both groups have.
     """
     rows: list[tuple[object, ...]] = []
     for groups in several:
-        of_all = (groups.instance, groups.column, groups.metric, groups.of)
+        column_cells = (groups.instance, groups.column, groups.metric, groups.estimator)
         rows += [
             (
-                *(*of_all, figure.group, finite_or_none(figure.value)),
-                *(*_ends(figure.interval), figure.n_items, figure.n_clips, groups.of_gap(figure.group)),
+                *(*column_cells, score.group, finite_or_none(score.value)),
+                *(*_ends(score.interval), score.n_items, score.n_clips, groups.gap_score(score.group)),
             )
-            for figure in groups.figures
+            for score in groups.scores
         ]
         if groups.gap is not None:
             name = f"gap: {groups.gap.higher} minus {groups.gap.lower}"
-            rows.append((*of_all, name, groups.gap.value, *_ends(groups.gap.interval), None, None, None))
+            rows.append((*column_cells, name, groups.gap.value, *_ends(groups.gap.interval), None, None, None))
     names = ["instance", "column", "metric", "of", "group", "value", "low", "high", "method", "items", "clips", IN_GAP]
     table = pd.DataFrame(rows, columns=names)
     return table.astype({"low": float, "high": float, IN_GAP: float, "items": "Int64", "clips": "Int64"})
@@ -203,10 +215,11 @@ def _ends(interval: Interval | None) -> tuple[float | None, float | None, str]:
 
 
 def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
-    wanted = metrics.canonical_name(task.name, name or task.main_metrics[0])
-    if user_code.is_dotted(wanted):
-        return wanted.rpartition(".")[2], load_metric(task.name, wanted).metric
-    known = metrics.metric_names(task.name)
-    if wanted not in known:
-        raise SettingsError(f"--metric {wanted}: unknown. {suggestion(wanted, known)}")
-    return wanted, metrics.find(task.name, wanted)
+    """Return a metric of a task, or one by its dotted path, with its name; None: the first main metric of the task."""
+    metric_name = metrics.canonical_name(task.name, name or task.main_metrics[0])
+    if user_code.is_dotted(metric_name):
+        return metric_name.rpartition(".")[2], load_metric(task.name, metric_name).metric
+    names = metrics.metric_names(task.name)
+    if metric_name not in names:
+        raise SettingsError(f"--metric {metric_name}: unknown. {suggestion(metric_name, names)}")
+    return metric_name, metrics.find(task.name, metric_name)

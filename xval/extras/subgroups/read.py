@@ -1,7 +1,4 @@
-"""Read what figures by group need: the predictions of an instance, and the columns of its corpus.
-
-Comes in: the folder of an experiment. Goes out: `Groups` for each column.
-"""
+"""Read the predictions of an instance and the columns of its dataset, and compute scores by subgroup."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,14 +21,19 @@ def read_groups(
     metric: str | None = None,
     data_folder: Path | None = None,
 ) -> list[Groups]:
-    """Return the figures of an instance by the groups of each column.
+    """Return the test scores of an instance by the groups of each column.
 
     Args:
-        folder: Of the experiment.
-        instance: Its number; None: the one that the validation figures select.
-        by: The columns; None: all further columns that make 2 to 20 groups.
+        folder: The folder of the experiment.
+        instance: The number of the instance; None: the instance that the validation scores select.
+        by: The names of the columns; None: all additional columns that divide the clips into 2 to 20 groups.
         metric: A test metric; None: the first main metric of the task.
-        data_folder: The folder of corpora; None: that of the experiment's settings.
+        data_folder: The folder of all datasets; None: the folder in the experiment's settings.
+
+    Raises:
+        CorpusError: No column divides the clips into 2 to 20 groups.
+        SettingsError: There is no such column or metric.
+        ResultsError: The instance has no finished fold, or its predictions are missing or damaged.
     """
     chosen = choose_instance(folder, instance)
     corpus = read_corpus(folder, chosen.settings, data_folder)

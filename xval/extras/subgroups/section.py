@@ -1,4 +1,4 @@
-"""Scores by group on the page: which groups have lower ones, and a table for each column of the dataset."""
+"""The section of the page with scores by subgroup: groups with lower scores, and a table for each column of the dataset."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ _TEMPLATE = Path(__file__).with_name("section.html")
 
 
 def show(contents: PageContents) -> Markup:
-    """Return the section as HTML; empty: the dataset has no columns that make groups."""
+    """Return the section as HTML; empty if no column of the dataset divides its clips into groups."""
     groups, note = _measure(contents.tested, contents.tested_note, contents.corpus)
     task = contents.instances[0].settings.task
     higher = task.higher_is_better(task.main_metrics[0])
@@ -27,14 +27,14 @@ def show(contents: PageContents) -> Markup:
         _TEMPLATE,
         groups=groups,
         note=note,
-        weaknesses=list(filter(None, (describe_weakness(found, higher_is_better=higher) for found in groups))),
+        weaknesses=list(filter(None, (describe_weakness(grouping, higher_is_better=higher) for grouping in groups))),
         describe_gap=describe_gap,
         items_word=items_word(contents.instances),
     )
 
 
 def _measure(tested: InstancePredictions | None, note: str, corpus: Corpus | None) -> tuple[list[Groups], str]:
-    """Return the figures of an instance by the groups of each further column, or why there are none in spite of columns."""
+    """Return the scores of an instance by the groups of each additional column, or none and a note why they are missing."""
     if corpus is None:
         return [], ""
     try:

@@ -1,1 +1,1 @@
-"""Runs in MLflow or Weights & Biases: the setting ``tracking``."""
+"""Experiment tracking in MLflow or Weights & Biases: the setting ``tracking``."""

@@ -1,9 +1,9 @@
-"""Hand runs to MLflow or Weights & Biases as their folds end.
+"""Send the folds of a run to MLflow or Weights & Biases as they end.
 
-Comes in: the jobs of a run that have ended, and in the end the derived files. Goes out: an entry for each fold (parameters,
-figures, curves, a confusion matrix, the files of its folder), one for each instance (figures over its folds, metrics.json), and
-one for the experiment (workbook and page), written by a thread. What is wrong with the tracker is said once and costs no
-result: the first error ends the tracking of the run, since the libraries have tried again for minutes by then.
+The tracker gets a run for each fold (parameters, metrics, learning curves, a confusion matrix, the files of its folder), one
+for each instance (metrics over its folds, metrics.json), and one for the experiment (workbook and page). A thread writes them.
+The first error of a tracker is printed and ends the tracking of the run, because its library has already tried again for
+minutes. An error of a tracker does not affect the results.
 """
 
 import queue
@@ -28,13 +28,16 @@ from xval.results.read import FIGURE_PLACES, read_history
 from xval.settings.schema import Settings
 
 _SIDES = {side: side for side in FIGURE_PLACES} | {"clip_validation": "validation_clip", "clip_test": "test_clip"}
-_SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: silently at the end, at all when the run is interrupted
+_SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: at the end until a message, after an interrupt at most
 
 
 class Tracking(Observer):
-    """Hands the jobs of a run, all of which it watches, to a tracker without keeping the run waiting.
+    """Sends all jobs of a run to a tracker from a thread, so that the run does not wait for the tracker.
 
-    `make_tracker` is called in the thread that uses the tracker, since its library takes seconds to load.
+    Args:
+        folder: The folder of the experiment.
+        make_tracker: Makes the tracker. It is called in the thread, because the library takes seconds to load.
+        console: Where errors of the tracker are printed.
     """
 
     def __init__(self, folder: ExperimentFolder, make_tracker: Callable[[], Tracker], console: Console) -> None:
@@ -47,12 +50,12 @@ class Tracking(Observer):
         self._thread.start()
 
     def end(self, outcome: JobOutcome) -> None:
-        """Track a job that has ended and is recorded; jobs of other processes are left to them."""
+        """Send a job that has ended in this process; jobs of other processes are sent by them."""
         if outcome.status == "done" or outcome.status in FAILED:
             self._waiting.put(lambda: read_fold(self._folder, outcome.key))
 
     def close(self, instances: Sequence[int]) -> None:
-        """Take the instances of the run, whose derived files are complete, and wait until all is written."""
+        """Send the instances of the run and the experiment, whose derived files are complete, and wait until all is written."""
         self._waiting.put(lambda: read_summaries(self._folder, instances))
         self._waiting.put(None)
         self._thread.join(_SECONDS_TO_WAIT)
@@ -61,12 +64,13 @@ class Tracking(Observer):
             self._thread.join()
 
     def stop(self) -> None:
-        """Leave what waits, as of an interrupted run."""
+        """Stop sending after an interrupt; jobs that wait are not sent."""
         self._has_stopped = True
         self._waiting.put(None)
         self._thread.join(_SECONDS_TO_WAIT)
 
     def _work(self) -> None:
+        """Send queued jobs until None comes; the first error ends the sending."""
         tracker = None
         while (read_entries := self._waiting.get()) is not None:
             if self._has_stopped:
@@ -75,7 +79,7 @@ class Tracking(Observer):
                 tracker = tracker or self._make_tracker()
                 for entry in read_entries():
                     tracker.log(entry)
-            except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever is wrong with it, the results are there
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - no error of a tracker may end the run
                 self._has_stopped = True
                 _print_stopped(error, self._folder, self._console)
 
@@ -84,7 +88,20 @@ class Tracking(Observer):
 def observe(
     folder: ExperimentFolder, settings: Settings, instances: Sequence[int], console: Console
 ) -> Iterator[Tracking | None]:
-    """Track what happens in the block, if the settings say so; it has to leave the derived files up to date."""
+    """Track the jobs that run in the block, if the setting ``tracking`` is not none.
+
+    Args:
+        folder: The folder of the experiment, whose derived files must be up to date at the end of the block.
+        settings: The settings of the experiment.
+        instances: The numbers of the instances of the run.
+        console: Where errors of the tracker are printed.
+
+    Yields:
+        The observer of the jobs; None if nothing is tracked.
+
+    Raises:
+        SettingsError: The library of the tracker is not installed, or it has no API key.
+    """
     if settings.tracking == "none":
         yield None
         return
@@ -92,7 +109,7 @@ def observe(
         make_tracker = find_tracker(settings)
     except SettingsError:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - of its library, and no fold waits for that
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - an error of the library; the run continues
         _print_stopped(error, folder, console)
         yield None
         return
@@ -106,30 +123,31 @@ def observe(
 
 
 def _print_stopped(error: BaseException, folder: ExperimentFolder, console: Console) -> None:
+    """Print that the tracking has stopped because of an error."""
     message = f"tracking has stopped: {one_line(error)}. The run continues; its results are in {folder.path}."
     console.print(message, style="red", soft_wrap=True, markup=False)
 
 
 def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[TrackedRun]:
-    """Yield the entry of a job that has ended."""
+    """Yield the tracked run of a job that has ended; none if the job has no record."""
     record = open_results(folder).record(key)
     if record is None:
         return  # its failure could not be recorded
     written, path = open_results(folder).settings(key.instance), folder.fold_folder(*key)
-    figures = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
-    for side, (part, of_part) in FIGURE_PLACES.items():
-        figures |= {f"{_SIDES[side]}_{name}": value for name, value in record.get(part, {}).get(of_part, {}).items()}
+    metrics = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
+    for side, (part, key_in_part) in FIGURE_PLACES.items():
+        metrics |= {f"{_SIDES[side]}_{name}": value for name, value in record.get(part, {}).get(key_in_part, {}).items()}
     try:
         history = read_history(path / "history.csv")
     except FileNotFoundError:
-        history = {}  # a combination has no epochs
+        history = {}  # an ensemble has no epochs
     yield TrackedRun(
         str(key),
         "fold",
         key.instance,
         written.settings_hash,
         {**written.parameters, "fold": key.fold, "repeat": key.repeat, "job_seed": record["seed"]},
-        {name: number for name, value in figures.items() if (number := finite_or_none(value)) is not None},
+        {name: number for name, value in metrics.items() if (number := finite_or_none(value)) is not None},
         history,
         _draw(record, written.settings),
         [path],
@@ -139,7 +157,7 @@ def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[TrackedRun]:
 
 
 def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
-    """Return the pictures of a fold: the confusion matrix of its test."""
+    """Return PNG pictures of a fold by name: the test confusion matrix of a classification."""
     matrix = (record.get("confusion_matrix") or {}).get("test")
     if not matrix:
         return {}
@@ -149,23 +167,24 @@ def _draw(record: Mapping[str, Any], settings: Settings) -> dict[str, bytes]:
 
 
 def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterator[TrackedRun]:
-    """Yield the entries of instances and of the experiment, with the derived files."""
+    """Yield the tracked runs of instances and of the experiment, with their derived files."""
     for number in instances:
         for instance in read_instances(folder, [number]):
             written = open_results(folder).settings(number)
             paths = [folder.metrics_file(number)]
-            figures = _over_folds(instance)
+            metrics = _metrics_over_folds(instance)
             yield TrackedRun(
-                f"instance {number}", "instance", number, written.settings_hash, written.parameters, figures, paths=paths
+                f"instance {number}", "instance", number, written.settings_hash, written.parameters, metrics, paths=paths
             )
     yield TrackedRun("results", "experiment", paths=[path for path in (folder.workbook, folder.page) if path.exists()])
 
 
-def _over_folds(instance: InstanceResults) -> dict[str, float]:
-    figures: dict[str, float] = {"folds_done": len(instance.folds), "folds_failed": len(instance.failed_folds)}
+def _metrics_over_folds(instance: InstanceResults) -> dict[str, float]:
+    """Return mean and standard deviation over folds of each metric of an instance, and its numbers of folds."""
+    metrics: dict[str, float] = {"folds_done": len(instance.folds), "folds_failed": len(instance.failed_folds)}
     for side in FIGURE_PLACES:
         for name in instance.metrics(side):
-            figure = instance.over_folds(side, name)
-            values = {f"{_SIDES[side]}_{name}": figure["mean"], f"{_SIDES[side]}_{name}_std": figure["std"]}
-            figures |= {key: value for key, value in values.items() if value is not None}
-    return figures
+            summary = instance.over_folds(side, name)
+            values = {f"{_SIDES[side]}_{name}": summary["mean"], f"{_SIDES[side]}_{name}_std": summary["std"]}
+            metrics |= {key: value for key, value in values.items() if value is not None}
+    return metrics

@@ -1,7 +1,7 @@
 """The trackers: MLflow, with a store of files or a server; and Weights & Biases, online or offline.
 
-Comes in: entries, from observer.py. Goes out: runs of the tracker. Without an address (MLFLOW_TRACKING_URI)
-MLflow writes into <experiment_folder>/mlflow; Weights & Biases keeps what it sends in <experiment_folder>/wandb.
+MLflow writes to the address in the environment variable MLFLOW_TRACKING_URI, or to <experiment_folder>/mlflow if it is not set.
+Weights & Biases stores its files in <experiment_folder>/wandb.
 """
 
 import logging
@@ -21,25 +21,26 @@ from xval.base.errors import SettingsError, how_to_install
 from xval.results.read import Curves
 from xval.settings.schema import Settings
 
-_MOST_METRICS, _MOST_PARAMETERS = 1000, 100  # of a request to MLflow
+_MOST_METRICS, _MOST_PARAMETERS = 1000, 100  # in a request to MLflow
 _INSTANCE, _HASH = "xval.instance", "xval.settings_hash"
 
 
 @dataclass(frozen=True)
 class TrackedRun:
-    """What a tracker calls a run.
+    """A run of a tracker: the results of a fold, an instance or an experiment.
 
     Attributes:
         name: ``instance 1, fold 2``, ``instance 1`` or ``results``.
         kind: ``fold``, ``instance`` or ``experiment``.
-        instance: The number of the instance; 0: of none.
-        settings_hash: Of the parameters of the instance.
-        figures: By name, as ``test_accuracy``; of an instance their means and standard deviations over folds.
-        history: The epochs, a list per value.
+        instance: The number of the instance; 0 for an experiment.
+        settings_hash: The hash of the parameters of the instance; empty for an experiment.
+        parameters: The parameters of the instance by name; for a fold also its number, repeat and seed.
+        metrics: Metrics by name, such as ``test_accuracy``; for an instance means and standard deviations over folds.
+        history: The learning curves by name, one value per epoch, with the numbers of the epochs as ``epoch``.
         pictures: PNG files by name.
-        paths: Files and folders to keep with it.
-        error: Why the fold failed; empty: it did not.
-        seconds: How long it took.
+        paths: Files and folders to store with the run.
+        error: The error of a failed fold; empty if it did not fail.
+        seconds: The duration of the fold in seconds.
     """
 
     name: str
@@ -47,7 +48,7 @@ class TrackedRun:
     instance: int = 0
     settings_hash: str = ""
     parameters: Mapping[str, object] = field(default_factory=dict)
-    figures: Mapping[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     history: Curves = field(default_factory=dict)
     pictures: Mapping[str, bytes] = field(default_factory=dict)
     paths: Sequence[Path] = ()
@@ -56,14 +57,20 @@ class TrackedRun:
 
 
 class Tracker(Protocol):
-    """What takes entries, each of which may be the first of its instance."""
+    """The interface of trackers, which write runs; any run may be the first of its instance."""
 
     def log(self, entry: TrackedRun) -> None:
-        """Write an entry. One of an instance or experiment that is there already is completed."""
+        """Write a run. The run of an instance or experiment that exists already is extended."""
 
 
 def find_tracker(settings: Settings) -> Callable[[], Tracker]:
-    """Return what makes the tracker of an experiment; its library is loaded then, but for Weights & Biases, to find the key."""
+    """Return a function that makes the tracker of an experiment.
+
+    The library of MLflow is loaded by that function, and that of Weights & Biases at once, to find the API key.
+
+    Raises:
+        SettingsError: The library is not installed, or Weights & Biases has no API key.
+    """
     name = settings.tracking
     if find_spec(name) is None:
         raise SettingsError(f"tracking = {name}: {name} is not installed: {how_to_install('tracking')}.")
@@ -81,13 +88,17 @@ def find_tracker(settings: Settings) -> Callable[[], Tracker]:
 
 
 class MlflowTracker:
-    """Writes runs of MLflow: those of folds are children of that of their instance."""
+    """Writes runs to MLflow, with the runs of folds as children of the run of their instance.
+
+    Args:
+        settings: The settings of the experiment.
+    """
 
     def __init__(self, settings: Settings) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
         address = os.environ.get("MLFLOW_TRACKING_URI")
         if not address:
-            # MLflow would rather have a database, which mlflow-skinny does not bring.
+            # The default of MLflow is a database, which mlflow-skinny does not have.
             os.environ.setdefault("MLFLOW_ALLOW_FILE_STORE", "true")
             address = (Path(settings.experiment_folder).resolve() / "mlflow").as_uri()
         logging.getLogger("mlflow").setLevel(logging.ERROR)
@@ -97,7 +108,7 @@ class MlflowTracker:
         self._client: Any = MlflowClient(tracking_uri=address)
         name = f"{settings.dataset}/experiment_{settings.num_experiment}"
         if self._client.get_experiment_by_name(name) is None:
-            with suppress(MlflowException):  # another process of the same experiment has just made it
+            with suppress(MlflowException):  # another process of the same experiment has just created it
                 self._client.create_experiment(name)
         self._experiment = self._client.get_experiment_by_name(name).experiment_id
         self._shared: dict[tuple[str, str], str] = {}
@@ -109,7 +120,7 @@ class MlflowTracker:
             token = runs.token or ""
 
     def log(self, entry: TrackedRun) -> None:
-        """Write an entry as a run; one of an instance or the experiment goes into the run that it has already."""
+        """Write a run to MLflow; that of an instance or the experiment is written into its existing run."""
         run = self._fold_run(entry) if entry.kind == "fold" else self._shared_run(entry)
         self._log_values(run, entry)
         with TemporaryDirectory() as folder:
@@ -125,13 +136,14 @@ class MlflowTracker:
         self._client.set_terminated(run, "FAILED" if entry.error else "FINISHED")
 
     def _fold_run(self, entry: TrackedRun) -> str:
+        """Begin the run of a fold, and return its id."""
         tags = {"mlflow.parentRunId": self._shared_run(entry)}
         if entry.error:
             tags["xval.error"] = entry.error
         return self._begin(entry, entry.name, tags)
 
     def _shared_run(self, entry: TrackedRun) -> str:
-        """Return the run of an instance, or of the experiment, which is begun with the first entry that belongs to it."""
+        """Return the id of the run of an instance or the experiment, which begins if it does not exist yet."""
         key = str(entry.instance), entry.settings_hash
         if key not in self._shared:
             name = f"instance {entry.instance}" if entry.instance else entry.name
@@ -139,6 +151,7 @@ class MlflowTracker:
         return self._shared[key]
 
     def _begin(self, entry: TrackedRun, name: str, tags: dict[str, str]) -> str:
+        """Begin a run of MLflow with the parameters of an entry, and return its id."""
         from mlflow.entities import Param
 
         begun_ms = int(1000 * (time.time() - entry.seconds))
@@ -149,10 +162,11 @@ class MlflowTracker:
         return run
 
     def _log_values(self, run: str, entry: TrackedRun) -> None:
+        """Write the metrics and learning curves of an entry."""
         from mlflow.entities import Metric
 
         now_ms = int(1000 * time.time())
-        values = [Metric(name, value, now_ms, 0) for name, value in entry.figures.items()]
+        values = [Metric(name, value, now_ms, 0) for name, value in entry.metrics.items()]
         for name, column in entry.history.items():
             epochs = zip(entry.history["epoch"], column, strict=True)
             values += [Metric(name, value, now_ms, int(epoch)) for epoch, value in epochs if name != "epoch"]
@@ -161,7 +175,11 @@ class MlflowTracker:
 
 
 class WandbTracker:
-    """Writes runs of Weights & Biases: those of an instance are a group."""
+    """Writes runs to Weights & Biases, with the runs of an instance as a group.
+
+    Args:
+        settings: The settings of the experiment.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._folder = Path(settings.experiment_folder).resolve()
@@ -169,7 +187,7 @@ class WandbTracker:
         self._project = f"{settings.dataset}-experiment_{settings.num_experiment}"
 
     def log(self, entry: TrackedRun) -> None:
-        """Write an entry as a run; one of an instance or the experiment is resumed, if it is there."""
+        """Write a run to Weights & Biases; that of an instance or the experiment is resumed if it exists."""
         import wandb
 
         shared = f"{self._folder} {self._project} {entry.name} {entry.settings_hash}"
@@ -190,12 +208,13 @@ class WandbTracker:
         try:
             for place, epoch in enumerate(entry.history.get("epoch", ())):
                 run.log({name: column[place] for name, column in entry.history.items()}, step=int(epoch))
-            run.summary.update({**entry.figures, **({"error": entry.error} if entry.error else {})})
-            self._keep_files(run, entry)
+            run.summary.update({**entry.metrics, **({"error": entry.error} if entry.error else {})})
+            self._store_files(run, entry)
         finally:
             run.finish(exit_code=1 if entry.error else 0)
 
-    def _keep_files(self, run: Any, entry: TrackedRun) -> None:
+    def _store_files(self, run: Any, entry: TrackedRun) -> None:
+        """Store the pictures and files of an entry."""
         import wandb
 
         with TemporaryDirectory() as folder:

@@ -1,7 +1,7 @@
-"""The ladder of `xval quickstart`: the steps from the least baseline to the strongest model that is at hand, as a script.
+"""Write the experiment script of `xval quickstart`, and read it again.
 
-Comes in: a prepared corpus and what is installed. Goes out: an experiment script with an instance for each step, the cheapest
-first; and later what that script declares.
+The script has an instance for each step, from the simplest baseline to the strongest model that is available, the cheapest
+first.
 """
 
 import json
@@ -27,7 +27,7 @@ from xval.experiment.declare import Experiment
 from xval.settings.resolve import Declaration
 
 MFCC: Mapping[str, object] = {"features": "mfcc", "n_mfcc": 20}
-"""The features that a corpus is prepared with: those of the first step that reads spectra."""
+"""The features that a dataset is prepared with, which are those of the first step that uses spectra."""
 
 _HAND_MADE = ("opensmile-egemaps", "praat", "opensmile-compare")
 _FINE_TUNING = {  # docs/finetuning.md
@@ -40,8 +40,8 @@ _FINE_TUNING = {  # docs/finetuning.md
     "crop_s": 5,
     "sample_rate_hz": 16000,
 }
-_LONG_TAIL = 1.5  # from this ratio of the longest clip to the length that 99 % do not exceed on, the network reads that length
-_RATE_HZ = 16000  # of config.ini; recordings of a lower rate are not resampled to it
+_LONG_TAIL = 1.5  # ratio of the longest clip to the 99 % quantile of lengths, from which clips are cut to that quantile
+_RATE_HZ = 16000  # as in config.ini; recordings of a lower rate are not resampled to it
 _TASKS = ("classification", "regression")
 
 _SCRIPT = '''"""{description}
@@ -63,12 +63,17 @@ if __name__ == "__main__":
 '''
 
 
-def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
-    """Write the script of a corpus.
+def write_steps(path: Path, corpus: Corpus, num_experiment: int) -> None:
+    """Write an experiment script with baselines and networks for a dataset.
+
+    Args:
+        path: The script to write.
+        corpus: The prepared dataset.
+        num_experiment: The number of the experiment.
 
     Raises:
-        SettingsError: There is no ladder for the task of the corpus.
-        FoldsError: Its items cannot be split.
+        SettingsError: There are no steps for the task of the dataset.
+        FoldsError: The items of the dataset cannot be split into folds.
     """
     if corpus.task_type not in _TASKS:
         raise SettingsError(
@@ -83,13 +88,13 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         "num_experiment": num_experiment,
         "task_type": corpus.task_type,
         **{name: int(value) if value.isdecimal() else value for name, value in (text.split("=") for text in folds.settings)},
-        **({} if corpus.is_custom else windows_of_rate(int(corpus.index["sample_rate_hz"].max()))),
+        **({} if corpus.is_custom else window_settings(int(corpus.index["sample_rate_hz"].max()))),
     }
     has_classes = corpus.task_type == "classification"
     if corpus.is_custom:
-        steps = _of_arrays(has_classes=has_classes)
+        steps = _array_steps(has_classes=has_classes)
     else:
-        steps = _steps(has_classes=has_classes, length=length_of_most(corpus.index["duration_s"].dropna().to_numpy()))
+        steps = _steps(has_classes=has_classes, length=typical_length(corpus.index["duration_s"].dropna().to_numpy()))
     items = plural_of(written_out(corpus.item_name) or ITEM)
     text = _SCRIPT.format(
         description=f"Baselines and networks on unseen {items} of {corpus.dataset}",
@@ -102,8 +107,8 @@ def write_ladder(path: Path, corpus: Corpus, num_experiment: int) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def windows_of_rate(rate_hz: int) -> dict[str, object]:
-    """Return windows of 25 ms with a step of 10 ms, for a lower rate than that of config.ini."""
+def window_settings(rate_hz: int) -> dict[str, object]:
+    """Return settings for windows of 25 ms every 10 ms at a sample rate (Hz); empty from the rate of config.ini on."""
     if rate_hz >= _RATE_HZ:
         return {}
     window = round(0.025 * rate_hz)
@@ -115,25 +120,33 @@ def windows_of_rate(rate_hz: int) -> dict[str, object]:
     }
 
 
-def length_of_most(durations_s: NDArray[np.float64]) -> dict[str, object]:
-    """Return the length (s) that 99 % of the clips do not exceed, as a setting, where a few clips are much longer.
+def typical_length(durations_s: NDArray[np.float64]) -> dict[str, object]:
+    """Return the setting clip_length_s if a few clips are much longer than the others, otherwise no setting.
 
-    A network would otherwise read the silence that pads all clips to the longest one.
+    The value is the length (s) that 99 % of the clips do not exceed. Without it a network would be trained on the silence that
+    pads all clips to the longest one.
+
+    Args:
+        durations_s: float64 (n_clips,), in seconds.
     """
-    of_most_s = float(np.quantile(durations_s, 0.99)) if len(durations_s) else 0.0
-    if not of_most_s or durations_s.max() < _LONG_TAIL * of_most_s:
+    typical_s = float(np.quantile(durations_s, 0.99)) if len(durations_s) else 0.0
+    if not typical_s or durations_s.max() < _LONG_TAIL * typical_s:
         return {}
-    return {"clip_length_s": math.ceil(10 * of_most_s) / 10}
+    return {"clip_length_s": math.ceil(10 * typical_s) / 10}
 
 
-def read_ladder(path: Path) -> Declaration:
-    """Return what a script of `write_ladder` declares, as it is now."""
-    sys.path.insert(0, str(path.resolve().parent))  # as Python does where it is run by itself
+def read_steps(path: Path) -> Declaration:
+    """Return the declaration of a script that `write_steps` wrote and the user may have edited.
+
+    Raises:
+        SettingsError: The script has an error, or no experiment with instances.
+    """
+    sys.path.insert(0, str(path.resolve().parent))  # as Python does if the script is run directly
     try:
         experiment = runpy.run_path(str(path), run_name=path.stem).get("experiment")
     except XvalError:
         raise
-    except Exception as error:  # whatever its user has written
+    except Exception as error:  # the user may have written anything
         raise SettingsError(f"{path}: {one_line(error)}. See where: python {path}") from error
     if not isinstance(experiment, Experiment) or not len(experiment):
         raise SettingsError(f"{path}: has no `experiment` with instances. Move it away, and `quickstart` writes it again.")
@@ -141,11 +154,11 @@ def read_ladder(path: Path) -> Declaration:
 
 
 def _steps(*, has_classes: bool, length: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-    """Return the parameters of each step; `length` is of the clips that the network reads."""
+    """Return the parameters of each step; `length` has settings of the length of clips for the network."""
     simple, strong = ("svm", "svm") if has_classes else ("ridge", "svr")
     linear = "logistic" if has_classes else "ridge"
-    hand_made = [name for name in _HAND_MADE if _is_here(name)]
-    pretrained = [name for name in preset_names() if name not in (*_HAND_MADE, "duration_level") and _is_here(name)]
+    hand_made = [name for name in _HAND_MADE if _is_available(name)]
+    pretrained = [name for name in preset_names() if name not in (*_HAND_MADE, "duration_level") and _is_available(name)]
     tuned = [name for name in pretrained if find_preset(name).family == "transformers"] if find_gpus() else []
     return [
         {"architecture": "constant", "comment_1": "the most frequent class" if has_classes else "the mean"},
@@ -162,7 +175,7 @@ def _steps(*, has_classes: bool, length: Mapping[str, object]) -> Sequence[Mappi
     ]
 
 
-def _is_here(encoder: str) -> bool:
+def _is_available(encoder: str) -> bool:
     """Return whether the package or the files of an encoder are on this machine."""
     try:
         identify(read_settings([f"{name}={value}" for name, value in _embedding(encoder).items()]))
@@ -171,8 +184,8 @@ def _is_here(encoder: str) -> bool:
     return True
 
 
-def _of_arrays(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
-    """Return the steps for features of the user's own, of which there is no audio."""
+def _array_steps(*, has_classes: bool) -> Sequence[Mapping[str, object]]:
+    """Return the parameters of the steps for the user's own features, for which there is no audio."""
     names = ("constant", "svm" if has_classes else "ridge", "mlp")
     return [{"architecture": name, "comment_1": name} for name in names]
 
@@ -182,7 +195,7 @@ def _embedding(name: str) -> dict[str, object]:
 
 
 def _quoted(value: object) -> str:
-    """Return a literal of Python as ruff writes it."""
+    """Return a value as a Python literal, in the style of ruff."""
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{_quoted(key)}: {_quoted(entry)}" for key, entry in value.items()) + "}"
     return json.dumps(value, ensure_ascii=False) if isinstance(value, str) else repr(value)
