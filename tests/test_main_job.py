@@ -81,7 +81,7 @@ def two_of_three(project, make_once):
 def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(two_workers):
     project, printed = two_workers
 
-    assert "running on the CPU, 2 worker(s), 1 thread(s) each" in printed
+    assert "running on the CPU, 2 workers, 1 thread each" in printed
     assert str(project.results.relative_to(project.folder) / "results.xlsx") in printed
     found = project.records()
     assert sorted(found) == [(instance, fold) for instance in (1, 2) for fold in (1, 2)]

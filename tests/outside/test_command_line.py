@@ -50,7 +50,7 @@ def test_the_help_lists_all_commands(empty):
     ended = empty.xval("--help")
 
     assert ended.returncode == 0
-    groups = ("Start", "Run", "Results", "Compare", "Models", "Maintain")
+    groups = ("Start", "Run", "Results", "Compare", "Models", "Extras", "Maintain")
     assert [name for group in groups for name in commands_in(ended.stdout, group)] == commands_in_order(ended.stdout)
     assert set(commands_in_order(ended.stdout)) == {*COMMANDS, *WITHOUT_PATH}
     assert empty.xval().stdout == ended.stdout

@@ -368,7 +368,7 @@ def test_a_file_of_gigabytes_of_zeros_is_refused_without_its_memory(tmp_path: Pa
 
 def test_refuses_what_is_too_short_to_resample(tmp_path: Path) -> None:
     path = write(tmp_path / "click.wav", np.full(1, 0.5, np.float32), 48000)
-    with pytest.raises(AudioError, match=r"click\.wav: too short to resample: 1 samples from 48000 Hz"):
+    with pytest.raises(AudioError, match=r"click\.wav: too short to resample: 1 sample from 48000 Hz"):
         read_audio(path, sample_rate_hz=8000)
 
 

@@ -305,7 +305,8 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     tables = [table(f"s{fold}", [fold % 2] * 30, np.linspace(0.1, 0.8, 30) + 0.05 * fold) for fold in range(6)]
     instance = run(tables, comment_1="gender")
     header, *rows = openpyxl.load_workbook(run.results.folder.workbook)["intervals"].iter_rows(values_only=True)
-    by_metric = {row[3]: dict(zip(header, row, strict=True)) for row in rows if row[0] == 1}
+    named = [dict(zip(header, row, strict=True)) for row in rows if row[0] == 1]
+    by_metric = {row["--metric"]: row for row in named}
     auc, found = by_metric["auc"], instance.item_figure("test", "auc")
     assert auc["mean over folds"] is None
     assert (auc["pooled"], auc["95 % low"], auc["interval of"]) == (found["pooled"], pytest.approx(found["low"]), "pooled")

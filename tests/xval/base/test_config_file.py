@@ -122,7 +122,7 @@ def test_a_study_changes_some_defaults_and_has_its_own_folders(study, monkeypatc
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[folds]\nnum_fold = 3\n", r"unknown key 'num_fold' in \[folds\]\..* Did you mean 'num_folds'"),
+        ("[folds]\nnum_fold = 3\n", r"unknown key 'num_fold' in \[folds\]\..* Here it is 'num_folds'"),
         ("[training]\nlr = 0.1\n", r"unknown key 'lr' in \[training\]\. Here it is 'learning_rate'\."),
         ("[fold]\nnum_folds = 3\n", r"unknown section \[fold\]\..* Did you mean 'folds'"),
     ],

@@ -317,7 +317,7 @@ def test_a_fold_that_is_not_done_is_named_with_the_command(experiment, make, epo
     shutil.rmtree(experiment.fold_folder(1, 2))
 
     with pytest.raises(
-        ResultsError, match=r"instance_1: 1 of 2 jobs are not done .*\(fold 2\).*Run them first: python exp.py 1"
+        ResultsError, match=r"instance_1: 1 of 2 jobs is not done .*\(fold 2\).*Run them first: python exp.py 1"
     ):
         make(epochs=epochs)
 

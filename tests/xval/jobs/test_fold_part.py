@@ -50,7 +50,7 @@ def test_conditions_leave_out_items_without_a_clip_and_name_them(make_settings, 
     german = {clip for clip, language in zip(clips["clip"], clips["language"], strict=True) if language == "de"}
     assert chosen["training"] == chosen["validation"] == german
     assert chosen["test"] == set(clips["clip"]) - german
-    with pytest.raises(FoldsError, match="lack the label 'b', which test items have"):
+    with pytest.raises(FoldsError, match="lack the label 'b' of test items"):
         part_of_fold(FOLD, settings, clips, 1)
     settings = make_settings(train_where='language == "de"', test_where='label == "a"')
     part = part_of_fold(FOLD, settings, clips, 1)

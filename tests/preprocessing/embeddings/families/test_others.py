@@ -132,7 +132,7 @@ def test_a_saved_model_that_does_not_say_its_rate_is_refused(
         ("duration_level:loud", {}, "has one set. Write embedding_model=duration_level"),
         ("praat:big", {}, "Write embedding_model=praat"),
         ("wavlm-base", {}, "Did you mean .wavlm-base-plus."),
-        ("beats", {}, "cannot be loaded. Its weights are a pickle"),
+        ("beats", {}, "cannot be loaded. Its weights are a PyTorch pickle"),
         ("opensmile:eGeMAPSv02", {"embedding_layer": "weighted"}, "only one layer. Set embedding_layer=last"),
         ("opensmile:eGeMAPSv02", {"embedding_layer": "3"}, "has the layers 0 to 0; also allowed: last"),
     ],

@@ -341,7 +341,7 @@ def test_a_metric_that_an_instance_lacks_is_an_error_that_names_it(experiment):
         (
             ["three"],
             SettingsError,
-            "instance 'three': expected a number such as 3, nested, selected, an instance of another experiment",
+            "instance 'three': expected numbers such as 3, 1,3 or 1-3, nested, selected, an instance of another experiment",
         ),
         ([1], SettingsError, "1 instance to compare; expected at least two"),
         ([1, 9], ResultsError, "no instance 9. Available: 1, 2, 3"),

@@ -216,5 +216,5 @@ def test_what_cannot_be_searched_is_an_error():
     with pytest.raises(JobError, match="the others have only one class"):
         fit(features, np.repeat([0, 1], len(targets) // 2), np.repeat([0, 1], len(targets) // 2))
     features[3] = np.nan
-    with pytest.raises(JobError, match="1 of 72 examples have NaN features"):
+    with pytest.raises(JobError, match="1 of 72 examples has NaN features"):
         fit(features, targets, groups)
