@@ -29,7 +29,7 @@ demo: .venv/.installed ## generate the demo corpus, train on unseen speakers, pr
 	$(BIN)/python -m preprocessing demo
 	$(BIN)/python experiments/demo.py
 
-test: .venv/.installed-test ## run the tests of what a user sees and calls, on all three backends (about 6 minutes on 2 cores)
+test: .venv/.installed-test ## run the tests of what a user sees and calls, on all three backends (4 to 6 minutes on 2 cores)
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m "not slow and not long" tests/outside
 
 test-all: .venv/.installed-test ## run all other tests (about 25 minutes)
