@@ -51,7 +51,18 @@ from _digests import as_text, read_parts
 NOTE = "made.json"
 TEXTS, PICTURES = (".csv", ".html", ".json", ".md", ".tex", ".txt"), (".png", ".wav")
 KINDS = frozenset((".keras", ".skops", ".h5", ".npy", ".npz", ".parquet", ".xlsx", *TEXTS, *PICTURES))
-INTERNAL = frozenset(("record.json", "estimates.json", "settings.json", "folds.json", "store.json", "added_metrics.json"))
+INTERNAL = frozenset(
+    (
+        "record.json",
+        "estimates.json",
+        "nested_estimates.json",
+        "summary.json",
+        "settings.json",
+        "folds.json",
+        "store.json",
+        "added_metrics.json",
+    )
+)
 INTERNAL |= {"checksums.json", "seen_audio.npy", "trained_audio.npy"}
 INTERNAL |= {"figures.parquet", "jobs.parquet", "estimates.parquet"}
 FIGURES = re.compile(  # names within metrics.json, of an experiment or of an evaluation
