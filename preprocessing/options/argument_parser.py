@@ -74,8 +74,9 @@ class Parser(argparse.ArgumentParser):
             name, _, value = override.partition("=")
             option = f"--{name.replace('_', '-')}"
             if option in self._option_string_actions and name not in self._settings():
-                how = f"Write {option} {value or 'VALUE'}."
-                if synonym := describe_synonym(name):
+                is_flag = self._option_string_actions[option].nargs == 0
+                how = f"Write {option}." if is_flag else f"Write {option} {value or 'VALUE'}."
+                if not is_flag and (synonym := describe_synonym(name)):
                     how += synonym.replace("Here it is", " If it is to be a setting:")
                 raise SettingsError(f"--set {override}: this is an option of this command, not a setting. {how}")
 

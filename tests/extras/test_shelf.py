@@ -7,11 +7,14 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from xval.base import shelf
+from xval.base.errors import SettingsError
 from xval.commands import describe_commands
+from xval.report import page
 
 ROOT = Path(__file__).resolve().parents[2]
 EXTRAS = sorted(path.parent.name for path in shelf.FOLDER.glob("*/__init__.py"))
@@ -141,3 +144,30 @@ def test_no_test_of_the_core_imports_an_extra():
     tests = [path for path in (ROOT / "tests").rglob("test_*.py") if "extras" not in path.relative_to(ROOT / "tests").parts]
     importing = re.compile(r"^\s*(from|import) xval\.extras\b", re.MULTILINE)
     assert [path.name for path in tests if importing.search(path.read_text(encoding="utf-8"))] == []
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "named"),
+    [
+        ("command", 'NAME = "odd"\n', 'expected a line SUMMARY = "what the command does"'),
+        ("command", 'NAME = "compare"\nSUMMARY = "odd"\n', 'NAME = "compare", which xval.commands.compare has, too'),
+    ],
+)
+def test_a_command_that_lacks_what_it_needs_is_named(file, content, named, tmp_path, monkeypatch):
+    (tmp_path / "odd").mkdir()
+    (tmp_path / "odd" / f"{file}.py").write_text(content)
+    monkeypatch.setattr(shelf, "offers", lambda _: {"odd": tmp_path / "odd" / f"{file}.py"})
+    describe_commands.cache_clear()
+    try:
+        with pytest.raises(SettingsError, match=re.escape(f"odd/{file}.py: ") + ".*" + re.escape(named)):
+            describe_commands()
+    finally:
+        describe_commands.cache_clear()
+
+
+def test_a_section_of_no_part_of_the_page_is_named(monkeypatch):
+    odd = SimpleNamespace(__file__="odd/section.py", PART="protokoll", POSITION=1)
+    monkeypatch.setattr(page, "load_offers", lambda _: [odd])
+
+    with pytest.raises(SettingsError, match=r"odd/section\.py: .* one of instances, errors.*received PART = 'protokoll'"):
+        page._sections_of_extras(None)

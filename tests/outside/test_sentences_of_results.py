@@ -86,7 +86,7 @@ def test_validation_without_a_class_is_said(empty):
         (empty.fold(1, fold) / "record.json").write_text(json.dumps(changed))
     (finding,) = [line for line in empty.run("--details").stdout.splitlines() if "XV106" in line]
     assert finding == (
-        "- XV106 missing-classes: No validation speaker of folds 1, 3 has the class 'b', so validation balanced accuracy (UAR) "
+        "- XV106 missing-classes: Validation speakers of folds 1, 3 lack the class 'b', so validation balanced accuracy (UAR) "
         "is undefined there and its mean is of the other fold. Let more speakers validate (validation = fraction, with a "
         "larger validation_fraction), so that each class is among them."
     )

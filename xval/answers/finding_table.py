@@ -35,7 +35,7 @@ def _one(message: str, advice: str) -> dict[str, Text]:
 
 
 _REMOVE = "The scores are optimistic: xval audit lists the clips. Remove them and run again."
-_UNVALIDATED = "No validation {item} of {folds} has {classes}, so validation {metric} is undefined there and "
+_UNVALIDATED = "Validation {items} of {folds} lack {classes}, so validation {metric} is undefined there and "
 _VALIDATE_MORE = "Let more {items} validate ({how}), so that each class is among them."
 _RECORD_FOR_VALIDATION = "Record more {items} of {rare}: each fold needs one for training, one for validation and one for test."
 _LOSS = "validation loss is worse than that of guessing"

@@ -220,7 +220,7 @@ def _validation_lacks_classes(done: Sequence[InstanceResults]) -> Finding | None
         item=item_word(done),
         items=items_word(done),
         folds=f"fold{'s' * (len(lacking) > 1)} {name_numbers(lacking)}",
-        classes=f"the {kind} {first_of((repr(name) for name in classes), _MOST_NAMED)}",
+        classes=f"the {kind} {first_of((repr(name) for name in classes), _MOST_NAMED, ' or ')}",
         rare=f"{kind} {first_of((repr(name) for name in rare), _MOST_NAMED)}",
         metric=metric_words(metric),
         left=f"the other {counted(n_folds - len(lacking), 'fold')}" if n_folds > len(lacking) + 1 else "the other fold",

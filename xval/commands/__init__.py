@@ -64,10 +64,15 @@ def describe_commands() -> dict[str, Description]:
     """Return the description of each command by its sorted name; files are read and not imported, so that the help is quick."""
     files = {f"{__name__}.{path.stem}": path for path in Path(__path__[0]).glob("[!_]*.py")}
     files |= {f"{shelf.PACKAGE}.{extra}.command": path for extra, path in shelf.offers("command").items()}
-    descriptions = {}
+    descriptions: dict[str, Description] = {}
     for module, path in files.items():
         facts = dict(_DESCRIPTION.findall(path.read_text(encoding="utf-8")))
-        name = facts.get("NAME", path.stem.replace("_", "-"))
+        stem = path.parent.name if path.stem == "command" else path.stem
+        name = facts.get("NAME", stem.replace("_", "-"))
+        if "SUMMARY" not in facts:
+            raise SettingsError(f'{path}: expected a line SUMMARY = "what the command does", for the help.')
+        if name in descriptions:
+            raise SettingsError(f'{path}: received NAME = "{name}", which {descriptions[name].module} has, too. Give another.')
         descriptions[name] = Description(module, facts.get("GROUP", EXTRAS), facts["SUMMARY"])
     return dict(sorted(descriptions.items()))
 

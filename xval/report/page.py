@@ -33,6 +33,7 @@ from xval.answers.ranking import describe_selection
 from xval.answers.summary import differing_parameters, main_and_own, metric_words, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
+from xval.base.errors import SettingsError
 from xval.base.numbers import finite_or_none
 from xval.base.shelf import load_offers
 from xval.report import charts, protocol, training_table, worst_answers
@@ -161,7 +162,14 @@ def make_page(contents: PageContents) -> str:
 def _sections_of_extras(contents: PageContents) -> dict[str, list[Markup]]:
     """Return the sections that extras add to the parts of the page, by the id of the part."""
     sections: dict[str, list[Markup]] = {part: [] for part in _PARTS}
-    for offer in sorted(load_offers("section"), key=attrgetter("POSITION")):
+    offers = load_offers("section")
+    for offer in offers:
+        if getattr(offer, "PART", None) not in sections or not hasattr(offer, "POSITION"):
+            raise SettingsError(
+                f"{offer.__file__}: expected POSITION, a number, and PART, one of {', '.join(_PARTS)}; "
+                f"received PART = {getattr(offer, 'PART', None)!r}."
+            )
+    for offer in sorted(offers, key=attrgetter("POSITION")):
         if section := offer.show(contents):
             sections[offer.PART].append(section)
     return sections
