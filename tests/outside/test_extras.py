@@ -311,7 +311,7 @@ def test_scores_of_subgroups_are_group_bys_of_the_predictions(copied):
 
     done(copied.xval("groups", f"{copied.EXPERIMENT}:2", "--by", "gender", "--by", "room", "--output", "groups.csv"))
 
-    table = pd.read_csv(copied.folder / "groups.csv").set_index(["column", "group"])["figure"]
+    table = pd.read_csv(copied.folder / "groups.csv").set_index(["column", "group"])["value"]
     for column in ("gender", "room"):
         expected = rows.groupby(column)[["target", "predicted"]].apply(
             lambda group: balanced_accuracy_score(group["target"], group["predicted"])
