@@ -5,7 +5,7 @@ PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constr
 CODE := xval architectures preprocessing augmentation experiments benchmarks tests docs notebooks
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-slow torture check docs fix bench bench-gpu systems clean
+.PHONY: help demo test test-all test-slow test-slow-part torture check docs fix bench bench-gpu systems clean
 
 help: ## show the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/'
@@ -38,6 +38,9 @@ test-all: .venv/.installed-test ## run all other tests (about 25 minutes)
 
 test-slow: .venv/.installed-test ## run the tests marked slow too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --hypothesis-profile random
+
+test-slow-part: .venv/.installed-test ## run a tenth of the slow tests, chosen by the hash of the commit
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m slow --timeout 1200 --slow-part "$$(git rev-parse HEAD)"
 
 torture: .venv/.installed-test ## kill it, fill its disk, damage its files, by the hundred; a table of what failed (hours; docs/reproducibility.md)
 	$(BIN)/python tests/torture $(OPTIONS)

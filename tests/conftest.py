@@ -10,6 +10,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import zlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -69,6 +70,7 @@ LONG_FILES = (
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 SMALL_FEATURES = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 TESTS = Path(__file__).parent
+SLOW_PARTS = 10  # one of them for each submission
 # JAX otherwise compiles small networks for longer than it computes. One thread: the same bits whatever else runs.
 QUICK_COMPILATION = (
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false "
@@ -85,9 +87,22 @@ def pytest_collectstart():
     import_skops()
 
 
+def pytest_addoption(parser):
+    """Take the commit that chooses a part of the slow tests."""
+    parser.addoption("--slow-part", metavar="COMMIT", help="of the slow tests, run those of the part that this hash chooses")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
-    """Let each process begin with long files: pytest-xdist gives it an equal stretch of the tests, and more later."""
+    """Keep the part of --slow-part, and let each process begin with long files.
+
+    pytest-xdist gives a process an equal segment of the tests, and more later.
+    """
+    if commit := config.getoption("--slow-part"):
+        part = int(commit, 16) % SLOW_PARTS
+        others = [item for item in items if zlib.crc32(item.nodeid.encode()) % SLOW_PARTS != part]
+        config.hook.pytest_deselected(items=others)
+        items[:] = [item for item in items if item not in others]
     n_processes = getattr(config, "workerinput", {}).get("workercount", 1)
     stretches = [[] for _ in range(n_processes)]
     for place, name in enumerate(LONG_FILES):
