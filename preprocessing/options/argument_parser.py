@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xval.base.config_file import read_default, read_defaults
+from xval.base.config_file import default_folder, read_defaults
 from xval.base.errors import SettingsError, suggestion
 from xval.base.operating_system import quote
 from xval.base.synonyms import OPTIONS, OPTIONS_OF_COMMANDS, describe_synonym
@@ -161,7 +161,7 @@ def add_data_folder_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-folder",
         type=Path,
-        default=Path(read_default("experiment", "data_folder")),
+        default=default_folder("data_folder"),
         metavar="DIR",
         help="folder of all datasets (default: %(default)s)",
     )

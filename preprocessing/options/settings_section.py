@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from xval.base.config_file import CONFIG_PATH, describe_missing, read_defaults
+from xval.base.config_file import CONFIG_PATH, read_defaults
 from xval.base.errors import SettingsError, suggestion
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,8 +45,6 @@ def read_settings_section(
     except ValidationError as error:
         faults: dict[str, list[str]] = {}
         for fault in error.errors(include_url=False):
-            if fault["type"] == "missing":
-                raise SettingsError(describe_missing(str(fault["loc"][0]), [section], config_path)) from error
             key = str(fault["loc"][0]) if fault["loc"] else ""
             faults.setdefault(key, []).append(fault["msg"].removeprefix("Value error, ").partition(", unable to parse")[0])
         messages = [_describe_fault(key, reasons, place, defaults, chosen) for key, reasons in faults.items()]

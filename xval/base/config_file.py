@@ -10,7 +10,6 @@ the script, or else in the current folder, changes the defaults likewise, if it 
 
 import os
 import sys
-from collections.abc import Iterable
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from difflib import get_close_matches
@@ -31,7 +30,8 @@ _INSTALLED = ROOT / "xval" / "config.ini"  # setup.py puts it there, in a wheel 
 CONFIG_PATH = _INSTALLED if _INSTALLED.is_file() else ROOT / "config.ini"
 
 _COPY_MARK = ROOT / "environment.txt"  # written by xval/experiment/snapshot.py into a copy of the code, which has all parts
-_FOLDERS = ("experiment_folder", "data_folder")
+FOLDERS = {"experiment_folder": "results", "data_folder": "data"}
+"""The defaults of the two folders, which also programs below the settings of instances read."""
 
 
 def find_study() -> Path | None:
@@ -130,14 +130,17 @@ def own_folder(name: str) -> Path | None:
 
 
 def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
-    """Return the defaults of a config file as ``{section: {key: text}}``, in the order of the file.
+    """Return the defaults that a config file has, as ``{section: {key: text}}``, in the order of the file.
 
-    The project's own has the changes of the user's (`own_config`); relative folders of corpora and results are then those of
-    the study, and without a study, those that the file names are below its own. A key stands in one section alone, and a
-    user's config.ini changes keys but adds none.
+    The project's own is read with the changes of the user's (`own_config`); relative folders of corpora and results are then
+    those of the study, and without a study, those that the file names are below its own. A key is in one section only, and a
+    user's config.ini changes keys but adds none. A setting that the file lacks has the default of its field.
     """
     sections = _read(path)
-    own = own_config() if path == CONFIG_PATH else None
+    if path != CONFIG_PATH:
+        return sections
+    sections["experiment"] = FOLDERS | sections.get("experiment", {})
+    own = own_config()
     if own is None:
         return sections
     changed = _read(own)
@@ -151,8 +154,8 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
                 )
             sections[section][key] = text
     is_study = find_study() is not None
-    for key in _FOLDERS:
-        if key in sections.get("experiment", {}) and (is_study or key in changed.get("experiment", {})):
+    for key in FOLDERS:
+        if is_study or key in changed.get("experiment", {}):
             sections["experiment"][key] = _below(own.parent, sections["experiment"][key])
     return sections
 
@@ -191,23 +194,6 @@ def _parse(text: str, path: Path) -> dict[str, dict[str, str]]:
     return sections
 
 
-def read_section(section: str, path: Path = CONFIG_PATH) -> dict[str, str]:
-    """Return one section of a config file as ``{key: text}``."""
-    sections = read_defaults(path)
-    if section not in sections:
-        raise SettingsError(f"{path}: section [{section}] is missing. Found: {', '.join(sections)}.")
-    return sections[section]
-
-
-def read_default(section: str, key: str, path: Path = CONFIG_PATH) -> str:
-    """Return the text of one default."""
-    values = read_section(section, path)
-    if key not in values:
-        raise SettingsError(describe_missing(key, [section], path))
-    return values[key]
-
-
-def describe_missing(key: str, sections: Iterable[str], path: Path = CONFIG_PATH) -> str:
-    """Return the line on a key that a config file lacks, and the section that it belongs into (or one of several)."""
-    place = " or ".join(f"[{section}]" for section in sections)
-    return f"{path}: '{key}' is missing from {place}. Add it again, as in the config.ini of this version."
+def default_folder(name: str) -> Path:
+    """Return ``data_folder`` or ``experiment_folder``, as config.ini or the study has it."""
+    return Path(read_defaults()["experiment"][name])

@@ -6,9 +6,9 @@ Comes in: the options, settings and sources of an instance. Goes out: its faults
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xval.base.setting_scope import Scope
 from xval.settings.classical import STATISTICS, WORDS
 from xval.settings.schema import Settings, names_of
-from xval.settings.scope import Scope
 
 _LEAST = {
     "time_parts": 1, "pca_components": 0, "n_trees": 1, "min_samples_leaf": 1, "max_leaf_nodes": 2, "n_neighbors": 1,

@@ -6,12 +6,13 @@ else the first contradiction.
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, cast
 
 from pydantic import AfterValidator, TypeAdapter
 
 from xval.base import keras_objects, user_code
 from xval.base.errors import SettingsError, suggestion
+from xval.base.setting_fields import written_type
 from xval.measures import binary, metrics
 from xval.measures.task import Task
 from xval.settings import architectures, further_metrics, model_address, optimizers
@@ -25,7 +26,7 @@ def checked_settings(values: Mapping[str, object]) -> Settings:
         pydantic.ValidationError: A value is missing, unknown, of the wrong type or out of range; or values contradict each
             other, or name a part that is not there.
     """
-    return _CHECKED.validate_python(values)
+    return cast("Settings", _CHECKED.validate_python(values))
 
 
 def _check_together(settings: Settings) -> Settings:
@@ -60,7 +61,7 @@ def _known_name(task: Task, name: str, beside: Collection[str]) -> str:
     return binary.canonical(known) if binary.canonical(known) in beside else known
 
 
-_CHECKED = TypeAdapter(Annotated[Settings, AfterValidator(_check_together)])
+_CHECKED = TypeAdapter(Annotated[written_type(Settings), AfterValidator(_check_together)])
 
 
 def _check_secrets(settings: Settings) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import BaseModel, PrivateAttr, ValidationError, create_model
 
 from xval.base.errors import REMEDY, ResultsError
+from xval.base.setting_fields import later_values, read_written
 from xval.settings.classical import NEUTRAL_OPTIONS
 from xval.settings.contradictions import checked_settings
 from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Part, Settings
@@ -43,7 +44,7 @@ def from_parameters(
     known = Settings.model_fields
     names = [name for name in parameters if name not in known] if option_names is None else option_names
     values = {name: value for name, value in parameters.items() if name not in names and name not in RETIRED}
-    settings = checked_settings(values) if together else Settings.model_validate(values)
+    settings = checked_settings(values) if together else read_written(Settings, values)
     return settings, with_tuples({name: parameters[name] for name in names})
 
 
@@ -56,7 +57,9 @@ def settings_among(parameters: Mapping[str, object], path: Path) -> Settings:
     try:
         return from_parameters(parameters)[0]
     except ValidationError:
-        settings = _DamagedSettings.model_construct(**cast("dict[str, Any]", parameters))
+        settings = _DamagedSettings.model_construct(**cast("dict[str, Any]", later_values(Settings) | dict(parameters)))
+    for name in Settings.model_fields.keys() - parameters.keys() - later_values(Settings).keys():
+        del settings.__dict__[name]  # a default of today need not be the value of the file
     settings._path = path
     return settings
 

@@ -12,7 +12,7 @@ from functools import cached_property, partial
 
 from pydantic import ValidationError
 
-from xval.base.config_file import APART, CONFIG_PATH, read_defaults
+from xval.base.config_file import CONFIG_PATH
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import AUTO, BACKENDS, installed_or_default
 from xval.base.module_places import looking_in
@@ -24,7 +24,7 @@ from xval.settings.given_objects import plain_parameters
 from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.recipes import recipe_settings
-from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
+from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings, default_settings
 from xval.settings.searched import space_faults
 
 _SHARED_SOURCES = (str(CONFIG_PATH), "config.ini", "KERAS_BACKEND", "experiment", "--set")
@@ -115,9 +115,7 @@ def resolve(
         raise SettingsError(f"{declaration.script}: the script declares no instance. Add one with experiment[1] = {{...}}.")
     faults: dict[str, list[int]] = {}
     instances = []
-    defaults = {
-        key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
-    }
+    defaults = default_settings()
     for number in chosen:
         try:
             instances.append(_resolve_one(declaration, number, defaults, dict(overrides or {})))
@@ -156,7 +154,7 @@ def describe_numbers(numbers: Iterable[int]) -> str:
 
 
 def _resolve_one(
-    declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
+    declaration: Declaration, number: int, defaults: Mapping[str, object], overrides: Mapping[str, object]
 ) -> Instance:
     where = declaration.place(number)
     merged, sources = _merge_layers(declaration, number, defaults, overrides)
@@ -223,7 +221,7 @@ def _name_recipe(fault: str, recipe: object, sources: Mapping[str, str]) -> str:
 
 
 def _merge_layers(
-    declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
+    declaration: Declaration, number: int, defaults: Mapping[str, object], overrides: Mapping[str, object]
 ) -> tuple[dict[str, object], dict[str, str]]:
     """Return the value of every parameter that any layer sets, and the layer that it came from."""
     own = declaration.instances[number]

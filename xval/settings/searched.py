@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import SettingsError
+from xval.base.setting_scope import Scope
 from xval.settings.architectures import known_name, trains_network
 from xval.settings.options import Architecture
 from xval.settings.schema import Settings, names_of, names_of_loss
-from xval.settings.scope import Scope
 from xval.settings.space import Choice, Interval
 
 _MOST_STORES = 24

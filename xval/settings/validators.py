@@ -6,14 +6,11 @@ says what is allowed.
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pydantic import AfterValidator, ValidationInfo
-from pydantic_core import PydanticKnownError
 
-from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
-from xval.folds.plan import Strategy
 from xval.measures.task import all_tasks
 from xval.settings import architectures
 
@@ -22,25 +19,11 @@ if TYPE_CHECKING:
 else:
     TaskType = Literal[tuple(all_tasks())]  # their files say which there are
 _OLDER_NAMES = {"cnn": "conv", "lstm": "rnn"}
-_NAMES_OF_SCIKIT_LEARN = {
-    "leaveonegroupout": "leave_one_out", "stratifiedgroup": "balanced", "stratifiedgroupkfold": "balanced",
-    "predefinedsplit": "predefined", "groupshufflesplit": "holdout",
-}  # fmt: skip
 
 
 def rename_reshaping(value: object) -> object:
     """Take the names that reshaping types had."""
     return _OLDER_NAMES.get(value, value) if isinstance(value, str) else value
-
-
-def read_strategy(value: object) -> object:
-    """Take scikit-learn's names of strategies that are built in, and refuse what is none of them and no dotted path."""
-    name = value if isinstance(value, str) else ""
-    name = _NAMES_OF_SCIKIT_LEARN.get(name.replace("_", "").lower(), name)
-    if name not in get_args(Strategy) and not user_code.is_dotted(name):
-        listed = [f"'{strategy}'" for strategy in get_args(Strategy)]
-        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(listed[:-1])} or {listed[-1]}"})
-    return name
 
 
 def read_gpu(value: object) -> object:
@@ -70,13 +53,6 @@ def reading(read: Callable[[str], str | None]) -> AfterValidator:
             raise ValueError(str(error)) from error
 
     return AfterValidator(kept)
-
-
-def below_one(value: float | None) -> float | None:
-    """Refuse 1 and more."""
-    if value is not None and value >= 1:
-        raise ValueError("expected a number above 0 and below 1, or none")
-    return value
 
 
 def join_names(value: object) -> object:

@@ -8,7 +8,6 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from xval.base.config_file import describe_missing, read_defaults
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal
 from xval.base.synonyms import describe_synonym
@@ -48,8 +47,6 @@ def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str
     if not fault["loc"]:
         return f"{where}: {_ended(reason)}"
     name = str(fault["loc"][0])
-    if fault["type"] == "missing" and len(fault["loc"]) == 1:
-        return describe_missing(name, _sections_around(name))
     received = fault["input"]
     if several := _describe_several(name, received):
         return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {several}"
@@ -91,16 +88,6 @@ def _describe_several(name: str, received: object) -> str:
     if name in EXPERIMENT_KEYS:
         return "expected one value, which all instances share."
     return f"expected one value. For an instance with each of them, write experiment.grid({name}={values!r:.{_LONGEST_SHOWN}})."
-
-
-def _sections_around(missing: str) -> list[str]:
-    """Return the sections of config.ini that have the neighbours of a key which it lacks, in the order of the settings."""
-    section_of_key = {key: section for section, values in read_defaults().items() for key in values}
-    names = list(Settings.model_fields)
-    place = names.index(missing)
-    before = [section_of_key[name] for name in names[:place] if name in section_of_key]
-    after = [section_of_key[name] for name in names[place + 1 :] if name in section_of_key]
-    return list(dict.fromkeys([*before[-1:], *after[:1]]))
 
 
 def _ended(sentence: str) -> str:

@@ -27,7 +27,7 @@ def test_the_signature_is_the_contract(name: str) -> None:
     transform = find_transform(name)
     assert list(inspect.signature(transform.draw).parameters)[:2] == ["rng", "sample_rate_hz"]
     assert list(inspect.signature(transform.apply).parameters)[:2] == ["samples", "sample_rate_hz"]
-    assert 0 <= transform.probability <= 1
+    assert 0 <= transform.probability[1] <= 1
     documented = inspect.getdoc(transform.draw) or ""
     assert all(f"{option}:" in documented for option in transform.options)
 
