@@ -118,11 +118,13 @@ def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(stu
         )
 
     ended = run("scripts/exp.py")
-    features = run("-m", "preprocessing", "small", "--dry-run")
+    study.recordings()
+    prepared = run("-m", "preprocessing", "folders", "audio", "--set", "sample_rate_hz=4000", "--workers", "1")
     help_text = run("-m", "xval", "predict", "--help")
 
     assert ended.returncode == 0, ended.stderr
     changed = parameters(study)
     assert {"weight_decay": 0.05, "fold_seed": 7, "learning_rate": 0.01, "n_mels": 64}.items() <= changed.items()
-    assert features.returncode == 0, features.stderr
+    assert prepared.returncode == 0, prepared.stderr
+    assert (study.folder / "data/folders_random_split/features").is_dir()
     assert "(default: 0)" in help_text.stdout

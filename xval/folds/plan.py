@@ -83,8 +83,8 @@ class FoldSettings(SettingsModel):
     test_fraction: Annotated[Share, RUN | Scope.FOLDS] = Field(
         0.2, description="holdout only: share of the items used for the test, rounded, at least one item."
     )
-    fold_repeats: Annotated[PositiveInt, RUN | Scope.FOLDS, Later(1)] = Field(
-        "auto",
+    fold_repeats: Annotated[PositiveInt, RUN | Scope.FOLDS, Later(1)] = Field(  # type: ignore[assignment]
+        "auto",  # `xval.settings.resolve` replaces it by a number
         description=(
             "balanced only: number of repeats of the cross-validation, each with a different partition of the items: a "
             "number, or auto: 3 if each instance trains on at most 20,000 clips per fold (clips of the dataset times "

@@ -6,7 +6,7 @@ else the first contradiction.
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, cast
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, TypeAdapter
 
@@ -61,7 +61,7 @@ def _known_name(task: Task, name: str, beside: Collection[str]) -> str:
     return binary.canonical(known) if binary.canonical(known) in beside else known
 
 
-_CHECKED = TypeAdapter(Annotated[written_type(Settings), AfterValidator(_check_together)])
+_CHECKED: TypeAdapter[Any] = TypeAdapter(Annotated[written_type(Settings), AfterValidator(_check_together)])  # type: ignore[arg-type]
 
 
 def _check_secrets(settings: Settings) -> None:

@@ -9,7 +9,7 @@ from functools import cache
 from hashlib import blake2b
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, PrivateAttr, ValidationError, create_model
 
@@ -57,7 +57,7 @@ def settings_among(parameters: Mapping[str, object], path: Path) -> Settings:
     try:
         return from_parameters(parameters)[0]
     except ValidationError:
-        settings = _DamagedSettings.model_construct(**cast("dict[str, Any]", later_values(Settings) | dict(parameters)))
+        settings = _DamagedSettings.model_construct(**later_values(Settings) | dict(parameters))
     for name in Settings.model_fields.keys() - parameters.keys() - later_values(Settings).keys():
         del settings.__dict__[name]  # a default of today need not be the value of the file
     settings._path = path

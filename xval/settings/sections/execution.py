@@ -24,7 +24,7 @@ class ExecutionSettings(SettingsModel):
         "0", description="Device: a GPU number, several (0,1,2) or cpu. On a machine without a GPU the CPU is used."
     )
     backend: Literal["tensorflow", "torch", "jax"] = Field(
-        "auto",
+        "auto",  # type: ignore[arg-type] # `xval.settings.resolve` replaces it by an installed one
         description=(
             "tensorflow | torch | jax | auto (the first of these that is installed). The environment variable "
             "KERAS_BACKEND overrides this line."
