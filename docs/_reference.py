@@ -67,7 +67,7 @@ def settings_page() -> Iterator[str]:
     )
     for section, fields in _setting_sections().items():
         rows = [
-            f"| `{name}` | {_cell(_default(field), is_code=True)} | {_cell(' '.join(_meaning(field).splitlines()))} |"
+            f"| `{name}` | {_cell(_default(field), is_code=True)} | {_cell(' '.join(_meaning(name, field).splitlines()))} |"
             for name, field in fields.items()
         ]
         yield f"## [{section}]"
@@ -80,7 +80,7 @@ def config_file() -> str:
     for section, fields in _setting_sections().items():
         lines = [f"[{section}]"]
         for name, field in fields.items():
-            for line in _meaning(field).splitlines():
+            for line in _meaning(name, field).splitlines():
                 lines += textwrap.wrap(line, 142, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
             lines.append(f"{name} = {_default(field)}")
         sections.append("\n".join(lines))
@@ -93,9 +93,9 @@ def _setting_sections() -> dict[str, dict[str, FieldInfo]]:
     return {section: model.model_fields for section, model in models.items()}
 
 
-def _meaning(field: FieldInfo) -> str:
+def _meaning(name: str, field: FieldInfo) -> str:
     if not field.description:
-        raise ValueError(f"{field}: a setting needs a description")
+        raise ValueError(f"{name}: a setting needs its meaning and unit: Field(default, description=...)")
     return field.description
 
 
