@@ -34,7 +34,7 @@ from xval.settings.space import Choice, SearchPlan
 from xval.settings.validators import reading
 
 RETIRED = {"engine": "sequential"}
-"""Settings that are no more, with the value that all results have which are still read."""
+"""Removed settings, with the value of all results that can still be read."""
 
 SECTIONS: Mapping[str, type[SettingsModel]] = {
     "experiment": ExperimentSettings,
@@ -87,45 +87,45 @@ class Settings(  # pydantic orders the fields from the last class to the first
 
     @property
     def task(self) -> Task:
-        """What the engine knows of the task."""
+        """The task that `task_type` and `label_form` name."""
         return find_task(self.task_type, self.label_form)
 
     def positive_number(self, class_names: Sequence[str]) -> int | None:
-        """Return the number of the class that is to be found; None: the settings name none."""
+        """Return the number of the positive class; None: the settings name none."""
         return binary.number_of(self.positive_class, class_names)
 
     @property
     def scales_targets(self) -> bool:
-        """Whether the model scales its answers by the statistics of the training items' targets."""
+        """Whether the model scales its predictions by the statistics of the training targets."""
         return self.target_scaling == "standard"
 
     @property
     def averaging(self) -> Averaging:
-        """How the predictions of examples are combined for figures of clips, or of items where each has one decision."""
+        """How the predictions of examples are combined into those of clips, or of items with one decision each."""
         return Averaging(self.clip_average, self.item_decision)
 
     @property
     def scales_items(self) -> bool:
-        """Whether the features of each item are scaled by its own clips, before a network or estimator reads them."""
+        """Whether the features of each item are scaled by its clips before a network or estimator reads them."""
         return self.normalization == "per_item" and self.architecture not in (architectures.ENSEMBLE, architectures.COMBINATION)
 
     @property
     def scales_loss(self) -> bool:
-        """Whether errors count in deviations of the training items' targets."""
+        """Whether the loss is in standard deviations of the training targets."""
         return self.scales_targets and self.task.loss_kind(self.task.loss_name(self.loss)) in self.task.scaled_losses
 
     @property
     def uses_keras(self) -> bool:
-        """Whether a network is trained or read, or a part is of Keras; an estimator of scikit-learn needs no backend."""
+        """Whether Keras is needed: for a network, or for a loss, metric or callback; estimators need no backend."""
         metrics = [] if self.metrics == "auto" else further_metrics.split_names(self.metrics)
         without_keras = (user_code.is_dotted(name) or further_metrics.is_of_positive(self.task, name) for name in metrics)
         is_plain = self.loss == "auto" and self.callbacks is None and all(without_keras)
         return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
 
     def own_parts(self) -> set[str]:
-        """Return the dotted paths of what the settings name that decides the figures of a fold: of the user's own or not.
+        """Return the dotted paths in the settings whose code changes the scores of a fold.
 
-        A splitter is none of them: it decides the folds, which are compared themselves.
+        A splitter is not one of them: it decides the folds, which are compared themselves.
         """
         if self.architecture == architectures.ENSEMBLE:
             return set()  # nothing is trained
@@ -141,25 +141,25 @@ class Settings(  # pydantic orders the fields from the last class to the first
         return {path for path in paths if user_code.is_dotted(path)} | {path for path in networks if path}
 
     def own_modules(self) -> set[str]:
-        """Return the modules of the user's own that the settings name, but for those of architectures/."""
+        """Return the user's modules that the settings name, except those of architectures/."""
         modules = {path.rpartition(".")[0] for path in {*self.own_parts(), self.fold_strategy}}
         return {name for name in modules if name and not name.startswith(f"{SHARED_PACKAGE}.")}
 
     @property
     def search_plan(self) -> SearchPlan | None:
-        """What is searched in each fold; None: nothing."""
+        """The plan of the search in each fold; None: no search."""
         return SearchPlan.from_text(self.search) if self.search else None
 
     def feature_settings(self) -> FeatureSettings:
-        """Return the part that decides the features."""
+        """Return the settings of the features."""
         return self._part(FeatureSettings, FeatureSettings.model_fields)
 
     def fold_settings(self) -> FoldSettings:
-        """Return the part that decides the folds."""
+        """Return the settings that decide the folds."""
         return self._part(FoldSettings, names_of(Scope.FOLDS))
 
     def frame_settings(self) -> FrameSettings:
-        """Return the part that decides what frames and events are."""
+        """Return the settings of frames and events."""
         return self._part(FrameSettings, FrameSettings.model_fields)
 
     def _part(self, kind: Callable[..., Part], names: Iterable[str]) -> Part:
@@ -171,7 +171,7 @@ class Settings(  # pydantic orders the fields from the last class to the first
         return self.frame_settings() if self.task.target == "frame" else None
 
     def figure_options(self, class_names: Sequence[str]) -> FigureOptions:
-        """Return what figures depend on beside targets and predictions."""
+        """Return the settings that scores depend on, in addition to targets and predictions."""
         frames = self.frames
         frame_s = frames.frame_s(self.sample_rate_hz) if frames else 0.0
         return FigureOptions(tuple(class_names), clip_average=self.clip_average, frames=frames, frame_s=frame_s)
@@ -198,7 +198,7 @@ def names_of(scope: Scope) -> tuple[str, ...]:
 
 
 def names_of_loss(task: Task) -> tuple[str, ...]:
-    """Return the settings in which instances must agree for their validation losses to be compared."""
+    """Return the settings that must be equal in instances whose validation losses are compared."""
     further = {"features": Scope.FEATURE_LOSS, "frame_labels": Scope.FRAME_LOSS, None: Scope.LOSS}[task.loss_depends_on]
     return tuple(dict.fromkeys([*names_of(Scope.LOSS), *names_of(further)]))
 
@@ -206,7 +206,7 @@ def names_of_loss(task: Task) -> tuple[str, ...]:
 FRAME_KEYS = names_of(Scope.FRAMES)
 NUMBER_KEYS = names_of(Scope.NUMBERS)
 TESTED_KEYS = ("test_where", "enrolment_s")
-"""Settings that decide which clips of a fold are tested; instances that differ in them cannot be compared."""
+"""The settings that decide which clips of a fold are tested; instances that differ in them cannot be compared."""
 EXPERIMENT_KEYS = frozenset(names_of(Scope.EXPERIMENT))
 UNHASHED_KEYS = frozenset(names_of(Scope.UNHASHED))
 NEUTRAL: Mapping[str, object] = {name: value for name, value in later_values(Settings).items() if name not in UNHASHED_KEYS}

@@ -1,7 +1,4 @@
-"""Name what is wrong with single values of an instance: where each was set, what was received and what is allowed.
-
-Comes in: what pydantic refused, or a name that no setting has. Goes out: a line for each.
-"""
+"""Describe what is wrong with single values of an instance: where each was set, what was received and what is allowed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +15,7 @@ _LONGEST_SHOWN = 200
 
 
 def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool) -> str:
-    """Return that no parameter has this name, and which one was perhaps meant.
+    """Return a sentence that no parameter has this name, with the name that was perhaps meant.
 
     An instance sets options of its own architecture; something that holds for several instances sets those of theirs.
     """
@@ -36,7 +33,7 @@ def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool
 
 
 def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str:
-    """Turn one error of pydantic into a line; `where` is the instance, `place` says where a setting was set."""
+    """Turn one error of pydantic into a line; `where` is the instance, `place` returns where a setting was set."""
     reason = (
         str(fault["msg"])
         .removeprefix("Value error, ")
@@ -73,7 +70,7 @@ def describe_option(option: Option, value: object, error: ValidationError | Sett
 
 
 def _describe_several(name: str, received: object) -> str:
-    """Return what to write where several values were given to a setting that has one; empty: one was given."""
+    """Return what to write if several values were passed to a setting of one value; empty: one value was passed."""
     if isinstance(received, str):
         try:
             received = read_literal(received.strip())
@@ -91,5 +88,5 @@ def _describe_several(name: str, received: object) -> str:
 
 
 def _ended(sentence: str) -> str:
-    """Return a sentence with its full stop, if it has no other end."""
+    """Return a sentence that ends with a full stop, unless it ends with a question mark."""
     return sentence if sentence.endswith(("?", ".")) else f"{sentence}."

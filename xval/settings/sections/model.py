@@ -8,7 +8,7 @@ from xval.base.setting_fields import Later, NonNegativeFloat, OptionalPositiveFl
 from xval.base.setting_scope import NETWORK_MODEL, Scope
 from xval.settings import architectures
 from xval.settings.recipes import RecipeName
-from xval.settings.validators import of_regression, rename_reshaping
+from xval.settings.validators import none_unless_regression, rename_reshaping
 
 
 class ModelSettings(SettingsModel):
@@ -56,7 +56,7 @@ class ModelSettings(SettingsModel):
         ),
     )
     target_scaling: Annotated[
-        Literal["standard", "none"], AfterValidator(of_regression), Scope.NUMBERS | Scope.LOSS, Later("none")
+        Literal["standard", "none"], AfterValidator(none_unless_regression), Scope.NUMBERS | Scope.LOSS, Later("none")
     ] = Field(
         "standard",
         description=(
