@@ -94,7 +94,7 @@ def is_of_positive(task: Task, name: str) -> bool:
     return task.has_positive_class and name in binary.NAMES
 
 
-def of_positive(task_type: str, text: str) -> list[str]:
+def positive_metrics(task_type: str, text: str) -> list[str]:
     """Return the further metrics that are computed for the positive class, which must be set."""
     task = find_task(task_type)
     return [name for name in map(partial(_of_positive, task), split_names(text)) if is_of_positive(task, name)]
