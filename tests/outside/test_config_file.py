@@ -117,7 +117,7 @@ def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(stu
             [sys.executable, *arguments], cwd=study.folder, env=environment, capture_output=True, text=True, check=False
         )
 
-    ended = run("scripts/exp.py")
+    ended = run("scripts/exp.py", "--set", "workers=1")
     study.recordings()
     prepared = run("-m", "preprocessing", "folders", "audio", "--set", "sample_rate_hz=4000", "--workers", "1")
     help_text = run("-m", "xval", "predict", "--help")
