@@ -63,6 +63,7 @@ FOLDS = st.fixed_dictionaries(
         "validation": st.sampled_from(["fraction", "next_fold"]),
         "validation_fraction": st.floats(0.1, 0.6),
         "test_fraction": st.floats(0.1, 0.5),
+        "fold_repeats": st.just(1),
     }
 )
 
