@@ -44,19 +44,15 @@ OptionalShare = Annotated[OptionalPositiveFloat, AfterValidator(_below_one)]
 OptionalText = Annotated[str | None, BeforeValidator(none_from_text)]
 
 
-class _Default:
-    """Stands for the default of the field."""
-
-
 @dataclass(frozen=True)
 class Later:
     """Marks a setting that is missing from results which are older than the setting.
 
     Attributes:
-        value: What those results were made with; by default the default of the field.
+        value: The value that those results were made with; ``...``: the default of the field.
     """
 
-    value: object = _Default
+    value: object = ...
 
 
 class SettingsModel(BaseModel):
@@ -72,18 +68,22 @@ def later_values(model: type[SettingsModel]) -> dict[str, Any]:
     for name, field in model.model_fields.items():
         for mark in field.metadata:
             if isinstance(mark, Later):
-                values[name] = field.default if mark.value is _Default else mark.value
+                values[name] = field.default if mark.value is ... else mark.value
     return values
 
 
 @cache
 def written_type(model: type[Model]) -> Any:
-    """Return the type of settings as files of results have them: a setting is only missing where it is later than the file."""
+    """Return the type of settings as files of results have them: complete, except for settings that are later than the file.
+
+    A default of today need not be the value that a damaged file has lost, so only later settings may be missing.
+    """
     fields: Any = {
-        name: (Annotated[(field.annotation, *field.metadata, None)], later_values(model).get(name, ...))
+        name: (Annotated[(field.annotation, *field.metadata, None)], later_values(model).get(name, ...))  # None: at least one
         for name, field in model.model_fields.items()
     }
     complete = create_model(model.__name__, __base__=model, **fields)
+    # The subclass has only checked the values: settings of different classes are never equal.
     return Annotated[complete, AfterValidator(lambda settings: model.model_construct(**dict(settings)))]
 
 
