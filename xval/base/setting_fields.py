@@ -58,7 +58,8 @@ class Later:
 class SettingsModel(BaseModel):
     """Settings whose fields have the defaults of config.ini."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    # Deferred: a program validates few of these classes, and building a validator takes as long as reading many files.
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, defer_build=True)
 
 
 @cache
