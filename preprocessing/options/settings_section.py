@@ -1,8 +1,4 @@
-"""Settings of one section of config.ini, checked, with what the command line sets over them.
-
-Comes in: a model of pydantic, the name of a section and the texts of ``--set KEY=VALUE``. Goes out: an instance of the model,
-or one line about each value that is not allowed.
-"""
+"""Read and check the settings of a section of config.ini, with those of ``--set`` over them."""
 
 import re
 from collections.abc import Mapping, Sequence
