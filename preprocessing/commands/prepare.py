@@ -20,7 +20,7 @@ from preprocessing.corpora._reading import RowOptions, read_missing
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
-from xval.base.config_file import read_default
+from xval.base.config_file import default_folder
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, suggestion
 
@@ -80,7 +80,7 @@ def prepare(
         SettingsError: An argument is unknown, missing or wrong.
         CorpusError: The corpus or the arrays cannot be used; see the reader, and `preprocessing.store.write`.
     """
-    place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
+    place = default_folder("data_folder") if data_folder is None else Path(data_folder)
     if isinstance(source, Mapping) or targets is not None or items is not None:
         names = ("settings", "corpus", "speech_table", "audio_folder", "download")
         given = zip(names, (settings, corpus, speech_table, audio_folder, download), strict=True)

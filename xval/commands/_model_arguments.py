@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from xval.base.config_file import read_default
 from xval.base.errors import SettingsError, counted, first_of
 from xval.base.keras_backends import installed_backends
 from xval.commands._own_modules import add_import
 from xval.results.named import model_path
+from xval.settings.schema import default_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare MODEL, and how it is loaded."""
     add_model_path(parser, "; several folds are an ensemble")
     parser.add_argument(
-        "--gpu", default=read_default("execution", "gpu_ID"), metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
+        "--gpu", default=default_settings()["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
     )
     add_import(parser)
 

@@ -22,6 +22,7 @@ from xval.folds.condition import Condition
 from xval.results.named import numbers_between, read_numbers
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
+from xval.settings.schema import DEFAULTS
 
 _MOST_POSITIONS = 3
 _WIDTH_OF_FILES = 160
@@ -80,7 +81,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="EXPR",
         help="train and test only on clips that satisfy a condition: 'language == \"de\"' (sets train_where and test_where)",
     )
-    add_settings_argument(parser, "override a setting for this run; repeatable")
+    add_settings_argument(parser, "override a setting for this run; repeatable", lambda: DEFAULTS)
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument(
         "--take-over",

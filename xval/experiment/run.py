@@ -18,7 +18,7 @@ from xval.answers.names import name_instances
 from xval.answers.repeats import copies, describe_copies, describe_seed_twins, seed_twins
 from xval.base import shelf
 from xval.base.code_hash import find_changed_copies
-from xval.base.config_file import describe_own_config, read_default
+from xval.base.config_file import describe_own_config
 from xval.base.errors import SettingsError, counted, plural_of
 from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
@@ -51,7 +51,7 @@ from xval.results.lock import choose_lock
 from xval.results.open import open_results
 from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Declaration, Instance, resolve
-from xval.settings.schema import Settings
+from xval.settings.schema import Settings, default_settings
 
 
 @dataclass(frozen=True)
@@ -193,7 +193,7 @@ def _check_backends(planned: Plan, declaration: Declaration) -> str:
         named = f" ({source})" if source in ("config.ini", "KERAS_BACKEND", "--set") else ""
         require_backend(instance.settings.backend, f"{declaration.place(instance.number)}{named}: ")
     chosen = sorted({instance.settings.backend for instance in instances if instance.sources["backend"] == "config.ini"})
-    if not chosen or BACKENDS[0] in installed_backends() or read_default("execution", "backend") != AUTO:
+    if not chosen or BACKENDS[0] in installed_backends() or default_settings()["backend"] != AUTO:
         return ""
     return f"{BACKENDS[0]} is not installed: networks train on {', '.join(chosen)}."
 

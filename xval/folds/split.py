@@ -86,7 +86,7 @@ def make_folds(
     with naming(strategy):
         deals = earlier or [make(np.random.default_rng(settings.fold_seed), "size", ())]
     folds = add_deals(deals, settings.fold_repeats, settings.fold_seed, make)
-    return FoldPlan(folds, settings.of_task(task_type), index_hash)
+    return FoldPlan(folds, settings.as_written(task_type), index_hash)
 
 
 def _make_deal(

@@ -40,7 +40,7 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     wanted = settings.fold_settings()
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
-    made_by = wanted.of_task(settings.task_type)
+    made_by = wanted.as_written(settings.task_type)
     is_own = is_dotted(wanted.fold_strategy)
     if is_own:
         made_by |= _identity(wanted.fold_strategy, find_corpus_folder(dataset, data_folder))

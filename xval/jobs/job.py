@@ -8,12 +8,12 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from xval.base.setting_scope import Scope
 from xval.folds.plan import Fold
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.settings.parameters import from_parameters, to_parameters
 from xval.settings.schema import Settings, names_of
-from xval.settings.scope import Scope
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.module_places import looking_in
+from xval.base.setting_scope import Scope
 from xval.results.folder import ExperimentFolder
 from xval.results.read import own_folders_in
 from xval.settings.architectures import ENSEMBLE, find_architecture, trains_network
@@ -20,7 +21,6 @@ from xval.settings.classical import CLASSICAL, NEUTRAL_OPTIONS
 from xval.settings.parameters import describe_faults, from_parameters, that_change_results, with_tuples
 from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import NEUTRAL, names_of
-from xval.settings.scope import Scope
 
 _OF_NETWORKS = ("batch_size", "deterministic", "backend")  # further settings that no estimator reads
 

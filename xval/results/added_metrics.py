@@ -125,7 +125,7 @@ def trained_with(task_type: str, text: str, positive: int | None, damaged: list[
     So are the metrics of the positive class, whose number is `positive`. `damaged` is given a line for each that cannot be
     loaded.
     """
-    of_positive = further_metrics.of_positive(task_type, text) if positive is not None else []
+    of_positive = further_metrics.positive_metrics(task_type, text) if positive is not None else []
     own_metrics = {name: binary.find(name, positive) for name in of_positive if positive is not None}
     for written in filter(user_code.is_dotted, further_metrics.split_names(text)):
         try:
@@ -176,7 +176,7 @@ def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str, po
     trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
     if all(have) and (canonical == short or canonical in trained_with):
         return canonical, True
-    if of_positive := further_metrics.of_positive(task.name, canonical):
+    if of_positive := further_metrics.positive_metrics(task.name, canonical):
         classes = records[0].get("class_names", [])
         chosen = positive_class or instance.settings.positive_class
         binary.check_class(of_positive, chosen, classes, "--positive-class {}")

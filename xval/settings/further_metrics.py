@@ -1,8 +1,8 @@
-"""Metrics beside those of a task: Keras's own, by name, and functions of the user, by dotted path.
+"""Metrics in addition to those of a task: Keras's own, by name, scikit-learn's, and the user's functions, by dotted path.
 
-Comes in: the parameter ``metrics``. Goes out: names and directions, read without loading Keras or running the user's code; or
-the functions that compute. A function of the user takes targets and predictions, as those of xval/measures/tasks do, and says
-whether more of it is better: by the decorator ``xval.metric``, or by an attribute.
+Names and directions are read without loading Keras or running the user's code. A function of the user takes targets and
+predictions, as those of xval/measures/tasks do, and declares whether higher is better: with the decorator ``xval.metric``, or
+with an attribute.
 """
 
 import ast
@@ -28,12 +28,12 @@ _HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import m
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Return the names in the parameter ``metrics``; ``auto`` is none, since the metrics of a task are computed anyway."""
+    """Return the names in the setting ``metrics``; of ``auto`` none, because the metrics of a task are always computed."""
     return tuple(name for name in keras_objects.split_texts(text) if name != "auto")
 
 
 def known_names(task: Task, text: str) -> str:
-    """Return the parameter ``metrics`` without what a task computes anyway, scikit-learn's metrics by their dotted paths."""
+    """Return the setting ``metrics`` without the metrics of the task, and with dotted paths for scikit-learn's metrics."""
     kept = []
     for name in map(partial(_of_positive, task), split_names(text)):
         known = metrics.canonical_name(task.name, name)
@@ -44,7 +44,7 @@ def known_names(task: Task, text: str) -> str:
 
 
 def short_name(written: str) -> str:
-    """Return the name that a metric of the parameter ``metrics`` has in records."""
+    """Return the name in records of a metric of the setting ``metrics``."""
     if keras_objects.is_object(written):
         described = keras_objects.parse(written)
         return str(described.options.get("name", keras_objects.snake_case(described.class_name)))
@@ -52,7 +52,7 @@ def short_name(written: str) -> str:
 
 
 def directions(task_type: str, text: str) -> dict[str, bool]:
-    """Return the further metrics by the name that they have in records, and whether more of each is better.
+    """Return the further metrics by their names in records, each with whether higher is better.
 
     Raises:
         SettingsError: A metric is unknown, has a name that is taken, does not say which direction is better, or cannot be
@@ -78,24 +78,24 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
 
 
 def followed(task_type: str, text: str) -> list[str]:
-    """Return the metrics that the validation of every epoch has: the main one of the tables, and the further ones."""
+    """Return the metrics of the validation of every epoch: the main one of the tables, and the further ones."""
     task = find_task(task_type)
     return [task.main_metrics[0], *directions(task_type, text)] if task.takes_further_metrics else [task.training_metric]
 
 
 def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:
-    """Return whether more of a monitored value, such as ``val_loss``, is better; `text`: the parameter ``metrics``."""
+    """Return whether a higher monitored value, such as ``val_loss``, is better; `text`: the setting ``metrics``."""
     name, further = monitor.removeprefix("val_"), directions(task_type, text)
     return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
 def is_of_positive(task: Task, name: str) -> bool:
-    """Return whether a metric, under its own name, is one of the class that `positive_class` names."""
+    """Return whether a metric is computed for the class that `positive_class` names."""
     return task.has_positive_class and name in binary.NAMES
 
 
-def of_positive(task_type: str, text: str) -> list[str]:
-    """Return those of the further metrics that are of the positive class, which has to be known."""
+def positive_metrics(task_type: str, text: str) -> list[str]:
+    """Return the further metrics that are computed for the positive class, which must be set."""
     task = find_task(task_type)
     return [name for name in map(partial(_of_positive, task), split_names(text)) if is_of_positive(task, name)]
 
@@ -106,7 +106,7 @@ def _of_positive(task: Task, name: str) -> str:
 
 
 def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Metric]:
-    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
+    """Return the further metrics by their names in records; this loads the user's code and Keras.
 
     Args:
         task_type: One of `task_types`.
@@ -141,19 +141,19 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
 
 
 def untrusted(text: str) -> dict[str, str]:
-    """Return those of the further metrics whose code is not imported where results are looked at, each with the reason."""
+    """Return the further metrics whose code is not imported when results are only read, each with the reason."""
     modules = {name: name.rpartition(".")[0] for name in split_names(text) if user_code.is_dotted(name)}
     own = {name: module for name, module in modules.items() if not name.startswith(sklearn_metrics.PACKAGE)}
     return {name: str(own_imports.refuse(module)) for name, module in own.items() if not own_imports.may_import(module)}
 
 
 def without(text: str, names: Collection[str]) -> str:
-    """Return the parameter ``metrics`` without some of them."""
+    """Return the setting ``metrics`` without some of its names."""
     return ", ".join(name for name in split_names(text) if name not in names) or "auto"
 
 
 def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> None:
-    """Refuse a metric by which a constant answer is better than a perfect one; training would be led by the worst epoch.
+    """Raise an error for a metric that prefers a constant prediction to a perfect one: it would select the worst epoch.
 
     Where both are as good, or one of them is undefined, nothing is known and nothing refused.
 

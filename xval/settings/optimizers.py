@@ -1,6 +1,6 @@
-"""Optimizers and schedules of the learning rate: by Keras's names, or functions of the user's own by dotted path.
+"""The names of optimizers and learning rate schedules: Keras's names, or dotted paths of the user's functions.
 
-Comes in: the settings. Goes out: checked names, without loading Keras; xval/training/optimizer.py makes the optimizer.
+Names are checked without loading Keras; xval/training/optimizer.py makes the optimizer.
 """
 
 import ast
@@ -16,7 +16,7 @@ from xval.settings.schema import Settings
 OPTIMIZER_OPTIONS = {
     "momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm", "weight_average": "ema_momentum",
 }  # fmt: skip
-"""The parameters of an instance that an optimizer takes, and what Keras calls them."""
+"""The settings that are arguments of an optimizer, and their names in Keras."""
 
 
 def optimizer_name(name: str) -> str:
@@ -36,7 +36,7 @@ def schedule_name(name: str) -> str:
 
 
 def _known_name(signature: str, name: str, known: str | None, names: Iterable[str]) -> str:
-    """Return the known name, or else the dotted path of a part of the user's own with this signature."""
+    """Return the known name, or the dotted path of the user's function or class with this signature."""
     if user_code.is_dotted(name):
         user_code.find_definition(name).check_signature(signature.count(",") + 1, signature)
         return name
@@ -47,7 +47,7 @@ def _known_name(signature: str, name: str, known: str | None, names: Iterable[st
 
 
 def check_options(settings: Settings) -> None:
-    """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it."""
+    """Raise an error for settings that the chosen optimizer or schedule does not use, as far as its source shows."""
     optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
     check_arguments("optimizer", optimizer, settings.optimizer_arguments)
     of_schedules = [name for name in Settings.model_fields if name.startswith("schedule_")]

@@ -1,8 +1,8 @@
-"""Every further argument of an optimizer or a schedule as a setting of its own: ``optimizer_beta_1 = 0.95``.
+"""Every other argument of an optimizer or a schedule as a separate setting: ``optimizer_beta_1 = 0.95``.
 
-Comes in: settings whose names begin with ``optimizer_`` or ``schedule_``. Goes out: one text for each of the two, such as
-``beta_1=0.95, nesterov=True``, which Settings hold, and the arguments in it, checked against the signature of the optimizer or
-the schedule without loading Keras.
+All settings whose names begin with ``optimizer_`` or ``schedule_`` become one text for each of the two, such as
+``beta_1=0.95, nesterov=True``. Its arguments are checked against the signature of the optimizer or schedule without loading
+Keras.
 """
 
 import ast
@@ -26,12 +26,12 @@ _WORDS = {"none": None, "true": True, "false": False}
 
 
 def setting_of(part: Part) -> str:
-    """Return the setting that holds all arguments of a part."""
+    """Return the setting that holds all arguments of an optimizer or a schedule."""
     return f"{part}_arguments"
 
 
 def is_argument(name: str, part: Part) -> bool:
-    """Return whether a name that no setting has is an argument of a part."""
+    """Return whether a name that is no setting is an argument of an optimizer or a schedule."""
     return name.startswith(f"{part}_") and name != setting_of(part)
 
 
@@ -58,7 +58,7 @@ def split_arguments(part: Part, text: str | None) -> dict[str, object]:
 
 
 def check_arguments(part: Part, name: str, text: str | None, settings: Iterable[str] = ()) -> None:
-    """Refuse arguments that an optimizer or a schedule does not have, that have a setting of their own, or of another kind.
+    """Raise an error for arguments that an optimizer or schedule lacks, that are separate settings, or of the wrong type.
 
     Args:
         part: Which of the two.
@@ -99,7 +99,7 @@ def _value(value: object) -> object:
 
 
 def _read_signature(part: Part, name: str) -> tuple[dict[str, object], bool]:
-    """Return the arguments in the source of a part with their defaults, and whether only running it tells all of them."""
+    """Return the arguments in the source of an optimizer or schedule, with defaults, and whether they may be incomplete."""
     path = name
     if not user_code.is_dotted(name):
         if part == "schedule":

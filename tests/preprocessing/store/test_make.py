@@ -21,7 +21,6 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.parallel import SMALLEST_PARALLEL
 from preprocessing.store import FeatureStore, write
 from preprocessing.store.make import make_store, store_folder
-from xval.base.config_file import read_section
 from xval.base.errors import CorpusError, SettingsError, WorkerError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -31,7 +30,7 @@ FEW = ("s1", "s2", "S3")
 
 def settings_with(**changes: object) -> FeatureSettings:
     small = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 80, "n_mels": 20}
-    return FeatureSettings(**{**read_section("features"), **small, **changes})
+    return FeatureSettings(**{**small, **changes})
 
 
 def write_tone(path: Path, frequency_hz: float, duration_s: float, rate_hz: int = RATE_HZ) -> None:

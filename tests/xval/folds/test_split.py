@@ -19,6 +19,7 @@ DEFAULTS = {
     "validation": "fraction",
     "validation_fraction": 0.2,
     "test_fraction": 0.25,
+    "fold_repeats": 1,
 }
 
 

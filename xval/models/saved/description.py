@@ -6,19 +6,20 @@ Comes in: the path of a saved model. Goes out: a checked `ModelDescription`.
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from preprocessing.annotations.annotation_settings import FrameSettings, PositiveFloat
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.clips.listing import is_utf8
 from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.base.json_files import read_json
+from xval.base.setting_fields import PositiveFloat, written_type
 from xval.measures.task import Task, find_task
 from xval.measures.tasks.frame_classification import TASK as FRAME_CLASSIFICATION
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
@@ -82,6 +83,12 @@ class EstimatorSettings(BaseModel):
     target_deviation: tuple[PositiveFloat, ...] = ()
 
 
+if TYPE_CHECKING:
+    WrittenFeatures: TypeAlias = FeatureSettings
+else:
+    WrittenFeatures = written_type(FeatureSettings)
+
+
 class ModelDescription(BaseModel):
     """The content of model.json.
 
@@ -116,7 +123,7 @@ class ModelDescription(BaseModel):
     class_names: Names
     target_names: Names
     thresholds: dict[str, Share] = {}
-    feature_settings: FeatureSettings
+    feature_settings: WrittenFeatures
     clip_samples: int | None = Field(gt=0)
     is_custom: bool
     example_s: PositiveFloat | None

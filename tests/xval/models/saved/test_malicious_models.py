@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.base.errors import UnsafeModelError
 from xval.models.frontend import build_frontend
 from xval.models.saved.check_layers import _ALLOWED, _ALLOWED_MODULES, HARMS, LARGEST_DEPTH
@@ -402,7 +401,7 @@ def test_a_layer_of_the_users_own_loads_once_it_is_imported(trap, tmp_path):
     "features", [{"frontend": "logmel"}, {"frontend": "stft", "power": 1.0, "pre_emphasis": 0.97}], ids=str
 )
 def test_a_front_end_loads(trap, tmp_path, features):
-    settings = FeatureSettings(**read_section("features") | {"features": "waveform"} | features)
+    settings = FeatureSettings(**{"features": "waveform"} | features)
     path = tmp_path / "model.keras"
     frontend = build_frontend(4000, settings.spectral())
     frontend.save(path)
