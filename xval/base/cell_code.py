@@ -23,7 +23,7 @@ from textwrap import dedent
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from xval.base.data_files import find_file
+from xval.base.data_files import named_files
 from xval.base.errors import SettingsError
 from xval.base.json_files import write_atomically
 from xval.base.literals import read_literal, source_of
@@ -34,7 +34,6 @@ from xval.base.syntax_trees import (
     hash_tree,
     names_bound,
     names_used,
-    texts_in,
     walk_outside_functions,
     without_docstring,
 )
@@ -68,8 +67,8 @@ def write_cell_module(part: Any, setting: str) -> str:
 def _write_module(part: Any, used_by: Sequence[object] = (), *, is_architecture: bool = False) -> str:
     text = _Writing(part, used_by, is_architecture=is_architecture).text()
     tree = ast.parse(text)
-    files = (find_file(name, [Path.cwd()]) for name in texts_in(tree))  # which jobs read from the folder of the session
-    name = f"{_PREFIX}{_hash_all(tree, [path for path in files if path is not None])}"
+    files = [path for _, path in named_files(tree, [Path.cwd()])]  # which jobs read from the folder of the session
+    name = f"{_PREFIX}{_hash_all(tree, files)}"
     if not _FOLDERS:
         _FOLDERS.append(TemporaryDirectory(prefix="xval_cells_"))
         sys.path.append(_FOLDERS[0].name)

@@ -1,49 +1,55 @@
-"""What parts of the user's own are made of: a hash of each definition that they use, whatever its comments and layout.
+"""The identity of the user's own code: a hash of each definition that a part uses, and what has changed between two readings.
 
-Comes in: dotted paths, as settings name them. Goes out: the hash of each function, class, variable and import at the top level
-of a module of the user's own that they use, in turn. Files are parsed, nothing is run. What else a file has does not count:
-another network, say, that is written under the first. What counts besides: what modules run when they are imported, though
-nothing of them is used; and data files whose names stand in what counts. `xval.base.code_changes` compares two such.
+Files are parsed, nothing is run. Comments, docstrings, layout, and what else a file has, such as another network, do not count.
+These count:
+
+- the functions, classes, variables and imports at the top level of the user's modules that the part uses, in turn;
+- what these modules, and the modules that they import, run outside of definitions when they are imported;
+- data files whose names are written in what counts.
 """
 
 import ast
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b, file_digest
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
 
-from xval.base.data_files import find_file
+from xval.base.data_files import named_files
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module, source_of
 from xval.base.module_places import ENGINE, SHARED_PACKAGE, find_spec, is_own, looked_in
 from xval.base.shipped_architectures import HASHES
 from xval.base.syntax_trees import (
+    ALL_NAMES,
     DEFINITIONS,
     hash_tree,
+    imports_in,
     is_assignment,
     names_acted_on,
     names_bound,
     names_used,
-    texts_in,
     walk_outside_functions,
     without_docstring,
 )
 
-SHIPPED = "shipped "
-"""What precedes the hash of a definition in a file of architectures/ that is as xval ships it."""
+Definitions = Mapping[str, str]
+"""Hashes by ``module:name``; see `hash_definitions`."""
 
-IMPORTED = "imported "
-"""What precedes the hash of what is run or used only because a module is imported of which nothing is used."""
-FILE = "file "
-"""What precedes the hash of a data file, whose name stands in the place of a definition's."""
 FORM = ":"
-"""The key of the form of such hashes; without it they are of a version of xval that saw neither imports nor files."""
-IMPORT = "import"  # which no definition is called
-"""What a module runs when it is imported, in the place of a definition's name."""
-
+"""The key of the form of such hashes. They lack it if they are of a version of xval that saw neither imports nor files."""
 _FORM_NOW = "2"
-_ALL = "*"
+
+# What precedes a hash:
+_SHIPPED = "shipped "  # of a definition in a file of architectures/ that is as xval ships it
+_IMPORTED = "imported "  # of what is run or used only because a module is imported of which nothing is used
+_FILE = "file "  # of a data file, whose name stands in the place of a definition's
+
+# What a module runs outside of definitions, in the place of a definition's name:
+_RUN = ""
+_RUN_BY_IMPORT = "import"  # only because it is imported
+
 _DECLARING = {"Experiment", "cross_validate"}
 _READ_ANY_NAME = {"globals", "vars", "locals", "eval", "exec"}
 _NOT_RUN = ("__name__ == '__main__'", "TYPE_CHECKING", "typing.TYPE_CHECKING")
@@ -62,103 +68,126 @@ def hash_definitions(parts: Iterable[str]) -> dict[str, str]:
         SettingsError: A module has a syntax error.
     """
     asked = tuple(sorted(set(parts))), looked_in()
-    states, hashes = _KNOWN.get(asked, ({}, {}))
-    if asked not in _KNOWN or states != {path: _state(path) for path in states}:
+    states, hashes = _READ.get(asked, ({}, {}))
+    if asked not in _READ or states != {path: _state(path) for path in states}:
         reading = _Reading()
         hashes = reading.hash_all(_Place(*path.rpartition(".")[::2]) for path in asked[0])
-        _KNOWN[asked] = reading.states, hashes
+        _READ[asked] = reading.states, hashes
     return dict(hashes)
 
 
-_KNOWN: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[dict[Path, _State | None], dict[str, str]]] = {}
-"""The answers of `hash_definitions` so far, by parts and `looked_in`, with the states of the files that they are of."""
+_READ: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[dict[Path, _State | None], dict[str, str]]] = {}
+"""What `hash_definitions` has returned, by parts and `looked_in`, with the states of the files that it is of."""
+
+
+def find_changes(before: Definitions | None, now: Definitions | None) -> list[str]:
+    """Return the definitions and files that differ; none where one side is not known, or xval has shipped both.
+
+    Files are compared where both sides have them: code that reads another one differs itself. What runs because it is imported
+    is compared where both sides are of a version of xval that saw it.
+    """
+    if before is None or now is None or before == now:
+        return []
+    on_both_sides = (_FILE,) if FORM in before and FORM in now else (_FILE, _IMPORTED)
+    changed = []
+    for name in sorted({*before, *now} - {FORM}):
+        hashes = [side[name] for side in (before, now) if name in side]
+        is_seen_once = len(hashes) == 1 and hashes[0].startswith(on_both_sides)
+        is_of_xval = all(text.startswith(_SHIPPED) for text in hashes)
+        is_same = len(hashes) == 2 and len({text.rpartition(" ")[2] for text in hashes}) == 1
+        if not is_seen_once and not is_of_xval and not is_same:
+            changed.append(name)
+    return changed
+
+
+def describe_changes(before: Definitions | None, now: Definitions | None) -> str:
+    """Return the files whose definitions have changed, with these; empty: none has."""
+    of_modules: dict[str, list[str]] = {}
+    for changed in find_changes(before, now):
+        module, _, name = changed.partition(":")
+        verb = "is gone" if changed not in (now or {}) else "has changed" if changed in (before or {}) else "is new"
+        what = {_RUN: "code outside of functions and classes", _RUN_BY_IMPORT: "code run when it is imported"}.get(name, name)
+        of_modules.setdefault(module, []).append(f"{what} {verb}")
+    texts = []
+    for module, changes in of_modules.items():
+        spec = find_spec(module)
+        texts.append(f"{spec.origin if spec and spec.has_location else module}: {', '.join(changes)}")
+    return "; ".join(texts)
+
+
+def hash_file(tree: ast.Module) -> str:
+    """Return the hash of all that stands in a file, as `HASHES` has it of the architectures of xval."""
+    return hash_tree(without_docstring(tree.body))
 
 
 class _Place(NamedTuple):
-    """A name at the top level of a module; empty: what the module runs when it is imported."""
+    """A name at the top level of a module; `ALL_NAMES`: all of them; `_RUN`, `_RUN_BY_IMPORT`: what it runs."""
 
     module: str
     name: str
 
 
-class _Source:
+_Binding = ast.stmt | _Place
+"""What gives a name its meaning: a statement, or the place that it is imported from."""
+
+
+class _Module:
     """What stands at the top level of a module.
 
     Attributes:
-        bindings: What gives a name its meaning: statements, and what it is imported from.
-        variables: The names that are assigned alone.
-        statements: Those that do more than to define or to assign.
+        variables: The names that are only assigned.
+        effects: The statements that do more than to define or to assign.
         stars: The modules all of whose names it imports.
-        imports: The modules, and the names in modules, that it imports when it is imported itself, used or not.
+        loaded: The dotted paths that it imports, used or not, when it is imported itself or when what counts of it runs.
         decorated: Definitions with a decorator, which may note them somewhere.
         is_script: Whether it declares an experiment.
+        is_shipped: Whether it is an architecture as xval ships it.
+        folders: Where it may have data files.
     """
 
     def __init__(self, name: str, path: Path) -> None:
-        self.tree = parse_module(path)
-        self.bindings: dict[str, list[ast.stmt | _Place]] = {}
-        self.statements: list[ast.stmt] = []
+        tree = parse_module(path)
+        is_package = path.name == "__init__.py"
+        self.name, self.package = name, name if is_package else name.rpartition(".")[0]
+        self.folders = [path.parent, path.parents[name.count(".") + is_package]]
+        self.bindings: dict[str, list[_Binding]] = {}
+        self.effects: list[ast.stmt] = []
         self.stars: list[str] = []
-        self.imports: list[_Place] = []
+        self.loaded: list[str] = []
         self.decorated: list[ast.stmt] = []
-        self.folders = [path.parent, path.parents[name.count(".") + (path.name == "__init__.py")]]
-        self._package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         defined = set()
-        for node in without_docstring(self.tree.body):
+        for node in without_docstring(tree.body):
             if isinstance(node, ast.If) and source_of(node.test) in _NOT_RUN:
                 continue
-            for bound, target in self.imports_in(walk_outside_functions(node)):
-                self.bindings.setdefault(bound, []).append(target)
-                defined.add(bound)
-            self.imports += self.loaded_by(walk_outside_functions(node))
+            for bound, module, inner, path_in_it in imports_in(walk_outside_functions(node), self.package):
+                self.loaded.append(path_in_it)
+                if bound == ALL_NAMES:
+                    self.stars.append(module)
+                else:
+                    self._bind(bound, _Place(module, inner))
+                    defined.add(bound)
             if isinstance(node, ast.Import | ast.ImportFrom):
                 continue
             for bound in names_bound(node):
-                self.bindings.setdefault(bound, []).append(node)
+                self._bind(bound, node)
             if isinstance(node, DEFINITIONS):
                 defined.add(node.name)
                 self.decorated += [node] if node.decorator_list else []
             elif not is_assignment(node):
-                self.statements.append(node)
+                self.effects.append(node)
         self.variables = self.bindings.keys() - defined
-        self.is_script = self._declares_experiment()
+        self.is_script = self._declares_experiment(tree)
+        self.is_shipped = name.startswith(f"{SHARED_PACKAGE}.") and HASHES.get(path.stem) == hash_file(tree)
 
-    def _declares_experiment(self) -> bool:
-        imported = {target for targets in self.bindings.values() for target in targets if isinstance(target, _Place)}
-        if any(_Place("xval", name) in imported for name in _DECLARING):
-            return True
-        uses = (use for node in self.tree.body for use in names_used(node))
-        is_xval = {name for name, targets in self.bindings.items() if _Place("xval", "") in targets}
-        return any(head in is_xval and _DECLARING.intersection(attributes[:1]) for head, *attributes in uses)
+    def _bind(self, name: str, binding: _Binding) -> None:
+        self.bindings.setdefault(name, []).append(binding)
 
-    def loaded_by(self, nodes: Iterable[ast.AST]) -> Iterator[_Place]:
-        """Yield what import statements load: modules, and names that may be modules."""
-        for part in nodes:
-            if isinstance(part, ast.Import):
-                yield from (_Place(alias.name, "") for alias in part.names)
-            elif isinstance(part, ast.ImportFrom):
-                module = self._imported_from(part)
-                yield _Place(module, "")
-                yield from (_Place(module, alias.name) for alias in part.names if alias.name != _ALL)
-
-    def _imported_from(self, node: ast.ImportFrom) -> str:
-        above = self._package.rsplit(".", node.level - 1)[0] if node.level else ""
-        return ".".join(filter(None, (above, node.module)))
-
-    def imports_in(self, nodes: Iterable[ast.AST]) -> Iterator[tuple[str, _Place]]:
-        """Yield the names that imports bind, and what each is imported from: a module, or a name in it."""
-        for part in nodes:
-            if isinstance(part, ast.Import):
-                for alias in part.names:
-                    top = alias.name.partition(".")[0]
-                    yield alias.asname or top, _Place(alias.name if alias.asname else top, "")
-            elif isinstance(part, ast.ImportFrom):
-                module = self._imported_from(part)
-                for alias in part.names:
-                    if alias.name == _ALL:
-                        self.stars.append(module)
-                    else:
-                        yield alias.asname or alias.name, _Place(module, alias.name)
+    def _declares_experiment(self, tree: ast.Module) -> bool:
+        imported = {binding for bindings in self.bindings.values() for binding in bindings if isinstance(binding, _Place)}
+        is_xval = {name for name, bindings in self.bindings.items() if _Place("xval", "") in bindings}
+        names = {place.name for place in imported if place.module == "xval"}
+        names |= {used[1] for used in names_used(tree) if used[0] in is_xval and len(used) > 1}
+        return not names.isdisjoint(_DECLARING)
 
 
 class _Reading:
@@ -170,179 +199,143 @@ class _Reading:
 
     def __init__(self) -> None:
         self.states: dict[Path, _State | None] = {}
-        self._specs: dict[str, ModuleSpec | None] = {}
-        self._sources: dict[str, _Source | None] = {}
-        self._is_own: dict[str, bool] = {}
-        self._shipped: set[str] = set()
-        self._used: set[_Place] = set()
+        self._modules: dict[str, _Module | None] = {}
+        self._counted: dict[_Place, list[_Binding]] = {}
         self._reached: set[_Place] = set()
-        self._run: dict[str, list[ast.stmt]] = {}
-        self._loaded: set[_Place] = set()
+        self._run: set[ast.stmt] = set()
         self._files: dict[_Place, Path] = {}
+        self._find_own = cache(self._find_own_spec)
 
     def hash_all(self, parts: Iterable[_Place]) -> dict[str, str]:
         """Return the hashes of some parts and of all that they use."""
-        self._follow([*parts])
-        hashes = self._hash_read()
-        # Then the modules that are imported whatever is used of them: what is known already keeps its hash.
-        before = {module: [*nodes] for module, nodes in self._run.items()}
-        while more := [module for module in self._imports() if module not in self._sources]:
-            decorated = {module: source.decorated for module in more if (source := self._source(module))}
-            self._run |= {module: [*nodes] for module, nodes in decorated.items()}
-            self._follow(
-                [place for module, nodes in decorated.items() for node in nodes for place in self._uses_of(module, node)]
-            )
-        added = {module: [node for node in nodes if node not in before.get(module, ())] for module, nodes in self._run.items()}
-        imported = {_Place(module, IMPORT): hash_tree(nodes) for module, nodes in added.items() if nodes}
-        imported |= {place: text for place, text in self._hash_read().items() if place not in hashes and place.name}
-        own = {place: f"{IMPORTED}{text}" for place, text in imported.items()}
-        own |= {place: f"{FILE}{_hash_content(path)}" for place, path in self._files.items()}
-        hashes |= {place: text for place, text in own.items() if place.module not in self._shipped}
-        form = {FORM: _FORM_NOW} if any(place.module not in self._shipped for place in hashes) else {}
-        return form | {
-            f"{module}:{name}": f"{SHIPPED * (module in self._shipped)}{text}"
-            for (module, name), text in sorted(hashes.items())
-        }
+        self._follow([*parts], _RUN)
+        used = {*self._counted}
+        while modules := self._modules_to_import():
+            noted = [(module, node) for module in modules if module for node in module.decorated]
+            self._follow([place for pair in noted for place in self._count_run(*pair, _RUN_BY_IMPORT)], _RUN_BY_IMPORT)
+        shipped = {name for name, module in self._modules.items() if module and module.is_shipped}
+        texts: dict[_Place, str] = {}
+        for place, bindings in self._counted.items():
+            if place in used or place.module not in shipped:
+                kind = _SHIPPED if place.module in shipped else "" if place in used else _IMPORTED
+                texts[place] = f"{kind}{_hash_place(place, bindings)}"
+        texts |= {place: f"{_FILE}{_hash_content(path)}" for place, path in self._files.items() if place.module not in shipped}
+        form = {} if all(text.startswith(_SHIPPED) for text in texts.values()) else {FORM: _FORM_NOW}
+        return form | {f"{module}:{name}": text for (module, name), text in sorted(texts.items())}
 
-    def _follow(self, waiting: list[_Place]) -> None:
-        """Take note of some places, of all that they use, and of what the modules run that are read for it."""
+    def _modules_to_import(self) -> list[_Module | None]:
+        """Read the modules that those read so far import, with the packages that they lie in; return them."""
+        own = [module for module in self._modules.values() if module and not module.is_shipped]
+        parts = [path.split(".") for module in own for path in module.loaded]
+        names = dict.fromkeys(".".join(part[:count]) for part in parts for count in range(1, len(part) + 1))
+        return [self._module(name) for name in names if name not in self._modules]
+
+    def _follow(self, waiting: list[_Place], run_as: str) -> None:
+        """Count some places, all that they use, and what the modules run that are read for it."""
         while True:
             while waiting:
                 waiting += self._reach(waiting.pop())
-            for module, source in [*self._sources.items()]:
-                for node in source.statements if source else ():
-                    if node not in self._run.setdefault(module, []) and self._has_effect(module, node):
-                        self._run[module].append(node)
-                        waiting += self._uses_of(module, node)
+            for module in [*filter(None, self._modules.values())]:
+                for node in module.effects:
+                    if node not in self._run and self._has_effect(module, node):
+                        waiting += self._count_run(module, node, run_as)
             if not waiting:
                 return
 
-    def _hash_read(self) -> dict[_Place, str]:
-        """Return the hashes of what has been noted, and of what modules run."""
-        hashes = {_Place(module, ""): hash_tree(nodes) for module, nodes in self._run.items() if nodes}
-        for place in self._used | self._reached:
-            source = self._source(place.module)
-            if source and place.name in source.bindings:
-                hashes[place] = _hash_bindings(source.bindings[place.name])
-        return hashes
+    def _count_run(self, module: _Module, node: ast.stmt, run_as: str) -> Iterator[_Place]:
+        """Count what a module runs; yield what it uses."""
+        self._run.add(node)
+        self._counted.setdefault(_Place(module.name, run_as), []).append(node)
+        yield from self._uses_of(module, node)
 
-    def _imports(self) -> list[str]:
-        """Return the modules of the user's own that those which were read import, with the packages that they lie in."""
-        own = [(module, source) for module, source in self._sources.items() if source and module not in self._shipped]
-        names = {place for _, source in own for place in source.imports} | self._loaded
-        modules = []
-        for module, name in names:
-            path = f"{module}.{name}" if name else module
-            if self._is_followed(path) and (not name or self._find_spec(path)):
-                parts = path.split(".")
-                modules += [".".join(parts[:count]) for count in range(1, len(parts) + 1)]
-        return [*dict.fromkeys(modules)]
-
-    def _reach(self, place: _Place) -> Iterator[_Place]:
-        """Take note of a place that is used; yield what it uses."""
-        source = self._source(place.module)
-        if source is None or place in self._reached:
-            return
-        self._reached.add(place)
-        above = place.module.rpartition(".")[0]
-        if above:
-            yield _Place(above, "")  # which is imported first
-        if place.name == _ALL or (place.name not in source.bindings and place.name and "__getattr__" in source.bindings):
-            yield from (_Place(place.module, name) for name in source.bindings)
-        for binding in source.bindings.get(place.name, ()):
-            if isinstance(binding, ast.stmt):
-                yield from self._uses_of(place.module, binding)
-            else:
-                yield from self._follow_import(binding, [])
-        if place.name not in source.bindings:
-            yield from (_Place(star, place.name) for star in source.stars)
-
-    def _uses_of(self, module: str, node: ast.stmt) -> Iterator[_Place]:
-        """Yield what a statement of a module uses."""
-        source = self._source(module)
-        if source is None:
-            return
-        self._loaded.update(source.loaded_by(ast.walk(node)))
-        for text in texts_in(node):
-            if (path := find_file(text, source.folders)) is not None:
-                self._files[_Place(module, text)] = path
-                self.states[path] = _state(path)
-        imported: dict[str, list[_Place]] = {}
-        for name, target in source.imports_in(ast.walk(node)):
-            imported.setdefault(name, []).append(target)
-        for head, *attributes in names_used(node):
-            place, bindings = _Place(module, head), source.bindings.get(head, [])
-            targets = [binding for binding in bindings if isinstance(binding, _Place)]
-            if bindings:
-                self._used.add(place)
-            if len(targets) < len(bindings):
-                yield place
-            elif not bindings and head in _READ_ANY_NAME:
-                yield _Place(module, _ALL)
-            elif not bindings and head not in imported:
-                yield from (_Place(star, head) for star in source.stars)
-            for target in (*targets, *imported.get(head, ())):
-                yield from self._follow_import(target, attributes)
-
-    def _follow_import(self, target: _Place, attributes: Sequence[str]) -> Iterator[_Place]:
-        """Yield what an imported name with attributes means: a name in a module, or all of one."""
-        module, names = target.module, [*filter(None, (target.name, *attributes))]
-        while names and self._is_followed(module) and self._find_spec(f"{module}.{names[0]}"):
-            yield _Place(module, "")
-            module = f"{module}.{names.pop(0)}"
-        yield _Place(module, names[0] if names else _ALL)
-
-    def _has_effect(self, module: str, node: ast.stmt) -> bool:
+    def _has_effect(self, module: _Module, node: ast.stmt) -> bool:
         """Return whether a statement outside of definitions may change what is used: not if it acts on unused variables.
 
         Those of a script that declares an experiment do so only where they act on used ones.
         """
-        source = self._source(module)
-        used = {place.name for place in self._used | self._reached if place.module == module}
-        if source is None:
-            return False
         acted_on = names_acted_on(node)
-        return bool(acted_on & source.variables & used) if source.is_script else not acted_on <= source.variables - used
+        is_used = any(_Place(module.name, name) in self._counted for name in acted_on & module.variables)
+        return is_used or not (module.is_script or acted_on <= module.variables)
 
-    def _source(self, module: str) -> _Source | None:
-        """Return the source of a module; None: it is installed, of xval itself, or not there."""
-        if module not in self._sources:
-            self._sources[module] = None
-            spec = self._find_spec(module) if self._is_followed(module) else None
+    def _reach(self, place: _Place) -> Iterator[_Place]:
+        """Count a place that is used; yield what it uses."""
+        module = self._module(place.module)
+        if module is None or place in self._reached:
+            return
+        self._reached.add(place)
+        if package := module.name.rpartition(".")[0]:
+            yield _Place(package, _RUN)  # which is imported first
+        bindings = module.bindings.get(place.name, [])
+        if bindings:
+            self._counted[place] = bindings
+        if place.name == ALL_NAMES or (place.name and not bindings and "__getattr__" in module.bindings):
+            yield from (_Place(module.name, name) for name in module.bindings)
+        for binding in bindings:
+            yield from self._follow_import(binding, []) if isinstance(binding, _Place) else self._uses_of(module, binding)
+        if not bindings:
+            yield from (_Place(star, place.name) for star in module.stars)
+
+    def _uses_of(self, module: _Module, node: ast.stmt) -> Iterator[_Place]:
+        """Yield what a statement of a module uses."""
+        for text, path in named_files(node, module.folders):
+            self._files[_Place(module.name, text)] = path
+            self.states[path] = _state(path)
+        imported: dict[str, list[_Place]] = {}
+        for bound, target, name, path_in_it in imports_in(ast.walk(node), module.package):
+            module.loaded.append(path_in_it)
+            imported.setdefault(bound, []).append(_Place(target, name))
+        for head, *attributes in names_used(node):
+            bindings = module.bindings.get(head, [])
+            places = [binding for binding in bindings if isinstance(binding, _Place)]
+            if bindings:
+                self._counted[_Place(module.name, head)] = bindings
+            if len(places) < len(bindings):
+                yield _Place(module.name, head)
+            elif not bindings and head in _READ_ANY_NAME:
+                yield _Place(module.name, ALL_NAMES)
+            elif not bindings and head not in imported:
+                yield from (_Place(star, head) for star in module.stars)
+            for place in (*places, *imported.get(head, ())):
+                yield from self._follow_import(place, attributes)
+
+    def _follow_import(self, place: _Place, attributes: Sequence[str]) -> Iterator[_Place]:
+        """Yield what an imported name with attributes means: a name in a module, or all of one."""
+        module, names = place.module, [*filter(None, (place.name, *attributes))]
+        while names and self._find_own(f"{module}.{names[0]}"):
+            yield _Place(module, _RUN)
+            module = f"{module}.{names.pop(0)}"
+        yield _Place(module, names[0] if names else ALL_NAMES)
+
+    def _module(self, name: str) -> _Module | None:
+        """Return a module; None: it is installed, of xval itself, or not there."""
+        if name not in self._modules:
+            self._modules[name] = None
+            spec = self._find_own(name)
             if spec and spec.has_location and str(spec.origin).endswith(".py"):
                 path = Path(str(spec.origin))
                 try:
-                    source = _Source(module, path)
+                    self._modules[name] = _Module(name, path)
                 except SyntaxError as error:
                     raise SettingsError(f"{path}, line {error.lineno}: {error.msg}") from error
-                self._sources[module], self.states[path] = source, _state(path)
-                if module.startswith(f"{SHARED_PACKAGE}.") and HASHES.get(path.stem) == hash_file(source.tree):
-                    self._shipped.add(module)
-        return self._sources[module]
+                self.states[path] = _state(path)
+        return self._modules[name]
 
-    def _is_followed(self, module: str) -> bool:
-        """Return whether a module is of the user's own, or an architecture, which may be."""
-        top = module.partition(".")[0]
-        if top not in self._is_own:
-            spec = self._find_spec(top) if top and top not in ENGINE else None
-            self._is_own[top] = spec is not None and (top == SHARED_PACKAGE or is_own(spec))
-        return self._is_own[top]
-
-    def _find_spec(self, module: str) -> ModuleSpec | None:
-        if module not in self._specs:
-            self._specs[module] = find_spec(module)
-        return self._specs[module]
+    def _find_own_spec(self, name: str) -> ModuleSpec | None:
+        """Find a module of the user's own, or of the architectures, which may be; None: it is another one, or not there."""
+        top, _, inner = name.partition(".")
+        if inner:
+            return find_spec(name) if self._find_own(top) else None
+        spec = find_spec(top) if top and top not in ENGINE else None
+        return spec if spec and (top == SHARED_PACKAGE or is_own(spec)) else None
 
 
-def hash_file(tree: ast.Module) -> str:
-    """Return the hash of all that stands in a file, as `HASHES` has it of the architectures of xval."""
-    return hash_tree(without_docstring(tree.body))
-
-
-def _hash_bindings(bindings: Sequence[ast.stmt | _Place]) -> str:
+def _hash_place(place: _Place, nodes: Sequence[_Binding]) -> str:
+    """Return the hash of what a module runs, or of what gives a name its meaning."""
+    if place.name in (_RUN, _RUN_BY_IMPORT):
+        return hash_tree([node for node in nodes if isinstance(node, ast.stmt)])
     digest = blake2b(digest_size=8)
-    for binding in bindings:
-        text = f"import {binding.module} {binding.name}" if isinstance(binding, _Place) else hash_tree([binding])
+    for node in nodes:
+        text = f"import {node.module} {node.name}" if isinstance(node, _Place) else hash_tree([node])
         digest.update(f"{text}\n".encode())
     return digest.hexdigest()
 

@@ -6,10 +6,9 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from xval.base.config_file import find_study
-from xval.base.data_files import find_file
+from xval.base.data_files import named_files
 from xval.base.literals import parse_module
 from xval.base.module_places import PACKAGES, find_spec, is_own
-from xval.base.syntax_trees import texts_in
 
 LARGEST_COPIED = 100_000_000
 
@@ -49,9 +48,9 @@ def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
     found = {}
     for name, path in files.items():
         with suppress(SyntaxError, OSError):  # of a file that nothing may ever import
-            for text in texts_in(parse_module(path)):
-                data = None if Path(text).is_absolute() or ".." in Path(text).parts else find_file(text, [path.parent])
-                if data is not None and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED:
+            for text, data in named_files(parse_module(path), [path.parent]):
+                is_beside = not Path(text).is_absolute() and ".." not in Path(text).parts
+                if is_beside and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED:
                     found[(PurePosixPath(name).parent / text).as_posix()] = data
     return found
 

@@ -15,12 +15,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from preprocessing.clips.parquet_files import Kind
-from xval.base.code_changes import find_changes
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.item_word import written_out
 from xval.base.json_files import read_hashed_json, read_json
 from xval.base.module_places import CellFolder, looking_in
-from xval.base.own_code import hash_definitions
+from xval.base.own_code import find_changes, hash_definitions
 from xval.base.table_bounds import open_table
 from xval.base.user_code import find_definition, has_module
 from xval.folds.plan import FoldPlan

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from xval.base.code_changes import describe_changes
 from xval.base.config_file import ROOT
 from xval.base.module_places import architecture_folders, find_spec, is_own, looking_in
-from xval.base.own_code import hash_definitions
+from xval.base.own_code import describe_changes, hash_definitions
 from xval.base.own_files import own_folders
 from xval.base.user_code import find_definition, has_module, import_own
 from xval.base.version import DISTRIBUTION

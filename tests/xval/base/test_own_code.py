@@ -5,12 +5,11 @@ import ast
 import pytest
 
 from xval.base import own_code
-from xval.base.code_changes import describe_changes, find_changes
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module
 from xval.base.module_places import looking_in
-from xval.base.own_code import FORM, hash_definitions, hash_file
+from xval.base.own_code import FORM, describe_changes, find_changes, hash_definitions, hash_file
 from xval.base.shipped_architectures import HASHES
 from xval.base.syntax_trees import names_used
 
@@ -197,7 +196,7 @@ def test_an_architecture_of_xval_is_shipped_until_it_is_edited(monkeypatch):
     assert {text.partition(" ")[0] for text in shipped.values()} == {"shipped"}
     assert {name.partition(":")[0] for name in shipped} >= {"architectures.vgg_mini"}
     monkeypatch.setitem(HASHES, "vgg_mini", "0" * 16)
-    monkeypatch.setattr(own_code, "_KNOWN", {})
+    monkeypatch.setattr(own_code, "_READ", {})
     edited = hash_definitions(["architectures.vgg_mini.build"])
     assert find_changes(shipped, edited) == []  # the same code, whoever wrote it
     edited["architectures.vgg_mini:build"] = "1"
