@@ -30,8 +30,10 @@ from xval.base.literals import read_literal, source_of
 from xval.base.module_places import CELL_MODULE
 from xval.base.own_files import imported_modules
 from xval.base.syntax_trees import (
+    ALL_NAMES,
     DEFINITIONS,
     hash_tree,
+    imports_in,
     names_bound,
     names_used,
     walk_outside_functions,
@@ -93,7 +95,7 @@ def keep_cell_modules(names: Iterable[str], folder: Path) -> None:
             if str(folder.resolve()) not in sys.path:
                 sys.path.insert(sys.path.index(_FOLDERS[0].name), str(folder.resolve()))
             _write(folder / source.name, source.read_text(encoding="utf-8"))
-            waiting += filter(is_cell_module, (name.partition(".")[0] for name in imported_modules(source)))
+            waiting += filter(is_cell_module, (name.partition(".")[0] for name in imported_modules({source.name: source})))
 
 
 def _write(path: Path, text: str) -> None:
@@ -228,31 +230,22 @@ class _Writing:
 
     def _imports_of_submodules(self, name: str, chains: list[list[str]]) -> Iterator[str]:
         """Yield the imports of the session such as ``import a.b`` whose module is used as ``a.b.c``."""
-        for node in self._import_nodes():
-            for alias in node.names if isinstance(node, ast.Import) else ():
-                path = alias.name.split(".")
-                if not alias.asname and path[0] == name and any(chain[: len(path)] == path for chain in chains):
-                    yield f"import {alias.name}"
+        for bound, module, inner, path in imports_in(self._nodes(), package=""):
+            names = path.split(".")
+            if bound == module == name and not inner and any(chain[: len(names)] == names for chain in chains):
+                yield f"import {path}"
 
     def _import_of(self, name: str, value: object) -> str | None:
         """Return the import of the session that a name has its value from."""
-        for node in self._import_nodes():
-            for alias in node.names:
-                if isinstance(node, ast.Import):
-                    bound, path = alias.asname or alias.name.partition(".")[0], alias.name if alias.asname else name
-                    if bound == name and sys.modules.get(path) is value:
-                        return f"import {path} as {name}" if alias.asname else f"import {name}"
-                elif node.module and not node.level and (alias.asname or alias.name) in (name, "*"):
-                    own = name if alias.name == "*" else alias.name
-                    module = sys.modules.get(node.module)
-                    if (alias.name != "*" or own in vars(module or object)) and getattr(module, own, _MISSING) is value:
-                        return (
-                            f"from {node.module} import {own} as {name}" if own != name else f"from {node.module} import {own}"
-                        )
+        for bound, module, inner, _ in imports_in(self._nodes(), package=""):
+            loaded = sys.modules.get(module)
+            if bound == name and not inner and loaded is value:
+                return f"import {module}" if module == name else f"import {module} as {name}"
+            own = name if inner == ALL_NAMES else inner
+            is_there = inner != ALL_NAMES or own in vars(loaded or object)
+            if bound in (name, ALL_NAMES) and inner and is_there and getattr(loaded, own, _MISSING) is value:
+                return f"from {module} import {own}" if own == name else f"from {module} import {own} as {name}"
         return None
-
-    def _import_nodes(self) -> Iterator[ast.Import | ast.ImportFrom]:
-        yield from (node for node in self._nodes() if isinstance(node, ast.Import | ast.ImportFrom))
 
     def _aliases_of(self, name: str, value: object) -> Iterator[str]:
         """Yield assignments of the session such as ``Dense = keras.layers.Dense`` that give a name its value."""

@@ -32,6 +32,7 @@ from xval.base.module_places import (
     take_from_folders,
 )
 from xval.base.own_files import imported_modules, own_files
+from xval.base.syntax_trees import ALL_NAMES, imports_in
 
 HOW_TO_NAME = "Name your own part by its dotted path: my_package.my_module.my_function."
 OBJECT_PREFIX = "keras:"
@@ -178,13 +179,7 @@ def _is_running(file: Path) -> bool:
 
 def _line_that_runs(tree: ast.Module) -> int:
     """Return the first line of a script that starts a run as soon as it is imported; 0: none does."""
-    of_others = {
-        (alias.asname or alias.name).partition(".")[0]
-        for node in tree.body
-        if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", None) != "xval"
-        for alias in node.names
-        if alias.name != "xval"
-    }
+    of_others = {imported.bound for imported in imports_in(tree.body, package="") if imported.module != "xval"}
     for statement in tree.body:
         is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         is_guarded = isinstance(statement, ast.If) and "__name__" in source_of(statement.test)
@@ -234,8 +229,8 @@ def import_own(name: str) -> ModuleType:
 
 def imports_keras(name: str) -> bool:
     """Return whether a module, or what it imports of the user's own, may import Keras or TensorFlow; nothing is run."""
-    files = own_files([name], known=PACKAGES).values()
-    return any(module.partition(".")[0] in ("keras", "tensorflow") for file in files for module in imported_modules(file))
+    imported = imported_modules(own_files([name], known=PACKAGES))
+    return any(module.partition(".")[0] in ("keras", "tensorflow") for module in imported)
 
 
 def _take_own(name: str) -> None:
@@ -243,10 +238,10 @@ def _take_own(name: str) -> None:
 
     Imported modules of these names that lie elsewhere, as those of other results, are forgotten.
     """
-    spec = find_spec(name)
-    is_architecture = name.startswith(f"{SHARED_PACKAGE}.") and spec is not None and spec.origin is not None
-    imported = imported_modules(Path(str(spec.origin))) if spec and is_architecture else ()
-    tops = {path.partition("/")[0].removesuffix(".py") for path in own_files([name, *imported], known=PACKAGES)}
+    spec = find_spec(name) if name.startswith(f"{SHARED_PACKAGE}.") else None
+    architecture = {f"{name.replace('.', '/')}.py": Path(spec.origin)} if spec and spec.origin else {}
+    files = own_files([name, *imported_modules(architecture)], known=PACKAGES)
+    tops = {path.partition("/")[0].removesuffix(".py") for path in files}
     known = tuple(sys.modules)  # other threads may import meanwhile
     loaded = [module for module in known if module == name or module.partition(".")[0] in tops]
     take_from_folders(tops)
@@ -288,13 +283,11 @@ def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
 
 def _binds(tree: ast.Module, name: str) -> bool:
     """Return whether a module may have a name from elsewhere than a definition at its top level."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-            if names & {name, "*"}:
-                return True
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
-            return True
+    nodes = [*ast.walk(tree)]
+    if any(imported.bound in (name, ALL_NAMES) for imported in imports_in(nodes, package="")):
+        return True
+    if any(isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name for node in nodes):
+        return True
     return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
 
 

@@ -42,4 +42,4 @@ def test_a_file_that_python_cannot_parse_is_no_python(tmp_path: Path, source: st
 
     with pytest.raises(SyntaxError):
         parse_module(tmp_path / "part.py")
-    assert list(imported_modules(tmp_path / "part.py")) == []
+    assert list(imported_modules({"part.py": tmp_path / "part.py"})) == []
