@@ -20,7 +20,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import read_default
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
-from xval.base.own_code import find_changes
+from xval.base.user_code.identity import find_changes
 from xval.experiment.declare import Experiment
 from xval.experiment.grid import comment_of
 from xval.experiment.results import Results

@@ -16,8 +16,8 @@ from pathlib import Path
 from xval.base.code_hash import hash_code
 from xval.base.config_file import CONFIG_PATH, ROOT, find_study, own_config
 from xval.base.json_files import naming, part_path, remove_stale_parts
-from xval.base.module_places import PACKAGES
-from xval.base.own_files import data_files, imported_modules, own_files
+from xval.base.user_code.files import data_files, imported_modules, own_files
+from xval.base.user_code.modules import PACKAGES
 from xval.settings.architectures import own_architectures
 from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration

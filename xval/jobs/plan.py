@@ -12,8 +12,8 @@ from typing import NamedTuple
 from xval.base.errors import FoldsError, ResultsError, how_to_install
 from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.base.keras_backends import BACKENDS, installed_backends
-from xval.base.own_code import describe_changes
-from xval.base.own_files import own_folders
+from xval.base.user_code.files import own_folders
+from xval.base.user_code.identity import describe_changes
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.shared_columns import SharedColumn
 from xval.jobs.folds_file import SPLITTER_CHANGES

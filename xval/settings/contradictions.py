@@ -10,8 +10,9 @@ from typing import Annotated
 
 from pydantic import AfterValidator, TypeAdapter
 
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
+from xval.base.user_code import definitions
 from xval.measures import binary, metrics
 from xval.measures.task import Task
 from xval.settings import architectures, further_metrics, model_address, optimizers
@@ -81,8 +82,8 @@ def _check_names(settings: Settings) -> None:
         settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further_metrics.directions(settings.task_type, settings.metrics)
-        if user_code.is_dotted(settings.fold_strategy):
-            user_code.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
+        if definitions.is_dotted(settings.fold_strategy):
+            definitions.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
         _check_callbacks(settings)
         if settings.initial_model is not None and model_address.is_address(settings.initial_model):
             model_address.parse_address(settings.initial_model)
@@ -125,7 +126,7 @@ def _check_clip_classes(settings: Settings) -> None:
     """Refuse what needs one class of each clip, or any number of them, where clips have none."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    if (user_code.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
+    if (definitions.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
         why = f"gives examples shares of classes, but loss '{loss}' needs the number of one class"
         _refuse(settings, ("augment_mixup", "label_smoothing"), why)
     _refuse_for_task(settings, "label_smoothing", neutral=0)
@@ -205,9 +206,9 @@ def _check_item_scaling(settings: Settings) -> None:
 
 def _check_callbacks(settings: Settings) -> None:
     for name in further_metrics.split_names(settings.callbacks or "auto"):
-        if not user_code.is_dotted(name):
-            raise SettingsError(f"callbacks: '{name}' is not a dotted path. {user_code.HOW_TO_NAME}")
-        user_code.find_definition(name).check_signature(0, "callback()")
+        if not definitions.is_dotted(name):
+            raise SettingsError(f"callbacks: '{name}' is not a dotted path. {definitions.HOW_TO_NAME}")
+        definitions.find_definition(name).check_signature(0, "callback()")
 
 
 def _check_task(settings: Settings) -> None:

@@ -22,8 +22,9 @@ from preprocessing.features.feature_settings import (
     PositiveInt,
     none_from_text,
 )
-from xval.base import keras_objects, user_code
-from xval.base.module_places import SHARED_PACKAGE
+from xval.base import keras_objects
+from xval.base.user_code import definitions
+from xval.base.user_code.modules import SHARED_PACKAGE
 from xval.data.class_weights import read_class_weights
 from xval.data.clip_average import Averaging
 from xval.folds.condition import Condition
@@ -260,7 +261,7 @@ class Settings(FeatureSettings):
     def uses_keras(self) -> bool:
         """Whether a network is trained or read, or a part is of Keras; an estimator of scikit-learn needs no backend."""
         metrics = [] if self.metrics == "auto" else further_metrics.split_names(self.metrics)
-        without_keras = (user_code.is_dotted(name) or further_metrics.is_of_positive(self.task, name) for name in metrics)
+        without_keras = (definitions.is_dotted(name) or further_metrics.is_of_positive(self.task, name) for name in metrics)
         is_plain = self.loss == "auto" and self.callbacks is None and all(without_keras)
         return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
 
@@ -280,7 +281,7 @@ class Settings(FeatureSettings):
         texts = [text for values in named.values() for text in values]
         parts = {name for text in texts for name in further_metrics.split_names(text)}
         paths = {keras_objects.parse(name).own_path if keras_objects.is_object(name) else name for name in parts}
-        return {path for path in paths if user_code.is_dotted(path)} | {path for path in networks if path}
+        return {path for path in paths if definitions.is_dotted(path)} | {path for path in networks if path}
 
     def own_modules(self) -> set[str]:
         """Return the modules of the user's own that the settings name, but for those of architectures/."""

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 from pydantic import AfterValidator, ValidationInfo
 from pydantic_core import PydanticKnownError
 
-from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
+from xval.base.user_code import definitions
 from xval.folds.plan import Strategy
 from xval.measures.task import all_tasks
 from xval.settings import architectures
@@ -37,7 +37,7 @@ def read_strategy(value: object) -> object:
     """Take scikit-learn's names of strategies that are built in, and refuse what is none of them and no dotted path."""
     name = value if isinstance(value, str) else ""
     name = _NAMES_OF_SCIKIT_LEARN.get(name.replace("_", "").lower(), name)
-    if name not in get_args(Strategy) and not user_code.is_dotted(name):
+    if name not in get_args(Strategy) and not definitions.is_dotted(name):
         listed = [f"'{strategy}'" for strategy in get_args(Strategy)]
         raise PydanticKnownError("literal_error", {"expected": f"{', '.join(listed[:-1])} or {listed[-1]}"})
     return name

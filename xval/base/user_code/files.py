@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from xval.base.config_file import find_study
-from xval.base.data_files import named_files
 from xval.base.literals import parse_module
-from xval.base.module_places import PACKAGES, find_spec, is_own
-from xval.base.syntax_trees import imports_in
+from xval.base.user_code.data_files import named_files
+from xval.base.user_code.modules import PACKAGES, find_spec, is_own
+from xval.base.user_code.syntax_trees import imports_in
 
 LARGEST_COPIED = 100_000_000
 

@@ -4,11 +4,13 @@ import sys
 
 import pytest
 
-from xval.base import module_places, user_code
 from xval.base.code_hash import hash_code
 from xval.base.errors import SettingsError
-from xval.base.own_files import own_files
-from xval.base.user_code import describe_place, find_definition, find_module, load
+from xval.base.user_code import definitions, modules
+from xval.base.user_code.definitions import find_definition, find_module
+from xval.base.user_code.files import own_files
+from xval.base.user_code.imports import load
+from xval.base.user_code.modules import describe_place
 from xval.experiment.snapshot import code_files
 from xval.settings.architectures import find_architecture
 
@@ -175,7 +177,7 @@ def test_a_changed_module_of_ones_own_is_other_code(own_package, tmp_path):
 
 
 def test_the_root_of_the_project_is_searched_too(monkeypatch, tmp_path):
-    monkeypatch.setattr(module_places, "ROOT", tmp_path)
+    monkeypatch.setattr(modules, "ROOT", tmp_path)
     (tmp_path / "beside_config.py").write_text("def f(): pass\n")
 
     assert find_definition("beside_config.f").module.file == tmp_path / "beside_config.py"
@@ -209,7 +211,7 @@ def test_what_is_installed_is_not_ones_own_in_whatever_environment_it_lies(tmp_p
 def test_the_line_of_a_script_that_starts_a_run_is_no_run_of_another_package(tmp_path, source, line, monkeypatch):
     (tmp_path / "script_that_runs.py").write_text(f"{source}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(user_code, "_is_running", lambda file: True)
+    monkeypatch.setattr(definitions, "_is_running", lambda file: True)
     if line:
         with pytest.raises(SettingsError, match=rf"script_that_runs\.py, line {line}: this line runs the experiment"):
             find_module("script_that_runs")

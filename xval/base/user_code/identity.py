@@ -16,12 +16,12 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import NamedTuple
 
-from xval.base.data_files import named_files
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module, source_of
-from xval.base.module_places import ENGINE, SHARED_PACKAGE, find_spec, is_own, looked_in
-from xval.base.shipped_architectures import HASHES
-from xval.base.syntax_trees import (
+from xval.base.user_code.data_files import named_files
+from xval.base.user_code.modules import ENGINE, SHARED_PACKAGE, find_spec, is_own, looked_in
+from xval.base.user_code.shipped_architectures import HASHES
+from xval.base.user_code.syntax_trees import (
     ALL_NAMES,
     DEFINITIONS,
     hash_tree,

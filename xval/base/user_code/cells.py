@@ -23,13 +23,13 @@ from textwrap import dedent
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from xval.base.data_files import named_files
 from xval.base.errors import SettingsError
 from xval.base.json_files import write_atomically
 from xval.base.literals import read_literal, source_of
-from xval.base.module_places import CELL_MODULE
-from xval.base.own_files import imported_modules
-from xval.base.syntax_trees import (
+from xval.base.user_code.data_files import named_files
+from xval.base.user_code.files import imported_modules
+from xval.base.user_code.modules import CELL_MODULE
+from xval.base.user_code.syntax_trees import (
     ALL_NAMES,
     DEFINITIONS,
     hash_tree,

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from xval.base.config_file import ROOT
-from xval.base.module_places import architecture_folders, find_spec, is_own, looking_in
-from xval.base.own_code import describe_changes, hash_definitions
-from xval.base.own_files import own_folders
-from xval.base.user_code import find_definition, has_module, import_own
+from xval.base.user_code.definitions import find_definition, has_module
+from xval.base.user_code.files import own_folders
+from xval.base.user_code.identity import describe_changes, hash_definitions
+from xval.base.user_code.imports import import_own
+from xval.base.user_code.modules import architecture_folders, find_spec, is_own, looking_in
 from xval.base.version import DISTRIBUTION
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import restore_instance
