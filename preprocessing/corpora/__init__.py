@@ -45,9 +45,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from preprocessing.corpora._layout import split_names
 from preprocessing.options.named_files import file_names, load_file, read_options
-from xval.base import own_imports
 from xval.base.config_file import own_folder
 from xval.base.errors import CorpusError, SettingsError, XvalError, suggestion
+from xval.base.user_code import imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,7 +237,7 @@ class CorpusReader:
 def corpus_names() -> tuple[str, ...]:
     """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study."""
     names, own = file_names(__name__), own_folder("corpora")
-    if own is None or str(own) in __path__ or own_imports.is_restricted():  # a reader is code
+    if own is None or str(own) in __path__ or imports.is_restricted():  # a reader is code
         return names
     if twice := [path.stem for path in own.glob("*.py") if path.stem in names]:
         raise CorpusError(f"{own}: {twice[0]}.py has the name of a corpus of the project. Rename the file.")

@@ -17,10 +17,10 @@ from preprocessing.commands.prepare import is_several_folders
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.code_changes import find_changes
 from xval.base.config_file import default_folder
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
+from xval.base.user_code.identity import find_changes
 from xval.experiment.declare import Experiment
 from xval.experiment.grid import comment_of
 from xval.experiment.results import Results

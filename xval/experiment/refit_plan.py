@@ -11,8 +11,8 @@ from xval.answers.figure_text import format_interval, interval_clause
 from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
 from xval.answers.summary import test_side
-from xval.base.code_changes import describe_changes
 from xval.base.errors import ResultsError
+from xval.base.user_code.identity import describe_changes
 from xval.experiment.search_all_items import Chosen
 from xval.folds.plan import FoldPlan
 from xval.jobs.job import Refit

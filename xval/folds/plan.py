@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticKnownError
 
-from xval.base import user_code
 from xval.base.setting_fields import Later, NonNegativeInt, PositiveInt, SettingsModel, Share
 from xval.base.setting_scope import RUN, Scope
+from xval.base.user_code import definitions
 from xval.folds.predefined import SIDES
 
 Strategy = Literal["balanced", "leave_one_out", "predefined", "holdout"]
@@ -28,7 +28,7 @@ def _read_strategy(value: object) -> object:
     """Return the name of a strategy, also for scikit-learn's name; raise an error for what is neither one nor a dotted path."""
     name = value if isinstance(value, str) else ""
     name = _NAMES_OF_SCIKIT_LEARN.get(name.replace("_", "").lower(), name)
-    if name not in get_args(Strategy) and not user_code.is_dotted(name):
+    if name not in get_args(Strategy) and not definitions.is_dotted(name):
         listed = [f"'{strategy}'" for strategy in get_args(Strategy)]
         raise PydanticKnownError("literal_error", {"expected": f"{', '.join(listed[:-1])} or {listed[-1]}"})
     return name

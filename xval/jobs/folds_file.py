@@ -14,7 +14,7 @@ from xval.base.code_hash import hash_code
 from xval.base.csv_text import guard
 from xval.base.errors import FoldsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
-from xval.base.user_code import is_dotted
+from xval.base.user_code.definitions import is_dotted
 from xval.folds.own_splitter import hash_source
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES

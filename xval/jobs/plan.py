@@ -9,13 +9,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from xval.base.code_changes import describe_changes
 from xval.base.errors import FoldsError, ResultsError, how_to_install
 from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.base.keras_backends import BACKENDS, installed_backends
-from xval.base.own_files import own_folders
 from xval.base.setting_fields import later_values
 from xval.base.setting_scope import Scope
+from xval.base.user_code.files import own_folders
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.shared_columns import SharedColumn
 from xval.jobs.folds_file import SPLITTER_CHANGES

@@ -12,8 +12,8 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from xval.base.errors import ResultsError, SettingsError
-from xval.base.module_places import looking_in
 from xval.base.setting_scope import Scope
+from xval.base.user_code.modules import looking_in
 from xval.results.folder import ExperimentFolder
 from xval.results.read import own_folders_in
 from xval.settings.architectures import ENSEMBLE, find_architecture, trains_network

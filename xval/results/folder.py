@@ -99,7 +99,7 @@ class ExperimentFolder(JobLocks):
 
     @property
     def cells(self) -> Path:
-        """Modules with what the cells of a notebook define; see `xval.base.cell_code`."""
+        """Modules with what the cells of a notebook define; see `xval.base.user_code.cells`."""
         return self.path / "cells"
 
     @property

@@ -15,14 +15,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from preprocessing.clips.parquet_files import Kind
-from xval.base.code_changes import find_changes
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.item_word import written_out
 from xval.base.json_files import read_hashed_json, read_json
-from xval.base.module_places import CellFolder, looking_in
-from xval.base.own_code import hash_definitions
 from xval.base.table_bounds import open_table
-from xval.base.user_code import find_definition, has_module
+from xval.base.user_code.definitions import find_definition, has_module
+from xval.base.user_code.identity import find_changes, hash_definitions
+from xval.base.user_code.modules import CellFolder, looking_in
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
 from xval.measures.task import Task, find_task

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import cast
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base import user_code
-from xval.base.cell_code import ARCHITECTURE_CONSTANTS
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
-from xval.base.module_places import architecture_folders, cached_by_place
-from xval.base.shipped_architectures import HASHES
 from xval.base.synonyms import estimator_name
+from xval.base.user_code import definitions
+from xval.base.user_code.cells import ARCHITECTURE_CONSTANTS
+from xval.base.user_code.modules import architecture_folders, cached_by_place
+from xval.base.user_code.shipped_architectures import HASHES
 from xval.measures.task import all_tasks
 from xval.measures.tasks.classification import TASK as CLASSIFICATION
 from xval.settings.classical import CLASSICAL
@@ -119,13 +119,13 @@ def find_architecture(name: str) -> Architecture:
     """
     if not trains_network(name):
         return _WITHOUT_NETWORK[name]
-    if user_code.is_dotted(name):
-        definition = user_code.find_definition(f"{name}.build" if user_code.has_module(name) else name)
+    if definitions.is_dotted(name):
+        definition = definitions.find_definition(f"{name}.build" if definitions.has_module(name) else name)
     elif name in architecture_names():
-        definition = user_code.find_definition(f"architectures.{name}.build")
+        definition = definitions.find_definition(f"architectures.{name}.build")
     else:
         known = suggestion(name, _known_names())
-        raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
+        raise SettingsError(f"unknown architecture '{name}'. {known} {definitions.HOW_TO_NAME}")
     path, build = definition.module.file, _function_of(definition.node)
     if build is None:
         raise SettingsError(
@@ -206,7 +206,7 @@ def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
     return Option(argument.arg, annotation, value)
 
 
-def _declared(module: user_code.Module) -> dict[str, object]:
+def _declared(module: definitions.Module) -> dict[str, object]:
     """Return the values of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level."""
     declared: dict[str, object] = {}
     for node in module.tree.body:

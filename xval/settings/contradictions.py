@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, TypeAdapter
 
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
 from xval.base.setting_fields import written_type
 from xval.measures import binary, metrics
@@ -79,8 +79,8 @@ def _check_names(settings: Settings) -> None:
         settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further_metrics.directions(settings.task_type, settings.metrics)
-        if user_code.is_dotted(settings.fold_strategy):
-            user_code.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
+        if definitions.is_dotted(settings.fold_strategy):
+            definitions.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
         _check_callbacks(settings)
         if settings.initial_model is not None and model_address.is_address(settings.initial_model):
             model_address.parse_address(settings.initial_model)
@@ -126,7 +126,7 @@ def _check_class_shares(settings: Settings) -> None:
     """Raise an error for settings that give an example shares of several classes if the loss needs one class."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    if (user_code.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
+    if (definitions.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
         why = f"gives examples shares of classes, but loss '{loss}' needs the number of one class"
         _refuse(settings, ("augment_mixup", "label_smoothing"), why)
 
@@ -197,9 +197,9 @@ def _check_item_scaling(settings: Settings) -> None:
 
 def _check_callbacks(settings: Settings) -> None:
     for name in further_metrics.split_names(settings.callbacks or "auto"):
-        if not user_code.is_dotted(name):
-            raise SettingsError(f"callbacks: '{name}' is not a dotted path. {user_code.HOW_TO_NAME}")
-        user_code.find_definition(name).check_signature(0, "callback()")
+        if not definitions.is_dotted(name):
+            raise SettingsError(f"callbacks: '{name}' is not a dotted path. {definitions.HOW_TO_NAME}")
+        definitions.find_definition(name).check_signature(0, "callback()")
 
 
 def _check_task(settings: Settings) -> None:

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.keras_objects import KerasObject, is_of_keras, snake_case
+from xval.base.user_code import definitions
 
 _ASIDE = ("name", "dtype")
 
@@ -40,7 +40,7 @@ def describe_object(setting: str, made: Any) -> KerasObject:
     }
     if (name := config.get("name")) and not _is_usual_name(str(name), kind, defaults.get("name")):
         options["name"] = name
-    path = f"{written['module']}.{kind.__name__}" if is_of_keras(kind.__module__) else user_code.path_of(kind, setting)
+    path = f"{written['module']}.{kind.__name__}" if is_of_keras(kind.__module__) else definitions.path_of(kind, setting)
     return KerasObject(path.rpartition(".")[0], kind.__name__, options)
 
 

@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import keras_names, keras_objects, own_imports, user_code
+from xval.base import keras_names, keras_objects
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_objects import KerasObject
 from xval.base.literals import source_of
+from xval.base.user_code import definitions, imports
 from xval.measures import binary, metrics, sklearn_metrics
 from xval.measures.metrics import Metric
 from xval.measures.task import Task, constant_answer, find_task
@@ -66,7 +67,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
         raise SettingsError(f"metric '{names[0]}': a representation only has the metrics {allowed}. Remove it.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
     for name in map(partial(_of_positive, task), names):
-        own = user_code.is_dotted(name)
+        own = definitions.is_dotted(name)
         if is_of_positive(task, name):
             short, higher = name, True
         else:
@@ -121,12 +122,12 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
             further[name] = binary.find(name, positive)
         elif written.startswith(sklearn_metrics.PACKAGE):
             further[name] = sklearn_metrics.load(name, has_classes=task.has_classes)
-        elif user_code.is_dotted(written):
-            if user_code.imports_keras(written.rpartition(".")[0]):
+        elif definitions.is_dotted(written):
+            if imports.imports_keras(written.rpartition(".")[0]):
                 from xval.backend.devices import load_keras  # here, because few experiments need it
 
                 load_keras()  # which has TensorFlow write nothing into the progress
-            function = user_code.load(written)
+            function = imports.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' does not define whether higher is better; {_HOW_TO_SAY}.")
             declared = getattr(function, "metric", None)
@@ -142,9 +143,9 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
 
 def untrusted(text: str) -> dict[str, str]:
     """Return the further metrics whose code is not imported when results are only read, each with the reason."""
-    modules = {name: name.rpartition(".")[0] for name in split_names(text) if user_code.is_dotted(name)}
+    modules = {name: name.rpartition(".")[0] for name in split_names(text) if definitions.is_dotted(name)}
     own = {name: module for name, module in modules.items() if not name.startswith(sklearn_metrics.PACKAGE)}
-    return {name: str(own_imports.refuse(module)) for name, module in own.items() if not own_imports.may_import(module)}
+    return {name: str(imports.refuse(module)) for name, module in own.items() if not imports.may_import(module)}
 
 
 def without(text: str, names: Collection[str]) -> str:
@@ -218,7 +219,7 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
     if keras_name is None:
         of_positive_class = binary.NAMES if task.has_positive_class else ()
         known = suggestion(name, ["auto", *task.keras_metrics, *of_positive_class])
-        raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {user_code.HOW_TO_NAME}")
+        raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {definitions.HOW_TO_NAME}")
     return keras_name, task.keras_metrics[keras_name].higher_is_better
 
 
@@ -227,7 +228,7 @@ def _own_direction(path: str) -> tuple[str, bool]:
     if path.startswith(sklearn_metrics.PACKAGE):
         name = path.removeprefix(sklearn_metrics.PACKAGE)
         return name, sklearn_metrics.direction(name)
-    definition = user_code.find_definition(path)
+    definition = definitions.find_definition(path)
     definition.check_signature(2, "metric(targets, predictions)")
     name = path.rpartition(".")[2]
     for node in ast.walk(definition.module.tree):

@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS, SCHEDULES, match
 from xval.base.synonyms import estimator_name
+from xval.base.user_code import definitions
 from xval.measures.task import all_tasks
 from xval.settings.classical import CLASSICAL
 from xval.settings.described_objects import describe_object
@@ -255,7 +256,7 @@ def _name_of(setting: str, value: Any) -> str:
         raise SettingsError(_describe_schedule(class_name, value.get_config()))
     if is_object:
         raise SettingsError(_describe_object(setting, kind))
-    return user_code.path_of(value, setting)
+    return definitions.path_of(value, setting)
 
 
 def _name_of_sklearn(setting: str, class_name: str, *, is_object: bool) -> str:
@@ -289,7 +290,7 @@ def _describe_object(setting: str, kind: type) -> str:
     if setting == "callbacks":
         return (
             f"received an object {kind.__name__}, but a new one is made for each fold. Give its class, "
-            f"callbacks='{user_code.path_of(kind, setting)}', or a function without arguments that makes one."
+            f"callbacks='{definitions.path_of(kind, setting)}', or a function without arguments that makes one."
         )
     return (
         f"an object {kind.__name__} has no name that other processes can import. Write a function or a class into a file "

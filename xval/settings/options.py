@@ -8,10 +8,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
-from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.literals import read_literal
 from xval.base.synonyms import estimator_name
+from xval.base.user_code import definitions
 
 ReshapingType = Literal["conv", "rnn", "none"]
 
@@ -102,7 +102,7 @@ class Architecture:
         if self.file:
             return self.file
         module = self.build_path.rpartition(".")[0]
-        return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
+        return module if definitions.is_dotted(self.name) else f"architectures/{self.name}.py"
 
 
 def _is_called(estimator: str, value: str) -> bool:

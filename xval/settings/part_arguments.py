@@ -9,10 +9,10 @@ import ast
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS
 from xval.base.literals import parse_expression, read_literal
+from xval.base.user_code import definitions
 
 Part = Literal["optimizer", "schedule"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -101,17 +101,17 @@ def _value(value: object) -> object:
 def _read_signature(part: Part, name: str) -> tuple[dict[str, object], bool]:
     """Return the arguments in the source of an optimizer or schedule, with defaults, and whether they may be incomplete."""
     path = name
-    if not user_code.is_dotted(name):
+    if not definitions.is_dotted(name):
         if part == "schedule":
             return {}, False
         module = "schedule_free_adamw" if name == "schedulefreeadamw" else name
         path = f"keras.src.optimizers.{module}.{OPTIMIZERS[name]}"  # Keras says it publicly only once it is loaded
-    node: ast.stmt | None = user_code.find_definition(path).node
+    node: ast.stmt | None = definitions.find_definition(path).node
     if isinstance(node, ast.ClassDef):
         node = next((member for member in node.body if isinstance(member, ast.FunctionDef) and member.name == "__init__"), None)
     if not isinstance(node, ast.FunctionDef):
         return {}, True
-    takes_others = node.args.kwarg is not None and user_code.is_dotted(name)  # of Keras's own it takes names of old
+    takes_others = node.args.kwarg is not None and definitions.is_dotted(name)  # of Keras's own it takes names of old
     positional = [argument for argument in (*node.args.posonlyargs, *node.args.args) if argument.arg != "self"]
     of_position = [None] * (len(positional) - len(node.args.defaults)) + [*node.args.defaults]
     further = [*zip(positional, of_position, strict=False)][_GIVEN[part] :]

@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from xval.base.config_file import CONFIG_PATH
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import AUTO, BACKENDS, installed_or_default
-from xval.base.module_places import looking_in
-from xval.base.own_code import hash_definitions
+from xval.base.user_code.identity import hash_definitions
+from xval.base.user_code.modules import looking_in
 from xval.settings import classical_faults, combination, part_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, known_name, trains_network
 from xval.settings.contradictions import checked_settings

@@ -11,11 +11,12 @@ from typing import Annotated, TypeVar
 
 from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.config_file import APART, read_defaults
-from xval.base.module_places import SHARED_PACKAGE
 from xval.base.setting_fields import Later, OptionalText, SettingsModel, later_values
 from xval.base.setting_scope import DISPLAY, Scope
+from xval.base.user_code import definitions
+from xval.base.user_code.modules import SHARED_PACKAGE
 from xval.data.clip_average import Averaging
 from xval.folds.plan import FoldSettings
 from xval.measures import binary
@@ -118,7 +119,7 @@ class Settings(  # pydantic orders the fields from the last class to the first
     def uses_keras(self) -> bool:
         """Whether Keras is needed: for a network, or for a loss, metric or callback; estimators need no backend."""
         metrics = [] if self.metrics == "auto" else further_metrics.split_names(self.metrics)
-        without_keras = (user_code.is_dotted(name) or further_metrics.is_of_positive(self.task, name) for name in metrics)
+        without_keras = (definitions.is_dotted(name) or further_metrics.is_of_positive(self.task, name) for name in metrics)
         is_plain = self.loss == "auto" and self.callbacks is None and all(without_keras)
         return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
 
@@ -138,7 +139,7 @@ class Settings(  # pydantic orders the fields from the last class to the first
         texts = [text for values in named.values() for text in values]
         parts = {name for text in texts for name in further_metrics.split_names(text)}
         paths = {keras_objects.parse(name).own_path if keras_objects.is_object(name) else name for name in parts}
-        return {path for path in paths if user_code.is_dotted(path)} | {path for path in networks if path}
+        return {path for path in paths if definitions.is_dotted(path)} | {path for path in networks if path}
 
     def own_modules(self) -> set[str]:
         """Return the user's modules that the settings name, except those of architectures/."""

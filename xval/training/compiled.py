@@ -23,8 +23,9 @@ from xval.backend.compilation import _jit_compile
 from xval.backend.fused_normalization import fuse_normalization
 from xval.backend.keras_internals import all_layers, drop_kernels, has_drawn_seeds
 from xval.backend.keras_optimizers import optimizer_variables
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.setting_scope import Scope
+from xval.base.user_code import definitions
 from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual
 from xval.settings.parameters import to_parameters
@@ -200,8 +201,8 @@ def penalty(model: keras.Model) -> float:
 
 def _describe(new: CompiledModel, settings: Settings, described: str) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
-    has_own_loss = user_code.is_dotted(settings.loss) or keras_objects.is_object(settings.loss)
-    is_own = has_own_loss or user_code.is_dotted(settings.optimizer) or settings.callbacks is not None
+    has_own_loss = definitions.is_dotted(settings.loss) or keras_objects.is_object(settings.loss)
+    is_own = has_own_loss or definitions.is_dotted(settings.optimizer) or settings.callbacks is not None
     layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None

@@ -31,7 +31,7 @@ from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.operating_system import quote
 from xval.base.shelf import load_offers
-from xval.base.user_code import is_dotted
+from xval.base.user_code.definitions import is_dotted
 from xval.measures import binary
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from xval.base.code_changes import describe_changes
 from xval.base.config_file import ROOT
-from xval.base.module_places import architecture_folders, find_spec, is_own, looking_in
-from xval.base.own_code import hash_definitions
-from xval.base.own_files import own_folders
-from xval.base.user_code import find_definition, has_module, import_own
+from xval.base.errors import SettingsError
+from xval.base.user_code import modules
+from xval.base.user_code.definitions import find_definition, has_module
+from xval.base.user_code.files import own_folders
+from xval.base.user_code.identity import describe_changes, hash_definitions
+from xval.base.user_code.imports import import_own, load
+from xval.base.user_code.modules import architecture_folders, describe_place, find_spec, is_own, looking_in
 from xval.base.version import DISTRIBUTION
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import restore_instance
@@ -138,3 +140,20 @@ def test_no_file_beside_results_stands_for_what_this_program_needs(tmp_path):
 def test_what_is_installed_has_the_name_that_is_asked_for():
     written = tomllib.loads((ROOT / "pyproject.toml").read_text())
     assert written["project"]["name"] == DISTRIBUTION
+
+
+def test_an_error_is_placed_in_the_users_own_file_and_not_where_it_was_raised(own_package):
+    (own_package / "faulty.py").write_text("import json\n\n\ndef build():\n    return json.loads('x')\n")
+    with pytest.raises(ValueError, match="Expecting value") as raised:
+        load("own_package.faulty.build")()
+    assert describe_place(raised.value) == f"{(own_package / 'faulty.py').as_posix()}, line 5: "
+    with pytest.raises(SettingsError) as refused:
+        load("own_package.parts.los")
+    assert describe_place(refused.value) == ""
+
+
+def test_the_root_of_the_project_is_searched_too(monkeypatch, tmp_path):
+    monkeypatch.setattr(modules, "ROOT", tmp_path)
+    (tmp_path / "beside_config.py").write_text("def f(): pass\n")
+
+    assert find_definition("beside_config.f").module.file == tmp_path / "beside_config.py"

@@ -1,6 +1,6 @@
 """Where modules of the user's own are found, without being imported.
 
-Comes in: the name of a module. Goes out: its `ModuleSpec`. Modules are looked for where Python looks, the folder of the script
+Modules are looked for where Python looks, the folder of the script
 first, in the user's study (see `xval.base.config_file.find_study`), and in the root of the project; before all of these in the
 folders where results say that they lay (`looking_in`).
 """
@@ -15,10 +15,12 @@ from functools import cache, update_wrapper
 from importlib import metadata
 from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
+from traceback import extract_tb
 from types import ModuleType
 from typing import Generic, ParamSpec, TypeVar
 
 from xval.base.config_file import ROOT, find_study, own_folder
+from xval.base.errors import XvalError
 from xval.base.version import DISTRIBUTION
 
 SHARED_PACKAGE = "architectures"  # of the project; a study adds files to it
@@ -26,7 +28,7 @@ ENGINE = ("xval", "preprocessing", "augmentation")  # of the project; an archite
 PACKAGES = (*ENGINE, SHARED_PACKAGE)  # of the project; a copy of the code has them whole
 _PACKAGES_FOLDERS = {"site-packages", "dist-packages"}  # of any environment on the path, such as that of the user
 CELL_MODULE = re.compile("cell_[0-9a-f]{8}")
-"""The names of modules that `xval.base.cell_code` writes."""
+"""The names of modules that `xval.base.user_code.cells` writes."""
 _Given = ParamSpec("_Given")
 _Answer = TypeVar("_Answer")
 
@@ -216,3 +218,19 @@ def _installed_in(folder: Path) -> frozenset[str]:
     """Return what packages have put into a folder of any name, as `pip install --target` does, by their lists of files."""
     lists = (path.read_text(encoding="utf-8") for path in folder.glob("*.dist-info/RECORD"))
     return frozenset(line.partition(",")[0].partition("/")[0] for text in lists for line in text.splitlines())
+
+
+def describe_place(error: BaseException) -> str:
+    """Return the line of an architecture or of the user's own code that an error comes from; empty: it comes from elsewhere.
+
+    ``architectures/own_cnn.py, line 12: ``, the last such line of the traceback, to stand before the error. Errors of xval say
+    themselves where.
+    """
+    if isinstance(error, XvalError):
+        return ""
+    for frame in reversed(extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+        if path.is_file() and inside.parts[0] not in ENGINE and not is_installed(path):
+            return f"{inside.as_posix()}, line {frame.lineno}: "
+    return ""

@@ -1,15 +1,14 @@
-"""Parts of a user's own: found and read without being run, and the files that belong to them."""
+"""Parts of a user's own: found and read without being run."""
 
 import sys
 
 import pytest
 
-from xval.base import module_places, user_code
-from xval.base.code_hash import hash_code
 from xval.base.errors import SettingsError
-from xval.base.own_files import own_files
-from xval.base.user_code import describe_place, find_definition, find_module, load
-from xval.experiment.snapshot import code_files
+from xval.base.user_code import definitions
+from xval.base.user_code.definitions import find_definition, find_module
+from xval.base.user_code.files import own_files
+from xval.base.user_code.imports import load
 from xval.settings.architectures import find_architecture
 
 
@@ -37,30 +36,6 @@ def test_a_part_is_found_without_running_its_module(own_package):
 def test_what_is_not_there_is_refused_with_what_is(own_package, path, message):
     with pytest.raises(SettingsError, match=message):
         find_definition(path)
-
-
-def test_an_error_is_placed_in_the_users_own_file_and_not_where_it_was_raised(own_package):
-    (own_package / "faulty.py").write_text("import json\n\n\ndef build():\n    return json.loads('x')\n")
-    with pytest.raises(ValueError, match="Expecting value") as raised:
-        load("own_package.faulty.build")()
-    assert describe_place(raised.value) == f"{(own_package / 'faulty.py').as_posix()}, line 5: "
-    with pytest.raises(SettingsError) as refused:
-        load("own_package.parts.los")
-    assert describe_place(refused.value) == ""
-
-
-def test_a_module_is_imported_while_another_thread_imports_too(own_package, monkeypatch):
-    class Name(str):
-        def partition(self, separator):
-            sys.modules["imported_meanwhile"] = sys
-            return str(self).partition(separator)
-
-    monkeypatch.setitem(sys.modules, "imported_meanwhile", sys)
-    del sys.modules["imported_meanwhile"]
-    monkeypatch.setitem(sys.modules, Name("first"), sys)
-
-    assert load("own_package.parts.loss")
-    assert "imported_meanwhile" in sys.modules
 
 
 def test_a_name_from_elsewhere_is_known_only_when_it_is_loaded(own_package):
@@ -147,52 +122,6 @@ def test_an_architecture_that_cannot_be_read_is_refused_with_the_line(own_packag
         find_architecture("own_package.spoilt")
 
 
-def test_the_files_of_a_module_are_its_package_and_what_of_ones_own_it_imports(own_package):
-    (own_package.parent / "alone.py").write_text("import numpy\nimport json\nimport neighbour\n")
-    (own_package.parent / "neighbour.py").write_text("import alone\n")
-
-    assert set(own_files(["own_package.network"], known=["xval"])) == {
-        f"own_package/{name}.py" for name in ("__init__", "parts", "network", "shared", "broken")
-    }
-    assert set(own_files(["alone"], known=[])) == {"alone.py", "neighbour.py"}
-    assert own_files(["keras.optimizers", "json"], known=[]) == {}
-
-
-def test_a_folder_without_init_gives_what_is_named(own_package):
-    (own_package / "__init__.py").unlink()
-
-    assert set(own_files(["own_package.network"], known=[])) == {"own_package/network.py", "own_package/shared.py"}
-
-
-def test_a_changed_module_of_ones_own_is_other_code(own_package, tmp_path):
-    script = tmp_path / "exp.py"
-    script.write_text("")
-    before = hash_code(code_files(script, ["own_package.network"]))
-
-    (own_package / "shared.py").write_text("activation = 'tanh'\n")
-
-    assert hash_code(code_files(script, ["own_package.network"])) != before
-
-
-def test_the_root_of_the_project_is_searched_too(monkeypatch, tmp_path):
-    monkeypatch.setattr(module_places, "ROOT", tmp_path)
-    (tmp_path / "beside_config.py").write_text("def f(): pass\n")
-
-    assert find_definition("beside_config.f").module.file == tmp_path / "beside_config.py"
-
-
-def test_what_is_installed_is_not_ones_own_in_whatever_environment_it_lies(tmp_path, monkeypatch):
-    package = tmp_path / "elsewhere" / "site-packages" / "installed_elsewhere"
-    package.mkdir(parents=True)
-    (package / "__init__.py").write_text("")
-    (tmp_path / "own_module.py").write_text("import installed_elsewhere\n")
-    monkeypatch.syspath_prepend(package.parent)
-    monkeypatch.syspath_prepend(tmp_path)
-
-    assert set(own_files(["own_module"], known=[])) == {"own_module.py"}
-    assert own_files(["installed_elsewhere"], known=[]) == {}
-
-
 @pytest.mark.parametrize(
     ("source", "line"),
     [
@@ -209,7 +138,7 @@ def test_what_is_installed_is_not_ones_own_in_whatever_environment_it_lies(tmp_p
 def test_the_line_of_a_script_that_starts_a_run_is_no_run_of_another_package(tmp_path, source, line, monkeypatch):
     (tmp_path / "script_that_runs.py").write_text(f"{source}\n")
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setattr(user_code, "_is_running", lambda file: True)
+    monkeypatch.setattr(definitions, "_is_running", lambda file: True)
     if line:
         with pytest.raises(SettingsError, match=rf"script_that_runs\.py, line {line}: this line runs the experiment"):
             find_module("script_that_runs")

@@ -6,10 +6,10 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
 from xval.base.config_file import find_study
-from xval.base.data_files import find_file
 from xval.base.literals import parse_module
-from xval.base.module_places import PACKAGES, find_spec, is_own
-from xval.base.syntax_trees import texts_in
+from xval.base.user_code.data_files import named_files
+from xval.base.user_code.modules import PACKAGES, find_spec, is_own
+from xval.base.user_code.syntax_trees import imports_in
 
 LARGEST_COPIED = 100_000_000
 
@@ -37,7 +37,7 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
             files = dict(_named_file(folders, top, inner))
         files = {name: path for name, path in files.items() if name not in own}
         own |= files
-        waiting += [name for path in files.values() for name in imported_modules(path)]
+        waiting += imported_modules(files)
     return own
 
 
@@ -49,9 +49,9 @@ def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
     found = {}
     for name, path in files.items():
         with suppress(SyntaxError, OSError):  # of a file that nothing may ever import
-            for text in texts_in(parse_module(path)):
-                data = None if Path(text).is_absolute() or ".." in Path(text).parts else find_file(text, [path.parent])
-                if data is not None and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED:
+            for text, data in named_files(parse_module(path), [path.parent]):
+                is_beside = not Path(text).is_absolute() and ".." not in Path(text).parts
+                if is_beside and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED:
                     found[(PurePosixPath(name).parent / text).as_posix()] = data
     return found
 
@@ -74,14 +74,9 @@ def _named_file(folders: Sequence[Path], top: str, inner: Sequence[str]) -> Iter
                     yield f"{top}/{path.relative_to(folder).as_posix()}", path
 
 
-def imported_modules(path: Path) -> Iterator[str]:
-    """Yield the modules that a file may import, those within its own package left out."""
-    try:
-        tree = parse_module(path)
-    except SyntaxError:
-        return  # of a file that nothing may ever import
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def imported_modules(files: Mapping[str, Path]) -> Iterator[str]:
+    """Yield the dotted paths of all that files of code, given as by `own_files`, may import."""
+    for name, path in files.items():
+        with suppress(SyntaxError):  # of a file that nothing may ever import
+            package = ".".join(PurePosixPath(name).parent.parts)
+            yield from (imported.path for imported in imports_in(ast.walk(parse_module(path)), package))

@@ -7,8 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from xval.base.cell_code import is_cell_module, write_cell_module
 from xval.base.errors import SettingsError
+from xval.base.user_code.cells import is_cell_module, write_cell_module
 
 
 @pytest.fixture

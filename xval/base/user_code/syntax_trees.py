@@ -1,17 +1,15 @@
-"""What a syntax tree says, whatever its comments, docstrings and layout: a hash; the names that it binds, uses and acts on."""
+"""What a syntax tree says, whatever its comments, docstrings and layout: a hash; the names that it binds, uses and imports."""
 
 import ast
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from types import UnionType
+from typing import NamedTuple
 
 DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+ALL_NAMES = "*"
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-_WRITERS = {
-    "dump", "touch", "mkdir", "makedirs", "unlink", "remove", "CSVLogger", "ModelCheckpoint", "BackupAndRestore", "FileHandler",
-}  # fmt: skip
-_WRITING_MODE = re.compile("[rwaxbt+]*[wax+][rwaxbt+]*")
 _WITHOUT_MEANING = ("ctx", "kind", "type_comment")  # the rest says it
 
 
@@ -46,25 +44,63 @@ def without_docstring(body: Sequence[ast.stmt]) -> list[ast.stmt]:
     return [*body[1:]] if is_text else [*body]
 
 
+class Import(NamedTuple):
+    """A name that an import statement binds; `ALL_NAMES`: all names of a module.
+
+    Attributes:
+        module: What it is imported from; of ``import a.b`` this is a, the module that the name a means then.
+        name: In the module; empty: the name means the module itself.
+        path: The whole dotted path in the statement.
+    """
+
+    bound: str
+    module: str
+    name: str
+    path: str
+
+
+def imports_in(nodes: Iterable[ast.AST], package: str) -> Iterator[Import]:
+    """Yield what the import statements among some parts of a module bind; `package` is the one that the module lies in."""
+    for part in nodes:
+        if isinstance(part, ast.Import):
+            for alias in part.names:
+                module = alias.name if alias.asname else alias.name.partition(".")[0]
+                yield Import(alias.asname or module, module, "", alias.name)
+        elif isinstance(part, ast.ImportFrom):
+            above = package.rsplit(".", part.level - 1)[0] if part.level else ""
+            module = ".".join(filter(None, (above, part.module)))
+            for alias in part.names:
+                is_all = alias.name == ALL_NAMES
+                yield Import(alias.asname or alias.name, module, alias.name, module if is_all else f"{module}.{alias.name}")
+
+
 def walk_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
     """Yield the parts of a statement but for what stands within functions and classes, which have names of their own."""
+    return _walk_outside(node, DEFINITIONS | ast.Lambda)
+
+
+def _walk_outside(node: ast.AST, scopes: UnionType) -> Iterator[ast.AST]:
     waiting: list[ast.AST] = [node]
     while waiting:
         part = waiting.pop()
         yield part
-        if not isinstance(part, DEFINITIONS | ast.Lambda):
+        if not isinstance(part, scopes):
             waiting += ast.iter_child_nodes(part)
 
 
 def names_bound(node: ast.stmt) -> set[str]:
     """Return the names that a statement defines or assigns; those of imports are left out."""
-    names = set()
-    for part in walk_outside_functions(node):
+    return set(_bound_by(walk_outside_functions(node)))
+
+
+def _bound_by(parts: Iterable[ast.AST]) -> Iterator[str]:
+    for part in parts:
         if isinstance(part, DEFINITIONS):
-            names.add(part.name)
+            yield part.name
+        elif isinstance(part, ast.arg):
+            yield part.arg
         elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-            names.add(part.id)
-    return names
+            yield part.id
 
 
 def is_assignment(node: ast.stmt) -> bool:
@@ -101,29 +137,14 @@ def names_used(node: ast.AST) -> Iterator[list[str]]:
 def _bound_in_scope(node: ast.AST) -> set[str]:
     """Return the names that a function, or a comprehension, binds for itself; none where the node is no scope of its own."""
     if isinstance(node, _COMPREHENSIONS):
-        parts: list[ast.AST] = [target for generator in node.generators for target in ast.walk(generator.target)]
-    elif isinstance(node, _FUNCTIONS):
-        body = node.body if isinstance(node.body, list) else [node.body]
-        waiting = [*body, *ast.walk(node.args)]
-        parts = []
-        while waiting:
-            part = waiting.pop()
-            parts.append(part)
-            if not isinstance(part, DEFINITIONS | ast.Lambda | _COMPREHENSIONS | ast.arguments):
-                waiting += ast.iter_child_nodes(part)
-    else:
+        return set(_bound_by(part for generator in node.generators for part in ast.walk(generator.target)))
+    if not isinstance(node, _FUNCTIONS):
         return set()
-    names, outside = set(), set()
-    for part in parts:
-        if isinstance(part, ast.arg):
-            names.add(part.arg)
-        elif isinstance(part, DEFINITIONS):
-            names.add(part.name)
-        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-            names.add(part.id)
-        elif isinstance(part, ast.Global | ast.Nonlocal):
-            outside.update(part.names)
-    return names - outside
+    scopes = DEFINITIONS | ast.Lambda | _COMPREHENSIONS
+    body = node.body if isinstance(node.body, list) else [node.body]
+    parts = [part for statement in body for part in _walk_outside(statement, scopes)]
+    from_outside = {name for part in parts if isinstance(part, ast.Global | ast.Nonlocal) for name in part.names}
+    return set(_bound_by([*parts, *ast.walk(node.args)])) - from_outside
 
 
 def names_acted_on(node: ast.stmt) -> set[str]:
@@ -139,38 +160,3 @@ def names_acted_on(node: ast.stmt) -> set[str]:
                 root = root.func if isinstance(root, ast.Call) else root.value
             names.add(root.id if isinstance(root, ast.Name) else "")
     return names
-
-
-def texts_in(node: ast.AST) -> Iterator[str]:
-    """Yield the texts in a statement that may name a file to be read, and those that ``/`` joins, as it joins them.
-
-    Left out is what a call writes to: the first argument of ``open(name, "w")``, and those of functions that save.
-    """
-    waiting: list[ast.AST] = [node]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, ast.Call) and _writes(part):
-            continue
-        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Div):
-            names: list[str] = []
-            inner: ast.expr = part
-            while isinstance(inner, ast.BinOp) and isinstance(inner.right, ast.Constant) and isinstance(inner.right.value, str):
-                names.insert(0, inner.right.value)
-                inner = inner.left
-            while isinstance(inner, ast.Call) and len(inner.args) == 1:  # Path("filters")
-                inner = inner.args[0]
-            if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-                names.insert(0, inner.value)
-            if names:
-                yield "/".join(names)
-        elif isinstance(part, ast.Constant) and isinstance(part.value, str):
-            yield part.value
-        waiting += ast.iter_child_nodes(part)
-
-
-def _writes(call: ast.Call) -> bool:
-    name = call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
-    given = [*call.args, *(word.value for word in call.keywords)]
-    modes = [argument.value for argument in given if isinstance(argument, ast.Constant)]
-    is_opened = name == "open" and any(isinstance(mode, str) and _WRITING_MODE.fullmatch(mode) for mode in modes)
-    return is_opened or name in _WRITERS or name.startswith(("save", "to_", "write"))

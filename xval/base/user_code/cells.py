@@ -23,18 +23,19 @@ from textwrap import dedent
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import Any
 
-from xval.base.data_files import find_file
 from xval.base.errors import SettingsError
 from xval.base.json_files import write_atomically
 from xval.base.literals import read_literal, source_of
-from xval.base.module_places import CELL_MODULE
-from xval.base.own_files import imported_modules
-from xval.base.syntax_trees import (
+from xval.base.user_code.data_files import named_files
+from xval.base.user_code.files import imported_modules
+from xval.base.user_code.modules import CELL_MODULE
+from xval.base.user_code.syntax_trees import (
+    ALL_NAMES,
     DEFINITIONS,
     hash_tree,
+    imports_in,
     names_bound,
     names_used,
-    texts_in,
     walk_outside_functions,
     without_docstring,
 )
@@ -68,8 +69,8 @@ def write_cell_module(part: Any, setting: str) -> str:
 def _write_module(part: Any, used_by: Sequence[object] = (), *, is_architecture: bool = False) -> str:
     text = _Writing(part, used_by, is_architecture=is_architecture).text()
     tree = ast.parse(text)
-    files = (find_file(name, [Path.cwd()]) for name in texts_in(tree))  # which jobs read from the folder of the session
-    name = f"{_PREFIX}{_hash_all(tree, [path for path in files if path is not None])}"
+    files = [path for _, path in named_files(tree, [Path.cwd()])]  # which jobs read from the folder of the session
+    name = f"{_PREFIX}{_hash_all(tree, files)}"
     if not _FOLDERS:
         _FOLDERS.append(TemporaryDirectory(prefix="xval_cells_"))
         sys.path.append(_FOLDERS[0].name)
@@ -94,7 +95,7 @@ def keep_cell_modules(names: Iterable[str], folder: Path) -> None:
             if str(folder.resolve()) not in sys.path:
                 sys.path.insert(sys.path.index(_FOLDERS[0].name), str(folder.resolve()))
             _write(folder / source.name, source.read_text(encoding="utf-8"))
-            waiting += filter(is_cell_module, (name.partition(".")[0] for name in imported_modules(source)))
+            waiting += filter(is_cell_module, (name.partition(".")[0] for name in imported_modules({source.name: source})))
 
 
 def _write(path: Path, text: str) -> None:
@@ -229,31 +230,22 @@ class _Writing:
 
     def _imports_of_submodules(self, name: str, chains: list[list[str]]) -> Iterator[str]:
         """Yield the imports of the session such as ``import a.b`` whose module is used as ``a.b.c``."""
-        for node in self._import_nodes():
-            for alias in node.names if isinstance(node, ast.Import) else ():
-                path = alias.name.split(".")
-                if not alias.asname and path[0] == name and any(chain[: len(path)] == path for chain in chains):
-                    yield f"import {alias.name}"
+        for bound, module, inner, path in imports_in(self._nodes(), package=""):
+            names = path.split(".")
+            if bound == module == name and not inner and any(chain[: len(names)] == names for chain in chains):
+                yield f"import {path}"
 
     def _import_of(self, name: str, value: object) -> str | None:
         """Return the import of the session that a name has its value from."""
-        for node in self._import_nodes():
-            for alias in node.names:
-                if isinstance(node, ast.Import):
-                    bound, path = alias.asname or alias.name.partition(".")[0], alias.name if alias.asname else name
-                    if bound == name and sys.modules.get(path) is value:
-                        return f"import {path} as {name}" if alias.asname else f"import {name}"
-                elif node.module and not node.level and (alias.asname or alias.name) in (name, "*"):
-                    own = name if alias.name == "*" else alias.name
-                    module = sys.modules.get(node.module)
-                    if (alias.name != "*" or own in vars(module or object)) and getattr(module, own, _MISSING) is value:
-                        return (
-                            f"from {node.module} import {own} as {name}" if own != name else f"from {node.module} import {own}"
-                        )
+        for bound, module, inner, _ in imports_in(self._nodes(), package=""):
+            loaded = sys.modules.get(module)
+            if bound == name and not inner and loaded is value:
+                return f"import {module}" if module == name else f"import {module} as {name}"
+            own = name if inner == ALL_NAMES else inner
+            is_there = inner != ALL_NAMES or own in vars(loaded or object)
+            if bound in (name, ALL_NAMES) and inner and is_there and getattr(loaded, own, _MISSING) is value:
+                return f"from {module} import {own}" if own == name else f"from {module} import {own} as {name}"
         return None
-
-    def _import_nodes(self) -> Iterator[ast.Import | ast.ImportFrom]:
-        yield from (node for node in self._nodes() if isinstance(node, ast.Import | ast.ImportFrom))
 
     def _aliases_of(self, name: str, value: object) -> Iterator[str]:
         """Yield assignments of the session such as ``Dense = keras.layers.Dense`` that give a name its value."""

@@ -1,37 +1,21 @@
-"""A user's own parts by dotted path (``my_package.my_module.my_function``), found and read without being run.
-
-Comes in: a dotted path from the settings. Goes out: its definition read with `ast`, or the thing itself, imported.
-`xval.base.module_places` says where modules are looked for, `xval.base.own_files` which files belong in the copy of the code.
-"""
+"""Parts of the user's own by dotted path (``my_package.my_module.my_function``), found and read without being run."""
 
 import ast
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
-from traceback import extract_tb
-from types import ModuleType
 from typing import Any
 
-from xval.base import own_imports
-from xval.base.cell_code import write_cell_module
-from xval.base.config_file import ROOT
-from xval.base.errors import SettingsError, XvalError, suggestion
+from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import parse_module, source_of
-from xval.base.module_places import (
-    ENGINE,
-    PACKAGES,
-    SHARED_PACKAGE,
-    architecture_folders,
+from xval.base.user_code.cells import write_cell_module
+from xval.base.user_code.modules import (
     find_spec,
-    is_installed,
     places,
-    take_from_folders,
 )
-from xval.base.own_files import imported_modules, own_files
+from xval.base.user_code.syntax_trees import ALL_NAMES, imports_in
 
 HOW_TO_NAME = "Name your own part by its dotted path: my_package.my_module.my_function."
 OBJECT_PREFIX = "keras:"
@@ -178,13 +162,7 @@ def _is_running(file: Path) -> bool:
 
 def _line_that_runs(tree: ast.Module) -> int:
     """Return the first line of a script that starts a run as soon as it is imported; 0: none does."""
-    of_others = {
-        (alias.asname or alias.name).partition(".")[0]
-        for node in tree.body
-        if isinstance(node, ast.Import | ast.ImportFrom) and getattr(node, "module", None) != "xval"
-        for alias in node.names
-        if alias.name != "xval"
-    }
+    of_others = {imported.bound for imported in imports_in(tree.body, package="") if imported.module != "xval"}
     for statement in tree.body:
         is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         is_guarded = isinstance(statement, ast.If) and "__name__" in source_of(statement.test)
@@ -198,87 +176,6 @@ def _line_that_runs(tree: ast.Module) -> int:
     return 0
 
 
-def load(path: str) -> Any:
-    """Import the module of a dotted path and return what the path means.
-
-    Raises:
-        SettingsError: The module has nothing of this name.
-        Exception: Whatever the module raises while it is imported.
-    """
-    module_name, _, name = path.rpartition(".")
-    module = import_own(module_name)
-    if not hasattr(module, name):
-        raise SettingsError(f"'{path}': the module has no '{name}'. {suggestion(name, vars(module))}")
-    return getattr(module, name)
-
-
-def import_own(name: str) -> ModuleType:
-    """Import a module from where Python looks, or where modules of the user's own lie.
-
-    Raises:
-        SettingsError: Only named modules are imported, and it is none of them; see `xval.base.own_imports`.
-        Exception: Whatever the module raises while it is imported; ImportError: there is none of this name.
-    """
-    if not own_imports.may_import(name):
-        raise own_imports.refuse(name)
-    for folder in places() if not own_imports.is_restricted() or own_imports.named() else ():
-        if folder not in sys.path:
-            sys.path.append(folder)
-    _take_own(name)
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # what imports Keras would have TensorFlow write into the progress
-    if name.startswith(f"{SHARED_PACKAGE}."):
-        package = import_module(SHARED_PACKAGE)
-        package.__path__ = [*dict.fromkeys([str(ROOT / SHARED_PACKAGE), *map(str, architecture_folders()), *package.__path__])]
-    return import_module(name)
-
-
-def imports_keras(name: str) -> bool:
-    """Return whether a module, or what it imports of the user's own, may import Keras or TensorFlow; nothing is run."""
-    files = own_files([name], known=PACKAGES).values()
-    return any(module.partition(".")[0] in ("keras", "tensorflow") for file in files for module in imported_modules(file))
-
-
-def _take_own(name: str) -> None:
-    """Have a module, and what it imports, taken from where modules of the user's own lie.
-
-    Imported modules of these names that lie elsewhere, as those of other results, are forgotten.
-    """
-    spec = find_spec(name)
-    is_architecture = name.startswith(f"{SHARED_PACKAGE}.") and spec is not None and spec.origin is not None
-    imported = imported_modules(Path(str(spec.origin))) if spec and is_architecture else ()
-    tops = {path.partition("/")[0].removesuffix(".py") for path in own_files([name, *imported], known=PACKAGES)}
-    known = tuple(sys.modules)  # other threads may import meanwhile
-    loaded = [module for module in known if module == name or module.partition(".")[0] in tops]
-    take_from_folders(tops)
-    others = {module for module in loaded if _lies_elsewhere(module)}
-    packages = {module.partition(".")[0] for module in others} - {SHARED_PACKAGE}
-    for module in loaded:
-        if module in others or module.partition(".")[0] in packages:
-            del sys.modules[module]
-
-
-def _lies_elsewhere(module: str) -> bool:
-    """Return whether an imported module is of another file than the one that would be found now."""
-    file, spec = getattr(sys.modules[module], "__file__", None), find_spec(module)
-    return bool(file and spec and spec.origin) and Path(str(file)).resolve() != Path(str(spec and spec.origin)).resolve()
-
-
-def describe_place(error: BaseException) -> str:
-    """Return the line of an architecture or of the user's own code that an error comes from; empty: it comes from elsewhere.
-
-    ``architectures/own_cnn.py, line 12: ``, the last such line of the traceback, to stand before the error. Errors of xval say
-    themselves where.
-    """
-    if isinstance(error, XvalError):
-        return ""
-    for frame in reversed(extract_tb(error.__traceback__)):
-        path = Path(frame.filename)
-        inside = path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
-        if path.is_file() and inside.parts[0] not in ENGINE and not is_installed(path):
-            return f"{inside.as_posix()}, line {frame.lineno}: "
-    return ""
-
-
 def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
     positional = [*arguments.posonlyargs, *arguments.args]
     n_needed = len(positional) - len(arguments.defaults)
@@ -288,13 +185,11 @@ def _accepts(arguments: ast.arguments, n_positional: int) -> bool:
 
 def _binds(tree: ast.Module, name: str) -> bool:
     """Return whether a module may have a name from elsewhere than a definition at its top level."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            names = {(alias.asname or alias.name).split(".")[0] for alias in node.names}
-            if names & {name, "*"}:
-                return True
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name:
-            return True
+    nodes = [*ast.walk(tree)]
+    if any(imported.bound in (name, ALL_NAMES) for imported in imports_in(nodes, package="")):
+        return True
+    if any(isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == name for node in nodes):
+        return True
     return any(isinstance(node, ast.FunctionDef) and node.name == "__getattr__" for node in tree.body)
 
 

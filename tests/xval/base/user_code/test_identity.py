@@ -4,15 +4,14 @@ import ast
 
 import pytest
 
-from xval.base import own_code
-from xval.base.code_changes import describe_changes, find_changes
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_module
-from xval.base.module_places import looking_in
-from xval.base.own_code import FORM, hash_definitions, hash_file
-from xval.base.shipped_architectures import HASHES
-from xval.base.syntax_trees import names_used
+from xval.base.user_code import identity
+from xval.base.user_code.identity import FORM, describe_changes, find_changes, hash_definitions, hash_file
+from xval.base.user_code.modules import looking_in
+from xval.base.user_code.shipped_architectures import HASHES
+from xval.base.user_code.syntax_trees import names_used
 
 NETS = '''"""Networks."""
 import keras
@@ -163,7 +162,7 @@ def test_modules_that_import_each_other_and_odd_files_end(own):
 
 def test_a_file_is_read_once_and_again_when_it_is_another(own, monkeypatch):
     known = hashes(own)
-    monkeypatch.setattr(own_code, "parse_module", None)
+    monkeypatch.setattr(identity, "parse_module", None)
     assert hashes(own) == known
     monkeypatch.undo()
     edit(own / "inner.py", "return x", "return y")
@@ -197,7 +196,7 @@ def test_an_architecture_of_xval_is_shipped_until_it_is_edited(monkeypatch):
     assert {text.partition(" ")[0] for text in shipped.values()} == {"shipped"}
     assert {name.partition(":")[0] for name in shipped} >= {"architectures.vgg_mini"}
     monkeypatch.setitem(HASHES, "vgg_mini", "0" * 16)
-    monkeypatch.setattr(own_code, "_KNOWN", {})
+    monkeypatch.setattr(identity, "_READ", {})
     edited = hash_definitions(["architectures.vgg_mini.build"])
     assert find_changes(shipped, edited) == []  # the same code, whoever wrote it
     edited["architectures.vgg_mini:build"] = "1"
@@ -209,7 +208,7 @@ def test_the_hashes_of_the_shipped_architectures_are_those_of_the_files():
     files = sorted(path for path in (ROOT / "architectures").glob("*.py") if path.stem != "__init__")
     wanted = {path.stem: hash_file(parse_module(path)) for path in files}
     lines = "\n".join(f'    "{name}": "{text}",' for name, text in wanted.items())
-    assert wanted == HASHES, f"xval/base/shipped_architectures.py: write\n{lines}"
+    assert wanted == HASHES, f"xval/base/user_code/shipped_architectures.py: write\n{lines}"
 
 
 def test_a_hash_is_the_same_on_each_version_of_python():

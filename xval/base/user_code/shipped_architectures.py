@@ -29,4 +29,4 @@ HASHES: dict[str, str] = {
     "vgg_ultramini": "773e9eb104025a88",
     "vggvox": "10bcfc965333527d",
 }
-"""The hash of each file (`xval.base.own_code.hash_file`) by its name; a test holds it to the files, and says what to write."""
+"""The hash of each file (`hash_file` of `identity`) by its name; a test holds it to the files, and says what to write."""
