@@ -15,6 +15,7 @@ from xval.base.keras_backends import BACKENDS, installed_backends
 from xval.base.setting_fields import later_values
 from xval.base.setting_scope import Scope
 from xval.base.user_code.files import own_folders
+from xval.base.user_code.identity import describe_changes
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.shared_columns import SharedColumn
 from xval.jobs.folds_file import SPLITTER_CHANGES

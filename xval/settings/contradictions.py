@@ -9,6 +9,7 @@ from pydantic import AfterValidator, TypeAdapter
 from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
 from xval.base.setting_fields import written_type
+from xval.base.user_code import definitions
 from xval.measures import binary, metrics
 from xval.measures.task import Task
 from xval.settings import architectures, further_metrics, model_address, optimizers
