@@ -200,7 +200,10 @@ def test_two_identical_variants(empty):
             "for choosing among 2 variants. The chosen one, svm, gamma scale (1), scored 0.764."
         ),
         "Choosing by validation is above chance, but not significantly better than svm, gamma 0.1 (2).",
-        "Use whichever of variants 1 and 2 is cheapest, because they have the same score for every speaker.",
+        (
+            "Use whichever of variants 1 and 2 is cheapest, because choosing by validation and variant 2 have the same score "
+            "for every speaker."
+        ),
     ]
 
 

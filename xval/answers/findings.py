@@ -250,9 +250,10 @@ def _no_pooled_values(done: Sequence[InstanceResults]) -> Finding | None:
 
 
 def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
-    for group in seed_twins(parameters_of(done)):
-        yield describe_seed_twins(group)
-    for group in copies(parameters_of(done)):
+    parameters = parameters_of(done)
+    for group in seed_twins(parameters):
+        yield describe_seed_twins(group, parameters)
+    for group in copies(parameters):
         yield describe_copies(group)
 
 

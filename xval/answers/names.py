@@ -11,6 +11,9 @@ from xval.answers.summary import differing_parameters, parameter_value
 from xval.base.errors import counted, shortened
 from xval.settings.resolve import describe_numbers
 
+CHOICE = "choosing by validation"
+"""What nested selection is called where it is compared with a variant."""
+
 _LONGEST = 60  # characters, of names that are made and of those in sentences
 _MOST_RUNS = 3
 _SAID_ALONE = ("architecture", "features", "frontend")
@@ -81,6 +84,21 @@ def name_numbers(numbers: Iterable[int]) -> str:
     """Return ``3`` or ``3-5, 7``, of many the first: ``1, 3, 5 and more``."""
     runs = describe_numbers(numbers).split(", ")
     return ", ".join(runs[:_MOST_RUNS]) + " and more" * (len(runs) > _MOST_RUNS)
+
+
+def call_compared(names: Iterable[str], word: str = "instance") -> str:
+    """Return ``instance 3``, ``instances 1, 3-7`` or ``instance 3 and choosing by validation``.
+
+    Args:
+        names: What a comparison calls each: ``3``, ``nested``, or of another experiment ``path:3``, which stays as it is.
+        word: What they are.
+    """
+    split = {name: name.rpartition(":") for name in names}
+    numbered = [name for name, (_, _, which) in split.items() if which != "nested"]
+    listed = describe_numbers(map(int, numbered)) if all(map(str.isdecimal, numbered)) else ", ".join(numbered)
+    called = [f"{word}{'s' * (len(numbered) > 1)} {listed}"] * bool(numbered)
+    called += [f"{CHOICE} in {path}" if path else CHOICE for path, _, which in split.values() if which == "nested"]
+    return " and ".join(called)
 
 
 def describe_parameters(parameters: Mapping[str, object]) -> str:
