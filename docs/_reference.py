@@ -25,7 +25,9 @@ _WORDS = {
     "item": "speaker",
     "n_items": "n speakers",
     "n_validated": "n",
-    "class_word": "class",
+    "classes": "the class",
+    "few": "n speakers",
+    "were": "were",
     "above_chance": "above chance",
 }
 _ESTIMATORS = {

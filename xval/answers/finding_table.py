@@ -83,18 +83,16 @@ TABLE: dict[Code, Entry] = {
         "few-speakers",
         {
             "": Text(
-                "Only {n_items} were tested; one more could change score and interval considerably.",
+                "Only {few} {were} tested; one more could change score and interval considerably.",
                 "Record more {items}; more clips of the same ones do not help.",
             ),
             "of a class": Text(
-                "Only {n_items} of the {class_word} '{name}' were tested; one more could change score and interval "
-                "considerably.",
-                "Record more {items} of the {class_word} '{name}'; more clips of the same ones do not help.",
+                "Only {few} {were} tested; one more could change score and interval considerably.",
+                "Record more {items} of {classes}; more clips of the same ones do not help.",
             ),
             "without interval": Text(
-                "Only {n_items} of the {class_word} '{name}' were tested, so scores over classes, such as {metric}, "
-                "have no interval.",
-                "Record more {items} of the {class_word} '{name}'; more clips of the same ones do not help.",
+                "Only {few} {were} tested, so scores over classes, such as {metric}, have no interval.",
+                "Record more {items} of {classes}; more clips of the same ones do not help.",
             ),
         },
         "With fewer than 6 speakers the standard deviation between them is hardly known. The same holds for a class "

@@ -166,7 +166,7 @@ CASES = {
 
 FIRST = {
     "failed": "Fix the error of {failed}, then run the same command again to finish.",
-    "unfinished": "Run the same command again to finish {unfinished}.",
+    "unfinished": "Run the experiment again to finish {unfinished}.",
     "fixes the label": "Prepare the dataset with --item {fixing} if results are to hold for new ones, because the '{fixing}' "
     "determines the label.",
 }

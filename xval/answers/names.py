@@ -8,7 +8,7 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from xval.answers.summary import differing_parameters, parameter_value
-from xval.base.errors import counted, shortened
+from xval.base.errors import counted, join_words, shortened
 from xval.settings.resolve import describe_numbers
 
 CHOICE = "choosing by validation"
@@ -76,8 +76,7 @@ def name_instances(
     names = names_of(instances) if len(listed) <= most else {}
     if not names or (len(listed) > 2 and any("," in names[number] for number in listed)):
         return f"{'V' if is_first else 'v'}ariant{'s' * (len(listed) > 1)} {name_numbers(listed)}"
-    *first, last = [f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} ({number})" for number in listed]
-    return " and ".join(filter(None, (", ".join(first), last)))
+    return join_words([f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} ({number})" for number in listed])
 
 
 def name_numbers(numbers: Iterable[int]) -> str:

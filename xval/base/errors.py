@@ -17,7 +17,7 @@ XvalError                     anything below; the command line prints it without
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -97,6 +97,11 @@ def first_of(names: Iterable[object], most: int = 10, separator: str = ", ") -> 
     """Return some names, and of many the first and how many more there are: ``a, b and 7 more``."""
     texts = [str(name) for name in names]
     return separator.join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def shortened(name: str, most: int) -> str:
