@@ -28,6 +28,8 @@ _WORDS = {
     "classes": "the class",
     "few": "n speakers",
     "were": "were",
+    "are": "is",
+    "its": "its",
     "above_chance": "above chance",
 }
 _ESTIMATORS = {

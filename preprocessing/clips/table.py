@@ -353,8 +353,8 @@ def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
     if lacking:
         path, label = lacking[0]
         raise CorpusError(
-            f"{path}: one of the labels {label!r:.100} is missing ({counted(len(lacking), 'clip')} in all). Remove it; an empty "
-            "list means that a clip has none."
+            f"{path}: one of the labels {label!r:.100} is missing ({counted(len(lacking), 'clip')} in all). Remove it; an "
+            "empty list means that a clip has none."
         )
     for path, label in zip(paths, labels, strict=True):
         try:

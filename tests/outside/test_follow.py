@@ -7,7 +7,9 @@ import signal
 def test_follow_says_which_files_the_model_was_trained_on(finished, tmp_path):
     heard = finished.folder / "audio"
     printed = tmp_path / "rows.csv"
-    with finished.started("-m", "xval", "predict", f"{finished.EXPERIMENT}:1", "--follow", heard, "--output", printed) as process:
+    with finished.started(
+        "-m", "xval", "predict", f"{finished.EXPERIMENT}:1", "--follow", heard, "--output", printed
+    ) as process:
         lines = []
         for line in process.stdout:
             lines.append(line)
@@ -16,7 +18,10 @@ def test_follow_says_which_files_the_model_was_trained_on(finished, tmp_path):
                 break
         lines += process.stdout.read().splitlines()
     text = " ".join(" ".join(lines).split())
-    assert "among the audio that trained one or more of the 3 models or chose their epoch, so their predictions are not a test" in text
+    assert (
+        "among the audio that trained one or more of the 3 models or chose their epoch, so their predictions are not a test"
+        in text
+    )
 
 
 def test_follow_of_a_file_says_what_to_type(finished):

@@ -19,7 +19,7 @@ def write_corpus(study, *, seed=0, n_items=6, n_clips=24, difference=0.3):
         f"s{item}": (rng.normal(size=(n_clips, 6, 4)) + difference * labels[:, None, None]).astype("float32")
         for item in range(n_items)
     }
-    targets = dict.fromkeys(predictors, ["ab"[label] for label in labels])
+    targets = {item: ["ab"[label] for label in labels] for item in predictors}
     write("small", predictors, targets, data_folder=study.folder / "data")
 
 

@@ -85,6 +85,11 @@ def name_numbers(numbers: Iterable[int]) -> str:
     return ", ".join(runs[:_MOST_RUNS]) + " and more" * (len(runs) > _MOST_RUNS)
 
 
+def name_folds(numbers: Collection[int]) -> str:
+    """Return ``fold 3`` or ``folds 3-5, 7``."""
+    return f"fold{'s' * (len(numbers) > 1)} {name_numbers(numbers)}"
+
+
 def call_compared(names: Iterable[str], word: str = "instance") -> str:
     """Return ``instance 3``, ``instances 1, 3-7`` or ``instance 3 and choosing by validation``.
 

@@ -85,10 +85,11 @@ def suggestion(received: str, available: Iterable[str]) -> str:
     """Return the tail of an error message about an unknown name.
 
     Returns:
-        ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close.
+        ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close or has the name in it.
     """
     names = sorted(available)
     close = get_close_matches(received, names, n=1, cutoff=0.6)
+    close = close or [name for name in names if received.lower() in name.lower().split("_")][:1]  # f1: macro_f1
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return f"Available: {', '.join(names)}.{hint}"
 

@@ -138,10 +138,11 @@ def describe_seen(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
     n_models = len(model.members)
     whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
     theirs = f"{'its' if len(seen) == 1 else 'their'} predictions"
-    return [
+    line = (
         f"{counted(len(seen), 'file')} {verb_of(len(seen))} among the audio that trained {whose}, so {theirs} are not a test: "
         f"{first_of(seen, N_NAMED)}"
-    ]
+    )
+    return [line]
 
 
 def describe_doubts(table: "pd.DataFrame") -> list[str]:

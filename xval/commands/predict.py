@@ -93,7 +93,11 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.coverage is not None:
         messages.print(_describe_sets(table, options.coverage))
-    for line in [*arguments.describe_seen(table, model), *arguments.describe_doubts(table), *arguments.describe_unknown(table, model)]:
+    for line in [
+        *arguments.describe_seen(table, model),
+        *arguments.describe_doubts(table),
+        *arguments.describe_unknown(table, model),
+    ]:
         messages.print(line, markup=False)
     for unread in left_out:
         messages.print(unread.line, markup=False)

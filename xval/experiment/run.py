@@ -223,7 +223,9 @@ def _describe_changed_ranking(planned: Plan) -> str:
     if not changed:
         return ""
     earlier, later = (", ".join(sorted(set(names))) for names in zip(*changed, strict=True))
-    return f"From now on rank_by = {later} selects among these results (before: {earlier}). To change it back, run again with it."
+    return (
+        f"From now on rank_by = {later} selects among these results (before: {earlier}). To change it back, run again with it."
+    )
 
 
 def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:

@@ -84,7 +84,8 @@ def print_figures(
 def _describe_part(instances: Sequence[InstanceResults], numbers: Sequence[int]) -> str:
     """Return a line on the instances that the table does not have: `numbers` are those of its rows."""
     selected = ranking.rank_instances(instances).selected
-    elsewhere = "" if selected is None or selected in numbers else f" Validation selects {name_instances([selected], instances)}."
+    is_elsewhere = selected is not None and selected not in numbers
+    elsewhere = f" Validation selects {name_instances([selected], instances)}." if selected and is_elsewhere else ""
     return f"The table has the chosen instances; the lines below are about all {len(instances)}.{elsewhere}\n"
 
 

@@ -129,7 +129,9 @@ def _refuse_several(text: str | Path) -> None:
     match = _NUMBERS.fullmatch(str(text))
     if match and match["path"] and not match["numbers"].isdecimal() and not Path(text).exists():
         one = f"{match['path']}:{re.split('[-,]', match['numbers'])[0]}"
-        raise SettingsError(f"{text}: one instance is needed here; received several. Give one, such as {one}. {_WHO_TAKES_SEVERAL}")
+        raise SettingsError(
+            f"{text}: one instance is needed here; received several. Give one, such as {one}. {_WHO_TAKES_SEVERAL}"
+        )
 
 
 def numbers_between(first: int, last: int, available: Collection[int], where: object) -> list[int]:

@@ -280,6 +280,10 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         wanted.update(dict.fromkeys((experiment.path.resolve(), own) for own in names))
 
     if baseline is not None:
+        if len(each_of(str(baseline), home)) > 1:
+            raise SettingsError(
+                f"--baseline {baseline}: takes one instance; received several. Name the others without an option."
+            )
         want(str(baseline))
     if all(_split(str(name))[1] is None for name in instances):
         want(f"{home.path}/")

@@ -57,7 +57,8 @@ def describe_baseline(comparison: Comparison) -> str:
     direction = "higher" if comparison.higher_is_better else "lower"
     return (
         f"{capital(comparison.figure)} ({direction} is better), instance minus baseline. "
-        f"Baseline: {call_compared([comparison.baseline])} ({comparison.baseline_reason}), {' or '.join(means)} ({_bases(comparison)})."
+        f"Baseline: {call_compared([comparison.baseline])} ({comparison.baseline_reason}), {' or '.join(means)} "
+        f"({_bases(comparison)})."
     )
 
 
