@@ -27,7 +27,7 @@ def test_the_baseline_of_a_comparison(finished):
 
 def test_one_instance_to_compare_is_told_with_what(finished):
     said = finished.mistake("-m", "xval", "compare", finished.EXPERIMENT, "2")
-    assert f"such as xval compare {finished.EXPERIMENT} 2 1, or xval compare {finished.EXPERIMENT} for all." in said
+    assert f"For example: xval compare {finished.EXPERIMENT} 2 1; without a number all are compared." in said
 
 
 def test_folds_may_be_ranges(study):

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from preprocessing.console import GOES_ON, carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
-from preprocessing.visible_console import VisibleConsole
+from preprocessing.visible_console import LastingConsole
 from xval.base.errors import SettingsError
 from xval.base.operating_system import quote
 from xval.experiment.run import RunRequest, run_experiment
@@ -40,7 +40,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
 
 def make_wide_console(*, quiet: bool = False) -> Console:
     """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
-    console = VisibleConsole(quiet=quiet)
+    console = LastingConsole(quiet=quiet)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None where a shell has closed it (>&-)
     if not console.is_jupyter and not is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_FILES

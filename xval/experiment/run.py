@@ -150,13 +150,13 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
-        folder.make()
-        choose_lock(folder.path, settings.lock, settings.lease_s)
         at_work = working_in(folder, declaration, replaced=replaced, takes_over=command.take_over)
-        with at_work, _observing(folder, settings, numbers, console) as observers:
-            folder.prepare(declaration.description)
-            with derived_files(planned, console) as derived:
-                outcomes = _run(planned, declaration, command, console, derived, observers, notes)
+        with folder.removed_if_refused():
+            choose_lock(folder.path, settings.lock, settings.lease_s)
+            with at_work, _observing(folder, settings, numbers, console) as observers:
+                folder.prepare(declaration.description)
+                with derived_files(planned, console) as derived:
+                    outcomes = _run(planned, declaration, command, console, derived, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
             console.print(line, soft_wrap=True, markup=False)

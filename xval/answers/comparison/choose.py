@@ -299,13 +299,13 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
-        told += "".join(_describe_other(only) for only in chosen.values())
+        others = [_describe_other(only) for only in chosen.values()]
         of_chance = [
             f" To test it against chance: xval compare {quote(str(only.experiment.path))} {only.number} --permutations 39"
             for only in chosen.values()
             if only.settings.architecture in CLASSICAL
         ]
-        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(of_chance)}")
+        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(others)}{''.join(of_chance)}")
     return chosen
 
 
@@ -313,7 +313,9 @@ def _describe_other(only: InstanceResults) -> str:
     """Return which command compares an instance that was named alone; empty: its experiment has no other."""
     path = quote(str(only.experiment.path))
     other = next((number for number in only.experiment.instances() if number != only.number), None)
-    return "" if other is None else f", such as xval compare {path} {only.number} {other}, or xval compare {path} for all"
+    return (
+        "" if other is None else f" For example: xval compare {path} {only.number} {other}; without a number all are compared."
+    )
 
 
 def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, InstanceResults]:
