@@ -4,6 +4,8 @@ import numpy as np
 import openpyxl
 import pandas as pd
 
+import xval
+
 
 def test_all_faults_of_events_are_told_at_once(empty):
     empty.recordings()
