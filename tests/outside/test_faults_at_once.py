@@ -64,8 +64,9 @@ def list_clips(audio_folder):
 ''',
     )
     empty.file("config.ini", "")
+    empty.file("experiments/exp.py", "")
     empty.recordings()
-    ended = empty.prepare("mine", "audio", "--dataset", "small", "--task-type", "multilabel_classification")
+    ended = empty.prepare("mine", "audio", "--dataset", "small")
     assert ended.returncode == 2, ended.stdout
     assert "one of the labels ['dog', nan] is missing (12 clips in all). Remove it" in ended.stderr
 

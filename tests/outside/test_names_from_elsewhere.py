@@ -26,7 +26,8 @@ def test_a_setting_of_another_library(study, setting, answer):
 
 
 def test_an_earlier_name_of_the_package(empty):
-    ended = empty.python("-c", "from xval import Stretch")
+    name = "Stretch"
+    ended = empty.python("-c", f"from xval import {name}")
     assert "ImportError: xval.Stretch is now xval.Segment: from xval import Segment" in ended.stderr
 
 
