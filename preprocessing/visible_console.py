@@ -35,21 +35,21 @@ class VisibleConsole(Console):
 
 
 class LastingConsole(VisibleConsole):
-    """The console of a run, which goes on where nothing can be printed: on a full disk, or into a pipe that is closed."""
+    """The console of a run, which continues where nothing can be printed: on a full disk, or into a pipe that is closed."""
 
     def print(self, *objects: Any, **arguments: Any) -> None:
         """Print as rich does; what cannot be written is named once on the standard error."""
         try:
             super().print(*objects, **arguments)
         except OSError as error:
-            self._go_on_without(error.strerror or str(error))
+            self._end_output(error.strerror or str(error))
 
     def on_broken_pipe(self) -> None:
         """Print nothing more; rich would end the program."""
-        self._go_on_without("its reader is gone")
+        self._end_output("the pipe is closed")
 
-    def _go_on_without(self, reason: str) -> None:
+    def _end_output(self, reason: str) -> None:
         self.quiet = True
         with suppress(OSError, ValueError):  # what is still in the buffer of the stream would be an error at its end
             os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
-        write_line(f"Nothing more can be printed ({reason}). The run goes on without it.", sys.stderr)
+        write_line(f"Nothing more can be printed ({reason}). The run continues without output.", sys.stderr)
