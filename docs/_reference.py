@@ -30,9 +30,11 @@ _WORDS = {
     "item": "speaker",
     "n_items": "n speakers",
     "n_validated": "n",
-    "class_word": "class",
+    "classes": "the class",
+    "few": "n speakers",
     "above_chance": "above chance",
 }
+_VERBS = {"were": "were", "are": "is", "its": "its"}  # which agree with a number
 _ESTIMATORS = {
     "constant": "Constant prediction: the most frequent class, or the mean. Every other model has to be better.",
     "svm": "Support vector machine (SVM) for classes. `C` and `gamma` are searched; a linear kernel has no `gamma`.",
@@ -172,7 +174,10 @@ def _finding(entry: Entry) -> Iterator[str]:
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
     parts = re.split(r"\{(\w+)\}", text)
-    text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    text = "".join(
+        _VERBS.get(part) or f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part)
+        for at, part in enumerate(parts)
+    )
     return text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
 
 

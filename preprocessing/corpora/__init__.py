@@ -254,7 +254,14 @@ def summarise_corpus(name: str) -> str:
 
 def find_corpus(name: str) -> CorpusReader:
     """Load the file of a corpus."""
-    corpus_names()  # which finds those of the study
+    names = corpus_names()  # which finds those of the study
+    if name not in names:
+        known = suggestion(name, names)
+        folder = name if Path(name).is_dir() else "FOLDER"
+        yours = (
+            f"For recordings of your own: xval prepare folders {folder} (a folder for each class), or xval prepare table FILE."
+        )
+        raise CorpusError(f"Unknown corpus '{name}'. {known}{'' if 'Did you mean' in known else f' {yours}'}")
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
     arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)

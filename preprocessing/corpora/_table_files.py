@@ -17,6 +17,7 @@ from xval.base.table_bounds import MOST_CLIPS, open_table, refuse_large
 
 if TYPE_CHECKING:
     import pyarrow
+    from openpyxl.worksheet.worksheet import Worksheet
 
 _NO_TEXT = {
     b"\xd0\xcf\x11\xe0": "an Excel file of the old format (.xls), which is not supported. Save it as .xlsx or csv",
@@ -28,6 +29,9 @@ _NO_TEXT = {
 """What a file holds in place of text, by its first bytes, and what to do."""
 _SAID_SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*')
 """The first line of a csv file as Excel writes it."""
+
+_PADDED = re.compile("00+")
+"""The format of a number in a workbook that Excel shows as 007."""
 
 Row = tuple[int, list[str]]
 _N_SHOWN = 3
@@ -289,7 +293,16 @@ def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
             "are unwanted."
         )
     for number, row in enumerate(rows, start=1):
-        yield number, [_text(value) for value in row[:width]]
+        yield number, [_sheet_text(value, sheet, number, place) for place, value in enumerate(row[:width], start=1)]
+
+
+def _sheet_text(value: object, sheet: "Worksheet", row: int, column: int) -> str:
+    """Return a cell of a sheet as a csv file has it; a whole number that Excel shows with leading zeros, as ids, has them."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        number_format = sheet.cell(row, column).number_format
+        if _PADDED.fullmatch(number_format):
+            return str(value).zfill(len(number_format))
+    return _text(value)
 
 
 def _shown(names: Iterable[str]) -> str:

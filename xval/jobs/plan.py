@@ -28,7 +28,7 @@ from xval.results.open import open_results
 from xval.results.read import Record, is_current
 from xval.settings.parameters import hash_parameters
 from xval.settings.randomness import count_repeats
-from xval.settings.resolve import Instance
+from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import Settings, names_of
 
 
@@ -132,7 +132,7 @@ def make_plan(
     missing = sorted(set(chosen) - set(available))
     if missing:
         raise FoldsError(
-            f"there is no fold {', '.join(map(str, missing))}. Available: 1-{available[-1]}. --set num_folds=N makes more."
+            f"there is no fold {describe_numbers(missing)}. Available: 1-{available[-1]}. --set num_folds=N makes more."
         )
     plan = Plan(folder, folds, instances, tuple(chosen))
     faults: list[str] = []

@@ -103,7 +103,7 @@ class TaskFacts:
             "augment_mixup": "augment_mixup mixes the targets of clips, but task_type={task} has none. Set augment_mixup=0",
         }
     )
-    uneven_folds: str = "Fold {folds} does not test every class, so its means over classes are undefined or over fewer classes"
+    uneven_folds: str = "{Folds} {do} not test every class, so {its} means over classes are undefined or over fewer classes"
     why_final: str = ""
     why_no_ensemble: str = ""
     why_no_folder: str = ""

@@ -87,6 +87,7 @@ class Summary(BaseModel):
         main: None: there is no figure yet.
         lines: The three lines on all instances, as of `xval.answers.headline`: result, evidence and next, with
             `ANY_EXPERIMENT` for the path in commands. Empty: an earlier version wrote the summary.
+        texts: A hash of the texts of which the lines are made; of a version with others they are made again.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -103,6 +104,7 @@ class Summary(BaseModel):
     name: str
     main: Main | None
     lines: dict[str, str] = {}
+    texts: str = ""
     tested: Tested
 
 

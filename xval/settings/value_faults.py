@@ -12,6 +12,7 @@ from xval.settings.options import Architecture, Option
 from xval.settings.schema import EXPERIMENT_KEYS, Settings
 
 _LONGEST_SHOWN = 200
+_BESIDE = {"early_stopping": " After how many epochs without improvement training ends is set by patience."}
 
 
 def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool) -> str:
@@ -47,6 +48,8 @@ def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str
     received = fault["input"]
     if several := _describe_several(name, received):
         return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {several}"
+    if fault["type"].startswith("bool_"):
+        return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; allowed: true or false.{_BESIDE.get(name, '')}"
     allowed = fault.get("ctx", {}).get("expected")
     if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):
         names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]
