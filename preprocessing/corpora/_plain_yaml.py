@@ -41,8 +41,8 @@ def _check_events(events: Iterator[Any], path: Path) -> None:
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _DEEPEST:
             raise CorpusError(f"{where}: lists nested more than {_DEEPEST} levels deep, which no such file has.")
-        tag = getattr(event, "tag", None)
-        if tag not in (None, "!", *_PLAIN):
+        tag: str | None = getattr(event, "tag", None)
+        if tag is not None and tag not in ("!", *_PLAIN):
             name = tag.replace(_STANDARD, "!!", 1) if tag.startswith(_STANDARD) else tag
             shown = ascii(name if len(name) <= _LONGEST_SHOWN else f"{name[:_LONGEST_SHOWN]}...")
             raise CorpusError(
