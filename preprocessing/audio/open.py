@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.pyav_decoding import PyavAudio
 from preprocessing.audio.soundfile_decoding import Longer, SoundfileAudio, Unreadable
 from xval.base.errors import AudioError
+from xval.base.size_limits import MOST_SAMPLES
 
 END_TOLERANCE_S = 0.01
 """Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file."""
@@ -35,9 +36,6 @@ _NOTHING_FETCHED = (
 """How a text begins that is there in place of audio, and what to do."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
-
-# 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
-_MOST_SAMPLES = 1_000_000_000
 
 
 class NotFetchedError(AudioError):
@@ -193,9 +191,9 @@ def check_size(path: Path, n_samples: int, rate_hz: int) -> None:
     Raises:
         AudioError: It would.
     """
-    if n_samples > _MOST_SAMPLES:
+    if n_samples > MOST_SAMPLES:
         raise AudioError(
             f"{path}: too long to be read as one clip: {n_samples / rate_hz / 3600:.1f} h at {rate_hz} Hz (at most "
-            f"{_MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list segments of it. If it is not that long, its header is "
+            f"{MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list segments of it. If it is not that long, its header is "
             "damaged."
         )

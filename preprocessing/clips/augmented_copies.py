@@ -11,9 +11,8 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AudioFiles, is_copy
-from xval.base.csv_text import unguard
+from xval.base.csv_text import read_csv
 from xval.base.errors import CorpusError, counted, verb_of
-from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,12 +149,9 @@ def _renamed(copies: "pd.DataFrame", name_in: Callable[[str], str]) -> "pd.DataF
 
 def _read(path: Path) -> "pd.DataFrame":
     import numpy as np
-    import pandas as pd
 
     try:
-        names = dict.fromkeys(("path", "source"), unguard)
-        with open_table(path) as file:
-            copies = pd.read_csv(file, converters=names, keep_default_na=False, encoding="utf-8")
+        copies = read_csv(path, ("path", "source"))
         copies["time_factor"] = copies["time_factor"].astype("float64")
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(

@@ -13,7 +13,8 @@ from preprocessing.clips import parquet_files
 from preprocessing.corpora._usual_names import usual_name
 from xval.base.csv_text import unguard
 from xval.base.errors import CorpusError, brief
-from xval.base.table_bounds import MOST_CLIPS, open_table, refuse_large
+from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_TABLE_BYTES, MOST_CLIPS, check_rows
 
 if TYPE_CHECKING:
     import pyarrow
@@ -78,7 +79,7 @@ def read_rows(table: Path, wanted: Wanted) -> list[Row]:
                 cells = [cell if place >= len(is_read) or is_read[place] else "" for place, cell in enumerate(cells)]
             is_read = is_read or [wanted.is_read(cell.strip()) for cell in cells]
             rows.append((number, cells))
-            refuse_large(table, n_rows=len(rows), most_rows=MOST_CLIPS)
+        check_rows(table, len(rows), MOST_CLIPS)
     except Exception as error:  # what pandas and its readers raise of a damaged file has no class in common
         raise _explain(table, error) from error
     return rows
@@ -100,7 +101,7 @@ def _explain(table: Path, error: Exception) -> CorpusError:
 
 
 def _read_text(table: Path, wanted: Wanted) -> Iterator[Row]:
-    with open_table(table) as file:
+    with open_regular(table, LARGEST_TABLE_BYTES) as file:
         text = file.read().decode("utf-8-sig")
     if text.lstrip()[:1] in ("{", "["):
         yield from _read_json(table, text, wanted)
@@ -266,7 +267,7 @@ def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
 
     # Sheets that are opened to be read alone know neither merged cells nor hidden rows.
     whole = {"read_only": False}
-    with open_table(table) as file, pd.ExcelFile(file, engine="openpyxl", engine_kwargs=whole) as excel:
+    with open_regular(table, LARGEST_TABLE_BYTES) as file, pd.ExcelFile(file, engine="openpyxl", engine_kwargs=whole) as excel:
         sheet, *others = excel.book.worksheets
         rows = pd.read_excel(excel, header=None, dtype=object, keep_default_na=False).to_numpy()
     widths = [max((place for place, value in enumerate(row, 1) if _text(value).strip()), default=0) for row in rows]

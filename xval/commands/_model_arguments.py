@@ -95,7 +95,7 @@ def items_of(options: argparse.Namespace, model: "SavedModel", console: "Console
     items: list[str] | None = None
     if pattern != "none":
         compiled = compile_pattern("--item-pattern", pattern)
-        items = find_in_each("--item-pattern", compiled, 1 if compiled.groups else 0, names)
+        items = find_in_each(compiled, 1 if compiled.groups else 0, names)
         if "" in items:
             raise SettingsError(f"--item-pattern {pattern}: finds no speaker in {names[items.index('')]}.")
     count = counted(len(set(items)), "speaker") if items else "one speaker (--item-pattern tells several apart)"

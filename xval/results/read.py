@@ -18,7 +18,8 @@ from preprocessing.clips.parquet_files import Kind
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.item_word import written_out
 from xval.base.json_files import read_hashed_json, read_json
-from xval.base.table_bounds import open_table
+from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_TABLE_BYTES
 from xval.base.user_code.definitions import find_definition, has_module
 from xval.base.user_code.identity import find_changes, hash_definitions
 from xval.base.user_code.modules import CellFolder, looking_in
@@ -241,7 +242,7 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
         ResultsError: It is damaged.
     """
     try:
-        with open_table(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        with open_regular(path, LARGEST_TABLE_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import LARGEST_JSON_BYTES, hash_text, read_json
+from xval.base.json_files import hash_text, read_json
 from xval.base.operating_system import read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION
@@ -155,7 +155,7 @@ def _read_end(path: Path) -> str:
     """Return a hash of a file, of a table of its end; empty: it cannot be read."""
     try:
         if path.suffix == ".json":
-            return hash_text(read_regular(path, LARGEST_JSON_BYTES))
+            return hash_text(read_regular(path))
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
             return hash_text(file.read())

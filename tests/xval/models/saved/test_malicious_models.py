@@ -162,10 +162,6 @@ def test_a_member_that_is_there_twice_is_refused(trap, tiny_parts, write_model):
     refused(path, "config.json is in it twice")
 
 
-def test_members_that_share_their_bytes_are_refused(trap, tiny_parts, write_model):
-    refused(patched(write_model(tiny_parts), CONFIG, 42, "<I", 5), "config.json shares its bytes with another")
-
-
 def test_an_encrypted_member_is_refused(trap, tiny_parts, write_model):
     refused(patched(write_model(tiny_parts), WEIGHTS, 8, "<H", 1), "is encrypted")
 
@@ -174,11 +170,10 @@ def test_another_compression_is_refused(trap, tiny_parts, write_model):
     refused(write_model(tiny_parts, compression=zipfile.ZIP_BZIP2), "is compressed by method 12")
 
 
-@pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
-def test_a_zip_bomb_is_not_unpacked(trap, tiny_parts, write_model, name):
-    path = write_model(tiny_parts | {name: bytes(15 * MEGABYTE)}, compression=zipfile.ZIP_DEFLATED)
-    assert path.stat().st_size < 100_000
-    refused(path, f"'{name}' expands .* a zip bomb")
+def test_a_zip_bomb_is_not_unpacked(trap, tiny_parts, write_model):
+    path = write_model(tiny_parts | {WEIGHTS: bytes(MEGABYTE)}, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 10_000
+    refused(patched(path, WEIGHTS, 24, "<I", 2 << 30), r"it has 0\.0 MB but unpacks to 2\.1 GB; .* a zip bomb")
 
 
 def test_a_bomb_that_declares_little_is_read_no_further_than_it_declares(trap, tiny_parts, write_model):
@@ -187,11 +182,7 @@ def test_a_bomb_that_declares_little_is_read_no_further_than_it_declares(trap, t
 
 
 def test_a_member_that_declares_too_much_is_refused(trap, tiny_parts, write_model):
-    refused(patched(write_model(tiny_parts), CONFIG, 24, "<I", 0xF0000000), "declares 4026531840 bytes; at most 16777216")
-
-
-def test_a_config_that_is_too_large_is_refused(trap, tiny_parts, write_model):
-    refused(write_model(tiny_parts | {CONFIG: b" " * (17 * MEGABYTE)}), "declares 17825792 bytes; at most 16777216")
+    refused(patched(write_model(tiny_parts), CONFIG, 24, "<I", 0xF0000000), "declares 4026531840 bytes; at most 268435456")
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
