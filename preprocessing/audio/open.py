@@ -1,13 +1,11 @@
-"""An open audio file, by whichever library reads it, and what of it is wanted.
-
-Comes in: the path of a file; a stretch and a channel that are wanted of it. Goes out: an `OpenAudio`, and the samples where the
-stretch lies, or why it cannot be had.
-"""
+"""Open an audio file with whichever library reads it, and find a segment and a channel in it."""
 
 import json
 import math
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -38,6 +36,9 @@ _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
 
 # 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
 _MOST_SAMPLES = 1_000_000_000
+
+
+_refusal: ContextVar[str] = ContextVar("refusal", default="")
 
 
 class NotFetchedError(AudioError):
@@ -83,12 +84,25 @@ class OpenAudio(Protocol):
         """Close the file."""
 
 
+@contextmanager
+def audio_refused(reason: str) -> Iterator[None]:
+    """Let `open_audio` raise an AudioError for every file within the block."""
+    token = _refusal.set(reason)
+    try:
+        yield
+    finally:
+        _refusal.reset(token)
+
+
 def open_audio(path: Path) -> OpenAudio:
     """Open a file with the first library that reads it.
 
     Raises:
-        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has.
+        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has; or
+            it is opened within `audio_refused`.
     """
+    if reason := _refusal.get():
+        raise AudioError(f"{path}: {reason}.")
     try:
         if not path.is_file():
             raise AudioError(f"{path}: {'a folder, no audio file' if path.is_dir() else f'no such file{_guess(path)}'}.")
