@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -21,6 +22,9 @@ Result = TypeVar("Result")
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (done, total) whenever a clip is done."""
+
+audio_refusal: ContextVar[str] = ContextVar("audio_refusal", default="")
+"""Why audio must not be opened; empty: it may be. Set while a task is done whose process has died twice."""
 
 # With fewer tasks the start of processes takes longer than the work.
 SMALLEST_PARALLEL = 200
@@ -138,7 +142,8 @@ def _call_again(processes: WorkerProcesses, function: Callable[[Task], Result], 
 
 
 def _call_without_audio(function: Callable[[Task], Result], task: Task) -> Result:
-    from preprocessing.audio.open import audio_refused
-
-    with audio_refused(_DEADLY):
+    token = audio_refusal.set(_DEADLY)
+    try:
         return function(task)
+    finally:
+        audio_refusal.reset(token)

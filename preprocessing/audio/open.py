@@ -4,8 +4,6 @@ import json
 import math
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.audio.pyav_decoding import PyavAudio
 from preprocessing.audio.soundfile_decoding import Longer, SoundfileAudio, Unreadable
+from preprocessing.parallel import audio_refusal
 from xval.base.errors import AudioError
 
 END_TOLERANCE_S = 0.01
@@ -36,9 +35,6 @@ _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
 
 # 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
 _MOST_SAMPLES = 1_000_000_000
-
-
-_refusal: ContextVar[str] = ContextVar("refusal", default="")
 
 
 class NotFetchedError(AudioError):
@@ -84,24 +80,14 @@ class OpenAudio(Protocol):
         """Close the file."""
 
 
-@contextmanager
-def audio_refused(reason: str) -> Iterator[None]:
-    """Let `open_audio` raise an AudioError for every file within the block."""
-    token = _refusal.set(reason)
-    try:
-        yield
-    finally:
-        _refusal.reset(token)
-
-
 def open_audio(path: Path) -> OpenAudio:
     """Open a file with the first library that reads it.
 
     Raises:
-        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has; or
-            it is opened within `audio_refused`.
+        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has;
+            or `audio_refusal` says why no audio is opened.
     """
-    if reason := _refusal.get():
+    if reason := audio_refusal.get():
         raise AudioError(f"{path}: {reason}.")
     try:
         if not path.is_file():
