@@ -5,9 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import blake2b
 from json import dumps
-from typing import Any, Literal
-
-from xval.folds.predefined import SIDES
+from typing import Literal
 
 Strategy = Literal["balanced", "leave_one_out", "predefined", "holdout"]
 """What is built in; any other strategy is a dotted path."""
@@ -64,16 +62,6 @@ class FoldPlan:
     folds: tuple[Fold, ...]
     settings: Mapping[str, object]
     index_hash: str
-
-    @classmethod
-    def from_dict(cls, written: Mapping[str, Any]) -> "FoldPlan":
-        """Return the folds that folds.json holds.
-
-        Raises:
-            KeyError, TypeError: Something is missing, or of another type.
-        """
-        folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
-        return cls(tuple(folds), written["settings"], written["index_hash"])
 
     @property
     def n_deals(self) -> int:
