@@ -70,16 +70,21 @@ class OutputFolder:
         self.has_begun = True
         for name in (*lists, *stale) if stale else ():
             _remove(self._folder, name)
-        for path in self._folder.rglob(".*.part"):  # no other process writes here
-            if path.is_file():
-                path.unlink(missing_ok=True)
+        self._remove_parts()
         self._sources = dict(sources)
         # Behind the removal: a run that is killed between both removes again, and never keeps what was made otherwise.
         self._write(complete=False)
 
     def finish(self) -> None:
         """Note that nothing is missing."""
+        self._remove_parts()
         self._write(complete=True)
+
+    def _remove_parts(self) -> None:
+        """Remove what processes have left half written that were killed: no other process writes here."""
+        for path in self._folder.rglob(".*.part"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
 
     def _write(self, *, complete: bool) -> None:
         sources = {path: astuple(source) for path, source in self._sources.items()}
