@@ -17,10 +17,10 @@ def form_of(kind: type[Kind]) -> TypeAdapter[Kind]:
     return cast("TypeAdapter[Kind]", _form_of(kind))
 
 
-def describe_faults(error: ValidationError) -> str:
-    """Return which values are wrong, and why."""
+def describe_faults(error: ValidationError, whole: str = "parameters") -> str:
+    """Return which values are wrong, and why; `whole` names all of them together."""
     faults = error.errors(include_url=False)
-    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in faults)
+    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or whole}: {fault['msg']}" for fault in faults)
 
 
 _form_of: Callable[[type], TypeAdapter[object]] = cache(TypeAdapter)
