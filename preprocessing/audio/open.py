@@ -1,8 +1,4 @@
-"""An open audio file, by whichever library reads it, and what of it is wanted.
-
-Comes in: the path of a file; a stretch and a channel that are wanted of it. Goes out: an `OpenAudio`, and the samples where the
-stretch lies, or why it cannot be had.
-"""
+"""Open an audio file with whichever library reads it, and find a segment and a channel in it."""
 
 import json
 import math
@@ -17,6 +13,7 @@ from numpy.typing import NDArray
 
 from preprocessing.audio.pyav_decoding import PyavAudio
 from preprocessing.audio.soundfile_decoding import Longer, SoundfileAudio, Unreadable
+from preprocessing.parallel import audio_refusal
 from xval.base.errors import AudioError
 from xval.base.size_limits import MOST_SAMPLES
 
@@ -85,8 +82,11 @@ def open_audio(path: Path) -> OpenAudio:
     """Open a file with the first library that reads it.
 
     Raises:
-        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has.
+        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has;
+            or `audio_refusal` says why no audio is opened.
     """
+    if reason := audio_refusal.get():
+        raise AudioError(f"{path}: {reason}.")
     try:
         if not path.is_file():
             raise AudioError(f"{path}: {'a folder, no audio file' if path.is_dir() else f'no such file{_guess(path)}'}.")

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import blake2b
 from json import dumps
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field
 from pydantic_core import PydanticKnownError
@@ -13,7 +13,6 @@ from pydantic_core import PydanticKnownError
 from xval.base.setting_fields import Later, NonNegativeInt, PositiveInt, SettingsModel, Share
 from xval.base.setting_scope import RUN, Scope
 from xval.base.user_code import definitions
-from xval.folds.predefined import SIDES
 
 Strategy = Literal["balanced", "leave_one_out", "predefined", "holdout"]
 """The built-in strategies; any other strategy is a dotted path."""
@@ -116,16 +115,6 @@ class FoldPlan:
     folds: tuple[Fold, ...]
     settings: Mapping[str, object]
     index_hash: str
-
-    @classmethod
-    def from_dict(cls, written: Mapping[str, Any]) -> "FoldPlan":
-        """Return the folds that folds.json holds.
-
-        Raises:
-            KeyError, TypeError: Something is missing, or of another type.
-        """
-        folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
-        return cls(tuple(folds), written["settings"], written["index_hash"])
 
     @property
     def n_deals(self) -> int:

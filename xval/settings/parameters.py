@@ -109,12 +109,6 @@ def with_tuples(options: Mapping[str, object]) -> dict[str, object]:
     return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
 
 
-def describe_faults(error: ValidationError) -> str:
-    """Return which parameters are wrong, and why."""
-    faults = error.errors(include_url=False)
-    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in faults)
-
-
 _NEUTRAL = {**NEUTRAL, **NEUTRAL_OPTIONS}
 
 
