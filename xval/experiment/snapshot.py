@@ -1,8 +1,7 @@
 """The copy of the code as it ran, and what it ran on.
 
-Comes in: the project, the experiment script and the user's own modules. Goes out: ``code/<hash>/`` in the results folder,
-written before any training.
-Workers import from that copy, so that what is stored is what ran, also when the code is edited meanwhile.
+It is written to ``code/<hash>/`` in the results folder before any training. Workers import from it, so that what is stored is
+what ran, also when the code is edited meanwhile.
 """
 
 import platform

@@ -102,14 +102,14 @@ def find_changes(before: Definitions | None, now: Definitions | None) -> list[st
 
 def describe_changes(before: Definitions | None, now: Definitions | None) -> str:
     """Return the files whose definitions have changed, with these; empty: none has."""
-    of_modules: dict[str, list[str]] = {}
+    changes_by_module: dict[str, list[str]] = {}
     for changed in find_changes(before, now):
         module, _, name = changed.partition(":")
         verb = "is gone" if changed not in (now or {}) else "has changed" if changed in (before or {}) else "is new"
         what = {_RUN: "code outside of functions and classes", _RUN_BY_IMPORT: "code run when it is imported"}.get(name, name)
-        of_modules.setdefault(module, []).append(f"{what} {verb}")
+        changes_by_module.setdefault(module, []).append(f"{what} {verb}")
     texts = []
-    for module, changes in of_modules.items():
+    for module, changes in changes_by_module.items():
         spec = find_spec(module)
         texts.append(f"{spec.origin if spec and spec.has_location else module}: {', '.join(changes)}")
     return "; ".join(texts)
