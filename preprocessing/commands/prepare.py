@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from preprocessing import corpora
-from preprocessing.clips.label_sets import MULTI_LABEL, cell_of
+from preprocessing.clips.label_sets import MULTI_LABEL, cell_of, refuse_missing_names
 from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES
 from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
@@ -232,6 +232,8 @@ def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options:
     for column in columns:
         if column in frame and column not in options:
             refuse_missing(frame[column], "DataFrame: row", column, texts=texts, keep='give missing="none"')
+    if task_type == MULTI_LABEL and "label" in frame and "label" not in options:
+        refuse_missing_names(frame["label"], lambda row: f"DataFrame: row {row}")
 
 
 def _write_arrays(

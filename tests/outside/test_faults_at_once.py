@@ -1,10 +1,15 @@
 """Tables: everything that is wrong is told in one round, ids keep their zeros, and a label that is missing is named."""
 
+import math
+
 import numpy as np
 import openpyxl
 import pandas as pd
+import pytest
 
 import xval
+from preprocessing import prepare
+from preprocessing.store import write
 
 
 def test_all_faults_of_events_are_told_at_once(empty):
@@ -48,32 +53,16 @@ def test_ids_of_a_workbook_keep_their_zeros(empty):
 
 
 def test_a_missing_label_in_a_list_is_named_with_how_many_there_are(empty):
-    empty.file(
-        "corpora/mine.py",
-        '''"""Clips with several labels."""
-import pandas as pd
-
-TASK_TYPE = "multilabel_classification"
-
-
-def list_clips(audio_folder):
-    """List them."""
-    labels = [["dog", "rain"], ["dog", float("nan")], [None], []] * 6
-    paths = sorted(path.relative_to(audio_folder).as_posix() for path in audio_folder.rglob("*.wav"))
-    return pd.DataFrame({"path": paths, "item": [path[-8:-6] for path in paths], "label": labels})
-''',
-    )
-    empty.file("config.ini", "")
-    empty.file("experiments/exp.py", "")
-    empty.recordings()
-    ended = empty.prepare("mine", "audio", "--dataset", "small")
-    assert ended.returncode == 2, ended.stdout
-    assert "one of the labels ['dog', nan] is missing (12 clips in all). Remove it" in ended.stderr
+    table = empty.recordings()[["path", "item"]].assign(label=[["dog", "rain"], ["dog", math.nan], [None], []] * 6)
+    said = r"row 1: one of the labels \['dog', nan\] is missing \(%d such lists in all\)\. Remove it"
+    places = {"audio_folder": empty.folder / "audio", "data_folder": empty.folder / "data"}
+    with pytest.raises(xval.XvalError, match=said % 12):
+        prepare(table, dataset="small", task_type="multilabel_classification", quiet=True, **places)
+    with pytest.raises(xval.XvalError, match=said % 2):
+        write("small", {"a": np.zeros((4, 2))}, {"a": table["label"][:4].tolist()}, task_type="multilabel_classification")
 
 
 def test_intervals_of_metrics_of_scikit_learn_keep_within_their_range(empty):
-    from preprocessing.store import write
-
     rng = np.random.default_rng(0)
     labels = ["ab"[place % 2] for place in range(12)]
     predictors = {}
