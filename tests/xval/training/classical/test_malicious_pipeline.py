@@ -80,7 +80,7 @@ def test_members_of_other_names_are_refused(parts, write, name, tmp_path):
 
 def test_a_bomb_is_not_unpacked(parts, write, monkeypatch):
     monkeypatch.setattr("xval.base.size_limits._UNCHECKED_BYTES", 1 << 20)
-    with pytest.raises(UnsafeModelError, match="unpacks to .* a zip bomb"):
+    with pytest.raises(UnsafeModelError, match=r"unpacks to .* a zip bomb"):
         load_pipeline(write(parts | {array_of(parts): bytes(15 << 20)}, compression=zipfile.ZIP_DEFLATED))
 
 
