@@ -1,7 +1,7 @@
 """Augmented copies of audio files: how they are named, and the list that says what each is a copy of.
 
-Comes in: augmented.csv, which ``xval augment`` writes at the root of its output folder. Goes out: the clips of a
-corpus with a row for every copy, under its source's item, marked as augmented.
+``xval augment`` writes augmented.csv at the root of its output folder. Each copy becomes a clip under the item of its source,
+marked as augmented.
 """
 
 import posixpath

@@ -1,7 +1,4 @@
-"""The file of the clips of different items that are nearly alike: near_duplicates.csv.
-
-Comes in: pairs of clips. Goes out: the file in data/<dataset>, whole or not at all; or its content, of one index.
-"""
+"""The file of the clips of different items that are nearly alike: near_duplicates.csv."""
 
 import math
 from collections.abc import Sequence

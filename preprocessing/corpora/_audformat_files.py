@@ -2,8 +2,6 @@
 
 audformat itself reads headers with a loader that carries out tags, and prefers pickled tables, which may run code. So it is
 given the header as plain values, and copies of the csv or parquet tables in a folder of its own.
-
-Comes in: the folder of db.yaml. Goes out: an `audformat.Database` with its tables, and which pickles were not opened.
 """
 
 import re

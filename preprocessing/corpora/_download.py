@@ -1,7 +1,5 @@
 """Fetch the archives of a corpus that may be downloaded freely: checked by checksum, shown as they come, unpacked safely.
 
-Comes in: addresses and checksums, which a file of corpora/ names. Goes out: the files, below one folder.
-
 What is fetched waits in the hidden folder ``.download`` and is removed once it is unpacked, so that nothing lies on the disk
 twice; a small note of it stays there, so that it is neither fetched nor unpacked again. An archive that somebody put into the
 folder by hand is used in place of the network, and kept.

@@ -3,8 +3,6 @@
 What may be named are the files in the folder of the dataset, and archives that the library has unpacked; of a dataset in the
 cache, what the library has fetched and made for it. Links are followed before that is asked. A loading script never runs: the
 library carries none out since its version 4.
-
-Comes in: a folder, or the name of a dataset in the cache. Goes out: its splits, and where their audio may lie.
 """
 
 import re

@@ -1,7 +1,4 @@
-"""A small corpus of tones and experiments on it, for every kind of trouble: made once, and copied for each case.
-
-Comes in: a folder. Goes out: audio/, data/, scripts, and finished results of baselines or of a small network.
-"""
+"""A small corpus of tones and experiments on it, for every kind of trouble: made once, and copied for each case."""
 
 import hashlib
 import os

@@ -1,7 +1,6 @@
 """What may become of a file: removed, cut, filled with other bytes, replaced by what is no file, or edited by its schema.
 
-Comes in: a path, and what draws. Goes out: the path changed, what was done, and whether a reader can be expected to notice. A
-file that would execute something makes a file ``canary`` in the current folder.
+A file that would execute something makes a file ``canary`` in the current folder.
 """
 
 import csv

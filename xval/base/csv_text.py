@@ -1,8 +1,7 @@
 """Texts in csv files that no spreadsheet computes: names of items, classes and files come from anywhere.
 
-Comes in: a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line, and is no number. Goes out: the text
-behind an apostrophe; a reader of this project takes it away again, so that names come back as they were, also those that begin
-with apostrophes. Numbers are written as numbers.
+A text that begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line, and is no number, is written behind an apostrophe.
+`read_csv` removes it again, so that names come back as they were, also those that begin with apostrophes.
 
 Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection (of its three measures the apostrophe;
 quotes are the csv writer's).

@@ -1,8 +1,4 @@
-"""How the final model of an instance is trained, and whether it is there already.
-
-Comes in: the records of the folds; of an instance that is searched, what the search on all items has chosen. Goes out: a
-`Refit`; an error where a model is there that was trained otherwise.
-"""
+"""How the final model of an instance is trained, and whether it is there already."""
 
 from collections.abc import Mapping
 from pathlib import Path

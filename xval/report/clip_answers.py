@@ -1,7 +1,4 @@
-"""What an instance answered on each test clip, worst answers first.
-
-Comes in: the predictions.parquet of the finished folds. Goes out: a table with a row per clip.
-"""
+"""What an instance answered on each test clip, worst answers first."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

@@ -1,7 +1,4 @@
-"""The test examples of an instance, as the folds' predictions.parquet keeps them.
-
-Comes in: predictions.parquet of each fold. Goes out: `TestedExamples`, all that were tested, of all folds together.
-"""
+"""The test examples of an instance, as the folds' predictions.parquet keeps them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache

@@ -1,8 +1,4 @@
-"""Check zip archives from elsewhere before they are unpacked.
-
-Comes in: an open file and the members that it may have. Goes out: the open archive, whose members all have expected names and
-sizes; or the reason why it is refused.
-"""
+"""Check names and sizes of the members of zip archives from elsewhere before they are unpacked."""
 
 import io
 import stat

@@ -1,7 +1,4 @@
-"""Read the description of a saved model: model.json.
-
-Comes in: the path of a saved model. Goes out: a checked `ModelDescription`.
-"""
+"""Read and check the description of a saved model: model.json."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
 """Check a .keras file from elsewhere before Keras reads it.
 
-Comes in: the path of a .keras file. Goes out: a folder that Keras can load and that holds only what was checked; or the reason
-why the file is refused. Keras's safe mode refuses what is known to be harmful; this accepts only what is known to be harmless.
-Keras never opens the file itself, so it cannot change between check and use.
+Keras's safe mode refuses what is known to be harmful; this accepts only what is known to be harmless. Keras never opens the
+file itself but a folder with the checked content, so that nothing can change between check and use.
 """
 
 import zipfile

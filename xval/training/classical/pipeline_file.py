@@ -1,8 +1,8 @@
 """Read a fitted pipeline of scikit-learn from model.skops, which may come from elsewhere.
 
-Comes in: the path of a .skops file. Goes out: a Pipeline of scikit-learn. The archive and the arrays in it are checked before
-skops reads them. skops builds nothing but classes of scikit-learn and NumPy that are known to be harmless. What compiled code
-follows without looking is checked here: that the nodes that trees point at exist, and that the arrays of an SVM fit each other.
+The archive and the arrays in it are checked before skops reads them. skops builds nothing but classes of scikit-learn and
+NumPy that are known to be harmless. What compiled code follows without looking is checked here: that the nodes that trees point
+at exist, and that the arrays of an SVM fit each other.
 """
 
 import importlib
