@@ -2,8 +2,7 @@
 
     .fold_1.checkpoint.npz    beside fold_1/, until the fold is done: arrays, and state.json
 
-Comes in: the state of a training, plain values and arrays. Goes out: a file that is written whole or not at all, and holds
-nothing but numbers and texts (no pickle); and the state that it holds, if it is whole: each array has a checksum (CRC-32 of
+It is written whole or not at all and holds nothing but numbers and texts (no pickle). Each array has a checksum (CRC-32 of
 zip), and sizes are compared before memory is taken.
 """
 

@@ -1,13 +1,12 @@
 """A job as a file, what became of it as a file beside it, and the process that takes the one to the other.
 
     <experiment>/jobs/instance_3_fold_1.json           the job, and the device and threads that it wants
-                      instance_3_fold_1_repeat_2.json  likewise, from the second repeat on
+                      instance_3_fold_1_repeat_2.json  the same, from the second repeat on
                       instance_3_fold_1.outcome.json   what became of it; it appears when the job has ended
                       instance_3_fold_1.log            what its process printed, where an executor started it
                       instance_3_fold_1.printed        what of this the user's own code did, for the terminal
 
-Comes in: a frozen job and a slot; later its outcome. Goes out: files, each whole or not there, and the command that runs a job
-anywhere that sees them. A job file names the copy of the code that is run: it is as trusted as a script.
+Each file is written whole or not at all. A job file names the copy of the code that is run: it is as trusted as a script.
 """
 
 import os
