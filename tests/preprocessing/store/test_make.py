@@ -21,8 +21,6 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.parallel import SMALLEST_PARALLEL
 from preprocessing.store import FeatureStore, write
 from preprocessing.store.make import make_store, store_folder
-from xval.base.errors import CorpusError, SettingsError, WorkerError
-from xval.base.config_file import read_section
 from xval.base.errors import CorpusError, SettingsError
 
 ROOT = Path(__file__).resolve().parents[3]
