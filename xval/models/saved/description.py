@@ -209,7 +209,8 @@ def read_description(model: Path) -> ModelDescription:
             f"{SEEN_AUDIO_NAME}, from the fold folder that the model came from.{hint}"
         )
     if content.get("task_type") == FRAME_CLASSIFICATION.name:
-        content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}
+        read = (name for name in FRAME_KEYS if name != "random_excerpts")  # that one only changes training
+        content = content | {"frames": {name: content.get(name) for name in read}}
     try:
         description = ModelDescription.model_validate(content)
         if not description.is_custom:
