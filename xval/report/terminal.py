@@ -59,7 +59,7 @@ def print_figures(
 
     Which one validation selects is a matter of all, as in the page and the workbook. With details all that is known is printed.
     """
-    instances = read_instances(folder, folder.instances())
+    instances = read_instances(folder, [number for number in folder.instances() if number in numbers or folder.jobs(number)])
     shown = [instance.number for instance in instances if instance.number in numbers]
     if shown:
         header, rows, same = ranking.summary_table(instances, shown, most=_MOST_ROWS)
