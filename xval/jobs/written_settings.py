@@ -1,7 +1,6 @@
 """The parameters of an instance as a run has written them, read back without the script.
 
-Comes in: a results folder and the number of an instance; or the parameters of two. Goes out: the `Instance`, checked as when it
-was resolved; or what differs.
+An `Instance` that is read back is checked as when it was resolved. Written parameters are also compared with those of a run.
 """
 
 from collections.abc import Iterable, Mapping

@@ -11,10 +11,7 @@ from typing import Any
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import parse_module, source_of
 from xval.base.user_code.cells import write_cell_module
-from xval.base.user_code.modules import (
-    find_spec,
-    places,
-)
+from xval.base.user_code.modules import find_spec, places
 from xval.base.user_code.syntax_trees import ALL_NAMES, imports_in
 
 HOW_TO_NAME = "Name your own part by its dotted path: my_package.my_module.my_function."

@@ -1,8 +1,7 @@
 """Where modules of the user's own are found, without being imported.
 
-Modules are looked for where Python looks, the folder of the script
-first, in the user's study (see `xval.base.config_file.find_study`), and in the root of the project; before all of these in the
-folders where results say that they lay (`looking_in`).
+Searched in this order: the folders that results name (`looking_in`), where Python looks (first the folder of the script), the
+user's study (see `xval.base.config_file.find_study`), the root of the project.
 """
 
 import re
