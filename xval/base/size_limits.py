@@ -1,4 +1,4 @@
-"""How large a file may be that somebody else may have made: every limit of size, and the checks that use them.
+"""The limits of files that others may have made, and the checks that use them.
 
 Size is bounded simply: the bytes of a file when it is opened (`xval.base.operating_system.open_regular`), the rows of a table
 once it is read, and what an archive unpacks to. The limits are far above real datasets, the largest of which have some ten
@@ -11,6 +11,10 @@ from pathlib import Path
 LARGEST_TEXT_BYTES = 256 << 20
 """Of a description, such as json, yaml or a note. Python needs ten times the size of json; metrics.json of 1000 folds over 1000
 items takes about 30 MB."""
+LARGEST_STATE_BYTES = 16 << 20
+"""Of the description in a checkpoint, whose arrays are stored apart."""
+LARGEST_COPIED_BYTES = 100_000_000
+"""Of a data file beside the user's own code, to be part of the copy of the code; larger ones are read where they lie."""
 LARGEST_TABLE_BYTES = 1 << 30
 """Of a table in csv, Excel or json."""
 LARGEST_MODEL_BYTES = 8 << 30
