@@ -159,7 +159,7 @@ def _is_running(file: Path) -> bool:
 
 def _line_that_runs(tree: ast.Module) -> int:
     """Return the first line of a script that starts a run as soon as it is imported; 0: none does."""
-    of_others = {imported.bound for imported in imports_in(tree.body, package="") if imported.module != "xval"}
+    other_modules = {imported.bound for imported in imports_in(tree.body, package="") if imported.module != "xval"}
     for statement in tree.body:
         is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         is_guarded = isinstance(statement, ast.If) and "__name__" in source_of(statement.test)
@@ -168,7 +168,7 @@ def _line_that_runs(tree: ast.Module) -> int:
         for node in ast.walk(statement):
             if isinstance(node, ast.Call):
                 called = source_of(node.func)
-                if called.rpartition(".")[2] in _STARTS_A_RUN and called.partition(".")[0] not in of_others:
+                if called.rpartition(".")[2] in _STARTS_A_RUN and called.partition(".")[0] not in other_modules:
                     return node.lineno
     return 0
 

@@ -158,8 +158,8 @@ def architecture_folders() -> list[Path]:
     """Return the folders of the user's own architectures: those that results say of, and that of the study."""
     # Those of a clone, or of a copy of the code, are no study's.
     places = [Path(place) for place in _folders_of_any()]
-    of_results = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
-    folders = [*of_results, own_folder(SHARED_PACKAGE)]
+    result_folders = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
+    folders = [*result_folders, own_folder(SHARED_PACKAGE)]
     return [*dict.fromkeys(folder for folder in folders if folder is not None and folder.is_dir())]
 
 
