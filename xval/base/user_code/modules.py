@@ -16,7 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from xval.base.config_file import ROOT, find_study, own_folder
 from xval.base.errors import XvalError
@@ -179,7 +179,7 @@ def find_spec(name: str) -> ModuleSpec | None:
     for count in range(1, len(parts) + 1):
         spec = find_in_folders(parts[0]) if count == 1 else None
         if spec is None:
-            answers = (finder.find_spec(".".join(parts[:count]), locations) for finder in sys.meta_path)
+            answers = (_ask(finder, ".".join(parts[:count]), locations) for finder in sys.meta_path)
             spec = next(filter(None, answers), None)
         if spec is None and count == 1:
             spec = PathFinder.find_spec(parts[0], places())
@@ -191,6 +191,17 @@ def find_spec(name: str) -> ModuleSpec | None:
         if locations is None and count < len(parts):
             return None
     return spec
+
+
+def _ask(finder: Any, name: str, locations: Sequence[str] | None) -> ModuleSpec | None:
+    """Return what a finder finds; of a folder without __init__.py too, whose package Python would import first."""
+    try:
+        return finder.find_spec(name, locations)
+    except KeyError:
+        spec = PathFinder.find_spec(name.rpartition(".")[2], locations)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec.name, spec.submodule_search_locations = name, [*spec.submodule_search_locations]
+        return spec
 
 
 def is_own(spec: ModuleSpec) -> bool:
