@@ -195,13 +195,14 @@ def find_spec(name: str) -> ModuleSpec | None:
 
 def _ask(finder: Any, name: str, locations: Sequence[str] | None) -> ModuleSpec | None:
     """Return what a finder finds; of a folder without __init__.py too, whose package Python would import first."""
+    spec: ModuleSpec | None
     try:
-        return finder.find_spec(name, locations)
+        spec = finder.find_spec(name, locations)
     except KeyError:
         spec = PathFinder.find_spec(name.rpartition(".")[2], locations)
         if spec is not None and spec.submodule_search_locations is not None:
             spec.name, spec.submodule_search_locations = name, [*spec.submodule_search_locations]
-        return spec
+    return spec
 
 
 def is_own(spec: ModuleSpec) -> bool:
