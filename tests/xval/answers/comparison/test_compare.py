@@ -30,6 +30,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
+from xval.results.scores import scores_of_record
 
 RATIO = 0.25
 NAN = math.nan
@@ -57,8 +58,9 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
         path=Path("settings.json"), instance=number, description="", settings_hash="s", parameters=parameters, sources={}
     )
     records = {JobKey(*key): record for key, record in sorted(jobs.items())}
+    scores = {key: scores_of_record(record) for key, record in records.items() if record["status"] == "done"}
     instance = InstanceResults(
-        ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted]
+        ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted], scores
     )
     return Competitor(name, instance, "accuracy", f"comment {name}")
 
