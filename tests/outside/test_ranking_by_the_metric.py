@@ -27,7 +27,7 @@ def change_records(study, instance: int, change) -> None:
 
 
 def validation(study, instance: int, metric: str) -> float:
-    return np.mean([study.record(instance, fold)["metrics"]["validation"][metric] for fold in (1, 2)])
+    return np.mean([study.scores(instance, fold, side="validation")[metric] for fold in (1, 2)])
 
 
 def test_a_corpus_with_one_frequent_class_does_not_select_the_constant_answer(empty):

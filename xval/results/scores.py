@@ -161,7 +161,7 @@ def scores_of_record(record: Mapping[str, Any]) -> Scores:
             for side, (part, of_part) in _BEFORE.items()
             if of_part in record.get(part, {})
         }
-        items = {item: _numbers(metrics) for item, metrics in record["item_metrics"]["test"].items()}
+        items = {item: _numbers(metrics) for item, metrics in record.get("item_metrics", {}).get("test", {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ResultsError(f"record.json of {record.get('instance')}: damaged scores ({brief(error)}). {REMEDY}") from error
     return Scores(sides, items)
