@@ -59,6 +59,7 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
         loaded[short] = None  # what is kept of it stays
         if not _has_scores(results, instance, done, name):
             damaged.append(f"{error} New values of {short} of instance {instance} are missing.")
+    changed: dict[Path, Scores] = {}
     for key, record in done.items():
         path = results.folder.fold_folder(*key)
         try:
@@ -79,8 +80,11 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
             else:
                 rows = [*(row for row in rows if row.metric != name), *computed]
                 facts[name] = Added(added.version, added.metric.higher_is_better)
-        if facts != scores.added and results.folder.state(instance) == state:
-            write_scores(path, collect(rows, facts))
+        if facts != scores.added:
+            changed[path] = collect(rows, facts)
+    if changed and results.folder.state(instance) == state:
+        for path, scores in changed.items():
+            write_scores(path, scores)
     return {name: added.metric for name, added in loaded.items() if added}
 
 
