@@ -98,7 +98,8 @@ class OpenResults:
         """Return the scores of a job that has ended, with its record; none of one that failed."""
         if record["status"] != "done":
             return Scores()
-        return self._read(self._place(key, SCORES_FILE), lambda: read_scores(self.folder.fold_folder(*key), record))
+        state = (file_state(self._place(key, SCORES_FILE)), self._hashed_record(key)[1])
+        return self.once(("scores", key), state, lambda: read_scores(self.folder.fold_folder(*key), record))
 
     def history(self, key: JobKey) -> Curves:
         """Return the epochs of a job, in arrays, which take little memory; nothing of one that has none, as a combination.
