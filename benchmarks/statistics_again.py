@@ -3,9 +3,9 @@
 python benchmarks/statistics_again.py EXPERIMENT
 
 Of a classification of clips with balanced folds: accuracy (a mean over items) and balanced accuracy (pooled), their intervals,
-the nested values, and all comparisons with the first instance, with p and p by Holm. Only predictions.parquet, scores.parquet, record.json and
-folds.json are read for it; `xval.load_figures` and `xval.compare_instances` give what is to be checked. Prints the largest
-difference last. Formulas: docs/statistics.md.
+the nested values, and all comparisons with the first instance, with p and p by Holm. Only predictions.parquet,
+scores.parquet, record.json and folds.json are read for it; `xval.load_figures` and `xval.compare_instances` give what is to be
+checked. Prints the largest difference last. Formulas: docs/statistics.md.
 """
 
 import argparse
