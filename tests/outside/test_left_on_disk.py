@@ -13,7 +13,7 @@ import pytest
 OF_AN_EXPERIMENT = {"results.xlsx", "report.html", "description.txt", "folds.json", "phases.csv", "code", "summary.json"}
 OF_AN_EXPERIMENT |= {"nested_estimates.json", "instance_1", "instance_2", "instance_3"}
 OF_AN_INSTANCE = {"settings.json", "metrics.json", "estimates.json", "fold_1", "fold_2", "fold_3"}
-OF_EVERY_FOLD = {"model.json", "record.json", "predictions.parquet", "novelty.npy"}
+OF_EVERY_FOLD = {"model.json", "record.json", "scores.parquet", "predictions.parquet", "novelty.npy"}
 OF_EVERY_FOLD |= {"seen_audio.npy", "trained_audio.npy", "seen_fingerprints.npy"}
 METRIC = """
 from xval import metric
