@@ -3,7 +3,7 @@
 Comes in: argv. Goes out: an `Augmentation` or a `Mixing` whose values have their types, or a help text.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -72,7 +72,7 @@ def make_parser() -> Parser:
     )
     parser.add_argument("output_folder", type=Path, metavar="OUTPUT", help="folder of the copies, created if missing")
     parser.add_argument("n_copies", metavar="N", help="copies of every file")
-    _add_options(parser, "offline_augmentation")
+    _add_options(parser, _transform_settings)
     return parser
 
 
@@ -97,7 +97,7 @@ def make_mix_parser() -> Parser:
     parser.add_argument("--label", default="label", metavar="COLUMN", help="class of an event (default: %(default)s)")
     for option in row_options():
         option.add_to(parser)
-    _add_options(parser, "mixing")
+    _add_options(parser, _mixing_settings)
     return parser
 
 
@@ -144,14 +144,26 @@ def parse_mixing(arguments: Sequence[str]) -> "Mixing":
     )
 
 
-def _add_options(parser: Parser, section: str) -> None:
+def _transform_settings() -> Collection[str]:
+    from augmentation.offline_settings import augmentation_model  # here, because it loads all transforms
+
+    return augmentation_model().model_fields
+
+
+def _mixing_settings() -> Collection[str]:
+    from augmentation.offline_settings import MixingSettings
+
+    return MixingSettings.model_fields
+
+
+def _add_options(parser: Parser, names: Callable[[], Collection[str]]) -> None:
     parser.add_argument(
         "--seed",
         default="1",
         metavar="NUMBER",
         help="seed of all random choices; the same seed gives the same files (default: 1)",
     )
-    add_settings_argument(parser, "change a setting of config.ini for this run; repeatable", (section,))
+    add_settings_argument(parser, "change a setting of config.ini for this run; repeatable", names)
     add_workers_argument(parser, "")
     parser.add_argument("--overwrite", action="store_true", help="replace the files of an earlier run in OUTPUT")
 

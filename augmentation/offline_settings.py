@@ -1,7 +1,5 @@
 """The settings of ``xval augment`` and of its command ``mix``.
 
-Comes in: their sections of config.ini, and ``--set KEY=VALUE``. Goes out: frozen settings, checked.
-
 The keys of [offline_augmentation] are read from the transforms: ``<file>_probability`` and ``<file>_<option>`` for every option
 that the file's draw has. A key that config.ini lacks has the default of the signature.
 """
@@ -10,25 +8,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic import Field, create_model, model_validator
 
 from augmentation.transforms import find_transform, transform_names
-from augmentation.transforms._options import Decibels, Share
-from preprocessing.features.feature_settings import NonNegativeFloat, OptionalPositiveInt, PositiveFloat, PositiveInt
+from augmentation.transforms._options import Decibels
 from preprocessing.options.settings_section import read_settings_section
 from xval.base.config_file import CONFIG_PATH
 from xval.base.errors import SettingsError, counted, verb_of
+from xval.base.setting_fields import (
+    NonNegativeFloat,
+    NonNegativeInt,
+    OptionalPositiveInt,
+    PositiveFloat,
+    PositiveInt,
+    SettingsModel,
+)
 
 AUGMENTATION_SECTION = "offline_augmentation"
 MIXING_SECTION = "mixing"
 
 
-class _Ranges(BaseModel):
+class _Ranges(SettingsModel):
     """Checks that no ``min_x`` lies above its ``max_x``, whatever stands before."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     @model_validator(mode="after")
     def _check_ranges(self) -> Self:
@@ -41,16 +44,26 @@ class _Ranges(BaseModel):
 
 
 class MixingSettings(_Ranges):
-    """Every setting of ``mix``; config.ini has the meaning and unit of each."""
+    """The settings of ``mix``: how events are put into backgrounds."""
 
-    mixture_duration_s: PositiveFloat = 10.0
-    mixture_min_events: PositiveInt = 1
-    mixture_max_events: PositiveInt = 3
-    mixture_min_gap_s: NonNegativeFloat = 0.5
-    mixture_min_snr_db: Decibels = 0.0
-    mixture_max_snr_db: Decibels = 15.0
-    mixture_uses: PositiveInt = 1
-    mixture_sample_rate_hz: OptionalPositiveInt = None
+    mixture_duration_s: PositiveFloat = Field(10, description="Length of a mixture (s).")
+    mixture_min_events: PositiveInt = Field(
+        1, description="Fewest events in a mixture (number); fewer if no more fit, and in the last one of an item."
+    )
+    mixture_max_events: PositiveInt = Field(3, description="Most events in a mixture (number).")
+    mixture_min_gap_s: NonNegativeFloat = Field(0.5, description="Shortest background before, between and after events (s).")
+    mixture_min_snr_db: Decibels = Field(
+        0, description="Lowest ratio of the power of an event to that of the background beneath it (dB)."
+    )
+    mixture_max_snr_db: Decibels = Field(15, description="Highest ratio (dB).")
+    mixture_uses: PositiveInt = Field(1, description="How often every event is used (number).")
+    mixture_sample_rate_hz: OptionalPositiveInt = Field(
+        None,
+        description=(
+            "Sample rate of the mixtures (Hz); none: the lowest of all recordings, so that events cannot be recognised by "
+            "their bandwidth."
+        ),
+    )
 
 
 @dataclass(frozen=True)
@@ -81,7 +94,7 @@ class AugmentationSettings:
 
 def read_augmentation_settings(overrides: Sequence[str] = (), config_path: Path = CONFIG_PATH) -> AugmentationSettings:
     """Return the settings of config.ini with those of ``--set KEY=VALUE`` over them."""
-    read = read_settings_section(_augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
+    read = read_settings_section(augmentation_model(), AUGMENTATION_SECTION, overrides, config_path)
     values = read.model_dump()
     settings = AugmentationSettings(
         min_transforms=values["min_transforms"],
@@ -105,12 +118,18 @@ def read_mixing_settings(overrides: Sequence[str] = (), config_path: Path = CONF
     return read_settings_section(MixingSettings, MIXING_SECTION, overrides, config_path)
 
 
+_MIN_TRANSFORMS = (
+    "Only xval augment reads this section and the next.\n"
+    "Fewest transforms of a copy (number); 0: some copies are like their source."
+)
+
+
 @cache
-def _augmentation_model() -> type[BaseModel]:
+def augmentation_model() -> type[SettingsModel]:
     """Return the model whose fields are the options of all transforms."""
-    fields: dict[str, Any] = {"min_transforms": (Annotated[int, Field(ge=0)], 1)}
+    fields: dict[str, Any] = {"min_transforms": (NonNegativeInt, Field(1, description=_MIN_TRANSFORMS))}
     for name in transform_names():
         transform = find_transform(name)
-        fields[f"{name}_probability"] = (Share, transform.probability)
+        fields[f"{name}_probability"] = transform.probability
         fields |= {f"{name}_{option}": described for option, described in transform.options.items()}
     return create_model("OfflineAugmentation", __base__=_Ranges, **fields)

@@ -90,7 +90,7 @@ def make_layout(cell: Cell, seed: int) -> Layout:
     index = pd.DataFrame({"item": [f"{item:02}" for item in items], "label": labels[is_clip].astype(str)})
     index = index.assign(clip=names, audio_hash=names, augmented=False, source_clip=None)
     index = index.assign(path=names, start_s=np.nan, end_s=np.nan)
-    settings = FoldSettings(cell.n_folds, "balanced", seed, "fraction", 0.2, 0.2, cell.n_deals)
+    settings = FoldSettings(num_folds=cell.n_folds, fold_seed=seed, fold_repeats=cell.n_deals)
     folds = make_folds(index, "", task_type="classification", has_classes=True, settings=settings).folds
     is_training, fold_of = np.zeros((len(folds), cell.n_items)), np.zeros((cell.n_deals, cell.n_items), dtype=np.int64)
     for number, fold in enumerate(folds):

@@ -26,7 +26,6 @@ from preprocessing.embeddings.embedder import at_its_rate, identify, is_network,
 from preprocessing.embeddings.examples import batch_size, cut_pieces, embed_pieces
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.parallel import count_cores
-from xval.base.config_file import read_section
 
 WINDOW_S, CLIP_S = 10, 4
 # Name, model, what makes its inputs, and options of the configuration: those of the base models on the hub.
@@ -66,7 +65,7 @@ def save_random_model(name: str, folder: Path) -> int:
 
 def settings_of(model: str) -> FeatureSettings:
     """Return the settings of an embedder, at its rate."""
-    defaults = read_section("features") | {"features": "embedding", "embedding_model": model}
+    defaults = {"features": "embedding", "embedding_model": model}
     settings = FeatureSettings.model_validate(defaults)
     return at_its_rate(settings, identify(settings))
 

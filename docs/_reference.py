@@ -1,4 +1,4 @@
-"""Write the pages of docs/reference/ from the code: python docs/_reference.py. A test holds them equal to it."""
+"""Write config.ini and the pages of docs/reference/ from the code: python docs/_reference.py. A test holds them equal to it."""
 
 import argparse
 import ast
@@ -6,15 +6,20 @@ import contextlib
 import io
 import os
 import re
+import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
+from pydantic.fields import FieldInfo
+
+from augmentation.offline_settings import AUGMENTATION_SECTION, MIXING_SECTION, MixingSettings, augmentation_model
 from xval.__main__ import main as carry_out
 from xval.answers.finding_table import TABLE, Entry
 from xval.commands import GROUPS, describe_commands
 from xval.settings.architectures import COMBINATION, architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Option
+from xval.settings.schema import SECTIONS
 
 _ROOT = Path(__file__).parents[1]
 _FOLDER = _ROOT / "docs/reference"
@@ -25,9 +30,11 @@ _WORDS = {
     "item": "speaker",
     "n_items": "n speakers",
     "n_validated": "n",
-    "class_word": "class",
+    "classes": "the class",
+    "few": "n speakers",
     "above_chance": "above chance",
 }
+_VERBS = {"were": "were", "are": "is", "its": "its"}  # which agree with a number
 _ESTIMATORS = {
     "constant": "Constant prediction: the most frequent class, or the mean. Every other model has to be better.",
     "svm": "Support vector machine (SVM) for classes. `C` and `gamma` are searched; a linear kernel has no `gamma`.",
@@ -46,29 +53,58 @@ _ESTIMATORS = {
         " `pca_components` is the number of principal components before the classifier; 0: no PCA."
     ),
 }
+_CONFIG_HEAD = """\
+# Every default of xval. An experiment overrides a key for all of its instances, an instance only for itself, and
+# --set KEY=VALUE on the command line for one run:   config.ini < experiment < instance < --set
+# Values are text: numbers, true/false, names, lists with commas. "none" switches an optional value off."""
 _MADE = "<!-- Made from the code by python docs/_reference.py. -->\n\n"
 
 
 def settings_page() -> Iterator[str]:
-    """Yield the settings with their defaults and meanings, as config.ini has them."""
+    """Yield the settings with their defaults and meanings."""
     yield "# All settings"
     yield (
         "Each setting of `config.ini`, with its default. An experiment, a variant or `--set KEY=VALUE` overrides it:"
         " [Write and run an experiment](../experiments.md). `none` switches an optional setting off."
     )
-    comment: list[str] = []
-    table = ""
-    for line in (_ROOT / "config.ini").read_text(encoding="utf-8").splitlines():
-        if section := re.fullmatch(r"\[(\w+)\]", line):
-            yield from filter(None, [table, f"## [{section[1]}]"])
-            table = "| setting | default | meaning |\n| --- | --- | --- |"
-        elif line.startswith("#"):
-            comment.append(line.lstrip("# "))
-            continue
-        elif setting := re.fullmatch(r"(\w+) *= *(.*)", line):
-            table += f"\n| `{setting[1]}` | {_cell(setting[2], is_code=True)} | {_cell(' '.join(comment))} |"
-        comment = []
-    yield table
+    for section, fields in _setting_sections().items():
+        rows = [
+            f"| `{name}` | {_cell(_default(field), is_code=True)} | {_cell(' '.join(_meaning(name, field).splitlines()))} |"
+            for name, field in fields.items()
+        ]
+        yield f"## [{section}]"
+        yield "\n".join(["| setting | default | meaning |", "| --- | --- | --- |", *rows])
+
+
+def config_file() -> str:
+    """Return the text of config.ini: the settings of each section with their meanings and defaults."""
+    sections = [_CONFIG_HEAD]
+    for section, fields in _setting_sections().items():
+        lines = [f"[{section}]"]
+        for name, field in fields.items():
+            for line in _meaning(name, field).splitlines():
+                lines += textwrap.wrap(line, 142, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False)
+            lines.append(f"{name} = {_default(field)}")
+        sections.append("\n".join(lines))
+    return "\n\n".join(sections) + "\n"
+
+
+def _setting_sections() -> dict[str, dict[str, FieldInfo]]:
+    """Return the fields of the settings of each section of config.ini."""
+    models = {**SECTIONS, AUGMENTATION_SECTION: augmentation_model(), MIXING_SECTION: MixingSettings}
+    return {section: model.model_fields for section, model in models.items()}
+
+
+def _meaning(name: str, field: FieldInfo) -> str:
+    if not field.description:
+        raise ValueError(f"{name}: a setting needs its meaning and unit: Field(default, description=...)")
+    return field.description
+
+
+def _default(field: FieldInfo) -> str:
+    """Return the default of a setting as config.ini has it."""
+    text = "none" if field.default is None else str(field.default)
+    return text.lower() if isinstance(field.default, bool) else text
 
 
 def architectures_page() -> Iterator[str]:
@@ -138,7 +174,10 @@ def _finding(entry: Entry) -> Iterator[str]:
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
     parts = re.split(r"\{(\w+)\}", text)
-    text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    text = "".join(
+        _VERBS.get(part) or f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part)
+        for at, part in enumerate(parts)
+    )
     return text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
 
 
@@ -194,6 +233,7 @@ def all_pages() -> dict[str, str]:
 
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
+    (_ROOT / "config.ini").write_text(config_file(), encoding="utf-8")
     _FOLDER.mkdir(exist_ok=True)
     for name, text in all_pages().items():
         (_FOLDER / name).write_text(text, encoding="utf-8")

@@ -1,7 +1,4 @@
-"""Signals that end a program: noted where a library swallows them, heard where they do not reach Python, held back at starts.
-
-Comes in: a block of code. Goes out: the same block, with other handlers of `SIGNALS` within it.
-"""
+"""Signals that end a program: noted where a library swallows them, and heard where they do not reach Python."""
 
 import os
 import signal
@@ -69,22 +66,6 @@ def ended_where_stuck(say: Callable[[], object]) -> Iterator[None]:
             has_reached_python.set()
             signal.set_wakeup_fd(earlier)
             os.close(writing)
-
-
-@contextmanager
-def signals_held_back() -> Iterator[None]:
-    """Hold `SIGNALS` back from processes that start within this block; this process gets them at its end.
-
-    Blocking them is for what starts; here another thread would take them, and the main thread be interrupted all the same.
-    """
-    pending: list[int] = []
-    handlers = _handlers()
-    try:
-        with _handling(handlers, lambda number, _: pending.append(number)), blocked(SIGNALS):
-            yield
-    finally:
-        if pending:
-            handlers[pending[0]](pending[0], None)
 
 
 @contextmanager

@@ -1,7 +1,6 @@
-"""Call a function for every clip, in several processes, and hand the results on in the order of the clips.
+"""Call a function for every clip, in several processes, and yield the results in the order of the clips.
 
-Comes in: a function of a module, its tasks, a number of processes. Goes out: the results, one after the other; only a few
-wait at any time, so memory does not grow with the number of tasks.
+Only a few results wait at any time, so memory does not grow with the number of clips.
 """
 
 import os
@@ -9,12 +8,14 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import closing, contextmanager
+from contextvars import ContextVar
 from typing import Any, TypeAlias, TypeVar
 
 from threadpoolctl import threadpool_limits
 
 from preprocessing.interrupts import interrupts_noted
 from preprocessing.worker_processes import WorkerProcesses
+from xval.base.errors import WorkerError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -22,11 +23,15 @@ Result = TypeVar("Result")
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (done, total) whenever a clip is done."""
 
+audio_refusal: ContextVar[str] = ContextVar("audio_refusal", default="")
+"""Why audio must not be opened; empty: it may be. Set while a task is done whose process has died twice."""
+
 # With fewer tasks the start of processes takes longer than the work.
 SMALLEST_PARALLEL = 200
 
 _TASKS_PER_BATCH = 16
 _BATCHES_WAITING_PER_PROCESS = 3
+_DEADLY = "the process that reads it died twice: it ran out of memory, was killed from outside, or the file crashes its decoder"
 _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"), "1")
 """Of BLAS; read when numpy is imported."""
 
@@ -46,7 +51,9 @@ def map_in_processes(
 ) -> Generator[Result, None, None]:
     """Yield ``function(task)`` of each task, in their order.
 
-    In this process and in others alike one BLAS thread is used, so that the results do not depend on their number.
+    In this process and in others alike one BLAS thread is used, so that the results do not depend on their number. Where a
+    process dies, its tasks are done again one by one. To a task whose process dies again, its audio is a file that cannot be
+    read: the `AudioError` of this is reported as that of any other damaged file.
 
     Args:
         function: A function at the top level of a module, which a fresh process imports. What it raises is raised here.
@@ -56,7 +63,7 @@ def map_in_processes(
         smallest_parallel: Number of tasks from which other processes are worth their start.
 
     Raises:
-        WorkerError: A process died: killed, out of memory, or crashed by what it read.
+        WorkerError: The process of a task died even where it read no audio.
     """
     if n_processes <= 1 or len(tasks) < smallest_parallel:
         results = _map_here(function, tasks)
@@ -100,16 +107,43 @@ def _map_elsewhere(function: Callable[[Task], Result], tasks: Sequence[Task], n_
     """Call the function in spawned processes, a batch of tasks at a time."""
     size = min(_TASKS_PER_BATCH, -(-len(tasks) // (n_processes * _BATCHES_WAITING_PER_PROCESS)))
     processes = WorkerProcesses(
-        min(n_processes, -(-len(tasks) // size)),
+        n_processes,
         variables=_ONE_THREAD,
         when_lost="A process that reads audio died: killed from outside, out of memory, or crashed by a file. Run again with "
         "--workers 1 to see at which file it stops.",
     )
-    waiting: deque[Future[list[Result]]] = deque()
+    waiting: deque[tuple[Sequence[Task], Future[list[Result]]]] = deque()
     with closing(processes):
         for first in range(0, len(tasks), size):
-            waiting.append(processes.submit(function, [(task,) for task in tasks[first : first + size]]))
+            batch = tasks[first : first + size]
+            waiting.append((batch, processes.submit(function, [(task,) for task in batch])))
             if len(waiting) > n_processes * _BATCHES_WAITING_PER_PROCESS:
-                yield from waiting.popleft().result()
+                yield from _finish(processes, function, *waiting.popleft())
         while waiting:
-            yield from waiting.popleft().result()
+            yield from _finish(processes, function, *waiting.popleft())
+
+
+def _finish(
+    processes: WorkerProcesses, function: Callable[[Task], Result], batch: Sequence[Task], done: "Future[list[Result]]"
+) -> list[Result]:
+    """Return the results of a batch; where its process has died, the tasks are done again one by one."""
+    try:
+        return done.result()
+    except WorkerError:
+        return [_call_again(processes, function, task) for task in batch]
+
+
+def _call_again(processes: WorkerProcesses, function: Callable[[Task], Result], task: Task) -> Result:
+    try:
+        (result,) = processes.submit(function, [(task,)]).result()
+    except WorkerError:
+        (result,) = processes.submit(_call_without_audio, [(function, task)]).result()
+    return result  # type: ignore[no-any-return]
+
+
+def _call_without_audio(function: Callable[[Task], Result], task: Task) -> Result:
+    token = audio_refusal.set(_DEADLY)
+    try:
+        return function(task)
+    finally:
+        audio_refusal.reset(token)

@@ -4,14 +4,17 @@ Comes in: what rich prints. Goes out: the same, with the escapes of `xval.base.t
 movements of progress bars are rich's own and stay.
 """
 
+import os
+import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
 from rich.text import Text
 
-from xval.base.terminal import visible
+from xval.base.terminal import visible, write_line
 
 
 class VisibleConsole(Console):
@@ -29,3 +32,24 @@ class VisibleConsole(Console):
         for segment in super().render(renderable, options):
             shown = segment.text if segment.control else visible(segment.text)
             yield segment if shown == segment.text else Segment(shown, segment.style)
+
+
+class LastingConsole(VisibleConsole):
+    """The console of a run, which continues where nothing can be printed: on a full disk, or into a pipe that is closed."""
+
+    def print(self, *objects: Any, **arguments: Any) -> None:
+        """Print as rich does; what cannot be written is named once on the standard error."""
+        try:
+            super().print(*objects, **arguments)
+        except OSError as error:
+            self._end_output(error.strerror or str(error))
+
+    def on_broken_pipe(self) -> None:
+        """Print nothing more; rich would end the program."""
+        self._end_output("the pipe is closed")
+
+    def _end_output(self, reason: str) -> None:
+        self.quiet = True
+        with suppress(OSError, ValueError):  # what is still in the buffer of the stream would be an error at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        write_line(f"Nothing more can be printed ({reason}). The run continues without output.", sys.stderr)

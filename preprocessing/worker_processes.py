@@ -1,11 +1,11 @@
 """Spawned processes that call functions, each at the end of a pipe of its own, so that the death of one holds up no other.
 
-Comes in: functions at the top level of modules with their arguments. Goes out: futures of what they return.
+Pools that share one pipe for all results (concurrent.futures, joblib's loky) wait without end where a process is killed while
+it writes there, as the system does to what takes too much memory.
 """
 
 import multiprocessing
 import os
-import queue
 import signal
 import sys
 import threading
@@ -20,7 +20,7 @@ from multiprocessing.context import SpawnProcess
 from types import FrameType, ModuleType
 from typing import Any
 
-from preprocessing.interrupts import SIGNALS, blocked, signals_held_back
+from preprocessing.interrupts import SIGNALS, blocked
 from xval.base.errors import WorkerError
 from xval.base.operating_system import end_processes
 
@@ -29,28 +29,22 @@ _ending: list[int] = []  # the signals that this worker has got
 
 
 class WorkerProcesses:
-    """Processes that wait for work; a thread for each hands it over. They end with `close`, or with this process.
+    """Processes that start with the first calls; one that dies is followed by another. They end with `close`, or with this one.
 
     Args:
-        number: How many.
-        variables: Environment variables that they have besides those of this process.
+        number: How many at most.
+        variables: Environment variables that they have besides those of this process; they are set before NumPy is imported.
         when_lost: The text of the `WorkerError` where one has died.
     """
 
     def __init__(self, number: int, *, variables: Mapping[str, str], when_lost: str) -> None:
+        self._variables = dict(variables)
         self._when_lost = when_lost
         self._threads = ThreadPoolExecutor(number)
-        self._free: queue.SimpleQueue[Connection] = queue.SimpleQueue()
-        processes: list[SpawnProcess] = []
-        self._end = weakref.finalize(self, _end, processes, self._threads)
-        context = multiprocessing.get_context("spawn")
-        with _signals_held_back_from_all(), _main_module_hidden(), _environment(variables):
-            for _ in range(number):
-                ours, theirs = context.Pipe()
-                with theirs:  # which must be closed here: the pipe ends with the worker
-                    processes.append(context.Process(target=_serve, args=(theirs,)))
-                    processes[-1].start()
-                self._free.put(ours)
+        self._of_thread = threading.local()  # the pipe to the process that this thread hands work to
+        self._processes: list[SpawnProcess] = []
+        self._starting, self._is_closing = threading.Lock(), threading.Event()
+        self._end = weakref.finalize(self, _end, self._processes, self._threads, self._starting, self._is_closing)
 
     def submit(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> "Future[list[Any]]":
         """Have one of them call a function once for each tuple of arguments; the future has the results, or what it raised.
@@ -64,36 +58,50 @@ class WorkerProcesses:
         self._end()
 
     def _call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        pipe = self._free.get()
+        pipe = getattr(self._of_thread, "pipe", None) or self._start()
         try:
             pipe.send((function, calls))
             results, error = pipe.recv()
         except (EOFError, OSError) as lost:
+            del self._of_thread.pipe
             raise WorkerError(self._when_lost) from lost
-        finally:
-            self._free.put(pipe)
         if error is not None:
             raise error
         return list(results)
 
+    def _start(self) -> Connection:
+        """Start the process of this thread, and return the pipe to it."""
+        self._of_thread.pipe, theirs = multiprocessing.Pipe()
+        with theirs, self._starting:  # theirs must be closed here: the pipe ends with the worker
+            if self._is_closing.is_set():
+                raise WorkerError(self._when_lost)
+            self._processes.append(_start_worker(theirs, self._variables))
+        pipe: Connection = self._of_thread.pipe
+        return pipe
 
-def _end(processes: Sequence[SpawnProcess], threads: ThreadPoolExecutor) -> None:
+
+def _end(
+    processes: Sequence[SpawnProcess], threads: ThreadPoolExecutor, starting: threading.Lock, is_closing: threading.Event
+) -> None:
     """End processes; the threads that wait for their answers end with them."""
     threads.shutdown(wait=False, cancel_futures=True)
+    with starting:
+        is_closing.set()
     end_processes(processes)
     for process in processes:
         process.join()
     threads.shutdown()
 
 
-@contextmanager
-def _signals_held_back_from_all() -> Iterator[None]:
-    """Hold signals back, from Python's tracker of resources too, which starts with the first process."""
-    if hasattr(signal, "SIGHUP"):  # it lets the tracker ignore the other two alone, and unblocks them here
+def _start_worker(pipe: Connection, variables: Mapping[str, str]) -> SpawnProcess:
+    """Start a process that signals do not reach before it listens to them."""
+    if hasattr(signal, "SIGHUP"):  # Python's tracker of resources ignores the other two, and its start unblocks them here
         with blocked({signal.SIGHUP}):
             resource_tracker.ensure_running()
-    with signals_held_back():
-        yield
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(pipe, variables))
+    with blocked(SIGNALS), _main_module_hidden():
+        process.start()
+    return process
 
 
 @contextmanager
@@ -107,20 +115,9 @@ def _main_module_hidden() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    before = {name: os.environ[name] for name in variables if name in os.environ}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name in variables:
-            del os.environ[name]
-        os.environ.update(before)
-
-
-def _serve(pipe: Connection) -> None:
+def _serve(pipe: Connection, variables: Mapping[str, str]) -> None:
     """Answer calls until this process is ended."""
+    os.environ.update(variables)
     for number in set(SIGNALS) - {signal.SIGTERM}:
         signal.signal(number, signal.SIG_IGN)  # left to the parent, which ends its workers
     signal.signal(signal.SIGTERM, _end_worker)

@@ -310,6 +310,7 @@ def test_links_hold_where_the_pages_lie():
 def test_pages_made_from_the_code_are_what_it_makes():
     made = importlib.import_module("docs._reference")
 
+    assert (ROOT / "config.ini").read_text(encoding="utf-8") == made.config_file()
     assert {name: (ROOT / "docs/reference" / name).read_text(encoding="utf-8") for name in made.PAGES} == made.all_pages()
 
 

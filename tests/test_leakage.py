@@ -16,7 +16,6 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.waveforms import make_moments, waveform_moments
 from preprocessing.store.writer import Example, StoreWriter
-from xval.base.config_file import read_section
 from xval.base.errors import FoldsError
 from xval.data.fold import FoldData, load_fold
 from xval.folds.plan import Fold, FoldSettings
@@ -36,7 +35,7 @@ SHARED = "identical audio|copies of one source clip"
 
 def features_with(**changes: object) -> FeatureSettings:
     small = {"sample_rate_hz": RATE_HZ, "n_fft": 32, "win_length": 32, "hop_length": 8, "n_mels": 8}
-    return FeatureSettings(**{**read_section("features"), **small, "features": "waveform", "frontend": "logmel", **changes})
+    return FeatureSettings(**{**small, "features": "waveform", "frontend": "logmel", **changes})
 
 
 # random corpora
@@ -64,6 +63,7 @@ FOLDS = st.fixed_dictionaries(
         "validation": st.sampled_from(["fraction", "next_fold"]),
         "validation_fraction": st.floats(0.1, 0.6),
         "test_fraction": st.floats(0.1, 0.5),
+        "fold_repeats": st.just(1),
     }
 )
 
@@ -186,7 +186,7 @@ def test_relatives_within_one_item_are_no_reason_to_refuse(
 
 LEAVE_ONE_OUT = {
     "fold_strategy": "leave_one_out", "num_folds": 2, "fold_seed": 1, "validation": "fraction", "validation_fraction": 0.2,
-    "test_fraction": 0.2,
+    "test_fraction": 0.2, "fold_repeats": 1,
 }  # fmt: skip
 PLAIN = {f"{item}{take}": Clip(item, "xy"[take], f"{item}{take}") for item in "abcd" for take in (0, 1)}
 

@@ -98,8 +98,9 @@ def __getattr__(name: str) -> object:
 
         report_mistakes_in_one_line()
         return getattr(import_module(_PUBLIC[name]), name)
-    message = f"xval.{name} is now xval.{_NOW[name]}" if name in _NOW else f"module 'xval' has no attribute '{name}'"
-    raise AttributeError(message)
+    if name in _NOW:  # of an AttributeError, `from xval import ...` would not show the text
+        raise ImportError(f"xval.{name} is now xval.{_NOW[name]}: from xval import {_NOW[name]}", name="xval")
+    raise AttributeError(f"module 'xval' has no attribute '{name}'")
 
 
 def __dir__() -> list[str]:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from preprocessing.console import program
 from preprocessing.options.argument_parser import Parser
-from xval.base import own_imports
-from xval.base.module_places import looking_last_in
+from xval.base.user_code import imports
+from xval.base.user_code.modules import looking_last_in
 from xval.base.version import __version__
 from xval.commands import GROUPS, describe_commands, find_command
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str]) -> int:
     command.add_arguments(parser)
     options = parser.parse_all(arguments[1:])
     is_running = getattr(command, "RUNS_OWN_CODE", False)
-    rule = own_imports.running() if is_running else own_imports.importing_only(getattr(options, "modules", ()))
+    rule = imports.running() if is_running else imports.importing_only(getattr(options, "modules", ()))
     with rule, looking_last_in(Path.cwd()):
         return command.run(options)
 

@@ -8,8 +8,9 @@ Such a file keeps drawing apart from applying, with two functions:
 draw asks nothing but the generator, and returns what JSON can hold; apply is a function of its arguments alone: what needs
 chance there gets a drawn seed. So the parameters in augmented.csv are everything that was done to a copy. Each keyword-only
 argument of draw is an option, ``<file>_<option>`` in config.ini and for --set; ``min_x`` and ``max_x`` are the ends of a range.
+Its annotation has the type, the limits, and the meaning and unit: ``Annotated[Decibels, Field(description="...")]``.
 A transform of one number has ``draw = draw_between(...)`` of _frame.py, which also applies transforms of audiomentations.
-``PROBABILITY`` is how often the transform is used where config.ini does not say. Samples are mono float32 (n_samples,),
+``PROBABILITY`` is how often the transform is used if config.ini does not set it. Samples are mono float32 (n_samples,),
 full scale is -1 to 1. May be added:
 
     CHANGES_LEVEL = True        the peak of the copy is left as apply makes it; else it is put back to what it was
@@ -19,11 +20,12 @@ full scale is -1 to 1. May be added:
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
+from augmentation.transforms._options import Share
 from preprocessing.options.named_files import file_names, load_file, read_options
 from xval.base.errors import SettingsError
 
@@ -39,7 +41,7 @@ class Transform:
         name: The file's name.
         draw: Its function that draws parameters.
         apply: Its function that uses them.
-        probability: How often it is used where config.ini does not say, 0 to 1.
+        probability: ``(annotation, default)`` of how often it is used, 0 to 1.
         options: ``{name: (annotation, default)}`` of the keyword-only arguments of draw.
         changes_level: Whether the peak is left as apply makes it.
         changes_length: Whether apply returns another number of samples.
@@ -48,7 +50,7 @@ class Transform:
     name: str
     draw: Callable[..., Parameters]
     apply: Callable[..., Samples]
-    probability: float
+    probability: tuple[Any, float]
     options: dict[str, tuple[Any, Any]]
     changes_level: bool
     changes_length: bool
@@ -72,7 +74,7 @@ def find_transform(name: str) -> Transform:
         name=name,
         draw=module.draw,
         apply=module.apply,
-        probability=module.PROBABILITY,
+        probability=(get_type_hints(module, include_extras=True).get("PROBABILITY", Share), module.PROBABILITY),
         options=options,
         changes_level=getattr(module, "CHANGES_LEVEL", False),
         changes_length=getattr(module, "CHANGES_LENGTH", False),

@@ -5,7 +5,7 @@ Comes in: the names of a number and of its two ends; a transform of audiomentati
 
 from collections.abc import Callable
 from inspect import Parameter, Signature
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
@@ -15,9 +15,9 @@ from augmentation.transforms._options import draw_evenly
 
 def draw_between(
     parameter: str,
-    kind: object,
+    kind: Any,
     draw_number: Callable[[np.random.Generator, float, float], float] = draw_evenly,
-    **ends: float,
+    **ends: Any,
 ) -> Callable[..., Parameters]:
     """Return the draw of a transform that has one parameter, a number between two options.
 
@@ -25,10 +25,13 @@ def draw_between(
         parameter: What apply calls the number.
         kind: The type of both options, with their limits.
         draw_number: Draws from the generator, between both ends.
-        ends: The option of the lowest number and that of the highest one, with their defaults.
+        ends: The option of the lowest number and that of the highest one, each a ``Field`` with its default and description.
     """
     named = [Parameter(name, Parameter.POSITIONAL_OR_KEYWORD) for name in ("rng", "sample_rate_hz")]
-    options = [Parameter(name, Parameter.KEYWORD_ONLY, default=end, annotation=kind) for name, end in ends.items()]
+    options = [
+        Parameter(name, Parameter.KEYWORD_ONLY, default=end.default, annotation=Annotated[kind, end])
+        for name, end in ends.items()
+    ]
     signature = Signature([*named, *options])
 
     def draw(*arguments: Any, **chosen: float) -> Parameters:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import BeforeValidator, Field
 
 from preprocessing.clips.listing import list_audio
-from preprocessing.features.feature_settings import none_from_text
+from xval.base.setting_fields import none_from_text
 
 # Filters lose their form near half the sample rate; corner and centre frequencies stay below this share of the rate.
 _HIGHEST_SHARE = 0.45

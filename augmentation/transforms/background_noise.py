@@ -5,16 +5,17 @@ Generated here, as audiomentations draws its noise from numpy's global generator
 
 import math
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
+from pydantic import Field
 from scipy.fft import irfft, next_fast_len, rfftfreq
 
 from augmentation.transforms import Parameters, Samples
-from augmentation.transforms._options import Decibels, Folder, draw_evenly, draw_file, draw_seed, root_mean_square
+from augmentation.transforms._options import Decibels, Folder, Share, draw_evenly, draw_file, draw_seed, root_mean_square
 from augmentation.transforms._recordings import read_excerpt
 
-PROBABILITY = 0.5
+PROBABILITY: Annotated[Share, Field(description="Share of the copies that get background noise (0 to 1).")] = 0.5
 
 # Exponent of the power density over frequency: white is flat, pink falls by 3 dB and brown by 6 dB per octave, blue and violet
 # rise as much.
@@ -30,20 +31,14 @@ def draw(
     rng: np.random.Generator,
     sample_rate_hz: int,  # noqa: ARG001 - the same for all transforms
     *,
-    folder: Folder = None,
-    colour: Colour = "any",
-    min_snr_db: Decibels = 5.0,
-    max_snr_db: Decibels = 25.0,
+    folder: Annotated[Folder, Field(description="Folder of recordings of noise; none: generated noise.")] = None,
+    colour: Annotated[
+        Colour, Field(description="Generated noise: any (each colour is as likely) | white | pink | brown | blue | violet")
+    ] = "any",
+    min_snr_db: Annotated[Decibels, Field(description="Lowest ratio of the power of the clip to that of the noise (dB).")] = 5,
+    max_snr_db: Annotated[Decibels, Field(description="Highest ratio (dB).")] = 25,
 ) -> Parameters:
     """Draw the noise and how loud it is.
-
-    Args:
-        rng: Draws.
-        sample_rate_hz: Rate of the samples.
-        folder: Recordings of noise; None: generated noise.
-        colour: Of generated noise; any: each is as likely.
-        min_snr_db: Lowest ratio of the power of the samples to that of the noise.
-        max_snr_db: Highest ratio.
 
     Returns:
         snr_db; and recording with position (where the excerpt lies in it, 0 to 1), or colour with noise_seed.

@@ -1,12 +1,15 @@
 """Band limits: the highs, the lows or both are missing, as on a telephone or a small loudspeaker."""
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field
 
 from augmentation.transforms import Parameters, Samples
 from augmentation.transforms._frame import apply_frozen
-from augmentation.transforms._options import Hertz, draw_frequency
+from augmentation.transforms._options import Hertz, Share, draw_frequency
 
-PROBABILITY = 0.2
+PROBABILITY: Annotated[Share, Field(description="Share of the copies whose highs, lows or both are cut off (0 to 1).")] = 0.2
 
 _ROLLOFF_DB_PER_OCTAVE = 24
 _KINDS = ("low_pass", "high_pass", "both")
@@ -16,20 +19,14 @@ def draw(
     rng: np.random.Generator,
     sample_rate_hz: int,
     *,
-    min_low_pass_hz: Hertz = 2500.0,
-    max_low_pass_hz: Hertz = 7000.0,
-    min_high_pass_hz: Hertz = 100.0,
-    max_high_pass_hz: Hertz = 500.0,
+    min_low_pass_hz: Annotated[Hertz, Field(description="Lowest corner of the low pass (Hz).")] = 2500,
+    max_low_pass_hz: Annotated[Hertz, Field(description="Highest corner of the low pass (Hz).")] = 7000,
+    min_high_pass_hz: Annotated[Hertz, Field(description="Lowest corner of the high pass (Hz).")] = 100,
+    max_high_pass_hz: Annotated[Hertz, Field(description="Highest corner of the high pass (Hz).")] = 500,
 ) -> Parameters:
     """Draw which end is cut off, and where; low pass, high pass and both are as likely.
 
-    Args:
-        rng: Draws.
-        sample_rate_hz: Rate of the samples; no corner lies above 0.45 of it.
-        min_low_pass_hz: Lowest corner of the low pass.
-        max_low_pass_hz: Highest corner of the low pass.
-        min_high_pass_hz: Lowest corner of the high pass.
-        max_high_pass_hz: Highest corner of the high pass.
+    No corner lies above 0.45 of the sample rate.
 
     Returns:
         low_pass_hz, high_pass_hz: None where that end stays.

@@ -1,15 +1,23 @@
 """Clipping: the loudest samples are cut off, as by an overdriven input."""
 
+from typing import Annotated
+
 import numpy as np
+from pydantic import Field
 
 from augmentation.transforms import Samples
 from augmentation.transforms._frame import apply_frozen, draw_between
-from augmentation.transforms._options import limited
+from augmentation.transforms._options import Share, limited
 
-PROBABILITY = 0.1
+PROBABILITY: Annotated[Share, Field(description="Share of the copies whose loudest samples are cut off (0 to 1).")] = 0.1
 
 # How far the peak lies above the level at which the samples are cut off.
-draw = draw_between("over_db", limited(gt=0, le=60), min_over_db=2.0, max_over_db=9.0)
+draw = draw_between(
+    "over_db",
+    limited(gt=0, le=60),
+    min_over_db=Field(2, description="Smallest distance of the peak above the clipping level (dB)."),
+    max_over_db=Field(9, description="Largest distance (dB)."),
+)
 
 
 def apply(samples: Samples, sample_rate_hz: int, *, over_db: float) -> Samples:

@@ -7,9 +7,11 @@ from pydantic import Field
 
 from augmentation.transforms import Parameters, Samples
 from augmentation.transforms._frame import apply_frozen
-from augmentation.transforms._options import Hertz, draw_frequency, draw_ratio
+from augmentation.transforms._options import Hertz, Share, draw_frequency, draw_ratio
 
-PROBABILITY = 0.5
+PROBABILITY: Annotated[
+    Share, Field(description="Share of the copies in which some frequency bands are cut or boosted (0 to 1).")
+] = 0.5
 
 BandCount = Annotated[int, Field(ge=1, le=20)]
 Change = Annotated[float, Field(gt=0, le=40, allow_inf_nan=False)]
@@ -20,28 +22,18 @@ def draw(
     rng: np.random.Generator,
     sample_rate_hz: int,
     *,
-    min_bands: BandCount = 1,
-    max_bands: BandCount = 3,
-    min_hz: Hertz = 80.0,
-    max_hz: Hertz = 8000.0,
-    min_change_db: Change = 4.0,
-    max_change_db: Change = 10.0,
-    min_q: Quality = 0.7,
-    max_q: Quality = 3.0,
+    min_bands: Annotated[BandCount, Field(description="Fewest bands (number).")] = 1,
+    max_bands: Annotated[BandCount, Field(description="Most bands (number).")] = 3,
+    min_hz: Annotated[Hertz, Field(description="Lowest centre of a band (Hz).")] = 80,
+    max_hz: Annotated[Hertz, Field(description="Highest centre of a band (Hz).")] = 8000,
+    min_change_db: Annotated[Change, Field(description="Smallest cut or boost of a band at its centre (dB).")] = 4,
+    max_change_db: Annotated[Change, Field(description="Largest (dB).")] = 10,
+    min_q: Annotated[Quality, Field(description="Lowest quality of a band: its centre over its width.")] = 0.7,
+    max_q: Annotated[Quality, Field(description="Highest quality.")] = 3,
 ) -> Parameters:
     """Draw the bands: each is cut or boosted with even chance.
 
-    Args:
-        rng: Draws.
-        sample_rate_hz: Rate of the samples; no centre lies above 0.45 of it.
-        min_bands: Fewest bands.
-        max_bands: Most bands.
-        min_hz: Lowest centre frequency.
-        max_hz: Highest centre frequency.
-        min_change_db: The least that a band is cut or boosted at its centre.
-        max_change_db: The most.
-        min_q: Lowest quality (centre frequency over bandwidth): the widest band.
-        max_q: Highest quality.
+    No centre lies above 0.45 of the sample rate.
 
     Returns:
         centres_hz, gains_db, qs: lists with a value per band.

@@ -12,7 +12,7 @@ from augmentation.transforms._options import Folder, Share, draw_evenly, draw_fi
 from augmentation.transforms._recordings import read_whole
 from augmentation.transforms._shoebox import room_response
 
-PROBABILITY = 0.5
+PROBABILITY: Annotated[Share, Field(description="Share of the copies with reverberation (0 to 1).")] = 0.5
 
 Seconds = Annotated[float, Field(ge=0.05, le=2, allow_inf_nan=False)]
 Metres = Annotated[float, Field(ge=1.5, le=30, allow_inf_nan=False)]
@@ -25,26 +25,17 @@ def draw(
     rng: np.random.Generator,
     sample_rate_hz: int,  # noqa: ARG001 - the same for all transforms
     *,
-    folder: Folder = None,
-    min_reverberation_s: Seconds = 0.15,
-    max_reverberation_s: Seconds = 0.6,
-    min_room_m: Metres = 3.0,
-    max_room_m: Metres = 8.0,
-    min_wet: Share = 0.2,
-    max_wet: Share = 0.7,
+    folder: Annotated[Folder, Field(description="Folder of impulse responses; none: generated rooms.")] = None,
+    min_reverberation_s: Annotated[
+        Seconds, Field(description="Generated rooms: shortest time in which the sound falls by 60 dB (s).")
+    ] = 0.15,
+    max_reverberation_s: Annotated[Seconds, Field(description="Longest such time (s).")] = 0.6,
+    min_room_m: Annotated[Metres, Field(description="Shortest side of the floor of a generated room (m).")] = 3,
+    max_room_m: Annotated[Metres, Field(description="Longest side (m).")] = 8,
+    min_wet: Annotated[Share, Field(description="Smallest share of the reverberant sound in the copy (0 to 1).")] = 0.2,
+    max_wet: Annotated[Share, Field(description="Largest share (0 to 1).")] = 0.7,
 ) -> Parameters:
     """Draw the room and how much of it is heard.
-
-    Args:
-        rng: Draws.
-        sample_rate_hz: Rate of the samples.
-        folder: Impulse responses; None: generated rooms.
-        min_reverberation_s: Shortest time in which the sound of a generated room falls by 60 dB.
-        max_reverberation_s: Longest.
-        min_room_m: Shortest side of its floor.
-        max_room_m: Longest side.
-        min_wet: Smallest share of the reverberant sound, 0 (the samples as they are) to 1 (reverberant sound alone).
-        max_wet: Largest share.
 
     Returns:
         wet; and response (a file), or reverberation_s, room_m, source_m, microphone_m (three lengths each).

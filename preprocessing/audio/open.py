@@ -1,8 +1,4 @@
-"""An open audio file, by whichever library reads it, and what of it is wanted.
-
-Comes in: the path of a file; a stretch and a channel that are wanted of it. Goes out: an `OpenAudio`, and the samples where the
-stretch lies, or why it cannot be had.
-"""
+"""Open an audio file with whichever library reads it, and find a segment and a channel in it."""
 
 import json
 import math
@@ -17,7 +13,9 @@ from numpy.typing import NDArray
 
 from preprocessing.audio.pyav_decoding import PyavAudio
 from preprocessing.audio.soundfile_decoding import Longer, SoundfileAudio, Unreadable
+from preprocessing.parallel import audio_refusal
 from xval.base.errors import AudioError
+from xval.base.size_limits import MOST_SAMPLES
 
 END_TOLERANCE_S = 0.01
 """Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file."""
@@ -35,9 +33,6 @@ _NOTHING_FETCHED = (
 """How a text begins that is there in place of audio, and what to do."""
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
-
-# 6 hours at 48 kHz, 4 GB: a file that claims to be longer is damaged, or has to be cut.
-_MOST_SAMPLES = 1_000_000_000
 
 
 class NotFetchedError(AudioError):
@@ -87,8 +82,11 @@ def open_audio(path: Path) -> OpenAudio:
     """Open a file with the first library that reads it.
 
     Raises:
-        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has.
+        AudioError: It is missing, empty or no audio, ends before its header says, or its header says a rate that none has;
+            or `audio_refusal` says why no audio is opened.
     """
+    if reason := audio_refusal.get():
+        raise AudioError(f"{path}: {reason}.")
     try:
         if not path.is_file():
             raise AudioError(f"{path}: {'a folder, no audio file' if path.is_dir() else f'no such file{_guess(path)}'}.")
@@ -193,9 +191,9 @@ def check_size(path: Path, n_samples: int, rate_hz: int) -> None:
     Raises:
         AudioError: It would.
     """
-    if n_samples > _MOST_SAMPLES:
+    if n_samples > MOST_SAMPLES:
         raise AudioError(
             f"{path}: too long to be read as one clip: {n_samples / rate_hz / 3600:.1f} h at {rate_hz} Hz (at most "
-            f"{_MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list segments of it. If it is not that long, its header is "
+            f"{MOST_SAMPLES / rate_hz / 3600:.1f} h). Cut it, or list segments of it. If it is not that long, its header is "
             "damaged."
         )

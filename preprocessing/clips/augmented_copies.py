@@ -1,7 +1,7 @@
 """Augmented copies of audio files: how they are named, and the list that says what each is a copy of.
 
-Comes in: augmented.csv, which ``xval augment`` writes at the root of its output folder. Goes out: the clips of a
-corpus with a row for every copy, under its source's item, marked as augmented.
+``xval augment`` writes augmented.csv at the root of its output folder. Each copy becomes a clip under the item of its source,
+marked as augmented.
 """
 
 import posixpath
@@ -11,9 +11,8 @@ from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.listing import AudioFiles, is_copy
-from xval.base.csv_text import unguard
+from xval.base.csv_text import read_csv
 from xval.base.errors import CorpusError, counted, verb_of
-from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -150,12 +149,9 @@ def _renamed(copies: "pd.DataFrame", name_in: Callable[[str], str]) -> "pd.DataF
 
 def _read(path: Path) -> "pd.DataFrame":
     import numpy as np
-    import pandas as pd
 
     try:
-        names = dict.fromkeys(("path", "source"), unguard)
-        with open_table(path) as file:
-            copies = pd.read_csv(file, converters=names, keep_default_na=False, encoding="utf-8")
+        copies = read_csv(path, ("path", "source"))
         copies["time_factor"] = copies["time_factor"].astype("float64")
     except (OSError, ValueError, KeyError) as error:
         raise CorpusError(

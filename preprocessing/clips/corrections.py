@@ -25,8 +25,8 @@ from preprocessing.clips.table import check_names, refuse_unwritable
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guard, unguard
 from xval.base.errors import CorpusError, brief, counted, first_of, suggestion
-from xval.base.operating_system import refusal
-from xval.base.table_bounds import open_table
+from xval.base.operating_system import open_regular, refusal
+from xval.base.size_limits import LARGEST_TABLE_BYTES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,7 +87,7 @@ def read_verdicts(path: Path) -> list[LabelVerdict]:
         CorpusError: It is damaged, or was edited into what no review writes.
     """
     try:
-        with open_table(path) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
+        with open_regular(path, LARGEST_TABLE_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8-sig", newline="") as text:
             reader = csv.DictReader(text, strict=True, restkey="more", restval="")
             rows = list(reader)
         if lacking := set(_NAMES) - set(reader.fieldnames or ()):

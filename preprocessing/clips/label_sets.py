@@ -8,14 +8,14 @@ import json
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Real
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base.errors import CorpusError, suggestion
+from xval.base.errors import CorpusError, counted, suggestion
 
 MULTI_LABEL = "multilabel_classification"
 """The task type of clips with several labels."""
@@ -24,6 +24,7 @@ _OTHER_SEPARATORS = ("|", ",")
 """Of labels in a cell, in this order: where a column has a separator, the later ones belong to names."""
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _LIST = re.compile(r"\[(.*)\]|\((.*)\)|\{(.*)\}|set\(\)", re.DOTALL)
+_LISTS = (list, tuple, set, frozenset, np.ndarray)
 
 
 def split_labels(text: str) -> list[str]:
@@ -40,12 +41,31 @@ def join_labels(value: object) -> str:
     Raises:
         CorpusError: A value of another kind, or a name in a list that has a ``;``.
     """
-    is_list = isinstance(value, list | tuple | set | frozenset | np.ndarray)
+    is_list = isinstance(value, _LISTS)
     names: Iterable[Any] = value if is_list else split_labels(_label(value))  # type: ignore[assignment]
     labels = {_label(name) for name in names} - {""}
     if wrong := sorted(label for label in labels if SEPARATOR in label):
         raise CorpusError(f"Label '{wrong[0]}': '{SEPARATOR}' separates labels, so a label cannot contain it. Rename it.")
     return SEPARATOR.join(sorted(labels))
+
+
+def refuse_missing_names(values: Iterable[object], where: Callable[[int], str]) -> None:
+    """Refuse lists of labels in which a name is missing, such as ``["dog", nan]``: nobody knows whether the clip has it.
+
+    Args:
+        values: The labels of each clip, of any kind.
+        where: Says what a clip is called, by its place.
+    """
+    lists = {place: list(value) for place, value in enumerate(values) if isinstance(value, _LISTS)}
+    lacking = {
+        place: names for place, names in lists.items() if any(is_missing(name) and not isinstance(name, str) for name in names)
+    }
+    for place, names in lacking.items():
+        n_such = counted(len(lacking), "such list")
+        raise CorpusError(
+            f"{where(place)}: one of the labels {names!r:.100} is missing ({n_such} in all). Remove it; an empty list means "
+            "that an example has none."
+        )
 
 
 def labels_of(texts: Iterable[object], task_type: str) -> list[list[str]]:

@@ -1,7 +1,4 @@
-"""The file of the clips of different items that are nearly alike: near_duplicates.csv.
-
-Comes in: pairs of clips. Goes out: the file in data/<dataset>, whole or not at all; or its content, of one index.
-"""
+"""The file of the clips of different items that are nearly alike: near_duplicates.csv."""
 
 import math
 from collections.abc import Sequence
@@ -9,9 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.file_replacement import replace_file
-from xval.base.csv_text import guarded, unguard
+from xval.base.csv_text import guarded, read_csv
 from xval.base.errors import CorpusError
-from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,18 +42,12 @@ def read_across_items(folder: Path, index_hash: str) -> "pd.DataFrame | None":
         folder: data/<dataset>.
         index_hash: Of the opened corpus.
     """
-    import pandas as pd
-
     path = folder / FILE_NAME
     if not path.is_file():
         return None
     try:
-        names = dict.fromkeys(("clip", "item", "other_clip", "other_item"), unguard)
-        with open_table(path) as file:
-            table = pd.read_csv(
-                file, dtype={"likeness": float}, converters=names, keep_default_na=False, na_values={"likeness": [""]},
-                encoding="utf-8",
-            )  # fmt: skip
+        names = ("clip", "item", "other_clip", "other_item")
+        table = read_csv(path, names, dtype={"likeness": float}, na_values={"likeness": [""]})
         table = table[table["index_hash"] == index_hash].drop(columns="index_hash")
         return table[table["clip"] != ""] if len(table) else None
     except (OSError, ValueError, KeyError) as error:

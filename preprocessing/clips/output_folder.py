@@ -1,8 +1,7 @@
 """Folders of audio files that are made of other audio files: never over another run's files, each of them whole.
 
-Comes in: a folder, all that decides what is written into it, and the files that others are made of. Goes out: the folder,
-locked, without what was made of files that are gone or were replaced, and with a note of it all; wav files and tables; or an
-error that lists the differences.
+A note in the folder holds the settings of the run and what each file is made of. A later run with the same settings keeps what
+still holds; one with other settings raises an error that lists the differences.
 """
 
 import csv
@@ -11,13 +10,14 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from pydantic import AfterValidator, ValidationError
 
 from preprocessing.clips.boundary import refuse_links
 from preprocessing.clips.listing import list_audio
@@ -25,6 +25,7 @@ from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guard
 from xval.base.errors import CorpusError
+from xval.base.file_forms import describe_faults, form_of
 from xval.base.operating_system import read_regular
 
 LEFT_OUT_NAME, LEFT_OUT_COLUMNS = "left_out.csv", ("path", "reason")
@@ -32,8 +33,15 @@ LEFT_OUT_NAME, LEFT_OUT_COLUMNS = "left_out.csv", ("path", "reason")
 _LOCK_NAME, _LONGEST_NAME = ".lock", 255  # bytes, of Linux, macOS and Windows alike
 
 
-@dataclass(frozen=True)
-class SourceFile:
+def _plain(name: str) -> str:
+    """Return the name of a file that lies in the folder; ValueError for another."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise ValueError(f"{name} is outside the folder")
+    return name
+
+
+class SourceFile(NamedTuple):
     """A file that others are made of.
 
     Attributes:
@@ -42,7 +50,22 @@ class SourceFile:
     """
 
     stamp: tuple[int, ...]
-    files: tuple[str, ...]
+    files: tuple[Annotated[str, AfterValidator(_plain)], ...]
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What a run has noted about its folder.
+
+    Attributes:
+        complete: Whether nothing is missing.
+        settings: All that decides what the files hold.
+        sources: The files that others are made of, by their paths.
+    """
+
+    complete: bool
+    settings: dict[str, Any]
+    sources: dict[str, SourceFile]
 
 
 class OutputFolder:
@@ -70,20 +93,24 @@ class OutputFolder:
         self.has_begun = True
         for name in (*lists, *stale) if stale else ():
             _remove(self._folder, name)
-        for path in self._folder.rglob(".*.part"):  # no other process writes here
-            if path.is_file():
-                path.unlink(missing_ok=True)
+        self._remove_parts()
         self._sources = dict(sources)
         # Behind the removal: a run that is killed between both removes again, and never keeps what was made otherwise.
         self._write(complete=False)
 
     def finish(self) -> None:
         """Note that nothing is missing."""
+        self._remove_parts()
         self._write(complete=True)
 
+    def _remove_parts(self) -> None:
+        """Remove what processes have left half written that were killed: no other process writes here."""
+        for path in self._folder.rglob(".*.part"):
+            if path.is_file():
+                path.unlink(missing_ok=True)
+
     def _write(self, *, complete: bool) -> None:
-        sources = {path: astuple(source) for path, source in self._sources.items()}
-        text = json.dumps({"complete": complete, "settings": self._settings, "sources": sources})
+        text = json.dumps({"complete": complete, "settings": self._settings, "sources": self._sources})
         replace_file(self._note, lambda temporary: temporary.write_text(f"{text}\n", encoding="utf-8"))
 
 
@@ -216,33 +243,20 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
             )
         return {}
     try:
-        noted = json.loads(read_regular(note))
-        before = {
-            path: SourceFile(tuple(stamp), tuple(map(_plain, files))) for path, (stamp, files) in noted["sources"].items()
-        }
-        differences = _differences(noted["settings"], settings)
-        is_complete = noted["complete"] is True
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise CorpusError(
-            f"{note}: damaged, or of another version ({type(error).__name__}: {error}). Remove {folder}, or choose another."
-        ) from error
+        noted = form_of(_Note).validate_json(read_regular(note))
+    except (OSError, ValidationError) as error:
+        fault = describe_faults(error, "content") if isinstance(error, ValidationError) else str(error)
+        raise CorpusError(f"{note}: damaged, or of another version ({fault}). Remove {folder}, or choose another.") from error
+    differences = _differences(noted.settings, settings)
     if not overwrite and differences:
         shown = "\n  ".join(differences)
         raise CorpusError(
             f"{folder} has files made with other settings:\n  {shown}\nChoose another folder, or give --overwrite to replace "
             "them."
         )
-    if overwrite and (differences or is_complete):
-        return {path: SourceFile((-1,), source.files) for path, source in before.items()}  # no file has such a stamp
-    return before
-
-
-def _plain(name: str) -> str:
-    """Return the name of a file that lies in the folder; ValueError for another."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts:
-        raise ValueError(f"{name} is outside the folder")
-    return name
+    if overwrite and (differences or noted.complete):
+        return {path: SourceFile((-1,), source.files) for path, source in noted.sources.items()}  # no file has such a stamp
+    return noted.sources
 
 
 def _refuse_name(path: str, files: Iterable[str]) -> None:

@@ -1,24 +1,18 @@
-"""Write parquet files, and read them with care: what lies there may have been cut or edited, or be no file at all.
-
-Comes in: a path, and the columns that its reader cannot do without. Goes out: a table that has them, each of its kind.
-"""
+"""Write parquet files, and read them with care: they may have been cut or edited, or be something else."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias, TypeVar
 
-from preprocessing.clips.parquet_size import measure_texts, size_in_memory, write_out
 from xval.base.errors import brief
-from xval.base.operating_system import IrregularFileError, open_regular
-from xval.base.table_bounds import MOST_ROWS, refuse_large
+from xval.base.operating_system import open_regular
+from xval.base.size_limits import MOST_ROWS, IrregularFileError, check_rows
 
 if TYPE_CHECKING:
     import pandas as pd
     import pyarrow
     from pyarrow.parquet import ParquetFile
-
-    _Open: TypeAlias = Callable[..., ParquetFile]
 
 Kind: TypeAlias = Literal["text", "text or nothing", "number", "whole number", "yes or no"]
 T = TypeVar("T")
@@ -43,11 +37,16 @@ def read_table(
         most_rows: How many rows it may have.
 
     Raises:
-        OSError: It is missing, cannot be read, is no regular file, has more rows, or takes more memory than is free.
+        OSError: It is missing, cannot be read, is no regular file, or has more rows.
         ValueError: It is no parquet file or damaged, lacks a column, or a column holds something else.
     """
     wanted = None if columns is None else list(dict.fromkeys((*columns, *(needed or {}))))
-    table = _read(path, lambda file, open_again: _read_bounded(path, file, open_again, wanted, most_rows))
+
+    def read(file: "ParquetFile") -> "pyarrow.Table":
+        check_rows(path, file.metadata.num_rows, most_rows)
+        return file.read(wanted, use_threads=False)
+
+    table = _read(path, read)
     for name, kind in (needed or {}).items():
         _check_column(table, name, kind)
     return table
@@ -78,7 +77,7 @@ def read_schema(path: Path) -> "pyarrow.Schema":
     Raises:
         OSError, ValueError: As `read_table`.
     """
-    return _read(path, lambda file, _: file.schema_arrow)
+    return _read(path, lambda file: file.schema_arrow)
 
 
 def column_names(path: Path) -> list[str]:
@@ -106,39 +105,20 @@ def write_table(path: Path, table: "pyarrow.Table | pd.DataFrame") -> None:
             parquet.write_table(table, file)
 
 
-def _read(path: Path, use: "Callable[[ParquetFile, _Open], T]") -> T:
+def _read(path: Path, use: "Callable[[ParquetFile], T]") -> T:
     import pyarrow
     from pyarrow.parquet import ParquetFile
 
     with open_regular(path) as file:
         is_small = os.fstat(file.fileno()).st_size <= _LARGEST_READ_AT_ONCE
-        content = pyarrow.py_buffer(file.read()) if is_small else None
-
-        def open_it(dictionaries: "Sequence[str] | None" = None) -> ParquetFile:
-            source = file if content is None else pyarrow.BufferReader(content)
-            return ParquetFile(source, pre_buffer=False, read_dictionary=dictionaries)
-
+        source = pyarrow.BufferReader(file.read()) if is_small else file
         try:
-            with open_it() as opened:
-                return use(opened, open_it)
+            with ParquetFile(source, pre_buffer=False) as opened:
+                return use(opened)
         except IrregularFileError:
             raise
         except (pyarrow.ArrowException, OSError) as error:
             raise ValueError(brief(error)) from error
-
-
-def _read_bounded(
-    path: Path, file: "ParquetFile", open_again: "_Open", wanted: Sequence[str] | None, most_rows: int
-) -> "pyarrow.Table":
-    """Read columns once it is known that they fit into the memory."""
-    size = size_in_memory(file.metadata, wanted)
-    refuse_large(path, n_rows=file.metadata.num_rows, n_bytes=2 * size.n_bytes, most_rows=most_rows)
-    if not size.texts:
-        return file.read(wanted, use_threads=False)
-    with open_again(size.texts) as by_dictionaries:
-        table = by_dictionaries.read(wanted, use_threads=False)
-    refuse_large(path, n_bytes=2 * (size.n_bytes + measure_texts(table)))
-    return write_out(table, file.schema_arrow)
 
 
 def _check_column(table: "pyarrow.Table", name: str, kind: Kind) -> None:

@@ -15,7 +15,15 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, is_missing, join_labels, plain_name, split_labels
+from preprocessing.clips.label_sets import (
+    MULTI_LABEL,
+    SEPARATOR,
+    is_missing,
+    join_labels,
+    plain_name,
+    refuse_missing_names,
+    split_labels,
+)
 from preprocessing.clips.listing import (
     ASK,
     HEADER_CHECKED,
@@ -345,6 +353,7 @@ def _named_truth(label: object) -> object:
 def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
     """Return the labels of each clip as one text; all clips together have at least one label."""
     joined = []
+    refuse_missing_names(labels, paths.__getitem__)
     for path, label in zip(paths, labels, strict=True):
         try:
             joined.append(join_labels(label))

@@ -4,7 +4,7 @@ Comes in: argv. Goes out: a `CorpusChoice` and `FeatureSettings`, or a help text
 """
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -107,6 +107,11 @@ class CorpusChoice:
         Frames are labelled on the grid of the samples, so that there is no other form of features for them.
         """
         return [*(["features=waveform"] if self.task_type == "frame_classification" else []), *overrides]
+
+
+def feature_names() -> Collection[str]:
+    """Return the names of the feature settings."""
+    return FeatureSettings.model_fields
 
 
 def _keep_classes(clips: "pd.DataFrame", classes: Sequence[str]) -> "pd.DataFrame":

@@ -30,7 +30,7 @@ from preprocessing.options.argument_parser import Parser, add_workers_argument, 
 from preprocessing.parallel import count_cores, map_in_processes
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.base.operating_system import open_regular
-from xval.base.table_bounds import LARGEST_TABLE_BYTES
+from xval.base.size_limits import LARGEST_TABLE_BYTES
 
 if TYPE_CHECKING:
     from preprocessing.parallel import Progress

@@ -18,6 +18,7 @@ from preprocessing.commands.check import add_check_arguments, check_corpus, opti
 from preprocessing.commands.command_line import (
     SETTINGS_HELP,
     CorpusChoice,
+    feature_names,
     make_corpus_parser,
     read_corpus_choice,
     read_corpus_name,
@@ -83,7 +84,7 @@ def make_parser(corpus: str) -> tuple[Parser, CorpusReader]:
         "dataset (default name: with _corrected)",
     )
     parser.add_argument("--download", action="store_true", help=fetched)
-    add_settings_argument(parser, SETTINGS_HELP, ("features",))
+    add_settings_argument(parser, SETTINGS_HELP, feature_names)
     add_workers_argument(parser, " that read audio")
     add_check_arguments(parser)
     return parser, reader

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from preprocessing import corpora
-from preprocessing.clips.label_sets import MULTI_LABEL, cell_of
+from preprocessing.clips.label_sets import MULTI_LABEL, cell_of, refuse_missing_names
 from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES
 from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
 from preprocessing.commands.make import make_features
@@ -20,7 +20,7 @@ from preprocessing.corpora._reading import RowOptions, read_missing
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
-from xval.base.config_file import read_default
+from xval.base.config_file import default_folder
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, suggestion
 
@@ -80,7 +80,7 @@ def prepare(
         SettingsError: An argument is unknown, missing or wrong.
         CorpusError: The corpus or the arrays cannot be used; see the reader, and `preprocessing.store.write`.
     """
-    place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
+    place = default_folder("data_folder") if data_folder is None else Path(data_folder)
     if isinstance(source, Mapping) or targets is not None or items is not None:
         names = ("settings", "corpus", "speech_table", "audio_folder", "download")
         given = zip(names, (settings, corpus, speech_table, audio_folder, download), strict=True)
@@ -232,6 +232,8 @@ def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options:
     for column in columns:
         if column in frame and column not in options:
             refuse_missing(frame[column], "DataFrame: row", column, texts=texts, keep='give missing="none"')
+    if task_type == MULTI_LABEL and "label" in frame and "label" not in options:
+        refuse_missing_names(frame["label"], lambda row: f"DataFrame: row {row}")
 
 
 def _write_arrays(

@@ -4,11 +4,10 @@ Comes in: the two names. Goes out: data/<new>, with a note of the old name by wh
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument
-from xval.base.config_file import read_default
+from xval.base.config_file import default_folder
 from xval.base.errors import CorpusError
 
 _PROGRAM = "xval prepare rename"
@@ -25,7 +24,7 @@ def main(arguments: Sequence[str]) -> None:
     folder = rename_corpus(old, new, values.data_folder)
     console = make_console()
     console.print(f"Renamed    {old} to {new}: {folder}")
-    results = Path(read_default("experiment", "experiment_folder")) / old
+    results = default_folder("experiment_folder") / old
     if results.is_dir():
         console.print(
             f"Results    stay in {results}; they find the dataset by its old name, as does a script with dataset={old}"

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from preprocessing.commands.command_line import SETTINGS_HELP, read_settings
+from preprocessing.commands.command_line import SETTINGS_HELP, feature_names, read_settings
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
 from xval.base.errors import AudioError, CorpusError, SettingsError, counted, suggestion
@@ -87,7 +87,7 @@ def make_parser() -> Parser:
     parser.add_argument(
         "--end-s", type=number_reader("--end-s", "a time in seconds"), metavar="S", help="end of the drawing (s)"
     )
-    add_settings_argument(parser, SETTINGS_HELP, ("features",))
+    add_settings_argument(parser, SETTINGS_HELP, feature_names)
     parser.add_argument(
         "--output",
         type=Path,

@@ -45,9 +45,9 @@ from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from preprocessing.corpora._layout import split_names
 from preprocessing.options.named_files import file_names, load_file, read_options
-from xval.base import own_imports
 from xval.base.config_file import own_folder
 from xval.base.errors import CorpusError, SettingsError, XvalError, suggestion
+from xval.base.user_code import imports
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -237,7 +237,7 @@ class CorpusReader:
 def corpus_names() -> tuple[str, ...]:
     """Return the corpora that can be read: the files of this folder, and of the folder corpora of the user's study."""
     names, own = file_names(__name__), own_folder("corpora")
-    if own is None or str(own) in __path__ or own_imports.is_restricted():  # a reader is code
+    if own is None or str(own) in __path__ or imports.is_restricted():  # a reader is code
         return names
     if twice := [path.stem for path in own.glob("*.py") if path.stem in names]:
         raise CorpusError(f"{own}: {twice[0]}.py has the name of a corpus of the project. Rename the file.")
@@ -254,7 +254,14 @@ def summarise_corpus(name: str) -> str:
 
 def find_corpus(name: str) -> CorpusReader:
     """Load the file of a corpus."""
-    corpus_names()  # which finds those of the study
+    names = corpus_names()  # which finds those of the study
+    if name not in names:
+        known = suggestion(name, names)
+        folder = name if Path(name).is_dir() else "FOLDER"
+        yours = (
+            f"For recordings of your own: xval prepare folders {folder} (a folder for each class), or xval prepare table FILE."
+        )
+        raise CorpusError(f"Unknown corpus '{name}'. {known}{'' if 'Did you mean' in known else f' {yours}'}")
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
     arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)

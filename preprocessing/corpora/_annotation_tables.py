@@ -6,10 +6,10 @@ their annotations as annotations/labels.py wants them.
 
 import math
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from preprocessing.annotations.labels import BACKGROUND, Annotations
 from preprocessing.clips.label_sets import plain_name as plain_text
@@ -42,6 +42,7 @@ _STRETCH = ("path", "start_s", "end_s", "start_sample", "end_sample")
 # As in audio/open.py: a stretch may end this much behind its file, for annotations are rounded.
 _END_TOLERANCE_S = 0.01
 _N_HINTS = 5
+_Value = TypeVar("_Value")
 
 Row = dict[str, str | float]
 """The cells of a line by the plain names of their columns, with path, start_s and end_s (NaN: the recording has no event)."""
@@ -333,14 +334,11 @@ def read_stretches(
     faults: list[Fault] = []
     seen: dict[tuple[str | float, ...], tuple[int, Row]] = {}
     for line, cells in lines:
-        try:
-            row = _read_row(columns, cells, recordings)
-        except ValueError as error:
-            faults.append(Fault(line, str(error)))
-            continue
-        empty = [name for name in (item, *labels) if row.get(name) == "" and (name == item or not has_no_event(row))]
-        if empty:
-            faults.append(Fault(line, f"column {empty[0]} is empty"))
+        row, wrong = _read_row(columns, cells, recordings)
+        is_event = not has_no_event(row)
+        wrong += [f"column {name} is empty" for name in (item, *labels) if row.get(name) == "" and (name == item or is_event)]
+        faults += [Fault(line, what) for what in wrong]
+        if wrong:
             continue
         rows.append((line, row))
         if has_no_event(row):
@@ -442,21 +440,28 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
     return pd.DataFrame(recordings, columns=["path", "item", "label"]), annotations
 
 
-def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordings) -> Row:
-    """Return a line.
-
-    Raises:
-        ValueError: It cannot be.
-    """
+def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordings) -> tuple[Row, list[str]]:
+    """Return a line, and all that is wrong with it; an event with wrong times begins at 0."""
     if len(cells) != len(columns):
-        raise ValueError(f"{len(cells)} cells, but the header has {len(columns)}")
+        return {"start_s": math.nan}, [f"{len(cells)} cells, but the header has {len(columns)}"]
     row = {"label": "event"} | dict(zip(columns, map(plain_text, cells), strict=True))
-    path = recordings.find(row["path"])
-    header = recordings.header(path)
+    wrong: list[str] = []
+
+    def checked(read: Callable[..., _Value], *arguments: Any) -> _Value | None:
+        try:
+            return read(*arguments)
+        except ValueError as error:
+            wrong.append(str(error))
+            return None
+
+    path = checked(recordings.find, row["path"])
+    header = None if path is None else checked(recordings.header, path)
     unit = "s" if "start_s" in row else "sample"
     sides = [f"{side}_{unit}" for side in ("start", "end")]
-    if not any(row[side] for side in sides):
-        return {**row, "path": path, "start_s": math.nan, "end_s": math.nan}
-    start, end = (read_number(row[side], side) for side in sides)
-    start_s, end_s = check_stretch(start, end, unit, path, header)
-    return {**row, "path": path, "start_s": start_s, "end_s": end_s}
+    stretch: tuple[float, float] | None = (math.nan, math.nan)
+    if any(row[side] for side in sides):
+        numbers = [checked(read_number, row[side], side) for side in sides]
+        # Without a header the end is still known to be behind the start.
+        stretch = None if None in numbers else checked(check_stretch, *numbers, unit, path, header or (1, math.inf))
+    is_marked = {"start_s": 0.0} if stretch is None else dict(zip(("start_s", "end_s"), stretch, strict=True))
+    return {**row, "path": path or "", **is_marked}, wrong

@@ -2,8 +2,6 @@
 
 audformat itself reads headers with a loader that carries out tags, and prefers pickled tables, which may run code. So it is
 given the header as plain values, and copies of the csv or parquet tables in a folder of its own.
-
-Comes in: the folder of db.yaml. Goes out: an `audformat.Database` with its tables, and which pickles were not opened.
 """
 
 import re
@@ -13,16 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.clips.boundary import Boundary
-from preprocessing.clips.parquet_files import read_table
 from preprocessing.corpora._plain_yaml import parse_plain
 from xval.base.errors import CorpusError, brief, how_to_install
 from xval.base.operating_system import open_regular, read_regular, refusal
-from xval.base.table_bounds import MOST_CLIPS, open_table
+from xval.base.size_limits import LARGEST_TABLE_BYTES, MOST_CLIPS, IrregularFileError, check_rows
 
 HEADER_NAME = "db.yaml"
-LARGEST_HEADER_BYTES = 32 << 20
-_MOST_ENTRIES = 10_000
-"""Of tables, schemes and so on: audformat compares each with each."""
 _TABLE_KINDS = ("parquet", "csv")
 """In the order in which audformat looks for them."""
 _NO_TABLE_NAME = re.compile(r"[/\\\x00-\x1f\x7f]")
@@ -62,7 +56,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise CorpusError(f"{folder} has no {HEADER_NAME}, the header of an audformat database. Give the folder of db.yaml.")
     try:
-        text = read_regular(path, LARGEST_HEADER_BYTES).decode()
+        text = read_regular(path).decode()
     except OSError as error:
         raise CorpusError(f"{path}: {refusal(error)}.") from error
     except UnicodeDecodeError as error:
@@ -74,9 +68,6 @@ def _read_header(folder: Path) -> dict[str, Any]:
     if not isinstance(header, dict):
         raise CorpusError(f"{folder}: this database cannot be read by audformat: {HEADER_NAME} has no names and values.")
     header.pop("attachments", None)  # other files, which nothing here reads
-    for section, entries in header.items():
-        if isinstance(entries, dict) and len(entries) > _MOST_ENTRIES:
-            raise CorpusError(f"{path}: {len(entries)} {section}; allowed: {_MOST_ENTRIES}.")
     return header
 
 
@@ -118,17 +109,16 @@ def _load_tables(database: Any, tables: dict[str, Path]) -> None:
         copy = Path(place, "table")
         for name, file in tables.items():
             try:
-                if file.suffix == ".parquet":
-                    read_table(file, most_rows=MOST_CLIPS)  # or refuse what takes too much memory, before audformat reads it
-                source = open_table(file) if file.suffix == ".csv" else open_regular(file)
+                source = open_regular(file, LARGEST_TABLE_BYTES if file.suffix == ".csv" else None)
             except OSError as error:
                 raise CorpusError(f"{file}: {refusal(error)}.") from error
-            except ValueError as error:
-                raise CorpusError(f"{file} is not a parquet file: {brief(error)}.") from error
             with source, copy.with_suffix(file.suffix).open("wb") as target:
                 shutil.copyfileobj(source, target)
             try:
                 database[name].load(str(copy))
+                check_rows(file, len(database[name]), MOST_CLIPS)
+            except IrregularFileError as error:
+                raise CorpusError(f"{file}: {refusal(error)}.") from error
             except Exception as error:  # whatever a damaged table makes of audformat, pandas or pyarrow
                 raise CorpusError(f"{file} cannot be read by audformat: {brief(error) or type(error).__name__}") from error
             copy.with_suffix(file.suffix).unlink()

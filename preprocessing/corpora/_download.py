@@ -1,7 +1,5 @@
 """Fetch the archives of a corpus that may be downloaded freely: checked by checksum, shown as they come, unpacked safely.
 
-Comes in: addresses and checksums, which a file of corpora/ names. Goes out: the files, below one folder.
-
 What is fetched waits in the hidden folder ``.download`` and is removed once it is unpacked, so that nothing lies on the disk
 twice; a small note of it stays there, so that it is neither fetched nor unpacked again. An archive that somebody put into the
 folder by hand is used in place of the network, and kept.
@@ -23,6 +21,7 @@ from urllib.parse import unquote, urlsplit
 from preprocessing.file_fetching import fetch_file
 from xval.base.errors import CorpusError, brief
 from xval.base.operating_system import read_regular
+from xval.base.size_limits import IrregularFileError, check_unpacked
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -40,9 +39,6 @@ _DAMAGES = (
     NotImplementedError,
     ValueError,
 )
-_UNCHECKED_BYTES = 1 << 30
-_LARGEST_RATIO = 100
-"""Of what an archive holds to its own size: audio reaches 2, tables 10, bombs 1000."""
 
 
 @dataclass(frozen=True)
@@ -184,33 +180,27 @@ def _unzip(path: Path, into: Path) -> None:
         for member in archive.infolist():
             is_link = stat.S_ISLNK(member.external_attr >> 16)
             _refuse_unsafe(path, member.filename, "a link" if is_link else "")
-        refuse_bomb(path, sum(member.file_size for member in archive.infolist()))
+        _check_size(path, sum(member.file_size for member in archive.infolist()))
         archive.extractall(into)  # noqa: S202 - every member was checked
 
 
 def _untar(path: Path, into: Path) -> None:
     with tarfile.open(path) as archive:
-        n_bytes = 0
         for member in archive:
             _refuse_unsafe(path, member.name, "" if member.isfile() or member.isdir() else "a link or a device")
-            n_bytes += tarfile.BLOCKSIZE + member.size
-            refuse_bomb(path, n_bytes)
-        # The checksum of the last compressed block stands behind it, and no member needs what lies there.
-        while archive.fileobj and (block := archive.fileobj.read(1 << 20)):
-            n_bytes += len(block)
-            refuse_bomb(path, n_bytes)
+        _check_size(path, sum(member.size for member in archive))
+        while archive.fileobj and archive.fileobj.read(1 << 20):
+            pass  # the checksum of the last compressed block is behind it, and no member needs what is there
         archive.extractall(into, filter="data")
 
 
-def refuse_bomb(path: Path, n_bytes: int) -> None:
+def _check_size(path: Path, n_bytes: int) -> None:
     """Refuse an archive that unpacks to far more than it has, or than the disk has room for."""
-    free_bytes, own_bytes = shutil.disk_usage(path.parent).free, path.stat().st_size
-    if n_bytes > max(_UNCHECKED_BYTES, _LARGEST_RATIO * own_bytes):
-        raise CorpusError(
-            f"{path} has {own_bytes / 1e6:.1f} MB but unpacks to {n_bytes / 1e9:.1f} GB or more; at most {_LARGEST_RATIO} "
-            "times its size is allowed, because more may be a zip bomb. It is not unpacked."
-        )
-    if n_bytes > free_bytes:
+    try:
+        check_unpacked(path, n_bytes, path.stat().st_size)
+    except IrregularFileError as error:
+        raise CorpusError(f"{path}: {error.strerror}. It is not unpacked.") from error
+    if n_bytes > (free_bytes := shutil.disk_usage(path.parent).free):
         raise CorpusError(f"{path} unpacks to {n_bytes / 1e9:.1f} GB, but the disk has room for {free_bytes / 1e9:.1f} GB.")
 
 

@@ -3,20 +3,15 @@
 What may be named are the files in the folder of the dataset, and archives that the library has unpacked; of a dataset in the
 cache, what the library has fetched and made for it. Links are followed before that is asked. A loading script never runs: the
 library carries none out since its version 4.
-
-Comes in: a folder, or the name of a dataset in the cache. Goes out: its splits, and where their audio may lie.
 """
 
 import re
-import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from preprocessing.audio.formats import AUDIO_SUFFIXES
 from preprocessing.clips.boundary import Boundary
-from preprocessing.corpora._download import refuse_bomb
 from preprocessing.corpora._plain_yaml import parse_plain
 from xval.base.errors import CorpusError, how_to_install
 from xval.base.json_files import read_json
@@ -27,9 +22,6 @@ KINDS = ("arrow", "audiofolder", "cache", "csv", "json", "parquet", "webdataset"
 _SPLIT = re.compile(r"\w[\w.-]*")
 _OTHER_PLACE = re.compile(r"://|::")
 """An address, or a file in an archive."""
-_ARCHIVES = {"audiofolder": ("tar", "zip"), "webdataset": ("tar",)}
-"""The formats that each reader needs."""
-_LARGEST_CARD_BYTES = 32 << 20
 
 
 def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
@@ -130,28 +122,8 @@ def _build(source: str, config: str | None) -> Any:
                 _check_inside(boundary, str(file), f"{folder}: {file}", folder)
     if kind not in KINDS:
         raise CorpusError(f"{source}: files of the kind {kind} are not supported; expected {', '.join(KINDS)}.")
-    if folder.is_dir():
-        _refuse_compressed(builder.config.data_files or {}, kind)
     builder.download_and_prepare()
     return builder.as_dataset()
-
-
-def _refuse_compressed(data_files: Mapping[str, Iterable[str]], kind: str) -> None:
-    """Refuse files that the library would unpack, to any size; it goes by their first bytes, not by their names."""
-    from datasets.utils.extract import Extractor
-
-    for file in (str(name) for names in data_files.values() for name in names):
-        if kind == "audiofolder" and Path(file).suffix.lower() in AUDIO_SUFFIXES:
-            continue  # never unpacked, and there may be many
-        names = sorted(Extractor.extractors, key=lambda name: name in ("tar", "zip"))  # a packed tar counts as tar, too
-        packed = next((name for name in names if Extractor.extractors[name].is_extractable(file)), None)
-        if packed and packed not in _ARCHIVES.get(kind, ()):
-            raise CorpusError(
-                f"{file}: compressed ({packed}), so it could unpack to any size. Unpack it and remove the archive."
-            )
-        if packed == "zip":
-            with zipfile.ZipFile(file) as archive:
-                refuse_bomb(Path(file), sum(member.file_size for member in archive.infolist()))
 
 
 def _patterns_of_card(folder: Path) -> Iterator[str]:
@@ -160,12 +132,12 @@ def _patterns_of_card(folder: Path) -> Iterator[str]:
     from huggingface_hub.repocard import REGEX_YAML_BLOCK
 
     if (card := folder / config.REPOCARD_FILENAME).is_file():
-        text = read_regular(card, _LARGEST_CARD_BYTES).decode()
+        text = read_regular(card).decode()
         if block := REGEX_YAML_BLOCK.search(text):
             lines_before = "\n" * text[: block.start(2)].count("\n")  # so that errors name the line in the file
             yield from _patterns(parse_plain(lines_before + block[2], card))
     if (settings := folder / config.REPOYAML_FILENAME).is_file():
-        yield from _patterns(parse_plain(read_regular(settings, _LARGEST_CARD_BYTES).decode(), settings))
+        yield from _patterns(parse_plain(read_regular(settings).decode(), settings))
 
 
 def _patterns(card: object) -> Iterator[str]:

@@ -13,10 +13,12 @@ from preprocessing.clips import parquet_files
 from preprocessing.corpora._usual_names import usual_name
 from xval.base.csv_text import unguard
 from xval.base.errors import CorpusError, brief
-from xval.base.table_bounds import MOST_CLIPS, open_table, refuse_large
+from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_TABLE_BYTES, MOST_CLIPS, check_rows
 
 if TYPE_CHECKING:
     import pyarrow
+    from openpyxl.worksheet.worksheet import Worksheet
 
 _NO_TEXT = {
     b"\xd0\xcf\x11\xe0": "an Excel file of the old format (.xls), which is not supported. Save it as .xlsx or csv",
@@ -28,6 +30,9 @@ _NO_TEXT = {
 """What a file holds in place of text, by its first bytes, and what to do."""
 _SAID_SEPARATOR = re.compile(r'"?sep=(.)"?[\r\n]*')
 """The first line of a csv file as Excel writes it."""
+
+_PADDED = re.compile("00+")
+"""The format of a number in a workbook that Excel shows as 007."""
 
 Row = tuple[int, list[str]]
 _N_SHOWN = 3
@@ -74,7 +79,7 @@ def read_rows(table: Path, wanted: Wanted) -> list[Row]:
                 cells = [cell if place >= len(is_read) or is_read[place] else "" for place, cell in enumerate(cells)]
             is_read = is_read or [wanted.is_read(cell.strip()) for cell in cells]
             rows.append((number, cells))
-            refuse_large(table, n_rows=len(rows), most_rows=MOST_CLIPS)
+        check_rows(table, len(rows), MOST_CLIPS)
     except Exception as error:  # what pandas and its readers raise of a damaged file has no class in common
         raise _explain(table, error) from error
     return rows
@@ -96,7 +101,7 @@ def _explain(table: Path, error: Exception) -> CorpusError:
 
 
 def _read_text(table: Path, wanted: Wanted) -> Iterator[Row]:
-    with open_table(table) as file:
+    with open_regular(table, LARGEST_TABLE_BYTES) as file:
         text = file.read().decode("utf-8-sig")
     if text.lstrip()[:1] in ("{", "["):
         yield from _read_json(table, text, wanted)
@@ -262,7 +267,7 @@ def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
 
     # Sheets that are opened to be read alone know neither merged cells nor hidden rows.
     whole = {"read_only": False}
-    with open_table(table) as file, pd.ExcelFile(file, engine="openpyxl", engine_kwargs=whole) as excel:
+    with open_regular(table, LARGEST_TABLE_BYTES) as file, pd.ExcelFile(file, engine="openpyxl", engine_kwargs=whole) as excel:
         sheet, *others = excel.book.worksheets
         rows = pd.read_excel(excel, header=None, dtype=object, keep_default_na=False).to_numpy()
     widths = [max((place for place, value in enumerate(row, 1) if _text(value).strip()), default=0) for row in rows]
@@ -289,7 +294,16 @@ def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
             "are unwanted."
         )
     for number, row in enumerate(rows, start=1):
-        yield number, [_text(value) for value in row[:width]]
+        yield number, [_sheet_text(value, sheet, number, place) for place, value in enumerate(row[:width], start=1)]
+
+
+def _sheet_text(value: object, sheet: "Worksheet", row: int, column: int) -> str:
+    """Return a cell of a sheet as a csv file has it; a whole number that Excel shows with leading zeros, as ids, has them."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        number_format = sheet.cell(row, column).number_format
+        if _PADDED.fullmatch(number_format):
+            return str(value).zfill(len(number_format))
+    return _text(value)
 
 
 def _shown(names: Iterable[str]) -> str:

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from preprocessing.corpora._table_files import Quoting, Wanted, read_rows
 from xval.base.errors import CorpusError
-from xval.base.table_bounds import open_table
+from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_TABLE_BYTES
 
 PHASES = {
     **dict.fromkeys(("training", "train", "1"), "training"),
@@ -107,7 +108,7 @@ def read_table(
 def read_text(path: Path, advice: str) -> str:
     """Return the text of a list in UTF-8, which may have as many lines as a corpus has clips; the advice ends the error."""
     try:
-        with open_table(path) as file:
+        with open_regular(path, LARGEST_TABLE_BYTES) as file:
             return file.read().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise CorpusError(f"{path} cannot be read: {error}. {advice}") from error

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.clips import listing
 from preprocessing.corpora import _layout
+from xval.base.csv_text import read_csv
 from xval.base.errors import CorpusError
-from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,8 +67,7 @@ def _read_demographics(audio_folder: Path, actors: set[str]) -> "pd.DataFrame":
 
     path = _layout.find_file(audio_folder, _DEMOGRAPHICS, " or next to it. It has the gender and age of the actors.")
     try:
-        with open_table(path) as file:
-            table = pd.read_csv(file, dtype=str).set_index("ActorID")
+        table = read_csv(path, (), dtype=str, keep_default_na=True).set_index("ActorID")
         demographics = pd.DataFrame({"gender": table["Sex"].str.lower(), "age": table["Age"].astype("float64")})
     except (OSError, KeyError, ValueError) as error:
         raise CorpusError(

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Literal
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
 from preprocessing.corpora._tables import find_beside
+from xval.base.csv_text import read_csv
 from xval.base.errors import CorpusError, verb_of
-from xval.base.table_bounds import open_table
+from xval.base.operating_system import open_regular
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -118,7 +119,7 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
     import pandas as pd
 
     try:
-        with open_table(table) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
+        with open_regular(table) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as lines:
             header = [row for row, _ in zip(csv.reader(lines), range(3), strict=False)]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise CorpusError(f"{table} cannot be read: {error}.") from error
@@ -133,17 +134,9 @@ def _read_tracks(table: Path, labels: list[str]) -> "pd.DataFrame":
     n_skipped = 3 if header[-1][0] == "track_id" else 2
     wanted = {name: places[name] for name in dict.fromkeys((*_NEEDED, *labels))}
     try:
-        read = pd.read_csv(
-            table,
-            header=None,
-            skiprows=n_skipped,
-            usecols=[0, *wanted.values()],
-            dtype=str,
-            keep_default_na=False,
-            encoding="utf-8",
-        )
+        read = read_csv(table, (), header=None, skiprows=n_skipped, usecols=[0, *wanted.values()], dtype=str)
         tracks = pd.DataFrame({name: read[place] for name, place in wanted.items()}).set_axis(read[0].astype("int64"))
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         raise CorpusError(f"{table} cannot be read as the table of tracks: {error}. Unpack fma_metadata.zip again.") from error
     for name in wanted:
         text = tracks[name].where(tracks[name] != "")

@@ -199,7 +199,7 @@ def _word_of(pattern: re.Pattern[str]) -> str:
 def _find(what: str, pattern: re.Pattern[str], texts: list[str], paths: list[str]) -> list[str]:
     """Return what a pattern finds in each text; refuse texts in which it finds nothing."""
     group: str | int = what if what in pattern.groupindex else min(pattern.groups, 1)
-    names = find_in_each(f"--{what}-pattern", pattern, group, texts)
+    names = find_in_each(pattern, group, texts)
     unmatched = [path for path, name in zip(paths, names, strict=True) if not name]
     if unmatched:
         where = "their full paths" if texts is paths else "the path below the class folder"

@@ -21,7 +21,6 @@ SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec
 WHISPER, AST, CLAP = "whisper", "audio-spectrogram-transformer", "clap"
 UNMASKED = ("data2vec-audio", "wav2vec2-conformer")
 """Of `SPEECH` those with convolutions between blocks, or of positions behind each other, which hear what is padded."""
-_MOST_LAYERS = 200
 _WITHOUT_LAYERDROP = {"layerdrop": 0.0, "encoder_layerdrop": 0.0}  # all layers are given, and have gradients, in each step
 _SIMPLE = (bool, int, float, str)
 _LONGEST_S = 30
@@ -46,8 +45,6 @@ def make_frames(config: dict[str, Any], extractor: dict[str, Any]) -> "Transform
     if kind not in (*SPEECH, WHISPER, AST):
         raise SettingsError(f"settings of a model of type {kind!r:.80}; expected {', '.join((*SPEECH, WHISPER, AST))}")
     made = transformers.AutoConfig.for_model(kind, **_known(config, kind) | _WITHOUT_LAYERDROP)
-    if max(made.num_hidden_layers, len(getattr(made, "conv_dim", ()))) > _MOST_LAYERS:
-        raise SettingsError(f"settings of a model of {made.num_hidden_layers} layers; at most {_MOST_LAYERS} are allowed")
     if kind == WHISPER:
         model: Any = transformers.models.whisper.modeling_whisper.WhisperEncoder(made)
     else:

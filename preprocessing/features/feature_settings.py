@@ -1,36 +1,23 @@
-"""The settings of the features: which there are, their types and what they allow.
-
-Comes in: the [features] section of config.ini and overrides, as text or values. Goes out: a frozen `FeatureSettings`, which
-decides the key of a feature store.
-"""
+"""The settings of [features] in config.ini, which decide the key of a feature store."""
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from xval.base.errors import suggestion
-
-
-def none_from_text(value: object) -> object:
-    """Turn the text ``none`` (any case) or an empty text into None."""
-    return None if isinstance(value, str) and value.strip().lower() in {"", "none"} else value
-
-
-def _refuse_bool(value: object) -> object:
-    """Refuse True and False where a number is wanted; pydantic alone would take them for 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("expected a number, not true or false")  # noqa: TRY004 - pydantic reports ValueErrors
-    return value
-
-
-PositiveInt = Annotated[int, BeforeValidator(_refuse_bool), Field(gt=0)]
-NonNegativeInt = Annotated[int, BeforeValidator(_refuse_bool), Field(ge=0)]
-PositiveFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, allow_inf_nan=False)]
-OptionalPositiveFloat = Annotated[PositiveFloat | None, BeforeValidator(none_from_text)]
-OptionalPositiveInt = Annotated[PositiveInt | None, BeforeValidator(none_from_text)]
-OptionalText = Annotated[str | None, BeforeValidator(none_from_text)]
-
+from xval.base.setting_fields import (
+    Later,
+    NonNegativeFloat,
+    NonNegativeInt,
+    OptionalPositiveFloat,
+    OptionalPositiveInt,
+    OptionalText,
+    PositiveFloat,
+    PositiveInt,
+    SettingsModel,
+    refuse_bool,
+)
+from xval.base.setting_scope import FEATURES, Scope
 
 KINDS = ("logmel", "stft", "mfcc", "chroma", "f0", "energy", "zcr", "spectral", "contrast")
 """The features of frames, which may lie side by side, joined by ``+``; preprocessing/features/kinds.py says what each is."""
@@ -62,50 +49,143 @@ EMBEDDING_KEYS = ("embedding_model", "embedding_layer", "embedding_pooling")
 """The settings of embeddings."""
 
 
-class FeatureSettings(BaseModel):
-    """Every setting that decides what a feature store holds; config.ini has the meaning and unit of each.
+class FeatureSettings(SettingsModel):
+    """The features of an example, and how they are stored.
 
     Raises:
         pydantic.ValidationError: A value of the wrong type or out of range, or values that contradict each other.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    features: Annotated[str, BeforeValidator(_read_features)]
-    frontend: Literal["none", "stft", "logmel"]
-    crop_s: OptionalPositiveFloat
-    sample_rate_hz: PositiveInt
-    channel: Literal["mean"] | NonNegativeInt
-    n_fft: PositiveInt
-    win_length: PositiveInt
-    hop_length: PositiveInt
-    window: str
-    n_mels: PositiveInt
-    mel_scale: Literal["slaney", "htk"]
-    fmin_hz: NonNegativeFloat
-    fmax_hz: OptionalPositiveFloat
-    n_mfcc: PositiveInt
-    power: PositiveFloat
-    scale: Literal["db", "linear"]
-    db_reference: Literal["max"] | PositiveFloat
-    top_db: OptionalPositiveFloat
-    pre_emphasis: Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, lt=1)]
-    trim_db: OptionalPositiveFloat
-    clip_length_s: OptionalPositiveFloat
-    stretch_frames: OptionalPositiveInt
-    example_length_s: OptionalPositiveFloat
-    example_overlap: Annotated[float, BeforeValidator(_refuse_bool), Field(ge=0, lt=1)]
-    # What was written before there were embeddings has none of these.
-    embedding_model: OptionalText = None
-    embedding_layer: Literal["last", "weighted"] | NonNegativeInt = "last"
-    embedding_pooling: Literal["none", "mean", "mean_deviation"] = "mean"
-    # Nor of these.
-    feature_deltas: Annotated[NonNegativeInt, Field(le=2)] = 0
-    f0_min_hz: PositiveFloat = 65.0
-    f0_max_hz: PositiveFloat = 600.0
-    vad: Literal["none", "silero"] = "none"
-    encoder: OptionalText = None
-    padding: Literal["auto", "masked"] = "auto"
+    features: Annotated[str, BeforeValidator(_read_features), FEATURES] = Field(
+        "logmel",
+        description=(
+            "logmel (log-mel spectrogram) | stft | mfcc | chroma | f0 | energy | zcr (zero crossings) | spectral "
+            "(centroid, bandwidth, rolloff, flatness) | contrast, or several joined: mfcc+chroma+f0+energy (computed once "
+            "and stored; docs/features.md) | waveform (the samples are stored, see frontend) | embedding (computed once "
+            "by a pretrained model and stored, see embedding_model)"
+        ),
+    )
+    frontend: Annotated[Literal["none", "stft", "logmel"], FEATURES] = Field(
+        "none",
+        description=(
+            "waveform only: features that the first layers of the model compute from the samples during training: logmel "
+            "| stft | none (the samples themselves). For frames of recordings hop_length must divide the samples of a "
+            "frame."
+        ),
+    )
+    crop_s: Annotated[OptionalPositiveFloat, FEATURES] = Field(
+        None,
+        description=(
+            "waveform only: train on a crop of this length from a random place of each clip, a different one in every "
+            "epoch (s), and test whole clips (or windows, with example_length_s); none: train on the same examples as "
+            "tested. db_reference = max and top_db then refer to the crop."
+        ),
+    )
+    padding: Annotated[Literal["auto", "masked"], FEATURES, Later()] = Field(
+        "auto",
+        description=(
+            "Padding of a clip that is shorter than its example: auto (silence; for waveforms with crop_s the clip "
+            "repeated) | masked (no padding: the network ignores what follows the end of the clip; supported by encoder, "
+            "lstm_attention, crnn_attention and conformer). Not with a front end."
+        ),
+    )
+    sample_rate_hz: Annotated[PositiveInt, FEATURES] = Field(16000, description="Audio is resampled to this rate (Hz).")
+    channel: Annotated[Literal["mean"] | NonNegativeInt, FEATURES] = Field(
+        "mean", description="Of several channels take the mean, or one of them (0 is the first)."
+    )
+    n_fft: Annotated[PositiveInt, FEATURES] = Field(1024, description="Length of the Fourier transform (samples).")
+    win_length: Annotated[PositiveInt, FEATURES] = Field(
+        400, description="Length of the analysis window, at most n_fft (samples)."
+    )
+    hop_length: Annotated[PositiveInt, FEATURES] = Field(160, description="Step between frames (samples).")
+    window: Annotated[str, FEATURES] = Field(
+        "hann", description="Analysis window by its scipy name: hann, hamming, blackman ..."
+    )
+    n_mels: Annotated[PositiveInt, FEATURES] = Field(64, description="Mel bins (logmel, mfcc).")
+    mel_scale: Annotated[Literal["slaney", "htk"], FEATURES] = Field(
+        "slaney", description="Mel scale: slaney (librosa's default) | htk"
+    )
+    fmin_hz: Annotated[NonNegativeFloat, FEATURES] = Field(0, description="Lowest frequency of the mel filters (Hz).")
+    fmax_hz: Annotated[OptionalPositiveFloat, FEATURES] = Field(
+        None, description="Highest frequency of the mel filters (Hz); none: half the sample rate."
+    )
+    n_mfcc: Annotated[PositiveInt, FEATURES] = Field(13, description="Number of MFCC coefficients (mfcc).")
+    f0_min_hz: Annotated[PositiveFloat, FEATURES, Later(65.0)] = Field(65, description="Lowest pitch (f0; Hz).")
+    f0_max_hz: Annotated[PositiveFloat, FEATURES, Later(600.0)] = Field(600, description="Highest pitch (f0; Hz).")
+    feature_deltas: Annotated[NonNegativeInt, Field(le=2), FEATURES, Later()] = Field(
+        0, description="1: append deltas, the slopes over five frames; 2: and the deltas of these; 0: none."
+    )
+    power: Annotated[PositiveFloat, FEATURES] = Field(2.0, description="Exponent of the magnitude: 2 power, 1 magnitude.")
+    scale: Annotated[Literal["db", "linear"], FEATURES] = Field(
+        "db", description="db (10 log10 of the power) | linear. mfcc is always made from dB."
+    )
+    db_reference: Annotated[Literal["max"] | PositiveFloat, FEATURES] = Field(
+        1.0,
+        description=(
+            "The level of 0 dB: max (the largest value of the clip) or a number (1.0 keeps loudness differences between clips)."
+        ),
+    )
+    top_db: Annotated[OptionalPositiveFloat, FEATURES] = Field(
+        80, description="Values more than this below the largest of the clip are raised to it (dB); none: no floor."
+    )
+    pre_emphasis: Annotated[float, BeforeValidator(refuse_bool), Field(ge=0, lt=1), FEATURES] = Field(
+        0.0, description="Pre-emphasis coefficient, y[n] = x[n] - c x[n-1]; 0: off. 0.97 is usual."
+    )
+    trim_db: Annotated[OptionalPositiveFloat, FEATURES] = Field(
+        None, description="Remove silence more than this below the loudest frame from both ends of a clip (dB); none: keep it."
+    )
+    vad: Annotated[Literal["none", "silero"], FEATURES, Later()] = Field(
+        "none",
+        description=(
+            "Voice activity detection: everything before the first and after the last speech is removed: none, or silero "
+            "(Silero's detector, pip install -e '.[vad]'); a clip without speech is kept whole."
+        ),
+    )
+    clip_length_s: Annotated[OptionalPositiveFloat, FEATURES] = Field(
+        None, description="Length to which clips are zero-padded or cut (s); none: the longest clip of the dataset."
+    )
+    stretch_frames: Annotated[OptionalPositiveInt, FEATURES] = Field(
+        None, description="Stretch or compress each clip's features in time to this many frames, instead of padding; none: off."
+    )
+    example_length_s: Annotated[OptionalPositiveFloat, FEATURES | Scope.LOSS] = Field(
+        None,
+        description=(
+            "Length of the windows into which a clip is cut (s), each an example; none: the whole clip is one example."
+        ),
+    )
+    example_overlap: Annotated[float, BeforeValidator(refuse_bool), Field(ge=0, lt=1), FEATURES | Scope.LOSS] = Field(
+        0.5, description="Overlap of neighbouring windows (share of their length, 0 to below 1)."
+    )
+    embedding_model: Annotated[OptionalText, FEATURES, Later()] = Field(
+        None,
+        description=(
+            "embedding only: a preset, such as wav2vec2-base (xval prepare encoders lists them) | "
+            "transformers:NAME_OR_FOLDER (wav2vec2, HuBERT, WavLM, Whisper, AST, CLAP) | onnx:FILE | keras:FILE | "
+            "opensmile:FEATURE_SET | praat | resemblyzer | duration_level; docs/embeddings.md describes their "
+            "requirements. Audio is resampled to the rate of the model; a run downloads nothing."
+        ),
+    )
+    encoder: Annotated[OptionalText, FEATURES, Later()] = Field(
+        None,
+        description=(
+            "architecture = encoder only: the pretrained encoder to fine-tune, a preset or transformers:FOLDER "
+            "(docs/finetuning.md)."
+        ),
+    )
+    embedding_layer: Annotated[Literal["last", "weighted"] | NonNegativeInt, FEATURES, Later()] = Field(
+        "last",
+        description=(
+            "last | a number (0: the input of the first layer) | weighted (all layers are stored, and the network learns "
+            "the weight of each)"
+        ),
+    )
+    embedding_pooling: Annotated[Literal["none", "mean", "mean_deviation"], FEATURES, Later()] = Field(
+        "mean",
+        description=(
+            "mean (over the frames of a clip or window) | mean_deviation (means followed by standard deviations) | none "
+            "(frames are kept)"
+        ),
+    )
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

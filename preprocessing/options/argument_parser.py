@@ -6,11 +6,11 @@ Comes in: argv. Goes out: values with their types, or a `SettingsError` that nam
 import argparse
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xval.base.config_file import read_default, read_defaults
+from xval.base.config_file import default_folder, read_defaults
 from xval.base.errors import SettingsError, suggestion
 from xval.base.operating_system import quote
 from xval.base.synonyms import OPTIONS, OPTIONS_OF_COMMANDS, describe_synonym
@@ -27,10 +27,10 @@ class Parser(argparse.ArgumentParser):
     """Raises what argparse would print and exit with; descriptions keep their lines, and options are not abbreviated.
 
     Attributes:
-        sections: Those of config.ini that ``--set`` takes; None: all.
+        setting_names: Returns the names of the settings that ``--set`` takes.
     """
 
-    sections: tuple[str, ...] | None = None
+    setting_names: Callable[[], Collection[str]] = frozenset
 
     def __init__(self, **options: Any) -> None:
         defaults: dict[str, Any] = {"formatter_class": argparse.RawDescriptionHelpFormatter, "allow_abbrev": False}
@@ -64,16 +64,12 @@ class Parser(argparse.ArgumentParser):
     def _takes_model(self, word: str) -> bool:
         return word.isdecimal() and any("[:N]" in str(action.metavar) for action in self._positionals._group_actions)
 
-    def _settings(self) -> set[str]:
-        sections = read_defaults()
-        return {name for section in self.sections or sections for name in sections.get(section, {})}
-
     def _refuse_options_as_settings(self, overrides: Sequence[str]) -> None:
         """Name the option that was given as ``--set OPTION=VALUE``."""
         for override in overrides:
             name, _, value = override.partition("=")
             option = f"--{name.replace('_', '-')}"
-            if option in self._option_string_actions and name not in self._settings():
+            if option in self._option_string_actions and name not in self.setting_names():
                 is_flag = self._option_string_actions[option].nargs == 0
                 how = f"Write {option}." if is_flag else f"Write {option} {value or 'VALUE'}."
                 if not is_flag and (synonym := describe_synonym(name)):
@@ -92,7 +88,7 @@ class Parser(argparse.ArgumentParser):
             return _ELSEWHERE[option]
         name = option.strip("-").replace("-", "_")
         if "--set" in self._option_string_actions:
-            if name in self._settings():
+            if name in self.setting_names():
                 return f"This is a setting: give --set {name}=VALUE."
             if any(name in section for section in read_defaults().values()):
                 return f"This is a setting of other commands, such as experiments: give --set {name}=VALUE there."
@@ -103,7 +99,7 @@ class Parser(argparse.ArgumentParser):
     def _how_to_set(self, synonym: str) -> str:
         """Return how the first of the settings or options that a synonym names is given here."""
         named = re.search(r"'(\w+)'", synonym)
-        if named is None or named[1] not in self._settings():
+        if named is None or named[1] not in self.setting_names():
             return "Settings are given as --set NAME=VALUE."
         return f"Type: --set {named[1]}=VALUE."
 
@@ -144,15 +140,15 @@ def _with_words(to_type: str, option: str, arguments: Sequence[str]) -> str:
     return " ".join([to_type.removesuffix(" EXPERIMENT NAME"), *map(quote, [*before, *after])]) if before and after else to_type
 
 
-def add_settings_argument(parser: Parser, text: str, sections: tuple[str, ...] | None = None) -> None:
+def add_settings_argument(parser: Parser, text: str, names: Callable[[], Collection[str]]) -> None:
     """Add ``--set KEY=VALUE``, which may be given several times, as ``overrides``.
 
     Args:
         parser: Of the command.
         text: Its help.
-        sections: The sections of config.ini whose settings it takes; None: all.
+        names: Returns the names of the settings that it takes; only called for an error, so that a help text stays fast.
     """
-    parser.sections = sections
+    parser.setting_names = names
     parser.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE", help=text)
 
 
@@ -161,7 +157,7 @@ def add_data_folder_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data-folder",
         type=Path,
-        default=Path(read_default("experiment", "data_folder")),
+        default=default_folder("data_folder"),
         metavar="DIR",
         help="folder of all datasets (default: %(default)s)",
     )

@@ -1,8 +1,4 @@
-"""Settings of one section of config.ini, checked, with what the command line sets over them.
-
-Comes in: a model of pydantic, the name of a section and the texts of ``--set KEY=VALUE``. Goes out: an instance of the model,
-or one line about each value that is not allowed.
-"""
+"""Read and check the settings of a section of config.ini, with those of ``--set`` over them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -11,7 +7,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from xval.base.config_file import CONFIG_PATH, describe_missing, read_defaults
+from xval.base.config_file import CONFIG_PATH, read_defaults
 from xval.base.errors import SettingsError, suggestion
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -45,8 +41,6 @@ def read_settings_section(
     except ValidationError as error:
         faults: dict[str, list[str]] = {}
         for fault in error.errors(include_url=False):
-            if fault["type"] == "missing":
-                raise SettingsError(describe_missing(str(fault["loc"][0]), [section], config_path)) from error
             key = str(fault["loc"][0]) if fault["loc"] else ""
             faults.setdefault(key, []).append(fault["msg"].removeprefix("Value error, ").partition(", unable to parse")[0])
         messages = [_describe_fault(key, reasons, place, defaults, chosen) for key, reasons in faults.items()]

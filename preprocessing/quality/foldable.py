@@ -4,11 +4,12 @@ Comes in: the clips of a corpus. Goes out: a `FoldsVerdict`, which preprocessing
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args
 
+from pydantic import ValidationError
+
 from preprocessing.quality.rules import TASKS_WITH_CLASSES
-from xval.base.config_file import read_section
+from xval.base.config_file import read_defaults
 from xval.base.errors import FoldsError
 from xval.folds.plan import FoldSettings, Strategy
 from xval.folds.split import make_folds
@@ -65,7 +66,7 @@ def judge_folds(clips: "pd.DataFrame", task_type: str) -> FoldsVerdict:
         return FoldsVerdict("no usable clip")
     refusals: list[str] = []
     for changed in _ways(clips, defaults):
-        if refusal := _refusal(clips, task_type, replace(defaults, **changed)):
+        if refusal := _refusal(clips, task_type, defaults.model_copy(update=changed)):
             refusals.append(refusal)
             continue
         return FoldsVerdict("", tuple(f"{name}={value}" for name, value in changed.items()), refusals[-1] if refusals else "")
@@ -81,7 +82,7 @@ def given_folds(clips: "pd.DataFrame", task_type: str) -> Given:
         return Given()
     refusals = []
     for changed in _predefined_ways(columns):
-        if refusal := _refusal(clips, task_type, replace(defaults, **changed)):
+        if refusal := _refusal(clips, task_type, defaults.model_copy(update=changed)):
             refusals.append(refusal)
             continue
         settings = tuple(f"{name}={value}" for name, value in changed.items())
@@ -125,16 +126,11 @@ def _ways(clips: "pd.DataFrame", defaults: FoldSettings) -> list[dict[str, Any]]
 
 def _read_fold_settings() -> FoldSettings | None:
     """Return the section folds of config.ini; None where it names a strategy of the user's own, or cannot be read."""
-    texts = read_section("folds")
+    texts = read_defaults().get("folds", {})
     try:
-        settings = FoldSettings(
-            num_folds=int(texts["num_folds"]),
-            fold_strategy=texts["fold_strategy"],
-            fold_seed=int(texts["fold_seed"]),
-            validation=texts["validation"],
-            validation_fraction=float(texts["validation_fraction"]),
-            test_fraction=float(texts["test_fraction"]),
+        settings = FoldSettings.model_validate(
+            {name: texts[name] for name in FoldSettings.model_fields if name in texts} | {"fold_repeats": 1}
         )
-    except (KeyError, ValueError):
+    except ValidationError:
         return None
     return settings if settings.fold_strategy in get_args(Strategy) else None

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, is_missing, join_labels, multi_hot
+from preprocessing.clips.label_sets import MULTI_LABEL, SEPARATOR, is_missing, join_labels, multi_hot, refuse_missing_names
 from preprocessing.clips.near_pairs import MOST_COMPARED, write_pairs
 from preprocessing.clips.table import TASK_TYPES, check_names, class_names_of, natural_key
 from preprocessing.corpus import CUSTOM, open_corpus, write_index
@@ -333,13 +333,9 @@ def _label_sets(item: str, targets: Any) -> Any:
     )
     if not are_names or not any(map(len, several)):
         return targets
+    refuse_missing_names(several, lambda row: f"Item '{item}', row {row}")
     texts = []
     for row, labels in enumerate(values):
-        if any(is_missing(name) and not isinstance(name, str) for name in several[row]):
-            raise CorpusError(
-                f"Item '{item}', row {row}: one of the labels {labels!r:.100} is missing. Remove it; an empty list means "
-                "that an example has none."
-            )
         try:
             texts.append(join_labels(list(labels) if isinstance(labels, np.ndarray) else labels))
         except CorpusError as error:

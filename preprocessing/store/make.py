@@ -31,9 +31,8 @@ from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
 from preprocessing.store.writer import Example, StoreWriter
-from xval.base.csv_text import unguard
+from xval.base.csv_text import read_csv
 from xval.base.errors import AudioError, CorpusError
-from xval.base.table_bounds import open_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -254,12 +253,10 @@ def _describe_embedder(settings: FeatureSettings, writer: StoreWriter, work: Wor
 
 
 def _read_left_out(folder: Path) -> "pd.DataFrame":
-    import pandas as pd
 
     path = folder / LEFT_OUT_NAME
     try:
-        with open_table(path) as file:
-            return pd.read_csv(file, dtype=str, keep_default_na=False, encoding="utf-8").map(unguard)
+        return read_csv(path)
     except (OSError, ValueError) as error:
         raise CorpusError(
             f"{path}: missing or damaged ({error}). Delete the folder {folder}; the next run makes it again."

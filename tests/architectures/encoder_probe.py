@@ -24,7 +24,6 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import few_lengths
 from preprocessing.store.waveforms import make_moments
 from preprocessing.store.writer import Example, StoreWriter
-from xval.base.config_file import read_section
 from xval.data.batches import of_like_length
 from xval.engine.worker.run import run_job
 from xval.folds.plan import Fold
@@ -49,7 +48,7 @@ FOLD = Fold(1, ("a", "b"), ("c",), ("d",))
 def write_corpus(folder: Path, name: str, lengths: tuple[int, ...]) -> store.FeatureStore:
     """Return a store of waveforms: tones of two classes."""
     rng = np.random.default_rng(0)
-    settings = FeatureSettings(**read_section("features") | {"features": "waveform", "sample_rate_hz": RATE_HZ})
+    settings = FeatureSettings(features="waveform", sample_rate_hz=RATE_HZ)
     classes = ("x", "y")
     with StoreWriter(
         folder / "data" / name, task_type="classification", class_names=classes, is_waveform=True, clip_samples=max(lengths),

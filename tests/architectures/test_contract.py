@@ -411,7 +411,7 @@ def test_it_trains_saves_and_loads_on_any_backend(name, backend, probe, train):
 
 
 def test_no_weight_comes_from_elsewhere(name: str) -> None:
-    assert not may_load_weights(name), "name it in xval/base/shipped_architectures.py, so that no run builds it twice"
+    assert not may_load_weights(name), "name it in xval/base/user_code/shipped_architectures.py, so that no run builds it twice"
     module = module_of(name)
     shape = shape_for(module)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from augmentation.offline_settings import MixingSettings, _augmentation_model, read_augmentation_settings, read_mixing_settings
+from augmentation.offline_settings import MixingSettings, augmentation_model, read_augmentation_settings, read_mixing_settings
 from xval.base.config_file import read_defaults
 from xval.base.errors import SettingsError
 
@@ -19,7 +19,7 @@ def test_a_file_overrides_the_signature_and_set_the_file(tmp_path: Path) -> None
     assert read_mixing_settings(["mixture_duration_s=4"], config).model_dump()["mixture_uses"] == 3
 
 
-@pytest.mark.parametrize(("section", "model"), [("offline_augmentation", _augmentation_model()), ("mixing", MixingSettings)])
+@pytest.mark.parametrize(("section", "model"), [("offline_augmentation", augmentation_model()), ("mixing", MixingSettings)])
 def test_the_projects_file_has_every_key_with_the_default_of_the_signature(section: str, model: type) -> None:
     written = read_defaults().get(section, {})
     assert set(written) == set(model.model_fields)
@@ -66,7 +66,7 @@ def test_a_wrong_key_in_the_file_is_named(tmp_path: Path) -> None:
 
 
 def test_transforms_must_be_on_where_some_are_wanted() -> None:
-    off = [f"{name.removesuffix('_probability')}_probability=0" for name in _augmentation_model().model_fields
+    off = [f"{name.removesuffix('_probability')}_probability=0" for name in augmentation_model().model_fields
            if name.endswith("_probability")]  # fmt: skip
     with pytest.raises(SettingsError, match=r"only 0 transforms have a probability above 0"):
         read_augmentation_settings(off)

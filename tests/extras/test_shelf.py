@@ -171,3 +171,16 @@ def test_a_section_of_no_part_of_the_page_is_named(monkeypatch):
 
     with pytest.raises(SettingsError, match=r"odd/section\.py: .* one of instances, errors.*received PART = 'protokoll'"):
         page._sections_of_extras(None)
+
+
+def test_a_section_that_fails_is_named_and_left_out(monkeypatch, capsys):
+    def show(_):
+        raise KeyError("no such column")
+
+    fine = SimpleNamespace(__file__="fine/section.py", PART="protocol", POSITION=1, show=lambda _: "shown")
+    broken = SimpleNamespace(__file__="broken/section.py", PART="protocol", POSITION=2, show=show)
+    monkeypatch.setattr(page, "load_offers", lambda _: [broken, fine])
+    for _ in range(2):  # a run writes the page several times
+        assert page._sections_of_extras(None)["protocol"] == ["shown"]
+    said = "skipped: the section of the extra 'broken', which failed: KeyError: 'no such column'"
+    assert capsys.readouterr().err.count(said) == 1

@@ -137,3 +137,20 @@ def test_frames_with_one_class_each_are_counted_like_clips(empty, form):
     rows, lines = rows_of(printed)
     assert lines[0] == "Classes of sincnet (instance 1): test frames of all folds"
     assert {"call", "song", "macro avg", "weighted avg"} <= rows.keys()
+
+
+def test_the_confusion_matrix_has_a_title_that_says_what_it_counts(study):
+    study.train({"architecture": "knn", "n_neighbors": (1,)}, page="none")
+    study.xval("report", study.EXPERIMENT, "--confusion", "once.svg")
+    study.run("--fold-repeats", "2")
+    study.xval("report", study.EXPERIMENT, "--confusion", "twice.svg")
+    once, twice = (title_of(study.folder / name) for name in ("once.svg", "twice.svg"))
+    assert "Test examples of knn (instance 1)" in once or "Test clips of knn (instance 1)" in once
+    assert re.search(r"\b72 (clips|examples)\b", once)
+    assert re.search(r"\b144 predictions: each of the (clips|examples) counts in all 2 repeats\b", twice)
+
+
+def title_of(path):
+    """Return the texts of a picture, which matplotlib writes as comments beside their outlines, or as text."""
+    found = re.findall(r"<!-- (.*?) -->|<text[^>]*>(.*?)</text>", path.read_text())
+    return " ".join(comment or text for comment, text in found)

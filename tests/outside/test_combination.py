@@ -37,6 +37,18 @@ def grid(study, instance):
 
 
 @pytest.mark.long
+def test_a_grid_that_is_damaged_or_gone_is_named_by_refit(tones):
+    tones.train(NETWORK, COMBINED, **FEATURES)
+    path = tones.fold(2, 1) / "grid.csv"
+    path.write_text("C\n1\n")
+
+    for _ in range(2):
+        said = " ".join(tones.mistake("-m", "xval", "refit", f"{tones.EXPERIMENT}:2").split())
+        assert "instance_2/fold_1/grid.csv: missing or damaged" in said
+        path.unlink(missing_ok=True)
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["tensorflow", *(pytest.param(name, marks=pytest.mark.slow) for name in ("torch", "jax"))])
 def test_the_final_model_has_networks_and_a_classifier_of_all_items(tones, backend):
     tones.backend = backend

@@ -1,9 +1,15 @@
 """A config.ini that a user lays beside a script or into the folder where commands run."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
+ROOT = Path(__file__).resolve().parents[2]
 OWN = "[training]\nweight_decay = 0.05\n[folds]\nfold_seed = 7\n"
 
 
@@ -96,3 +102,29 @@ def test_commands_in_the_folder_read_it_too(study):
 
     assert ended.returncode == 2
     assert "corpora" in ended.stderr
+
+
+def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(study):
+    project = study.folder / "project"
+    for package in ("xval", "preprocessing", "augmentation", "architectures"):
+        shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
+    study.file("project/config.ini", "[training]\nweight_decay = 0.05\n[folds]\nfold_seed = 7\n")
+    study.script({"architecture": "constant"}, name="scripts/exp.py")
+    environment = os.environ | {"PYTHONPATH": str(project)}
+
+    def run(*arguments):
+        return subprocess.run(
+            [sys.executable, *arguments], cwd=study.folder, env=environment, capture_output=True, text=True, check=False
+        )
+
+    ended = run("scripts/exp.py", "--set", "workers=1")
+    study.recordings()
+    prepared = run("-m", "preprocessing", "folders", "audio", "--set", "sample_rate_hz=4000", "--workers", "1")
+    help_text = run("-m", "xval", "predict", "--help")
+
+    assert ended.returncode == 0, ended.stderr
+    changed = parameters(study)
+    assert {"weight_decay": 0.05, "fold_seed": 7, "learning_rate": 0.01, "n_mels": 64}.items() <= changed.items()
+    assert prepared.returncode == 0, prepared.stderr
+    assert (study.folder / "data/folders_random_split/features").is_dir()
+    assert "(default: 0)" in help_text.stdout

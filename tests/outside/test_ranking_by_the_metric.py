@@ -1,5 +1,7 @@
 """`rank_by`: the validation metric that is reported selects an instance; `monitor` chooses the epoch."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,3 +133,41 @@ def test_a_metric_of_more_classes_than_there_are_is_refused_before_the_first_job
     assert ended.returncode == 2
     assert "rank_by 'top_5_accuracy' needs at least 6 classes; the dataset has 3" in ended.stderr
     assert not list(study.results.glob("instance_*/fold_*"))
+
+
+def lines(study, *arguments):
+    """Return the lines Result and Next of a run that has nothing left to train, and all that it prints."""
+    printed = study.run(*arguments).stdout
+    return dict(re.findall(r"^(Result|Next): +(.*)$", printed, re.MULTILINE)), printed
+
+
+def test_the_result_names_the_metric_that_chooses_where_it_is_another_than_the_reported_one(study):
+    study.train({"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "logistic", "C": (1.0,)}, rank_by="auc")
+    shown, printed = lines(study)
+    assert re.search(
+        r"^Report balanced accuracy \(UAR\) .* for choosing among 2 variants by validation AUC\. "
+        r"The chosen one, \S+ \(\d\), scored \d\.\d{3} \(AUC \d\.\d{3}\)\.$",
+        shown["Result"],
+    )
+    assert "From now on" not in printed
+    shown, printed = lines(study, "--set", "rank_by=auto")
+    assert " by validation" not in shown["Result"]
+    assert "From now on rank_by = auto selects among these results (before: auc)." in printed
+    assert "From now on" not in lines(study, "--set", "rank_by=auto")[1]
+
+
+def test_the_result_says_in_how_many_folds_validation_could_choose(empty):
+    """The rare class is that of two items, so validation items of one fold lack it."""
+    rng = np.random.default_rng(0)
+    predictors, labels = {}, {}
+    for number in range(6):
+        predictors[f"s{number}"] = rng.normal(size=(8, 6, 4)).astype("float32")
+        labels[f"s{number}"] = ["b" if number < 2 and clip % 2 else "a" for clip in range(8)]
+    write("small", predictors, labels, data_folder=empty.folder / "data")
+    empty.train(
+        {"architecture": "logistic", "C": (1.0,)}, {"architecture": "knn", "n_neighbors": (1,)}, num_folds=6, rank_by="auc"
+    )
+    shown, printed = lines(empty)
+    n_folds = int(re.search(r"\((\d) of 6 folds\)", printed)[1])
+    assert 0 < n_folds < 6
+    assert f"Only {n_folds} of 6 folds have the validation AUC by which it was chosen." in shown["Result"]

@@ -200,7 +200,10 @@ def test_two_identical_variants(empty):
             "for choosing among 2 variants. The chosen one, svm, gamma scale (1), scored 0.764."
         ),
         "Choosing by validation is above chance, but not significantly better than svm, gamma 0.1 (2).",
-        "Use whichever of variants 1 and 2 is cheapest, because they have the same score for every speaker.",
+        (
+            "Use whichever of variants 1 and 2 is cheapest, because choosing by validation and variant 2 have the same score "
+            "for every speaker."
+        ),
     ]
 
 
@@ -333,3 +336,15 @@ def test_a_constant_baseline_is_no_finding_unless_no_variant_is_above_chance(emp
     assert "XV301" not in empty.run().stdout
     empty.script(CONSTANT, CONSTANT | {"pooling": ("mean",)}, num_folds=3, item_name="speaker", num_experiment=2)
     assert "XV301 not-above-chance" in empty.run().stdout
+
+
+def test_lines_of_another_version_are_made_anew(empty):
+    corpus(empty, even, difference=0.3)
+    printed = train(empty, LOGISTIC, CONSTANT)
+    path = empty.results / "summary.json"
+    summary = json.loads(path.read_text())
+    path.write_text(
+        json.dumps(summary | {"lines": dict.fromkeys(summary["lines"], "Told by an earlier version."), "texts": "other"})
+    )
+    assert train(empty, LOGISTIC, CONSTANT) == printed
+    assert json.loads(path.read_text()) == summary

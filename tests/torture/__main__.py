@@ -1,6 +1,6 @@
 """Try by the hundred what goes wrong on real machines.
 
-python tests/torture [--seed N] [--kinds audio,kills] [--share 0.05]
+python tests/torture [--seed N] [--kinds files,kills] [--share 0.05]
 python tests/torture --case kind:seed
 
 Each case is drawn from its kind and its seed alone; ``--case`` repeats one, and keeps its folder. Prints a table of what was
@@ -25,7 +25,7 @@ from types import ModuleType
 
 from _faults import load_layer
 
-KINDS = ("audio", "files", "kills", "full_disk", "at_once", "two_machines", "environments", "elsewhere")
+KINDS = ("files", "kills", "full_disk", "at_once", "two_machines")
 _LIGHT = (
     "scipy.stats", "pandas", "pyarrow.parquet", "soundfile", "av", "xlsxwriter", "sklearn.svm", "sklearn.linear_model",
     "sklearn.model_selection", "sklearn.pipeline", "skops.io", "matplotlib", "jinja2", "preprocessing.commands.make",

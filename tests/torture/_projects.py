@@ -1,7 +1,4 @@
-"""A small corpus of tones and experiments on it, for every kind of trouble: made once, and copied for each case.
-
-Comes in: a folder. Goes out: audio/, data/, scripts, and finished results of baselines or of a small network.
-"""
+"""A small corpus of tones and experiments on it, for every kind of trouble: made once, and copied for each case."""
 
 import hashlib
 import os
@@ -12,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import soundfile
-from _commands import must
 
 RATE_HZ = 8000
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 8}
@@ -23,8 +19,6 @@ BASELINES: list[dict[str, object]] = [
     {"architecture": "svm", "C": (1.0,), "gamma": ("scale",)},
 ]
 NETWORK: list[dict[str, object]] = [{"architecture": "mlp", "n_units": (4,), "dropout": 0.2}]
-RESULTS = Path("results") / "toy"
-_ENORMOUS_BYTES = 1 << 30
 
 
 def tone(rng: np.random.Generator, pitch_hz: float = 500.0, n_samples: int = 2000) -> np.ndarray:
@@ -64,22 +58,6 @@ def write_script(folder: Path, instances: Sequence[Mapping[str, object]], name: 
     (folder / name).write_text("\n".join(lines))
 
 
-def make_baselines(folder: Path) -> None:
-    """Make a corpus and a finished experiment of two baselines on two folds."""
-    write_audio(folder / "audio")
-    must(PREPARE, folder)
-    write_script(folder, BASELINES)
-    must(("exp.py", "--quiet"), folder)
-
-
-def make_network(folder: Path) -> None:
-    """Make a corpus and a finished experiment of one small network on two folds."""
-    write_audio(folder / "audio")
-    must(PREPARE, folder)
-    write_script(folder, NETWORK)
-    must(("exp.py", "--quiet"), folder)
-
-
 def copy(base: Path, folder: Path) -> Path:
     """Copy a project to the folder of a case, and return that; copies of the code, which nothing writes twice, are linked."""
     shutil.copytree(base, folder, symlinks=True, copy_function=_copy_file)
@@ -94,13 +72,11 @@ def _copy_file(source: str, target: str) -> None:
 
 
 def digests(folder: Path) -> dict[str, str]:
-    """Return a digest of the content of every regular file below a folder, by its path in it; of an enormous one the size."""
+    """Return a digest of the content of every regular file below a folder, by its path in it."""
     found = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and not path.is_symlink():
-            size = path.stat().st_size
-            content = path.read_bytes() if size < _ENORMOUS_BYTES else str(size).encode()
-            found[path.relative_to(folder).as_posix()] = hashlib.sha256(content).hexdigest()
+            found[path.relative_to(folder).as_posix()] = hashlib.sha256(path.read_bytes()).hexdigest()
     return found
 
 

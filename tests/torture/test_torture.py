@@ -20,17 +20,9 @@ def torture(*options, code=0):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler")
-def test_a_few_damaged_files_kills_and_full_disks_do_no_harm():
-    printed = torture("--light", "--kinds", "audio,kills,full_disk", "--share", "0.02")
+def test_a_few_kills_and_full_disks_do_no_harm():
+    printed = torture("--light", "--kinds", "kills,full_disk", "--share", "0.02")
 
     tried = {kind: (int(n), int(failed)) for kind, n, failed in re.findall(r"^(\w+) +(\d+) +(\d+) ", printed, re.MULTILINE)}
-    assert tried == {"audio": (6, 0), "kills": (4, 0), "full_disk": (tried["full_disk"][0], 0)}
+    assert tried == {"kills": (4, 0), "full_disk": (tried["full_disk"][0], 0)}
     assert tried["full_disk"][0] >= 3
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux" or shutil.which("cc") is None, reason="needs Linux and a C compiler")
-def test_a_few_hostile_files_from_elsewhere_do_no_harm():
-    printed = torture("--light", "--kinds", "elsewhere", "--share", "0.03")
-
-    assert re.search(r"^elsewhere +5 +0 ", printed, re.MULTILINE), printed

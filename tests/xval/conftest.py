@@ -15,7 +15,6 @@ from preprocessing.corpus import make_corpus
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store.make import make_store
 from xval.base import json_files
-from xval.base.config_file import read_section
 from xval.base.json_files import write_json
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
@@ -151,7 +150,7 @@ def make_instance():
 @pytest.fixture(scope="session")
 def make_description():
     """Return a function that gives the content of a model.json; `features` are changes of the feature settings in it."""
-    settings = FeatureSettings(**read_section("features")).model_dump(mode="json")
+    settings = FeatureSettings().model_dump(mode="json")
 
     def make(features=None, **changes):
         return {

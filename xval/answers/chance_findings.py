@@ -15,6 +15,7 @@ from xval.answers.names import name_instances, name_numbers
 from xval.answers.nested_selection import NestedInstance
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.answers.training_findings import last_epoch
+from xval.base.errors import verb_of
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
 from xval.settings.architectures import trains_network
@@ -131,7 +132,9 @@ def item_known(done: Sequence[InstanceResults], at_chance: Finding | None, neste
         if number in hopeless or number in _baselines(done) or (is_above_permuted and _is_better(figure, group_chance, 1)):
             continue
         numbers.append(number)
-        named = {"": value, ", shuffled ": permuted, ", by group ": group_chance}
+        shuffled = f", with labels shuffled within each {item_word(done)} "
+        by_group = f", with one prediction for all {items_word(done)} that have the same classes "
+        named = {"": value, shuffled: permuted, by_group: group_chance}
         there = {name: number for name, number in named.items() if number is not None}
         levels = levels or "".join(f"{name}{text}" for name, text in zip(there, rounded(*there.values()), strict=True))
     if not numbers:
@@ -153,7 +156,8 @@ def too_sure(done: Sequence[InstanceResults], at_chance: Finding | None) -> Iter
         if numbers:
             chosen = [instance for instance in done if instance.number in numbers]
             who, first = (name_instances(numbers, done, is_first=is_first) for is_first in (False, True))
-            fields = {"who": who, "Who": first, "items": items_word(done)}
+            are, its = verb_of(len(numbers)), "its" if len(numbers) == 1 else "their"
+            fields = {"who": who, "Who": first, "are": are, "its": its, "items": items_word(done)}
             yield make_finding(Code.TOO_SURE, case_of(chosen, _are_networks(done, numbers)), numbers, **fields)
 
 

@@ -87,7 +87,7 @@ def _describe_other_p(
     if not others:
         return ""
     listed = first_of((f"instance {name}: {p}" for name, p in others.items()), _MOST_LISTED)
-    if nested and any(job.instance != selected.number for job in nested.chosen.values()):
+    if nested and nested.is_varied:
         return (
             f"The line Evidence has other p values ({listed}), because it tests the choice among {nested.n_competing} variants "
             f"(nested). Report those if validation chose the variant: this table tests instance {selected.number} as if it had "

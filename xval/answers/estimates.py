@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from xval.base import own_imports
 from xval.base.errors import ResultsError, XvalError
 from xval.base.json_files import JsonObject
-from xval.base.module_places import looking_in
+from xval.base.user_code import imports
+from xval.base.user_code.modules import looking_in
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
@@ -217,7 +217,7 @@ def _versions(scores: Scores) -> dict[str, str]:
 
 def is_worth_keeping(faults: Sequence[str]) -> bool:
     """Return whether figures are all that can be known; code that was not named here may be named by another call."""
-    return not (faults and own_imports.is_restricted())
+    return not (faults and imports.is_restricted())
 
 
 def compute_over_items(

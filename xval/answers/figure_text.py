@@ -138,12 +138,13 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
 def format_chance(chance: ChanceLevel | None) -> str:
     """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined.
 
-    Where groups of items have classes of their own, ``chance 0.250, 0.500 by group of items``.
+    Where groups of items have classes of their own, ``chance 0.250, 0.500 with one prediction for all items of the same
+    classes``.
     """
     if chance is None:
         return "chance NaN"
     lowest, highest, *of_groups = rounded(chance.lowest, chance.highest, chance.of_groups)
-    by_group = "".join(f", {text} by group of items" for text in of_groups)
+    by_group = "".join(f", {text} with one prediction for all items of the same classes" for text in of_groups)
     return (f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}") + by_group
 
 

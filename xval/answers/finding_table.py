@@ -83,18 +83,16 @@ TABLE: dict[Code, Entry] = {
         "few-speakers",
         {
             "": Text(
-                "Only {n_items} were tested; one more could change score and interval considerably.",
+                "Only {few} {were} tested; one more could change score and interval considerably.",
                 "Record more {items}; more clips of the same ones do not help.",
             ),
             "of a class": Text(
-                "Only {n_items} of the {class_word} '{name}' were tested; one more could change score and interval "
-                "considerably.",
-                "Record more {items} of the {class_word} '{name}'; more clips of the same ones do not help.",
+                "Only {few} {were} tested; one more could change score and interval considerably.",
+                "Record more {items} of {classes}; more clips of the same ones do not help.",
             ),
             "without interval": Text(
-                "Only {n_items} of the {class_word} '{name}' were tested, so scores over classes, such as {metric}, "
-                "have no interval.",
-                "Record more {items} of the {class_word} '{name}'; more clips of the same ones do not help.",
+                "Only {few} {were} tested, so scores over classes, such as {metric}, have no interval.",
+                "Record more {items} of {classes}; more clips of the same ones do not help.",
             ),
         },
         "With fewer than 6 speakers the standard deviation between them is hardly known. The same holds for a class "
@@ -213,41 +211,41 @@ TABLE: dict[Code, Entry] = {
         "overconfident",
         {
             "network": Text(
-                "{Who} is overconfident: its " + _LOSS + ".",
-                "Do not use its probabilities. Set calibration = temperature, or try monitor = val_loss, "
+                "{Who} {are} overconfident: {its} " + _LOSS + ".",
+                "Do not use {its} probabilities. Set calibration = temperature, or try monitor = val_loss, "
                 "label_smoothing or fewer num_epochs.",
             ),
             "calibrated network": Text(
-                "{Who} is overconfident: its " + _LOSS + ".",
-                "Do not use its probabilities. Try monitor = val_loss, label_smoothing or fewer num_epochs.",
+                "{Who} {are} overconfident: {its} " + _LOSS + ".",
+                "Do not use {its} probabilities. Try monitor = val_loss, label_smoothing or fewer num_epochs.",
             ),
             "estimator": Text(
-                "{Who} is overconfident: its " + _LOSS + ".",
-                "Do not use its probabilities. Let more {items} validate (validation_fraction).",
+                "{Who} {are} overconfident: {its} " + _LOSS + ".",
+                "Do not use {its} probabilities. Let more {items} validate (validation_fraction).",
             ),
             "regression": Text(
-                "Some predictions of {who} are far off: its " + _LOSS + ".",
+                "Some predictions of {who} are far off: {its} " + _LOSS + ".",
                 "Look at the worst predictions; try a lower learning_rate or fewer num_epochs.",
             ),
             "regression estimator": Text(
-                "Some predictions of {who} are far off: its " + _LOSS + ".",
+                "Some predictions of {who} are far off: {its} " + _LOSS + ".",
                 "Look at the worst predictions; let more {items} validate (validation_fraction).",
             ),
             "weighted": Text(
-                "Probabilities of {who} do not match how often classes occur: its " + _LOSS + ".",
-                "Do not use its probabilities, because class_weights and sampling make rare classes look frequent.",
+                "Probabilities of {who} do not match how often classes occur: {its} " + _LOSS + ".",
+                "Do not use {its} probabilities, because class_weights and sampling make rare classes look frequent.",
             ),
             "shares": Text(
-                "Probabilities of {who} do not match how often classes occur: its " + _LOSS + ".",
-                "Do not use its probabilities. Set calibration = temperature, or train longer (num_epochs).",
+                "Probabilities of {who} do not match how often classes occur: {its} " + _LOSS + ".",
+                "Do not use {its} probabilities. Set calibration = temperature, or train longer (num_epochs).",
             ),
             "calibrated shares": Text(
-                "Probabilities of {who} do not match how often classes occur: its " + _LOSS + ".",
-                "Do not use its probabilities. Train longer (num_epochs).",
+                "Probabilities of {who} do not match how often classes occur: {its} " + _LOSS + ".",
+                "Do not use {its} probabilities. Train longer (num_epochs).",
             ),
             "shares of an estimator": Text(
-                "Probabilities of {who} do not match how often classes occur: its " + _LOSS + ".",
-                "Do not use its probabilities. Let more {items} validate (validation_fraction).",
+                "Probabilities of {who} do not match how often classes occur: {its} " + _LOSS + ".",
+                "Do not use {its} probabilities. Let more {items} validate (validation_fraction).",
             ),
         },
         "Wrong predictions have high probabilities (in regression: some predictions are far off), so that a "

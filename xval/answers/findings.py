@@ -15,7 +15,7 @@ from xval.answers.finding import Finding, capital, make_finding
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
-from xval.answers.names import name_instances, name_numbers
+from xval.answers.names import name_folds, name_instances
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested
 from xval.answers.pretrained import NEAR_DUPLICATES, Origin, judge_instance, name_parts
 from xval.answers.ranking import Ranking, rank_instances
@@ -186,7 +186,8 @@ def _folds_lacking_classes(done: Sequence[InstanceResults]) -> Finding | None:
     folds = sorted({fold for instance in done if instance.over_items for fold in instance.over_items["folds_lacking_classes"]})
     if not folds:
         return None
-    what = done[0].task.uneven_folds.format(folds=name_numbers(folds))
+    its, do = ("its", "does") if len(folds) == 1 else ("their", "do")
+    what = done[0].task.uneven_folds.format(folds=name_folds(folds), Folds=capital(name_folds(folds)), its=its, do=do)
     return make_finding(Code.FOLDS_LACKING_CLASSES, what=what)
 
 
@@ -219,7 +220,7 @@ def _validation_lacks_classes(done: Sequence[InstanceResults]) -> Finding | None
         f"{'validation' if len(lacking) < n_folds else 'no validation'}{' of few' * bool(rare)}",
         item=item_word(done),
         items=items_word(done),
-        folds=f"fold{'s' * (len(lacking) > 1)} {name_numbers(lacking)}",
+        folds=name_folds(lacking),
         classes=f"the {kind} {first_of((repr(name) for name in classes), _MOST_NAMED, ' or ')}",
         rare=f"{kind} {first_of((repr(name) for name in rare), _MOST_NAMED)}",
         metric=metric_words(metric),
@@ -236,7 +237,7 @@ def _untuned_labels(done: Sequence[InstanceResults]) -> Finding | None:
             folds.setdefault(label, set()).add(record["fold"])
     if not folds:
         return None
-    listed = first_of((f"'{label}' (fold {name_numbers(of_label)})" for label, of_label in sorted(folds.items())), most=2)
+    listed = first_of((f"'{label}' ({name_folds(of_label)})" for label, of_label in sorted(folds.items())), most=2)
     return make_finding(Code.UNTUNED_LABELS, listed=listed, items=items_word(done))
 
 
@@ -250,9 +251,10 @@ def _no_pooled_values(done: Sequence[InstanceResults]) -> Finding | None:
 
 
 def _seeds(done: Sequence[InstanceResults]) -> Iterable[Finding]:
-    for group in seed_twins(parameters_of(done)):
-        yield describe_seed_twins(group)
-    for group in copies(parameters_of(done)):
+    parameters = parameters_of(done)
+    for group in seed_twins(parameters):
+        yield describe_seed_twins(group, parameters)
+    for group in copies(parameters):
         yield describe_copies(group)
 
 

@@ -5,28 +5,30 @@ The texts are in `xval.answers.line_cases`, a row for each case; here the case i
 
 import math
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from typing import TYPE_CHECKING
 
 from xval.answers import line_cases
 from xval.answers.chance_findings import beyond_chance, item_known, not_above_chance, what_to_try
 from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.few_items import advice_on_few, name_few
-from xval.answers.figure_text import Estimate, estimate, in_column
+from xval.answers.figure_text import Estimate, estimate, in_column, rounded
 from xval.answers.finding import Finding, capital
+from xval.answers.finding_table import TABLE
 from xval.answers.item_words import call_items_of, items_word
 from xval.answers.item_words import item_word as word_of_item
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
 from xval.answers.nested_selection import NestedInstance, choose_nested, why_not_nested
-from xval.answers.next_step import are_perfect, call_variants
+from xval.answers.next_step import STEPS, are_perfect, call_variants
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import copies, parameters_of
 from xval.answers.summary import metric_words, side_name, test_side
 from xval.base.errors import counted
 from xval.base.item_word import new_items
+from xval.base.json_files import hash_text
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
@@ -52,6 +54,13 @@ def find_headline(instances: Sequence[InstanceResults], experiment: str | None =
     lines = CASES[case]
     first = "" if case in WITHOUT_FIRST else fields.comes_first
     return Headline(*(" ".join(text.format_map(fields).split()) for text in lines._replace(next=FIRST.get(first, lines.next))))
+
+
+@cache
+def hash_texts() -> str:
+    """Return a hash of the texts of lines and findings, by which those that another version has written are known."""
+    texts = (line_cases.ONE, line_cases.CHOSEN, line_cases.SCORED, line_cases.SCORED_CHOSEN, line_cases.PARTLY_VALIDATED)
+    return hash_text(repr((texts, CASES, FIRST, line_cases.CAVEATS, line_cases.AT_CHANCE, STEPS, TABLE)).encode())
 
 
 def _choose_case(fields: "_Fields") -> str:
@@ -255,7 +264,7 @@ class _Fields:
     @property
     def compared(self) -> str:
         """What the tests are of: where folds choose different variants, that is the choice."""
-        if self.nested and any(job.instance != self.selected.number for job in self.nested.chosen.values()):
+        if self.nested and self.nested.is_varied:
             return "Choosing by validation"
         return self.name
 
@@ -264,10 +273,36 @@ class _Fields:
         return self.nested.n_competing if self.nested else 1
 
     @property
+    def _has_other_metric(self) -> bool:
+        """Whether validation chooses by another metric than the one that is reported."""
+        return self.ranking.metric != self.selected.task.main_metrics[0]
+
+    @property
+    def by_other_metric(self) -> str:
+        return f" by {self.ranked_by}" if self._has_other_metric else ""
+
+    @property
+    def in_other_metric(self) -> str:
+        """The test score in the metric that chooses; the loss, which chooses where that one cannot, is none."""
+        found = estimate(self.selected, test_side(self.done), self.ranking.metric)
+        if not self._has_other_metric or self.ranking.metric == "loss" or found.value is None:
+            return ""
+        return f" ({metric_words(self.ranking.metric)} {rounded(found.value)[0]})"
+
+    @property
+    def n_ranked(self) -> int:
+        return self.selected.over_folds(self.ranking.side, self.ranking.metric)["n"]
+
+    @property
+    def partly_validated(self) -> str:
+        return line_cases.PARTLY_VALIDATED.format_map(self) if self.n_ranked < len(self.selected.folds) else ""
+
+    @property
     def reached(self) -> str:
         if self.nested_estimate:
             return line_cases.CHOSEN.format_map(self)
-        return f"{line_cases.ONE.format_map(self)} {why_not_nested(self.done, self.ranking)}"
+        chosen = self.partly_validated if len(self.done) > 1 else ""
+        return " ".join((line_cases.ONE.format_map(self), why_not_nested(self.done, self.ranking), chosen))
 
     @property
     def scored(self) -> str:

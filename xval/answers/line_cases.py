@@ -28,13 +28,15 @@ class Headline(NamedTuple):
 
 ONE = "{name} reaches {metric} {score} on {unseen}{and_chance}."
 CHOSEN = (
-    "Report {metric} {nested_score} on {unseen}{in_chance}: the nested estimate for choosing among {n_variants} variants. "
-    "The chosen one, {name}, scored {own}."
+    "Report {metric} {nested_score} on {unseen}{in_chance}: the nested estimate for choosing among {n_variants} variants"
+    "{by_other_metric}. The chosen one, {name}, scored {own}{in_other_metric}. {partly_validated}"
 )
 SCORED = "{name} scored {metric} {score}."
 SCORED_CHOSEN = (
-    "Choosing among {n_variants} variants scored {metric} {nested_score} on {unseen}. The chosen one, {name}, scored {own}."
+    "Choosing among {n_variants} variants{by_other_metric} scored {metric} {nested_score} on {unseen}. The chosen one, {name}, "
+    "scored {own}{in_other_metric}. {partly_validated}"
 )
+PARTLY_VALIDATED = "Only {n_ranked} of {total} folds have the {ranked_by} by which it was chosen."
 _INVALID = "Not valid as a test: {name} scored {own}."
 _WHICH = "{compared} is significantly better than"
 _READY = "Ready to report: xval report {experiment} --latex."
@@ -164,7 +166,7 @@ CASES = {
 
 FIRST = {
     "failed": "Fix the error of {failed}, then run the same command again to finish.",
-    "unfinished": "Run the same command again to finish {unfinished}.",
+    "unfinished": "Run the experiment again to finish {unfinished}.",
     "fixes the label": "Prepare the dataset with --item {fixing} if results are to hold for new ones, because the '{fixing}' "
     "determines the label.",
 }

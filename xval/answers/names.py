@@ -8,8 +8,11 @@ from collections.abc import Collection, Hashable, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from xval.answers.summary import differing_parameters, parameter_value
-from xval.base.errors import counted, shortened
+from xval.base.errors import counted, join_words, shortened
 from xval.settings.resolve import describe_numbers
+
+CHOICE = "choosing by validation"
+"""What nested selection is called where it is compared with a variant."""
 
 _LONGEST = 60  # characters, of names that are made and of those in sentences
 _MOST_RUNS = 3
@@ -73,14 +76,33 @@ def name_instances(
     names = names_of(instances) if len(listed) <= most else {}
     if not names or (len(listed) > 2 and any("," in names[number] for number in listed)):
         return f"{'V' if is_first else 'v'}ariant{'s' * (len(listed) > 1)} {name_numbers(listed)}"
-    *first, last = [f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} ({number})" for number in listed]
-    return " and ".join(filter(None, (", ".join(first), last)))
+    return join_words([f"{shortened(names[number].removesuffix(f' #{number}'), _LONGEST)} ({number})" for number in listed])
 
 
 def name_numbers(numbers: Iterable[int]) -> str:
     """Return ``3`` or ``3-5, 7``, of many the first: ``1, 3, 5 and more``."""
     runs = describe_numbers(numbers).split(", ")
     return ", ".join(runs[:_MOST_RUNS]) + " and more" * (len(runs) > _MOST_RUNS)
+
+
+def name_folds(numbers: Collection[int]) -> str:
+    """Return ``fold 3`` or ``folds 3-5, 7``."""
+    return f"fold{'s' * (len(numbers) > 1)} {name_numbers(numbers)}"
+
+
+def call_compared(names: Iterable[str], word: str = "instance") -> str:
+    """Return ``instance 3``, ``instances 1, 3-7`` or ``instance 3 and choosing by validation``.
+
+    Args:
+        names: What a comparison calls each: ``3``, ``nested``, or of another experiment ``path:3``, which stays as it is.
+        word: What they are.
+    """
+    split = {name: name.rpartition(":") for name in names}
+    numbered = [name for name, (_, _, which) in split.items() if which != "nested"]
+    listed = describe_numbers(map(int, numbered)) if all(map(str.isdecimal, numbered)) else ", ".join(numbered)
+    called = [f"{word}{'s' * (len(numbered) > 1)} {listed}"] * bool(numbered)
+    called += [f"{CHOICE} in {path}" if path else CHOICE for path, _, which in split.values() if which == "nested"]
+    return " and ".join(called)
 
 
 def describe_parameters(parameters: Mapping[str, object]) -> str:

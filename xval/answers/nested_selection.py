@@ -59,6 +59,11 @@ class NestedInstance(InstanceResults):
         return (repeat - 1) // self.n_ties + 1
 
     @property
+    def is_varied(self) -> bool:
+        """Whether some fold chooses another instance than the selected one."""
+        return any(job.instance != self.number for job in self.chosen.values())
+
+    @property
     def name(self) -> str:
         """What it is called in tables."""
         return f"chosen among {self.n_competing}"

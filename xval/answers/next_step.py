@@ -26,12 +26,12 @@ STEPS = {
     "perfect": "All variants are perfect, so look for what reveals the label, such as length, silence or names, or test harder "
     "clips.",
     "perfect decisions": STEP_OF_DECISIONS,
-    "same": "Use whichever of {variants} is cheapest, because they have the same score for every {item}.",
+    "same": "Use whichever of {variants} is cheapest, because {compared} have the same score for every {item}.",
     "train again": "Set {ways} and run again, because retraining may change these scores by more than the variants differ.",
     "no error": "Test more {items}, because no error can be estimated from these.",
     "too small": "Use whichever of {variants} is cheapest: telling them apart would take more than {most} {items} "
     "(you have {n_items}).",
-    "more items": "Test {needed} more {needed_items} to confirm the difference of {difference} to variant {to}; until then use "
+    "more items": "Test {needed} more {needed_items} to confirm the difference of {difference} {between}; until then use "
     "the cheapest.",
 }
 
@@ -40,14 +40,14 @@ class Margin(NamedTuple):
     """A difference that is not proven.
 
     Attributes:
-        to: Name of the other instance.
+        between: Between what, as ``to variant 3``.
         difference: The observed one.
         n_items: That were tested.
         detectable: From a number of items to the true difference that they show with a probability of 80 %; NaN: not known.
         is_none: Both have the same value everywhere, so that no study of this kind shows a difference.
     """
 
-    to: str
+    between: str
     difference: float
     n_items: int
     detectable: Callable[[int], float]
@@ -80,17 +80,20 @@ def call_variants(names: Iterable[str]) -> str:
     return f"variants {' and '.join(map(str, numbers)) if len(numbers) == 2 else name_numbers(numbers)}"
 
 
-def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceResults], variants: str) -> str:
+def describe_next_step(
+    margins: Sequence[Margin], instances: Sequence[InstanceResults], variants: str, compared: str = "they"
+) -> str:
     """Return what would show a difference, in a sentence.
 
     Args:
         margins: At least one.
         instances: All that are compared, with finished folds.
         variants: What they are called; see `call_variants`.
+        compared: What the margins are between, where one of these is no variant but a choice.
     """
 
     def step(case: str, **fields: object) -> str:
-        words = {"variants": variants, "item": item_word(instances), "items": items_word(instances)}
+        words = {"variants": variants, "compared": compared, "item": item_word(instances), "items": items_word(instances)}
         text = STEPS[case]
         if variants.startswith("variant "):  # it is compared with choosing it
             text = text.replace("whichever of {variants} is cheapest", "{variants}").replace(
@@ -119,7 +122,7 @@ def describe_next_step(margins: Sequence[Margin], instances: Sequence[InstanceRe
     n_more, margin = min(needed, key=lambda pair: pair[0])
     (difference,) = rounded(abs(margin.difference))
     more = items_word(instances, n_more)
-    return step("more items", needed=n_more, needed_items=more, difference=difference, to=margin.to)
+    return step("more items", needed=n_more, needed_items=more, difference=difference, between=margin.between)
 
 
 def are_perfect(instances: Sequence[InstanceResults]) -> bool:

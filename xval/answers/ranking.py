@@ -161,7 +161,9 @@ class SummaryTable(NamedTuple):
     same: list[str]
 
 
-def summary_table(instances: Sequence[InstanceResults], *, most: int | None = None) -> SummaryTable:
+def summary_table(
+    instances: Sequence[InstanceResults], numbers: Sequence[int] | None = None, *, most: int | None = None
+) -> SummaryTable:
     """Return the table at the end of a run.
 
     A row has the number of an instance (``*``: selected), its name, the ranking validation figure, the main test figures as of
@@ -169,11 +171,12 @@ def summary_table(instances: Sequence[InstanceResults], *, most: int | None = No
     clean, what its models were trained on before.
 
     Args:
-        instances: At least one.
+        instances: At least one; one of all is selected.
+        numbers: Of the instances to show; None: all.
         most: Show at most so many of the best instances; None: all.
     """
     ranking = rank_instances(instances)
-    numbers = [instance.number for instance in instances]
+    numbers = [instance.number for instance in instances] if numbers is None else numbers
     shown = set(numbers if most is None else ranking.best_of(numbers, most))
     columns: dict[tuple[str, tuple[str, ...]], str] = {}
     same = []

@@ -87,9 +87,12 @@ def describe_copies(group: Sequence[int]) -> Finding:
     return make_finding(Code.COPIES, "", group, Variants=capital(variants), others=others)
 
 
-def describe_seed_twins(group: Sequence[int]) -> Finding:
-    """Say what one group of `seed_twins` is, and what to declare instead."""
-    return make_finding(Code.SEEDS, "", group, listed=name_numbers(group), n=len(group))
+def describe_seed_twins(group: Sequence[int], parameters: Mapping[int, Mapping[str, object]]) -> Finding:
+    """Say what one group of `seed_twins` is, and what to declare instead; of instances with one seed the first counts."""
+    first_of_seed: dict[object, int] = {}
+    for number in group:
+        first_of_seed.setdefault(parameters[number].get("seed"), number)
+    return make_finding(Code.SEEDS, "", group, listed=name_numbers(first_of_seed.values()), n=len(first_of_seed))
 
 
 def parameters_of(instances: Iterable[InstanceResults]) -> dict[int, dict[str, object]]:

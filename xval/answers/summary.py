@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 
 from xval.answers.item_words import item_word
 from xval.base.item_word import ITEM
+from xval.base.setting_scope import Scope
 from xval.measures.metrics import higher_is_better, metric_names
 from xval.results.instance import InstanceResults
 from xval.settings.classical import CLASSICAL
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings, names_of
-from xval.settings.scope import Scope
 
 # The sides of a table from first to last, and their names in headers; `side_name` has those of items.
 _SIDE_NAMES = {

@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
+from typing import ClassVar
 
 from preprocessing.parallel import count_cores
 from xval.backend.gpu_readings import count_room, read_gpu
@@ -50,6 +51,8 @@ class Slot:
         threads: CPU threads of a job.
         memory_share: How much of the GPU's memory its process may take, what the driver takes for it included (0 to 1).
     """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     device: str
     threads: int

@@ -71,42 +71,6 @@ def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]
     ]
 
 
-def shapes_within(
-    model: "keras.Model", tensors: list["keras.KerasTensor"]
-) -> list[tuple["keras.Operation", list[Any], list[Any]]]:
-    """Return each layer or operation in a functional model, and in models within it, with its shapes for an input.
-
-    What a model within another one has noted itself (`shapes_of`) are the shapes of the input that it was built with: unknown
-    lengths, though the outer model gives it a known one. There is no public way to the layers of a call.
-
-    Args:
-        model: A functional model, or a Sequential one that has been built.
-        tensors: Its inputs.
-    """
-    import keras
-
-    found: list[tuple[keras.Operation, list[Any], list[Any]]] = []
-
-    def follow(operation: "keras.Operation") -> Callable[..., Any]:
-        def compute(*given: Any, **options: Any) -> Any:
-            inner = getattr(operation, "_functional", None) or operation
-            if hasattr(inner, "_run_through_graph"):
-                made = inner._run_through_graph(given[0], operation_fn=follow)
-            else:
-                made = operation.compute_output_spec(*given, **options)
-            shapes = [
-                [tensor.shape for tensor in keras.tree.flatten(side) if isinstance(tensor, keras.KerasTensor)]
-                for side in (given, made)
-            ]
-            found.append((operation, *shapes))
-            return made
-
-        return compute
-
-    follow(model)(tensors)
-    return found
-
-
 def last_call(network: "keras.Model") -> tuple["keras.Operation", list["keras.KerasTensor"]]:
     """Return the operation that gives the first output of a functional model, and the tensors that it reads there.
 

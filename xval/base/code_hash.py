@@ -5,7 +5,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from xval.base.config_file import ROOT
-from xval.base.shipped_architectures import HASHES
+from xval.base.user_code.shipped_architectures import HASHES
 
 _PACKAGES = ("xval", "preprocessing", "augmentation")
 

@@ -1,16 +1,15 @@
-"""Read config.ini: the text of every default, by section; and find the study, a folder with the user's own parts.
+"""Read the defaults that config.ini has, by section; and find the study, a folder with the user's own parts.
 
-Comes in: the file at the root of the project, and the few lines that a study changes of it. Goes out: plain text values, which
-xval/settings/schema.py turns into types. Nothing is interpolated and keys keep their case.
+The config.ini of the project is read first, then that of the user, which changes a few of its lines. Values are text, which
+the settings turn into types; nothing is interpolated, and keys keep their case.
 
-A study (``xval new``) is a folder with a config.ini and a folder experiments; own architectures/ and corpora/ lie
-beside them. It is looked for around the script that runs, then around the current folder. Without a study, a config.ini beside
-the script, or else in the current folder, changes the defaults likewise, if it is one of xval's and not of another program.
+A study (``xval new``) is a folder with a config.ini and a folder experiments, perhaps with architectures/ and corpora/. It is
+searched around the script that runs, then around the current folder. Without a study, a config.ini next to the script, or else
+in the current folder, changes the defaults, if it belongs to xval and not to another program.
 """
 
 import os
 import sys
-from collections.abc import Iterable
 from configparser import ConfigParser
 from configparser import Error as ConfigParserError
 from difflib import get_close_matches
@@ -22,27 +21,28 @@ from xval.base.operating_system import read_regular
 from xval.base.synonyms import describe_synonym
 
 APART = frozenset({"offline_augmentation", "mixing"})
-"""Sections that are no parameters of instances: ``xval augment`` reads them."""
+"""The sections that have no settings of instances: ``xval augment`` reads them."""
 
 ROOT = Path(__file__).resolve().parents[2]
-"""The folder that holds the packages: the clone of the project, or site-packages where a wheel was installed."""
+"""The folder with the packages: the clone of the project, or site-packages if a wheel was installed."""
 
 _INSTALLED = ROOT / "xval" / "config.ini"  # setup.py puts it there, in a wheel alone
 CONFIG_PATH = _INSTALLED if _INSTALLED.is_file() else ROOT / "config.ini"
 
 _COPY_MARK = ROOT / "environment.txt"  # written by xval/experiment/snapshot.py into a copy of the code, which has all parts
-_FOLDERS = ("experiment_folder", "data_folder")
+FOLDERS = {"experiment_folder": "results", "data_folder": "data"}
+"""The defaults of the two folders, which also programs below the settings of instances read."""
 
 
 def find_study() -> Path | None:
-    """Return the folder of the user's study; None: there is none, or this is the copy of the code that a job runs."""
+    """Return the folder of the user's study; None: there is no study, or this is the copy of the code that a job runs."""
     if _COPY_MARK.is_file():
         return None
     return next(filter(None, map(study_around, _starts())), None)
 
 
 def study_around(start: Path) -> Path | None:
-    """Return the study that a folder is or lies in."""
+    """Return the study that a folder belongs to."""
     for folder in (start, *start.parents):
         if _is_of_project(folder):
             break  # what is installed, and a clone of the project, lie in no study, though their folders may
@@ -61,7 +61,7 @@ def _is_of_project(folder: Path) -> bool:
 
 
 def _nearest_config() -> Path | None:
-    """Return the config.ini beside the script, or else in the current folder; what belongs to the project is none."""
+    """Return the config.ini next to the script, or else in the current folder, unless it belongs to the project."""
     if _COPY_MARK.is_file():
         return None
     for start in dict.fromkeys(_starts()):
@@ -73,7 +73,7 @@ def _nearest_config() -> Path | None:
 
 
 def own_config() -> Path | None:
-    """Return the config.ini that changes the defaults: that of the study, or else the nearest, if it is one of xval's."""
+    """Return the config.ini that changes the defaults: that of the study, or else the nearest, if it belongs to xval."""
     if (study := find_study()) is not None:
         return study / "config.ini"
     path = _nearest_config()
@@ -81,7 +81,7 @@ def own_config() -> Path | None:
 
 
 def describe_own_config() -> str:
-    """Return a line on a config.ini beside the script or in the current folder: what it sets, or why it is not used."""
+    """Return a line on a config.ini next to the script or in the current folder: what it sets, or why it is not used."""
     study, path = find_study(), _nearest_config()
     if path is None or (study is not None and path.parent == study):
         return ""
@@ -95,9 +95,9 @@ def describe_own_config() -> str:
 
 
 def _why_foreign(path: Path) -> str:
-    """Return why a config.ini is not taken for one of xval's; empty: it is one.
+    """Return why a config.ini does not belong to xval; empty: it does.
 
-    One of xval's has a key of xval in its section, whose name may be misspelt, or nothing but sections of xval.
+    A config.ini of xval has a key of xval in its section, whose name may be misspelt, or only sections of xval.
     """
     defaults = _read(CONFIG_PATH)
     sections = ", ".join(f"[{section}]" for section in defaults)
@@ -117,7 +117,7 @@ def _why_foreign(path: Path) -> str:
 
 
 def experiments_folder() -> Path:
-    """Return the folder of experiment scripts, that of the study or of the project, as it is typed from the current folder."""
+    """Return the folder of experiment scripts, of the study or the project, relative to the current folder."""
     study = find_study()
     return Path(os.path.relpath(study) if study else ".", "experiments")
 
@@ -130,14 +130,17 @@ def own_folder(name: str) -> Path | None:
 
 
 def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
-    """Return the defaults of a config file as ``{section: {key: text}}``, in the order of the file.
+    """Return the defaults that a config file has, as ``{section: {key: text}}``, in the order of the file.
 
-    The project's own has the changes of the user's (`own_config`); relative folders of corpora and results are then those of
-    the study, and without a study, those that the file names are below its own. A key stands in one section alone, and a
-    user's config.ini changes keys but adds none.
+    The project's own is read with the changes of the user's (`own_config`); relative folders of corpora and results are then
+    those of the study, and without a study, those that the file names are below its own. A key is in one section only, and a
+    user's config.ini changes keys but adds none. A setting that the file lacks has the default of its field.
     """
     sections = _read(path)
-    own = own_config() if path == CONFIG_PATH else None
+    if path != CONFIG_PATH:
+        return sections
+    sections["experiment"] = FOLDERS | sections.get("experiment", {})
+    own = own_config()
     if own is None:
         return sections
     changed = _read(own)
@@ -151,14 +154,14 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
                 )
             sections[section][key] = text
     is_study = find_study() is not None
-    for key in _FOLDERS:
-        if key in sections.get("experiment", {}) and (is_study or key in changed.get("experiment", {})):
+    for key in FOLDERS:
+        if is_study or key in changed.get("experiment", {}):
             sections["experiment"][key] = _below(own.parent, sections["experiment"][key])
     return sections
 
 
 def _below(place: Path, folder: str) -> str:
-    """Return a folder of the study as it is called from the current folder: short within the study, else absolute."""
+    """Return a folder of the study: relative within the study, otherwise absolute."""
     current, path = Path.cwd(), place / folder
     return os.path.relpath(path, current) if current.is_relative_to(place) and path.is_relative_to(place) else str(path)
 
@@ -191,23 +194,6 @@ def _parse(text: str, path: Path) -> dict[str, dict[str, str]]:
     return sections
 
 
-def read_section(section: str, path: Path = CONFIG_PATH) -> dict[str, str]:
-    """Return one section of a config file as ``{key: text}``."""
-    sections = read_defaults(path)
-    if section not in sections:
-        raise SettingsError(f"{path}: section [{section}] is missing. Found: {', '.join(sections)}.")
-    return sections[section]
-
-
-def read_default(section: str, key: str, path: Path = CONFIG_PATH) -> str:
-    """Return the text of one default."""
-    values = read_section(section, path)
-    if key not in values:
-        raise SettingsError(describe_missing(key, [section], path))
-    return values[key]
-
-
-def describe_missing(key: str, sections: Iterable[str], path: Path = CONFIG_PATH) -> str:
-    """Return the line on a key that a config file lacks, and the section that it belongs into (or one of several)."""
-    place = " or ".join(f"[{section}]" for section in sections)
-    return f"{path}: '{key}' is missing from {place}. Add it again, as in the config.ini of this version."
+def default_folder(name: str) -> Path:
+    """Return ``data_folder`` or ``experiment_folder``, as config.ini or the study has it."""
+    return Path(read_defaults()["experiment"][name])

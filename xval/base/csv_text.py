@@ -1,15 +1,19 @@
 """Texts in csv files that no spreadsheet computes: names of items, classes and files come from anywhere.
 
-Comes in: a text that begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line, and is no number. Goes out: the text
-behind an apostrophe; a reader of this project takes it away again, so that names come back as they were, also those that begin
-with apostrophes. Numbers are written as numbers.
+A text that begins with ``=``, ``+``, ``-``, ``@``, a tab or an end of line, and is no number, is written behind an apostrophe.
+`read_csv` removes it again, so that names come back as they were, also those that begin with apostrophes.
 
 Source: OWASP, CSV Injection, https://owasp.org/www-community/attacks/CSV_Injection (of its three measures the apostrophe;
 quotes are the csv writer's).
 """
 
 import re
-from typing import TYPE_CHECKING
+from collections.abc import Collection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_TABLE_BYTES, check_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +31,27 @@ def guard(text: str) -> str:
 def unguard(text: str) -> str:
     """Return the text that `guard` was given."""
     return text[1:] if _GUARDED.match(text) else text
+
+
+def read_csv(path: Path, texts: Collection[str] | None = None, **options: Any) -> "pd.DataFrame":
+    """Return the table in a csv file in UTF-8, whose texts are as `guard` was given them; no text means a missing value.
+
+    Args:
+        path: The file.
+        texts: The columns that hold texts; None: all.
+        options: Of `pandas.read_csv`.
+
+    Raises:
+        OSError: The file is missing, cannot be read, or is too large.
+        ValueError: It is no table.
+    """
+    import pandas as pd
+
+    kinds = {"dtype": str} if texts is None else {"converters": dict.fromkeys(texts, unguard)}
+    with open_regular(path, LARGEST_TABLE_BYTES) as file:
+        table: pd.DataFrame = pd.read_csv(file, **{"keep_default_na": False, "encoding": "utf-8", **kinds, **options})
+    check_rows(path, len(table))
+    return table.map(unguard) if texts is None else table
 
 
 def guarded(table: "pd.DataFrame") -> "pd.DataFrame":

@@ -17,7 +17,7 @@ XvalError                     anything below; the command line prints it without
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -85,10 +85,11 @@ def suggestion(received: str, available: Iterable[str]) -> str:
     """Return the tail of an error message about an unknown name.
 
     Returns:
-        ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close.
+        ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close or has the name in it.
     """
     names = sorted(available)
     close = get_close_matches(received, names, n=1, cutoff=0.6)
+    close = close or [name for name in names if received.lower() in name.lower().split("_")][:1]  # f1: macro_f1
     hint = f" Did you mean '{close[0]}'?" if close else ""
     return f"Available: {', '.join(names)}.{hint}"
 
@@ -97,6 +98,11 @@ def first_of(names: Iterable[object], most: int = 10, separator: str = ", ") -> 
     """Return some names, and of many the first and how many more there are: ``a, b and 7 more``."""
     texts = [str(name) for name in names]
     return separator.join(texts[:most]) + (f" and {len(texts) - most} more" if len(texts) > most else "")
+
+
+def join_words(words: Sequence[str]) -> str:
+    """Return ``a``, ``a and b`` or ``a, b and c``."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def shortened(name: str, most: int) -> str:

@@ -24,12 +24,10 @@ from pathlib import Path
 from typing import Any
 
 from xval.base.errors import REMEDY, ResultsError
-from xval.base.operating_system import IrregularFileError, flush, read_regular, replace
+from xval.base.operating_system import flush, read_regular, replace
+from xval.base.size_limits import IrregularFileError
 
 FORMAT_VERSION = 1
-LARGEST_JSON_BYTES = 256 << 20
-"""Of a file that `read_json` reads. metrics.json of 1000 folds over 1000 items takes about 30 MB; Python needs ten times the
-size of the text."""
 
 JsonObject = dict[str, Any]
 _OF_DISKS = {getattr(errno, name) for name in ("ENOSPC", "EDQUOT", "EFBIG", "EROFS", "EIO") if hasattr(errno, name)}
@@ -75,7 +73,7 @@ def read_json(path: Path) -> JsonObject | None:
     """Return a JSON file as a dict, or None where there is none.
 
     Raises:
-        ResultsError: The file is no JSON object, of a newer format, larger than `LARGEST_JSON_BYTES`, nested too deeply, or no
+        ResultsError: The file is no JSON object, of a newer format, too large, nested too deeply, or no
             regular file.
     """
     return read_hashed_json(path)[0]
@@ -84,7 +82,7 @@ def read_json(path: Path) -> JsonObject | None:
 def read_hashed_json(path: Path) -> tuple[JsonObject | None, str]:
     """Return what `read_json` does, and 16 hex digits that tell this content of the file from any other."""
     try:
-        text = read_regular(path, LARGEST_JSON_BYTES)
+        text = read_regular(path)
         content = json.loads(text)
         if _ESCAPED_SURROGATE.search(text):
             json.dumps(content, ensure_ascii=False).encode()  # half a character can be written nowhere

@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from xval.base import user_code
 from xval.base.errors import SettingsError
-from xval.base.user_code import OBJECT_PREFIX
+from xval.base.user_code import imports
+from xval.base.user_code.definitions import OBJECT_PREFIX
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class KerasObject:
         import keras
 
         if self.own_path:
-            return user_code.load(self.own_path).from_config(dict(self.options))
+            return imports.load(self.own_path).from_config(dict(self.options))
         written = {"module": self.module, "class_name": self.class_name, "config": dict(self.options), "registered_name": None}
         return keras.saving.deserialize_keras_object(written)
 

@@ -22,6 +22,8 @@ from typing import Protocol
 
 from filelock import FileLock, Timeout
 
+from xval.base.size_limits import LARGEST_TEXT_BYTES, IrregularFileError
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -36,9 +38,6 @@ WARNING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2")
 """Those with which schedulers say that the time of a job is nearly over; none on Windows."""
 ENDING_SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Those with which a scheduler or a terminal that is closed ends a process, besides Ctrl-C."""
-
-LARGEST_TEXT_BYTES = 256 << 20
-"""Of a text that is read whole, unless its reader says otherwise."""
 
 SECONDS_TO_END = 10.0
 """In which a process that is asked to end may clear up, or write a checkpoint; then it is killed."""
@@ -66,13 +65,6 @@ def peak_memory_mb() -> float:
 
     used = psutil.Process().memory_info()
     return round(float(getattr(used, "peak_wset", used.rss)) / 2**20, 1)
-
-
-def free_memory_bytes() -> int:
-    """Return how much memory processes may still take without swapping."""
-    import psutil
-
-    return int(psutil.virtual_memory().available)
 
 
 def has_ended(process: int) -> bool:
@@ -147,10 +139,6 @@ def _is_locked_by_trial(path: Path) -> bool:
             return False
     except Timeout:
         return True
-
-
-class IrregularFileError(OSError):
-    """A pipe, a device or a folder lies where a file is wanted, or a file is too large to be what it is taken for."""
 
 
 def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:

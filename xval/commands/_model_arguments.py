@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from xval.base.config_file import read_default
-from xval.base.errors import SettingsError, counted, first_of
+from xval.base.errors import SettingsError, counted, first_of, verb_of
 from xval.base.keras_backends import installed_backends
 from xval.commands._own_modules import add_import
 from xval.results.named import model_path
+from xval.settings.schema import default_settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     """Declare MODEL, and how it is loaded."""
     add_model_path(parser, "; several folds are an ensemble")
     parser.add_argument(
-        "--gpu", default=read_default("execution", "gpu_ID"), metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
+        "--gpu", default=default_settings()["gpu_ID"], metavar="ID", help="0, 1, ..., or cpu (default: %(default)s)"
     )
     add_import(parser)
 
@@ -95,7 +95,7 @@ def items_of(options: argparse.Namespace, model: "SavedModel", console: "Console
     items: list[str] | None = None
     if pattern != "none":
         compiled = compile_pattern("--item-pattern", pattern)
-        items = find_in_each("--item-pattern", compiled, 1 if compiled.groups else 0, names)
+        items = find_in_each(compiled, 1 if compiled.groups else 0, names)
         if "" in items:
             raise SettingsError(f"--item-pattern {pattern}: finds no speaker in {names[items.index('')]}.")
     count = counted(len(set(items)), "speaker") if items else "one speaker (--item-pattern tells several apart)"
@@ -126,6 +126,23 @@ def load(options: argparse.Namespace, console: "Console") -> "SavedModel":
     if model.is_untested:
         console.print(f"{options.model}: trained on the whole dataset, so it is untested; its folds were tested.")
     return model
+
+
+def describe_seen(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
+    """Return a line on files that the model was trained on, or on that these are not known; none where there are none."""
+    seen = table.attrs["seen"]
+    if model.description.is_custom or seen == []:
+        return []
+    if seen is None:
+        return ["Cannot check whether the model was trained on these files: there is no seen_audio.npy next to it."]
+    n_models = len(model.members)
+    whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
+    theirs = f"{'its' if len(seen) == 1 else 'their'} predictions"
+    line = (
+        f"{counted(len(seen), 'file')} {verb_of(len(seen))} among the audio that trained {whose}, so {theirs} are not a test: "
+        f"{first_of(seen, N_NAMED)}"
+    )
+    return [line]
 
 
 def describe_doubts(table: "pd.DataFrame") -> list[str]:

@@ -4,7 +4,7 @@ import argparse
 
 
 def add_import(parser: argparse.ArgumentParser) -> None:
-    """Declare the modules that are imported; see `xval.base.own_imports`."""
+    """Declare the modules that are imported; see `xval.base.user_code.imports`."""
     parser.add_argument(
         "--import",
         action="append",

@@ -15,8 +15,8 @@ from preprocessing.console import make_console
 from xval.answers.figure_text import format_test
 from xval.answers.read import read_instances
 from xval.answers.summary import side_name, test_side
-from xval.base import own_imports
-from xval.base.user_code import is_dotted
+from xval.base.user_code import imports
+from xval.base.user_code.definitions import is_dotted
 from xval.commands._own_modules import add_import
 from xval.commands.rebuild import rebuild_experiment
 from xval.results.added_metrics import request_metrics
@@ -41,7 +41,7 @@ def run(options: argparse.Namespace) -> int:
     """Add the metrics, print their values, and return 1 where something was left out."""
     names = [name for text in options.names for name in split_names(text)]
     asked_for = [name.rpartition(".")[0] for name in names if is_dotted(name)]
-    with own_imports.importing_only([*options.modules, *asked_for]):
+    with imports.importing_only([*options.modules, *asked_for]):
         folder = find_experiment(options.folder)
         figures = request_metrics(folder, names, options.positive_class)
         code, written = rebuild_experiment(folder)

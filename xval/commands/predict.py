@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.base import shelf
-from xval.base.errors import SettingsError, counted, first_of, verb_of
+from xval.base.errors import SettingsError, counted
 from xval.commands import _model_arguments as arguments
 from xval.commands._output import add_output, output_of
 from xval.report.text_tables import Output, print_table, write_table
@@ -93,9 +93,11 @@ def run(options: argparse.Namespace) -> int:
         )
     if options.coverage is not None:
         messages.print(_describe_sets(table, options.coverage))
-    if said := _describe_seen(table.attrs["seen"], model):
-        messages.print(said)
-    for line in [*arguments.describe_doubts(table), *arguments.describe_unknown(table, model)]:
+    for line in [
+        *arguments.describe_seen(table, model),
+        *arguments.describe_doubts(table),
+        *arguments.describe_unknown(table, model),
+    ]:
         messages.print(line, markup=False)
     for unread in left_out:
         messages.print(unread.line, markup=False)
@@ -111,21 +113,6 @@ def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
     return (
         f"{n_answered} of {counted(len(table), 'row')} predicted. Sets contain the true class for {100 * coverage:g} % of "
         f"the clips of unseen speakers, if these are like the {n_speakers} validation speakers."
-    )
-
-
-def _describe_seen(seen: list[str] | None, model: "SavedModel") -> str:
-    """Return a line on files of the training, or on that these are not known; empty: there is none."""
-    if model.description.is_custom or seen == []:
-        return ""
-    if seen is None:
-        return "Cannot check whether the model was trained on these files: there is no seen_audio.npy next to it."
-    n_models = len(model.members)
-    whose = "the model or chose its epoch" if n_models == 1 else f"one or more of the {n_models} models or chose their epoch"
-    theirs = f"{'its' if len(seen) == 1 else 'their'} predictions"
-    return (
-        f"{counted(len(seen), 'file')} {verb_of(len(seen))} among the audio that trained {whose}, so {theirs} are not a test: "
-        f"{first_of(seen, arguments.N_NAMED)}"
     )
 
 

@@ -11,6 +11,7 @@ exit code: 0 done
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
 
 from preprocessing.console import make_console
@@ -26,7 +27,7 @@ from xval.report.request import PageRequest
 from xval.report.terminal import print_figures
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
-from xval.results.named import find_numbered
+from xval.results.named import find_numbered, read_number
 
 _WIDTH_OF_FILES = 160
 SUMMARY = "write report.html: result, pictures, the worst errors to listen to; or the table for a paper"
@@ -55,7 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw the confusion matrix of INSTANCE (default: the selected one) as .png, .svg or .pdf instead",
     )
     parser.add_argument(
-        "--baseline", type=int, metavar="INSTANCE", help="baseline of the table (default: the one that validation selects)"
+        "--baseline",
+        type=partial(read_number, "--baseline"),
+        metavar="INSTANCE",
+        help="baseline of the table (default: the one that validation selects)",
     )
     parser.add_argument(
         "--interval",
@@ -65,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--errors-of",
-        type=int,
+        type=partial(read_number, "--errors-of"),
         metavar="INSTANCE",
         help="the page shows the worst predictions of this instance (default: the selected one)",
     )
@@ -130,8 +134,9 @@ def _draw_confusion(folder: ExperimentFolder, options: argparse.Namespace) -> No
     if number not in finished:
         listed = ", ".join(map(str, finished)) or "none"
         raise ResultsError(f"{folder.path}: instances with finished folds are {listed}; received {number or 'none'}.")
-    write_confusion(options.confusion, finished[number])
-    write_line(f"{options.confusion}: {names_of(instances)[number]} (instance {number})", sys.stdout)
+    name = names_of(instances)[number]
+    write_confusion(options.confusion, finished[number], name)
+    write_line(f"{options.confusion}: {name} (instance {number})", sys.stdout)
 
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:

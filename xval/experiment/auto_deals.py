@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from xval.base.config_file import read_default
 from xval.base.errors import FoldsError, SettingsError, counted
 from xval.base.keras_backends import AUTO
 from xval.jobs.folds_file import load_folds
@@ -16,7 +15,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.open import open_results
 from xval.settings.architectures import trains_network
 from xval.settings.resolve import Declaration, Instance, resolve
-from xval.settings.schema import Settings
+from xval.settings.schema import Settings, default_settings
 
 N_DEALS = 3
 MOST_TRAINED = 20_000  # clips times epochs, of an instance in one fold
@@ -32,7 +31,7 @@ def settle_deals(
     Raises:
         UsageError: There is no corpus, or it cannot be split.
     """
-    layers = {"fold_repeats": read_default("folds", "fold_repeats")} | declaration.parameters | dict(overrides)
+    layers = default_settings() | declaration.parameters | dict(overrides)
     if layers["fold_repeats"] != AUTO:
         return declaration, ""
     instances = chosen

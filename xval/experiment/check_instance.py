@@ -53,8 +53,8 @@ def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[st
     check_features(corpus, instance)
     check_item_labels(corpus, instance.settings)
     check_class_names(instance.settings.class_weights, corpus.class_names)
-    of_positive = further_metrics.of_positive(instance.settings.task_type, instance.settings.metrics)
-    check_class(of_positive, instance.settings.positive_class, corpus.class_names, 'Experiment(..., positive_class="{}")')
+    for_class = further_metrics.positive_metrics(instance.settings.task_type, instance.settings.metrics)
+    check_class(for_class, instance.settings.positive_class, corpus.class_names, 'Experiment(..., positive_class="{}")')
     least = least_outputs(instance.settings.task_type, instance.settings.rank_by)
     if 0 < len(corpus.class_names) < least:
         raise SettingsError(

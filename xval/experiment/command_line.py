@@ -14,15 +14,17 @@ from rich.console import Console
 
 from preprocessing.console import GOES_ON, carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
-from preprocessing.visible_console import VisibleConsole
+from preprocessing.visible_console import LastingConsole
 from xval.base.errors import SettingsError
 from xval.base.operating_system import quote
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.condition import Condition
-from xval.results.named import numbers_between, read_numbers
+from xval.results.named import numbers_between, read_numbers, read_ranges
 from xval.settings.architectures import executor_names
 from xval.settings.resolve import Declaration, describe_numbers
+from xval.settings.schema import DEFAULTS
 
+_MOST_FOLDS = 1_000_000
 _MOST_POSITIONS = 3
 _WIDTH_OF_FILES = 160
 
@@ -39,7 +41,7 @@ def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
 
 def make_wide_console(*, quiet: bool = False) -> Console:
     """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
-    console = VisibleConsole(quiet=quiet)
+    console = LastingConsole(quiet=quiet)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None where a shell has closed it (>&-)
     if not console.is_jupyter and not is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_FILES
@@ -70,7 +72,7 @@ def add_arguments(parser: Parser) -> None:
     parser.add_argument("--workers", type=int, metavar="N", help="worker processes on the CPU")
     parser.add_argument("--workers-per-gpu", type=int, metavar="N", help="worker processes on each GPU; they share its memory")
     parser.add_argument("--executor", choices=executor_names(), help="where jobs run (see [execution] in config.ini)")
-    parser.add_argument("--folds", metavar="1,3", help="run only these folds")
+    parser.add_argument("--folds", metavar="1,3", help="run only these folds: 2, 1,3 or 1-3")
     parser.add_argument("--repeats", type=int, metavar="R", help="train each fold with R seeds and average their scores")
     parser.add_argument(
         "--fold-repeats", type=int, metavar="D", help="repeat the cross-validation D times with different partitions"
@@ -80,7 +82,7 @@ def add_arguments(parser: Parser) -> None:
         metavar="EXPR",
         help="train and test only on clips that satisfy a condition: 'language == \"de\"' (sets train_where and test_where)",
     )
-    add_settings_argument(parser, "override a setting for this run; repeatable")
+    add_settings_argument(parser, "override a setting for this run; repeatable", lambda: DEFAULTS)
     parser.add_argument("--overwrite", action="store_true", help="replace finished results of the chosen instances")
     parser.add_argument(
         "--take-over",
@@ -139,7 +141,7 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         "debug_mode": options.debug or None,
     }
     overrides |= {name: value for name, value in given.items() if value is not None}
-    folds = None if options.folds is None else [_whole_number(part, "--folds") for part in options.folds.split(",")]
+    folds = None if options.folds is None else _read_folds(options.folds)
     return RunRequest(
         numbers=numbers,
         overrides=overrides,
@@ -151,6 +153,13 @@ def _command(options: argparse.Namespace, declaration: Declaration) -> RunReques
         details=options.details,
         take_over=options.take_over,
     )
+
+
+def _read_folds(text: str) -> list[int]:
+    ranges = read_ranges("--folds", text)
+    if (last := max(last for _, last in ranges)) > _MOST_FOLDS:
+        raise SettingsError(f"--folds {text}: no experiment has {last} folds.")
+    return [fold for first, last in ranges for fold in range(first, last + 1)]
 
 
 def choose_numbers(declaration: Declaration, first: int, last: int | None = None) -> list[int]:

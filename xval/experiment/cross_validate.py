@@ -17,10 +17,10 @@ from preprocessing.commands.prepare import is_several_folders
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import find_corpus_folder
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.code_changes import find_changes
-from xval.base.config_file import read_default
+from xval.base.config_file import default_folder
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
+from xval.base.user_code.identity import find_changes
 from xval.experiment.declare import Experiment
 from xval.experiment.grid import comment_of
 from xval.experiment.results import Results
@@ -168,7 +168,7 @@ def name_of(sources: Sequence[str | Path]) -> str:
 
 def open_prepared(name: str, data_folder: str | None = None) -> Corpus | None:
     """Return the prepared corpus of a name; None: there is none."""
-    folder = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
+    folder = default_folder("data_folder") if data_folder is None else Path(data_folder)
     is_prepared = len(Path(name).parts) == 1 and (find_corpus_folder(name, folder) / INDEX_NAME).is_file()
     return open_corpus(name, folder) if is_prepared else None
 

@@ -14,9 +14,9 @@ from rich.console import Console
 
 from preprocessing.parallel import count_cores
 from xval.backend.keras_internals import describe_untried
-from xval.base.cell_code import keep_cell_modules
 from xval.base.errors import CorpusError, ResultsError
 from xval.base.item_word import ITEM
+from xval.base.user_code.cells import keep_cell_modules
 from xval.experiment import snapshot
 from xval.experiment.check_instance import check_instance, describe_parts, find_parts
 from xval.experiment.feature_stores import check_store, make_instance_store, name_in_errors

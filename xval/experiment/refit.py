@@ -22,13 +22,13 @@ from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
 from xval.answers.summary import metric_words, record_side, side_name
 from xval.backend import devices
-from xval.base.code_changes import describe_changes
 from xval.base.errors import JobError, ResultsError, SettingsError, counted, verb_of
 from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
-from xval.base.module_places import looking_in
 from xval.base.operating_system import quote
-from xval.base.own_files import own_folders
+from xval.base.user_code.files import own_folders
+from xval.base.user_code.identity import describe_changes
+from xval.base.user_code.modules import looking_in
 from xval.engine.executors import Executor, find_executor
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot

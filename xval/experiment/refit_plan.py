@@ -1,18 +1,16 @@
-"""How the final model of an instance is trained, and whether it is there already.
-
-Comes in: the records of the folds; of an instance that is searched, what the search on all items has chosen. Goes out: a
-`Refit`; an error where a model is there that was trained otherwise.
-"""
+"""How the final model of an instance is trained, and whether it is there already."""
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from xval.answers.figure_text import format_interval, interval_clause
 from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
 from xval.answers.summary import test_side
-from xval.base.code_changes import describe_changes
-from xval.base.errors import ResultsError
+from xval.base.csv_text import read_csv
+from xval.base.errors import REMEDY, ResultsError
+from xval.base.user_code.identity import describe_changes
 from xval.experiment.search_all_items import Chosen
 from xval.folds.plan import FoldPlan
 from xval.jobs.job import Refit
@@ -26,6 +24,9 @@ from xval.results.read import Record, read_history
 from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.combination import CombinationOptions
 from xval.settings.resolve import Instance
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _EXPECTED_NOTE = (
     "The scores are the mean and sample standard deviation over the folds, whose models were tested on unseen items. They are "
@@ -102,7 +103,7 @@ def _classifier_settings(
         return None
     import pandas as pd
 
-    tables = [pd.read_csv(folder.fold_folder(*key) / "grid.csv") for key in records]
+    tables = [_read_grid(folder.fold_folder(*key) / "grid.csv") for key in records]
     means = pd.concat([table["macro_f1"] for table in tables], axis=1).mean(axis=1)
     if means.empty:
         return None
@@ -113,6 +114,13 @@ def _classifier_settings(
     grid = EstimatorSpec.of_combination(options.classifier, options.pca_components).grid
     settings = list(ParameterGrid({name: list(values) for name, values in grid.items()}))  # the rows of grid.csv
     return dict(settings[int(means.argmax())])
+
+
+def _read_grid(path: Path) -> "pd.DataFrame":
+    try:
+        return read_csv(path, (), keep_default_na=True).astype({"macro_f1": float})
+    except (OSError, ValueError, KeyError) as error:
+        raise ResultsError(f"{path}: missing or damaged ({error!r:.150}). {REMEDY}") from error
 
 
 def is_there(

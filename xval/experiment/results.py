@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from preprocessing.console import make_console
 from xval.answers.ranking import rank_instances, summary_table
 from xval.answers.read import read_finished
-from xval.base import own_imports
 from xval.base.errors import JobError, ResultsError, counted
+from xval.base.user_code import imports
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import ExplainMethod, PageRequest
 from xval.report.write import write_page
@@ -142,7 +142,7 @@ class Results:
         Raises:
             ResultsError: No fold is finished, a file is damaged, or the page has what the new one would lack.
         """
-        with own_imports.reading_model(modules):
+        with imports.reading_model(modules):
             for line in rebuild_if_stale(self._experiment):
                 warnings.warn(f"skipped: {line}", UserWarning, stacklevel=2)
             return write_page(self._experiment, PageRequest(with_audio=audio, with_audit=audit, explain=explain))

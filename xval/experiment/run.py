@@ -5,7 +5,7 @@ Everything is checked first; then feature stores are made, an executor runs the 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -18,8 +18,8 @@ from xval.answers.names import name_instances
 from xval.answers.repeats import copies, describe_copies, describe_seed_twins, seed_twins
 from xval.base import shelf
 from xval.base.code_hash import find_changed_copies
-from xval.base.config_file import describe_own_config, read_default
-from xval.base.errors import SettingsError, counted, plural_of
+from xval.base.config_file import describe_own_config
+from xval.base.errors import ResultsError, SettingsError, counted, plural_of
 from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
 from xval.engine.executors import find_executor, inline, make_slots
@@ -51,7 +51,7 @@ from xval.results.lock import choose_lock
 from xval.results.open import open_results
 from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Declaration, Instance, resolve
-from xval.settings.schema import Settings
+from xval.settings.schema import Settings, default_settings
 
 
 @dataclass(frozen=True)
@@ -146,16 +146,17 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         take_over(folder, declaration)
     own_note = describe_own_config() * bool(planned.to_do)
     notes = [own_note, backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
+    notes.append(_describe_changed_ranking(planned))
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:
         numbers = sorted({key.instance for key in planned.to_do})
-        folder.make()
-        choose_lock(folder.path, settings.lock, settings.lease_s)
         at_work = working_in(folder, declaration, replaced=replaced, takes_over=command.take_over)
-        with at_work, _observing(folder, settings, numbers, console) as observers:
-            folder.prepare(declaration.description)
-            with derived_files(planned, console) as derived:
-                outcomes = _run(planned, declaration, command, console, derived, observers, notes)
+        with folder.removed_if_refused():
+            choose_lock(folder.path, settings.lock, settings.lease_s)
+            with at_work, _observing(folder, settings, numbers, console) as observers:
+                folder.prepare(declaration.description)
+                with derived_files(planned, console) as derived:
+                    outcomes = _run(planned, declaration, command, console, derived, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
             console.print(line, soft_wrap=True, markup=False)
@@ -193,7 +194,7 @@ def _check_backends(planned: Plan, declaration: Declaration) -> str:
         named = f" ({source})" if source in ("config.ini", "KERAS_BACKEND", "--set") else ""
         require_backend(instance.settings.backend, f"{declaration.place(instance.number)}{named}: ")
     chosen = sorted({instance.settings.backend for instance in instances if instance.sources["backend"] == "config.ini"})
-    if not chosen or BACKENDS[0] in installed_backends() or read_default("execution", "backend") != AUTO:
+    if not chosen or BACKENDS[0] in installed_backends() or default_settings()["backend"] != AUTO:
         return ""
     return f"{BACKENDS[0]} is not installed: networks train on {', '.join(chosen)}."
 
@@ -207,6 +208,24 @@ def _describe_changed_engine(planned: Plan) -> str:
     n_jobs = sum(code in changed for code in codes)
     listed = f"code/{', code/'.join(changed)}"
     return f"xval itself has changed since {counted(n_jobs, 'finished job')} ran ({listed}); their results are kept."
+
+
+def _describe_changed_ranking(planned: Plan) -> str:
+    """Return a line if finished results are ranked by another metric from now on; their settings keep it."""
+    done = {key.instance for key in planned.done}
+    now = {instance.number: instance.settings.rank_by for instance in planned.instances if instance.number in done}
+    changed = set()
+    for number, rank_by in now.items():
+        with suppress(ResultsError):  # a rebuild names what is damaged
+            written = (planned.folder.settings(number) or {}).get("parameters")
+            before = str(written.get("rank_by", rank_by)) if isinstance(written, Mapping) else rank_by
+            changed |= {(before, rank_by)} if before != rank_by else set()
+    if not changed:
+        return ""
+    earlier, later = (", ".join(sorted(set(names))) for names in zip(*changed, strict=True))
+    return (
+        f"From now on rank_by = {later} selects among these results (before: {earlier}). To change it back, run again with it."
+    )
 
 
 def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:
@@ -245,7 +264,8 @@ def _run(
     notes = Console(quiet=True) if command.quiet else console
     check_search(planned.instances)
     parameters = {instance.number: instance.parameters for instance in planned.instances}
-    alike = (*map(describe_seed_twins, seed_twins(parameters)), *map(describe_copies, copies(parameters)))
+    seeds = (describe_seed_twins(group, parameters) for group in seed_twins(parameters))
+    alike = (*seeds, *map(describe_copies, copies(parameters)))
     lines = [*first_lines, where, *(found.line for found in alike), fitted_once(planned.instances)]
     jobs, corpus = prepare_jobs(
         planned,

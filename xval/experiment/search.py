@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 
 from preprocessing.clips.columns import with_columns
-from xval.base.code_changes import find_changes
 from xval.base.errors import SettingsError, how_to_install
 from xval.base.json_files import write_json
+from xval.base.user_code.identity import find_changes
 from xval.engine.search.replay import FoldSearch
 from xval.engine.search.storage import hide_values, open_storage
 from xval.experiment.feature_stores import SCALING

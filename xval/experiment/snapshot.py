@@ -1,8 +1,7 @@
 """The copy of the code as it ran, and what it ran on.
 
-Comes in: the project, the experiment script and the user's own modules. Goes out: ``code/<hash>/`` in the results folder,
-written before any training.
-Workers import from that copy, so that what is stored is what ran, also when the code is edited meanwhile.
+It is written to ``code/<hash>/`` in the results folder before any training. Workers import from it, so that what is stored is
+what ran, also when the code is edited meanwhile.
 """
 
 import platform
@@ -16,8 +15,8 @@ from pathlib import Path
 from xval.base.code_hash import hash_code
 from xval.base.config_file import CONFIG_PATH, ROOT, find_study, own_config
 from xval.base.json_files import naming, part_path, remove_stale_parts
-from xval.base.module_places import PACKAGES
-from xval.base.own_files import data_files, imported_modules, own_files
+from xval.base.user_code.files import data_files, imported_modules, own_files
+from xval.base.user_code.modules import PACKAGES
 from xval.settings.architectures import own_architectures
 from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration
@@ -39,10 +38,8 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
         files |= {path.relative_to(ROOT).as_posix(): path for path in paths}
     if script.is_file() and script.resolve() not in {path.resolve() for path in files.values()}:
         files[f"script/{script.name}"] = script
-    own = own_architectures()
-    imported = [name for path in own for name in imported_modules(path)]
-    code = own_files([*own_modules, *imported], known=_PACKAGES)
-    code |= {f"architectures/{path.name}": path for path in own}  # where a job finds them as those of the project
+    own = {f"architectures/{path.name}": path for path in own_architectures()}  # where a job finds them as those of the project
+    code = own_files([*own_modules, *imported_modules(own)], known=_PACKAGES) | own
     files = data_files(code) | files | code
     study, config = find_study(), own_config()
     files |= {"study/config.ini": config} if config else {}

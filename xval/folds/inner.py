@@ -25,9 +25,11 @@ def inner_folds(
     if not n_folds and fold.validation:
         return [replace(fold, test=())]
     known = index[index["item"].isin({*fold.training, *fold.validation})]
-    inner = replace(settings, num_folds=n_folds, fold_strategy="balanced", validation="fraction", fold_repeats=1)
+    inner = settings.model_copy(
+        update={"num_folds": n_folds, "fold_strategy": "balanced", "validation": "fraction", "fold_repeats": 1}
+    )
     if not n_folds:
-        inner = replace(inner, fold_strategy="holdout", test_fraction=settings.validation_fraction)
+        inner = inner.model_copy(update={"fold_strategy": "holdout", "test_fraction": settings.validation_fraction})
     try:
         plan = make_folds(known, "", task_type=task_type, has_classes=has_classes, settings=inner)
     except FoldsError as error:

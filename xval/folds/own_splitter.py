@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from xval.base import user_code
 from xval.base.code_hash import hash_code
 from xval.base.errors import FoldsError, XvalError, first_of, one_line
-from xval.base.module_places import PACKAGES
-from xval.base.own_files import own_files
+from xval.base.user_code import definitions, imports
+from xval.base.user_code.files import own_files
+from xval.base.user_code.modules import PACKAGES, describe_place
 from xval.folds.dealing import Item
 from xval.folds.predefined import Split
 
@@ -32,7 +32,7 @@ _WANTED = "expected a list in which each fold is {'test': items, 'validation': i
 
 def hash_source(path: str) -> str:
     """Return sixteen hex digits of the module of a dotted path, and of the user's own modules that it imports."""
-    module = user_code.find_module(path.rpartition(".")[0])
+    module = definitions.find_module(path.rpartition(".")[0])
     return hash_code({module.name: module.file} | _own_files(path))
 
 
@@ -44,7 +44,7 @@ def _own_files(path: str) -> dict[str, Path]:
 @contextmanager
 def naming(strategy: str) -> Iterator[None]:
     """Make any error about folds of the user's own part a `FoldsError` of one line with its name; nothing for other names."""
-    if not user_code.is_dotted(strategy):
+    if not definitions.is_dotted(strategy):
         yield
         return
     try:
@@ -52,7 +52,7 @@ def naming(strategy: str) -> Iterator[None]:
     except XvalError as error:
         raise FoldsError(f"fold_strategy '{strategy}': {error}") from error
     except Exception as error:
-        raise FoldsError(f"fold_strategy '{strategy}': {user_code.describe_place(error)}{one_line(error)}") from error
+        raise FoldsError(f"fold_strategy '{strategy}': {describe_place(error)}{one_line(error)}") from error
 
 
 def table_of_items(index: "pd.DataFrame", items: Sequence[Item], *, has_numbers: bool) -> "pd.DataFrame":
@@ -112,7 +112,7 @@ def _load(path: str) -> Any:
             Path(cache_from_source(str(file))).unlink()
     loaded = {name: sys.modules.pop(name) for name in names if name in sys.modules}
     try:
-        part = user_code.load(path)
+        part = imports.load(path)
     finally:
         sys.modules.update(loaded)  # what other parts of the user's own hold
     if isclass(part):

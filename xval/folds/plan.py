@@ -5,12 +5,32 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from hashlib import blake2b
 from json import dumps
-from typing import Any, Literal
+from typing import Annotated, Literal, get_args
 
-from xval.folds.predefined import SIDES
+from pydantic import BeforeValidator, Field
+from pydantic_core import PydanticKnownError
+
+from xval.base.setting_fields import Later, NonNegativeInt, PositiveInt, SettingsModel, Share
+from xval.base.setting_scope import RUN, Scope
+from xval.base.user_code import definitions
 
 Strategy = Literal["balanced", "leave_one_out", "predefined", "holdout"]
-"""What is built in; any other strategy is a dotted path."""
+"""The built-in strategies; any other strategy is a dotted path."""
+DottedPath = Annotated[str, Field(pattern=r"\.")]
+_NAMES_OF_SCIKIT_LEARN = {
+    "leaveonegroupout": "leave_one_out", "stratifiedgroup": "balanced", "stratifiedgroupkfold": "balanced",
+    "predefinedsplit": "predefined", "groupshufflesplit": "holdout",
+}  # fmt: skip
+
+
+def _read_strategy(value: object) -> object:
+    """Return the name of a strategy, also for scikit-learn's name; raise an error for what is neither one nor a dotted path."""
+    name = value if isinstance(value, str) else ""
+    name = _NAMES_OF_SCIKIT_LEARN.get(name.replace("_", "").lower(), name)
+    if name not in get_args(Strategy) and not definitions.is_dotted(name):
+        listed = [f"'{strategy}'" for strategy in get_args(Strategy)]
+        raise PydanticKnownError("literal_error", {"expected": f"{', '.join(listed[:-1])} or {listed[-1]}"})
+    return name
 
 
 @dataclass(frozen=True)
@@ -30,24 +50,55 @@ class Fold:
     test: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class FoldSettings:
-    """How the items of a corpus are put into folds; config.ini has the meaning of each setting."""
+class FoldSettings(SettingsModel):
+    """How the items of a corpus are put into folds."""
 
-    num_folds: int
-    fold_strategy: str
-    fold_seed: int
-    validation: str
-    validation_fraction: float
-    test_fraction: float
-    fold_repeats: int = 1
+    num_folds: Annotated[PositiveInt, RUN | Scope.FOLDS] = Field(
+        5, description="Number of folds (ignored by leave_one_out, holdout, predefined and your own strategy)."
+    )
+    fold_strategy: Annotated[Strategy | DottedPath, BeforeValidator(_read_strategy), RUN | Scope.FOLDS] = Field(
+        "balanced",
+        description=(
+            "balanced (stratified by label over whole items) | leave_one_out (one fold per item; for speakers "
+            "leave-one-speaker-out, LOSO) | predefined (column fold or phase) | holdout (one fold); scikit-learn's names "
+            "for these (leave_one_group_out, stratified_group, predefined_split, group_shuffle_split); or the dotted path "
+            "of your own my_function(items) -> folds, where items is a table with a row per item, or of an object with "
+            "split(X, y, groups), such as scikit-learn's."
+        ),
+    )
+    fold_seed: Annotated[NonNegativeInt, RUN | Scope.FOLDS] = Field(
+        1, description="Seed of every random choice when folds are made."
+    )
+    validation: Annotated[Literal["fraction", "next_fold"], RUN | Scope.FOLDS] = Field(
+        "fraction",
+        description=(
+            "fraction (validation_fraction of the training items, first those that are in validation in the fewest other "
+            "folds) | next_fold (the test items of the next fold; at least three folds)"
+        ),
+    )
+    validation_fraction: Annotated[Share, RUN | Scope.FOLDS] = Field(
+        0.2, description="Share of the training items used for validation, rounded, at least one item."
+    )
+    test_fraction: Annotated[Share, RUN | Scope.FOLDS] = Field(
+        0.2, description="holdout only: share of the items used for the test, rounded, at least one item."
+    )
+    fold_repeats: Annotated[PositiveInt, RUN | Scope.FOLDS, Later(1)] = Field(  # type: ignore[assignment]
+        "auto",  # `xval.settings.resolve` replaces it by a number
+        description=(
+            "balanced only: number of repeats of the cross-validation, each with a different partition of the items: a "
+            "number, or auto: 3 if each instance trains on at most 20,000 clips per fold (clips of the dataset times "
+            "num_epochs; estimators count as 1 epoch) without search or repeats, otherwise 1; an experiment with results "
+            "keeps its number. The folds of the second repeat have the numbers from num_folds + 1. Raising it later "
+            "trains only the folds of the new repeats."
+        ),
+    )
 
-    def of_task(self, task_type: str) -> dict[str, object]:
+    def as_written(self, task_type: str) -> dict[str, object]:
         """Return these settings as folds.json has them, with the task, which decides how labels are counted.
 
-        One deal is not named, so that folds.json is what it was before there were several.
+        One repeat is not written, so that folds.json is the same as before there were several.
         """
-        named = {name: value for name, value in asdict(self).items() if name != "fold_repeats" or value != 1}
+        named = {name: value for name, value in self.model_dump().items() if name != "fold_repeats" or value != 1}
         return named | {"task_type": task_type}
 
 
@@ -64,16 +115,6 @@ class FoldPlan:
     folds: tuple[Fold, ...]
     settings: Mapping[str, object]
     index_hash: str
-
-    @classmethod
-    def from_dict(cls, written: Mapping[str, Any]) -> "FoldPlan":
-        """Return the folds that folds.json holds.
-
-        Raises:
-            KeyError, TypeError: Something is missing, or of another type.
-        """
-        folds = (Fold(fold["number"], *(tuple(fold[side]) for side in SIDES)) for fold in written["folds"])
-        return cls(tuple(folds), written["settings"], written["index_hash"])
 
     @property
     def n_deals(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from xval.base.errors import FoldsError, counted
-from xval.base.user_code import is_dotted
+from xval.base.user_code.definitions import is_dotted
 from xval.folds.check_folds import check_fold, refuse_lonely_labels, refuse_shared_audio
 from xval.folds.dealing import Item, Order, deal, draw
 from xval.folds.deals import add_deals
@@ -86,7 +86,7 @@ def make_folds(
     with naming(strategy):
         deals = earlier or [make(np.random.default_rng(settings.fold_seed), "size", ())]
     folds = add_deals(deals, settings.fold_repeats, settings.fold_seed, make)
-    return FoldPlan(folds, settings.of_task(task_type), index_hash)
+    return FoldPlan(folds, settings.as_written(task_type), index_hash)
 
 
 def _make_deal(

@@ -2,13 +2,11 @@
 
     .fold_1.checkpoint.npz    beside fold_1/, until the fold is done: arrays, and state.json
 
-Comes in: the state of a training, plain values and arrays. Goes out: a file that is written whole or not at all, and holds
-nothing but numbers and texts (no pickle); and the state that it holds, if it is whole: each array has a checksum (CRC-32 of
+It is written whole or not at all and holds nothing but numbers and texts (no pickle). Each array has a checksum (CRC-32 of
 zip), and sizes are compared before memory is taken.
 """
 
 import json
-import math
 import os
 import struct
 import uuid
@@ -17,13 +15,15 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.lib import format as npy_format
 from numpy.typing import NDArray
+from pydantic import ConfigDict, Field, ValidationError
 
 from xval.base.errors import ResultsError, brief
+from xval.base.file_forms import describe_faults, form_of
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.operating_system import flush, open_regular, replace
 from xval.models.saved.array_header import check_array_header
@@ -45,9 +45,11 @@ class Checkpoint:
         state: Of the training: a dict of dicts, lists, texts, numbers, None and arrays.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     binding: Mapping[str, str]
-    epoch: int
-    seconds: float
+    epoch: Annotated[int, Field(strict=True, gt=0)]
+    seconds: Annotated[float, Field(strict=True, allow_inf_nan=False)]
     state: Mapping[str, Any]
 
 
@@ -92,14 +94,14 @@ def read_checkpoint(path: Path) -> Checkpoint | None:
             members = {info.filename: info for info in archive.infolist()}
             _check_sizes(members, path.stat().st_size)
             content = json.loads(archive.read(STATE_NAME))
-            if content["format_version"] != FORMAT_VERSION:
-                raise ValueError(f"format {content['format_version']!r:.20}")
+            if (version := content.pop("format_version")) != FORMAT_VERSION:
+                raise ValueError(f"format {version!r:.20}")
             arrays = [_read_array(archive, members[f"{number}.npy"]) for number in range(len(members) - 1)]
-            return _check(
-                Checkpoint(content["binding"], content["epoch"], content["seconds"], _with_arrays(content["state"], arrays))
-            )
+            return form_of(Checkpoint).validate_python({**content, "state": _with_arrays(content["state"], arrays)})
     except FileNotFoundError:
         return None
+    except ValidationError as error:
+        raise ResultsError(f"it is damaged ({describe_faults(error)[:100]})") from error
     except _DAMAGES as error:
         raise ResultsError(f"it is damaged ({brief(error, 100) or type(error).__name__})") from error
 
@@ -140,11 +142,3 @@ def _read_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> NDArray[Any]
     with archive.open(info) as member:
         array: NDArray[Any] = npy_format.read_array(member, allow_pickle=False)
     return array
-
-
-def _check(checkpoint: Checkpoint) -> Checkpoint:
-    is_bound = isinstance(checkpoint.binding, dict) and all(isinstance(value, str) for value in checkpoint.binding.values())
-    is_placed = type(checkpoint.epoch) is int and checkpoint.epoch > 0 and isinstance(checkpoint.state, dict)
-    if not (is_bound and is_placed and isinstance(checkpoint.seconds, int | float) and math.isfinite(checkpoint.seconds)):
-        raise ValueError("its state.json has another form")
-    return checkpoint

@@ -15,7 +15,7 @@ from typing import Any, Self
 from xval.base.errors import CorpusError, DivergenceError, FirstJobError, one_line
 from xval.base.json_files import name_refused, write_json
 from xval.base.operating_system import memory_mb, peak_memory_mb
-from xval.base.user_code import describe_place
+from xval.base.user_code.modules import describe_place
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome, Status

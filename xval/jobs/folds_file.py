@@ -14,7 +14,7 @@ from xval.base.code_hash import hash_code
 from xval.base.csv_text import guard
 from xval.base.errors import FoldsError
 from xval.base.json_files import FORMAT_VERSION, read_json, write_atomically, write_if_changed
-from xval.base.user_code import is_dotted
+from xval.base.user_code.definitions import is_dotted
 from xval.folds.own_splitter import hash_source
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
@@ -40,7 +40,7 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     wanted = settings.fold_settings()
     fingerprint = corpus.fingerprint(dataset, data_folder)
     written = read_json(folder.folds_file)
-    made_by = wanted.of_task(settings.task_type)
+    made_by = wanted.as_written(settings.task_type)
     is_own = is_dotted(wanted.fold_strategy)
     if is_own:
         made_by |= _identity(wanted.fold_strategy, find_corpus_folder(dataset, data_folder))

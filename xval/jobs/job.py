@@ -2,18 +2,21 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import cached_property
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
+from pydantic import ConfigDict
+
+from xval.base.file_forms import form_of
+from xval.base.setting_scope import Scope
 from xval.folds.plan import Fold
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.settings.parameters import from_parameters, to_parameters
 from xval.settings.schema import Settings, names_of
-from xval.settings.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -29,12 +32,6 @@ class Refit:
     epochs: int
     learning_rates: tuple[float, ...] | None = None
     facts: dict[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "Refit":
-        """Return the object that `dataclasses.asdict` was given; the dict may come from JSON."""
-        rates = values["learning_rates"]
-        return cls(values["epochs"], None if rates is None else tuple(rates), values["facts"])
 
 
 COMPLETE, PRUNED, DIVERGED, FAILED = "complete", "pruned", "diverged", "failed"
@@ -75,6 +72,8 @@ class Job:
         chosen: What the search of the fold has chosen and tried, for the record; None: nothing was searched.
         own_code: What the user's own parts of its instance are made of; None: not known.
     """
+
+    __pydantic_config__ = ConfigDict(extra="forbid")
 
     experiment_folder: str
     code_folder: str
@@ -119,42 +118,25 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain values, which JSON can hold."""
-        return {
-            "experiment_folder": self.experiment_folder,
-            "code_folder": self.code_folder,
-            "store_folder": self.store_folder,
-            "instance": self.instance,
-            "fold": asdict(self.fold),
-            "parameters": self.parameters,
-            "option_names": tuple(self.options),
-            "settings_hash": self.settings_hash,
-            "folds_hash": self.folds_hash,
-            "seed": self.seed,
-            "refit": None if self.refit is None else asdict(self.refit),
-            "repeat": self.repeat,
-            **({"trial": asdict(self.trial)} if self.trial else {}),
-            **({"chosen": dict(self.chosen)} if self.chosen else {}),
-            **({} if self.own_code is None else {"own_code": dict(self.own_code)}),
-        }
+        left_out = {"settings", "options", *(name for name in _IF_THERE if getattr(self, name) is None)}
+        plain = form_of(Job).dump_python(self, exclude=left_out, warnings=False)
+        return {**plain, "parameters": self.parameters, "option_names": tuple(self.options)}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Job":
         """Return the job that `to_dict` was called on; the dict may come from JSON.
 
         Raises:
-            KeyError: Something is missing.
-            TypeError: Something unknown is there.
-            pydantic.ValidationError: A setting is missing, unknown, or of the wrong type.
+            KeyError: The parameters are missing.
+            pydantic.ValidationError: Something is missing, unknown, or of the wrong type.
         """
-        values = dict(values)
-        fold = values.pop("fold")
-        sides = {name: tuple(fold[name]) for name in ("training", "validation", "test")}
-        settings, options = from_parameters(values.pop("parameters"), values.pop("option_names"))
-        refit = Refit.from_dict(part) if (part := values.pop("refit", None)) else None
-        part = values.pop("trial", None)
-        trial = Trial(part["number"], part["values"], tuple(part["limits"])) if part else None
-        fold = Fold(number=fold["number"], **sides)
-        return cls(fold=fold, settings=settings, options=options, refit=refit, trial=trial, **values)
+        others = dict(values)
+        settings, options = from_parameters(others.pop("parameters"), others.pop("option_names"))
+        return form_of(Job).validate_python({**others, "settings": settings, "options": options})
+
+
+_IF_THERE = ("trial", "chosen", "own_code")
+"""What a job file names only where the job has it."""
 
 
 def job_seed(seed: int, fold: int, repeat: int = 1) -> int:

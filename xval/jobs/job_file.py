@@ -1,16 +1,14 @@
 """A job as a file, what became of it as a file beside it, and the process that takes the one to the other.
 
     <experiment>/jobs/instance_3_fold_1.json           the job, and the device and threads that it wants
-                      instance_3_fold_1_repeat_2.json  likewise, from the second repeat on
+                      instance_3_fold_1_repeat_2.json  the same, from the second repeat on
                       instance_3_fold_1.outcome.json   what became of it; it appears when the job has ended
                       instance_3_fold_1.log            what its process printed, where an executor started it
                       instance_3_fold_1.printed        what of this the user's own code did, for the terminal
 
-Comes in: a frozen job and a slot; later its outcome. Goes out: files, each whole or not there, and the command that runs a job
-anywhere that sees them. A job file names the copy of the code that is run: it is as trusted as a script.
+Each file is written whole or not at all. A job file names the copy of the code that is run: it is as trusted as a script.
 """
 
-import math
 import os
 import signal
 import subprocess
@@ -26,11 +24,11 @@ from pydantic import ValidationError
 from preprocessing.console import EXIT_INTERRUPTED
 from xval.backend.devices import Slot, environment
 from xval.base.errors import ResultsError
+from xval.base.file_forms import describe_faults, form_of
 from xval.base.json_files import FORMAT_VERSION, read_json, write_json
 from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS, end_processes, has_ended, open_regular
 from xval.jobs.job import Job
 from xval.jobs.outcome import JobOutcome
-from xval.settings.parameters import describe_faults
 
 FIRST_JOB, NO_NETWORK = "XVAL_FIRST_JOB", "no_network"
 """What tells a process that its first job trains no network."""
@@ -67,7 +65,7 @@ def read_job_file(path: Path) -> tuple[Job, Slot]:
     """Return the job of a file, and the slot that it wants."""
     content = _read(path)
     try:
-        return Job.from_dict(content["job"]), Slot(**content["slot"])
+        return Job.from_dict(content["job"]), form_of(Slot).validate_python(content["slot"])
     except (KeyError, TypeError, AttributeError, ValidationError) as error:
         raise _no_job_file(path, error) from error
 
@@ -114,15 +112,11 @@ def read_outcome(path: Path) -> JobOutcome | None:
         return None
     content.pop("format_version", None)
     try:
-        metrics = {name: math.nan if value is None else value for name, value in content.pop("test_metrics").items()}
-        history = [
-            {name: math.nan if value is None else value for name, value in epoch.items()}
-            for epoch in content.pop("history", [])
-        ]
-        return JobOutcome(**content, test_metrics=metrics, history=history)
-    except (KeyError, TypeError, AttributeError) as error:
+        return form_of(JobOutcome).validate_python(content)
+    except ValidationError as error:
         raise ResultsError(
-            f"{outcome_file(path)}: cannot be read as the result of a job ({error}). Delete it and run the job again."
+            f"{outcome_file(path)}: cannot be read as the result of a job ({describe_faults(error)}). Delete it and run the "
+            "job again."
         ) from error
 
 

@@ -1,8 +1,11 @@
 """What became of a job."""
 
+import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self, TypeAlias
+from typing import Annotated, Any, Literal, Self, TypeAlias
+
+from pydantic import BeforeValidator, ConfigDict
 
 from xval.results.job_key import JobKey
 
@@ -10,6 +13,8 @@ Status = Literal["done", "failed", "crashed", "elsewhere"]
 FAILED = ("failed", "crashed")
 Outcomes: TypeAlias = Generator["JobOutcome", None, None]
 """Of jobs that run, in the order in which they end; when it is closed, what runs or waits is ended."""
+Value = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+"""A number; files have null for NaN, which JSON lacks."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +34,18 @@ class JobOutcome:
         trial: Number of the trial of a search, whose `test_metrics` hold the validation figure that scores it; 0: none.
     """
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     instance: int
     fold: int
     status: Status
     error: str = ""
     details: str = ""
     seconds: float = 0.0
-    test_metrics: dict[str, float] = field(default_factory=dict)
+    test_metrics: dict[str, Value] = field(default_factory=dict)
     memory_mb: float = 0.0
     repeat: int = 1
-    history: list[dict[str, float]] = field(default_factory=list)
+    history: list[dict[str, Value]] = field(default_factory=list)
     trial: int = 0
     out_of_memory: bool = False
     gpu_memory_mb: float = 0.0

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from xval.base.code_changes import describe_changes
 from xval.base.errors import FoldsError, ResultsError, how_to_install
 from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.base.keras_backends import BACKENDS, installed_backends
-from xval.base.own_files import own_folders
+from xval.base.setting_fields import later_values
+from xval.base.setting_scope import Scope
+from xval.base.user_code.files import own_folders
+from xval.base.user_code.identity import describe_changes
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.shared_columns import SharedColumn
 from xval.jobs.folds_file import SPLITTER_CHANGES
@@ -26,9 +28,8 @@ from xval.results.open import open_results
 from xval.results.read import Record, is_current
 from xval.settings.parameters import hash_parameters
 from xval.settings.randomness import count_repeats
-from xval.settings.resolve import Instance
+from xval.settings.resolve import Instance, describe_numbers
 from xval.settings.schema import Settings, names_of
-from xval.settings.scope import Scope
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def renew_words(folder: ExperimentFolder, instance: Instance) -> bool:
     parameters, sources = ((written or {}).get(name) for name in ("parameters", "sources"))
     if written is None or not isinstance(parameters, dict) or not isinstance(sources, dict):
         return False
-    new = {name: instance.parameters[name] for name in names_of(Scope.WORDS)}
-    if all(parameters.get(name, Settings.model_fields[name].default) == value for name, value in new.items()):
+    new = {name: instance.parameters[name] for name in names_of(Scope.DISPLAY_ONLY)}
+    if all(parameters.get(name, later_values(Settings)[name]) == value for name, value in new.items()):
         return False
     new_sources = {name: instance.sources[name] for name in new if name in instance.sources}
     write_if_changed(path, written | {"parameters": parameters | new, "sources": sources | new_sources})
@@ -131,7 +132,7 @@ def make_plan(
     missing = sorted(set(chosen) - set(available))
     if missing:
         raise FoldsError(
-            f"there is no fold {', '.join(map(str, missing))}. Available: 1-{available[-1]}. --set num_folds=N makes more."
+            f"there is no fold {describe_numbers(missing)}. Available: 1-{available[-1]}. --set num_folds=N makes more."
         )
     plan = Plan(folder, folds, instances, tuple(chosen))
     faults: list[str] = []

@@ -6,6 +6,7 @@ else the name of the second argument. scikit-learn is imported only where a metr
 """
 
 import inspect
+import math
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,12 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError, suggestion
-from xval.measures.metrics import SKLEARN, Metric
+from xval.measures.metrics import SKLEARN, Bounds, Metric
 
 PACKAGE = SKLEARN.replace(":", ".metrics.")
 _HIGHER_IS_BETTER = {"_score": True, "_loss": False, "_error": False, "_deviance": False}
 _PROBABILITIES = ("y_score", "y_prob", "y_proba")
 _LABELS = ("y_pred", "y2", "labels_pred")
+_SHARES = (
+    "accuracy_score", "average_precision_score", "balanced_accuracy_score", "f1_score", "fbeta_score", "hamming_loss",
+    "jaccard_score", "label_ranking_average_precision_score", "label_ranking_loss", "ndcg_score", "precision_score",
+    "recall_score", "roc_auc_score", "top_k_accuracy_score", "zero_one_loss",
+)  # fmt: skip
+_UP_TO_1 = ("explained_variance_score", "r2_score", "d2_")
 _SHARE = 0.5
 """From which probability on each of several labels is predicted."""
 
@@ -78,7 +85,7 @@ def load(name: str, *, has_classes: bool) -> Metric:
                 return float("nan")  # undefined, as of an item without some class; with all of them it is a mistake
             raise
 
-    return Metric(compute, described.higher_is_better)
+    return Metric(compute, described.higher_is_better, bounds=_bounds(described))
 
 
 def _describe(name: str) -> _Described:
@@ -109,6 +116,22 @@ def _describe(name: str) -> _Described:
         higher_is_better, wants_probabilities = _HIGHER_IS_BETTER[_suffix(name)], second in _PROBABILITIES
     takes_labels = wants_probabilities and "labels" in arguments
     return _Described(function, higher_is_better, 1, wants_probabilities, _options_for_classes(arguments), takes_labels)
+
+
+def _bounds(described: _Described) -> Bounds | None:
+    """Return the least and largest value as the documentation of scikit-learn has them; None: it has none."""
+    name = described.function.__name__
+    if name in _SHARES:
+        bounds: Bounds = (0, 1)
+    elif name == "cohen_kappa_score":
+        bounds = (-1, 1)
+    elif name.startswith(_UP_TO_1):
+        bounds = (-math.inf, 1)
+    elif not _HIGHER_IS_BETTER.get(_suffix(name), True):  # an error, a loss or a deviance
+        bounds = (0, math.inf)
+    else:
+        return None
+    return bounds if described.sign == 1 else (-bounds[1], -bounds[0])
 
 
 def _as_wanted(

@@ -8,9 +8,10 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Literal
 
-from xval.base import keras_names, keras_objects, user_code
+from xval.base import keras_names, keras_objects
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import KerasMetric
+from xval.base.user_code import definitions
 from xval.measures import metrics
 
 TargetForm = Literal["class", "one_hot", "multi_hot", "number", "input", "frames"]
@@ -102,7 +103,7 @@ class TaskFacts:
             "augment_mixup": "augment_mixup mixes the targets of clips, but task_type={task} has none. Set augment_mixup=0",
         }
     )
-    uneven_folds: str = "Fold {folds} does not test every class, so its means over classes are undefined or over fewer classes"
+    uneven_folds: str = "{Folds} {do} not test every class, so {its} means over classes are undefined or over fewer classes"
     why_final: str = ""
     why_no_ensemble: str = ""
     why_no_folder: str = ""
@@ -137,13 +138,13 @@ class TaskFacts:
         """
         if name == "auto":
             return next(iter(self.losses))
-        if user_code.is_dotted(name):
-            user_code.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
+        if definitions.is_dotted(name):
+            definitions.find_definition(name).check_signature(2, "loss(y_true, y_pred)")
             return name
         if keras_objects.is_object(name):
             described = keras_objects.parse(name)
             if described.own_path:
-                user_code.find_definition(described.own_path)
+                definitions.find_definition(described.own_path)
                 return name
             if keras_names.match(described.class_name, self.losses):
                 return name
@@ -151,7 +152,7 @@ class TaskFacts:
         matched_loss = keras_names.match(name, self.losses)
         if matched_loss is None:
             raise SettingsError(
-                f"unknown loss '{name}' for {self.name}. {suggestion(name, ['auto', *self.losses])} {user_code.HOW_TO_NAME}"
+                f"unknown loss '{name}' for {self.name}. {suggestion(name, ['auto', *self.losses])} {definitions.HOW_TO_NAME}"
             )
         return matched_loss
 

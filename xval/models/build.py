@@ -20,8 +20,9 @@ from preprocessing.store.waveforms import example_lengths, example_shape, wavefo
 from xval.backend.keras_config import changes, read_config, set_config
 from xval.backend.keras_internals import last_call
 from xval.backend.torch_module import check_torch_modules
-from xval.base import user_code
 from xval.base.errors import SettingsError
+from xval.base.user_code import imports
+from xval.base.user_code.modules import describe_place
 from xval.data.frames import frame_class_names
 from xval.data.target_scaling import TargetScaling, target_scaling
 from xval.models.frontend import build_frontend
@@ -81,7 +82,7 @@ def build_model(
     architecture = find_architecture(settings.architecture)
     features = {name: getattr(settings, name) for name in architecture.feature_keys}
     before = read_config()
-    build = user_code.load(architecture.build_path)
+    build = imports.load(architecture.build_path)
     if changed := changes(before):
         set_config(before)
         listed = ", ".join(f"keras.config.set_{name}({value!r})" for name, value in changed.items())
@@ -94,7 +95,7 @@ def build_model(
         network = build(form, wanted, **options, **features)
     except ValueError as error:
         if advice := _describe_form(str(error), form, architecture):
-            raise SettingsError(f"{user_code.describe_place(error)}{advice}") from error
+            raise SettingsError(f"{describe_place(error)}{advice}") from error
         raise
     if not isinstance(network, keras.Model):
         raise SettingsError(f"its build() returned {type(network).__name__}; expected a keras.Model")

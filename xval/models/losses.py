@@ -14,7 +14,8 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
+from xval.base.user_code import definitions, imports
 from xval.data.fold import FoldData
 from xval.settings.schema import Settings
 
@@ -34,8 +35,8 @@ def loss_function(name: str) -> Function:
     """Return the function of a loss of `Task.loss_name`: from targets and predictions to one value per example."""
     if keras_objects.is_object(name):
         function: Function = keras_objects.parse(name).make().call
-    elif user_code.is_dotted(name):
-        function = user_code.load(name)
+    elif definitions.is_dotted(name):
+        function = imports.load(name)
     else:
         function = keras.losses.get(name)
     return function

@@ -1,7 +1,4 @@
-"""What an instance answered on each test clip, worst answers first.
-
-Comes in: the predictions.parquet of the finished folds. Goes out: a table with a row per clip.
-"""
+"""What an instance answered on each test clip, worst answers first."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,9 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from preprocessing.clips.parquet_files import read_frame
-from xval.base.csv_text import unguard
+from xval.base.csv_text import read_csv
 from xval.base.errors import REMEDY, ResultsError, brief
-from xval.base.table_bounds import open_table
 from xval.measures.forms import FigureOptions
 from xval.measures.task import Task
 from xval.results.job_key import JobKey
@@ -45,8 +41,7 @@ def read_events(folders: Mapping[JobKey, Path]) -> pd.DataFrame:
     for folder in folders.values():
         path = folder / "events.csv"
         try:
-            with open_table(path) as file:
-                table = pd.read_csv(file, converters=dict.fromkeys(("clip", "label"), unguard), keep_default_na=False)
+            table = read_csv(path, ("clip", "label"))
             tables.append(table.loc[table["side"] == "test", columns] if "side" in table else table[columns])
         except FileNotFoundError:
             continue

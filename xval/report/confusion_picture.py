@@ -19,8 +19,8 @@ def check_picture(path: Path) -> None:
         raise SettingsError(f"--confusion {path}: there is no folder {path.parent}. Create it first.")
 
 
-def write_confusion(path: Path, instance: InstanceResults) -> None:
-    """Draw the test predictions of all finished folds, see `find_confusion`.
+def write_confusion(path: Path, instance: InstanceResults, name: str) -> None:
+    """Draw the test predictions of all finished folds, see `find_confusion`; `name` is that of the instance.
 
     Raises:
         ResultsError: The instance has no confusion matrix.
@@ -32,4 +32,9 @@ def write_confusion(path: Path, instance: InstanceResults) -> None:
         raise ResultsError(f"instance {instance.number} has no confusion matrix: {why}.")
     unit = items_word([instance]) if instance.decides_items else instance.task.unit
     counts: Sequence[Sequence[float]] = confusion.counts
-    write_figure(confusion_figure([[round(count) for count in row] for row in counts], confusion.class_names, unit), path)
+    matrix = [[round(count) for count in row] for row in counts]
+    counted = f"{sum(map(sum, matrix))} {unit}"
+    if instance.n_deals > 1:
+        counted = f"{sum(map(sum, matrix))} predictions: each of the {unit} counts in all {instance.n_deals} repeats"
+    title = f"Test {unit} of {name} (instance {instance.number})\n{counted}"
+    write_figure(confusion_figure(matrix, confusion.class_names, title), path)

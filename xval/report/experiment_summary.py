@@ -6,7 +6,7 @@ Comes in: the instances of an experiment. Goes out: a `Summary`, which `rebuild`
 from collections.abc import Sequence
 
 from xval.answers.figure_text import estimate
-from xval.answers.headline import find_headline
+from xval.answers.headline import find_headline, hash_texts
 from xval.answers.names import names_of
 from xval.answers.ranking import rank_instances
 from xval.base.json_files import hash_text
@@ -47,6 +47,7 @@ def summarise(
         name=names_of(instances)[number] if number is not None else "",
         main=_main_figure(instances, selected) if selected else None,
         lines=find_headline(instances, ANY_EXPERIMENT)._asdict(),
+        texts=hash_texts(),
         tested=what_was_tested(instances),
     )
 

@@ -4,9 +4,12 @@ Comes in: `PageContents`. Goes out: HTML. All that comes from files is escaped b
 the page's own, by its hash.
 """
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from operator import attrgetter
+from pathlib import Path
 from typing import NamedTuple
 
 from markupsafe import Markup
@@ -33,9 +36,10 @@ from xval.answers.ranking import describe_selection
 from xval.answers.summary import differing_parameters, main_and_own, metric_words, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search
-from xval.base.errors import SettingsError
+from xval.base.errors import SettingsError, XvalError, one_line
 from xval.base.numbers import finite_or_none
 from xval.base.shelf import load_offers
+from xval.base.terminal import write_line
 from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.agreement_pictures import draw_agreement, draw_operating_points
 from xval.report.citations import bibtex
@@ -170,9 +174,24 @@ def _sections_of_extras(contents: PageContents) -> dict[str, list[Markup]]:
                 f"received PART = {getattr(offer, 'PART', None)!r}."
             )
     for offer in sorted(offers, key=attrgetter("POSITION")):
-        if section := offer.show(contents):
+        try:
+            section = offer.show(contents)
+        except XvalError:
+            raise
+        except Exception as error:
+            if sys.flags.dev_mode:
+                raise
+            _name_failure(Path(str(offer.__file__)).parent.name, one_line(error))
+            continue
+        if section:
             sections[offer.PART].append(section)
     return sections
+
+
+@cache  # a run writes the page many times
+def _name_failure(extra: str, error: str) -> None:
+    line = f"skipped: the section of the extra '{extra}', which failed: {error} (python -X dev -m xval shows the traceback)"
+    write_line(line, sys.stderr)
 
 
 def _is_custom(contents: PageContents) -> bool:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
+from xval.answers.headline import hash_texts
 from xval.answers.nested_selection import keep_nested
 from xval.answers.read import read_what_can_be
 from xval.base.errors import ResultsError
@@ -32,11 +33,15 @@ _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
 
 
 def is_stale(folder: ExperimentFolder) -> bool:
-    """Return whether a derived file is missing, or was made of other folds, settings, records, predictions or added metrics."""
+    """Return whether a derived file is missing, or was made of other files, or with texts of another version.
+
+    Its files are folds, settings, records, predictions and added metrics.
+    """
     summary = read_summary(folder)
     return (
         not folder.workbook.is_file()
         or not is_current(summary, folder)
+        or (summary is not None and summary.texts != hash_texts())
         or any(not folder.metrics_file(number).exists() and folder.jobs(number) for number in folder.instances())
     )
 

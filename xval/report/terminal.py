@@ -20,10 +20,10 @@ from xval.answers.class_report import ClassScores, class_report
 from xval.answers.deals import describe_deals
 from xval.answers.figure_text import fixed, interval_clause
 from xval.answers.findings import find_findings
-from xval.answers.headline import find_headline
+from xval.answers.headline import find_headline, hash_texts
 from xval.answers.item_words import items_word
 from xval.answers.line_cases import Headline
-from xval.answers.names import names_of
+from xval.answers.names import name_instances, names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components
 from xval.answers.summary import parameter_value, side_name, test_side
@@ -55,29 +55,38 @@ _OF_WINDOWS = "test clip: whole clips, the predictions for their windows combine
 def print_figures(
     folder: ExperimentFolder, numbers: list[int], console: Console, *, details: bool = False
 ) -> list[InstanceResults]:
-    """Print the table of some instances, the three lines on them, and with details what else has to be said; return them."""
-    instances = read_instances(folder, numbers)
+    """Print the table of some instances, and of all of the experiment the three lines and the findings; return all.
+
+    Which one validation selects is a matter of all, as in the page and the workbook. With details all that is known is printed.
+    """
+    instances = read_instances(folder, [number for number in folder.instances() if number in numbers or folder.jobs(number)])
     if instances:
-        header, rows, same = ranking.summary_table(instances, most=_MOST_ROWS)
+        header, rows, same = ranking.summary_table(instances, numbers, most=_MOST_ROWS)
         console.print(make_table(header, rows))
         clause = interval_clause(instances)
         intervals = [f"[ ]: 95 % interval {clause}."] if clause else []
         of_windows = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
         console.print(" ".join([_LEGEND, *intervals, *same, *of_windows]) + "\n", soft_wrap=True, markup=False)
-        if len(rows) < len(instances):
-            console.print(f"The {len(rows)} best of {len(instances)} instances by validation; the workbook has all of them.")
+        if len(rows) < len(numbers):
+            console.print(f"The {len(rows)} best of {len(numbers)} instances by validation; the workbook has all of them.")
+        if len(instances) > len(numbers):
+            console.print(_describe_part(instances, numbers), soft_wrap=True, markup=False)
         for label, line in _headline(folder, instances).labelled:
             console.print(Text.assemble((f"{label + ':':<10}", "bold"), line), soft_wrap=True)
         console.print()
-        others = set(folder.instances()) - {instance.number for instance in instances}
-        if others := {number for number in others if folder.jobs(number)}:
-            line = f"These lines are about the chosen instances; the workbook and the page also compare {len(others)} more."
-            console.print(line, soft_wrap=True, markup=False)
         for line in _details(instances) if details else _list_findings(instances):
             console.print(Text(line), soft_wrap=True)
         if details:
             _print_classes(instances, console)
     return instances
+
+
+def _describe_part(instances: Sequence[InstanceResults], numbers: Sequence[int]) -> str:
+    """Return a line on the instances that the table does not have: `numbers` are those of its rows."""
+    selected = ranking.rank_instances(instances).selected
+    is_elsewhere = selected is not None and selected not in numbers
+    elsewhere = f" Validation selects {name_instances([selected], instances)}." if selected and is_elsewhere else ""
+    return f"The table has the chosen instances; the lines below are about all {len(instances)}.{elsewhere}\n"
 
 
 def _print_classes(instances: Sequence[InstanceResults], console: Console) -> None:
@@ -110,7 +119,8 @@ def _class_cells(row: ClassScores) -> tuple[str, ...]:
 def _headline(folder: ExperimentFolder, instances: Sequence[InstanceResults]) -> Headline:
     """Return the three lines; those of the summary where it is of these instances, for a comparison loads slow libraries."""
     summary = read_summary(folder)
-    if summary and summary.lines and summary.n_instances == len(instances) and is_current(summary, folder):
+    is_of_these = summary and summary.n_instances == len(instances) and is_current(summary, folder)
+    if summary and is_of_these and summary.lines and summary.texts == hash_texts():
         return Headline(*(line.replace(ANY_EXPERIMENT, str(folder.path)) for line in summary.lines.values()))
     return find_headline(instances)
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator, Sequence
 
 from preprocessing.corpus import CUSTOM
 from preprocessing.features.feature_settings import FeatureSettings
+from xval.base.setting_scope import Scope
 from xval.report.figures import parameter_text
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.resolve import describe_numbers
 from xval.settings.schema import Settings, scope_of
-from xval.settings.scope import Scope
 
 HEADER = ("setting", "value", "instances")
 NOTE = "Settings that are off, automatic (auto) or without effect on training are not listed; the workbook has all settings."
@@ -54,7 +54,7 @@ def _belongs(name: str, instance: InstanceResults) -> bool:
     if name in FeatureSettings.model_fields:
         is_custom = any(record.get("store") == CUSTOM for record in instance.folds.values())
         return not is_custom and name in settings.in_use()
-    if scope & (Scope.EXPERIMENT | Scope.UNHASHED | Scope.WORDS):
+    if scope & (Scope.EXPERIMENT | Scope.UNHASHED | Scope.DISPLAY_ONLY):
         return False
     if Scope.FRAMES in scope:
         return settings.frames is not None

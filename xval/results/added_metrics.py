@@ -13,11 +13,12 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import keras_names, user_code
+from xval.base import keras_names
 from xval.base.errors import ResultsError, SettingsError, XvalError, one_line, suggestion
 from xval.base.json_files import FORMAT_VERSION, write_json
-from xval.base.module_places import cached_by_place, looking_in
-from xval.base.own_files import own_files
+from xval.base.user_code import definitions
+from xval.base.user_code.files import own_files
+from xval.base.user_code.modules import cached_by_place, looking_in
 from xval.measures import binary, metrics, operating_points
 from xval.measures.metrics import Chance, Metric
 from xval.measures.task import Task
@@ -96,11 +97,11 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
         return AddedMetric(
             name, binary.find(name, int(number)), _hash([Path(binary.__file__), Path(operating_points.__file__)]) + number
         )
-    if not user_code.is_dotted(written):
+    if not definitions.is_dotted(written):
         task_metric = metrics.find(task_type, written)
         return AddedMetric(written, task_metric, _hash([Path(task_metric.function.__code__.co_filename)]))
     further_metrics.directions(task_type, written)
-    module = user_code.find_module(written.rpartition(".")[0])
+    module = definitions.find_module(written.rpartition(".")[0])
     try:
         ((name, metric),) = further_metrics.load(task_type, written).items()
     except SettingsError:
@@ -118,7 +119,7 @@ def load_metric(task_type: str, written: str) -> AddedMetric:
 
 def version_of(written: str) -> str:
     """Return the version of a function of the user's own, which is read and not run."""
-    module = user_code.find_module(written.rpartition(".")[0])
+    module = definitions.find_module(written.rpartition(".")[0])
     return _hash([module.file, *own_files([module.name], known=_PROJECT).values()])
 
 
@@ -128,9 +129,9 @@ def trained_with(task_type: str, text: str, positive: int | None, damaged: list[
     So are the metrics of the positive class, whose number is `positive`. `damaged` is given a line for each that cannot be
     loaded.
     """
-    of_positive = further_metrics.of_positive(task_type, text) if positive is not None else []
+    of_positive = further_metrics.positive_metrics(task_type, text) if positive is not None else []
     own_metrics = {name: binary.find(name, positive) for name in of_positive if positive is not None}
-    for written in filter(user_code.is_dotted, further_metrics.split_names(text)):
+    for written in filter(definitions.is_dotted, further_metrics.split_names(text)):
         try:
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
         except XvalError as error:
@@ -193,14 +194,14 @@ def _resolve(finished: _Finished, name: str, positive_class: str | None) -> tupl
     trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
     if all(have) and (canonical == short or canonical in trained_with):
         return canonical, True
-    if of_positive := further_metrics.of_positive(task.name, canonical):
+    if of_positive := further_metrics.positive_metrics(task.name, canonical):
         classes = records[0].get("class_names", [])
         chosen = positive_class or instance.settings.positive_class
         binary.check_class(of_positive, chosen, classes, "--positive-class {}")
         return f"{binary.WRITTEN}{binary.number_of(chosen, classes)}.{of_positive[0]}", False
     if canonical.startswith(binary.WRITTEN):  # noted before
         return canonical, False
-    if user_code.is_dotted(canonical):
+    if definitions.is_dotted(canonical):
         further_metrics.directions(task.name, canonical)
         if any(have):
             raise SettingsError(

@@ -1,13 +1,14 @@
-"""The progress of a running job, in a file that other processes can read.
+"""Read progress.json, which a running job keeps in its temporary folder for other processes.
 
-Comes in: the temporary folder of a job, where xval/engine/observers/epoch_note.py keeps progress.json until the job ends. Goes
-out: what it says.
+`xval.engine.observers.epoch_note` writes it.
 """
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from xval.base.file_forms import form_of
 from xval.base.operating_system import read_regular
 
 NOTE_NAME = "progress.json"
@@ -36,9 +37,6 @@ class Note:
 def read_note(folder: Path) -> Note | None:
     """Return the progress in the temporary folder of a job, or None if it cannot be read."""
     try:
-        content = json.loads(read_regular(folder / NOTE_NAME))
-        gpu = {str(name): float(value) for name, value in content.get("gpu", {}).items()}
-        remark = str(content.get("remark", ""))
-        return Note(float(content["started"]), int(content["epoch"]), int(content["epochs"]), gpu, remark)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return form_of(Note).validate_json(read_regular(folder / NOTE_NAME))
+    except (OSError, ValidationError):
         return None

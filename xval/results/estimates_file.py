@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, JsonObject, hash_text, part_of, read_json, without_nan
 from xval.base.operating_system import read_regular, replace
-from xval.base.table_bounds import LARGEST_TABLE_BYTES
+from xval.base.size_limits import LARGEST_TABLE_BYTES
 from xval.results.folder import file_state
 
 _READ = ("scores.parquet", "predictions.parquet", "events.csv")

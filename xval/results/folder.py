@@ -23,7 +23,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, UsageError
 from xval.base.json_files import JsonObject, flush_all, has_died, part_path, read_json, remove_stale_parts, write_atomically
 from xval.base.operating_system import remove_tree
 from xval.results.find_experiments import find_experiments
@@ -37,6 +37,7 @@ FileState = tuple[int, int, int]
 _INSTANCE = re.compile(r"instance_(\d+)")
 _WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
+_BEFORE_ANY_JOB = {"description.txt", "leases.json", ".rebuild.lock"}
 
 
 KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
@@ -74,6 +75,22 @@ class ExperimentFolder(JobLocks):
             self.path.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
+    def removed_if_refused(self) -> Iterator[None]:
+        """Make the folder, and remove it, with those above it that are new, where a run is refused before it writes any job."""
+        new = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        self.make()
+        try:
+            yield
+        except UsageError:
+            if new and {path.name for path in self.path.iterdir()} <= _BEFORE_ANY_JOB:
+                with suppress(OSError):  # another run may have begun in it
+                    for name in _BEFORE_ANY_JOB:
+                        (self.path / name).unlink(missing_ok=True)
+                    for folder in new:
+                        folder.rmdir()
+            raise
+
+    @contextmanager
     def refusing_unwritable(self) -> Iterator[None]:
         """Name the folder where it cannot be written, and what to do."""
         try:
@@ -99,7 +116,7 @@ class ExperimentFolder(JobLocks):
 
     @property
     def cells(self) -> Path:
-        """Modules with what the cells of a notebook define; see `xval.base.cell_code`."""
+        """Modules with what the cells of a notebook define; see `xval.base.user_code.cells`."""
         return self.path / "cells"
 
     @property

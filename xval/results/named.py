@@ -15,6 +15,7 @@ from xval.settings.resolve import describe_numbers
 
 _NAME = re.compile(r"(?:(?P<path>.+):)?(?P<which>\d+|nested|selected)")
 _NUMBERS = re.compile(r"(?:(?P<path>.+):)?(?P<numbers>\d+(?:[-,]\d*)*)")
+_WHO_TAKES_SEVERAL = "Several (1,3 or 1-3) go to xval compare, xval ensemble, xval report --latex and --only of a script."
 _INSTANCE = re.compile(r"instance_(\d+)")
 
 
@@ -43,10 +44,12 @@ def find_named(text: str | Path) -> Named:
 
     Raises:
         ResultsError: There is no such experiment.
+        SettingsError: It names several instances.
     """
     path, which = split_name(text)
     if path is not None and which is not None and which.isdecimal():
         return Named(find_experiment(Path(path)), int(which))
+    _refuse_several(text)
     experiment = find_experiment(Path(text))
     inside = Path(text).resolve().relative_to(experiment.path.resolve()).parts
     match = _INSTANCE.fullmatch(inside[0]) if inside else None
@@ -58,9 +61,11 @@ def model_path(text: str | Path) -> Path:
 
     Raises:
         ResultsError: There is no such experiment, or no such instance of it.
+        SettingsError: It names several instances.
     """
     path, which = split_name(text)
     if path is None or which is None or not which.isdecimal():
+        _refuse_several(text)
         return Path(text)
     experiment, number = find_named(text)
     if number not in experiment.instances():
@@ -81,7 +86,17 @@ def read_numbers(name: str, text: str, available: Collection[int], where: object
     Raises:
         SettingsError: It is no such text, a range runs backwards, or there is no such instance.
     """
-    numbers: list[int] = []
+    ranges = read_ranges(name, text)
+    return [number for first, last in ranges for number in numbers_between(first, last, available, where)]
+
+
+def read_ranges(name: str, text: str) -> list[tuple[int, int]]:
+    """Return the first and the last number of each part of ``3``, ``3-7`` or ``1,3-5``.
+
+    Raises:
+        SettingsError: As of `read_numbers`.
+    """
+    ranges: list[tuple[int, int]] = []
     for part in filter(None, text.replace(" ", "").split(",")):
         ends = part.split("-")
         if len(ends) > 2 or not all(end.isascii() and end.isdecimal() for end in ends):
@@ -90,10 +105,33 @@ def read_numbers(name: str, text: str, available: Collection[int], where: object
         if first > last:
             option = f"{name} " if name.startswith("-") else ""
             raise SettingsError(f"{name} {part}: {first} is above {last}. Give {option}{last}-{first}.")
-        numbers += numbers_between(first, last, available, where)
-    if not numbers:
+        ranges.append((first, last))
+    if not ranges:
         raise SettingsError(f"{name}: received '{text}'; expected a whole number, or several such as 1,3 or 3-7.")
-    return numbers
+    return ranges
+
+
+def read_number(name: str, text: str) -> int:
+    """Return the number of the one instance that an option takes.
+
+    Raises:
+        SettingsError: It is no number, or several are named.
+    """
+    if text.isascii() and text.isdecimal():
+        return int(text)
+    if _NUMBERS.fullmatch(text):
+        raise SettingsError(f"{name} {text}: takes one instance; received several. {_WHO_TAKES_SEVERAL}")
+    raise SettingsError(f"{name} {text}: expected the number of an instance, such as 2.")
+
+
+def _refuse_several(text: str | Path) -> None:
+    """Refuse ``PATH:1-3`` where one instance is meant."""
+    match = _NUMBERS.fullmatch(str(text))
+    if match and match["path"] and not match["numbers"].isdecimal() and not Path(text).exists():
+        one = f"{match['path']}:{re.split('[-,]', match['numbers'])[0]}"
+        raise SettingsError(
+            f"{text}: one instance is needed here; received several. Give one, such as {one}. {_WHO_TAKES_SEVERAL}"
+        )
 
 
 def numbers_between(first: int, last: int, available: Collection[int], where: object) -> list[int]:

@@ -15,14 +15,15 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from preprocessing.clips.parquet_files import Kind
-from xval.base.code_changes import find_changes
 from xval.base.errors import REMEDY, ResultsError
+from xval.base.file_forms import describe_faults, form_of
 from xval.base.item_word import written_out
 from xval.base.json_files import read_hashed_json, read_json
-from xval.base.module_places import CellFolder, looking_in
-from xval.base.own_code import hash_definitions
-from xval.base.table_bounds import open_table
-from xval.base.user_code import find_definition, has_module
+from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_TABLE_BYTES
+from xval.base.user_code.definitions import find_definition, has_module
+from xval.base.user_code.identity import find_changes, hash_definitions
+from xval.base.user_code.modules import CellFolder, looking_in
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
 from xval.measures.task import Task, find_task
@@ -139,20 +140,23 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
     if written is None:
         raise ResultsError(f"{folder.folds_file}: missing.")
     try:
-        plan, hash_of_all = FoldPlan.from_dict(written), str(written["hash"])
-        hashes = tuple(map(str, written["deal_hashes"])) if plan.n_deals > 1 else (hash_of_all,)
-        folds = WrittenFolds(plan, hash_of_all, hashes, dict(written.get("corrections", {})))
-        names = [item for fold in folds.plan.folds for side in SIDES for item in getattr(fold, side)]
-        if not names or not all(isinstance(name, str) for name in names) or not all(map(_is_number, folds.numbers)):
-            raise ValueError("no folds")  # noqa: TRY301 - worded below
-        if len(folds.deal_hashes) != plan.n_deals or len(plan.folds) % plan.n_deals:
-            raise ValueError(f"{len(plan.folds)} folds and {len(folds.deal_hashes)} hashes of {plan.n_deals} repeats")  # noqa: TRY301
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ResultsError(
-            f"{folder.folds_file}: cannot be read as the folds of an experiment ({error!r}). Restore the file from a backup, "
-            "or move the experiment's folder away and run it again."
-        ) from error
+        plan = form_of(FoldPlan).validate_python(written)
+        folds = form_of(WrittenFolds).validate_python({"deal_hashes": [written.get("hash")], **written, "plan": plan})
+    except ValidationError as error:
+        raise _no_folds(folder, describe_faults(error)) from error
+    if not any(getattr(fold, side) for fold in plan.folds for side in SIDES) or min(folds.numbers) < 1:
+        raise _no_folds(folder, "no folds")
+    n_folds, n_hashes, n_repeats = len(plan.folds), len(folds.deal_hashes), plan.settings.get("fold_repeats", 1)
+    if not isinstance(n_repeats, int) or n_repeats != n_hashes or n_repeats < 1 or n_folds % n_repeats:
+        raise _no_folds(folder, f"{n_folds} folds and {n_hashes} hashes of {n_repeats!r:.20} repeats")
     return folds
+
+
+def _no_folds(folder: ExperimentFolder, fault: str) -> ResultsError:
+    return ResultsError(
+        f"{folder.folds_file}: cannot be read as the folds of an experiment ({fault}). Restore the file from a backup, or move "
+        "the experiment's folder away and run it again."
+    )
 
 
 def read_settings(folder: ExperimentFolder, instance: int) -> WrittenInstance:
@@ -232,7 +236,7 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
         ResultsError: It is damaged.
     """
     try:
-        with open_table(path) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
+        with open_regular(path, LARGEST_TABLE_BYTES) as file, io.TextIOWrapper(file, encoding="utf-8", newline="") as text:
             names, *rows = [row for row in csv.reader(text) if row] or [[]]
         if not rows:
             return {}
@@ -244,7 +248,3 @@ def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
     if columns["epoch"] != list(range(1, len(rows) + 1)):
         raise ResultsError(f"{path}: damaged (its epochs are not 1, 2, 3 ...).")
     return columns
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int) and value > 0

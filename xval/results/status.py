@@ -11,10 +11,10 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any, Literal, TypeVar, get_args
 
-from xval.base.code_changes import describe_changes
 from xval.base.errors import ResultsError, XvalError
-from xval.base.module_places import looking_in
 from xval.base.operating_system import quote
+from xval.base.user_code.identity import describe_changes
+from xval.base.user_code.modules import looking_in
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
 from xval.results.folder import ExperimentFolder

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import LARGEST_JSON_BYTES, hash_text, read_json
+from xval.base.json_files import hash_text, read_json
 from xval.base.operating_system import read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import OVER_ITEMS_VERSION
@@ -87,6 +87,7 @@ class Summary(BaseModel):
         main: None: there is no figure yet.
         lines: The three lines on all instances, as of `xval.answers.headline`: result, evidence and next, with
             `ANY_EXPERIMENT` for the path in commands. Empty: an earlier version wrote the summary.
+        texts: A hash of the texts of which the lines are made; of a version with others they are made again.
     """
 
     model_config = ConfigDict(frozen=True, strict=True)
@@ -103,6 +104,7 @@ class Summary(BaseModel):
     name: str
     main: Main | None
     lines: dict[str, str] = {}
+    texts: str = ""
     tested: Tested
 
 
@@ -153,7 +155,7 @@ def _read_end(path: Path) -> str:
     """Return a hash of a file, of a table of its end; empty: it cannot be read."""
     try:
         if path.suffix == ".json":
-            return hash_text(read_regular(path, LARGEST_JSON_BYTES))
+            return hash_text(read_regular(path))
         with path.open("rb") as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - _END_BYTES))
             return hash_text(file.read())

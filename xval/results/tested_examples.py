@@ -1,7 +1,4 @@
-"""The test examples of an instance, as the folds' predictions.parquet keeps them.
-
-Comes in: predictions.parquet of each fold. Goes out: `TestedExamples`, all that were tested, of all folds together.
-"""
+"""The test examples of an instance, as the folds' predictions.parquet keeps them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
@@ -15,9 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import Kind, read_table, to_frame
-from xval.base.csv_text import unguard
+from xval.base.csv_text import read_csv
 from xval.base.errors import REMEDY, ResultsError, brief
-from xval.base.table_bounds import open_table
 from xval.data.clip_average import Averaging
 from xval.measures.answered import combine_clips
 from xval.measures.task import Task
@@ -156,8 +152,7 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
     predictions = _read(folder / "predictions.parquet", dict.fromkeys(numbers, "number"), columns=())
     table = to_frame(predictions.filter(pc.equal(predictions["side"], "test")))
     try:
-        with open_table(folder / "events.csv") as file:
-            events = pd.read_csv(file, converters=dict.fromkeys(("item", "clip", "label"), unguard), keep_default_na=False)
+        events = read_csv(folder / "events.csv", ("item", "clip", "label"))
         return Frames(table, events.loc[events["side"] == "test", ["item", "clip", "source", "start_s", "end_s", "label"]])
     except FileNotFoundError:
         raise

@@ -4,10 +4,10 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from xval.base import own_imports, user_code
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.json_files import read_json
-from xval.base.module_places import looking_in
+from xval.base.user_code import imports
+from xval.base.user_code.modules import looking_in
 from xval.results.folder import ExperimentFolder
 from xval.results.read import own_folders_in
 
@@ -18,13 +18,13 @@ def import_named(models: Iterable[Path]) -> None:
     Raises:
         SettingsError: There is no such module.
     """
-    if not own_imports.named():
+    if not imports.named():
         return
     own_folders = [*dict.fromkeys(folder for model in models for folder in _own_folders(model))]
     with looking_in(own_folders):
-        for name in own_imports.named():
+        for name in imports.named():
             try:
-                user_code.import_own(name)
+                imports.import_own(name)
             except ImportError as error:
                 places = dict.fromkeys([*own_folders, *sys.path[:3]])
                 raise SettingsError(f"module {name}: {error}. Searched in {', '.join(places)}, ...") from error

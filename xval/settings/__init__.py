@@ -1,1 +1,1 @@
-"""Every setting: its type, its layers, and the parts that it names."""
+"""All settings: their types and defaults, how config.ini, script and command line are merged, and the parts that they name."""

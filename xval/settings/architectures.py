@@ -1,8 +1,6 @@
-"""Names to architectures and executors, without loading Keras.
+"""Find architectures and executors by their names, without loading Keras.
 
-Comes in: a name from the settings, of Keras or of this project, or the dotted path of a part of the user's own. Goes out: what
-is known of it, or an error with suggestions. Architectures are read from their source files with `ast`, so that checking an
-experiment does not load Keras.
+Architectures are read from their source files with `ast`, so that an experiment can be checked without loading Keras.
 """
 
 import ast
@@ -15,14 +13,14 @@ from pathlib import Path
 from typing import cast
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base import user_code
-from xval.base.cell_code import ARCHITECTURE_CONSTANTS
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal, source_of
-from xval.base.module_places import architecture_folders, cached_by_place
-from xval.base.shipped_architectures import HASHES
 from xval.base.synonyms import estimator_name
+from xval.base.user_code import definitions
+from xval.base.user_code.cells import ARCHITECTURE_CONSTANTS
+from xval.base.user_code.modules import architecture_folders, cached_by_place
+from xval.base.user_code.shipped_architectures import HASHES
 from xval.measures.task import all_tasks
 from xval.measures.tasks.classification import TASK as CLASSIFICATION
 from xval.settings.classical import CLASSICAL
@@ -31,9 +29,9 @@ from xval.settings.options import Architecture, Option, ReshapingType, type_name
 _FRAME_AXES = 2
 
 COMBINATION = "feature_combination"
-"""Trains no network: see xval/training/combination/__init__.py for what it does and what its options mean."""
+"""The architecture without a network that xval/training/combination/__init__.py explains."""
 ENSEMBLE = "ensemble"
-"""What ``xval ensemble`` makes of finished instances; no script declares it."""
+"""The architecture of the instances that ``xval ensemble`` makes; no script declares it."""
 
 # What an architecture does that does not say so.
 _USUAL_TASKS = tuple(name for name, task in all_tasks().items() if task.target == "clip")
@@ -53,7 +51,7 @@ _COMBINATION = Architecture(
     file="xval/settings/architectures.py",
 )
 _WITHOUT_NETWORK = {COMBINATION: _COMBINATION, **CLASSICAL}
-"""What stands in the place of an architecture and trains no network."""
+"""The architectures that train no network."""
 
 
 def trains_network(name: str) -> bool:
@@ -78,7 +76,7 @@ def architecture_names() -> tuple[str, ...]:
 
 
 def own_architectures() -> list[Path]:
-    """Return the files of the architectures of the user's study, and of one that results say of."""
+    """Return the files of the architectures of the user's study, and of the study that results come from."""
     files = [path for folder in reversed(architecture_folders()) for path in _files(folder)]
     return [*{path.name: path for path in files}.values()]
 
@@ -88,13 +86,13 @@ def _files(folder: Path) -> list[Path]:
 
 
 def known_name(name: object) -> object:
-    """Return the name here of an estimator that is called as elsewhere: ``svm`` for ``SVC``; any other value as it is."""
+    """Return the name of an estimator, also for its name in scikit-learn (``svm`` for ``SVC``); any other value as it is."""
     meant = estimator_name(name) if isinstance(name, str) else None
     return name if meant is None or name in architecture_names() else meant
 
 
 def doing(task_type: str) -> tuple[str, ...]:
-    """Return the names of the architectures that do a task."""
+    """Return the names of the architectures that support a task."""
     return tuple(name for name in _known_names() if task_type in find_architecture(name).task_types)
 
 
@@ -121,13 +119,13 @@ def find_architecture(name: str) -> Architecture:
     """
     if not trains_network(name):
         return _WITHOUT_NETWORK[name]
-    if user_code.is_dotted(name):
-        definition = user_code.find_definition(f"{name}.build" if user_code.has_module(name) else name)
+    if definitions.is_dotted(name):
+        definition = definitions.find_definition(f"{name}.build" if definitions.has_module(name) else name)
     elif name in architecture_names():
-        definition = user_code.find_definition(f"architectures.{name}.build")
+        definition = definitions.find_definition(f"architectures.{name}.build")
     else:
         known = suggestion(name, _known_names())
-        raise SettingsError(f"unknown architecture '{name}'. {known} {user_code.HOW_TO_NAME}")
+        raise SettingsError(f"unknown architecture '{name}'. {known} {definitions.HOW_TO_NAME}")
     path, build = definition.module.file, _function_of(definition.node)
     if build is None:
         raise SettingsError(
@@ -158,7 +156,7 @@ def find_architecture(name: str) -> Architecture:
 
 
 def _function_of(node: ast.FunctionDef | ast.ClassDef | None) -> ast.FunctionDef | None:
-    """Return what is called to build a network: a function; or the __init__ of a class, as it is called, without self."""
+    """Return the function that builds a network; of a class its __init__ without self."""
     if not isinstance(node, ast.ClassDef):
         return node
     made = next((part for part in node.body if isinstance(part, ast.FunctionDef) and part.name == "__init__"), None)
@@ -196,7 +194,7 @@ def input_form(example_shape: tuple[int | None, ...], reshaping_type: str, archi
 
 
 def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
-    """Return an option of build(); one without a type has that of its default."""
+    """Return an option of build(); without an annotation it has the type of its default."""
     try:
         value = read_literal(default)
         annotation = type_name(value) if argument.annotation is None else source_of(argument.annotation)
@@ -208,8 +206,8 @@ def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
     return Option(argument.arg, annotation, value)
 
 
-def _declared(module: user_code.Module) -> dict[str, object]:
-    """Return those of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level."""
+def _declared(module: definitions.Module) -> dict[str, object]:
+    """Return the values of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level."""
     declared: dict[str, object] = {}
     for node in module.tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None

@@ -1,7 +1,6 @@
-"""The estimators of scikit-learn: what each is called, and its options with their default grids.
+"""The estimators of scikit-learn: their names, and their options with the default grids.
 
-Comes in: the options of an instance. Goes out: an `Architecture` for each name, and the grid that is searched. scikit-learn is
-not loaded here; xval/training/classical/__init__.py says what the options mean.
+scikit-learn is not loaded here; xval/training/classical/__init__.py explains the options.
 """
 
 from collections.abc import Mapping
@@ -12,12 +11,12 @@ from xval.measures.tasks.regression import TASK as REGRESSION
 from xval.settings.options import Architecture, Option
 
 Statistic = Literal["mean", "deviation", "minimum", "maximum", "median", "delta_mean", "delta_deviation"]
-"""What `pooling` may name; delta_: of the differences of neighbouring frames."""
+"""The statistics that `pooling` may name; delta_: of the differences of neighbouring frames."""
 STATISTICS: tuple[str, ...] = get_args(Statistic)
 
 FIT_ON = "fit_on"
 NEUTRAL_OPTIONS: Mapping[str, object] = {FIT_ON: "training"}
-"""Options of later versions at the value that changes nothing, which are no part of the hash there: older results hold."""
+"""Options that older results lack, at the value those results were made with. They are no part of the hash there."""
 _SHARED = (
     Option("pooling", "tuple[str, ...]", ("mean", "deviation")),
     Option("time_parts", "int", 1),
@@ -77,11 +76,11 @@ CLASSICAL: Mapping[str, Architecture] = {
     )
 }
 WORDS: Mapping[str, tuple[str, ...]] = {"gamma": ("scale",), "max_features": ("sqrt", "log2")}
-"""Words that scikit-learn has for values of options that are numbers otherwise."""
+"""Words of scikit-learn for values of options that are otherwise numbers."""
 
 
 def fits_validation(options: Mapping[str, Any]) -> bool:
-    """Return whether an instance with these options fits its estimator to the validation items, too."""
+    """Return whether an instance with these options also fits its estimator to the validation items."""
     return options.get(FIT_ON) == "all"
 
 
@@ -95,7 +94,7 @@ def single_values(options: Mapping[str, Any]) -> str:
 
 
 def grid_of(options: Mapping[str, Any]) -> dict[str, list[Any]]:
-    """Return what is searched: the values of each option that may have several, words and numbers as scikit-learn has them."""
+    """Return the grid that is searched: the values of each option that may have several, as scikit-learn writes them."""
     searched = {name: list(values) for name, values in options.items() if isinstance(values, tuple) and name != "pooling"}
     for name, words in WORDS.items():
         if name in searched:

@@ -1,14 +1,11 @@
-"""What an instance of an estimator of scikit-learn may say, as far as it shows without reading any file.
-
-Comes in: the options, settings and sources of an instance. Goes out: its faults.
-"""
+"""Check the settings of an instance whose architecture is an estimator of scikit-learn, without reading any file."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xval.base.setting_scope import Scope
 from xval.settings.classical import STATISTICS, WORDS
 from xval.settings.schema import Settings, names_of
-from xval.settings.scope import Scope
 
 _LEAST = {
     "time_parts": 1, "pca_components": 0, "n_trees": 1, "min_samples_leaf": 1, "max_leaf_nodes": 2, "n_neighbors": 1,
@@ -18,7 +15,7 @@ _POSITIVE = ("C", "shrinkage")
 
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with an instance, as sentences without its place; `sources`: where each setting came from."""
+    """Return the faults of an instance as sentences without its place; `sources`: where each setting was set."""
     of_network = {key: source for key, source in sources.items() if key != "normalization" or not settings.scales_items}
     lines = network_faults(name, of_network)
     if settings.features == "waveform":
@@ -48,7 +45,7 @@ def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
 
 
 def value_faults(option: str, value: Any) -> list[str]:
-    """Return what is wrong with the values of an option: none, one twice, or one out of range."""
+    """Return the faults in the values of an option: no value, a value twice, or one out of range."""
     values: Sequence[Any] = value if isinstance(value, tuple) else (value,)
     if not values:
         return [f"{option}: is empty; expected at least one value"]

@@ -1,7 +1,4 @@
-"""What an instance of architecture ``feature_combination`` may say, as far as it shows without reading any file.
-
-Comes in: the options and sources of an instance. Goes out: its faults.
-"""
+"""Check the options of an instance whose architecture is ``feature_combination``, without reading any file."""
 
 import re
 from collections.abc import Mapping
@@ -18,7 +15,7 @@ _OF_INSTANCE = re.compile(r"instance_(?P<number>[0-9]+)[/\\]fold_\{fold\}(_repea
 
 @dataclass(frozen=True)
 class CombinationOptions:
-    """The options of architecture ``feature_combination``; xval/training/combination/__init__.py says what they mean."""
+    """The options of architecture ``feature_combination``; xval/training/combination/__init__.py explains them."""
 
     models: tuple[str, ...]
     layers_dropped: int
@@ -57,7 +54,7 @@ class CombinationOptions:
 
 
 def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]:
-    """Return what is wrong with an instance, as sentences without its place."""
+    """Return the faults of an instance as sentences without its place."""
     lines = network_faults("feature_combination", sources)
     models = options.models
     if not models and not options.basic_features:

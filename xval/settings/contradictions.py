@@ -1,38 +1,37 @@
-"""Values of settings that contradict each other, and names of parts that are not there.
-
-Comes in: values of settings. Goes out: settings that are right, each by itself and together; or the faults of single values, or
-else the first contradiction.
-"""
+"""Check that settings fit together, and that the parts that they name exist."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 from pydantic import AfterValidator, TypeAdapter
 
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
+from xval.base.setting_fields import written_type
+from xval.base.user_code import definitions
 from xval.measures import binary, metrics
 from xval.measures.task import Task
 from xval.settings import architectures, further_metrics, model_address, optimizers
-from xval.settings.schema import Settings
+from xval.settings.schema import DEFAULTS, Settings
 
 
 def checked_settings(values: Mapping[str, object]) -> Settings:
-    """Return settings of these values.
+    """Return the settings with these values.
 
     Raises:
         pydantic.ValidationError: A value is missing, unknown, of the wrong type or out of range; or values contradict each
             other, or name a part that is not there.
     """
-    return _CHECKED.validate_python(values)
+    return cast("Settings", _CHECKED.validate_python(values))
 
 
 def _check_together(settings: Settings) -> Settings:
     settings = _with_known_names(settings)
     _check_secrets(settings)
     _check_names(settings)
-    _check_clip_classes(settings)
+    _check_class_shares(settings)
+    _check_refused(settings)
     _check_monitor(settings)
     _check_rank_by(settings)
     _check_training(settings)
@@ -44,27 +43,27 @@ def _check_together(settings: Settings) -> Settings:
 
 
 def _with_known_names(settings: Settings) -> Settings:
-    """Return settings in which metrics have the names of their figures, and none is named that is computed anyway."""
+    """Return settings in which metrics have their names in records, without the metrics of the task."""
     task = settings.task
     text = further_metrics.known_names(task, settings.metrics)
-    beside = {further_metrics.short_name(name) for name in further_metrics.split_names(text)}
+    further = {further_metrics.short_name(name) for name in further_metrics.split_names(text)}
     prefix, name = ("val_", settings.monitor[4:]) if settings.monitor.startswith("val_") else ("", settings.monitor)
-    names = {"metrics": text, "monitor": f"{prefix}{_known_name(task, name, beside)}"}
-    rank_by = _known_name(task, settings.rank_by.removeprefix("val_"), beside)
+    names = {"metrics": text, "monitor": f"{prefix}{_known_name(task, name, further)}"}
+    rank_by = _known_name(task, settings.rank_by.removeprefix("val_"), further)
     return settings.model_copy(update=names | {"rank_by": rank_by})
 
 
-def _known_name(task: Task, name: str, beside: Collection[str]) -> str:
-    """Return the name that a metric has in records; `beside`: further ones, which have their own."""
-    known = name if name in beside else metrics.canonical_name(task.name, name)
-    return binary.canonical(known) if binary.canonical(known) in beside else known
+def _known_name(task: Task, name: str, further: Collection[str]) -> str:
+    """Return the name of a metric in records; `further`: the further metrics, which keep their names."""
+    known = name if name in further else metrics.canonical_name(task.name, name)
+    return binary.canonical(known) if binary.canonical(known) in further else known
 
 
-_CHECKED = TypeAdapter(Annotated[Settings, AfterValidator(_check_together)])
+_CHECKED: TypeAdapter[Any] = TypeAdapter(Annotated[written_type(Settings), AfterValidator(_check_together)])  # type: ignore[arg-type]
 
 
 def _check_secrets(settings: Settings) -> None:
-    """Refuse a password, which would be written into records; it is not repeated here."""
+    """Raise an error for a password, because settings are written into records; the error does not repeat it."""
     url = settings.search_storage or ""
     user, separator, _ = url.partition("://")[2].rpartition("@")
     named = re.findall(r"[?&]([^=&]*(?:pass|pwd|secret|token|key)[^=&]*)=(?!\$\{\w+\}(?:&|$))", url, re.IGNORECASE)
@@ -81,8 +80,8 @@ def _check_names(settings: Settings) -> None:
         settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further_metrics.directions(settings.task_type, settings.metrics)
-        if user_code.is_dotted(settings.fold_strategy):
-            user_code.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
+        if definitions.is_dotted(settings.fold_strategy):
+            definitions.find_definition(settings.fold_strategy).check_signature(1, "split(items)")
         _check_callbacks(settings)
         if settings.initial_model is not None and model_address.is_address(settings.initial_model):
             model_address.parse_address(settings.initial_model)
@@ -114,27 +113,23 @@ def _check_names(settings: Settings) -> None:
         )
 
 
-def _refuse_for_task(settings: Settings, name: str, *, neutral: object) -> None:
-    """Refuse a setting that the task has a reason against."""
-    value, why_not = getattr(settings, name), settings.task.refused.get(name)
-    if why_not and value != neutral:
-        raise ValueError(why_not.format(value=value, task=settings.task_type))
+def _check_refused(settings: Settings) -> None:
+    """Raise an error for a setting that the task does not support, unless it has its default."""
+    for name, why_not in settings.task.refused.items():
+        value = getattr(settings, name)
+        if value != DEFAULTS[name]:
+            raise ValueError(why_not.format(value=value, task=settings.task_type))
+    if settings.item_decision == "vote" and not settings.task.has_classes:
+        raise ValueError(f"item_decision='vote' counts classes, but {settings.task.name} has numbers; expected none or mean")
 
 
-def _check_clip_classes(settings: Settings) -> None:
-    """Refuse what needs one class of each clip, or any number of them, where clips have none."""
+def _check_class_shares(settings: Settings) -> None:
+    """Raise an error for settings that give an example shares of several classes if the loss needs one class."""
     task = settings.task
     loss = task.loss_name(settings.loss)
-    if (user_code.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
+    if (definitions.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
         why = f"gives examples shares of classes, but loss '{loss}' needs the number of one class"
         _refuse(settings, ("augment_mixup", "label_smoothing"), why)
-    _refuse_for_task(settings, "label_smoothing", neutral=0)
-    _refuse_for_task(settings, "clip_average", neutral="probabilities")
-    _refuse_for_task(settings, "item_decision", neutral="none")
-    _refuse_for_task(settings, "calibration", neutral="none")
-    _refuse_for_task(settings, "positive_class", neutral=None)
-    if settings.item_decision == "vote" and not task.has_classes:
-        raise ValueError(f"item_decision='vote' counts classes, but {task.name} has numbers; expected none or mean")
 
 
 def _check_monitor(settings: Settings) -> None:
@@ -160,8 +155,6 @@ def _check_rank_by(settings: Settings) -> None:
 
 
 def _check_training(settings: Settings) -> None:
-    _refuse_for_task(settings, "class_weights", neutral="none")
-    _refuse_for_task(settings, "sampling", neutral="none")
     if settings.weight_column is not None and settings.frames:
         raise ValueError(
             f"weight_column='{settings.weight_column}' weighs clips, but frames have their own weights. Set weight_column=none"
@@ -205,13 +198,12 @@ def _check_item_scaling(settings: Settings) -> None:
 
 def _check_callbacks(settings: Settings) -> None:
     for name in further_metrics.split_names(settings.callbacks or "auto"):
-        if not user_code.is_dotted(name):
-            raise SettingsError(f"callbacks: '{name}' is not a dotted path. {user_code.HOW_TO_NAME}")
-        user_code.find_definition(name).check_signature(0, "callback()")
+        if not definitions.is_dotted(name):
+            raise SettingsError(f"callbacks: '{name}' is not a dotted path. {definitions.HOW_TO_NAME}")
+        definitions.find_definition(name).check_signature(0, "callback()")
 
 
 def _check_task(settings: Settings) -> None:
-    _refuse_for_task(settings, "augment_mixup", neutral=0)
     frames = settings.frames
     if frames is None:
         return
@@ -293,11 +285,11 @@ def _check_augmentation(settings: Settings) -> None:
         raise ValueError(
             f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}. Lower it"
         )
-    of_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
+    on_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
     has_bins = settings.features in ("logmel", "stft", "waveform") and not settings.feature_deltas
     if not has_bins:
         also = " with feature_deltas" if settings.feature_deltas else ""
-        _refuse(settings, of_bins, f"needs bins of frequency; received features='{settings.features}'{also}")
+        _refuse(settings, on_bins, f"needs bins of frequency; received features='{settings.features}'{also}")
         if settings.features not in ("mfcc", "embedding"):
             _refuse(
                 settings,
@@ -307,11 +299,11 @@ def _check_augmentation(settings: Settings) -> None:
     if settings.features == "embedding":
         why = "changes samples, but features='embedding' are computed before training. Set it to 0"
         _refuse(settings, ("augment_gain_db", "augment_time_shift_s"), why)
-    of_recorders = ("augment_response_db", "augment_noise_floor_db")
+    for_recorders = ("augment_response_db", "augment_noise_floor_db")
     if settings.scale != "db" or not has_bins:
         why = f"needs spectra in dB (scale = db); received features='{settings.features}', scale='{settings.scale}'"
-        _refuse(settings, of_recorders, why)
-    on_features = [*masks, *of_bins, "augment_mixstyle", "augment_speed", *of_recorders]
+        _refuse(settings, for_recorders, why)
+    on_features = [*masks, *on_bins, "augment_mixstyle", "augment_speed", *for_recorders]
     on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
     if is_waveform and settings.frontend == "none":
         _refuse(settings, on_features, "works on frames and bins, but samples have none. Set frontend to logmel or stft")
@@ -323,7 +315,7 @@ def _check_augmentation(settings: Settings) -> None:
         _refuse(settings, on_features, why)
     if settings.normalization == "per_item":
         why = "changes features before scaling, but normalization='per_item' scales them before the network"
-        _refuse(settings, ("augment_gain_db", *of_recorders), f"{why}. Set it to 0 or none")
+        _refuse(settings, ("augment_gain_db", *for_recorders), f"{why}. Set it to 0 or none")
     if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
         raise ValueError("augment_gain_db has no effect with normalization='per_clip', which removes the gain")
     has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))
@@ -332,7 +324,7 @@ def _check_augmentation(settings: Settings) -> None:
 
 
 def _refuse(settings: Settings, names: Iterable[str], why: str) -> None:
-    """Refuse settings that are not switched off."""
+    """Raise an error for the first of some settings that is not switched off."""
     for name in names:
         if getattr(settings, name) not in (0, None):
             raise ValueError(f"{name} {why}")

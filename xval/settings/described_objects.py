@@ -1,7 +1,4 @@
-"""Losses, metrics and optimizers that a script has made with Keras, as the objects that a setting holds.
-
-Comes in: an object of Keras, or of a class of the user's own that is made from one of Keras. Goes out: a `KerasObject`.
-"""
+"""Turn losses, metrics and optimizers that a script has made with Keras into the objects that a setting holds."""
 
 import inspect
 import re
@@ -9,15 +6,15 @@ from typing import Any
 
 import numpy as np
 
-from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.keras_objects import KerasObject, is_of_keras, snake_case
+from xval.base.user_code import definitions
 
 _ASIDE = ("name", "dtype")
 
 
 def describe_object(setting: str, made: Any) -> KerasObject:
-    """Return an object of Keras, the value of a setting, as the setting holds it.
+    """Return an object of Keras, which a script passes for a setting, as the setting holds it.
 
     Raises:
         SettingsError: Its class has no name by which other processes find it, or its `get_config` leaves out an argument of
@@ -43,12 +40,12 @@ def describe_object(setting: str, made: Any) -> KerasObject:
     }
     if (name := config.get("name")) and not _is_usual_name(str(name), kind, defaults.get("name")):
         options["name"] = name
-    path = f"{written['module']}.{kind.__name__}" if is_of_keras(kind.__module__) else user_code.path_of(kind, setting)
+    path = f"{written['module']}.{kind.__name__}" if is_of_keras(kind.__module__) else definitions.path_of(kind, setting)
     return KerasObject(path.rpartition(".")[0], kind.__name__, options)
 
 
 def _own_arguments(kind: type) -> list[str]:
-    """Return the arguments of a class of the user's own; none of one of Keras, which returns all that matter."""
+    """Return the arguments of the user's class; of a class of Keras none, because its get_config() returns all of them."""
     if is_of_keras(kind.__module__):
         return []
     several = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
@@ -68,12 +65,12 @@ def _defaults(kind: type) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value as it is compared: a variable of Keras has kept a number in float32."""
+    """Return a value in a form that can be compared: a variable of Keras holds a number in float32."""
     if isinstance(value, float):
         return float(np.float32(value))
     return list(value) if isinstance(value, tuple) else value
 
 
 def _is_usual_name(name: str, kind: type, default: object) -> bool:
-    """Return whether nobody has chosen a name: Keras numbers those that it makes up."""
+    """Return whether a name is the default of Keras, which may end in a number."""
     return name == default or re.fullmatch(rf"{re.escape(snake_case(kind.__name__))}(_\d+)?", name) is not None

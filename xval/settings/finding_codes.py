@@ -1,7 +1,7 @@
-"""The codes of what is said beside results, by which findings are looked up in docs/ and silenced.
+"""The codes of findings, by which findings are looked up in docs/ and silenced.
 
-Comes in: the setting ``silence``. Goes out: `Code`s. XV1 stands for the data, XV2 for the training, XV3 for the answer. A code
-that was given away once keeps its meaning; new ones are added behind the last of their family.
+XV1 findings are about the data, XV2 about the training, XV3 about the result. A code that was used once keeps its meaning; new
+codes follow the last one of their family.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from xval.settings.further_metrics import split_names
 
 
 class Code(StrEnum):
-    """What a finding is about. `xval.answers.finding_table` has the texts, docs/reference/findings.md explains each."""
+    """The code of a finding. `xval.answers.finding_table` has the texts, docs/reference/findings.md explains each."""
 
     HEARD_BEFORE = "XV101"
     RANDOM_SPLIT = "XV102"
@@ -53,6 +53,6 @@ def join_codes(text: str) -> str:
 
 
 def silenced(values: Iterable[object]) -> frozenset[str]:
-    """Return the codes that all of some values of the setting have; one that is no text silences nothing."""
+    """Return the codes that all of some values of the setting ``silence`` have; a value that is not text has none."""
     codes = [frozenset(split_names(value)) if isinstance(value, str) else frozenset[str]() for value in values]
     return frozenset.intersection(*codes) if codes else frozenset()

@@ -1,8 +1,8 @@
-"""Metrics beside those of a task: Keras's own, by name, and functions of the user, by dotted path.
+"""Metrics in addition to those of a task: Keras's own, by name, scikit-learn's, and the user's functions, by dotted path.
 
-Comes in: the parameter ``metrics``. Goes out: names and directions, read without loading Keras or running the user's code; or
-the functions that compute. A function of the user takes targets and predictions, as those of xval/measures/tasks do, and says
-whether more of it is better: by the decorator ``xval.metric``, or by an attribute.
+Names and directions are read without loading Keras or running the user's code. A function of the user takes targets and
+predictions, as those of xval/measures/tasks do, and declares whether higher is better: with the decorator ``xval.metric``, or
+with an attribute.
 """
 
 import ast
@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import keras_names, keras_objects, own_imports, user_code
+from xval.base import keras_names, keras_objects
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_objects import KerasObject
 from xval.base.literals import source_of
+from xval.base.user_code import definitions, imports
 from xval.measures import binary, metrics, sklearn_metrics
 from xval.measures.metrics import Metric
 from xval.measures.task import Task, constant_answer, find_task
@@ -28,12 +29,12 @@ _HOW_TO_SAY = "write @metric(higher_is_better=True) above it (from xval import m
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Return the names in the parameter ``metrics``; ``auto`` is none, since the metrics of a task are computed anyway."""
+    """Return the names in the setting ``metrics``; of ``auto`` none, because the metrics of a task are always computed."""
     return tuple(name for name in keras_objects.split_texts(text) if name != "auto")
 
 
 def known_names(task: Task, text: str) -> str:
-    """Return the parameter ``metrics`` without what a task computes anyway, scikit-learn's metrics by their dotted paths."""
+    """Return the setting ``metrics`` without the metrics of the task, and with dotted paths for scikit-learn's metrics."""
     kept = []
     for name in map(partial(_of_positive, task), split_names(text)):
         known = metrics.canonical_name(task.name, name)
@@ -44,7 +45,7 @@ def known_names(task: Task, text: str) -> str:
 
 
 def short_name(written: str) -> str:
-    """Return the name that a metric of the parameter ``metrics`` has in records."""
+    """Return the name in records of a metric of the setting ``metrics``."""
     if keras_objects.is_object(written):
         described = keras_objects.parse(written)
         return str(described.options.get("name", keras_objects.snake_case(described.class_name)))
@@ -52,7 +53,7 @@ def short_name(written: str) -> str:
 
 
 def directions(task_type: str, text: str) -> dict[str, bool]:
-    """Return the further metrics by the name that they have in records, and whether more of each is better.
+    """Return the further metrics by their names in records, each with whether higher is better.
 
     Raises:
         SettingsError: A metric is unknown, has a name that is taken, does not say which direction is better, or cannot be
@@ -66,7 +67,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
         raise SettingsError(f"metric '{names[0]}': a representation only has the metrics {allowed}. Remove it.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
     for name in map(partial(_of_positive, task), names):
-        own = user_code.is_dotted(name)
+        own = definitions.is_dotted(name)
         if is_of_positive(task, name):
             short, higher = name, True
         else:
@@ -78,24 +79,24 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
 
 
 def followed(task_type: str, text: str) -> list[str]:
-    """Return the metrics that the validation of every epoch has: the main one of the tables, and the further ones."""
+    """Return the metrics of the validation of every epoch: the main one of the tables, and the further ones."""
     task = find_task(task_type)
     return [task.main_metrics[0], *directions(task_type, text)] if task.takes_further_metrics else [task.training_metric]
 
 
 def monitor_is_maximised(monitor: str, task_type: str, text: str) -> bool:
-    """Return whether more of a monitored value, such as ``val_loss``, is better; `text`: the parameter ``metrics``."""
+    """Return whether a higher monitored value, such as ``val_loss``, is better; `text`: the setting ``metrics``."""
     name, further = monitor.removeprefix("val_"), directions(task_type, text)
     return further[name] if name in further else metrics.higher_is_better(task_type, name)
 
 
 def is_of_positive(task: Task, name: str) -> bool:
-    """Return whether a metric, under its own name, is one of the class that `positive_class` names."""
+    """Return whether a metric is computed for the class that `positive_class` names."""
     return task.has_positive_class and name in binary.NAMES
 
 
-def of_positive(task_type: str, text: str) -> list[str]:
-    """Return those of the further metrics that are of the positive class, which has to be known."""
+def positive_metrics(task_type: str, text: str) -> list[str]:
+    """Return the further metrics that are computed for the positive class, which must be set."""
     task = find_task(task_type)
     return [name for name in map(partial(_of_positive, task), split_names(text)) if is_of_positive(task, name)]
 
@@ -106,7 +107,7 @@ def _of_positive(task: Task, name: str) -> str:
 
 
 def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Metric]:
-    """Return the further metrics by the name that they have in records; the user's code and Keras are loaded here.
+    """Return the further metrics by their names in records; this loads the user's code and Keras.
 
     Args:
         task_type: One of `task_types`.
@@ -121,12 +122,12 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
             further[name] = binary.find(name, positive)
         elif written.startswith(sklearn_metrics.PACKAGE):
             further[name] = sklearn_metrics.load(name, has_classes=task.has_classes)
-        elif user_code.is_dotted(written):
-            if user_code.imports_keras(written.rpartition(".")[0]):
+        elif definitions.is_dotted(written):
+            if imports.imports_keras(written.rpartition(".")[0]):
                 from xval.backend.devices import load_keras  # here, because few experiments need it
 
                 load_keras()  # which has TensorFlow write nothing into the progress
-            function = user_code.load(written)
+            function = imports.load(written)
             if not callable(function) or not isinstance(getattr(function, "higher_is_better", None), bool):
                 raise SettingsError(f"metric '{written}' does not define whether higher is better; {_HOW_TO_SAY}.")
             declared = getattr(function, "metric", None)
@@ -141,19 +142,19 @@ def load(task_type: str, text: str, positive: int | None = None) -> dict[str, Me
 
 
 def untrusted(text: str) -> dict[str, str]:
-    """Return those of the further metrics whose code is not imported where results are looked at, each with the reason."""
-    modules = {name: name.rpartition(".")[0] for name in split_names(text) if user_code.is_dotted(name)}
+    """Return the further metrics whose code is not imported when results are only read, each with the reason."""
+    modules = {name: name.rpartition(".")[0] for name in split_names(text) if definitions.is_dotted(name)}
     own = {name: module for name, module in modules.items() if not name.startswith(sklearn_metrics.PACKAGE)}
-    return {name: str(own_imports.refuse(module)) for name, module in own.items() if not own_imports.may_import(module)}
+    return {name: str(imports.refuse(module)) for name, module in own.items() if not imports.may_import(module)}
 
 
 def without(text: str, names: Collection[str]) -> str:
-    """Return the parameter ``metrics`` without some of them."""
+    """Return the setting ``metrics`` without some of its names."""
     return ", ".join(name for name in split_names(text) if name not in names) or "auto"
 
 
 def check_direction(task: Task, name: str, metric: Metric, n_outputs: int) -> None:
-    """Refuse a metric by which a constant answer is better than a perfect one; training would be led by the worst epoch.
+    """Raise an error for a metric that prefers a constant prediction to a perfect one: it would select the worst epoch.
 
     Where both are as good, or one of them is undefined, nothing is known and nothing refused.
 
@@ -218,7 +219,7 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
     if keras_name is None:
         of_positive_class = binary.NAMES if task.has_positive_class else ()
         known = suggestion(name, ["auto", *task.keras_metrics, *of_positive_class])
-        raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {user_code.HOW_TO_NAME}")
+        raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {definitions.HOW_TO_NAME}")
     return keras_name, task.keras_metrics[keras_name].higher_is_better
 
 
@@ -227,7 +228,7 @@ def _own_direction(path: str) -> tuple[str, bool]:
     if path.startswith(sklearn_metrics.PACKAGE):
         name = path.removeprefix(sklearn_metrics.PACKAGE)
         return name, sklearn_metrics.direction(name)
-    definition = user_code.find_definition(path)
+    definition = definitions.find_definition(path)
     definition.check_signature(2, "metric(targets, predictions)")
     name = path.rpartition(".")[2]
     for node in ast.walk(definition.module.tree):

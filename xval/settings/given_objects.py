@@ -1,9 +1,9 @@
-"""Objects, functions and classes that a script gives in the place of text, as the text that settings hold.
+"""Turn objects, functions and classes that a script passes as settings into the text that settings hold.
 
-Comes in: parameters as Python has them: ``optimizer=keras.optimizers.Adam(1e-3)``, ``callbacks=[EarlyStopping(patience=5)]``,
-``architecture=my_nets.build``. Goes out: the same parameters as names, numbers and texts, which settings.json holds and every
-process reads. Functions and classes are named by their dotted paths; objects of Keras by the settings that say the same, or by
-what `keras.saving.serialize_keras_object` says of them. What has no name is refused with what to write.
+``optimizer=keras.optimizers.Adam(1e-3)``, ``callbacks=[EarlyStopping(patience=5)]`` and ``architecture=my_nets.build`` become
+names, numbers and texts, which settings.json holds and every process reads. Functions and classes are named by their dotted
+paths; objects of Keras by the settings with the same effect, or by `keras.saving.serialize_keras_object`. What has no name
+raises an error that shows what to write.
 """
 
 from collections.abc import Collection, Mapping
@@ -14,10 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS, SCHEDULES, match
 from xval.base.synonyms import estimator_name
+from xval.base.user_code import definitions
 from xval.measures.task import all_tasks
 from xval.settings.classical import CLASSICAL
 from xval.settings.described_objects import describe_object
@@ -40,16 +41,16 @@ _IN_PLACE_OF = {
     "LearningRateScheduler": "write schedule='my_parts.my_schedule', a function of the epoch and the rate of the settings",
     "SwapEMAWeights": "write weight_average=0.99",
 }
-"""What to write in the place of the callbacks of Keras that this project does by itself."""
+"""What to write instead of callbacks of Keras that xval replaces."""
 
 
 @dataclass(frozen=True)
 class _Said:
-    """What an object says in settings.
+    """The settings that an object of a script stands for.
 
     Attributes:
         values: By the name of the setting.
-        usual: What it says because its class has it as a default, which a parameter beside it may say otherwise.
+        usual: Those that are only defaults of its class, so that other parameters override them.
     """
 
     values: dict[str, object]
@@ -57,18 +58,18 @@ class _Said:
 
 
 def plain_parameters(parameters: Mapping[str, object], *, set_before: Collection[str] = ()) -> dict[str, object]:
-    """Return parameters with text in the place of objects, functions, classes and paths; others are as they are.
+    """Return parameters with text instead of objects, functions, classes and paths; others stay the same.
 
-    An object may say several settings, as an optimizer its learning rate. What it says by default alone yields to parameters
-    beside it, and to those that the experiment has set before.
+    An object may stand for several settings, such as an optimizer for its learning rate. Those that are only defaults of its
+    class are overridden by parameters of the same layer, and by those that a script has set in a layer below.
 
     Args:
         parameters: Of an experiment, of an instance, or of the command line.
         set_before: Names of the parameters that a script has set in a layer below.
 
     Raises:
-        SettingsError: An object has no name by which other processes find it, or says something else than a parameter beside
-            it; a line for each.
+        SettingsError: Other processes cannot find an object by a name, or the object contradicts a parameter of the same
+            layer; a line for each.
     """
     plain: dict[str, object] = {}
     further: dict[str, object] = {}
@@ -89,14 +90,14 @@ def plain_parameters(parameters: Mapping[str, object], *, set_before: Collection
 
 
 def _refuse_other_values(values: Mapping[str, object], given: Mapping[str, object], name: str) -> None:
-    """Refuse an object that says something else than what is given beside it."""
+    """Raise an error if an object contradicts a parameter that is passed with it."""
     for setting, value in values.items():
         if setting != name and setting in given and str(given[setting]) != str(value):
             raise SettingsError(f"it has {setting}={value!r}, but {setting}={given[setting]!r} is given too. Keep one of them.")
 
 
 def _say(name: str, value: object) -> _Said:
-    """Return what the value of a parameter says in settings, itself always among them."""
+    """Return the settings that the value of a parameter stands for; the parameter is always one of them."""
     if isinstance(value, PurePath):
         return _Said({name: str(value)})
     members = value if isinstance(value, list | tuple) else [value]
@@ -114,7 +115,7 @@ def _say(name: str, value: object) -> _Said:
 
 
 def _say_list(name: str, values: list[object] | tuple[object, ...]) -> _Said:
-    """Return what the members of a list say: names with commas between them, and settings."""
+    """Return the settings that the members of a list stand for: their names, joined by commas, and others."""
     texts: list[str] = []
     said, usual = dict[str, object](), dict[str, object]()
     for value in values:
@@ -192,7 +193,7 @@ def _metric_text(metric: Any) -> str:
 
 
 def _say_callback(callback: Any, class_name: str) -> _Said:
-    """Return the settings that say what a callback of Keras does."""
+    """Return the settings with the same effect as a callback of Keras."""
     if class_name == "EarlyStopping":
         return _say_early_stopping(callback() if isinstance(callback, type) else callback)
     instead = _IN_PLACE_OF.get(class_name)
@@ -206,7 +207,7 @@ def _say_callback(callback: Any, class_name: str) -> _Said:
 
 
 def _say_early_stopping(stopping: Any) -> _Said:
-    """Return early stopping by its settings."""
+    """Return the settings with the same effect as EarlyStopping."""
     without = {"baseline": (stopping.baseline, None), "mode": (stopping.mode, "auto")}
     for argument, (value, usual) in without.items():
         if value != usual:
@@ -230,7 +231,7 @@ def _describe_schedule(class_name: str, config: Mapping[str, Any]) -> str:
 
 
 def _is_thing(value: object) -> bool:
-    """Return whether a value is an object, a function, a class or a module, and no plain value."""
+    """Return whether a value is an object, a function, a class or a module, not a plain value."""
     plain = (str, bytes, bool, int, float, list, tuple, set, range, dict, type(None))
     return not isinstance(value, plain) and (callable(value) or isinstance(value, ModuleType) or _is_object(value))
 
@@ -240,7 +241,7 @@ def _is_object(value: object) -> bool:
 
 
 def _name_of(setting: str, value: Any) -> str:
-    """Return the text that names a function or a class, or an estimator of scikit-learn."""
+    """Return the name of a function, a class or an estimator of scikit-learn."""
     kind = value if isinstance(value, type) else type(value)
     package = str(getattr(value, "__module__", kind.__module__)).partition(".")[0]
     class_name = str(getattr(value, "__name__", kind.__name__))
@@ -255,7 +256,7 @@ def _name_of(setting: str, value: Any) -> str:
         raise SettingsError(_describe_schedule(class_name, value.get_config()))
     if is_object:
         raise SettingsError(_describe_object(setting, kind))
-    return user_code.path_of(value, setting)
+    return definitions.path_of(value, setting)
 
 
 def _name_of_sklearn(setting: str, class_name: str, *, is_object: bool) -> str:
@@ -289,7 +290,7 @@ def _describe_object(setting: str, kind: type) -> str:
     if setting == "callbacks":
         return (
             f"received an object {kind.__name__}, but a new one is made for each fold. Give its class, "
-            f"callbacks='{user_code.path_of(kind, setting)}', or a function without arguments that makes one."
+            f"callbacks='{definitions.path_of(kind, setting)}', or a function without arguments that makes one."
         )
     return (
         f"an object {kind.__name__} has no name that other processes can import. Write a function or a class into a file "

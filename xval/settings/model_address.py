@@ -1,6 +1,6 @@
-"""The address of a saved model that lies elsewhere: ``https://host/encoder.keras#sha256=<64 hexadecimal digits>``.
+"""The address of a saved model to download: ``https://host/encoder.keras#sha256=<64 hexadecimal digits>``.
 
-Comes in: a text of the settings. Goes out: where the file is and its checksum, without which nothing is fetched.
+Without a checksum nothing is downloaded.
 """
 
 import re
@@ -13,7 +13,7 @@ _ADDRESS = re.compile(r"(?P<url>(https?|file)://[^#\s]+\.keras)#sha256=(?P<sha25
 
 
 class ModelAddress(NamedTuple):
-    """Where a model lies, and what it is.
+    """Where a model is downloaded from, and its checksum.
 
     Attributes:
         url: http, https or file.
@@ -30,12 +30,12 @@ class ModelAddress(NamedTuple):
 
 
 def is_address(text: str) -> bool:
-    """Return whether a text is meant as an address and no path."""
+    """Return whether a text is an address, not a path."""
     return "://" in text
 
 
 def parse_address(text: str, setting: str = "initial_model") -> ModelAddress:
-    """Return the parts of an address, which a setting names; one without a checksum is refused."""
+    """Return the parts of an address that a setting names; one without a checksum raises an error."""
     match = _ADDRESS.fullmatch(text)
     if match is None or not unquote(text).isprintable():
         raise SettingsError(

@@ -1,22 +1,22 @@
-"""Optimizers and schedules of the learning rate: by Keras's names, or functions of the user's own by dotted path.
+"""The names of optimizers and learning rate schedules: Keras's names, or dotted paths of the user's functions.
 
-Comes in: the settings. Goes out: checked names, without loading Keras; xval/training/optimizer.py makes the optimizer.
+Names are checked without loading Keras; xval/training/optimizer.py makes the optimizer.
 """
 
 import ast
 from collections.abc import Iterable
 
-from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS, SCHEDULES, TO_FINAL, WITH_MOMENTUM
 from xval.base.keras_names import match as match_name
+from xval.base.user_code import definitions
 from xval.settings.part_arguments import check_arguments
 from xval.settings.schema import Settings
 
 OPTIMIZER_OPTIONS = {
     "momentum": "momentum", "weight_decay": "weight_decay", "clip_norm": "global_clipnorm", "weight_average": "ema_momentum",
 }  # fmt: skip
-"""The parameters of an instance that an optimizer takes, and what Keras calls them."""
+"""The settings that are arguments of an optimizer, and their names in Keras."""
 
 
 def optimizer_name(name: str) -> str:
@@ -36,30 +36,30 @@ def schedule_name(name: str) -> str:
 
 
 def _known_name(signature: str, name: str, known: str | None, names: Iterable[str]) -> str:
-    """Return the known name, or else the dotted path of a part of the user's own with this signature."""
-    if user_code.is_dotted(name):
-        user_code.find_definition(name).check_signature(signature.count(",") + 1, signature)
+    """Return the known name, or the dotted path of the user's function or class with this signature."""
+    if definitions.is_dotted(name):
+        definitions.find_definition(name).check_signature(signature.count(",") + 1, signature)
         return name
     if known is None:
         kind = signature.partition("(")[0]
-        raise SettingsError(f"unknown {kind} '{name}'. {suggestion(name, names)} {user_code.HOW_TO_NAME}")
+        raise SettingsError(f"unknown {kind} '{name}'. {suggestion(name, names)} {definitions.HOW_TO_NAME}")
     return known
 
 
 def check_options(settings: Settings) -> None:
-    """Refuse parameters that the chosen optimizer or schedule does not have, as far as can be told without loading it."""
+    """Raise an error for settings that the chosen optimizer or schedule does not use, as far as its source shows."""
     optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
     check_arguments("optimizer", optimizer, settings.optimizer_arguments)
     of_schedules = [name for name in Settings.model_fields if name.startswith("schedule_")]
     check_arguments("schedule", schedule, settings.schedule_arguments, of_schedules)
     given = [name for name in OPTIMIZER_OPTIONS if getattr(settings, name) is not None]
-    is_function = user_code.is_dotted(optimizer) and isinstance(user_code.find_definition(optimizer).node, ast.FunctionDef)
+    is_function = definitions.is_dotted(optimizer) and isinstance(definitions.find_definition(optimizer).node, ast.FunctionDef)
     if given and is_function:
         raise SettingsError(
             f"optimizer '{optimizer}' is a function of only the learning rate, so {given[0]} has no effect. Set it in the "
             "function"
         )
-    if "momentum" in given and not user_code.is_dotted(optimizer) and optimizer not in WITH_MOMENTUM:
+    if "momentum" in given and not definitions.is_dotted(optimizer) and optimizer not in WITH_MOMENTUM:
         raise SettingsError(
             f"momentum={settings.momentum}: optimizer '{optimizer}' has no momentum. These have it: {', '.join(WITH_MOMENTUM)}"
         )
@@ -72,12 +72,12 @@ def check_options(settings: Settings) -> None:
             f"schedules: {', '.join(TO_FINAL)}"
         )
     warmup = settings.warmup_epochs
-    by_epoch = schedule == "plateau" or user_code.is_dotted(schedule) or (schedule == "constant" and not warmup)
+    by_epoch = schedule == "plateau" or definitions.is_dotted(schedule) or (schedule == "constant" and not warmup)
     if settings.schedule_unit == "batch" and by_epoch:
         raise SettingsError(
             f"schedule_unit='batch' has no effect with schedule='{schedule}', which does not change with batches. Remove it"
         )
-    if warmup and (schedule == "plateau" or user_code.is_dotted(schedule)):
+    if warmup and (schedule == "plateau" or definitions.is_dotted(schedule)):
         raise SettingsError(
             f"warmup_epochs={warmup} has no effect with schedule='{schedule}', which sets every epoch itself. Remove it"
         )

@@ -1,8 +1,4 @@
-"""What an architecture and each of its options declare.
-
-Comes in: what was read of a source file, or is written in xval/settings. Goes out: an `Architecture`, whose options
-check values.
-"""
+"""What an architecture and each of its options declare."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,10 +8,10 @@ from typing import Any, Literal, get_args
 import numpy as np
 from pydantic import ConfigDict, TypeAdapter
 
-from xval.base import user_code
 from xval.base.errors import SettingsError
 from xval.base.literals import read_literal
 from xval.base.synonyms import estimator_name
+from xval.base.user_code import definitions
 
 ReshapingType = Literal["conv", "rnn", "none"]
 
@@ -43,11 +39,11 @@ class Option:
     default: object
 
     def check(self, value: object) -> object:
-        """Return `value` as the type of the option; numbers and lists may come as text, and one value where several may stand.
+        """Return `value` as the type of the option; numbers and lists may be text, and a single value may stand for a list.
 
         Raises:
             pydantic.ValidationError: The value does not fit.
-            SettingsError: A truth value where a number is wanted.
+            SettingsError: True or False where a number is expected.
         """
         wanted = type_of(self.annotation)
         if isinstance(value, bool) and wanted is not bool:
@@ -97,16 +93,16 @@ class Architecture:
 
     @property
     def is_pretrained(self) -> bool:
-        """Whether its weights are those of an encoder, which a setting names."""
+        """Whether its weights are those of the encoder that a setting names."""
         return "encoder" in self.feature_keys
 
     @property
     def source(self) -> str:
-        """Where its options have their defaults: its file in architectures/, or its module."""
+        """The file or module that has the defaults of its options."""
         if self.file:
             return self.file
         module = self.build_path.rpartition(".")[0]
-        return module if user_code.is_dotted(self.name) else f"architectures/{self.name}.py"
+        return module if definitions.is_dotted(self.name) else f"architectures/{self.name}.py"
 
 
 def _is_called(estimator: str, value: str) -> bool:

@@ -1,7 +1,6 @@
-"""The settings and options of an instance as the plain values that files hold, and back.
+"""Turn the settings and options of an instance into the plain values that files hold, and back.
 
-Comes in: a `Settings` and the options of its architecture. Goes out: one dict of both, which JSON can hold, and its hash; or
-the settings and options of such a dict, which may come from a file that is of another version or damaged.
+One dict has both, as JSON can hold it. The dict that is read back may come from another version, or from a damaged file.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -9,11 +8,12 @@ from functools import cache
 from hashlib import blake2b
 from json import dumps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, PrivateAttr, ValidationError, create_model
 
 from xval.base.errors import REMEDY, ResultsError
+from xval.base.setting_fields import later_values, read_written
 from xval.settings.classical import NEUTRAL_OPTIONS
 from xval.settings.contradictions import checked_settings
 from xval.settings.schema import NEUTRAL, RETIRED, UNHASHED_KEYS, Part, Settings
@@ -28,13 +28,13 @@ def to_parameters(settings: Settings, options: Mapping[str, object]) -> dict[str
 def from_parameters(
     parameters: Mapping[str, object], option_names: Collection[str] | None = None, *, together: bool = False
 ) -> tuple[Settings, dict[str, object]]:
-    """Return the settings and the options that `to_parameters` was given; the parameters may come from JSON.
+    """Return the settings and options of the parameters of `to_parameters`, which may come from JSON.
 
     Args:
         parameters: Every setting and option.
         option_names: Which of them are options of the architecture; None: all that are no settings.
-        together: Whether the settings are checked together, too, and parts of the user's own are looked up. A process that
-            hands a job on need not find them.
+        together: Whether it is also checked that the settings fit together, and that the parts they name exist. A process
+            that only passes a job on need not find them.
 
     Raises:
         KeyError: An option is missing.
@@ -43,26 +43,28 @@ def from_parameters(
     known = Settings.model_fields
     names = [name for name in parameters if name not in known] if option_names is None else option_names
     values = {name: value for name, value in parameters.items() if name not in names and name not in RETIRED}
-    settings = checked_settings(values) if together else Settings.model_validate(values)
+    settings = checked_settings(values) if together else read_written(Settings, values)
     return settings, with_tuples({name: parameters[name] for name in names})
 
 
 def settings_among(parameters: Mapping[str, object], path: Path) -> Settings:
     """Return the settings among the parameters of a settings.json or metrics.json.
 
-    Where some are missing or wrong, the others are there all the same; reading one that is missing is a `ResultsError` that
-    names the path.
+    If some are missing or wrong, the others can still be read; reading a missing one raises a `ResultsError` that names the
+    path.
     """
     try:
         return from_parameters(parameters)[0]
     except ValidationError:
-        settings = _DamagedSettings.model_construct(**cast("dict[str, Any]", parameters))
+        settings = _DamagedSettings.model_construct(**later_values(Settings) | dict(parameters))
+    for name in Settings.model_fields.keys() - parameters.keys() - later_values(Settings).keys():
+        del settings.__dict__[name]  # a default of today need not be the value of the file
     settings._path = path
     return settings
 
 
 class _DamagedSettings(Settings):
-    """Settings of a file, of which some are missing or have impossible values."""
+    """Settings of a file in which some are missing or have impossible values."""
 
     _path: Path = PrivateAttr()
 
@@ -82,7 +84,7 @@ class _DamagedSettings(Settings):
 
 
 def settings_faults(parameters: Mapping[str, object]) -> str:
-    """Return the first settings among the parameters that are of a wrong type; empty: there are none."""
+    """Return the first settings among the parameters that have a wrong type; empty: all are right."""
     known_values = {name: value for name, value in parameters.items() if value is not None}  # NaN is null in these files
     try:
         _types().__pydantic_validator__.validate_python(known_values)
@@ -93,7 +95,7 @@ def settings_faults(parameters: Mapping[str, object]) -> str:
 
 @cache
 def _types() -> type[BaseModel]:
-    """Return a model of the types of all settings, without what further rules they follow: a later version may have others."""
+    """Return a model of the types of all settings without their limits, which another version may have changed."""
     return create_model("_Types", **{name: (field.annotation, None) for name, field in Settings.model_fields.items()})  # type: ignore[call-overload,no-any-return]
 
 
@@ -103,21 +105,15 @@ def describe_values(written: Mapping[str, object], names: Iterable[str]) -> str:
 
 
 def with_tuples(options: Mapping[str, object]) -> dict[str, object]:
-    """Return options with tuples for lists, which JSON has in their place."""
+    """Return options with tuples instead of lists, because JSON has only lists."""
     return {name: tuple(value) if isinstance(value, list) else value for name, value in options.items()}
-
-
-def describe_faults(error: ValidationError) -> str:
-    """Return which parameters are wrong, and why."""
-    faults = error.errors(include_url=False)
-    return "; ".join(f"{'.'.join(map(str, fault['loc'])) or 'parameters'}: {fault['msg']}" for fault in faults)
 
 
 _NEUTRAL = {**NEUTRAL, **NEUTRAL_OPTIONS}
 
 
 def that_change_results(parameters: Mapping[str, object]) -> dict[str, object]:
-    """Return the parameters that can change a result, without those that are as before they could be set."""
+    """Return the parameters that can change a result, without later ones at the value that older results were made with."""
     hashed = {name: value for name, value in parameters.items() if name not in UNHASHED_KEYS}
     return {name: value for name, value in hashed.items() if _NEUTRAL.get(name, ...) != value}
 

@@ -1,18 +1,18 @@
-"""Every further argument of an optimizer or a schedule as a setting of its own: ``optimizer_beta_1 = 0.95``.
+"""Every other argument of an optimizer or a schedule as a separate setting: ``optimizer_beta_1 = 0.95``.
 
-Comes in: settings whose names begin with ``optimizer_`` or ``schedule_``. Goes out: one text for each of the two, such as
-``beta_1=0.95, nesterov=True``, which Settings hold, and the arguments in it, checked against the signature of the optimizer or
-the schedule without loading Keras.
+All settings whose names begin with ``optimizer_`` or ``schedule_`` become one text for each of the two, such as
+``beta_1=0.95, nesterov=True``. Its arguments are checked against the signature of the optimizer or schedule without loading
+Keras.
 """
 
 import ast
 from collections.abc import Iterable, Mapping
 from typing import Literal, get_args
 
-from xval.base import user_code
 from xval.base.errors import SettingsError, suggestion
 from xval.base.keras_names import OPTIMIZERS
 from xval.base.literals import parse_expression, read_literal
+from xval.base.user_code import definitions
 
 Part = Literal["optimizer", "schedule"]
 PARTS: tuple[Part, ...] = get_args(Part)
@@ -26,12 +26,12 @@ _WORDS = {"none": None, "true": True, "false": False}
 
 
 def setting_of(part: Part) -> str:
-    """Return the setting that holds all arguments of a part."""
+    """Return the setting that holds all arguments of an optimizer or a schedule."""
     return f"{part}_arguments"
 
 
 def is_argument(name: str, part: Part) -> bool:
-    """Return whether a name that no setting has is an argument of a part."""
+    """Return whether a name that is no setting is an argument of an optimizer or a schedule."""
     return name.startswith(f"{part}_") and name != setting_of(part)
 
 
@@ -58,7 +58,7 @@ def split_arguments(part: Part, text: str | None) -> dict[str, object]:
 
 
 def check_arguments(part: Part, name: str, text: str | None, settings: Iterable[str] = ()) -> None:
-    """Refuse arguments that an optimizer or a schedule does not have, that have a setting of their own, or of another kind.
+    """Raise an error for arguments that an optimizer or schedule lacks, that are separate settings, or of the wrong type.
 
     Args:
         part: Which of the two.
@@ -99,19 +99,19 @@ def _value(value: object) -> object:
 
 
 def _read_signature(part: Part, name: str) -> tuple[dict[str, object], bool]:
-    """Return the arguments in the source of a part with their defaults, and whether only running it tells all of them."""
+    """Return the arguments in the source of an optimizer or schedule, with defaults, and whether they may be incomplete."""
     path = name
-    if not user_code.is_dotted(name):
+    if not definitions.is_dotted(name):
         if part == "schedule":
             return {}, False
         module = "schedule_free_adamw" if name == "schedulefreeadamw" else name
         path = f"keras.src.optimizers.{module}.{OPTIMIZERS[name]}"  # Keras says it publicly only once it is loaded
-    node: ast.stmt | None = user_code.find_definition(path).node
+    node: ast.stmt | None = definitions.find_definition(path).node
     if isinstance(node, ast.ClassDef):
         node = next((member for member in node.body if isinstance(member, ast.FunctionDef) and member.name == "__init__"), None)
     if not isinstance(node, ast.FunctionDef):
         return {}, True
-    takes_others = node.args.kwarg is not None and user_code.is_dotted(name)  # of Keras's own it takes names of old
+    takes_others = node.args.kwarg is not None and definitions.is_dotted(name)  # of Keras's own it takes names of old
     positional = [argument for argument in (*node.args.posonlyargs, *node.args.args) if argument.arg != "self"]
     of_position = [None] * (len(positional) - len(node.args.defaults)) + [*node.args.defaults]
     further = [*zip(positional, of_position, strict=False)][_GIVEN[part] :]

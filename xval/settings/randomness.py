@@ -1,7 +1,6 @@
-"""How often a fold is trained: as often as `repeats` says, or once where the seed changes nothing.
+"""How many seeds a fold is trained with: as many as the setting `repeats`, or one if the seed has no effect.
 
-Comes in: the parameters of an instance. Goes out: a number. Copies of one model would look like seeds that do not
-differ at all.
+Copies of one model would look like seeds that do not differ at all.
 """
 
 from collections.abc import Mapping
@@ -20,6 +19,6 @@ def has_randomness(parameters: Mapping[str, object]) -> bool:
 
 
 def count_repeats(parameters: Mapping[str, object]) -> int:
-    """Return how often each fold is trained."""
+    """Return the number of seeds with which each fold is trained."""
     repeats = parameters.get("repeats", 1)
     return repeats if isinstance(repeats, int) and has_randomness(parameters) else 1

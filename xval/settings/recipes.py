@@ -1,7 +1,6 @@
-"""The recipes: what one setting, `recipe`, sets in the place of twenty.
+"""The recipes: each value of the setting `recipe` stands for several other settings.
 
-Comes in: the name of a recipe and the task. Goes out: settings, a layer over config.ini and below what a script says.
-docs/recipe.md says what each part is for, and what it brings.
+A recipe overrides config.ini, and a script overrides the recipe. docs/recipe.md explains each setting and its effect.
 """
 
 from collections.abc import Mapping
@@ -54,10 +53,10 @@ _RECIPES: Mapping[str, Mapping[str, Any]] = {
 
 
 def recipe_settings(name: object, task_type: object) -> dict[str, Any]:
-    """Return what a recipe sets, without what the task has a reason against.
+    """Return the settings of a recipe, without those that the task does not support.
 
     Args:
-        name: A value of `recipe`; of one that is not known nothing is set, and `Settings` names the fault.
+        name: A value of `recipe`; an unknown one sets nothing, and `Settings` raises the error.
         task_type: A value of `task_type`, known or not.
     """
     task = all_tasks().get(str(task_type))

@@ -1,7 +1,6 @@
-"""Resolve config.ini < recipe < experiment < instance < --set into a typed, frozen instance; say where each value comes from.
+"""Resolve config.ini < recipe < experiment < instance < --set into checked instances, with the source of each value.
 
-Comes in: what a script declares, the chosen instance numbers, and overrides of the command line. Goes out: an `Instance` for
-each number. All of them are checked before any is used, and every fault is named at once.
+All chosen instances are checked before any is used, and one error names all faults.
 """
 
 import os
@@ -12,11 +11,11 @@ from functools import cached_property, partial
 
 from pydantic import ValidationError
 
-from xval.base.config_file import APART, CONFIG_PATH, read_defaults
+from xval.base.config_file import CONFIG_PATH
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import AUTO, BACKENDS, installed_or_default
-from xval.base.module_places import looking_in
-from xval.base.own_code import hash_definitions
+from xval.base.user_code.identity import hash_definitions
+from xval.base.user_code.modules import looking_in
 from xval.settings import classical_faults, combination, part_arguments, value_faults
 from xval.settings.architectures import COMBINATION, find_architecture, known_name, trains_network
 from xval.settings.contradictions import checked_settings
@@ -24,26 +23,26 @@ from xval.settings.given_objects import plain_parameters
 from xval.settings.options import Architecture
 from xval.settings.parameters import hash_parameters, to_parameters, with_tuples
 from xval.settings.recipes import recipe_settings
-from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings
+from xval.settings.schema import EXPERIMENT_KEYS, FRAME_KEYS, NUMBER_KEYS, Settings, default_settings
 from xval.settings.searched import space_faults
 
 _SHARED_SOURCES = (str(CONFIG_PATH), "config.ini", "KERAS_BACKEND", "experiment", "--set")
 DEFAULT_SOURCES = ("config.ini", "recipe")
-"""Where a setting comes from that nobody has set by itself."""
+"""The sources of settings that were not set one by one."""
 
 
 @dataclass
 class Declaration:
-    """What an experiment script says.
+    """What an experiment script declares.
 
     Attributes:
         script: The script as errors name it, such as ``experiments/exp1.py``.
-        script_path: Where the script lies, for the copy of the code; empty in a notebook or a session, which has none.
-        description: One sentence on what the experiment asks.
+        script_path: The path of the script, for the copy of the code; empty in a notebook or a session, which has none.
+        description: One sentence on the question of the experiment.
         parameters: Parameters of the experiment, over config.ini.
         instances: The parameters of each numbered instance, over those of the experiment.
-        backends: Which backend instances with results ran on, which is what `auto` means of them while it is installed.
-        n_deals: What `auto` means of fold_repeats.
+        backends: The backend that instances with results ran on; `auto` takes it as long as it is installed.
+        n_deals: The number that fold_repeats = auto stands for.
     """
 
     script: str
@@ -55,7 +54,7 @@ class Declaration:
     n_deals: int = 1
 
     def place(self, *numbers: int) -> str:
-        """Return what errors call instances: ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
+        """Return the name of instances in errors: ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
         return f"{self.script}, instance{'s' * (len(numbers) > 1)} {describe_numbers(numbers)}"
 
 
@@ -65,10 +64,10 @@ class Instance:
 
     Attributes:
         number: Its number in the script.
-        settings: Every parameter of config.ini.
+        settings: Every setting.
         options: Every option of the architecture.
         sources: Where each parameter and option came from.
-        own_folders: Where modules of the user's own lay, of an instance that is read back; others are found as Python does.
+        own_folders: Folders of the user's modules, for an instance that is read back; other modules are found as Python does.
     """
 
     number: int
@@ -89,7 +88,7 @@ class Instance:
 
     @cached_property
     def own_code(self) -> dict[str, str]:
-        """What the parts of the user's own are made of that the instance names, as of `hash_definitions`."""
+        """The hashes of the user's code that the instance names, as `hash_definitions` returns them."""
         with looking_in(self.own_folders):
             return hash_definitions(self.settings.own_parts())
 
@@ -97,7 +96,7 @@ class Instance:
 def resolve(
     declaration: Declaration, numbers: Sequence[int] | None = None, overrides: Mapping[str, object] | None = None
 ) -> list[Instance]:
-    """Resolve and check the chosen instances, all when omitted; return them in the order of their numbers.
+    """Resolve and check the chosen instances (default: all); return them in the order of their numbers.
 
     The overrides are those of ``--set``, over everything else.
 
@@ -115,9 +114,7 @@ def resolve(
         raise SettingsError(f"{declaration.script}: the script declares no instance. Add one with experiment[1] = {{...}}.")
     faults: dict[str, list[int]] = {}
     instances = []
-    defaults = {
-        key: text for section, values in read_defaults().items() if section not in APART for key, text in values.items()
-    }
+    defaults = default_settings()
     for number in chosen:
         try:
             instances.append(_resolve_one(declaration, number, defaults, dict(overrides or {})))
@@ -138,7 +135,7 @@ def resolve(
 def resolve_values(
     declaration: Declaration, number: int, overrides: Mapping[str, object], values: Mapping[str, object]
 ) -> Instance:
-    """Resolve an instance that is searched with values of its space in the place of the search."""
+    """Resolve an instance with values of its search space instead of the search."""
     own = {**declaration.instances[number], **values, "search": None}
     others = {name: value for name, value in overrides.items() if name != "search"}
     return resolve(replace(declaration, instances={number: own}), [number], others)[0]
@@ -156,7 +153,7 @@ def describe_numbers(numbers: Iterable[int]) -> str:
 
 
 def _resolve_one(
-    declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
+    declaration: Declaration, number: int, defaults: Mapping[str, object], overrides: Mapping[str, object]
 ) -> Instance:
     where = declaration.place(number)
     merged, sources = _merge_layers(declaration, number, defaults, overrides)
@@ -212,7 +209,7 @@ def _resolve_one(
 
 
 def _name_recipe(fault: str, recipe: object, sources: Mapping[str, str]) -> str:
-    """Return a fault with the recipe beside it that has set what the fault names."""
+    """Return a fault with the name of the recipe that has set the settings in it."""
     by_recipe = [name for name, source in sources.items() if source == "recipe" and re.search(rf"\b{name}\b", fault)]
     if not by_recipe:
         return fault
@@ -223,9 +220,9 @@ def _name_recipe(fault: str, recipe: object, sources: Mapping[str, str]) -> str:
 
 
 def _merge_layers(
-    declaration: Declaration, number: int, defaults: Mapping[str, str], overrides: Mapping[str, object]
+    declaration: Declaration, number: int, defaults: Mapping[str, object], overrides: Mapping[str, object]
 ) -> tuple[dict[str, object], dict[str, str]]:
-    """Return the value of every parameter that any layer sets, and the layer that it came from."""
+    """Return the value of every parameter that a layer sets, and the layer that set it last."""
     own = declaration.instances[number]
     if misplaced := next((name for name in own if name in EXPERIMENT_KEYS), None):
         raise SettingsError(
@@ -269,18 +266,18 @@ def _join_arguments(merged: dict[str, object], sources: dict[str, str], architec
 
 
 def _find_other_tasks(settings: Settings, sources: Mapping[str, str]) -> dict[str, str]:
-    """Return what is wrong with each setting of another task that was set anywhere but in config.ini."""
-    of_others = {} if settings.task.target == "frame" else dict.fromkeys(FRAME_KEYS, "frame_classification")
-    of_others |= {} if settings.task.scaled_losses else dict.fromkeys(NUMBER_KEYS, "regression")
+    """Return the fault of each setting that belongs to another task and was not set in config.ini."""
+    others = {} if settings.task.target == "frame" else dict.fromkeys(FRAME_KEYS, "frame_classification")
+    others |= {} if settings.task.scaled_losses else dict.fromkeys(NUMBER_KEYS, "regression")
     return {
         name: f"'{name}' belongs to task_type {task_type} and has no effect on {settings.task_type}. Remove it."
-        for name, task_type in of_others.items()
+        for name, task_type in others.items()
         if sources.get(name, "config.ini") not in DEFAULT_SOURCES
     }
 
 
 def _architecture(name: object) -> Architecture:
-    """Return the architecture, or one without options where the name is wrong; Settings names that fault."""
+    """Return the architecture, or one without options if the name is wrong; `Settings` raises the error."""
     try:
         return find_architecture(str(known_name(name)))
     except SettingsError:
@@ -288,7 +285,7 @@ def _architecture(name: object) -> Architecture:
 
 
 def _place(declaration: Declaration, source: str, where: str = "") -> str:
-    """Return who is named in an error about a value of a layer; `where` for one of the instance."""
+    """Return the place of a value in errors: that of its layer, or `where` for a value of the instance."""
     if source == "instance":
         return where
     return {"experiment": f"{declaration.script}, experiment", "--set": "command line"}.get(source, source)

@@ -1,16 +1,13 @@
-"""Which settings a search may try: those whose trials the validation figure can compare, within what each allows.
-
-Comes in: the settings of an instance that is searched. Goes out: what is wrong with its space, a line per fault.
-"""
+"""Check which settings a search may try: those whose trials can be compared by the validation score."""
 
 from collections.abc import Callable, Mapping
 
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import SettingsError
+from xval.base.setting_scope import Scope
 from xval.settings.architectures import known_name, trains_network
 from xval.settings.options import Architecture
 from xval.settings.schema import Settings, names_of, names_of_loss
-from xval.settings.scope import Scope
 from xval.settings.space import Choice, Interval
 
 _MOST_STORES = 24
@@ -26,7 +23,7 @@ def space_faults(
     sources: Mapping[str, str],
     try_values: Callable[[Mapping[str, object]], object],
 ) -> list[str]:
-    """Return what is wrong with the space of a search, a line per fault.
+    """Return the faults of the space of a search, a line for each.
 
     Values at the ends of the space are tried if there is no other fault: `try_values` resolves the instance with them.
     """
@@ -73,7 +70,7 @@ def space_faults(
 def _refusal(
     name: str, drawn: Interval | Choice, settings: Settings, architecture: Architecture, sources: Mapping[str, str]
 ) -> str:
-    """Return why a setting cannot be searched; nothing where it can."""
+    """Return why a setting cannot be searched; empty: it can."""
     if sources.get(name) == "--set":
         return "is searched, so it cannot be set for the run"
     if name == "seed":

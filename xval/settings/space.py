@@ -1,7 +1,7 @@
 """What a search tries: a range or the options of each setting, the number of trials, and how they are scored and pruned.
 
-Comes in: what a script declares. Goes out: a `SearchPlan`, which an instance carries as text (`search` of its settings), so
-that files, hashes and the copy of a script hold it as they hold any other setting.
+An instance holds a `SearchPlan` as text (the setting `search`), so that files, hashes and the copy of a script hold it like any
+other setting.
 """
 
 import json
@@ -34,7 +34,7 @@ class Interval:
 
     @property
     def corners(self) -> tuple[object, ...]:
-        """The values at its ends."""
+        """The lowest and the highest value."""
         return self.low, self.high
 
 
@@ -46,7 +46,7 @@ class Choice:
 
     @property
     def corners(self) -> tuple[object, ...]:
-        """All of its options."""
+        """All options."""
         return self.options
 
 
@@ -114,7 +114,7 @@ class SearchPlan:
     pruning: Pruning = "median"
 
     def __post_init__(self) -> None:
-        """Refuse wrong types and ranges."""
+        """Raise an error for wrong types and ranges."""
         if not isinstance(self.space, Mapping) or not self.space:
             raise SettingsError(
                 f"the space is a dict such as {{'learning_rate': log_uniform(1e-4, 1e-2)}}; received {self.space!r:.60}."
@@ -136,7 +136,7 @@ class SearchPlan:
 
     @classmethod
     def from_text(cls, text: str) -> "SearchPlan":
-        """Return what `to_text` gave.
+        """Return the plan that `to_text` has written.
 
         Raises:
             SettingsError: The text is no plan of a search.
@@ -156,7 +156,7 @@ class SearchPlan:
         return json.dumps(asdict(self))
 
     def feature_choices(self) -> Iterator[dict[str, object]]:
-        """Yield each combination of settings of features; it has a store of its own. Nothing where none is tried."""
+        """Yield each combination of feature settings that is tried; each has a separate feature store."""
         searched = {name: drawn.corners for name, drawn in self.space.items() if name in FeatureSettings.model_fields}
         if searched:
             yield from (dict(zip(searched, values, strict=True)) for values in product(*searched.values()))
@@ -171,7 +171,7 @@ class SearchPlan:
 
 
 def option_text(value: object) -> str:
-    """Return an option of a choice as Optuna and files name it."""
+    """Return the name of an option of a choice in Optuna and in files."""
     try:
         return value if isinstance(value, str) else json.dumps(value)
     except TypeError:

@@ -23,12 +23,13 @@ from xval.backend.compilation import _jit_compile
 from xval.backend.fused_normalization import fuse_normalization
 from xval.backend.keras_internals import all_layers, drop_kernels, has_drawn_seeds
 from xval.backend.keras_optimizers import optimizer_variables
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
+from xval.base.setting_scope import Scope
+from xval.base.user_code import definitions
 from xval.models.losses import fitted_loss, training_functions
 from xval.models.residual import with_residual
 from xval.settings.parameters import to_parameters
 from xval.settings.schema import Settings, names_of
-from xval.settings.scope import Scope
 from xval.training import optimizer
 from xval.training.added_losses import adds_losses
 from xval.training.augmentation import augmented
@@ -200,8 +201,8 @@ def penalty(model: keras.Model) -> float:
 
 def _describe(new: CompiledModel, settings: Settings, described: str) -> str | None:
     """Return all that went into the compiled functions as a text; None: it cannot be told."""
-    has_own_loss = user_code.is_dotted(settings.loss) or keras_objects.is_object(settings.loss)
-    is_own = has_own_loss or user_code.is_dotted(settings.optimizer) or settings.callbacks is not None
+    has_own_loss = definitions.is_dotted(settings.loss) or keras_objects.is_object(settings.loss)
+    is_own = has_own_loss or definitions.is_dotted(settings.optimizer) or settings.callbacks is not None
     layers = [*all_layers(new.fitted), *all_layers(new.whole)]
     if is_own or not all(type(layer).__module__.partition(".")[0] in _KNOWN_PACKAGES for layer in layers):
         return None
@@ -215,6 +216,6 @@ def _describe(new: CompiledModel, settings: Settings, described: str) -> str | N
 
 def _describe_settings(settings: Settings, options: Mapping[str, object], own_code: OwnCode) -> str:
     """Return the backend, what is chosen of the settings, without what may alter between steps, and own code, as a text."""
-    between_steps = names_of(Scope.BETWEEN_STEPS)
+    between_steps = names_of(Scope.RUNTIME)
     chosen = {name: value for name, value in to_parameters(settings, options).items() if name not in between_steps}
     return json.dumps([keras.backend.backend(), chosen, own_code], default=repr)

@@ -5,9 +5,10 @@ import math
 import keras
 
 from xval.backend.keras_optimizers import RateByBatch, has_settable_rate, mix_in
-from xval.base import user_code
 from xval.base.errors import SettingsError, XvalError, one_line
 from xval.base.keras_names import OPTIMIZERS
+from xval.base.user_code import definitions, imports
+from xval.base.user_code.modules import describe_place
 from xval.settings.optimizers import OPTIMIZER_OPTIONS, optimizer_name, schedule_name
 from xval.settings.part_arguments import split_arguments
 from xval.settings.schema import Settings
@@ -28,7 +29,7 @@ def make_optimizer(settings: Settings) -> "keras.optimizers.Optimizer":
     options = {keyword: value for keyword, value in given.items() if value is not None}
     options |= split_arguments("optimizer", settings.optimizer_arguments)
     options |= {"use_ema": True} if settings.weight_average is not None else {}
-    make = user_code.load(name) if user_code.is_dotted(name) else getattr(keras.optimizers, OPTIMIZERS[name])
+    make = imports.load(name) if definitions.is_dotted(name) else getattr(keras.optimizers, OPTIMIZERS[name])
     try:
         optimizer = make(settings.learning_rate, **options)
     except (TypeError, ValueError) as error:
@@ -72,7 +73,7 @@ def check_schedule(settings: Settings, n_epochs: int | None = None) -> None:
     Raises:
         SettingsError: It raises an error in one of them, or gives what is no learning rate.
     """
-    if user_code.is_dotted(schedule_name(settings.schedule)):
+    if definitions.is_dotted(schedule_name(settings.schedule)):
         for epoch in range(n_epochs or settings.num_epochs):
             learning_rate(settings, epoch)
 
@@ -94,7 +95,7 @@ def learning_rate(settings: Settings, epoch: int) -> float:
     """
     name = schedule_name(settings.schedule)
     start, n_epochs = settings.learning_rate, settings.num_epochs
-    if user_code.is_dotted(name):
+    if definitions.is_dotted(name):
         return _asked_of(name, epoch, settings)
     n_warmup = settings.warmup_epochs
     if epoch < n_warmup:
@@ -107,11 +108,11 @@ def _asked_of(path: str, epoch: int, settings: Settings) -> float:
     """Return the learning rate that a schedule of the user's own gives for an epoch."""
     arguments = split_arguments("schedule", settings.schedule_arguments)
     try:
-        value = user_code.load(path)(epoch, settings.learning_rate, **arguments)
+        value = imports.load(path)(epoch, settings.learning_rate, **arguments)
     except XvalError:
         raise
     except Exception as error:
-        place = user_code.describe_place(error)
+        place = describe_place(error)
         raise SettingsError(f"schedule '{path}', epoch {epoch} (counted from 0): {place}{one_line(error)}") from error
     rate = float(value) if _is_number(value) else math.nan
     if not math.isfinite(rate) or rate <= 0:

@@ -12,8 +12,8 @@ from typing import Any
 
 import keras
 
-from xval.base import user_code
 from xval.base.errors import JobError, SettingsError, XvalError
+from xval.base.user_code import imports
 from xval.jobs.observers import METHODS
 from xval.settings import optimizers
 from xval.settings.further_metrics import split_names
@@ -28,7 +28,7 @@ def own_parts(settings: Settings) -> tuple[list[Any], list[keras.callbacks.Callb
     """Return new observers and new Keras callbacks of an instance."""
     observers, callbacks = [], []
     for path in split_names(settings.callbacks or "auto"):
-        made = user_code.load(path)()
+        made = imports.load(path)()
         missing = [name for name in METHODS if not callable(getattr(made, name, None))]
         if isinstance(made, keras.callbacks.Callback):
             _refuse_second_schedule(made, path, settings)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from augmentation.offline_settings import augmentation_model
 from augmentation.transforms import Samples, find_transform, transform_names
 from xval.base.errors import SettingsError
 
@@ -27,9 +28,9 @@ def test_the_signature_is_the_contract(name: str) -> None:
     transform = find_transform(name)
     assert list(inspect.signature(transform.draw).parameters)[:2] == ["rng", "sample_rate_hz"]
     assert list(inspect.signature(transform.apply).parameters)[:2] == ["samples", "sample_rate_hz"]
-    assert 0 <= transform.probability <= 1
-    documented = inspect.getdoc(transform.draw) or ""
-    assert all(f"{option}:" in documented for option in transform.options)
+    assert 0 <= transform.probability[1] <= 1
+    fields = augmentation_model().model_fields
+    assert all(fields[f"{name}_{option}"].description for option in ("probability", *transform.options))
 
 
 @every_transform

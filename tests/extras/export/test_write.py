@@ -19,7 +19,6 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.spectrogram import count_frames
 from preprocessing.features.windows import mark_padding
 from xval.__main__ import main
-from xval.base.config_file import read_section
 from xval.base.errors import ExportError, ResultsError, SettingsError
 from xval.base.json_files import read_json, write_json
 from xval.extras.export import formats
@@ -68,7 +67,7 @@ def fold(tmp_path, make_settings, make_options, save):
 
 def waveform_network(n_fft):
     """Return a network that reads any number of samples and computes its spectrogram itself."""
-    settings = FeatureSettings.model_validate({**read_section("features"), **LOGMEL, "n_fft": n_fft, "win_length": n_fft})
+    settings = FeatureSettings.model_validate({**LOGMEL, "n_fft": n_fft, "win_length": n_fft})
     inputs = keras.Input((None,), name="samples")
     features = build_frontend(None, settings.spectral())(inputs)
     form = (*features.shape[1:], 1)
@@ -146,7 +145,7 @@ def test_stored_features_are_computed_by_the_export_for_clips_of_any_length(tmp_
         "pre_emphasis": 0.9,
         "padding": padding,
     }
-    settings = FeatureSettings.model_validate({**read_section("features"), **stored})
+    settings = FeatureSettings.model_validate(stored)
     inputs = keras.Input((count_frames(2000, settings), 12))
     seen = keras.ops.where(keras.ops.isnan(inputs), 100.0, inputs)
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling1D()(seen)))
@@ -175,7 +174,7 @@ def test_stored_features_are_computed_by_the_export_for_clips_of_any_length(tmp_
 def test_a_network_that_normalises_each_clip_is_exported_although_silence_amplifies_rounding(tmp_path, name, save):
     skip_without(name)
     stored = {**LOGMEL, "features": "logmel", "frontend": "none", "n_mels": 40}
-    settings = FeatureSettings.model_validate({**read_section("features"), **stored})
+    settings = FeatureSettings.model_validate(stored)
     inputs = keras.Input((count_frames(9000, settings), 40))
     scaling = keras.layers.LayerNormalization(axis=[1, 2], center=False, scale=False, epsilon=1e-8, name="normalization")
     steep = keras.layers.Dense(3, kernel_initializer=keras.initializers.RandomNormal(stddev=1.0, seed=1))

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from preprocessing.corpus import make_corpus
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store.make import make_store
-from xval.base.config_file import read_section
 
 RATE_HZ = 16000
 N_SAMPLES = 8000
@@ -133,7 +132,7 @@ def test_two_hundred_damaged_files_stop_nothing(clips: tuple[pd.DataFrame, Path]
         n_processes=n_processes,
     )
     small = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 100, "n_mels": 10}
-    settings = FeatureSettings(**{**read_section("features"), **small})
+    settings = FeatureSettings(**small)
     store, left_out_later = make_store(corpus, settings, n_processes=n_processes)
 
     found = pd.concat([left_out, left_out_later]).set_index("path")["reason"]

@@ -13,6 +13,7 @@ from preprocessing.__main__ import main
 from preprocessing.corpora import _audformat_files
 from preprocessing.corpora.audformat import list_clips
 from xval.base.errors import CorpusError
+from xval.base.size_limits import LARGEST_TABLE_BYTES, LARGEST_TEXT_BYTES
 
 FILES = ["audio/0.wav", "audio/1.wav", "audio/2.wav"]
 
@@ -108,19 +109,6 @@ def test_a_pickle_beside_a_table_is_named_and_not_opened(folder: Path, tmp_path:
     assert {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in folder.iterdir()} == before
 
 
-def test_a_bomb_of_aliases_is_refused(folder: Path) -> None:
-    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-    (folder / "db.yaml").write_text(bomb + (folder / "db.yaml").read_text())
-    with pytest.raises(CorpusError, match=r"db\.yaml, line \d+: more than 500000 values once aliases are expanded,"):
-        list_clips(folder, label="emotion")
-
-
-def test_a_header_that_holds_itself_is_refused(folder: Path) -> None:
-    replace_in_header(folder, "description: of voices", "description: &a [*a]")
-    with pytest.raises(CorpusError, match=r"db\.yaml, line 2: the alias a is inside the value that it names"):
-        list_clips(folder, label="emotion")
-
-
 def test_aliases_of_plain_values_are_read(folder: Path) -> None:
     header = yaml.safe_load((folder / "db.yaml").read_text())
     header["schemes"]["mood"] = header["schemes"]["emotion"]
@@ -133,8 +121,7 @@ def test_aliases_of_plain_values_are_read(folder: Path) -> None:
     ("value", "message"),
     [
         ("[" * 200 + "]" * 200, "line 2: lists nested more than 50 levels deep"),
-        ("1" * 5000, "line 2: a number of 5000 characters"),
-        ("1:" * 5000 + "1", "line 2: a number of 10001 characters"),
+        ("1" * 5000, "cannot be read by audformat: Exceeds the limit"),
         ("'unfinished", "cannot be read by audformat"),
         ("2001-99-99", "cannot be read by audformat"),
     ],
@@ -145,9 +132,9 @@ def test_headers_that_no_database_has_are_refused(folder: Path, value: str, mess
         list_clips(folder, label="emotion")
 
 
-def test_a_header_that_is_too_large_or_no_file_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_audformat_files, "LARGEST_HEADER_BYTES", 100)
-    with pytest.raises(CorpusError, match=r"db\.yaml: larger than 100 bytes"):
+def test_a_header_that_is_too_large_or_no_file_is_refused(folder: Path) -> None:
+    os.truncate(folder / "db.yaml", LARGEST_TEXT_BYTES + 1)
+    with pytest.raises(CorpusError, match=r"db\.yaml: larger than 268435456 bytes"):
         list_clips(folder, label="emotion")
     (folder / "db.yaml").write_bytes(b"name: \xff")
     with pytest.raises(CorpusError, match=r"db\.yaml is not text in UTF-8"):
@@ -208,24 +195,15 @@ def test_attachments_and_media_open_no_file(folder: Path) -> None:
     assert len(list_clips(folder, label="emotion")) == 3
 
 
-def test_more_entries_than_audformat_can_compare_are_refused(folder: Path) -> None:
-    header = yaml.safe_load((folder / "db.yaml").read_text())
-    header["raters"] = {f"rater {number}": {"type": "human"} for number in range(10_001)}
-    (folder / "db.yaml").write_text(yaml.safe_dump(header))
-    with pytest.raises(CorpusError, match=r"db\.yaml: 10001 raters; allowed: 10000"):
-        list_clips(folder, label="emotion")
-
-
 def test_a_table_that_is_none_is_named(folder: Path) -> None:
     (folder / "db.files.csv").rename(folder / "db.files.parquet")
-    with pytest.raises(CorpusError, match=r"db\.files\.parquet is not a parquet file"):
+    with pytest.raises(CorpusError, match=r"db\.files\.parquet cannot be read by audformat"):
         list_clips(folder, label="emotion")
 
 
-def test_a_table_that_is_too_large_is_refused_before_audformat_reads_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(audformat.Table, "load", None)
-    monkeypatch.setattr("xval.base.table_bounds.LARGEST_TABLE_BYTES", 2)
-    with pytest.raises(CorpusError, match=r"db\.files\.csv: larger than 2 bytes"):
+def test_a_table_that_is_too_large_is_refused(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.truncate(folder / "db.files.csv", LARGEST_TABLE_BYTES + 1)
+    with pytest.raises(CorpusError, match=r"db\.files\.csv: larger than 1073741824 bytes"):
         list_clips(folder, label="emotion")
     (folder / "db.files.csv").unlink()
     save(folder, FILES, "parquet")

@@ -64,7 +64,7 @@ def test_the_age_of_1234_years_is_left_out(folder: Path) -> None:
 
 def plan_folds(clips):
     index = check_clips(clips, Path(), task_type="classification").assign(audio_hash=clips["path"])
-    settings = FoldSettings(5, "predefined", 0, "next_fold", validation_fraction=0.2, test_fraction=0.2)
+    settings = FoldSettings(num_folds=5, fold_strategy="predefined", fold_seed=0, validation="next_fold", fold_repeats=1)
     return make_folds(index, "hash", task_type="classification", has_classes=True, settings=settings).folds
 
 

@@ -245,15 +245,14 @@ def test_whatever_is_wrong_with_an_archive_is_said_in_a_line(server: Server, cor
 
 
 def test_a_bomb_is_not_unpacked(server: Server, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("preprocessing.corpora._download._UNCHECKED_BYTES", 1 << 20)
+    monkeypatch.setattr("xval.base.size_limits._UNCHECKED_BYTES", 1 << 20)
     zeros = tarfile.TarInfo("zeros.wav")
     bombs = {
         "zeros.zip": zipped({"zeros.wav": "0" * 5_000_000}),
         "zeros.tar.gz": tarred(zeros, content=bytes(5_000_000)),
-        "headers.tar.gz": tarred(*(tarfile.TarInfo("a.wav") for _ in range(5000))),
     }
     for name, content in bombs.items():
-        with pytest.raises(CorpusError, match=rf"{name} has 0\.. MB but unpacks to .* because more may be a zip bomb"):
+        with pytest.raises(CorpusError, match=rf"{name}: it has 0\.. MB but unpacks to .* because more may be a zip bomb"):
             download([server.offer(name, content)], corpus, console())
     assert files(corpus.parent) == [f"corpus/{WORK_FOLDER}/{name}" for name in sorted(bombs)]
 

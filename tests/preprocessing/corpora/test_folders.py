@@ -80,16 +80,6 @@ def test_files_in_which_the_pattern_finds_nothing_are_named(animals: Path) -> No
         list_clips(animals, item_pattern="(a")
 
 
-def test_a_pattern_that_never_ends_is_stopped_and_named(animals: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (animals / "cat" / f"{'a' * 60}.wav").touch()
-    monkeypatch.setattr("preprocessing.corpora._patterns.LONGEST_S", 1.0)
-
-    with pytest.raises(
-        SettingsError, match=r"--item-pattern \(a\+\)\+b: the search took more than 1 s, at 'a{60}\.wav'\. A repetition"
-    ):
-        list_clips(animals, item_pattern="(a+)+b")
-
-
 @pytest.mark.parametrize("pattern", ["(a{99999999999})", "(" * 5000])
 def test_a_pattern_that_no_machine_can_hold_is_no_regular_expression(animals: Path, pattern: str) -> None:
     with pytest.raises(SettingsError, match=r"--label-pattern .*not a regular expression"):

@@ -199,16 +199,12 @@ def test_a_card_may_not_name_files_elsewhere(tmp_path: Path, requests: tuple[str
 
 @pytest.mark.usefixtures("cache")
 @pytest.mark.parametrize(("name", "edge"), [("README.md", "---\n"), (".huggingface.yaml", "")])
-def test_a_card_runs_no_code_and_is_no_bomb(tmp_path: Path, name: str, edge: str) -> None:
+def test_a_card_runs_no_code(tmp_path: Path, name: str, edge: str) -> None:
     folder = tmp_path / "words"
     folder.mkdir()
     dataset([{"bytes": encoded(0), "path": "0.wav"}]).to_parquet(str(folder / "train.parquet"))
     (folder / name).write_text(f"{edge}configs: !!python/object/apply:os.mkdir [{tmp_path / 'ran'}]\n{edge}")
     with pytest.raises(CorpusError, match=rf"{name}, line [12]: the tag '!!python/object/apply:os.mkdir'"):
-        list_clips(tmp_path / "audio", source=str(folder))
-    bomb = "a0: &a0 [x, x]\n" + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
-    (folder / name).write_text(f"{edge}{bomb}configs:\n- data_files: *a11\n{edge}")
-    with pytest.raises(CorpusError, match=rf"{name}, line \d+: more than 500000 values"):
         list_clips(tmp_path / "audio", source=str(folder))
     assert not (tmp_path / "ran").exists()
 

@@ -40,7 +40,7 @@ def test_each_gender_is_tested_once_and_the_actor_stays_the_item(tmp_path: Path,
     lay_out(tmp_path, *(f"Actor_{name[-6:-4]}/{name}" for name in names))
     clips = list_clips(tmp_path, folds="gender")
     index = check_clips(clips, tmp_path, task_type="classification").assign(audio_hash=clips["path"])
-    settings = FoldSettings(2, "predefined", 0, "fraction", validation_fraction=0.25, test_fraction=0.2)
+    settings = FoldSettings(num_folds=2, fold_strategy="predefined", fold_seed=0, validation_fraction=0.25, fold_repeats=1)
 
     women, men = make_folds(index, "hash", task_type="classification", has_classes=True, settings=settings).folds
 

@@ -10,7 +10,6 @@ import soundfile
 
 from preprocessing.corpus import Corpus, make_corpus
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 
 RATE_HZ = 16000
 
@@ -18,9 +17,7 @@ RATE_HZ = 16000
 @pytest.fixture
 def settings() -> Callable[..., FeatureSettings]:
     """Return a function that gives the settings of an embedder."""
-    return lambda model, **changes: FeatureSettings(
-        **{**read_section("features"), "features": "embedding", "embedding_model": model, **changes}
-    )
+    return lambda model, **changes: FeatureSettings(**{"features": "embedding", "embedding_model": model, **changes})
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from preprocessing.embeddings.embedder import identify, load_embedder
 from preprocessing.encoders import Preset, find_in_cache, find_preset, preset_names, read_note
 from preprocessing.encoders.fetch import check_request, fetch
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 
 COMMIT = "c" * 40
@@ -179,7 +178,7 @@ def left_in(cache: Path) -> list[str]:
 
 
 def settings(name: str) -> FeatureSettings:
-    return FeatureSettings(**{**read_section("features"), "features": "embedding", "embedding_model": name})
+    return FeatureSettings(features="embedding", embedding_model=name)
 
 
 def test_what_is_fetched_embeds_and_is_found_without_the_server(hub: Hub, named: Callable[..., Preset]) -> None:

@@ -8,7 +8,6 @@ from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import family_of, find_preset, preset_names, resolve_encoder
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.options.named_files import file_names
-from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 
 
@@ -36,7 +35,7 @@ def test_each_preset_can_be_used_or_says_why_not(name: str) -> None:
 def test_a_preset_of_a_package_is_its_family_and_the_name_of_its_model() -> None:
     assert resolve_encoder("opensmile-egemaps") == "opensmile:eGeMAPSv02"
     assert family_of("opensmile-egemaps") == family_of("opensmile:eGeMAPSv02") == "opensmile"
-    section = {**read_section("features"), "features": "embedding"}
+    section = {"features": "embedding"}
     of_preset, of_family = (
         identify(FeatureSettings(**section | {"embedding_model": name}))
         for name in ("opensmile-egemaps", "opensmile:eGeMAPSv02")

@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from preprocessing.features.extract import check_settings, extract, trim
 from preprocessing.features.feature_settings import SPECTRAL_KEYS, FeatureSettings
 from preprocessing.features.spectrogram import count_frames
-from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 
 RATE_HZ = 16000
 
 
 def settings_with(**changes: object) -> FeatureSettings:
-    return FeatureSettings(**{**read_section("features"), **changes})
+    return FeatureSettings(**changes)
 
 
 def speech_like(n_samples: int = 24000, seed: int = 0) -> NDArray[np.float32]:

@@ -10,7 +10,6 @@ from preprocessing.features.feature_settings import KINDS as NAMES
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.kinds import KINDS, bin_names, with_deltas
 from preprocessing.features.spectrogram import count_frames
-from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 
 RATE_HZ = 16000
@@ -18,7 +17,7 @@ COARSE = {"n_fft": 4096, "win_length": 4096, "hop_length": 2048}
 
 
 def settings_with(**changes: object) -> FeatureSettings:
-    return FeatureSettings(**{**read_section("features"), **changes})
+    return FeatureSettings(**changes)
 
 
 def glide(seconds: float = 1.5, from_hz: float = 110, to_hz: float = 330) -> NDArray[np.float32]:

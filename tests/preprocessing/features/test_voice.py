@@ -12,7 +12,6 @@ from preprocessing.features.extract import check_settings, trim
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.voice import find_voice, speech_stretches
 from preprocessing.features.windows import make_examples
-from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 
 SURE, UNSURE, NO = 0.9, 0.4, 0.1
@@ -20,7 +19,7 @@ needs_detector = pytest.mark.skipif(find_spec("silero_vad") is None, reason="sil
 
 
 def settings_with(**changes):
-    return FeatureSettings(**{**read_section("features"), "vad": "silero", **changes})
+    return FeatureSettings(**{"vad": "silero", **changes})
 
 
 def noise(n_samples, seed=0):

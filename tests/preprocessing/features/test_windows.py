@@ -9,13 +9,12 @@ from numpy.typing import NDArray
 from preprocessing.features.extract import extract
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, make_examples, window_samples, window_starts
-from xval.base.config_file import read_section
 
 RATE_HZ = 16000
 
 
 def settings_with(**changes: object) -> FeatureSettings:
-    return FeatureSettings(**{**read_section("features"), **changes})
+    return FeatureSettings(**changes)
 
 
 def noise(duration_s: float) -> NDArray[np.float32]:

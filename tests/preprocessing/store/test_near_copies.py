@@ -9,7 +9,6 @@ from preprocessing.corpus import open_corpus
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.quality.cautions import find_cautions
 from preprocessing.store.near_copies import Sketches, find_near_copies
-from xval.base.config_file import read_section
 
 
 def with_copies(values: np.ndarray, noise: float) -> tuple[np.ndarray, list[str]]:
@@ -65,5 +64,5 @@ def test_a_dataset_of_arrays_is_searched_when_it_is_written(tmp_path) -> None:
     assert len(pairs) == 40
     assert set(pairs["item"]) | set(pairs["other_item"]) >= {"copies"}
 
-    (caution,) = [text for text in find_cautions(corpus, FeatureSettings(**read_section("features"))) if "nearly" in text]
+    (caution,) = [text for text in find_cautions(corpus, FeatureSettings()) if "nearly" in text]
     assert caution.startswith("40 pairs of clips of different items have nearly the same values, such as ")

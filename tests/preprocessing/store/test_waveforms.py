@@ -22,7 +22,6 @@ from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.make import make_store, store_folder
 from preprocessing.store.waveforms import Lengths, example_lengths, example_shape, make_moments, waveform_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
-from xval.base.config_file import read_section
 from xval.base.errors import CorpusError, SettingsError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -32,7 +31,7 @@ SECONDS = {"a": (0.11, 0.2, 0.05), "b": (0.13,), "c": (0.08, 0.17)}
 
 def settings_with(**changes: object) -> FeatureSettings:
     small = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 80, "n_mels": 20}
-    return FeatureSettings(**{**read_section("features"), **small, "features": "waveform", "frontend": "logmel", **changes})
+    return FeatureSettings(**{**small, "features": "waveform", "frontend": "logmel", **changes})
 
 
 def write_clips(folder: Path, seconds: dict[str, tuple[float, ...]] = SECONDS) -> pd.DataFrame:

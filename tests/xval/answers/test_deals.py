@@ -182,7 +182,16 @@ def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make
         compare_instances(folder.path, [1, f"{other.path}:1"], baseline=1, metric="accuracy")
 
 
-@pytest.mark.parametrize("change", [{"deal_hashes": ["f"]}, {"deal_hashes": None}, {"settings": {"fold_repeats": 3}}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"deal_hashes": ["f"]},
+        {"deal_hashes": None},
+        {"settings": {"fold_repeats": 3}},
+        {"settings": {"fold_repeats": "x"}},
+        {"folds": []},
+    ],
+)
 def test_a_folds_json_whose_deals_do_not_fit_is_damaged(make, change):
     folder = make(RIGHT)
     write_json(folder.folds_file, read_json(folder.folds_file) | change)

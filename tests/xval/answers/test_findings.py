@@ -171,9 +171,12 @@ def test_who_is_not_above_chance_and_who_is_surer_than_it_should_be(make_instanc
         (
             0.4,
             (0.5, 0.455, 0.5),
-            "cnn_small (4) 0.600, shuffled 0.455, by group 0.500. Compare",
+            (
+                "cnn_small (4) 0.600, with labels shuffled within each item 0.455, with one prediction for all items that have "
+                "the same classes 0.500. Compare"
+            ),
         ),
-        (0.4, (None, 0.59, 0.61), "cnn_small (4) 0.600, shuffled 0.590. Compare"),
+        (0.4, (None, 0.59, 0.61), "cnn_small (4) 0.600, with labels shuffled within each item 0.590. Compare"),
         (0.4, (None, 0.455, 0.5), ""),
         (0.52, (0.5, 0.455, 0.5), ""),
         (0.2, (0.5, 0.455, 0.61), ""),

@@ -81,7 +81,7 @@ def test_of_a_chosen_instance_the_nested_interval_decides(make, nested_low):
     nested_low["low"] = 0.45
     instances = [make(1, FOLDS, low=0.51), make(2, sorted(FOLDS), low=0.51)]
     assert lines_of(instances).evidence == "Not above chance: the interval includes 0.500."
-    assert lines_of(instances).result.startswith("Choosing among 2 variants scored")
+    assert lines_of(instances).result.startswith("Choosing among 2 variants by validation accuracy scored")
     nested_low["low"] = 0.51
     assert "is above chance, but not" in lines_of([make(1, FOLDS, low=0.45), instances[1]]).evidence
 
@@ -90,7 +90,7 @@ def test_where_instances_compete_the_nested_value_stands_first_and_then_the_own_
     result, *_ = lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1, high=0.3)])
     assert result == (
         "Report balanced accuracy (UAR) 0.542 [0.510, 0.650] on unseen items (chance 0.500): the nested estimate for choosing "
-        "among 2 variants. The chosen one, net 1 (1), scored 0.542."
+        "among 2 variants by validation accuracy. The chosen one, net 1 (1), scored 0.542 (accuracy 0.542)."
     )
 
 
@@ -138,7 +138,8 @@ def test_the_next_step_of_a_tie_is_repetitions_where_they_are_cheap_and_else_mor
     assert lines_of(instances).next.startswith("Set fold_repeats = 3 and run again")
     slow = [replace(one, jobs={key: {**record, "seconds": 1000.0} for key, record in one.jobs.items()}) for one in instances]
     assert lines_of(slow).next == (
-        "Test 18 more items to confirm the difference of 0.030 to variant 2; until then use the cheapest."
+        "Test 18 more items to confirm the difference of 0.030 between choosing by validation and variant 2; until then use "
+        "the cheapest."
     )
     assert lines_of([make(1, FOLDS, low=0.51), make(2, LOWER, low=0.1)]).next.startswith("Ready to report: xval report ")
 
@@ -175,7 +176,7 @@ def test_estimators_at_chance_are_not_advised_to_train_longer(make):
 def test_missing_and_failed_folds_come_first(make, make_failure):
     whole = make(1, FOLDS[:2], low=0.51)
     assert lines_of([whole, replace(make(2, FOLDS[:1], low=0.51), n_folds=2)]).next == (
-        "Run the same command again to finish net 2 (2)."
+        "Run the experiment again to finish net 2 (2)."
     )
     assert lines_of([replace(whole, n_folds=4)]) == (
         "Preliminary: balanced accuracy (UAR) 0.560 from 2 of 4 folds of net 1.",

@@ -12,7 +12,7 @@ LEAVE_ONE_OUT = {"fold_strategy": "leave_one_out"}
 
 def margin(difference, detectable, n_items=24):
     """Return a margin of which so many items show a difference, and more of them a smaller one by the root of their number."""
-    return Margin("2", difference, n_items, lambda n: detectable * math.sqrt(n_items / n))
+    return Margin("to variant 2", difference, n_items, lambda n: detectable * math.sqrt(n_items / n))
 
 
 def advise(make_instance, *margins, **parameters):

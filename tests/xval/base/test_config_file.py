@@ -1,11 +1,10 @@
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from xval.base import config_file
-from xval.base.config_file import CONFIG_PATH, find_study, read_defaults, read_section
+from xval.base.config_file import CONFIG_PATH, default_folder, find_study, read_defaults
 from xval.base.errors import SettingsError
 
 
@@ -58,11 +57,9 @@ def test_malformed_files_are_refused(tmp_path, text, message):
         read_defaults(path)
 
 
-def test_a_missing_file_or_section_is_named(tmp_path):
+def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(SettingsError, match=r"nowhere\.ini: cannot read the defaults"):
         read_defaults(tmp_path / "nowhere.ini")
-    with pytest.raises(SettingsError, match=r"section \[fetures\] is missing. Found: .*features"):
-        read_section("fetures")
 
 
 @pytest.fixture
@@ -116,7 +113,7 @@ def test_a_study_changes_some_defaults_and_has_its_own_folders(study, monkeypatc
     }
     monkeypatch.chdir(study.parent / "elsewhere")
     monkeypatch.setattr(sys, "argv", [str(study / "experiments" / "first.py")])
-    assert Path(read_section("experiment")["data_folder"]) == study / "data"
+    assert default_folder("data_folder") == study / "data"
 
 
 @pytest.mark.parametrize(

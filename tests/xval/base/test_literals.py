@@ -7,7 +7,7 @@ import pytest
 
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_expression, parse_module, read_literal
-from xval.base.own_files import imported_modules
+from xval.base.user_code.files import imported_modules
 from xval.settings.assignments import parse_assignments
 from xval.settings.part_arguments import join_arguments, split_arguments
 
@@ -42,4 +42,4 @@ def test_a_file_that_python_cannot_parse_is_no_python(tmp_path: Path, source: st
 
     with pytest.raises(SyntaxError):
         parse_module(tmp_path / "part.py")
-    assert list(imported_modules(tmp_path / "part.py")) == []
+    assert list(imported_modules({"part.py": tmp_path / "part.py"})) == []

@@ -1,66 +1,55 @@
-"""A config.ini that lacks a key: one line that names it; and settings come back from every form that they are written in."""
+"""What a setting is that a file lacks; and settings come back from every form that they are written in."""
 
 import json
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from preprocessing.features.feature_settings import FeatureSettings
-from preprocessing.options.settings_section import read_settings_section
-from xval.base import config_file
-from xval.base.config_file import APART, CONFIG_PATH, read_default, read_defaults
-from xval.base.errors import SettingsError
-from xval.settings import resolve as resolving
+from xval.base.config_file import read_defaults
+from xval.base.setting_fields import later_values, read_written
+from xval.settings import schema
 from xval.settings.parameters import from_parameters, hash_parameters
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
-
-PLACES = {key: section for section, values in read_defaults().items() if section not in APART for key in values}
-NEEDED = [key for key in PLACES if key in Settings.model_fields and Settings.model_fields[key].is_required()]
 
 
 def declare(**parameters):
     return Declaration("exp.py", "exp.py", "a test", parameters, {1: {}})
 
 
-@pytest.mark.parametrize("key", NEEDED[:: len(NEEDED) // 25])
-def test_a_key_that_config_ini_lacks_is_named_with_its_section_and_file_alone(monkeypatch, key):
-    less = {
-        section: {name: text for name, text in values.items() if name != key} for section, values in read_defaults().items()
-    }
-    monkeypatch.setattr(resolving, "read_defaults", lambda: less)
+def test_a_setting_that_config_ini_lacks_has_the_default_of_its_field(monkeypatch):
+    whole = resolve(declare())[0]
+    monkeypatch.setattr(schema, "read_defaults", lambda: {"training": {"num_epochs": "3"}})
 
-    with pytest.raises(SettingsError) as refused:
-        resolve(declare())
+    (instance,) = resolve(declare())
 
-    (line,) = str(refused.value).splitlines()
-    assert line.startswith(f"{CONFIG_PATH}: '{key}' is missing from ")
-    assert f"[{PLACES[key]}]" in line
-    assert len(line) < len(str(CONFIG_PATH)) + 200
+    assert instance.settings == whole.settings.model_copy(update={"num_epochs": 3})
+    assert instance.sources == whole.sources
 
 
-def test_a_key_that_an_experiment_sets_may_be_missing(monkeypatch):
-    less = read_defaults()
-    del less["training"]["num_epochs"]
-    monkeypatch.setattr(resolving, "read_defaults", lambda: less)
+@pytest.mark.parametrize("name", sorted({*Settings.model_fields} - {*later_values(Settings)}))
+def test_a_setting_that_a_file_of_results_lacks_is_an_error_unless_it_is_later_than_the_file(name):
+    parameters = resolve(declare())[0].parameters
+    less = {key: value for key, value in parameters.items() if key != name}
 
-    assert resolve(declare(num_epochs=3))[0].settings.num_epochs == 3
+    with pytest.raises(ValidationError) as refused:
+        read_written(Settings, {key: value for key, value in less.items() if key in Settings.model_fields})
+
+    assert [(fault["type"], fault["loc"]) for fault in refused.value.errors()] == [("missing", (name,))]
 
 
-def test_what_the_commands_read_of_it_is_named_too(tmp_path, monkeypatch):
-    path = tmp_path / "config.ini"
-    path.write_text("[experiment]\ndataset = demo\n[features]\nn_mels = 3\n")
+def test_files_of_results_lack_later_settings():
+    settings = resolve(declare())[0].settings
+    later = later_values(Settings)
+    values = {name: value for name, value in settings.model_dump().items() if name not in later}
 
-    with pytest.raises(SettingsError, match=r"config\.ini: 'data_folder' is missing from \[experiment\]\. Add it again"):
-        read_default("experiment", "data_folder", path)
-    with pytest.raises(SettingsError, match=r"config\.ini: 'features' is missing from \[features\]\. Add it again"):
-        read_settings_section(FeatureSettings, "features", config_path=path)
-    (tmp_path / "experiments").mkdir()
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(config_file, "find_study", lambda: tmp_path)
-    monkeypatch.setattr(config_file, "_read", lambda _: {"experiment": {}})
-    assert read_defaults() == {"experiment": {}}
+    read = read_written(Settings, values)
+
+    assert type(read) is Settings
+    assert read == settings.model_copy(update=later)
+    assert (read.fold_repeats, settings.fold_repeats) == (1, 1)
 
 
 VALUES = {

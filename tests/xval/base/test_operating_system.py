@@ -15,7 +15,6 @@ from filelock import FileLock, SoftFileLock
 
 from xval.base import operating_system
 from xval.base.operating_system import (
-    IrregularFileError,
     end_processes,
     flush,
     has_ended,
@@ -27,6 +26,7 @@ from xval.base.operating_system import (
     read_regular,
     replace,
 )  # fmt: skip
+from xval.base.size_limits import IrregularFileError
 
 ROOT = Path(__file__).resolve().parents[3]
 

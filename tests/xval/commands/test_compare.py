@@ -46,7 +46,7 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
         "True difference that would be shown with a probability of 80% (level 0.05 over 2 comparisons, from the steadiest",
         "Methods. Test balanced accuracy (UAR) of clips, mean over items, was compared between models 1, 3 and the",
         "Results. Choosing among 3 variants in each fold by its own validation reaches test balanced accuracy (UAR)",
-        "[width] 1 (instance 1) reached 0.575, the baseline 0.838",
+        "Model 1 ([width] 1) reached 0.575, the baseline 0.838",
         "Sources.",
     ]
     places = [printed.find(text) for text in order]

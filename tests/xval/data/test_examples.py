@@ -15,7 +15,6 @@ from preprocessing.store.waveforms import make_moments, whole_length
 from preprocessing.store.writer import Example, StoreWriter
 from xval.backend.gpu_readings import describe_now
 from xval.backend.held_examples import HeldExamples
-from xval.base.config_file import read_section
 from xval.base.errors import FoldsError
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
@@ -35,7 +34,7 @@ WINDOWS = {"example_length_s": 0.1, "example_overlap": 0.5}
 
 def settings_with(**changes):
     small = {"sample_rate_hz": RATE_HZ, "n_fft": 32, "win_length": 32, "hop_length": 8, "n_mels": 8}
-    return FeatureSettings(**{**read_section("features"), **small, "features": "waveform", "frontend": "logmel", **changes})
+    return FeatureSettings(**{**small, "features": "waveform", "frontend": "logmel", **changes})
 
 
 def write_store(folder, lengths=LENGTHS, *, n_augmented=1):

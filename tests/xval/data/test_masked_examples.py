@@ -12,7 +12,6 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import few_lengths, mark_padding
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
-from xval.base.config_file import read_section
 from xval.data.batches import Batches, of_like_length
 from xval.data.examples import StoredExamples
 from xval.data.item_scaling import scale_items
@@ -29,7 +28,7 @@ SAMPLES = {"a": (35, 80), "b": (79,)}  # of clips; all are padded to 80, 9 frame
 
 def settings_with(**changes: object) -> FeatureSettings:
     small = {"sample_rate_hz": RATE_HZ, "n_fft": 20, "win_length": 20, "hop_length": HOP, "n_mels": 2, "padding": "masked"}
-    return FeatureSettings(**{**read_section("features"), **small, **changes})
+    return FeatureSettings(**{**small, **changes})
 
 
 @pytest.fixture(scope="module")

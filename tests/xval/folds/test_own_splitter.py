@@ -31,7 +31,7 @@ def split(tmp_path, monkeypatch):
 
     def make(source, name="my_folds.split", task_type="classification", index=None, **changes):
         (tmp_path / "my_folds.py").write_text(source)
-        defaults = {"num_folds": 3, "fold_seed": 1, "validation": "fraction", "validation_fraction": 0.2, "test_fraction": 0.2}
+        defaults = {"num_folds": 3, "fold_repeats": 1}
         settings = FoldSettings(fold_strategy=name, **defaults | changes)
         index = clips() if index is None else index
         has_classes = task_type == "classification"

@@ -9,6 +9,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from xval.base.errors import FoldsError
+from xval.base.file_forms import form_of
 from xval.folds.plan import FoldPlan, FoldSettings
 from xval.folds.split import make_folds
 
@@ -19,6 +20,7 @@ DEFAULTS = {
     "validation": "fraction",
     "validation_fraction": 0.2,
     "test_fraction": 0.25,
+    "fold_repeats": 1,
 }
 
 
@@ -352,7 +354,7 @@ def test_deals_differ_test_each_item_once_and_leave_those_before_as_they_were(in
         assert sorted(item for fold in deal for item in fold.test) == sorted(index["item"].unique())
         assert max(len(fold.test) for fold in deal) - min(len(fold.test) for fold in deal) <= 1
     written = {"folds": [asdict(fold) for fold in four.folds], "settings": four.settings, "index_hash": "hash"}
-    assert FoldPlan.from_dict(json.loads(json.dumps(written))) == four
+    assert form_of(FoldPlan).validate_json(json.dumps(written)) == four
 
 
 def test_deals_are_nearly_as_balanced_as_the_first():

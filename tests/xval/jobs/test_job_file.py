@@ -80,10 +80,10 @@ def test_the_setting_that_is_wrong_in_a_job_file_is_named(job, change, fault):
 def test_a_job_file_has_all_settings_and_options_under_one_name(job):
     written = json.loads(write_job_file(job, Slot("cpu", 1)).read_text())["job"]
 
-    assert list(written) == [
+    assert written.keys() == {
         "experiment_folder", "code_folder", "store_folder", "instance", "fold", "parameters", "option_names", "settings_hash",
         "folds_hash", "seed", "refit", "repeat",
-    ]  # fmt: skip
+    }  # fmt: skip
     assert written["parameters"] == job.settings.model_dump(mode="json") | {"n_units": [8], "dropout": 0.3}
     assert written["option_names"] == ["n_units", "dropout"]
 

@@ -10,6 +10,7 @@ import pytest
 from preprocessing import store
 from xval.base import keras_backends
 from xval.base.errors import CorpusError, FoldsError, ResultsError, SettingsError
+from xval.base.file_forms import form_of
 from xval.base.json_files import write_json
 from xval.folds.plan import FoldPlan
 from xval.jobs.folds_file import load_folds, write_folds
@@ -139,7 +140,7 @@ def test_folds_of_an_earlier_version_stay_when_deals_are_added_or_the_corpus_is_
         for fold in before["folds"]
         for other in [fold["training"][0]]
     ]
-    plan = FoldPlan.from_dict(before | {"folds": drawn_otherwise})
+    plan = form_of(FoldPlan).validate_python(before | {"folds": drawn_otherwise})
     assert plan.hash != once.folds.hash
     write_json(made.folder.folds_file, before | {"folds": drawn_otherwise, "hash": plan.hash, "corpus_fingerprint": "another"})
     finish(replace(once, folds=plan), (1, 1), (1, 2), (1, 3))

@@ -1,5 +1,4 @@
 import json
-from dataclasses import asdict
 
 import pandas as pd
 import pytest
@@ -69,4 +68,3 @@ def test_a_job_keeps_its_refit_through_json(make_settings, make_options):
     )
 
     assert Job.from_dict(json.loads(json.dumps(job.to_dict()))) == job
-    assert Refit.from_dict(asdict(Refit(3))) == Refit(3)

@@ -101,7 +101,7 @@ def test_instances_that_were_refused_before_their_first_job_are_not_counted(fini
     shutil.copytree(results / "instance_1", results / "instance_9", ignore=shutil.ignore_patterns("fold_*"))
     stream = StringIO()
     tables.print_figures(ExperimentFolder(results), [1], Console(file=stream, width=150))
-    assert "the workbook and the page also compare 2 more." in stream.getvalue()
+    assert "The table has the chosen instances; the lines below are about all 3." in stream.getvalue()
 
 
 def test_the_table_is_followed_by_three_lines_and_details_explain_the_rest(finished):

@@ -3,6 +3,7 @@
 import pytest
 
 from preprocessing.features.feature_settings import FeatureSettings
+from xval.base.setting_scope import Scope
 from xval.settings.schema import (
     EXPERIMENT_KEYS,
     FRAME_KEYS,
@@ -11,7 +12,6 @@ from xval.settings.schema import (
     names_of,
     scope_of,
 )
-from xval.settings.scope import Scope
 
 FOLDS = ("num_folds", "fold_strategy", "fold_seed", "validation", "validation_fraction", "test_fraction", "fold_repeats")
 FRAMES = (
@@ -49,7 +49,7 @@ EXPECTED = {
         "checkpoint_minutes", *CLUSTER, "generator", "tensorboard", "tensorboard_batches", "comment_1", "comment_2",
         *FOLDS, "repeats", "search_storage", "pretrained_on", "silence", "item_name", "rank_by", "recipe",
     ),
-    Scope.BETWEEN_STEPS: (
+    Scope.RUNTIME: (
         "seed", "learning_rate", "schedule", "schedule_arguments", "schedule_unit", "schedule_decay", "schedule_patience",
         "final_learning_rate", "num_epochs",
         "warmup_epochs",
@@ -77,7 +77,7 @@ EXPECTED = {
         "reshaping_type", "normalization", "precision", "task_type", "label_form", "label_frame_s", "sequence_frames",
         *TUNING, *FeatureSettings.model_fields, *AUGMENTATION,
     ),
-    Scope.WORDS: ("silence", "item_name", "rank_by", "pretrained_on", "comment_1", "comment_2"),
+    Scope.DISPLAY_ONLY: ("silence", "item_name", "rank_by", "pretrained_on", "comment_1", "comment_2"),
     Scope.NUMBERS: ("target_scaling",),
     Scope.LOSS: (
         "target_scaling", "loss", "example_length_s", "example_overlap", "train_where", "enrolment_s",

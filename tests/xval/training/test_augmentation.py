@@ -9,7 +9,6 @@ import pytest
 from preprocessing import store
 from preprocessing.features.extract import extract
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.base.errors import SettingsError
 from xval.models.build import build_model
 from xval.models.frontend import build_frontend
@@ -26,7 +25,7 @@ BACKENDS = [
 
 
 def feature_settings(**changes):
-    return FeatureSettings(**read_section("features") | changes)
+    return FeatureSettings(**changes)
 
 
 def change(layer, examples, *, training=True):

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.training.speaker_layers import SpeakerAugmentation, warped_bins
 
 N_EXAMPLES = 2000
@@ -14,7 +13,7 @@ RNG = np.random.default_rng(0)
 
 
 def settings(**changes):
-    return FeatureSettings(**read_section("features") | changes)
+    return FeatureSettings(**changes)
 
 
 def change(layer, examples):

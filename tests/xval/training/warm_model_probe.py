@@ -20,7 +20,6 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store.waveforms import make_moments
 from preprocessing.store.writer import Example, StoreWriter
 from xval.backend import on_device
-from xval.base.config_file import read_section
 from xval.engine.worker.run import run_job
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, job_seed
@@ -121,7 +120,7 @@ def write_corpora(folder: Path) -> dict[str, store.FeatureStore]:
 def write_waveforms(folder: Path) -> store.FeatureStore:
     """Return a store of noise, of clips that are mostly shorter or longer than a crop."""
     rng = np.random.default_rng(0)
-    settings = FeatureSettings(**read_section("features") | {name: INSTANCES[6][name] for name in OF_WAVEFORMS})
+    settings = FeatureSettings(**{name: INSTANCES[6][name] for name in OF_WAVEFORMS})
     with StoreWriter(
         folder, task_type="classification", class_names=("a", "b", "c"), is_waveform=True, clip_samples=260,
         feature_settings=settings,

@@ -5,10 +5,10 @@ Comes in: evidence. Goes out: findings. Hashes are computed again.
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
-from xval.base.code_changes import describe_changes
 from xval.base.code_hash import find_changed_copies
 from xval.base.errors import CorpusError, SettingsError
-from xval.base.module_places import looking_in
+from xval.base.user_code.identity import describe_changes
+from xval.base.user_code.modules import looking_in
 from xval.settings.parameters import hash_parameters
 
 _UNKNOWN_CODE = "which of your own code it used is not known, because an earlier version of xval wrote its record"

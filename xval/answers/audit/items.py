@@ -12,7 +12,7 @@ from preprocessing.quality.cautions import shared_columns
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule, quoted
 from xval.base.errors import XvalError
-from xval.base.user_code import is_dotted
+from xval.base.user_code.definitions import is_dotted
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.predefined import SIDES
 from xval.folds.random_split import describe_random_split

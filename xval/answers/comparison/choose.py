@@ -20,7 +20,7 @@ from xval.answers.finding import capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
-from xval.answers.names import find_names
+from xval.answers.names import CHOICE, call_compared, find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
 from xval.answers.next_step import Margin, call_variants, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
@@ -31,7 +31,7 @@ from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.operating_system import quote
 from xval.base.shelf import load_offers
-from xval.base.user_code import is_dotted
+from xval.base.user_code.definitions import is_dotted
 from xval.measures import binary
 from xval.measures.metrics import canonical_name, find
 from xval.measures.metrics import metric_names as task_metrics
@@ -159,7 +159,7 @@ def _compare(
     of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(numbered, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
-    notes = [f"Instance {name}: {origin}." for name, origin in origins.items() if origin]
+    notes = [f"{capital(call_compared([name]))}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
     notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' is in training and test." for column in columns]
     notes += [found.text for found in map(describe_copies, _copies(chosen))]
@@ -201,9 +201,22 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
     pairs = [pair for pair in comparison.undecided if pair.instance not in same]
     if not pairs:
         return "" if not groups else describe_copies(groups[0]).advice
+    names = (comparison.baseline, *(pair.instance for pair in pairs))
+    choices = {name: choice for name in names if isinstance(choice := chosen[name], NestedInstance)}
+    variant_of = {name: str(choices[name].number) if name in choices else name for name in names}
+    variants = call_variants(dict.fromkeys(variant_of.values()))
+    # A choice that is the same variant in all folds is that variant, unless it is the one that it is compared with.
+    apart = {name for name, choice in choices.items() if choice.is_varied or variants.startswith("variant ")}
+
+    def choice_and(names: Sequence[str]) -> str:
+        return f"{CHOICE} and {call_variants(name for name in names if name not in choices)}"
+
+    def between(names: Sequence[str]) -> str:
+        return f"between {choice_and(names)}" if apart.intersection(names) else f"to variant {variant_of[names[-1]]}"
+
     margins = [
         Margin(
-            pair.instance,
+            between((comparison.baseline, pair.instance)),
             pair.difference,
             pair.n_items,
             partial(pair.planned, n_repeats=max(pair.n_repeats)),
@@ -211,11 +224,8 @@ def _next_step(comparison: Comparison, chosen: Chosen) -> str:
         )
         for pair in pairs
     ]
-    names = (comparison.baseline, *(pair.instance for pair in pairs))
-    is_choice = {name: isinstance(chosen[name], NestedInstance) for name in names}
-    variants = call_variants(dict.fromkeys(str(chosen[name].number) if is_choice[name] else name for name in names))
-    trained = [chosen[name] for name in names if not is_choice[name]]  # ties in a choice are no repeats
-    return describe_next_step(margins, trained, variants)
+    trained = [chosen[name] for name in names if name not in choices]  # ties in a choice are no repeats
+    return describe_next_step(margins, trained, variants, choice_and(names) if apart else "they")
 
 
 def _copies(chosen: Chosen) -> list[tuple[int, ...]]:
@@ -270,6 +280,10 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         wanted.update(dict.fromkeys((experiment.path.resolve(), own) for own in names))
 
     if baseline is not None:
+        if len(each_of(str(baseline), home)) > 1:
+            raise SettingsError(
+                f"--baseline {baseline}: takes one instance; received several. Name the others without an option."
+            )
         want(str(baseline))
     if all(_split(str(name))[1] is None for name in instances):
         want(f"{home.path}/")
@@ -285,13 +299,23 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
+        others = [_describe_other(only) for only in chosen.values()]
         of_chance = [
             f" To test it against chance: xval compare {quote(str(only.experiment.path))} {only.number} --permutations 39"
             for only in chosen.values()
             if only.settings.architecture in CLASSICAL
         ]
-        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(of_chance)}")
+        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(others)}{''.join(of_chance)}")
     return chosen
+
+
+def _describe_other(only: InstanceResults) -> str:
+    """Return which command compares an instance that was named alone; empty: its experiment has no other."""
+    path = quote(str(only.experiment.path))
+    other = next((number for number in only.experiment.instances() if number != only.number), None)
+    return (
+        "" if other is None else f" For example: xval compare {path} {only.number} {other}; without a number all are compared."
+    )
 
 
 def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, InstanceResults]:

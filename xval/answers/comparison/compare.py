@@ -22,6 +22,7 @@ from xval.answers.comparison.item_values import ItemValues
 from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, ROPE, Comparison, Pair
 from xval.answers.finding import capital
 from xval.answers.item_words import call_items_of, item_word, items_word
+from xval.answers.names import call_compared
 from xval.answers.next_step import ways_to_retrain
 from xval.base.errors import ResultsError, counted, first_of
 from xval.measures.statistics.comparison import corrected_t, holm, item_difference
@@ -68,12 +69,13 @@ def compare(
                 if _are_dealt_alike(instance, baseline)
                 else "there are no scores of the same items for it and"
             )
-            notes.append(f"Instance {instance.name} is excluded, because {lacking} the baseline: {left_out}.")
+            notes.append(f"{capital(call_compared([instance.name]))} is excluded, because {lacking} the baseline: {left_out}.")
         else:
             pairs.append(pair)
     if not pairs:
         raise ResultsError(
-            f"there is no fold on which to compare instance {baseline.name}. {' '.join(notes)} Run the missing folds first."
+            f"there is no fold on which to compare {call_compared([baseline.name])}. {' '.join(notes)} Run the missing folds "
+            "first."
         )
     if all(competitor.is_random_split for competitor in (baseline, *instances)):
         notes.append(
@@ -212,7 +214,7 @@ def _share_items(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
 
 def _describe_left_out(instance: Competitor, baseline: Competitor, folds: Collection[int]) -> str:
     """Return the folds that are not compared, those with one reason together: ``folds 3-18 (missing)``; empty: none."""
-    competitors = {"": instance, f" in the baseline, instance {baseline.name}": baseline}
+    competitors = {"": instance, f" in the baseline, {call_compared([baseline.name])}": baseline}
     reasons = {where: competitor.left_out for where, competitor in competitors.items()}
     every = {fold for where in competitors for fold in (*competitors[where].by_fold, *reasons[where])} - set(folds)
     of_reason: dict[str, list[int]] = {}

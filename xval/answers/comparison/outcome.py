@@ -11,6 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from xval.answers.figure_text import ROUNDING, rounded
+from xval.answers.names import call_compared
 from xval.base.item_word import ITEM
 from xval.measures.statistics.comparison import Difference
 from xval.measures.statistics.planning import LEVEL, Pilot, detectable
@@ -180,7 +181,7 @@ class Comparison:
         """Return the baseline and the main numbers of each pair; ``table`` has all of them."""
         shown = ["instance", "comment", "mean", "difference", "low", "high", "p_holm", "verdict"]
         table = self.table[shown].to_string(index=False, float_format=lambda number: rounded(number)[0])
-        first = f"{self.figure}, against instance {self.baseline} ({self.baseline_reason}):"
+        first = f"{self.figure}, against {call_compared([self.baseline])} ({self.baseline_reason}):"
         return "\n".join([first, table, *self.corrections, *self.notes])
 
     def _row(self, pair: Pair) -> dict[str, object]:

@@ -6,9 +6,12 @@ Comes in: instances by what they are called. Goes out: a `ResultsError`, or a `S
 from collections.abc import Mapping
 
 from xval.answers.comparison.competitor import test_metrics
+from xval.answers.names import call_compared
+from xval.answers.nested_selection import NestedInstance
 from xval.answers.repeats import seed_twins
 from xval.answers.summary import direction
 from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.base.operating_system import quote
 from xval.results.instance import InstanceResults
 from xval.results.open import open_results
 from xval.settings.schema import TESTED_KEYS, names_of_loss
@@ -44,14 +47,22 @@ def _refuse_other_tasks(chosen: Chosen) -> None:
 
 
 def _refuse_seeds(chosen: Chosen) -> None:
-    """Refuse instances that differ in the seed alone."""
-    names, instances = list(chosen), list(chosen.values())
-    for group in seed_twins({place: instance.parameters for place, instance in enumerate(instances)}):
-        seeds = ", ".join(str(instances[place].settings.seed) for place in group)
-        raise ResultsError(
-            f"instances {', '.join(names[place] for place in group)} differ only in the seed ({seeds}), so they are one "
-            f"method and cannot compete. Train one of them with repeats = {len(group)}, or give the instances to compare."
-        )
+    """Refuse instances that differ in the seed alone; a choice by validation has the settings of one, but is none."""
+    variants = {name: instance for name, instance in chosen.items() if not isinstance(instance, NestedInstance)}
+    names, instances = list(variants), list(variants.values())
+    groups = seed_twins({place: instance.parameters for place, instance in enumerate(instances)})
+    if not groups:
+        return
+    further = {place for group in groups for place in group[1:]}
+    left = [name for place, name in enumerate(names) if place not in further]
+    command = f"xval compare {quote(str(instances[0].experiment.path))} {' '.join(map(quote, left))}"
+    other = f"Compare one of them with other variants: {command}. " if len(left) > 1 else ""
+    seeds = list(dict.fromkeys(instances[place].settings.seed for place in groups[0]))
+    raise ResultsError(
+        f"instances {', '.join(names[place] for place in groups[0])} are one variant with different seeds "
+        f"({', '.join(map(str, seeds))}), so a difference between them is chance. {other}To show how much the seed matters, "
+        f"declare one variant with repeats = {len(seeds)}."
+    )
 
 
 def _refuse_other_clips(chosen: Chosen) -> None:
@@ -77,7 +88,8 @@ def check_metric(metric: str, chosen: Chosen) -> bool:
     if metric not in every or higher_is_better is None:
         raise SettingsError(f"--metric {metric}: unknown. {suggestion(metric, every)}")
     if lacking := [name for name, names in known.items() if metric not in names]:
-        raise ResultsError(f"instance {', '.join(lacking)} has no {metric}. Give the other instances without it.")
+        has = "has" if len(lacking) == 1 else "have"
+        raise ResultsError(f"{call_compared(lacking)} {has} no {metric}. Give the other instances without it.")
     task = instances[0].task
     names = names_of_loss(task)
     differing = [name for name in names if len({repr(instance.parameters.get(name)) for instance in instances}) > 1]

@@ -10,11 +10,11 @@ from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS, THIS_TRAI
 from xval.answers.comparison.sources import SOURCES
 from xval.answers.figure_text import ROUNDING, decimals, in_column, p_text
 from xval.answers.finding import capital
+from xval.answers.names import call_compared
 from xval.answers.next_step import settings_to_retrain
 from xval.base.errors import counted, plural_of
 from xval.base.item_word import new_items
 from xval.measures.statistics.planning import LEVEL, WANTED_POWER
-from xval.settings.resolve import describe_numbers
 
 HEADER = ("instance", "name", "mean", "difference [95 %]", "p Holm", "verdict")
 _PLANNED_REPEATS = 5
@@ -27,8 +27,8 @@ _CLAIMS = {
 }
 _BASES = {"items": "mean over {items}", "pooled": "pooled over all folds", "folds": "mean over folds"}
 _VERDICTS = {
-    "better": "the instance is better",
-    "worse": "the instance is worse",
+    "better": "the model is better",
+    "worse": "the model is worse",
     "practically equal": "the two are practically equal",
     "undecided": "neither a difference nor equality is shown",
 }
@@ -57,7 +57,8 @@ def describe_baseline(comparison: Comparison) -> str:
     direction = "higher" if comparison.higher_is_better else "lower"
     return (
         f"{capital(comparison.figure)} ({direction} is better), instance minus baseline. "
-        f"Baseline: instance {comparison.baseline} ({comparison.baseline_reason}), {' or '.join(means)} ({_bases(comparison)})."
+        f"Baseline: {call_compared([comparison.baseline])} ({comparison.baseline_reason}), {' or '.join(means)} "
+        f"({_bases(comparison)})."
     )
 
 
@@ -68,7 +69,7 @@ def describe_claims(comparison: Comparison) -> list[str]:
     if comparison.leaks:
         return [
             (
-                f"Claim nothing: models of {_instances(comparison.leaks)} were trained on clips or speakers that they were "
+                f"Claim nothing: models of {call_compared(comparison.leaks)} were trained on clips or speakers that they were "
                 "tested on."
             )
         ]
@@ -77,18 +78,11 @@ def describe_claims(comparison: Comparison) -> list[str]:
         pairs = [pair for pair in comparison.pairs if pair.claim == claim]
         for verdict, words in _CLAIMS.items():
             if names := [pair.instance for pair in pairs if pair.verdict == verdict]:
-                are, baseline = "are" if len(names) > 1 else "is", f"instance {comparison.baseline}"
-                lines.append(f"{words.format(names=_instances(names), are=are, baseline=baseline, rope=comparison.rope)}.")
+                are, baseline = "are" if len(names) > 1 else "is", call_compared([comparison.baseline])
+                lines.append(f"{words.format(names=call_compared(names), are=are, baseline=baseline, rope=comparison.rope)}.")
         if any(pair.verdict != "no test" for pair in pairs):
             lines.append(_describe_claim(claim, pairs, new_items(comparison.item)))
     return lines
-
-
-def _instances(names: Sequence[str], word: str = "instance") -> str:
-    """Return ``instance 3`` or ``instances 1, 3-7``; those of other experiments as they are named."""
-    are_numbers = all(name.isdecimal() for name in names)
-    listed = describe_numbers(map(int, names)) if are_numbers else ", ".join(names)
-    return f"{word}{'s' * (len(names) > 1)} {listed}"
 
 
 def _describe_claim(claim: str, pairs: Sequence[Pair], items: str) -> str:
@@ -134,7 +128,7 @@ def describe_limits(comparison: Comparison) -> list[str]:
             of_note.setdefault(note, []).append(pair.instance)
     return [
         *comparison.notes,
-        *(f"{capital(_instances(names))}: {note}" for note, names in of_note.items()),
+        *(f"{capital(call_compared(names))}: {note}" for note, names in of_note.items()),
     ]
 
 
@@ -167,7 +161,7 @@ def _describe_power(comparison: Comparison) -> list[str]:
 def describe_methods(comparison: Comparison) -> str:
     """Return the methods as a paper has them."""
     pairs = comparison.pairs
-    names = _instances([pair.instance for pair in pairs], "model")
+    names = call_compared([pair.instance for pair in pairs], "model")
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
     items = _range_of_counts([pair.n_items for pair in pairs], comparison.item)
     n_deals = max(round(pair.n_deals) for pair in pairs)
@@ -178,8 +172,8 @@ def describe_methods(comparison: Comparison) -> str:
         tested_on = f"the same {of_folds} of {items}{dealt}"
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     text = (
-        f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, model "
-        f"{comparison.baseline} ({comparison.baseline_reason}), on {tested_on}, {seeds}."
+        f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, "
+        f"{call_compared([comparison.baseline], 'model')} ({comparison.baseline_reason}), on {tested_on}, {seeds}."
     )
     if comparison.nested:
         text += (
@@ -213,7 +207,7 @@ def describe_methods(comparison: Comparison) -> str:
 
 def describe_result(comparison: Comparison, pair: Pair) -> str:
     """Return what was found for one instance, in a sentence."""
-    named = f"{pair.comment} (instance {pair.instance})" if pair.comment else f"Instance {pair.instance}"
+    named = f"{capital(call_compared([pair.instance], 'model'))}{pair.comment and f' ({pair.comment})'}"
     reached = f"{named} reached {decimals(pair.mean)}, the baseline {decimals(pair.baseline_mean)}"
     if not pair.test.components:
         return f"{reached}; the difference of {_signed(pair.difference)} was not tested."

@@ -12,9 +12,9 @@ from typing import Any, TypeGuard
 
 from preprocessing.store import open_store
 from xval.backend.devices import load_keras
-from xval.base import user_code
 from xval.base.errors import SettingsError, counted, one_line
-from xval.base.user_code import describe_place
+from xval.base.user_code import definitions
+from xval.base.user_code.modules import describe_place
 from xval.engine.worker.check_metrics import check_metrics
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job, model_identity
@@ -35,7 +35,7 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
         if not settings.uses_keras and settings.metrics == "auto":
             continue
         identity = model_identity(job)
-        if user_code.is_dotted(settings.schedule):  # which is asked for each epoch
+        if definitions.is_dotted(settings.schedule):  # which is asked for each epoch
             identity += json.dumps([settings.num_epochs, settings.learning_rate])
         if identity not in faults:
             faults[identity] = _find_fault(job, _check_parts)

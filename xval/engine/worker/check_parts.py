@@ -11,8 +11,10 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base import keras_objects, user_code
+from xval.base import keras_objects
 from xval.base.errors import SettingsError, one_line
+from xval.base.user_code import definitions
+from xval.base.user_code.modules import describe_place
 from xval.engine.worker.check_metrics import made_up_answers
 from xval.measures.task import Task
 from xval.models.losses import loss_function
@@ -35,7 +37,7 @@ def check_parts(settings: Settings, n_outputs: int) -> None:
     own_parts(settings)
     optimizer.check_schedule(settings)
     loss = settings.task.loss_name(settings.loss)
-    if user_code.is_dotted(loss) or keras_objects.is_object(loss):
+    if definitions.is_dotted(loss) or keras_objects.is_object(loss):
         _check_loss(loss, settings.task, n_outputs)
 
 
@@ -57,7 +59,7 @@ def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
         shape = values(predictions).shape
     except Exception as error:
         raise SettingsError(
-            f"loss '{loss}': {user_code.describe_place(error)}{one_line(error)}. It received y_true of shape {wanted.shape} "
+            f"loss '{loss}': {describe_place(error)}{one_line(error)}. It received y_true of shape {wanted.shape} "
             f"({wanted.dtype}) and y_pred of shape {predictions.shape}."
         ) from error
     if shape != (len(targets),):

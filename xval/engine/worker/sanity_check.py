@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base.errors import DivergenceError, SettingsError, UnsafeModelError, first_of, one_line
-from xval.base.user_code import describe_place
+from xval.base.user_code.modules import describe_place
 from xval.jobs.claim import is_out_of_memory
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers

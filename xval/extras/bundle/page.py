@@ -17,6 +17,7 @@ from pathlib import Path
 
 from xval.base.errors import SettingsError, brief
 from xval.base.operating_system import read_regular
+from xval.base.size_limits import LARGEST_TEXT_BYTES
 from xval.extras.bundle.facts import BundleFacts
 from xval.report.rendering import make_environment
 
@@ -30,7 +31,6 @@ _SHA256 = {
 }
 _TEMPLATES = Path(__file__).with_name("templates")
 _ABOUT = "package.json"
-_LARGEST_BYTES = 1 << 28
 HOW_TO_GET = (
     f"Get it with npm pack onnxruntime-web@{VERSION}, and give the file with --onnxruntime-web onnxruntime-web-{VERSION}.tgz"
 )
@@ -111,7 +111,7 @@ def _packed(content: bytes) -> str:
 
 def _in_folder(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
     folder = next((folder for folder in (path, path / "package") if (folder / _ABOUT).is_file()), path)
-    return {name: read_regular(folder / name, _LARGEST_BYTES) for name in names}
+    return {name: read_regular(folder / name) for name in names}
 
 
 def _in_archive(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
@@ -120,7 +120,7 @@ def _in_archive(path: Path, names: tuple[str, ...]) -> dict[str, bytes]:
         for name in names:
             member = archive.getmember(f"package/{name}")
             file = archive.extractfile(member) if member.isreg() else None  # a link has the size 0 and leads to any file
-            if file is None or member.size > _LARGEST_BYTES:
+            if file is None or member.size > LARGEST_TEXT_BYTES:
                 raise ValueError(f"{member.name} is not a file of plausible size")
             contents[name] = file.read()
     return contents

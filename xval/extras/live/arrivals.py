@@ -41,8 +41,12 @@ class Arrivals:
 
     def __init__(self, folder: Path, predicted: Iterable[str] = ()) -> None:
         if not folder.is_dir():
-            is_file = " It is a file. Give its folder." if folder.exists() else ""
-            raise SettingsError(f"--follow {folder}: there is no such folder.{is_file}")
+            if folder.exists():
+                raise SettingsError(
+                    f"--follow {folder}: received a file; expected a folder whose new files are predicted. To predict this "
+                    "file, give it without --follow."
+                )
+            raise SettingsError(f"--follow {folder}: there is no such folder. Create it first.")
         self._folder = folder
         self._reported = {str(Path(name).absolute()) for name in predicted}
         self._waiting: dict[str, _Waiting] = {}

@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--follow",
         type=Path,
         metavar="FOLDER",
-        help="write a csv row for each audio file that is added to FOLDER, until Ctrl-C",
+        help="predict each audio file that is in FOLDER or is added to it, as a csv row, until Ctrl-C; for files give AUDIO",
     )
     parser.add_argument(
         "--microphone", action="store_true", help="write a csv row for each window of microphone input, until Ctrl-C"
@@ -149,6 +149,7 @@ def follow(
 
     per, n_predicted, n_skipped = arguments.pieces_of(options), 0, 0
     unread: list[Path] = []
+    is_checked = True
     messages.print(
         f"Following {options.follow}: a file is read when it has not changed for {SETTLE_S:g} s. Ctrl-C ends.", markup=False
     )
@@ -168,7 +169,9 @@ def follow(
                 except (OSError, XvalError):
                     n_predicted, n_skipped, unread = before
                     raise
-                for line in [*arguments.describe_doubts(table), *(file.line for file in skipped)]:
+                seen_lines = arguments.describe_seen(table, model) if is_checked else []
+                is_checked = table.attrs["seen"] is not None  # where it is not known of one batch, it is of none
+                for line in [*seen_lines, *arguments.describe_doubts(table), *(file.line for file in skipped)]:
                     messages.print(line, markup=False)
                 if is_written and len(table):
                     messages.print(f"{counted(n_predicted, 'file')} predicted, the last {table['path'].iloc[-1]}", markup=False)

@@ -18,7 +18,7 @@ from preprocessing.clips.table import check_clips, class_names_of
 from preprocessing.commands.command_line import CorpusChoice
 from preprocessing.commands.prepare import choose_corpus
 from preprocessing.corpus import Corpus, open_corpus
-from xval.base.config_file import experiments_folder, read_default
+from xval.base.config_file import default_folder, experiments_folder
 from xval.base.errors import AudioError, CorpusError, SettingsError, UsageError, suggestion
 from xval.experiment.cross_validate import name_of, open_prepared
 from xval.experiment.run import EndedRun, RunRequest, run_jobs
@@ -92,7 +92,7 @@ def start(request: StartRequest, console: Console) -> int:
     if script.exists():
         console.print(f"Script     {script}, unchanged")
     else:
-        results = Path(read_default("experiment", "experiment_folder"), corpus.dataset, "experiment_1")
+        results = Path(default_folder("experiment_folder"), corpus.dataset, "experiment_1")
         write_steps(script, corpus, free_number(results))
         console.print(f"Script     {script}")
     declaration = read_steps(script)
@@ -148,7 +148,7 @@ def _prepare(request: StartRequest, console: Console) -> Corpus:
     if not path.exists() and len(request.sources) == 1:
         if (corpus := open_prepared(request.source)) is not None:
             return corpus
-        data_folder = Path(read_default("experiment", "data_folder"))
+        data_folder = default_folder("data_folder")
         names = [index.parent.name for index in data_folder.glob(f"*/{INDEX_NAME}")]
         prepared = suggestion(request.source, names) if names else "None is prepared yet."
         raise CorpusError(f"{path}: there is no such folder or table, nor a dataset of this name in {data_folder}. {prepared}")
@@ -185,9 +185,7 @@ def _script(dataset: str) -> Path:
 
 def _choose(reader: str | None, request: StartRequest) -> CorpusChoice:
     """Return the choice of clips that the options make, before any audio is read."""
-    return choose_corpus(
-        request.places, reader, None, None, Path(read_default("experiment", "data_folder")), None, None, request.reading
-    )
+    return choose_corpus(request.places, reader, None, None, default_folder("data_folder"), None, None, request.reading)
 
 
 def _rate_hz(chosen: CorpusChoice) -> int | None:

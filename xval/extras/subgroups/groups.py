@@ -15,11 +15,11 @@ from xval.answers.figure_text import LEAST_SHOWN, in_column, rounded
 from xval.answers.instance_predictions import InstancePredictions
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.summary import metric_words
-from xval.base import user_code
 from xval.base.errors import SettingsError, counted, plural_of, suggestion
 from xval.base.item_word import ITEM
-from xval.base.module_places import looking_in
 from xval.base.numbers import finite_or_none
+from xval.base.user_code import definitions
+from xval.base.user_code.modules import looking_in
 from xval.extras.subgroups.columns import GroupColumn
 from xval.extras.subgroups.gaps import FindInterval, Gap, StandardisedMetric, find_gap, with_intervals
 from xval.measures import metrics
@@ -217,7 +217,7 @@ def _ends(interval: Interval | None) -> tuple[float | None, float | None, str]:
 def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
     """Return a metric of a task, or one by its dotted path, with its name; None: the first main metric of the task."""
     metric_name = metrics.canonical_name(task.name, name or task.main_metrics[0])
-    if user_code.is_dotted(metric_name):
+    if definitions.is_dotted(metric_name):
         return metric_name.rpartition(".")[2], load_metric(task.name, metric_name).metric
     names = metrics.metric_names(task.name)
     if metric_name not in names:

@@ -163,9 +163,7 @@ class Regression(Task):
         name: Task.refused[name]
         for name in ("label_smoothing", "clip_average", "class_weights", "sampling", "calibration", "positive_class")
     }
-    uneven_folds = (
-        "All true numbers are equal in fold {folds}, so its correlations and R2 are undefined, or 0 for any prediction"
-    )
+    uneven_folds = "All true numbers are equal in {folds}, so {its} correlations and R2 are undefined, or 0 for any prediction"
     why_no_folder = "folders give classes, but this model predicts numbers. Give a table with the column label."
     worst_first = "Clips with the largest absolute error first (in standard deviations of the target)."
 

@@ -1,9 +1,6 @@
-"""Check zip archives from elsewhere before they are unpacked.
+"""Check names and sizes of the members of zip archives from elsewhere before they are unpacked."""
 
-Comes in: an open file and the members that it may have. Goes out: the open archive, whose members all have expected names and
-sizes; or the reason why it is refused.
-"""
-
+import io
 import stat
 import struct
 import zipfile
@@ -14,15 +11,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import BinaryIO
 
 from xval.base.errors import UnsafeModelError
+from xval.base.size_limits import IrregularFileError, check_unpacked
 
-LARGEST_RATIO = 20
-"""Of a member's size to its compressed size. Keras and skops do not compress (1); compressed weights reach about 2, JSON about
-10, zip bombs up to 1032."""
-
-_UNCHECKED_BYTES = 1 << 20  # members up to this size may have any ratio
-_MOST_MEMBERS = 100_000  # a random forest has 5 per tree
 _CHUNK_BYTES = 1 << 20
-_LOCAL_HEADER_BYTES = 30
 _ENCRYPTED = 0x1
 _ZIP, _HDF5 = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n"
 _PICKLE = tuple(bytes([0x80, protocol]) for protocol in range(2, 6))
@@ -43,8 +34,9 @@ def open_archive(file: BinaryIO, path: Path, largest: Callable[[str], int | None
 
     Raises:
         UnsafeModelError: It is no zip, it is damaged, or a member has another name, leads out of the archive, is a link, is
-            encrypted, is there twice, shares its bytes with another, or is larger than it may be.
+            encrypted, is there twice, or is larger than it may be.
     """
+    n_bytes = file.seek(0, io.SEEK_END)
     file.seek(0)
     head = file.read(len(_HDF5))
     if not head.startswith(_ZIP):
@@ -59,6 +51,10 @@ def open_archive(file: BinaryIO, path: Path, largest: Callable[[str], int | None
         ) from error
     with archive:
         _check_members(archive.infolist(), path, largest)
+        try:
+            check_unpacked(path, sum(member.file_size for member in archive.infolist()), n_bytes)
+        except IrregularFileError as error:
+            raise UnsafeModelError(f"{path}: not loaded, because {error.strerror}.") from error
         yield archive
 
 
@@ -92,10 +88,6 @@ def read_member(archive: zipfile.ZipFile, name: str, path: Path) -> bytes:
 
 
 def _check_members(members: list[zipfile.ZipInfo], path: Path, largest: Callable[[str], int | None]) -> None:
-    if len(members) > _MOST_MEMBERS:
-        raise UnsafeModelError(
-            f"{path}: not loaded, because it has {len(members)} members; at most {_MOST_MEMBERS} are allowed."
-        )
     names = set()
     for member in members:
         if fault := _fault(member, largest):
@@ -103,11 +95,6 @@ def _check_members(members: list[zipfile.ZipInfo], path: Path, largest: Callable
         if member.filename in names:
             raise UnsafeModelError(f"{path}: not loaded, because its member {member.filename} is in it twice.")
         names.add(member.filename)
-    end = 0
-    for member in sorted(members, key=lambda entry: entry.header_offset):
-        if member.header_offset < end:
-            raise UnsafeModelError(f"{path}: not loaded, because its member {member.filename} shares its bytes with another.")
-        end = member.header_offset + _LOCAL_HEADER_BYTES + len(member.filename.encode()) + member.compress_size
 
 
 def _fault(member: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> str | None:
@@ -127,11 +114,6 @@ def _fault(member: zipfile.ZipInfo, largest: Callable[[str], int | None]) -> str
         return f"is compressed by method {member.compress_type}; deflate or none is allowed"
     if member.file_size > allowed:
         return f"declares {member.file_size} bytes; at most {allowed} are allowed"
-    if member.file_size > max(_UNCHECKED_BYTES, LARGEST_RATIO * member.compress_size):
-        return (
-            f"expands {member.compress_size} bytes to {member.file_size}; at most {LARGEST_RATIO} times is allowed, because "
-            "more may be a zip bomb. If it is not, save the model again with model.save()"
-        )
     return None
 
 

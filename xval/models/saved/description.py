@@ -1,24 +1,23 @@
-"""Read the description of a saved model: model.json.
-
-Comes in: the path of a saved model. Goes out: a checked `ModelDescription`.
-"""
+"""Read and check the description of a saved model: model.json."""
 
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from preprocessing.annotations.annotation_settings import FrameSettings, PositiveFloat
+from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.clips.listing import is_utf8
 from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.base.json_files import read_json
+from xval.base.setting_fields import PositiveFloat, written_type
+from xval.base.size_limits import MOST_SAMPLES
 from xval.measures.task import Task, find_task
 from xval.measures.tasks.frame_classification import TASK as FRAME_CLASSIFICATION
 from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
@@ -30,25 +29,11 @@ from xval.settings.validators import TaskType
 if TYPE_CHECKING:
     import keras
 
-_MOST_NETWORKS = 1000
-_MOST_TIME_PARTS = 1000
 _MOST_BITS = 63  # of a whole number
-# A changed model.json must not ask for more memory than any experiment needs.
-LARGEST_EXAMPLE = 1 << 30
-"""Values of one example, samples or features: 18 hours at 16 kHz, 4 GB of float32."""
-LARGEST_N_FFT = 1 << 18  # 0.5 s at 500 kHz, the rate of bat detectors
-LARGEST_N_MELS = 1 << 12
-LARGEST_FILTERS = 1 << 28  # n_mels times bins of the spectrum: 1 GB of float32
-LARGEST_RATE_HZ = 10_000_000
-LARGEST_EXPANSION = 1 << 12
-"""Values of the features, or samples of overlapping windows, per sample of audio: 2049 bins at each sample."""
-LARGEST_NAMES = 100_000
 
 
 def _checked_names(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse names of outputs that are too many, too long, repeated, or have control characters."""
-    if len(names) > LARGEST_NAMES:
-        raise ValueError(f"{len(names)} names; at most {LARGEST_NAMES} are allowed")
+    """Refuse names of outputs that are too long, repeated, or have control characters."""
     for name in names:
         if len(name) > LARGEST_NAME:
             raise ValueError(f"the name {name[:40]!r}... has {len(name)} characters; at most {LARGEST_NAME} are allowed")
@@ -72,14 +57,20 @@ class EstimatorSettings(BaseModel):
     classifier: str
     classifier_settings: dict[str, float | str]
     temperature: PositiveFloat | None
-    n_networks: int = Field(default=0, ge=0, le=_MOST_NETWORKS)
+    n_networks: int = Field(default=0, ge=0)
     layers_dropped: int = Field(default=0, ge=0)
     basic_features: bool = False
     pooling: tuple[Statistic, ...] = ()
-    time_parts: int = Field(default=1, ge=1, le=_MOST_TIME_PARTS)
+    time_parts: int = Field(default=1, ge=1)
     scales_pooled: bool = False
     target_mean: tuple[float, ...] = ()
     target_deviation: tuple[PositiveFloat, ...] = ()
+
+
+if TYPE_CHECKING:
+    WrittenFeatures: TypeAlias = FeatureSettings
+else:
+    WrittenFeatures = written_type(FeatureSettings)
 
 
 class ModelDescription(BaseModel):
@@ -116,7 +107,7 @@ class ModelDescription(BaseModel):
     class_names: Names
     target_names: Names
     thresholds: dict[str, Share] = {}
-    feature_settings: FeatureSettings
+    feature_settings: WrittenFeatures
     clip_samples: int | None = Field(gt=0)
     is_custom: bool
     example_s: PositiveFloat | None
@@ -187,24 +178,16 @@ class ModelDescription(BaseModel):
         settings, n_bins = self.feature_settings, self.feature_settings.n_fft // 2 + 1
         sequence_s = self.frames.sequence_frames * self.frames.label_frame_s if self.frames else None
         durations_s = (self.example_s, sequence_s, settings.clip_length_s, settings.crop_s, settings.example_length_s)
-        n_samples = max(
-            self.clip_samples or 0,
-            *(duration_s * settings.sample_rate_hz for duration_s in durations_s if duration_s is not None),
-            0,
-        )
-        limits = (
-            ("sample_rate_hz", settings.sample_rate_hz, LARGEST_RATE_HZ),
-            ("n_fft", settings.n_fft, LARGEST_N_FFT),
-            ("n_mels", settings.n_mels, LARGEST_N_MELS),
-            ("n_mels times the bins of n_fft", settings.n_mels * n_bins, LARGEST_FILTERS),
-            ("the length of an example in samples", n_samples, LARGEST_EXAMPLE),
-            ("stretch_frames times the bins of n_fft", (settings.stretch_frames or 0) * n_bins, LARGEST_EXAMPLE),
-            ("the bins of n_fft per sample of hop_length", n_bins / settings.hop_length, LARGEST_EXPANSION),
-            ("the windows at each sample by example_overlap", 1 / (1 - settings.example_overlap), LARGEST_EXPANSION),
-        )
-        for name, value, most in limits:
-            if value > most:
-                raise ValueError(f"{name} is {value:g}; at most {most} is allowed")
+        sizes = {
+            "the length of an example in samples": max(
+                self.clip_samples or 0, *(duration_s * settings.sample_rate_hz for duration_s in durations_s if duration_s), 0
+            ),
+            "n_mels times the bins of n_fft": settings.n_mels * n_bins,
+            "stretch_frames times the bins of n_fft": (settings.stretch_frames or 0) * n_bins,
+        }
+        for name, n_values in sizes.items():
+            if n_values > MOST_SAMPLES:
+                raise ValueError(f"{name} is {n_values:g}; at most {MOST_SAMPLES} is allowed")
         return self
 
 
@@ -226,7 +209,8 @@ def read_description(model: Path) -> ModelDescription:
             f"{SEEN_AUDIO_NAME}, from the fold folder that the model came from.{hint}"
         )
     if content.get("task_type") == FRAME_CLASSIFICATION.name:
-        content = content | {"frames": {name: content.get(name) for name in FRAME_KEYS}}
+        read = (name for name in FRAME_KEYS if name != "random_excerpts")  # that one only changes training
+        content = content | {"frames": {name: content.get(name) for name in read}}
     try:
         description = ModelDescription.model_validate(content)
         if not description.is_custom:

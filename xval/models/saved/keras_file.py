@@ -1,8 +1,7 @@
 """Check a .keras file from elsewhere before Keras reads it.
 
-Comes in: the path of a .keras file. Goes out: a folder that Keras can load and that holds only what was checked; or the reason
-why the file is refused. Keras's safe mode refuses what is known to be harmful; this accepts only what is known to be harmless.
-Keras never opens the file itself, so it cannot change between check and use.
+Keras's safe mode refuses what is known to be harmful; this accepts only what is known to be harmless. Keras never opens the
+file itself but a folder with the checked content, so that nothing can change between check and use.
 """
 
 import zipfile
@@ -12,20 +11,14 @@ from pathlib import Path
 
 from xval.base.errors import UnsafeModelError
 from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_MODEL_BYTES, LARGEST_TEXT_BYTES
 from xval.models.saved.archive import open_archive, read_chunks, read_member
 from xval.models.saved.check_layers import check_config
 from xval.models.saved.check_weights import check_weights
 
 _CONFIG, _WEIGHTS, _METADATA = "config.json", "model.weights.h5", "metadata.json"
 
-_LARGEST_BYTES = {
-    # The architecture: 6 to 40 kB. A front end writes its window into it as text, 5 MB for the longest that is allowed.
-    _CONFIG: 16 << 20,
-    # Two entries; never read.
-    _METADATA: 64 << 10,
-    # 2 x 10^9 weights of float32; networks for audio have 10^4 to 10^8. `LARGEST_RATIO` limits it by the size of the file.
-    _WEIGHTS: 8 << 30,
-}
+_LARGEST_BYTES = {_CONFIG: LARGEST_TEXT_BYTES, _METADATA: LARGEST_TEXT_BYTES, _WEIGHTS: LARGEST_MODEL_BYTES}
 """The members of a model whose layers have no assets (vocabularies), and the most bytes that each may have."""
 
 

@@ -2,8 +2,8 @@
 
 Comes in: the path of a .keras file. Goes out: the Keras model. The file is checked before Keras reads any of it
 (keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's own are taken only from imported code, so the
-architecture that model.json names is imported first, if it is one of xval or the experiment runs here (`own_imports`), and
-nothing else.
+architecture that model.json names is imported first, if it is one of xval or the experiment runs here (`user_code.imports`),
+and nothing else.
 """
 
 import json
@@ -11,11 +11,12 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.base import own_imports
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError, brief, suggestion
 from xval.base.json_files import read_json
-from xval.base.module_places import SHARED_PACKAGE
-from xval.base.user_code import has_module, is_dotted, load
+from xval.base.user_code import imports
+from xval.base.user_code.definitions import has_module, is_dotted
+from xval.base.user_code.imports import load
+from xval.base.user_code.modules import SHARED_PACKAGE
 from xval.models.saved.check_layers import ANY_MODULE
 from xval.models.saved.check_memory import check_memory
 from xval.models.saved.keras_file import unpack_model
@@ -40,7 +41,7 @@ def read_keras_model(path: Path) -> "keras.Model":
         raise ResultsError(f"{path}: there is no such model. A finished fold folder has model.keras.")
     architecture = (read_json(path.with_suffix(".json")) or {}).get("architecture")
     module = f"{SHARED_PACKAGE}.{architecture}"
-    if architecture is not None and find_architecture(path, architecture) and own_imports.may_import(module):
+    if architecture is not None and find_architecture(path, architecture) and imports.may_import(module):
         load(f"{module}.build")
     with tempfile.TemporaryDirectory(prefix="xval_model_") as name:
         folder = Path(name)
@@ -85,7 +86,7 @@ def find_architecture(path: Path, architecture: object) -> bool:
     """
     if is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split("."))):
         return False
-    if f"{SHARED_PACKAGE}.{architecture}" in own_imports.named():  # and imported: it lies in a study elsewhere
+    if f"{SHARED_PACKAGE}.{architecture}" in imports.named():  # and imported: it lies in a study elsewhere
         return True
     if architecture not in architecture_names():
         raise ResultsError(

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
-from preprocessing.annotations.annotation_settings import PositiveFloat
 from xval.base.errors import ResultsError
+from xval.base.setting_fields import PositiveFloat
 from xval.models.saved.heard_audio import read_array
 
 NOVELTY_NAME = "novelty.npy"

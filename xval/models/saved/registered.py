@@ -3,8 +3,8 @@
 import keras
 
 from xval.backend.keras_internals import all_layers
-from xval.base.cell_code import is_cell_module
 from xval.base.errors import SettingsError
+from xval.base.user_code.cells import is_cell_module
 from xval.models.saved.check_layers import HARMS
 
 _OF_XVAL = ("keras", "xval", "architectures")

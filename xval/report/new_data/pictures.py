@@ -28,13 +28,13 @@ _FEW_EXAMPLES = 10
 
 def draw_confusion(matrix: Sequence[Sequence[int]], class_names: Sequence[str], unit: str) -> bytes:
     """Return `confusion_figure` as PNG."""
-    return png(confusion_figure(matrix, class_names, unit))
+    return png(confusion_figure(matrix, class_names, f"{sum(map(sum, matrix))} {unit}"))
 
 
-def confusion_figure(matrix: Sequence[Sequence[int]], class_names: Sequence[str], unit: str) -> "Figure":
+def confusion_figure(matrix: Sequence[Sequence[int]], class_names: Sequence[str], title: str) -> "Figure":
     """Draw a confusion matrix: colours are shares of the true class, numbers are counts.
 
-    `matrix` has a row of counts per true class and a column per predicted class; `unit` names what is counted.
+    `matrix` has a row of counts per true class and a column per predicted class; `title` says what is counted.
     """
     from matplotlib.colors import PowerNorm
 
@@ -70,7 +70,7 @@ def confusion_figure(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     bar.set_label("Share of the true class", fontsize="small")
     bar.ax.tick_params(labelsize="small")
     empty = " (grey: does not occur)" if (totals == 0).any() else ""
-    write_title(axes, f"{int(counts.sum())} {unit}{empty}")
+    write_title(axes, f"{title}{empty}")
     return figure
 
 

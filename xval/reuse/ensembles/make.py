@@ -35,7 +35,6 @@ _NAMES = {"mean": "", "choose": ", chosen", "stack": ", stacked"}
 METHODS = tuple(_NAMES)
 FIRST_NUMBER = 901
 """The number of the first ensemble of an experiment, behind those of instances that a script may add."""
-_LARGEST_DESCRIPTION_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -133,7 +132,7 @@ def read_description(folder: ExperimentFolder) -> str:
     """Return the description of an experiment; empty where its file is gone."""
     path = folder.path / "description.txt"
     try:
-        return read_regular(path, _LARGEST_DESCRIPTION_BYTES).decode().strip()
+        return read_regular(path).decode().strip()
     except FileNotFoundError:
         return ""
     except UnicodeDecodeError as error:

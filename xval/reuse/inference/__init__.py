@@ -10,9 +10,9 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.base import own_imports
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.keras_backends import installed_or_default
+from xval.base.user_code import imports
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
@@ -61,7 +61,7 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
         check_embedder(member, description)
     is_without_network = all(about.combination and not about.combination.n_networks for about in descriptions)
     _bind(descriptions[0].backend, gpu, needs_keras=not is_without_network)
-    with own_imports.reading_model(modules):
+    with imports.reading_model(modules):
         import_named(selection.members)
         if all(member.name == ENSEMBLE_NAME for member in selection.members):
             from xval.reuse.inference.ensemble import load_ensemble

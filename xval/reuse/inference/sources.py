@@ -19,7 +19,7 @@ from xval.base.errors import AudioError, SettingsError, UndefinedAnswerError
 
 
 class Segment(NamedTuple):
-    """A stretch of an audio file.
+    """A segment of an audio file.
 
     Attributes:
         start_s: Its begin; None or NaN: that of the file.

@@ -15,7 +15,7 @@ from preprocessing.corpora._tables import MISSING
 from preprocessing.parallel import count_cores
 from preprocessing.store import write
 from preprocessing.store.arrays import refuse_missing
-from xval.base.config_file import read_default
+from xval.base.config_file import default_folder
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, counted
 from xval.measures.task import find_task
@@ -107,7 +107,7 @@ def evaluate(
         CorpusError: The data cannot be used, or hold no clip that the model has not seen.
         AudioError: No clip can be read.
     """
-    place = Path(read_default("experiment", "data_folder") if data_folder is None else data_folder)
+    place = default_folder("data_folder") if data_folder is None else Path(data_folder)
     options = ReadOptions(
         place, None if audio_folder is None else Path(audio_folder), item_pattern or "none", label_pattern or "none",
         tuple(map(str, only_items)), "none" if labels is None else ",".join(labels),

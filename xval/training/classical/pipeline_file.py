@@ -1,8 +1,8 @@
 """Read a fitted pipeline of scikit-learn from model.skops, which may come from elsewhere.
 
-Comes in: the path of a .skops file. Goes out: a Pipeline of scikit-learn. The archive and the arrays in it are checked before
-skops reads them. skops builds nothing but classes of scikit-learn and NumPy that are known to be harmless. What compiled code
-follows without looking is checked here: that the nodes that trees point at exist, and that the arrays of an SVM fit each other.
+The archive and the arrays in it are checked before skops reads them. skops builds nothing but classes of scikit-learn and
+NumPy that are known to be harmless. What compiled code follows without looking is checked here: that the nodes that trees point
+at exist, and that the arrays of an SVM fit each other.
 """
 
 import importlib
@@ -19,6 +19,7 @@ from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTY
 from xval.base.errors import ResultsError, UnsafeModelError, brief
 from xval.base.hidden_modules import hidden
 from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_MODEL_BYTES, LARGEST_TEXT_BYTES, IrregularFileError
 from xval.models.saved.archive import open_archive, read_member
 from xval.models.saved.array_header import check_array_header
 
@@ -31,10 +32,7 @@ _ESTIMATORS = {
 }  # fmt: skip
 _STEPS = ("StandardScaler", "PCA")
 _ARRAY_NAME = re.compile(r"[0-9]+\.npy")
-_LARGEST_ARRAY_BYTES = 4 << 30  # the support vectors of a million examples of 1000 features
-_LARGEST_FILE_BYTES = 8 << 30
 _ENOUGH_TO_DESCRIBE = 1 << 16  # bytes of what is no archive
-_LARGEST_SCHEMA_BYTES = 256 << 20  # names and settings of the parts: 21 kB for each tree of a forest
 
 
 def import_skops() -> ModuleType:
@@ -55,9 +53,7 @@ def load_pipeline(path: Path) -> Any:
     from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
-        if path.stat().st_size > _LARGEST_FILE_BYTES:
-            raise UnsafeModelError(f"{path}: not loaded, because it is larger than {_LARGEST_FILE_BYTES} bytes.")
-        with open_regular(path) as file:
+        with open_regular(path, LARGEST_MODEL_BYTES) as file:
             is_archive = zipfile.is_zipfile(file)
             file.seek(0)
             content = file.read(-1 if is_archive else _ENOUGH_TO_DESCRIBE)
@@ -67,6 +63,8 @@ def load_pipeline(path: Path) -> Any:
         raise ResultsError(
             f"{path}: not loaded, because it has parts that no classifier of xval has ({error!s:.200})."
         ) from error
+    except IrregularFileError as error:
+        raise UnsafeModelError(f"{path}: not loaded, because it is {error.strerror}.") from error
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ResultsError(f"{path}: missing or damaged ({brief(error, 200)}).") from error
     if not isinstance(pipeline, Pipeline):
@@ -115,8 +113,8 @@ def _check_archive(content: bytes, path: Path) -> None:
 def _largest_member(name: str) -> int | None:
     """Return the most bytes that a member of a .skops file may have; None where it has none of that name."""
     if name == "schema.json":
-        return _LARGEST_SCHEMA_BYTES
-    return _LARGEST_ARRAY_BYTES if _ARRAY_NAME.fullmatch(name) else None
+        return LARGEST_TEXT_BYTES
+    return LARGEST_MODEL_BYTES if _ARRAY_NAME.fullmatch(name) else None
 
 
 def _check_tree(tree: Any, width: int, path: Path) -> None:

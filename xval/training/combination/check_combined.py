@@ -11,6 +11,7 @@ from typing import Any
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import FoldsError, SettingsError
 from xval.base.json_files import read_json
+from xval.base.setting_fields import later_values
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import Clips
 from xval.models.saved.leakage import Leakage, judge
@@ -68,11 +69,11 @@ def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSet
 
     Waveforms may be of another length: see `takes_lengths`.
     """
-    wanted = features.model_dump(mode="json")
+    wanted, later = features.model_dump(mode="json"), later_values(FeatureSettings)
     differing = [
         f"{name} is {made_for.get(name)!r} there and {value!r} here"
         for name, value in wanted.items()
-        if made_for.get(name, FeatureSettings.model_fields[name].default) != value and not is_custom
+        if made_for.get(name, later.get(name)) != value and not is_custom
         if name != "clip_length_s" or not _fits_length(made_for.get(name), features)
     ]
     if differing:

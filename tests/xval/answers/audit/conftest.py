@@ -13,6 +13,7 @@ from preprocessing import corpus
 from preprocessing.clips.near_pairs import write_pairs
 from preprocessing.store.checksums import write_checksums
 from xval.answers.audit import audit
+from xval.base.file_forms import form_of
 from xval.folds.plan import FoldPlan
 from xval.results.folder import ExperimentFolder
 
@@ -77,7 +78,9 @@ class Copy:
     def write_folds(self, change):
         """Change folds.json and give it the hash of its new content."""
         content = self.edit(self.results / "folds.json", change)
-        self.edit(self.results / "folds.json", lambda written: written.update(hash=FoldPlan.from_dict(content).hash))
+        self.edit(
+            self.results / "folds.json", lambda written: written.update(hash=form_of(FoldPlan).validate_python(content).hash)
+        )
         return content
 
     def write_corpus(self, change):

@@ -301,7 +301,7 @@ def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):
     experiment.add_instance(6, seed=3, batch_size=64)
     add_folds(experiment, 6, (0.6, 0.6, 0.6))
 
-    with pytest.raises(ResultsError, match=r"instances 4, 5 differ only in the seed \(1, 2\).*repeats = 2"):
+    with pytest.raises(ResultsError, match=r"instances 4, 5 are one variant with different seeds \(1, 2\).*repeats = 2"):
         compare_in(experiment)
     assert compare_in(experiment, 4, 6).pairs  # they differ in more
 

@@ -1,6 +1,7 @@
 """Files beside a model that no experiment writes: model.json, seen_audio.npy and whatever is read as JSON."""
 
 import json
+import os
 import pickle
 import struct
 
@@ -8,9 +9,9 @@ import keras
 import numpy as np
 import pytest
 
-from xval.base import json_files
 from xval.base.errors import ResultsError, UnsafeModelError
 from xval.base.json_files import read_json
+from xval.base.size_limits import LARGEST_TEXT_BYTES
 from xval.models.saved.description import check_description, read_description
 from xval.models.saved.heard_audio import read_audio_hashes
 from xval.models.saved.load import read_keras_model
@@ -59,25 +60,20 @@ def test_json_that_is_no_file_of_results_is_refused(trap, tmp_path, tiny_parts, 
         read_keras_model(write_model(tiny_parts))
 
 
-def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path, monkeypatch):
+def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path):
     path = tmp_path / "model.json"
-    monkeypatch.setattr(json_files, "LARGEST_JSON_BYTES", 1000)
-    path.write_bytes(b'{"a": "' + b"x" * 990 + b'"}')
-    assert len(read_json(path)["a"]) == 990
-    path.write_bytes(b'{"a": "' + b"x" * 992 + b'"}')
-    with pytest.raises(ResultsError, match="larger than 1000 bytes"):
+    path.touch()
+    os.truncate(path, LARGEST_TEXT_BYTES + 1)
+    with pytest.raises(ResultsError, match="larger than 268435456 bytes"):
         read_json(path)
 
 
 @pytest.mark.parametrize(
     ("features", "changes", "match"),
     [
-        ({"n_fft": 10**12}, {}, "n_fft is 1e"),
-        ({"n_fft": 2**18, "n_mels": 2**12}, {}, "n_mels times the bins of n_fft"),
-        ({"n_mels": 10**9}, {}, "n_mels is 1e"),
-        ({"sample_rate_hz": 10**12}, {}, "sample_rate_hz is 1e"),
-        ({"n_fft": 2**16, "hop_length": 1}, {}, "bins of n_fft per sample of hop_length"),
-        ({"example_overlap": 0.9999999, "example_length_s": 1.0}, {}, "windows at each sample"),
+        ({"n_fft": 10**12}, {}, "n_mels times the bins of n_fft is 2e"),
+        ({"n_mels": 10**9}, {}, "n_mels times the bins of n_fft"),
+        ({"sample_rate_hz": 10**12}, {}, "length of an example in samples"),
         ({"stretch_frames": 10**12, "clip_length_s": None, "example_length_s": None}, {}, "stretch_frames times"),
         ({"clip_length_s": 1e12}, {}, "length of an example in samples"),
         ({"n_fft": "many"}, {}, "feature_settings.n_fft"),
@@ -92,7 +88,6 @@ def test_json_that_is_too_large_is_not_read_to_its_end(trap, tmp_path, monkeypat
         ({}, {"class_names": ["a", "a"]}, "the name 'a' is there 2 times"),
         ({}, {"class_names": ["a" * 10_000, "b"]}, "has 10000 characters"),
         ({}, {"class_names": ["\x1b[2J", "b"]}, "has control characters"),
-        ({}, {"target_names": list(map(str, range(200_000)))}, "200000 names"),
         ({}, {"architecture": ["mlp"]}, "architecture"),
         ({}, {"backend": "pickle"}, "backend"),
         ({}, {"seen_items": ["s1"]}, "seen_items"),

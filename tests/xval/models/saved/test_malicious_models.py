@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.base.errors import UnsafeModelError
 from xval.models.frontend import build_frontend
 from xval.models.saved.check_layers import _ALLOWED, _ALLOWED_MODULES, HARMS, LARGEST_DEPTH
@@ -163,10 +162,6 @@ def test_a_member_that_is_there_twice_is_refused(trap, tiny_parts, write_model):
     refused(path, "config.json is in it twice")
 
 
-def test_members_that_share_their_bytes_are_refused(trap, tiny_parts, write_model):
-    refused(patched(write_model(tiny_parts), CONFIG, 42, "<I", 5), "config.json shares its bytes with another")
-
-
 def test_an_encrypted_member_is_refused(trap, tiny_parts, write_model):
     refused(patched(write_model(tiny_parts), WEIGHTS, 8, "<H", 1), "is encrypted")
 
@@ -175,11 +170,10 @@ def test_another_compression_is_refused(trap, tiny_parts, write_model):
     refused(write_model(tiny_parts, compression=zipfile.ZIP_BZIP2), "is compressed by method 12")
 
 
-@pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
-def test_a_zip_bomb_is_not_unpacked(trap, tiny_parts, write_model, name):
-    path = write_model(tiny_parts | {name: bytes(15 * MEGABYTE)}, compression=zipfile.ZIP_DEFLATED)
-    assert path.stat().st_size < 100_000
-    refused(path, f"'{name}' expands .* a zip bomb")
+def test_a_zip_bomb_is_not_unpacked(trap, tiny_parts, write_model):
+    path = write_model(tiny_parts | {WEIGHTS: bytes(MEGABYTE)}, compression=zipfile.ZIP_DEFLATED)
+    assert path.stat().st_size < 10_000
+    refused(patched(path, WEIGHTS, 24, "<I", 2 << 30), r"it has 0\.0 MB but unpacks to 2\.1 GB; .* a zip bomb")
 
 
 def test_a_bomb_that_declares_little_is_read_no_further_than_it_declares(trap, tiny_parts, write_model):
@@ -188,11 +182,7 @@ def test_a_bomb_that_declares_little_is_read_no_further_than_it_declares(trap, t
 
 
 def test_a_member_that_declares_too_much_is_refused(trap, tiny_parts, write_model):
-    refused(patched(write_model(tiny_parts), CONFIG, 24, "<I", 0xF0000000), "declares 4026531840 bytes; at most 16777216")
-
-
-def test_a_config_that_is_too_large_is_refused(trap, tiny_parts, write_model):
-    refused(write_model(tiny_parts | {CONFIG: b" " * (17 * MEGABYTE)}), "declares 17825792 bytes; at most 16777216")
+    refused(patched(write_model(tiny_parts), CONFIG, 24, "<I", 0xF0000000), "declares 4026531840 bytes; at most 268435456")
 
 
 @pytest.mark.parametrize("name", [CONFIG, WEIGHTS])
@@ -402,7 +392,7 @@ def test_a_layer_of_the_users_own_loads_once_it_is_imported(trap, tmp_path):
     "features", [{"frontend": "logmel"}, {"frontend": "stft", "power": 1.0, "pre_emphasis": 0.97}], ids=str
 )
 def test_a_front_end_loads(trap, tmp_path, features):
-    settings = FeatureSettings(**read_section("features") | {"features": "waveform"} | features)
+    settings = FeatureSettings(**{"features": "waveform"} | features)
     path = tmp_path / "model.keras"
     frontend = build_frontend(4000, settings.spectral())
     frontend.save(path)

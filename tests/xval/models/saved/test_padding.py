@@ -3,14 +3,13 @@
 import pytest
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.models.saved.padding import describe_padding, samples_padding
 
 RATE_HZ = 16000
 
 
 def settings_with(**changes: object) -> FeatureSettings:
-    return FeatureSettings.model_validate({**read_section("features"), **changes})
+    return FeatureSettings.model_validate(changes)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.reuse.inference.inputs import clip_inputs, cut_stream
 
 
@@ -72,7 +71,7 @@ def test_the_detector_of_voice_hears_a_clip_once(features, monkeypatch):
     heard = []
     monkeypatch.setattr("preprocessing.features.extract.find_voice", lambda *given: heard.append(given) or (1600, 8000))
     samples = np.random.default_rng(0).normal(size=16000).astype(np.float32)
-    settings = FeatureSettings(**{**read_section("features"), "vad": "silero", "features": features})
+    settings = FeatureSettings(vad="silero", features=features)
     source = SimpleNamespace(samples=lambda *_: samples, name="a.wav", offset_s=2.0)
     description = SimpleNamespace(is_custom=False, feature_settings=settings, clip_samples=4800)
 

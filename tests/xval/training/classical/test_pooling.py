@@ -7,13 +7,10 @@ import pytest
 
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import make_examples
-from xval.base.config_file import read_section
 from xval.settings.classical import STATISTICS
 from xval.training.classical.pooling import Pooling
 
-SETTINGS = FeatureSettings(
-    **read_section("features") | {"sample_rate_hz": 8000, "n_fft": 256, "win_length": 200, "hop_length": 80}
-)
+SETTINGS = FeatureSettings(sample_rate_hz=8000, n_fft=256, win_length=200, hop_length=80)
 
 
 def test_padding_changes_nothing():

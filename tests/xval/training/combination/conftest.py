@@ -9,7 +9,6 @@ import soundfile
 from preprocessing import corpus, store
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import make as extraction
-from xval.base.config_file import read_section
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.settings.resolve import Declaration, resolve
@@ -71,7 +70,7 @@ def tones(tmp_path):
     made, _ = corpus.make_corpus(
         pd.DataFrame(rows), audio, dataset="tones", data_folder=tmp_path / "data", corpus="table", task_type="classification"
     )
-    return made, FeatureSettings(**read_section("features") | AUDIO_FEATURES | {"example_length_s": 0.4})
+    return made, FeatureSettings(**AUDIO_FEATURES | {"example_length_s": 0.4})
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import pytest
 
 from preprocessing.corpus import open_corpus
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.config_file import read_section
 from xval.base.errors import FoldsError, SettingsError
 from xval.engine.worker.check_models import check_models
 from xval.experiment.check_combination import check_combined_models
@@ -12,7 +11,7 @@ from xval.folds.plan import Fold
 from xval.settings.combination import CombinationOptions
 from xval.training.classical import check_estimator
 
-FEATURES = FeatureSettings(**read_section("features"))
+FEATURES = FeatureSettings()
 FOLD = Fold(1, ("s0", "s1", "s2"), ("s3",), ("s4", "s5"))
 
 

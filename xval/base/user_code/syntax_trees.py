@@ -1,0 +1,162 @@
+"""What a syntax tree says, whatever its comments, docstrings and layout: a hash; the names that it binds, uses and imports."""
+
+import ast
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import blake2b
+from types import UnionType
+from typing import NamedTuple
+
+DEFINITIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+ALL_NAMES = "*"
+_FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+_WITHOUT_MEANING = ("ctx", "kind", "type_comment")  # the rest says it
+
+
+def hash_tree(nodes: Iterable[ast.AST]) -> str:
+    """Return sixteen hex digits of syntax trees, the same on each version of Python that writes the same trees."""
+    digest = blake2b(digest_size=8)
+    waiting: list[object] = [[*nodes]]
+    while waiting:  # no recursion: expressions may be nested deeply
+        part = waiting.pop()
+        if isinstance(part, ast.AST):
+            fields = [
+                (name, value)
+                for name, value in ast.iter_fields(part)
+                if name not in _WITHOUT_MEANING and value is not None and value != []  # which newer versions leave out
+            ]
+            digest.update(f"{type(part).__name__} {len(fields)} ".encode())
+            for name, value in reversed(fields):
+                is_body = name == "body" and isinstance(part, DEFINITIONS)
+                waiting += [without_docstring(value) if is_body else value, name]
+        elif isinstance(part, list):
+            digest.update(f"list {len(part)} ".encode())
+            waiting += reversed(part)
+        else:
+            digest.update(f"{part!r} ".encode(errors="backslashreplace"))
+    return digest.hexdigest()
+
+
+def without_docstring(body: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return the statements of a module, class or function but for its docstring."""
+    first = body[0] if body else None
+    is_text = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str)
+    return [*body[1:]] if is_text else [*body]
+
+
+class Import(NamedTuple):
+    """A name that an import statement binds; `ALL_NAMES`: all names of a module.
+
+    Attributes:
+        module: What it is imported from; of ``import a.b`` this is a, the module that the name a means then.
+        name: In the module; empty: the name means the module itself.
+        path: The whole dotted path in the statement.
+    """
+
+    bound: str
+    module: str
+    name: str
+    path: str
+
+
+def imports_in(nodes: Iterable[ast.AST], package: str) -> Iterator[Import]:
+    """Yield what the import statements among some parts of a module bind; `package` is the one that the module lies in."""
+    for part in nodes:
+        if isinstance(part, ast.Import):
+            for alias in part.names:
+                module = alias.name if alias.asname else alias.name.partition(".")[0]
+                yield Import(alias.asname or module, module, "", alias.name)
+        elif isinstance(part, ast.ImportFrom):
+            above = package.rsplit(".", part.level - 1)[0] if part.level else ""
+            module = ".".join(filter(None, (above, part.module)))
+            for alias in part.names:
+                is_all = alias.name == ALL_NAMES
+                yield Import(alias.asname or alias.name, module, alias.name, module if is_all else f"{module}.{alias.name}")
+
+
+def walk_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield the parts of a statement but for what stands within functions and classes, which have names of their own."""
+    return _walk_outside(node, DEFINITIONS | ast.Lambda)
+
+
+def _walk_outside(node: ast.AST, scopes: UnionType) -> Iterator[ast.AST]:
+    waiting: list[ast.AST] = [node]
+    while waiting:
+        part = waiting.pop()
+        yield part
+        if not isinstance(part, scopes):
+            waiting += ast.iter_child_nodes(part)
+
+
+def names_bound(node: ast.stmt) -> set[str]:
+    """Return the names that a statement defines or assigns; those of imports are left out."""
+    return set(_bound_by(walk_outside_functions(node)))
+
+
+def _bound_by(parts: Iterable[ast.AST]) -> Iterator[str]:
+    for part in parts:
+        if isinstance(part, DEFINITIONS):
+            yield part.name
+        elif isinstance(part, ast.arg):
+            yield part.arg
+        elif isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            yield part.id
+
+
+def is_assignment(node: ast.stmt) -> bool:
+    """Return whether a statement gives values to names and does nothing else."""
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return bool(targets) and all(isinstance(target, ast.Name | ast.Tuple | ast.List) for target in targets)
+
+
+def names_used(node: ast.AST) -> Iterator[list[str]]:
+    """Yield the names from outside that a statement uses, each with the attributes behind it.
+
+    A text that is a name counts as one. What a function or comprehension binds for itself is left out.
+    """
+    waiting: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]
+    while waiting:
+        part, bound_inside = waiting.pop()
+        attributes: list[str] = []
+        while isinstance(part, ast.Attribute):
+            attributes.insert(0, part.attr)
+            part = part.value
+        if isinstance(part, ast.Name):
+            if part.id not in bound_inside:
+                yield [part.id, *attributes]
+        elif isinstance(part, ast.Constant):
+            if isinstance(part.value, str) and part.value.isidentifier():
+                yield [part.value]
+        else:
+            own = bound_inside | _bound_in_scope(part)
+            for child in ast.iter_child_nodes(part):
+                is_outside = isinstance(child, ast.arguments) or child in getattr(part, "decorator_list", ())
+                waiting.append((child, bound_inside if is_outside else own))
+
+
+def _bound_in_scope(node: ast.AST) -> set[str]:
+    """Return the names that a function, or a comprehension, binds for itself; none where the node is no scope of its own."""
+    if isinstance(node, _COMPREHENSIONS):
+        return set(_bound_by(part for generator in node.generators for part in ast.walk(generator.target)))
+    if not isinstance(node, _FUNCTIONS):
+        return set()
+    scopes = DEFINITIONS | ast.Lambda | _COMPREHENSIONS
+    body = node.body if isinstance(node.body, list) else [node.body]
+    parts = [part for statement in body for part in _walk_outside(statement, scopes)]
+    from_outside = {name for part in parts if isinstance(part, ast.Global | ast.Nonlocal) for name in part.names}
+    return set(_bound_by([*parts, *ast.walk(node.args)])) - from_outside
+
+
+def names_acted_on(node: ast.stmt) -> set[str]:
+    """Return the names that a statement assigns to, deletes or calls; empty text: it does something else."""
+    names = set()
+    for part in walk_outside_functions(node):
+        if not isinstance(part, ast.stmt) or hasattr(part, "body"):
+            continue
+        targets = [part.target] if isinstance(part, ast.AnnAssign | ast.AugAssign) else getattr(part, "targets", [part])
+        for target in targets:
+            root = target.value if isinstance(target, ast.Expr) else target
+            while isinstance(root, ast.Attribute | ast.Subscript | ast.Call):
+                root = root.func if isinstance(root, ast.Call) else root.value
+            names.add(root.id if isinstance(root, ast.Name) else "")
+    return names
