@@ -1,4 +1,7 @@
-"""Write config.ini and the pages of docs/reference/ from the code: python docs/_reference.py. A test holds them equal to it."""
+"""Write config.ini, xval/base/setting_names.py and docs/reference/ from the code: python docs/_reference.py.
+
+A test holds them equal to it.
+"""
 
 import argparse
 import ast
@@ -57,6 +60,13 @@ _CONFIG_HEAD = """\
 # Every default of xval. An experiment overrides a key for all of its instances, an instance only for itself, and
 # --set KEY=VALUE on the command line for one run:   config.ini < experiment < instance < --set
 # Values are text: numbers, true/false, names, lists with commas. "none" switches an optional value off."""
+_NAMES_HEAD = '''\
+"""The names of all settings by section, for what reads config.ini without loading the settings.
+
+Made from the code by python docs/_reference.py.
+"""
+
+SETTING_NAMES: dict[str, tuple[str, ...]] = {'''
 _MADE = "<!-- Made from the code by python docs/_reference.py. -->\n\n"
 
 
@@ -87,6 +97,16 @@ def config_file() -> str:
             lines.append(f"{name} = {_default(field)}")
         sections.append("\n".join(lines))
     return "\n\n".join(sections) + "\n"
+
+
+def setting_names() -> str:
+    """Return the text of xval/base/setting_names.py: the names of the settings of each section."""
+    lines = [_NAMES_HEAD]
+    for section, fields in _setting_sections().items():
+        names = ", ".join(f'"{name}"' for name in fields)
+        wrapped = textwrap.wrap(f"{names},", 128, initial_indent=" " * 8, subsequent_indent=" " * 8)
+        lines += [f'    "{section}": (', *wrapped, "    ),"]
+    return "\n".join([*lines, "}  # fmt: skip"]) + "\n"
 
 
 def _setting_sections() -> dict[str, dict[str, FieldInfo]]:
@@ -234,6 +254,7 @@ def all_pages() -> dict[str, str]:
 def main() -> None:
     argparse.ArgumentParser(description=__doc__).parse_args()
     (_ROOT / "config.ini").write_text(config_file(), encoding="utf-8")
+    (_ROOT / "xval/base/setting_names.py").write_text(setting_names(), encoding="utf-8")
     _FOLDER.mkdir(exist_ok=True)
     for name, text in all_pages().items():
         (_FOLDER / name).write_text(text, encoding="utf-8")

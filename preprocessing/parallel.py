@@ -52,8 +52,8 @@ def map_in_processes(
     """Yield ``function(task)`` of each task, in their order.
 
     In this process and in others alike one BLAS thread is used, so that the results do not depend on their number. Where a
-    process dies, its tasks are done again one by one. To a task whose process dies again, its audio is a file that cannot be
-    read: the `AudioError` of this is reported as that of any other damaged file.
+    process dies, its tasks are done again one by one. If the process of a task dies again, the task is done once more without
+    audio: `open_audio` then raises an `AudioError`, as for a damaged file.
 
     Args:
         function: A function at the top level of a module, which a fresh process imports. What it raises is raised here.

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -50,6 +51,6 @@ class LastingConsole(VisibleConsole):
 
     def _end_output(self, reason: str) -> None:
         self.quiet = True
-        with suppress(OSError, ValueError):  # what is still in the buffer of the stream would be an error at its end
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+        with suppress(OSError, ValueError), Path(os.devnull).open("wb") as nothing:
+            os.dup2(nothing.fileno(), self.file.fileno())  # what is still in the buffer would be an error at the end
         write_line(f"Nothing more can be printed ({reason}). The run continues without output.", sys.stderr)

@@ -26,6 +26,7 @@ from xval.base.operating_system import end_processes
 
 _busy: list[object] = []  # the arguments of the call that this worker is at
 _ending: list[int] = []  # the signals that this worker has got
+_hiding = threading.Lock()  # of all pools: they start their processes in threads, and share the main module
 
 
 class WorkerProcesses:
@@ -107,12 +108,13 @@ def _start_worker(pipe: Connection, variables: Mapping[str, str]) -> SpawnProces
 @contextmanager
 def _main_module_hidden() -> Iterator[None]:
     """Start processes that do not import the running script, which need not keep its code under ``if __name__ ...``."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    with _hiding:
+        main = sys.modules["__main__"]
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            yield
+        finally:
+            sys.modules["__main__"] = main
 
 
 def _serve(pipe: Connection, variables: Mapping[str, str]) -> None:

@@ -101,9 +101,9 @@ def pytest_collection_modifyitems(config, items):
     """
     if commit := config.getoption("--slow-part"):
         part = int(commit, 16) % SLOW_PARTS
-        others = [item for item in items if zlib.crc32(item.nodeid.encode()) % SLOW_PARTS != part]
-        config.hook.pytest_deselected(items=others)
-        items[:] = [item for item in items if item not in others]
+        parts = [zlib.crc32(item.nodeid.encode()) % SLOW_PARTS for item in items]
+        config.hook.pytest_deselected(items=[item for item, own in zip(items, parts, strict=True) if own != part])
+        items[:] = [item for item, own in zip(items, parts, strict=True) if own == part]
     n_processes = getattr(config, "workerinput", {}).get("workercount", 1)
     stretches = [[] for _ in range(n_processes)]
     for place, name in enumerate(LONG_FILES):

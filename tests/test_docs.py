@@ -311,6 +311,7 @@ def test_pages_made_from_the_code_are_what_it_makes():
     made = importlib.import_module("docs._reference")
 
     assert (ROOT / "config.ini").read_text(encoding="utf-8") == made.config_file()
+    assert (ROOT / "xval/base/setting_names.py").read_text(encoding="utf-8") == made.setting_names()
     assert {name: (ROOT / "docs/reference" / name).read_text(encoding="utf-8") for name in made.PAGES} == made.all_pages()
 
 

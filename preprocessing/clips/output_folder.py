@@ -245,7 +245,7 @@ def _read_before(folder: Path, note: Path, settings: dict[str, Any], overwrite: 
     try:
         noted = form_of(_Note).validate_json(read_regular(note))
     except (OSError, ValidationError) as error:
-        fault = describe_faults(error, "content") if isinstance(error, ValidationError) else str(error)
+        fault = describe_faults(error) if isinstance(error, ValidationError) else str(error)
         raise CorpusError(f"{note}: damaged, or of another version ({fault}). Remove {folder}, or choose another.") from error
     differences = _differences(noted.settings, settings)
     if not overwrite and differences:

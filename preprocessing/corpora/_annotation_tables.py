@@ -441,7 +441,10 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
 
 
 def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordings) -> tuple[Row, list[str]]:
-    """Return a line, and all that is wrong with it; an event with wrong times begins at 0."""
+    """Return a line, and all that is wrong with it.
+
+    An event with wrong times begins at 0, so that it still counts as an event.
+    """
     if len(cells) != len(columns):
         return {"start_s": math.nan}, [f"{len(cells)} cells, but the header has {len(columns)}"]
     row = {"label": "event"} | dict(zip(columns, map(plain_text, cells), strict=True))
@@ -463,5 +466,5 @@ def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordin
         numbers = [checked(read_number, row[side], side) for side in sides]
         # Without a header the end is still known to be behind the start.
         stretch = None if None in numbers else checked(check_stretch, *numbers, unit, path, header or (1, math.inf))
-    is_marked = {"start_s": 0.0} if stretch is None else dict(zip(("start_s", "end_s"), stretch, strict=True))
-    return {**row, "path": path or "", **is_marked}, wrong
+    times = {"start_s": 0.0} if stretch is None else dict(zip(("start_s", "end_s"), stretch, strict=True))
+    return {**row, "path": path or "", **times}, wrong

@@ -16,7 +16,7 @@ def parse_plain(text: str, path: Path) -> Any:
     """Return the content of a YAML file.
 
     Raises:
-        CorpusError: It has tags of objects, or is too deep; names the line.
+        CorpusError: It has tags of objects, is too deep, or has a value inside itself; names the line.
         ValueError: It is no YAML, or has a date or number that is none.
     """
     import yaml
@@ -35,11 +35,16 @@ def _check_events(events: Iterator[Any], path: Path) -> None:
     """Refuse tags, and depth that would end the process, before any value is made."""
     import yaml
 
-    depth = 0
+    anchors: list[str | None] = []  # of the lists and dicts around an event
     for event in events:
         where = f"{path}, line {event.start_mark.line + 1}"
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > _DEEPEST:
+        if isinstance(event, yaml.CollectionStartEvent):
+            anchors.append(event.anchor)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchors.pop()
+        elif isinstance(event, yaml.AliasEvent) and event.anchor in anchors:
+            raise CorpusError(f"{where}: the alias {event.anchor} is inside the value that it names.")
+        if len(anchors) > _DEEPEST:
             raise CorpusError(f"{where}: lists nested more than {_DEEPEST} levels deep, which no such file has.")
         tag: str | None = getattr(event, "tag", None)
         if tag is not None and tag not in ("!", *_PLAIN):

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-from xval.base.config_file import default_folder, read_defaults
+from xval.base.config_file import default_folder, known_names
 from xval.base.errors import SettingsError, suggestion
 from xval.base.operating_system import quote
 from xval.base.synonyms import OPTIONS, OPTIONS_OF_COMMANDS, describe_synonym
@@ -90,7 +90,7 @@ class Parser(argparse.ArgumentParser):
         if "--set" in self._option_string_actions:
             if name in self.setting_names():
                 return f"This is a setting: give --set {name}=VALUE."
-            if any(name in section for section in read_defaults().values()):
+            if any(name in section for section in known_names().values()):
                 return f"This is a setting of other commands, such as experiments: give --set {name}=VALUE there."
             if synonym := describe_synonym(name):
                 return f"{synonym} {self._how_to_set(synonym)}"

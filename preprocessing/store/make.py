@@ -253,7 +253,6 @@ def _describe_embedder(settings: FeatureSettings, writer: StoreWriter, work: Wor
 
 
 def _read_left_out(folder: Path) -> "pd.DataFrame":
-
     path = folder / LEFT_OUT_NAME
     try:
         return read_csv(path)

@@ -113,13 +113,14 @@ def test_a_data_file_beside_a_module_is_there_for_the_processes_that_train(study
     assert [path.name for path in study.results.glob("code/*/scale.csv")] == ["scale.csv"]
 
 
-def test_the_copy_of_the_code_has_what_a_folder_of_modules_imports_from_itself(study):
+@pytest.mark.parametrize("place", ["my_folder", "my_folder/deeper"])
+def test_the_copy_of_the_code_has_what_a_folder_of_modules_imports_from_itself(study, place):
     """A folder without __init__.py, whose files are found by their imports alone."""
-    study.file("my_folder/sizes.py", "UNITS = 3\n")
-    study.file("my_folder/blocks.py", "from . import sizes\n\nUNITS = sizes.UNITS\n")
+    study.file(f"{place}/sizes.py", "UNITS = 3\n")
+    study.file(f"{place}/blocks.py", "from . import sizes\n\nUNITS = sizes.UNITS\n")
     nets = """
 import keras
-from .blocks import UNITS
+from .PLACEblocks import UNITS
 
 
 def build(input_shape, output_shape):
@@ -127,9 +128,10 @@ def build(input_shape, output_shape):
     units = keras.layers.Dense(UNITS)(keras.layers.Flatten()(clip))
     return keras.Model(clip, keras.layers.Dense(output_shape[-1])(units))
 """
-    study.file("my_folder/nets.py", nets)
+    inner = place.removeprefix("my_folder").removeprefix("/")
+    study.file("my_folder/nets.py", nets.replace("PLACE", f"{inner}." if inner else ""))
 
     study.train({"architecture": "my_folder.nets.build"}, num_epochs=1)
 
-    copied = {path.name for path in study.results.glob("code/*/my_folder/*.py")}
+    copied = {path.name for path in study.results.glob("code/*/my_folder/**/*.py")}
     assert copied == {"nets.py", "blocks.py", "sizes.py"}

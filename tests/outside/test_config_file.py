@@ -104,12 +104,13 @@ def test_commands_in_the_folder_read_it_too(study):
     assert "corpora" in ended.stderr
 
 
-def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(study):
+@pytest.fixture
+def in_project(study):
+    """Return a function that runs ``python ARGUMENTS`` with a project whose config.ini has only what a user changes."""
     project = study.folder / "project"
     for package in ("xval", "preprocessing", "augmentation", "architectures"):
         shutil.copytree(ROOT / package, project / package, ignore=shutil.ignore_patterns("__pycache__"))
     study.file("project/config.ini", "[training]\nweight_decay = 0.05\n[folds]\nfold_seed = 7\n")
-    study.script({"architecture": "constant"}, name="scripts/exp.py")
     environment = os.environ | {"PYTHONPATH": str(project)}
 
     def run(*arguments):
@@ -117,10 +118,16 @@ def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(stu
             [sys.executable, *arguments], cwd=study.folder, env=environment, capture_output=True, text=True, check=False
         )
 
-    ended = run("scripts/exp.py", "--set", "workers=1")
+    return run
+
+
+def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(study, in_project):
+    study.script({"architecture": "constant"}, name="scripts/exp.py")
+
+    ended = in_project("scripts/exp.py", "--set", "workers=1")
     study.recordings()
-    prepared = run("-m", "preprocessing", "folders", "audio", "--set", "sample_rate_hz=4000", "--workers", "1")
-    help_text = run("-m", "xval", "predict", "--help")
+    prepared = in_project("-m", "preprocessing", "folders", "audio", "--set", "sample_rate_hz=4000", "--workers", "1")
+    help_text = in_project("-m", "xval", "predict", "--help")
 
     assert ended.returncode == 0, ended.stderr
     changed = parameters(study)
@@ -128,3 +135,32 @@ def test_a_config_ini_of_the_project_with_only_what_a_user_changes_is_enough(stu
     assert prepared.returncode == 0, prepared.stderr
     assert (study.folder / "data/folders_random_split/features").is_dir()
     assert "(default: 0)" in help_text.stdout
+
+
+@pytest.mark.parametrize("script", ["experiments/exp.py", "scripts/exp.py"])  # of a study; without one
+def test_a_second_config_ini_may_change_what_that_of_the_project_lacks(study, in_project, script):
+    study.file("config.ini", "[model]\narchitecture = constant\n[training]\nseed = 4\n")
+    study.script({}, name=script)
+
+    ended = in_project(script, "--set", "workers=1")
+
+    assert ended.returncode == 0, ended.stderr
+    assert {"architecture": "constant", "seed": 4, "weight_decay": 0.05, "fold_seed": 7}.items() <= parameters(study).items()
+
+
+def test_what_is_misspelt_in_a_second_config_ini_is_refused_likewise(study, in_project):
+    study.file("config.ini", "[model]\narchitecture = constant\n[training]\nlearning_rat = 0.1\n")
+    study.script({}, name="scripts/exp.py")
+
+    ended = in_project("scripts/exp.py", "--dry-run")
+
+    assert ended.returncode == 2
+    assert "unknown key 'learning_rat' in [training]" in ended.stderr
+    assert "Did you mean 'learning_rate'?" in ended.stderr
+
+
+def test_a_setting_of_other_commands_is_named_though_config_ini_lacks_it(in_project):
+    ended = in_project("-m", "preprocessing", "folders", "audio", "--batch-size", "3")
+
+    assert ended.returncode == 2
+    assert "This is a setting of other commands, such as experiments: give --set batch_size=VALUE there." in ended.stderr

@@ -15,7 +15,7 @@ import pytest
         ("amsgrad=true", "an argument of the optimizer: --set optimizer_amsgrad=true."),
         (
             "early_stopping=5",
-            "allowed: true or false. After how many epochs without improvement training ends is set by patience.",
+            "allowed: true or false. Set patience to choose after how many epochs without improvement training ends.",
         ),
         ("rank_by=f1", "Did you mean 'macro_f1'?"),
     ],

@@ -156,6 +156,16 @@ def test_the_result_names_the_metric_that_chooses_where_it_is_another_than_the_r
     assert "From now on" not in lines(study, "--set", "rank_by=auto")[1]
 
 
+def test_a_change_is_named_for_results_that_are_older_than_the_setting(study):
+    study.train({"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "logistic", "C": (1.0,)})
+    for path in study.results.glob("instance_*/settings.json"):
+        written = json.loads(path.read_text())
+        del written["parameters"]["rank_by"]
+        path.write_text(json.dumps(written))
+    printed = lines(study, "--set", "rank_by=auc")[1]
+    assert "From now on rank_by = auc selects among these results (before: auto)." in printed
+
+
 def test_the_result_says_in_how_many_folds_validation_could_choose(empty):
     """The rare class is that of two items, so validation items of one fold lack it."""
     rng = np.random.default_rng(0)

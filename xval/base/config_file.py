@@ -18,6 +18,7 @@ from pathlib import Path
 
 from xval.base.errors import SettingsError, first_of, suggestion
 from xval.base.operating_system import read_regular
+from xval.base.setting_names import SETTING_NAMES
 from xval.base.synonyms import describe_synonym
 
 APART = frozenset({"offline_augmentation", "mixing"})
@@ -99,21 +100,30 @@ def _why_foreign(path: Path) -> str:
 
     A config.ini of xval has a key of xval in its section, whose name may be misspelt, or only sections of xval.
     """
-    defaults = _read(CONFIG_PATH)
-    sections = ", ".join(f"[{section}]" for section in defaults)
+    known = known_names()
+    sections = ", ".join(f"[{section}]" for section in known)
     try:
         own = _read(path)
     except SettingsError as error:
         return f"{str(error).removeprefix(f'{path}: ')} A config.ini of xval has sections: {sections}."
-    meant = {section: next(iter(get_close_matches(section, defaults, n=1)), "") for section in own}
-    if own.keys() <= defaults.keys() or any(own[section].keys() & defaults.get(meant[section], {}).keys() for section in own):
+    meant = {section: next(iter(get_close_matches(section, known, n=1)), "") for section in own}
+    if own.keys() <= known.keys() or any(own[section].keys() & known.get(meant[section], frozenset()) for section in own):
         return ""
-    places = {key: section for section, values in defaults.items() for key in values}
-    known = [f"'{key}' belongs in [{places[key]}]" for values in own.values() for key in values if key in places]
+    places = {key: section for section, keys in known.items() for key in keys}
+    misplaced = [f"'{key}' belongs in [{places[key]}]" for values in own.values() for key in values if key in places]
     return (
         "it has no key in the section where xval expects it. "
-        f"{f'{first_of(known, 3)}.' if known else f'Sections of xval: {sections}.'}"
+        f"{f'{first_of(misplaced, 3)}.' if misplaced else f'Sections of xval: {sections}.'}"
     )
+
+
+def known_names() -> dict[str, frozenset[str]]:
+    """Return the names of the settings that a config.ini may have, by section.
+
+    They are those of xval and those in the project's own file, which also has the options of transforms that a user adds.
+    """
+    written = _read(CONFIG_PATH)
+    return {section: frozenset([*names, *written.get(section, {})]) for section, names in SETTING_NAMES.items()}
 
 
 def experiments_folder() -> Path:
@@ -143,16 +153,16 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
     own = own_config()
     if own is None:
         return sections
-    changed = _read(own)
+    changed, known = _read(own), known_names()
     for section, values in changed.items():
-        if section not in sections:
-            raise SettingsError(f"{own}: unknown section [{section}]. {suggestion(section, sections)}")
-        for key, text in values.items():
-            if key not in sections[section]:
+        if section not in known:
+            raise SettingsError(f"{own}: unknown section [{section}]. {suggestion(section, known)}")
+        for key in values:
+            if key not in known[section]:
                 raise SettingsError(
-                    f"{own}: unknown key '{key}' in [{section}]. {describe_synonym(key) or suggestion(key, sections[section])}"
+                    f"{own}: unknown key '{key}' in [{section}]. {describe_synonym(key) or suggestion(key, known[section])}"
                 )
-            sections[section][key] = text
+        sections[section] = sections.get(section, {}) | values
     is_study = find_study() is not None
     for key in FOLDERS:
         if is_study or key in changed.get("experiment", {}):

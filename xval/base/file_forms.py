@@ -17,7 +17,7 @@ def form_of(kind: type[Kind]) -> TypeAdapter[Kind]:
     return cast("TypeAdapter[Kind]", _form_of(kind))
 
 
-def describe_faults(error: ValidationError, whole: str = "parameters") -> str:
+def describe_faults(error: ValidationError, whole: str = "content") -> str:
     """Return which values are wrong, and why; `whole` names all of them together."""
     faults = error.errors(include_url=False)
     return "; ".join(f"{'.'.join(map(str, fault['loc'])) or whole}: {fault['msg']}" for fault in faults)

@@ -1,8 +1,5 @@
 """The JSON files of results: written whole or not at all, and read with care, since they may come from elsewhere.
 
-Comes in: a path, and a dict to write. Goes out: the file; or the dict that is in it, of a size and a form that are worth
-reading.
-
 Whatever is written whole or not at all is written under a temporary name first (`part_path`), which tells the process that
 writes it. Where that process was killed, the next run that comes by removes what it left (`remove_stale_parts`).
 """

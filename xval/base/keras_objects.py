@@ -1,8 +1,8 @@
 """A loss or a metric with options as the text of a setting: ``keras:{"class_name": "Huber", "config": {"delta": 2.0}, ...}``.
 
 It is what `keras.saving.serialize_keras_object` says of the object, as JSON without the defaults of its class, so that files
-hold it and other processes make it again. Comes in: such a text, or a `KerasObject`. Goes out: the other one, or the object
-itself, for which alone Keras is loaded. `xval.settings.described_objects` describes the objects that a script has made.
+hold it and other processes make it again. A `KerasObject` is read from such a text and written as one; only to make the object
+itself is Keras loaded. `xval.settings.described_objects` describes the objects that a script has made.
 """
 
 import json

@@ -1,7 +1,7 @@
 """What operating systems do differently: memory, locks, signals, the ends of processes, writing to the disk, shells.
 
-Comes in: paths, process ids, words. Goes out: the same answers on Linux, macOS and Windows. Nothing else in the project imports
-a module that only some systems have. It is tested on Linux; the ways of the others are tested there as far as they can be.
+The functions answer alike on Linux, macOS and Windows. Nothing else in the project imports a module that only some systems
+have. It is tested on Linux; the ways of the others are tested there as far as they can be.
 """
 
 import errno

@@ -1,4 +1,4 @@
-"""How large a file may be that somebody else may have made: every limit of size, and the checks that use them.
+"""How large a file may be that somebody else may have made: the limits of such files, and the checks that use them.
 
 Size is bounded simply: the bytes of a file when it is opened (`xval.base.operating_system.open_regular`), the rows of a table
 once it is read, and what an archive unpacks to. The limits are far above real datasets, the largest of which have some ten
@@ -15,6 +15,10 @@ LARGEST_TABLE_BYTES = 1 << 30
 """Of a table in csv, Excel or json."""
 LARGEST_MODEL_BYTES = 8 << 30
 """Of the weights of a saved model: 2 x 10^9 of float32; networks for audio have 10^4 to 10^8."""
+LARGEST_STATE_BYTES = 16 << 20
+"""Of the description in a checkpoint, which says how far training was."""
+LARGEST_COPIED_BYTES = 100_000_000
+"""Of a data file beside the user's code, to be copied with it."""
 MOST_CLIPS = 20_000_000
 """Rows of a list of clips or of their events."""
 MOST_ROWS = 100_000_000

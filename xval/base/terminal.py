@@ -41,8 +41,10 @@ def allow_any_text() -> None:
             stream.reconfigure(errors=_HANDLER)
 
 
-def write_line(line: str, stream: TextIO) -> None:
-    """Write a line, escaped as `visible` has it; where the terminal or the reader of a pipe is gone, nothing."""
+def write_line(line: str, stream: TextIO | None) -> None:
+    """Write a line, escaped as `visible` has it; where the stream is closed, or its terminal or reader is gone, nothing."""
+    if stream is None:  # as sys.stderr after 2>&-
+        return
     try:
         stream.write(f"{visible(line)}\n")
         stream.flush()

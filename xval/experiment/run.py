@@ -22,6 +22,7 @@ from xval.base.config_file import describe_own_config
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of
 from xval.base.garbage_collection import without_collector
 from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require_backend
+from xval.base.setting_fields import later_values
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment.auto_deals import settle_deals
@@ -214,11 +215,12 @@ def _describe_changed_ranking(planned: Plan) -> str:
     """Return a line if finished results are ranked by another metric from now on; their settings keep it."""
     done = {key.instance for key in planned.done}
     now = {instance.number: instance.settings.rank_by for instance in planned.instances if instance.number in done}
+    in_older = later_values(Settings)["rank_by"]
     changed = set()
     for number, rank_by in now.items():
         with suppress(ResultsError):  # a rebuild names what is damaged
             written = (planned.folder.settings(number) or {}).get("parameters")
-            before = str(written.get("rank_by", rank_by)) if isinstance(written, Mapping) else rank_by
+            before = str(written.get("rank_by", in_older)) if isinstance(written, Mapping) else rank_by
             changed |= {(before, rank_by)} if before != rank_by else set()
     if not changed:
         return ""

@@ -26,8 +26,9 @@ from xval.base.errors import ResultsError, brief
 from xval.base.file_forms import describe_faults, form_of
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.operating_system import flush, open_regular, replace
+from xval.base.size_limits import LARGEST_STATE_BYTES
 from xval.models.saved.array_header import check_array_header
-from xval.results.checkpoint_note import LARGEST_STATE_BYTES, STATE_NAME
+from xval.results.checkpoint_note import STATE_NAME
 
 _ARRAY = "#array"
 _DAMAGES = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, KeyError, TypeError, IndexError, AttributeError,

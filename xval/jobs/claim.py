@@ -1,6 +1,6 @@
 """A fold that this process has locked: its temporary folder, and how it ends.
 
-Comes in: a job. Goes out: a published fold folder, or nothing of it, and a `JobOutcome`.
+A job ends with a `JobOutcome`; its fold folder is published whole, or not at all.
 """
 
 import shutil

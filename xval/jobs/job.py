@@ -53,6 +53,10 @@ class Trial:
     limits: tuple[float | None, ...] = ()
 
 
+_OPTIONAL_FIELDS = ("trial", "chosen", "own_code")
+"""Fields that a job file lacks if they are None."""
+
+
 @dataclass(frozen=True)
 class Job:
     """One fold of one instance with one seed, as plain values: it can be written to a file and run anywhere.
@@ -118,7 +122,7 @@ class Job:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the job as plain values, which JSON can hold."""
-        left_out = {"settings", "options", *(name for name in _IF_THERE if getattr(self, name) is None)}
+        left_out = {"settings", "options", *(name for name in _OPTIONAL_FIELDS if getattr(self, name) is None)}
         plain = form_of(Job).dump_python(self, exclude=left_out, warnings=False)
         return {**plain, "parameters": self.parameters, "option_names": tuple(self.options)}
 
@@ -133,10 +137,6 @@ class Job:
         others = dict(values)
         settings, options = from_parameters(others.pop("parameters"), others.pop("option_names"))
         return form_of(Job).validate_python({**others, "settings": settings, "options": options})
-
-
-_IF_THERE = ("trial", "chosen", "own_code")
-"""What a job file names only where the job has it."""
 
 
 def job_seed(seed: int, fold: int, repeat: int = 1) -> int:

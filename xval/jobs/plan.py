@@ -1,7 +1,6 @@
 """Instances times folds times repeats: the jobs, and which of them are done already.
 
-Comes in: resolved instances, the fold plan, and the results folder. Goes out: a `Plan` with frozen jobs to run. A plan that
-contradicts what the folder holds is refused here, before anything is trained.
+A plan that contradicts what the results folder holds is refused here, before anything is trained.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

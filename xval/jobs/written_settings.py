@@ -1,7 +1,6 @@
 """The parameters of an instance as a run has written them, read back without the script.
 
-Comes in: a results folder and the number of an instance; or the parameters of two. Goes out: the `Instance`, checked as when it
-was resolved; or what differs.
+An `Instance` that is read back is checked as when it was resolved. Written parameters are also compared with those of a run.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,8 +50,8 @@ def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
     except ValidationError as error:
         remedy = f"put them back ({', '.join(own_folders)})" if own_folders else "run this in their folder"
         raise ResultsError(
-            f"{path}: not settings of this version ({describe_faults(error)}). If your own modules are missing: {remedy}, or "
-            "add their folder to PYTHONPATH. If an older version wrote it, run it again (--overwrite)."
+            f"{path}: not settings of this version ({describe_faults(error, 'parameters')}). If your own modules are missing: "
+            f"{remedy}, or add their folder to PYTHONPATH. If an older version wrote it, run it again (--overwrite)."
         ) from error
     except (KeyError, TypeError, ValueError) as error:
         raise ResultsError(f"{path}: damaged ({type(error).__name__}: {error}). Run the instance again.") from error
@@ -110,7 +109,7 @@ def with_values(instance: Instance, values: Mapping[str, object]) -> Instance:
     try:
         settings, _ = from_parameters({**instance.parameters, "search": None, **values}, together=True)
     except ValidationError as error:
-        raise SettingsError(f"instance {instance.number}: {describe_faults(error)}") from error
+        raise SettingsError(f"instance {instance.number}: {describe_faults(error, 'parameters')}") from error
     default = find_architecture(instance.settings.architecture).source
     given = {name: value for name, value in instance.options.items() if instance.sources[name] != default}
     known = find_architecture(settings.architecture).options

@@ -60,17 +60,18 @@ def print_figures(
     Which one validation selects is a matter of all, as in the page and the workbook. With details all that is known is printed.
     """
     instances = read_instances(folder, [number for number in folder.instances() if number in numbers or folder.jobs(number)])
-    if instances:
-        header, rows, same = ranking.summary_table(instances, numbers, most=_MOST_ROWS)
+    shown = [instance.number for instance in instances if instance.number in numbers]
+    if shown:
+        header, rows, same = ranking.summary_table(instances, shown, most=_MOST_ROWS)
         console.print(make_table(header, rows))
         clause = interval_clause(instances)
         intervals = [f"[ ]: 95 % interval {clause}."] if clause else []
         of_windows = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
         console.print(" ".join([_LEGEND, *intervals, *same, *of_windows]) + "\n", soft_wrap=True, markup=False)
-        if len(rows) < len(numbers):
-            console.print(f"The {len(rows)} best of {len(numbers)} instances by validation; the workbook has all of them.")
-        if len(instances) > len(numbers):
-            console.print(_describe_part(instances, numbers), soft_wrap=True, markup=False)
+        if len(rows) < len(shown):
+            console.print(f"The {len(rows)} best of {len(shown)} instances by validation; the workbook has all of them.")
+        if len(instances) > len(shown):
+            console.print(_describe_part(instances, shown), soft_wrap=True, markup=False)
         for label, line in _headline(folder, instances).labelled:
             console.print(Text.assemble((f"{label + ':':<10}", "bold"), line), soft_wrap=True)
         console.print()

@@ -129,8 +129,8 @@ def trained_with(task_type: str, text: str, positive: int | None, damaged: list[
     So are the metrics of the positive class, whose number is `positive`. `damaged` is given a line for each that cannot be
     loaded.
     """
-    of_positive = further_metrics.positive_metrics(task_type, text) if positive is not None else []
-    own_metrics = {name: binary.find(name, positive) for name in of_positive if positive is not None}
+    positive_names = further_metrics.positive_metrics(task_type, text) if positive is not None else []
+    own_metrics = {name: binary.find(name, positive) for name in positive_names if positive is not None}
     for written in filter(definitions.is_dotted, further_metrics.split_names(text)):
         try:
             own_metrics[written.rpartition(".")[2]] = load_metric(task_type, written).metric
@@ -194,11 +194,11 @@ def _resolve(finished: _Finished, name: str, positive_class: str | None) -> tupl
     trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
     if all(have) and (canonical == short or canonical in trained_with):
         return canonical, True
-    if of_positive := further_metrics.positive_metrics(task.name, canonical):
+    if positive_names := further_metrics.positive_metrics(task.name, canonical):
         classes = records[0].get("class_names", [])
         chosen = positive_class or instance.settings.positive_class
-        binary.check_class(of_positive, chosen, classes, "--positive-class {}")
-        return f"{binary.WRITTEN}{binary.number_of(chosen, classes)}.{of_positive[0]}", False
+        binary.check_class(positive_names, chosen, classes, "--positive-class {}")
+        return f"{binary.WRITTEN}{binary.number_of(chosen, classes)}.{positive_names[0]}", False
     if canonical.startswith(binary.WRITTEN):  # noted before
         return canonical, False
     if definitions.is_dotted(canonical):

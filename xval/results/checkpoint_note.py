@@ -12,11 +12,11 @@ from pathlib import Path
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json
 from xval.base.operating_system import open_regular
+from xval.base.size_limits import LARGEST_STATE_BYTES
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 
 STATE_NAME = "state.json"
-LARGEST_STATE_BYTES = 16 << 20
 _SUFFIX = ".checkpoint.npz"
 
 

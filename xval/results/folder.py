@@ -4,6 +4,7 @@
         description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  summary.json
         cells/cell_<hash>.py                                 what a notebook itself defines
         .script.json                                         while a script is at work
+        .new                                                 while the run that made the folder is alone in it
         nested_estimates.json
         instance_<i>/settings.json  metrics.json  estimates.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
@@ -19,7 +20,7 @@ renamed when it is complete.
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -37,7 +38,9 @@ FileState = tuple[int, int, int]
 _INSTANCE = re.compile(r"instance_(\d+)")
 _WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
-_BEFORE_ANY_JOB = {"description.txt", "leases.json", ".rebuild.lock"}
+_LOCK = ".rebuild.lock"
+_NEW = ".new"
+_BEFORE_ANY_JOB = {"description.txt", "leases.json", _LOCK, _NEW}
 
 
 KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
@@ -76,19 +79,42 @@ class ExperimentFolder(JobLocks):
 
     @contextmanager
     def removed_if_refused(self) -> Iterator[None]:
-        """Make the folder, and remove it, with those above it that are new, where a run is refused before it writes any job."""
+        """Make the folder, and remove it, with those above it that are new, where a run is refused before it writes any job.
+
+        It stays if another run has begun in it meanwhile.
+        """
         new = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        mark = self.path / _NEW
         self.make()
+        with self.refusing_unwritable(), self.lock():
+            self.make()  # another run may have removed it before this one had the lock
+            if new and self._has_only({_LOCK}):
+                mark.touch()
+            else:
+                new = []
+                mark.unlink(missing_ok=True)
         try:
             yield
         except UsageError:
-            if new and {path.name for path in self.path.iterdir()} <= _BEFORE_ANY_JOB:
-                with suppress(OSError):  # another run may have begun in it
-                    for name in _BEFORE_ANY_JOB:
-                        (self.path / name).unlink(missing_ok=True)
-                    for folder in new:
-                        folder.rmdir()
+            if new:
+                self._remove_unused(new)
             raise
+        finally:
+            if new:
+                with suppress(OSError):
+                    mark.unlink(missing_ok=True)
+
+    def _remove_unused(self, new: Sequence[Path]) -> None:
+        """Remove a folder without jobs in which no other run has begun, and those above it; the first of `new` is its own."""
+        with suppress(OSError), self.lock():
+            if (self.path / _NEW).exists() and self._has_only(_BEFORE_ANY_JOB):
+                for name in _BEFORE_ANY_JOB:
+                    (self.path / name).unlink(missing_ok=True)
+                for folder in new:
+                    folder.rmdir()
+
+    def _has_only(self, names: Collection[str]) -> bool:
+        return {path.name for path in self.path.iterdir()} <= set(names)
 
     @contextmanager
     def refusing_unwritable(self) -> Iterator[None]:

@@ -16,8 +16,8 @@ _POSITIVE = ("C", "shrinkage")
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
     """Return the faults of an instance as sentences without its place; `sources`: where each setting was set."""
-    of_network = {key: source for key, source in sources.items() if key != "normalization" or not settings.scales_items}
-    lines = network_faults(name, of_network)
+    network_sources = {key: source for key, source in sources.items() if key != "normalization" or not settings.scales_items}
+    lines = network_faults(name, network_sources)
     if settings.features == "waveform":
         lines.append(
             f"architecture '{name}' reads stored features, but features=waveform stores samples. Set features to logmel, "

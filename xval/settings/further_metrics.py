@@ -36,7 +36,7 @@ def split_names(text: str) -> tuple[str, ...]:
 def known_names(task: Task, text: str) -> str:
     """Return the setting ``metrics`` without the metrics of the task, and with dotted paths for scikit-learn's metrics."""
     kept = []
-    for name in map(partial(_of_positive, task), split_names(text)):
+    for name in map(partial(_positive_name, task), split_names(text)):
         known = metrics.canonical_name(task.name, name)
         is_of_keras = keras_names.match(name, task.keras_metrics) is not None
         if is_of_keras or known not in metrics.metric_names(task.name):
@@ -66,7 +66,7 @@ def directions(task_type: str, text: str) -> dict[str, bool]:
         allowed = ", ".join(metrics.metric_names(task_type))
         raise SettingsError(f"metric '{names[0]}': a representation only has the metrics {allowed}. Remove it.")
     taken = (*metrics.metric_names(task_type), "loss", *task.final_metrics)
-    for name in map(partial(_of_positive, task), names):
+    for name in map(partial(_positive_name, task), names):
         own = definitions.is_dotted(name)
         if is_of_positive(task, name):
             short, higher = name, True
@@ -98,10 +98,10 @@ def is_of_positive(task: Task, name: str) -> bool:
 def positive_metrics(task_type: str, text: str) -> list[str]:
     """Return the further metrics that are computed for the positive class, which must be set."""
     task = find_task(task_type)
-    return [name for name in map(partial(_of_positive, task), split_names(text)) if is_of_positive(task, name)]
+    return [name for name in map(partial(_positive_name, task), split_names(text)) if is_of_positive(task, name)]
 
 
-def _of_positive(task: Task, name: str) -> str:
+def _positive_name(task: Task, name: str) -> str:
     known = binary.canonical(name)
     return known if is_of_positive(task, known) and metrics.canonical_name(task.name, name) == name else name
 
@@ -217,8 +217,8 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
         return short_name(name), keras_name is None or task.keras_metrics[keras_name].higher_is_better
     keras_name = keras_names.match(name, task.keras_metrics)
     if keras_name is None:
-        of_positive_class = binary.NAMES if task.has_positive_class else ()
-        known = suggestion(name, ["auto", *task.keras_metrics, *of_positive_class])
+        positive_names = binary.NAMES if task.has_positive_class else ()
+        known = suggestion(name, ["auto", *task.keras_metrics, *positive_names])
         raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {definitions.HOW_TO_NAME}")
     return keras_name, task.keras_metrics[keras_name].higher_is_better
 

@@ -50,8 +50,8 @@ def check_options(settings: Settings) -> None:
     """Raise an error for settings that the chosen optimizer or schedule does not use, as far as its source shows."""
     optimizer, schedule = optimizer_name(settings.optimizer), schedule_name(settings.schedule)
     check_arguments("optimizer", optimizer, settings.optimizer_arguments)
-    of_schedules = [name for name in Settings.model_fields if name.startswith("schedule_")]
-    check_arguments("schedule", schedule, settings.schedule_arguments, of_schedules)
+    schedule_settings = [name for name in Settings.model_fields if name.startswith("schedule_")]
+    check_arguments("schedule", schedule, settings.schedule_arguments, schedule_settings)
     given = [name for name in OPTIMIZER_OPTIONS if getattr(settings, name) is not None]
     is_function = definitions.is_dotted(optimizer) and isinstance(definitions.find_definition(optimizer).node, ast.FunctionDef)
     if given and is_function:

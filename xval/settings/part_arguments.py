@@ -113,8 +113,8 @@ def _read_signature(part: Part, name: str) -> tuple[dict[str, object], bool]:
         return {}, True
     takes_others = node.args.kwarg is not None and definitions.is_dotted(name)  # of Keras's own it takes names of old
     positional = [argument for argument in (*node.args.posonlyargs, *node.args.args) if argument.arg != "self"]
-    of_position = [None] * (len(positional) - len(node.args.defaults)) + [*node.args.defaults]
-    further = [*zip(positional, of_position, strict=False)][_GIVEN[part] :]
+    positional_defaults = [None] * (len(positional) - len(node.args.defaults)) + [*node.args.defaults]
+    further = [*zip(positional, positional_defaults, strict=False)][_GIVEN[part] :]
     named = [*further, *zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)]
     return {argument.arg: _literal(default) for argument, default in named if argument.arg != "name"}, takes_others
 

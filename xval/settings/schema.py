@@ -194,7 +194,7 @@ def scope_of(name: str) -> Scope:
 
 @cache
 def names_of(scope: Scope) -> tuple[str, ...]:
-    """Return the settings that have a scope, in the order of config.ini."""
+    """Return the settings that have a scope, in the order of the fields of `Settings`."""
     return tuple(name for name in Settings.model_fields if scope in scope_of(name))
 
 

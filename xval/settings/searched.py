@@ -88,7 +88,7 @@ def _refusal(
     if name in (*_SCORING, "initial_model", *names_of(Scope.FRAME_LOSS)):
         return "defines what is compared, so it must be the same in all trials"
     task = settings.task
-    of_loss = (*names_of_loss(task), "regularization_lambda")
-    if settings.monitor.removeprefix("val_") in task.loss_metrics and name in of_loss:
+    loss_names = (*names_of_loss(task), "regularization_lambda")
+    if settings.monitor.removeprefix("val_") in task.loss_metrics and name in loss_names:
         return f"changes what {settings.monitor} measures. Set monitor='val_{task.main_metrics[0]}' or another metric"
     return ""

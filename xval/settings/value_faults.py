@@ -12,7 +12,7 @@ from xval.settings.options import Architecture, Option
 from xval.settings.schema import EXPERIMENT_KEYS, Settings
 
 _LONGEST_SHOWN = 200
-_BESIDE = {"early_stopping": " After how many epochs without improvement training ends is set by patience."}
+_FURTHER_ADVICE = {"early_stopping": " Set patience to choose after how many epochs without improvement training ends."}
 
 
 def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool) -> str:
@@ -49,7 +49,8 @@ def describe_setting(fault: Any, where: str, place: Callable[[str], str]) -> str
     if several := _describe_several(name, received):
         return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; {several}"
     if fault["type"].startswith("bool_"):
-        return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; allowed: true or false.{_BESIDE.get(name, '')}"
+        advice = _FURTHER_ADVICE.get(name, "")
+        return f"{place(name)}: {name}: received {received!r:.{_LONGEST_SHOWN}}; allowed: true or false.{advice}"
     allowed = fault.get("ctx", {}).get("expected")
     if fault["type"] == "literal_error" and allowed is not None and isinstance(received, str):
         names = [part.strip(" '") for part in str(allowed).replace(" or ", ",").split(",")]

@@ -121,6 +121,7 @@ def test_aliases_of_plain_values_are_read(folder: Path) -> None:
     ("value", "message"),
     [
         ("[" * 200 + "]" * 200, "line 2: lists nested more than 50 levels deep"),
+        ("&a {b: [*a]}", "line 2: the alias a is inside the value that it names"),
         ("1" * 5000, "cannot be read by audformat: Exceeds the limit"),
         ("'unfinished", "cannot be read by audformat"),
         ("2001-99-99", "cannot be read by audformat"),

@@ -210,6 +210,14 @@ def test_a_card_runs_no_code(tmp_path: Path, name: str, edge: str) -> None:
 
 
 @pytest.mark.usefixtures("cache")
+def test_a_card_with_a_value_inside_itself_is_refused_by_line(tmp_path: Path) -> None:
+    dataset([{"bytes": encoded(0), "path": "0.wav"}]).to_parquet(str(tmp_path / "words" / "train.parquet"))
+    (tmp_path / "words" / "README.md").write_text("---\nconfigs:\n- config_name: a\n  data_files: &a [*a]\n---\n")
+    with pytest.raises(CorpusError, match=r"README\.md, line 4: the alias a is inside the value that it names\.$"):
+        list_clips(tmp_path / "audio", source=str(tmp_path / "words"))
+
+
+@pytest.mark.usefixtures("cache")
 def test_a_card_may_name_files_inside(tmp_path: Path) -> None:
     (tmp_path / "words" / "data").mkdir(parents=True)
     dataset([{"bytes": encoded(0), "path": "0.wav"}]).to_parquet(str(tmp_path / "words" / "data" / "a.parquet"))

@@ -114,7 +114,7 @@ def test_where_a_fold_lacks_a_class_the_pooled_figure_stands_for_the_corpus_and_
         assert found["chance"] == 0.5
     assert instance.over_folds("test", "macro_f1")["mean"] < wanted["macro_f1"] - 0.2
     texts = {finding.code: finding.line for finding in find_findings([instance])}
-    assert "Fold 1-6" in texts[Code.FOLDS_LACKING_CLASSES]
+    assert "Folds 1-6" in texts[Code.FOLDS_LACKING_CLASSES]
 
 
 def test_chance_is_in_the_unit_of_the_figure(run):
@@ -195,7 +195,7 @@ def test_figures_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, 
     assert (figures["ccc"]["of"], figures["rmse"]["of"], figures["mae"]["of"]) == ("pooled", "pooled", "items")
     assert figures["ccc"]["pooled"] > 0.99
     (text,) = [finding.text for finding in find_findings([instance]) if finding.code == Code.FOLDS_LACKING_CLASSES]
-    assert text.startswith("All true numbers are equal in fold 1-4, so ")
+    assert text.startswith("All true numbers are equal in folds 1-4, so ")
 
 
 def test_random_labels_are_at_the_chance_of_macro_figures(run):
@@ -319,7 +319,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     workbook = openpyxl.load_workbook(run.results.folder.workbook)
     texts = [str(cell.value) for name in ("metrics", "findings") for column in workbook[name].iter_cols() for cell in column]
     assert f"pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in texts
-    assert any(text.startswith("Only 3 items of the class 'no' were tested") for text in texts)
+    assert any(text.startswith("Only 3 items each of the classes 'no' and 'yes' were tested") for text in texts), texts
 
 
 def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):

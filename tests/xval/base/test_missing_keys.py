@@ -12,7 +12,7 @@ from xval.base.setting_fields import later_values, read_written
 from xval.settings import schema
 from xval.settings.parameters import from_parameters, hash_parameters
 from xval.settings.resolve import Declaration, resolve
-from xval.settings.schema import Settings
+from xval.settings.schema import NEUTRAL, Settings
 
 
 def declare(**parameters):
@@ -50,6 +50,57 @@ def test_files_of_results_lack_later_settings():
     assert type(read) is Settings
     assert read == settings.model_copy(update=later)
     assert (read.fold_repeats, settings.fold_repeats) == (1, 1)
+
+
+MEANT_BY_OLD_RESULTS = {
+    "padding": "auto",
+    "f0_min_hz": 65.0,
+    "f0_max_hz": 600.0,
+    "feature_deltas": 0,
+    "vad": "none",
+    "embedding_model": None,
+    "encoder": None,
+    "embedding_layer": "last",
+    "embedding_pooling": "mean",
+    "train_fraction": 1.0,
+    "train_where": None,
+    "test_where": None,
+    "enrolment_s": None,
+    "target_scaling": "none",
+    "initial_model_match": "all",
+    "unfreeze_every": 0,
+    "layer_learning_rate_decay": 1.0,
+    "optimizer_arguments": None,
+    "schedule_arguments": None,
+    "schedule_unit": "epoch",
+    "weight_column": None,
+    "sampling": "none",
+    "weight_average": None,
+    "warmup_epochs": 0,
+    "label_smoothing": 0.0,
+    "min_delta": 0.0,
+    "start_from_epoch": 0,
+    "restore_best_weights": True,
+    "callbacks": None,
+    "positive_class": None,
+    "item_decision": "none",
+    "calibration": "none",
+    "augment_mixstyle": 0.0,
+    "augment_mixstyle_alpha": 0.3,
+    "augment_vocal_tract": 0.0,
+    "augment_speed": 0.0,
+    "augment_response_db": 0.0,
+    "augment_noise_floor_db": None,
+    "search": None,
+}
+"""Written out, because the hashes of results that lack these settings have been made with these values.
+
+A new default of such a setting needs ``Later(VALUE)``, with the value that stands here."""
+
+
+def test_what_results_that_lack_a_setting_were_made_with_stays():
+    assert dict(NEUTRAL) == MEANT_BY_OLD_RESULTS
+    assert later_values(Settings)["rank_by"] == "auto"
 
 
 VALUES = {

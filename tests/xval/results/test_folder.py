@@ -1,11 +1,12 @@
 import os
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, UsageError
 from xval.base.json_files import write_json
 from xval.results.folder import ExperimentFolder, find_experiment
 from xval.results.job_key import JobKey
@@ -22,6 +23,40 @@ def publish(folder, instance, fold, **record):
     temporary = folder.begin_fold(instance, fold)
     write_json(temporary / "record.json", {"status": "done", "settings_hash": "a"} | record)
     folder.publish(temporary, instance, fold)
+
+
+def be_refused(folder, begin_another=lambda: None):
+    """Begin a run in a folder, and another one while this one makes its features; this one is refused then."""
+    with folder.removed_if_refused():
+        folder.prepare("a test")
+        begin_another()
+        raise UsageError("refused")
+
+
+def test_a_refused_run_removes_the_folders_that_it_has_made(tmp_path):
+    with pytest.raises(UsageError, match="refused"):
+        be_refused(ExperimentFolder(tmp_path / "results" / "demo" / "experiment_1"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refused_run_keeps_a_folder_in_which_another_has_begun(tmp_path):
+    path = tmp_path / "results" / "demo" / "experiment_1"
+    with ExitStack() as other_run:
+
+        def begin_another():
+            other = ExperimentFolder(path)
+            other_run.enter_context(other.removed_if_refused())
+            other.prepare("a test")
+
+        with pytest.raises(UsageError, match="refused"):
+            be_refused(ExperimentFolder(path), begin_another)
+        assert (path / "description.txt").read_text() == "a test\n"
+
+
+def test_a_refused_run_keeps_a_folder_that_was_there(folder):
+    with pytest.raises(UsageError, match="refused"):
+        be_refused(folder)
+    assert (folder.path / "description.txt").is_file()
 
 
 def test_a_mistyped_path_is_answered_with_the_experiments_that_there_are(folder, monkeypatch):

@@ -11,10 +11,7 @@ from typing import Any
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import parse_module, source_of
 from xval.base.user_code.cells import write_cell_module
-from xval.base.user_code.modules import (
-    find_spec,
-    places,
-)
+from xval.base.user_code.modules import find_spec, places
 from xval.base.user_code.syntax_trees import ALL_NAMES, imports_in
 
 HOW_TO_NAME = "Name your own part by its dotted path: my_package.my_module.my_function."
@@ -162,7 +159,7 @@ def _is_running(file: Path) -> bool:
 
 def _line_that_runs(tree: ast.Module) -> int:
     """Return the first line of a script that starts a run as soon as it is imported; 0: none does."""
-    of_others = {imported.bound for imported in imports_in(tree.body, package="") if imported.module != "xval"}
+    other_modules = {imported.bound for imported in imports_in(tree.body, package="") if imported.module != "xval"}
     for statement in tree.body:
         is_definition = isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
         is_guarded = isinstance(statement, ast.If) and "__name__" in source_of(statement.test)
@@ -171,7 +168,7 @@ def _line_that_runs(tree: ast.Module) -> int:
         for node in ast.walk(statement):
             if isinstance(node, ast.Call):
                 called = source_of(node.func)
-                if called.rpartition(".")[2] in _STARTS_A_RUN and called.partition(".")[0] not in of_others:
+                if called.rpartition(".")[2] in _STARTS_A_RUN and called.partition(".")[0] not in other_modules:
                     return node.lineno
     return 0
 

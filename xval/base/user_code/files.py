@@ -7,11 +7,10 @@ from pathlib import Path, PurePosixPath
 
 from xval.base.config_file import find_study
 from xval.base.literals import parse_module
+from xval.base.size_limits import LARGEST_COPIED_BYTES
 from xval.base.user_code.data_files import named_files
 from xval.base.user_code.modules import PACKAGES, find_spec, is_own
 from xval.base.user_code.syntax_trees import imports_in
-
-LARGEST_COPIED = 100_000_000
 
 
 def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Path]:
@@ -44,14 +43,14 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
 def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
     """Return the data files that lie beside files of code and are named in these, by their paths in a copy.
 
-    Those above `LARGEST_COPIED` bytes are left out: code finds them where they lie, by their whole path.
+    Those above `LARGEST_COPIED_BYTES` are left out: code finds them where they lie, by their whole path.
     """
     found = {}
     for name, path in files.items():
         with suppress(SyntaxError, OSError):  # of a file that nothing may ever import
             for text, data in named_files(parse_module(path), [path.parent]):
                 is_beside = not Path(text).is_absolute() and ".." not in Path(text).parts
-                if is_beside and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED:
+                if is_beside and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED_BYTES:
                     found[(PurePosixPath(name).parent / text).as_posix()] = data
     return found
 

@@ -1,8 +1,7 @@
 """Where modules of the user's own are found, without being imported.
 
-Modules are looked for where Python looks, the folder of the script
-first, in the user's study (see `xval.base.config_file.find_study`), and in the root of the project; before all of these in the
-folders where results say that they lay (`looking_in`).
+Searched in this order: the folders that results name (`looking_in`), where Python looks (first the folder of the script), the
+user's study (see `xval.base.config_file.find_study`), the root of the project.
 """
 
 import re
@@ -17,7 +16,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from traceback import extract_tb
 from types import ModuleType
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from xval.base.config_file import ROOT, find_study, own_folder
 from xval.base.errors import XvalError
@@ -159,8 +158,8 @@ def architecture_folders() -> list[Path]:
     """Return the folders of the user's own architectures: those that results say of, and that of the study."""
     # Those of a clone, or of a copy of the code, are no study's.
     places = [Path(place) for place in _folders_of_any()]
-    of_results = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
-    folders = [*of_results, own_folder(SHARED_PACKAGE)]
+    result_folders = [place / SHARED_PACKAGE for place in places if not (place / "xval" / "__init__.py").is_file()]
+    folders = [*result_folders, own_folder(SHARED_PACKAGE)]
     return [*dict.fromkeys(folder for folder in folders if folder is not None and folder.is_dir())]
 
 
@@ -180,7 +179,7 @@ def find_spec(name: str) -> ModuleSpec | None:
     for count in range(1, len(parts) + 1):
         spec = find_in_folders(parts[0]) if count == 1 else None
         if spec is None:
-            answers = (finder.find_spec(".".join(parts[:count]), locations) for finder in sys.meta_path)
+            answers = (_ask(finder, ".".join(parts[:count]), locations) for finder in sys.meta_path)
             spec = next(filter(None, answers), None)
         if spec is None and count == 1:
             spec = PathFinder.find_spec(parts[0], places())
@@ -191,6 +190,18 @@ def find_spec(name: str) -> ModuleSpec | None:
             locations = [*(locations or ()), *map(str, architecture_folders())]
         if locations is None and count < len(parts):
             return None
+    return spec
+
+
+def _ask(finder: Any, name: str, locations: Sequence[str] | None) -> ModuleSpec | None:
+    """Return what a finder finds; of a folder without __init__.py too, whose package Python would import first."""
+    spec: ModuleSpec | None
+    try:
+        spec = finder.find_spec(name, locations)
+    except KeyError:
+        spec = PathFinder.find_spec(name.rpartition(".")[2], locations)
+        if spec is not None and spec.submodule_search_locations is not None:
+            spec.name, spec.submodule_search_locations = name, [*spec.submodule_search_locations]
     return spec
 
 

@@ -170,7 +170,7 @@ def follow(
                     n_predicted, n_skipped, unread = before
                     raise
                 seen_lines = arguments.describe_seen(table, model) if is_checked else []
-                is_checked = table.attrs["seen"] is not None  # where it is not known of one batch, it is of none
+                is_checked = is_checked and table.attrs["seen"] is not None  # where it is not known of one batch, it is of none
                 for line in [*seen_lines, *arguments.describe_doubts(table), *(file.line for file in skipped)]:
                     messages.print(line, markup=False)
                 if is_written and len(table):

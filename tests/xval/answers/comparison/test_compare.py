@@ -371,7 +371,7 @@ def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
     assert "on the same 6 test folds of 6 items, one seed per fold." in text
     assert "without the variance between training runs: the results hold for these trained models only" in text
     assert "showed a difference within ±0.01" in text
-    assert "comment 2 (instance 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
+    assert "Model 2 (comment 2) reached 0.750, the baseline 0.683 (difference +0.067, 95 % interval [" in text
 
 
 def test_the_table_has_all_numbers():

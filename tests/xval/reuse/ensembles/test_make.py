@@ -272,5 +272,5 @@ def test_a_description_that_is_no_text_is_named(tmp_path):
     with pytest.raises(ResultsError, match=r"description\.txt: not text in UTF-8"):
         read_description(ExperimentFolder(tmp_path))
     os.truncate(path, 3 << 30)  # a hole, which takes no room on the disk
-    with pytest.raises(OSError, match=r"larger than 1048576 bytes.*description\.txt"):
+    with pytest.raises(OSError, match=r"larger than 268435456 bytes.*description\.txt"):
         read_description(ExperimentFolder(tmp_path))

@@ -133,7 +133,7 @@ def fitted_forest(seed=0):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("n_networks", 10**9), ("n_networks", -1), ("n_networks", "all"), ("temperature", 0), ("temperature", float("inf")),
+        ("n_networks", -1), ("n_networks", "all"), ("temperature", 0), ("temperature", float("inf")),
         ("temperature", [1]), ("basic_features", "perhaps"), ("classifier_settings", [1]),
     ],
 )  # fmt: skip
