@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 DIGITS = {
     "dataset": "fsdd",
     "fold_strategy": "leave_one_out",
@@ -80,9 +82,19 @@ def results_folder(parameters: Mapping[str, Any]) -> Path:
 
 
 def read_records(results: Path) -> list[dict[str, Any]]:
-    """Return the records of the folds of instance 1, in the order of their numbers."""
-    records = [json.loads(path.read_bytes()) for path in results.glob("instance_1/fold_*/record.json")]
+    """Return the records of the folds of instance 1, in the order of their numbers, each with its ``test_scores`` by metric."""
+    records = [
+        json.loads(path.read_bytes()) | {"test_scores": read_scores(path.parent)}
+        for path in results.glob("instance_1/fold_*/record.json")
+    ]
     return sorted(records, key=lambda record: int(record["fold"]))
+
+
+def read_scores(fold: Path, side: str = "test") -> dict[str, float]:
+    """Return the metrics of a side in the folder of a fold."""
+    rows = pd.read_parquet(fold / "scores.parquet")
+    rows = rows[(rows["side"] == side) & (rows["item"] == "")]
+    return dict(zip(rows["metric"], rows["value"], strict=True))
 
 
 def call(command: Sequence[str], folder: Path, **variables: str) -> Cost:

@@ -120,11 +120,11 @@ class Starts:
         record = json.loads((place / "record.json").read_text())
         with zipfile.ZipFile(place / "model.keras") as model:
             weights = blake2b(model.read("model.weights.h5")).hexdigest()
-        names = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs")
+        names = ("confusion_matrix", "best_epoch", "epochs")
         found = {name: record[name] for name in names} | {
             "weights": weights,
             "history": (place / "history.csv").read_text(),
-            "predictions": blake2b((place / "predictions.parquet").read_bytes()).hexdigest(),
+            **{name: blake2b((place / f"{name}.parquet").read_bytes()).hexdigest() for name in ("scores", "predictions")},
         }
         shutil.rmtree(self.folder / "results")
         return found

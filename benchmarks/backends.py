@@ -72,7 +72,7 @@ def run_backend(folder: Path, parameters: dict[str, Any]) -> Run:
         first_epoch_s=ends[0] - (published - record["seconds"]),
         later_epoch_s=median(end - begin for begin, end in pairwise(ends)),
         peak_memory_mb=record["peak_memory_mb"],
-        accuracy=record["metrics"]["test"]["accuracy"],
+        accuracy=record["test_scores"]["accuracy"],
     )
 
 

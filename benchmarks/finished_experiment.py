@@ -29,7 +29,6 @@ N_ITEMS = 12
 CLASS_NAMES = ("had", "heed", "hid", "hood")
 N_EPOCHS = 20  # that the histories show
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 256, "win_length": 200, "hop_length": 80, "n_mels": 20}
-_JITTERED = ("metrics", "clip_metrics", "item_metrics", "class_metrics")
 
 
 def write_corpus(folder: Path) -> None:
@@ -135,14 +134,17 @@ def write_finished(folder: Path, declaration: Declaration) -> ExperimentFolder:
             target.mkdir()
             (results.instance_folder(number) / f".fold_{fold}.lock").touch()
             for path in source.iterdir():
-                if path.name not in ("record.json", "history.csv", "model.json"):
+                if path.name not in ("record.json", "scores.parquet", "history.csv", "model.json"):
                     os.link(path, target / path.name)
             described = json.loads((source / "model.json").read_bytes()) | {"instance": number}
             (target / "model.json").write_text(json.dumps(described, indent=1))
             shutil.copyfile(source / "history.csv", target / "history.csv")
             record = records[fold] | {"instance": number, "settings_hash": settings_hash}
-            record |= {name: _jitter(records[fold][name], rng) for name in _JITTERED}
             (target / "record.json").write_text(json.dumps(record, indent=1))
+            scores = pd.read_parquet(source / "scores.parquet")
+            moved = ~scores["metric"].isin(("n_clips", "loss")) & (scores["side"] != "chance")
+            scores.loc[moved, "value"] = [_jitter(value, rng) for value in scores.loc[moved, "value"]]
+            scores.to_parquet(target / "scores.parquet", index=False)
     return results
 
 
@@ -159,10 +161,6 @@ def _lengthen_history(path: Path) -> None:
             writer.writerow(values | {"epoch": epoch})
 
 
-def _jitter(content: object, rng: random.Random) -> object:
-    """Return a part of a record with every score moved a little; counts and losses stay what they are."""
-    if isinstance(content, dict):
-        return {name: _jitter(value, rng) for name, value in content.items()}
-    if isinstance(content, float) and 0 <= content <= 1:
-        return min(max(content + rng.uniform(-0.1, 0.1), 0.0), 1.0)
-    return content
+def _jitter(score: float, rng: random.Random) -> float:
+    """Return a score moved a little, within 0 and 1; others stay what they are."""
+    return min(max(score + rng.uniform(-0.1, 0.1), 0.0), 1.0) if 0 <= score <= 1 else score

@@ -29,7 +29,7 @@ def add_experiment(root: Path, number: int) -> None:
     for instance in range(1, N_INSTANCES + 1):
         for fold in range(1, N_FOLDS + 1):
             (job := folder.fold_folder(instance, fold)).mkdir(parents=True)
-            for name in ("record.json", "predictions.parquet"):
+            for name in ("record.json", "scores.parquet", "predictions.parquet"):
                 (job / name).touch()
         (folder.instance_folder(instance) / "settings.json").touch()
     folder.folds_file.touch()

@@ -76,7 +76,7 @@ def run_engine(folder: Path, parameters: dict[str, Any]) -> Run:
         seconds=[record["seconds"] for record in records],
         span_s=max(ends) - min(end - record["seconds"] for end, record in zip(ends, records, strict=True)),
         cost=cost,
-        accuracies=[record["metrics"]["test"]["accuracy"] for record in records],
+        accuracies=[record["test_scores"]["accuracy"] for record in records],
         losses=losses,
     )
 

@@ -3,9 +3,9 @@
 python benchmarks/statistics_again.py EXPERIMENT
 
 Of a classification of clips with balanced folds: accuracy (a mean over items) and balanced accuracy (pooled), their intervals,
-the nested values, and all comparisons with the first instance, with p and p by Holm. Only predictions.parquet, record.json and
-folds.json are read for it; `xval.load_figures` and `xval.compare_instances` give what is to be checked. Prints the largest
-difference last. Formulas: docs/statistics.md.
+the nested values, and all comparisons with the first instance, with p and p by Holm. Only predictions.parquet,
+scores.parquet, record.json and folds.json are read for it; `xval.load_figures` and `xval.compare_instances` give what is to be
+checked. Prints the largest difference last. Formulas: docs/statistics.md.
 """
 
 import argparse
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _experiments import read_scores
 from scipy import special, stats
 from sklearn.metrics import balanced_accuracy_score
 
@@ -35,7 +36,7 @@ def read_jobs(folder: Path) -> pd.DataFrame:
     for path in sorted(folder.glob("instance_*/fold_*/record.json")):
         record = json.loads(path.read_text())
         if record["status"] == "done" and record["repeat"] == 1:
-            table, validation = pd.read_parquet(path.parent / "predictions.parquet"), record["metrics"]["validation"]
+            table, validation = pd.read_parquet(path.parent / "predictions.parquet"), read_scores(path.parent, "validation")
             rows.append({
                 "instance": record["instance"], "fold": record["fold"], "repetition": repetition[record["fold"]],
                 "value": validation["balanced_accuracy"], "loss": validation["loss"], "clips": table[table["side"] == "test"],

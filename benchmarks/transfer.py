@@ -11,7 +11,6 @@ ratio for one of them last.
 """
 
 import csv
-import json
 import os
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from pathlib import Path
 from statistics import median
 
 import numpy as np
+from _experiments import read_scores
 
 from preprocessing.__main__ import main as preprocess
 from preprocessing.corpora.fsdd import list_clips
@@ -95,8 +95,7 @@ def read_curves(folder: Path, first_instance: int) -> np.ndarray:
 def read_test_accuracy(folder: Path, first_instance: int) -> np.ndarray:
     """Return the test accuracy after the best epoch of the instances of a start, float64 (n_seeds,)."""
     numbers = range(first_instance, first_instance + len(SEEDS))
-    records = [json.loads((_fold_folder(folder, "target", number) / "record.json").read_bytes()) for number in numbers]
-    return np.array([record["metrics"]["test"]["accuracy"] for record in records])
+    return np.array([read_scores(_fold_folder(folder, "target", number))["accuracy"] for number in numbers])
 
 
 def epochs_to_reach(curves: np.ndarray, accuracy: float) -> list[float]:

@@ -123,7 +123,7 @@ def run_project(folder: Path, recordings: Path | None) -> tuple[Run, dict[str, A
         "num_epochs": settings["num_epochs"],
         "patience": settings["patience"],
     }
-    folds = [Fold(each["fold"], each["epochs"], each["seconds"], each["metrics"]["test"]["accuracy"]) for each in records]
+    folds = [Fold(each["fold"], each["epochs"], each["seconds"], each["test_scores"]["accuracy"]) for each in records]
     store = folder / "data" / dataset / "features" / records[0]["store"]
     return Run(parts, prepared.cpu_s + trained.cpu_s, folds, store, of_training(records, store)), job
 

@@ -17,6 +17,7 @@ from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from filelock import FileLock
@@ -136,6 +137,28 @@ def pytest_runtest_setup(item):
 
 
 _begun = {}
+
+
+def read_fold(folder):
+    """Return the record of a fold with its scores in dicts, as metrics.json has them."""
+    record = json.loads((folder / "record.json").read_text())
+    if not (folder / "scores.parquet").exists():
+        return record
+    scores = pd.read_parquet(folder / "scores.parquet").replace({np.nan: None})
+    sides = {side: dict(zip(of.metric, of.value, strict=True)) for side, of in scores[scores.item == ""].groupby("side")}
+    items = {item: dict(zip(of.metric, of.value, strict=True)) for item, of in scores[scores.item != ""].groupby("item")}
+    return record | {
+        "metrics": {side: sides[side] for side in ("training", "validation", "test") if side in sides},
+        "clip_metrics": {side: sides[f"clip_{side}"] for side in ("validation", "test") if f"clip_{side}" in sides},
+        "item_metrics": {"test": items},
+        "chance": {"test": sides.get("chance", {})},
+    }
+
+
+@pytest.fixture(name="read_fold", scope="session")
+def read_fold_fixture():
+    """Return `read_fold`."""
+    return read_fold
 
 
 PARTS = """
@@ -267,8 +290,8 @@ class Project:
     settings: dict = field(default_factory=lambda: dict(SMALL_FEATURES))
 
     def records(self):
-        """Return the record of every job of the first repeat that has ended."""
-        read = (json.loads(path.read_text()) for path in sorted(self.results.glob("instance_*/fold_*/record.json")))
+        """Return the record, with the scores, of every job of the first repeat that has ended."""
+        read = (read_fold(path.parent) for path in sorted(self.results.glob("instance_*/fold_*/record.json")))
         return {(record["instance"], record["fold"]): record for record in read if record["repeat"] == 1}
 
     def figures(self, experiment_folder="results"):

@@ -223,6 +223,15 @@ class Study:
         """Return the record of a fold."""
         return json.loads((self.fold(instance, fold) / "record.json").read_text())
 
+    def score_table(self, instance: int = 1, fold: int = 1) -> pd.DataFrame:
+        """Return the scores of a fold: side, item, metric, value."""
+        return pd.read_parquet(self.fold(instance, fold) / "scores.parquet")
+
+    def scores(self, instance: int = 1, fold: int = 1, *, side: str = "test", item: str = "") -> dict[str, float]:
+        """Return the metrics of a side of a fold, or of an item that it tests."""
+        rows = self.score_table(instance, fold).query("side == @side and item == @item")
+        return dict(zip(rows["metric"], rows["value"], strict=True))
+
     def history(self, instance: int = 1, fold: int = 1) -> pd.DataFrame:
         """Return the epochs of a fold."""
         return pd.read_csv(self.fold(instance, fold) / "history.csv")

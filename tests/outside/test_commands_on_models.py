@@ -82,7 +82,7 @@ def test_evaluate_leaves_out_what_the_model_has_seen(copied):
     ended = copied.xval("evaluate", FOLD, "data/small", "--leave-out-seen", "--output", "tested")
 
     assert ended.returncode == 0
-    accuracy = copied.record()["metrics"]["test"]["accuracy"]
+    accuracy = copied.scores()["accuracy"]
     assert re.search(rf"^accuracy +{accuracy:.3f}", ended.stdout, re.MULTILINE)
 
 

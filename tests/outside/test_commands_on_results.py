@@ -31,9 +31,9 @@ def test_check_finds_nothing_in_sound_results(finished):
 
 
 def test_check_fails_where_a_value_was_edited(copied):
-    record = copied.record()
-    record["metrics"]["test"]["accuracy"] = 0.987
-    (copied.fold() / "record.json").write_text(json.dumps(record))
+    rows = copied.score_table()
+    rows.loc[(rows["side"] == "test") & (rows["item"] == "") & (rows["metric"] == "accuracy"), "value"] = 0.987
+    rows.to_parquet(copied.fold() / "scores.parquet", index=False)
 
     ended = copied.xval("audit", copied.EXPERIMENT)
 
@@ -59,7 +59,7 @@ def test_compare_writes_what_it_shows(copied):
     assert ended.returncode == 0
     pairs = pd.read_csv(copied.folder / "pairs.csv")
     assert len(pairs) == 2  # instances 2 and 3, each with 1
-    means = [copied.record(3, fold)["metrics"]["test"]["accuracy"] for fold in (1, 2, 3)]
+    means = [copied.scores(3, fold)["accuracy"] for fold in (1, 2, 3)]
     shown = copied.xval("compare", copied.EXPERIMENT, "3", "--baseline", "1", "--metric", "accuracy").stdout
     assert f"{np.mean(means):.3f}" in shown
 

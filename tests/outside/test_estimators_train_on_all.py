@@ -50,7 +50,7 @@ def test_what_validates_is_answered_by_estimators_that_have_not_seen_the_item(em
     write("small", predictors, targets, data_folder=empty.folder / "data", task_type="regression")
     empty.train({"architecture": "knn", "n_neighbors": (1,)}, task_type="regression", num_folds=2)
     for fold in (1, 2):
-        metrics = empty.record(1, fold)["metrics"]
+        metrics = {side: empty.scores(1, fold, side=side) for side in ("training", "validation")}
         assert metrics["training"]["rmse"] < 1e-3 < 0.3 < metrics["validation"]["rmse"]
         table = empty.predictions(1, fold)
         validated = table[table["side"] == "validation"]
@@ -114,7 +114,7 @@ def test_every_estimator_of_classes_has_answers_out_of_fold(study):
     for number in range(1, len(names) + 1):
         record = study.record(number)
         assert record["fitted_to"] == ["training", "validation"]
-        assert all(np.isfinite(value) for value in record["metrics"]["validation"].values())
+        assert all(np.isfinite(value) for value in study.scores(number, side="validation").values())
         assert record["temperature"] > 0
 
 
@@ -124,7 +124,7 @@ def test_every_estimator_of_numbers_has_answers_out_of_fold(study):
     study.train(
         *({"architecture": name, "target_scaling": "standard", **FEW.get(name, {})} for name in names), task_type="regression"
     )
-    errors = [study.record(number)["metrics"]["validation"]["rmse"] for number in range(1, len(names) + 1)]
+    errors = [study.scores(number, side="validation")["rmse"] for number in range(1, len(names) + 1)]
     assert max(errors) == errors[-1] == pytest.approx(0.816, abs=0.01)  # the deviation of the targets
 
 

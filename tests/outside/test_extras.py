@@ -467,7 +467,7 @@ def test_a_bundle_says_its_scores_on_its_card_and_a_changed_byte_is_named(copied
     assert about["license"] == "mit"
     ((result,),) = [entry["results"] for entry in about["model-index"]]
     shown = {metric["value"] for metric in result["metrics"]}
-    assert copied.record(3)["metrics"]["test"]["balanced_accuracy"] in shown
+    assert copied.scores(3)["balanced_accuracy"] in shown
     assert text.strip()
     assert predicted(copied, bundle, CLIP).equals(predicted(copied, OF_SVM, CLIP))
     assert "hf upload me/net" in done(copied.xval("bundle", "handed", "--hub", "me/net"))

@@ -1,9 +1,9 @@
 """Where each item has one decision, what is said is of items and of all of their clips; nothing calls them single clips."""
 
-import json
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from preprocessing.store import write
@@ -39,18 +39,17 @@ def test_decisions_are_no_single_clips(empty):
     table = empty.xval("report", empty.EXPERIMENT, "--latex").stdout
     assert "pooled over all test items" in table
     assert "test examples" not in table
-    tested = empty.record()["item_metrics"]["test"]
-    assert {figures["n_clips"] for figures in tested.values()} == {N_CLIPS}
+    counts = empty.score_table().query("metric == 'n_clips'")["value"]
+    assert set(counts) == {N_CLIPS}
 
 
-def test_records_that_counted_decisions_are_read(empty):
-    """Records of an earlier version had one clip for each decision; their predictions have the clips."""
+def test_scores_that_counted_decisions_are_read(empty):
+    """Scores of an earlier version had one clip for each decision; their predictions have the clips."""
     decide(empty)
-    for path in empty.results.glob("instance_1/fold_*/record.json"):
-        record = json.loads(path.read_text())
-        for figures in record["item_metrics"]["test"].values():
-            figures["n_clips"] = 1
-        path.write_text(json.dumps(record))
+    for path in empty.results.glob("instance_1/fold_*/scores.parquet"):
+        rows = pd.read_parquet(path)
+        rows.loc[rows["metric"] == "n_clips", "value"] = 1.0
+        rows.to_parquet(path, index=False)
     said = empty.run().stdout
     assert "Not above chance: the interval includes" in said
     assert "XV102" not in said

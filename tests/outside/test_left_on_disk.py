@@ -13,7 +13,7 @@ import pytest
 OF_AN_EXPERIMENT = {"results.xlsx", "report.html", "description.txt", "folds.json", "phases.csv", "code", "summary.json"}
 OF_AN_EXPERIMENT |= {"nested_estimates.json", "instance_1", "instance_2", "instance_3"}
 OF_AN_INSTANCE = {"settings.json", "metrics.json", "estimates.json", "fold_1", "fold_2", "fold_3"}
-OF_EVERY_FOLD = {"model.json", "record.json", "predictions.parquet", "novelty.npy"}
+OF_EVERY_FOLD = {"model.json", "record.json", "scores.parquet", "predictions.parquet", "novelty.npy"}
 OF_EVERY_FOLD |= {"seen_audio.npy", "trained_audio.npy", "seen_fingerprints.npy"}
 METRIC = """
 from xval import metric
@@ -46,11 +46,10 @@ def test_an_instance_and_a_fold_have_their_files(finished):
 def test_a_record_says_who_was_tested_and_how(finished):
     record = finished.record()
 
-    expected = {"status", "instance", "fold", "repeat", "seed", "items", "n_examples", "class_names", "metrics", "clip_metrics"}
-    expected |= {"item_metrics", "chance", "class_metrics", "confusion_matrix", "best_epoch", "epochs", "versions", "seconds"}
+    expected = {"status", "instance", "fold", "repeat", "seed", "items", "n_examples", "class_names", "class_metrics"}
+    expected |= {"confusion_matrix", "best_epoch", "epochs", "versions", "seconds"}
     assert expected <= set(record)
     assert set(record["items"]) == {"training", "validation", "test"}
-    assert set(record["metrics"]) == {"training", "validation", "test"}
     assert sum(map(sum, record["confusion_matrix"]["test"])) == record["n_examples"]["test"]
 
 
@@ -71,7 +70,7 @@ def test_metrics_can_be_computed_again_from_the_predictions(finished):
     for number in (1, 3):
         tested = finished.predictions(number).query("side == 'test'")
         right = (tested["target"] == tested["predicted"]).mean()
-        assert finished.record(number)["metrics"]["test"]["accuracy"] == pytest.approx(right)
+        assert finished.scores(number)["accuracy"] == pytest.approx(right)
 
 
 def test_predictions_have_their_columns(finished):
@@ -83,6 +82,20 @@ def test_predictions_have_their_columns(finished):
     assert np.allclose(table["probability_high"] + table["probability_low"], 1, atol=1e-5)
 
 
+def test_scores_are_a_row_for_each_side_item_and_metric(finished):
+    rows, tested = finished.score_table(), finished.predictions().query("side == 'test'")
+
+    assert list(rows.columns) == ["side", "item", "metric", "value"]
+    assert list(rows["side"].unique()) == ["training", "validation", "test", "clip_validation", "clip_test", "chance"]
+    assert set(rows["item"]) == {"", *tested["item"]}
+    assert not rows.duplicated(["side", "item", "metric"]).any()
+    for item, of_item in tested.groupby("item"):
+        right = (of_item["target"] == of_item["predicted"]).mean()
+        assert finished.scores(item=item)["accuracy"] == pytest.approx(right)
+        assert finished.scores(item=item)["n_clips"] == of_item["clip"].nunique()
+    assert finished.scores()["accuracy"] == pytest.approx((tested["target"] == tested["predicted"]).mean())
+
+
 def test_a_history_has_a_row_for_each_epoch(finished):
     history = finished.history()
 
@@ -90,7 +103,7 @@ def test_a_history_has_a_row_for_each_epoch(finished):
     assert {"loss", "accuracy", "val_loss", "val_accuracy", "val_balanced_accuracy", "learning_rate"} <= set(history.columns)
     record = finished.record()
     assert history["val_loss"].idxmin() + 1 == record["best_epoch"]
-    assert history["val_loss"].min() == pytest.approx(record["metrics"]["validation"]["loss"], abs=1e-5)
+    assert history["val_loss"].min() == pytest.approx(finished.scores(side="validation")["loss"], abs=1e-5)
 
 
 def test_settings_and_metrics_of_an_instance_are_for_reading(finished):
@@ -103,7 +116,7 @@ def test_settings_and_metrics_of_an_instance_are_for_reading(finished):
     assert metrics["parameters"]["learning_rate"] == 0.01
     assert set(metrics["history"]) == {"fold_1", "fold_2", "fold_3"}
     text = json.dumps(metrics)
-    assert str(finished.record()["metrics"]["test"]["accuracy"])[:6] in text
+    assert str(finished.scores()["accuracy"])[:6] in text
 
 
 def test_folds_are_written_with_their_speakers(finished):
@@ -169,7 +182,7 @@ def test_the_same_command_gives_the_same_bytes(study, tmp_path_factory, study_in
     for number in (1, 2):
         for fold in (1, 2):
             assert study.predictions(number, fold).equals(other.predictions(number, fold))
-            assert study.record(number, fold)["metrics"] == other.record(number, fold)["metrics"]
+            assert study.score_table(number, fold).equals(other.score_table(number, fold))
     weights = [zipfile.ZipFile(one.fold() / "model.keras").read("model.weights.h5") for one in (study, other)]
     assert weights[0] == weights[1]
     assert study.history().equals(other.history())

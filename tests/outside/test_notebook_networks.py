@@ -151,7 +151,7 @@ class Averaged(keras.Model):
         "experiment.run(quiet=True)",
     )
 
-    figures = [[study.record(instance, fold)["metrics"] for fold in (1, 2)] for instance in (1, 2)]
+    figures = [[study.score_table(instance, fold).to_csv() for fold in (1, 2)] for instance in (1, 2)]
     assert figures[0] == figures[1]
     assert "n_units: int = 4" in modules(study)[0].read_text()
 
@@ -184,7 +184,7 @@ class Said(keras.callbacks.Callback):
         "experiment.run(quiet=True)",
     )
 
-    assert "hits" in study.record()["metrics"]["test"]
+    assert "hits" in study.scores()
     assert "0 1" in (study.folder / "said.txt").read_text()
     assert len(modules(study)) == 5
 

@@ -41,7 +41,7 @@ def by_scikit_learn(study, positive, fold=1):
 
 
 def of_test(study, fold):
-    return {name: study.record(1, fold)["metrics"]["test"][name] for name in NAMES}
+    return {name: study.scores(1, fold)[name] for name in NAMES}
 
 
 @pytest.mark.parametrize("positive", ["sick", "healthy"])
@@ -60,7 +60,7 @@ def test_other_names_of_them_and_the_monitor(clinic):
 
     assert {"val_sensitivity", "val_specificity", "val_f1"} <= set(clinic.history())
     assert "sensitivity" in ended.stdout
-    assert clinic.record()["metrics"]["test"]["sensitivity"] == pytest.approx(by_scikit_learn(clinic, "sick")["sensitivity"])
+    assert clinic.scores()["sensitivity"] == pytest.approx(by_scikit_learn(clinic, "sick")["sensitivity"])
 
 
 def test_they_have_intervals_and_can_be_added_to_finished_runs(clinic):
@@ -106,7 +106,7 @@ def test_one_of_three_classes_counts_against_the_others(study):
 
     table = study.predictions().query("side == 'test'")
     true, found = table["target"] == "b", table["predicted"] == "b"
-    figures = study.record()["metrics"]["test"]
+    figures = study.scores()
     assert figures["sensitivity"] == pytest.approx(recall_score(true, found))
     assert figures["specificity"] == pytest.approx(recall_score(~true, ~found))
 
@@ -141,4 +141,4 @@ def test_nothing_changes_where_it_is_not_named(study):
     study.train({"architecture": "constant"})
 
     assert json.loads((study.results / "instance_1/settings.json").read_text())["parameters"]["positive_class"] is None
-    assert "sensitivity" not in study.record()["metrics"]["test"]
+    assert "sensitivity" not in study.scores()

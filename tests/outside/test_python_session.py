@@ -57,7 +57,7 @@ accuracy = results.folds.query("side == 'test' and metric == 'accuracy' and inst
 print(json.dumps({{"summary": results.summary["test_accuracy_mean"].tolist(), "accuracy": accuracy, "best": results.best}}))
 """))  # fmt: skip
 
-    means = [sum(finished.record(n, f)["metrics"]["test"]["accuracy"] for f in (1, 2, 3)) / 3 for n in (1, 2, 3)]
+    means = [sum(finished.scores(n, f)["accuracy"] for f in (1, 2, 3)) / 3 for n in (1, 2, 3)]
     assert read["summary"] == pytest.approx(means)
     assert read["accuracy"] == pytest.approx(means[0])
     assert read["best"] == 3
@@ -80,7 +80,7 @@ print(json.dumps({{"results": sorted(results.columns), "jobs": sorted(jobs.colum
     assert {"instance", "side", "metric", "chance"} <= set(read["figures"])
     assert {"item", "side", "target", "predicted", "probability_high", "instance", "fold"} <= set(read["predictions"])
     assert read["n"] == [9, sum(len(finished.predictions(1, fold)) for fold in (1, 2, 3))]
-    assert read["accuracy"] == [finished.record()["metrics"]["test"]["accuracy"]]
+    assert read["accuracy"] == [finished.scores()["accuracy"]]
 
 
 def test_instances_are_compared_from_python(finished):

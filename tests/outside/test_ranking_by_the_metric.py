@@ -1,6 +1,5 @@
 """`rank_by`: the validation metric that is reported selects an instance; `monitor` chooses the epoch."""
 
-import json
 import re
 
 import numpy as np
@@ -18,17 +17,21 @@ def said(study, *arguments: str) -> str:
     return " ".join(ended.stdout.split())
 
 
-def change_records(study, instance: int, change) -> None:
-    """Rewrite the records of an instance, as another version or an own metric would have left them."""
-    for path in study.results.glob(f"instance_{instance}/fold_*/record.json"):
-        record = json.loads(path.read_text())
-        for part in ("metrics", "clip_metrics"):
-            change(record[part]["validation"])
-        path.write_text(json.dumps(record))
+def change_scores(study, instance: int, **values: float | None) -> None:
+    """Rewrite validation scores of an instance, as another version or an own metric would have left them; None: remove one."""
+    for path in study.results.glob(f"instance_{instance}/fold_*/scores.parquet"):
+        rows = pd.read_parquet(path)
+        for metric, value in values.items():
+            chosen = rows["side"].isin(("validation", "clip_validation")) & (rows["metric"] == metric)
+            if value is None:
+                rows = rows[~chosen]
+            else:
+                rows.loc[chosen, "value"] = value
+        rows.to_parquet(path, index=False)
 
 
 def validation(study, instance: int, metric: str) -> float:
-    return np.mean([study.record(instance, fold)["metrics"]["validation"][metric] for fold in (1, 2)])
+    return np.mean([study.scores(instance, fold, side="validation")[metric] for fold in (1, 2)])
 
 
 def test_a_corpus_with_one_frequent_class_does_not_select_the_constant_answer(empty):
@@ -58,7 +61,7 @@ def test_rank_by_ranks_finished_instances_anew_and_trains_nothing(study):
         {"architecture": "constant"}, {"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "forest", "n_trees": 5}
     )
     for number, (accuracy, loss) in enumerate(((0.4, 0.1), (0.9, 0.3), (0.9, 0.2)), start=1):
-        change_records(study, number, lambda figures, new={"balanced_accuracy": accuracy, "loss": loss}: figures.update(new))
+        change_scores(study, number, balanced_accuracy=accuracy, loss=loss)
     trained = {path: path.stat().st_mtime_ns for path in study.results.glob("instance_*/fold_*/record.json")}
 
     assert "forest (3) is selected: best mean validation balanced accuracy (UAR) (0.900" in said(study)  # a tie: by the loss
@@ -93,8 +96,8 @@ def test_tables_have_the_test_value_of_the_metric_that_ranks(study):
 def test_without_the_metric_the_loss_ranks_and_the_sentence_says_so(study):
     study.train({"architecture": "constant"}, {"architecture": "knn", "n_neighbors": (1,)})
     for number, loss in ((1, 0.1), (2, 0.3)):
-        change_records(study, number, lambda figures, loss=loss: figures.update(loss=loss))
-    change_records(study, 2, lambda figures: figures.pop("balanced_accuracy"))
+        change_scores(study, number, loss=loss)
+    change_scores(study, 2, balanced_accuracy=None)
     reason = "best mean validation loss (0.100 ± 0.000; not every instance has a validation balanced_accuracy)"
     assert f"constant (1) is selected: {reason}" in said(study)
     printed = " ".join(study.xval("compare", study.EXPERIMENT).stdout.split())

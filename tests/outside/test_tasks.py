@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 
 BACKENDS = ("tensorflow", "torch", "jax")
@@ -79,8 +80,8 @@ def test_a_task_on_a_backend(empty, task, backend):
         "regression": {"rmse", "mae", "ccc"},
         "representation": {"mse", "explained_variance"},
     }[task]
-    assert expected <= set(record["metrics"]["test"])
-    assert all(np.isfinite(value) for value in record["metrics"]["test"].values())
+    assert expected <= set(empty.scores())
+    assert all(np.isfinite(value) for value in empty.scores().values())
     columns = {"regression": {"target_0", "predicted_0"}, "representation": set()}
     assert columns.get(task, {"target", "predicted", "probability_a"}) <= set(empty.predictions().columns)
     assert {"model.keras", "history.csv"} <= {path.name for path in empty.fold().iterdir()}
@@ -97,7 +98,7 @@ def test_frames_on_a_backend(empty, backend):
 
     empty.train({"architecture": "sincnet", **small}, **FRAMES, sequence_frames=10, num_epochs=1)
 
-    assert {"macro_f1", "segment_f1", "event_f1", "psds1"} <= set(empty.record()["metrics"]["test"])
+    assert {"macro_f1", "segment_f1", "event_f1", "psds1"} <= set(empty.scores())
     assert (empty.fold() / "events.csv").exists()
 
 
@@ -108,9 +109,9 @@ def test_an_estimator_has_the_same_numbers_beside_each_backend(empty):
     for number, backend in enumerate(BACKENDS, start=1):
         empty.backend = backend
         empty.train({"architecture": "svm", "C": (1.0,)}, num_experiment=number)
-        record = empty.folder / f"results/small/experiment_{number}/instance_1/fold_1/record.json"
-        figures.append(json.loads(record.read_text())["metrics"]["test"])
-    assert figures[0] == figures[1] == figures[2]
+        figures.append(pd.read_parquet(empty.folder / f"results/small/experiment_{number}/instance_1/fold_1/scores.parquet"))
+    assert figures[0].equals(figures[1])
+    assert figures[0].equals(figures[2])
 
 
 ESTIMATORS = ("svm", "logistic", "forest", "boosting", "knn", "constant")
@@ -126,7 +127,7 @@ def test_estimators_need_no_network(empty):
         record = empty.record(number)
         assert record["status"] == "done"
         assert (empty.fold(number) / "model.skops").exists()
-        assert name == "constant" or record["metrics"]["test"]["accuracy"] > 0.5
+        assert name == "constant" or empty.scores(number)["accuracy"] > 0.5
 
 
 def test_estimators_of_numbers(empty):
@@ -134,8 +135,8 @@ def test_estimators_of_numbers(empty):
 
     empty.train({"architecture": "ridge"}, {"architecture": "svr"}, {"architecture": "linear"}, task_type="regression")
 
-    errors = [empty.record(number)["metrics"]["test"]["rmse"] for number in (1, 2, 3)]
-    assert max(errors) < empty.record()["chance"]["test"]["rmse"] * 3
+    errors = [empty.scores(number)["rmse"] for number in (1, 2, 3)]
+    assert max(errors) < empty.scores(side="chance")["rmse"] * 3
 
 
 def test_an_option_with_several_values_is_searched_inside_a_fold(empty):
@@ -261,7 +262,7 @@ FURTHER = (
 def test_settings_of_training_train(study, settings):
     study.train({"architecture": "mlp", "n_units": (8,), **settings}, num_epochs=2)
 
-    assert np.isfinite(study.record()["metrics"]["test"]["loss"])
+    assert np.isfinite(study.scores()["loss"])
     assert len(study.history()) == 2
 
 

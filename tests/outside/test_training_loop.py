@@ -404,8 +404,8 @@ def test_the_validation_loss_has_what_layers_add_as_plain_keras_has_it(study, ba
     plain = study.python("-c", EVALUATE.format(model=str(study.fold() / "model.keras"), items=record["items"]["validation"]))
     assert plain.returncode == 0, plain.stderr
     assert epoch["val_loss"] == pytest.approx(float(plain.stdout.rpartition("plain Keras:")[2]), rel=1e-5)
-    assert epoch["val_loss"] > 1.1 * record["metrics"]["validation"]["loss"]  # which is that of the predictions
-    assert record["metrics"]["training"]["loss"] == pytest.approx(epoch["data_loss"], rel=1e-6)
+    assert epoch["val_loss"] > 1.1 * study.scores(side="validation")["loss"]  # which is that of the predictions
+    assert study.scores(side="training")["loss"] == pytest.approx(epoch["data_loss"], rel=1e-6)
     assert epoch["loss"] > 1.1 * epoch["data_loss"]
 
 

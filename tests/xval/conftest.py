@@ -20,6 +20,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
+from xval.results.scores import scores_of_record
 
 RATE_HZ = 8000
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
@@ -138,8 +139,9 @@ def make_instance():
             sources=dict.fromkeys(PARAMETERS | parameters, "config.ini") | (sources or {}),
         )
         jobs = {JobKey(number, record["fold"], record.get("repeat", 1)): record for record in records}
+        scores = {key: scores_of_record(record) for key, record in jobs.items() if record["status"] == "done"}
         return InstanceResults(
-            ExperimentFolder(Path("results")), written, dict(sorted(jobs.items())), folds_total or len(records)
+            ExperimentFolder(Path("results")), written, dict(sorted(jobs.items())), folds_total or len(records), scores=scores
         )
 
     return make

@@ -4,7 +4,7 @@ Comes in: an experiment. Goes out: both, and estimates.json of the instance, whi
 that they are of. What is not there, or is of others, is computed anew.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from xval.base.errors import ResultsError, XvalError
 from xval.base.json_files import JsonObject
-from xval.base.numbers import finite_or_none
 from xval.base.user_code import imports
 from xval.base.user_code.modules import looking_in
 from xval.measures import metrics
@@ -24,6 +23,7 @@ from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance
+from xval.results.scores import Added, ScoreRow, Scores, collect, write_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,30 +57,34 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
     for name, error in errors.items():
         short = name.rpartition(".")[2]
         loaded[short] = None  # what is kept of it stays
-        if not _has_figures(results, instance, done, name):
+        if not _has_scores(results, instance, done, name):
             damaged.append(f"{error} New values of {short} of instance {instance} are missing.")
-    old = _kept(results, instance)
-    further: JsonObject = {}
+    changed: dict[Path, Scores] = {}
     for key, record in done.items():
-        kept = old.further.get(key.folder_name)
-        if not kept or not results.is_source(kept["of"], key):
-            kept = {"of": results.source(key), "figures": {}}
-        known, figures = kept["figures"], dict[str, Any]()
+        path = results.folder.fold_folder(*key)
+        try:
+            scores = results.scores(key, record)
+        except ResultsError:
+            continue  # named by the reader of scores
+        rows, facts = list(scores.rows()), dict(scores.added)
         for name, added in loaded.items():
-            if name in record["metrics"].get("test", {}):
+            is_own = name in scores.side("test") and name not in facts
+            if is_own or added is None or (name in facts and facts[name].version == added.version):
                 continue
-            if name in known and (added is None or known[name]["version"] == added.version):
-                figures[name] = known[name]
-            elif added:
-                predictions = results.folder.fold_folder(*key) / "predictions.parquet"
-                try:
-                    figures[name] = _measure(written, record, predictions, added)
-                except FileNotFoundError:
-                    damaged.append(f"{predictions}: missing, so that {name} of this fold is missing, too.")
-                except XvalError as error:
-                    damaged.append(f"{error} {name} of {key} is missing.")
-        further[key.folder_name] = {"of": kept["of"], "figures": figures}
-    _keep(results, instance, state, Estimates(further, old.over_items))
+            try:
+                computed = _measure(written, record, path / "predictions.parquet", added)
+            except FileNotFoundError:
+                damaged.append(f"{path / 'predictions.parquet'}: missing, so that {name} of this fold is missing, too.")
+            except XvalError as error:
+                damaged.append(f"{error} {name} of {key} is missing.")
+            else:
+                rows = [*(row for row in rows if row.metric != name), *computed]
+                facts[name] = Added(added.version, added.metric.higher_is_better)
+        if facts != scores.added:
+            changed[path] = collect(rows, facts)
+    if changed and results.folder.state(instance) == state:
+        for path, scores in changed.items():
+            write_scores(path, scores)
     return {name: added.metric for name, added in loaded.items() if added}
 
 
@@ -137,16 +141,16 @@ def load_requested(results: OpenResults, instance: int) -> tuple[dict[str, Added
     return loaded, errors
 
 
-def _has_figures(results: OpenResults, instance: int, done: Iterable[JobKey], written: str) -> bool:
-    """Return whether the figures of a metric of the user's own are kept of all finished jobs, and are of its present source."""
-    kept, short = _kept(results, instance).further, written.rpartition(".")[2]
+def _has_scores(results: OpenResults, instance: int, done: Mapping[JobKey, Record], written: str) -> bool:
+    """Return whether all finished jobs have scores of a metric of the user's own, computed by its present source."""
+    short = written.rpartition(".")[2]
     try:
         with looking_in(results.own_folders(instance)):
             version = version_of(written)
+        known = [results.scores(key, record).added.get(short) for key, record in done.items()]
     except XvalError:
         return False
-    known = [kept.get(key.folder_name, {}).get("figures", {}).get(short, {}).get("version") for key in done]
-    return all(of_job == version for of_job in known)
+    return all(facts and facts.version == version for facts in known)
 
 
 def over_items_of(
@@ -170,16 +174,16 @@ def over_items_of(
     """
     number, done = instance.number, instance.done
     old = _kept(results, number)
-    if old.over_items and _is_known(results, old.over_items["of"], done):
+    if old.over_items and _is_known(results, old.over_items["of"], instance):
         return cast("OverItems", old.over_items["figures"])
     if further is None:
         computed, faults = results.once(("over items", number), state, partial(compute_over_items, instance, None))
     else:
-        jobs = {key.folder_name: source_of_figures(results, key, record) for key, record in done.items()}
+        jobs = {key.folder_name: source_of_figures(results, key, instance.scores[key]) for key in done}
         computed, faults = compute_over_items(instance, further)
         if computed and is_worth_keeping(faults):
             over_items = {"of": {"version": OVER_ITEMS_VERSION, "jobs": jobs}, "figures": computed}
-            _keep(results, number, state, Estimates(old.further, over_items))
+            _keep(results, number, state, Estimates(over_items))
     damaged += faults
     return computed
 
@@ -189,22 +193,26 @@ def kept_jobs(results: OpenResults, instance: int) -> list[str]:
     return list(_kept(results, instance).over_items.get("of", {"jobs": {}})["jobs"])
 
 
-def _is_known(results: OpenResults, of: Mapping[str, Any], done: Mapping[JobKey, Record]) -> bool:
-    """Return whether figures were computed by this version of the code, of these jobs."""
+def _is_known(results: OpenResults, of: Mapping[str, Any], instance: InstanceResults) -> bool:
+    """Return whether figures were computed by this version of the code, of the finished jobs of an instance."""
     jobs = of["jobs"]
-    if of["version"] != OVER_ITEMS_VERSION or jobs.keys() != {key.folder_name for key in done}:
+    if of["version"] != OVER_ITEMS_VERSION or jobs.keys() != {key.folder_name for key in instance.done}:
         return False
-    return all(is_source_of_figures(results, jobs[key.folder_name], key, record) for key, record in done.items())
+    return all(is_source_of_figures(results, jobs[key.folder_name], key, instance.scores[key]) for key in instance.done)
 
 
-def source_of_figures(results: OpenResults, key: JobKey, record: Record) -> JsonObject:
+def source_of_figures(results: OpenResults, key: JobKey, scores: Scores) -> JsonObject:
     """Return what figures over items are of: the files of a job, and the versions of the metrics that were added to it."""
-    return results.source(key) | {"further": record.get("added_metrics", {})}
+    return results.source(key) | {"further": _versions(scores)}
 
 
-def is_source_of_figures(results: OpenResults, known: Mapping[str, Any], key: JobKey, record: Record) -> bool:
+def is_source_of_figures(results: OpenResults, known: Mapping[str, Any], key: JobKey, scores: Scores) -> bool:
     """Return whether `known`, of `source_of_figures`, is of a job as it is now."""
-    return bool(known["further"] == record.get("added_metrics", {})) and results.is_source(known, key)
+    return bool(known["further"] == _versions(scores)) and results.is_source(known, key)
+
+
+def _versions(scores: Scores) -> dict[str, str]:
+    return {name: facts.version for name, facts in scores.added.items()}
 
 
 def is_worth_keeping(faults: Sequence[str]) -> bool:
@@ -229,7 +237,7 @@ def compute_over_items(
     from xval.answers.over_items import measure_over_items  # here, because it loads pandas and scipy
 
     faults: list[str] = []
-    tested = [record["metrics"].get("test", {}) for record in instance.done.values()]
+    tested = [instance.scores[key].side("test") for key in instance.done]
     if further is not None:
         with looking_in(instance.written.own_folders):
             class_names = next(iter(instance.done.values()), {}).get("class_names", [])
@@ -251,7 +259,7 @@ def _kept(results: OpenResults, instance: int) -> Estimates:
     try:
         return results.kept_estimates(instance)
     except (ResultsError, OSError):
-        return Estimates({}, {})
+        return Estimates({})
 
 
 def _keep(results: OpenResults, instance: int, state: object, estimates: Estimates) -> None:
@@ -260,25 +268,20 @@ def _keep(results: OpenResults, instance: int, state: object, estimates: Estimat
         write_estimates(results.folder.estimates_file(instance), estimates)
 
 
-def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> JsonObject:
-    """Return the figures of a job: of examples, of clips, of the clips of each test item; None: undefined."""
+def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> list[ScoreRow]:
+    """Return the scores of a job by a metric: of examples, of clips, of the clips of each test item; NaN: undefined."""
     from xval.results.tested_examples import read_fold  # here, because it loads pandas
 
     task = written.task
 
-    def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float | None:
-        return finite_or_none(metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name])
+    def measure(targets: "NDArray[Any]", predictions: "NDArray[Any]") -> float:
+        return metrics.measure(task.name, targets, predictions, {added.name: added.metric})[added.name]
 
     averaging = None if task.target == "frame" else written.settings.averaging
-    parts = read_fold(task, record["fold"], path, record.get("class_names", []), averaging)
-    clips = parts["clip_metrics"]["test"]
-    by_item = zip(clips.names, clips.rows, strict=True)
-    return {
-        "version": added.version,
-        "higher_is_better": added.metric.higher_is_better,
-        **{
-            part: {side: measure(examples.targets, examples.predictions) for side, examples in sides.items()}
-            for part, sides in parts.items()
-        },
-        "item_metrics": {item: measure(clips.targets[rows], clips.predictions[rows]) for item, rows in by_item},
-    }
+    sides = read_fold(task, record["fold"], path, record.get("class_names", []), averaging)
+    rows = [ScoreRow(side, "", added.name, measure(part.targets, part.predictions)) for side, part in sides.items()]
+    clips = sides["clip_test"]
+    return rows + [
+        ScoreRow("test", item, added.name, measure(clips.targets[of_item], clips.predictions[of_item]))
+        for item, of_item in zip(clips.names, clips.rows, strict=True)
+    ]

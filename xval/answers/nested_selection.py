@@ -29,6 +29,7 @@ from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import Record
+from xval.results.scores import Scores
 from xval.settings.resolve import describe_numbers
 
 _MOST_WAYS = 60  # in which folds choose together: exact for up to 6 that tie
@@ -133,16 +134,19 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     n_ties, n_seeds = _share(of_folds)
     chosen: dict[JobKey, JobKey] = {}
     jobs: dict[JobKey, Record] = {}
+    scores: dict[JobKey, Scores] = {}
     for fold, tied in zip(folds, of_folds, strict=True):
         for place in range(n_ties * n_seeds):
             seed, tie = divmod(place, n_ties)
             keys = tied[tie % len(tied)]
             own, key = JobKey(selected.number, fold, place + 1), keys[seed % len(keys)]
-            chosen[own], jobs[own] = key, competing[key.instance].done[key]
+            instance = competing[key.instance]
+            chosen[own], jobs[own], scores[own] = key, instance.done[key], instance.scores[key]
     return NestedInstance(
         experiment=selected.experiment,
         written=selected.written,
         jobs=jobs,
+        scores=scores,
         n_folds=selected.n_folds,
         n_deals=selected.n_deals,
         chosen=chosen,
@@ -164,7 +168,7 @@ def _share(of_folds: Sequence[Sequence[Sequence[JobKey]]]) -> tuple[int, int]:
 def _kept(instance: NestedInstance) -> OverItems | None:
     """Return the figures over items that are kept, where they are of the same jobs."""
     results = open_results(instance.experiment)
-    jobs = {str(of): (of, instance.done[own]) for own, of in instance.chosen.items()}
+    jobs = {str(of): (of, instance.scores[own]) for own, of in instance.chosen.items()}
     try:
         kept = read_estimates(instance.experiment.nested_estimates_file).over_items
         if not kept or kept["version"] != OVER_ITEMS_VERSION or kept["jobs"].keys() != jobs.keys():
@@ -202,11 +206,11 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
         loaded, errors = load_requested(results, nested.number)
         further = {name: added.metric for name, added in loaded.items() if added}
         computed, faults = compute_over_items(nested, further)
-        jobs = {str(of): source_of_figures(results, of, nested.done[own]) for own, of in nested.chosen.items()}
+        jobs = {str(of): source_of_figures(results, of, nested.scores[own]) for own, of in nested.chosen.items()}
     except (ResultsError, OSError):
         return  # instances have named it
     if computed and is_worth_keeping([*faults, *map(str, errors.values())]):
-        write_estimates(path, Estimates({}, {"version": OVER_ITEMS_VERSION, "jobs": jobs, "figures": computed}))
+        write_estimates(path, Estimates({"version": OVER_ITEMS_VERSION, "jobs": jobs, "figures": computed}))
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:

@@ -137,7 +137,7 @@ def _read_values(
     seeds: Sequence[int],
 ) -> dict[str, _ItemValues]:
     """Return the metrics of each item that records have, the items in the order of their names."""
-    of_repeats = [[instance.done[key]["item_metrics"]["test"] for key in jobs.values()] for jobs in repeats]
+    of_repeats = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
     values = {}
     for name in sorted({name for figures in by_item.values() for name in figures} - {"n_clips"}):
         means = [

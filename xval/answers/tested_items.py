@@ -33,9 +33,9 @@ class ItemRow(NamedTuple):
 def item_means(instance: InstanceResults) -> dict[str, dict[str, float]]:
     """Return n_clips and the metrics of each tested item, averaged over repeats, then over deals; NaN: undefined."""
     of_items: dict[str, dict[int, list[Mapping[str, object]]]] = {}
-    for key, record in instance.done.items():
-        for item, figures in record["item_metrics"]["test"].items():
-            of_items.setdefault(item, {}).setdefault(key.fold, []).append(figures)
+    for key in instance.done:
+        for item, scores in instance.scores[key].items.items():
+            of_items.setdefault(item, {}).setdefault(key.fold, []).append(scores)
     return {item: _means([_means(of_repeats) for of_repeats in of_folds.values()]) for item, of_folds in of_items.items()}
 
 
@@ -61,7 +61,7 @@ def rank_items(instances: Sequence[InstanceResults]) -> tuple[str, bool, list[It
         values = [tested[item].get(metric, nan) if item in tested else None for tested in by_instance]
         counted = [value for value, is_whole in zip(values, complete, strict=True) if is_whole or not any(complete)]
         defined = [value for value in counted if value is not None and isfinite(value)]
-        folds = tuple(fold for fold, record in instances[tester].folds.items() if item in record["item_metrics"]["test"])
+        folds = tuple(fold for fold, key in instances[tester].first_jobs.items() if item in instances[tester].scores[key].items)
         rows.append(ItemRow(item, folds, instances[tester].n_clips[item], fmean(defined) if defined else None, values))
     rows.sort(key=lambda row: (row.mean is None, (row.mean or 0.0) * (1 if higher else -1), row.item))
     return metric, higher, rows

@@ -20,7 +20,7 @@ def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
     All of them have the same items: those of the deal that has tested most so far.
     """
     deals = folds_of_deals(instance).values()
-    items = [{item for fold in folds for item in instance.folds[fold]["item_metrics"]["test"]} for folds in deals]
+    items = [{item for fold in folds for item in instance.scores[instance.first_jobs[fold]].items} for folds in deals]
     whole = []
     for folds, tested in zip(deals, items, strict=True):
         by_repeat: dict[int, dict[int, JobKey]] = {}

@@ -21,6 +21,7 @@ from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome, Status
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.read import is_current
+from xval.results.scores import Scores, read_scores
 
 Report = Callable[[Mapping[str, Any]], None]
 # TensorFlow, torch, JAX; and what their libraries say that find no memory for themselves.
@@ -146,8 +147,10 @@ class ClaimedFold:
         )
 
     def _done(self, record: Mapping[str, Any], **facts: float) -> JobOutcome:
-        figures = record["metrics"].get("validation" if self.job.trial else "test", {})
-        return self._outcome("done", test_metrics=figures, **facts)
+        """Return the outcome of a record; of a trial its score. The folder of a job in work is the temporary one."""
+        folder = self.temporary if self.temporary.name else self._folder.fold_folder(*self.job.key)
+        scores = read_scores(folder, record) if record["status"] == "done" else Scores()  # a final model is untested
+        return self._outcome("done", test_metrics=scores.side("validation" if self.job.trial else "test"), **facts)
 
     def _outcome(self, status: Status, **facts: Any) -> JobOutcome:
         return JobOutcome.of(self.job.key, status, **facts)

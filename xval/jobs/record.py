@@ -108,7 +108,6 @@ def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) ->
         "n_examples": {"training": len(heard)},
         "n_training_examples": len(data.training),
         "n_training_clips": int(heard["clip"].nunique()),
-        "metrics": {},
         **(job.refit.facts if job.refit else {}),
         "parameters": job.parameters,
     }

@@ -65,8 +65,7 @@ def _main_figure(instances: Sequence[InstanceResults], selected: InstanceResults
 
 def tested_items(instances: Sequence[InstanceResults]) -> list[str]:
     """Return the items that the finished jobs of some instances have tested, sorted."""
-    records = [record for instance in instances for record in instance.done.values()]
-    return sorted({item for record in records for item in record["item_metrics"]["test"]})
+    return sorted({item for instance in instances for key in instance.done for item in instance.scores[key].items})
 
 
 def what_was_tested(instances: Sequence[InstanceResults]) -> Tested:

@@ -10,7 +10,8 @@ from typing import Any
 from xval.answers.repeats import components_of
 from xval.base.json_files import FORMAT_VERSION
 from xval.results.instance import InstanceResults, mean_of
-from xval.results.read import FIGURE_PLACES, Record
+from xval.results.read import Record
+from xval.results.scores import N_CLIPS, SIDES, Scores
 
 _OF_FIRST = ("items", "n_examples")  # train_fraction trains each repeat on other items, as many
 _AVERAGED = ("metrics", "clip_metrics", "item_metrics", "chance", "confusion_matrix")
@@ -18,10 +19,14 @@ _AVERAGED = ("metrics", "clip_metrics", "item_metrics", "chance", "confusion_mat
 
 def metrics_content(instance: InstanceResults) -> dict[str, Any]:
     """Return the content of metrics.json, but for the histories; docs/results.md has its entries."""
+    jobs = {
+        key: record | _in_dicts(instance.scores[key], record) if key in instance.done else record
+        for key, record in instance.jobs.items()
+    }
     by_fold: dict[int, list[Record]] = {}
-    for key, record in instance.jobs.items():
+    for key, record in jobs.items():
         by_fold.setdefault(key.fold, []).append(record)
-    over_folds = {side: {name: instance.over_folds(side, name) for name in instance.metrics(side)} for side in FIGURE_PLACES}
+    over_folds = {side: {name: instance.over_folds(side, name) for name in instance.metrics(side)} for side in SIDES}
     content = {
         "format_version": FORMAT_VERSION,
         "instance": instance.number,
@@ -47,10 +52,28 @@ def metrics_content(instance: InstanceResults) -> dict[str, Any]:
         content |= {
             "jobs_total": instance.n_jobs,
             "jobs_done": len(instance.done),
-            "repeats": list(instance.jobs.values()),
-            "components": {side: _components(instance, side) for side in FIGURE_PLACES if side != "chance"},
+            "repeats": list(jobs.values()),
+            "components": {side: _components(instance, side) for side in SIDES if side != "chance"},
         }
     return content | ({"over_items": instance.over_items} if instance.over_items else {})
+
+
+def _in_dicts(scores: Scores, record: Record) -> dict[str, Any]:
+    """Return the scores of a finished job as dicts, by what they are of, by side and by metric."""
+    items = {item: {**metrics, N_CLIPS: int(metrics[N_CLIPS])} for item, metrics in scores.items.items()}
+    content: dict[str, Any] = {
+        "metrics": {side: scores.side(side) for side in ("training", "validation", "test")},
+        "clip_metrics": {side: scores.side(f"clip_{side}") for side in ("validation", "test")},
+        "item_metrics": {"test": items},
+        "chance": {"test": scores.side("chance")},
+    }
+    if scores.added:
+        directions = {name: added.higher_is_better for name, added in scores.added.items()}
+        content |= {
+            "further_metrics": record.get("further_metrics", {}) | directions,
+            "added_metrics": {name: added.version for name, added in scores.added.items()},
+        }
+    return content
 
 
 def _components(instance: InstanceResults, side: str) -> dict[str, dict[str, float | None]]:

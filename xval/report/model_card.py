@@ -4,6 +4,7 @@ The parts are those of Mitchell et al. (2019), Model cards for model reporting.
 """
 
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from xval.answers.pretrained import explain, judge_record
 from xval.answers.summary import record_side
 from xval.base.item_word import ITEM, call_items
 from xval.base.json_files import write_atomically
+from xval.results.scores import Scores
 from xval.settings.schema import Settings
 
 CARD_NAME = "model_card.md"
@@ -24,8 +26,8 @@ def write_card(folder: Path, record: Mapping[str, Any], settings: Settings, item
     write_atomically(folder / CARD_NAME, describe_model(record, settings, item_word).encode())
 
 
-def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str = "") -> str:
-    """Return the card of a refit, or of a fold; the arguments are those of `write_card`."""
+def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str = "", scores: Scores | None = None) -> str:
+    """Return the card of a refit, or of a fold with its scores; the other arguments are those of `write_card`."""
     from xval.report.escaping import in_markdown
     from xval.report.rendering import make_environment
 
@@ -42,7 +44,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
         task=settings.task,
         is_refit="expected" in record,
         file="model.keras" if record["epochs"] else "model.skops",
-        figures=[(name, text) for name, _, text in model_figures(record, settings, item_word)],
+        figures=[(name, text) for name, _, text in model_figures(record, settings, item_word, scores)],
         about=about,
         is_custom=is_custom,
         origin=origin,
@@ -55,15 +57,17 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
     )
 
 
-def model_figures(record: Mapping[str, Any], settings: Settings, item_word: str = "") -> list[tuple[str, float, str]]:
+def model_figures(
+    record: Mapping[str, Any], settings: Settings, item_word: str = "", scores: Scores | None = None
+) -> list[tuple[str, float, str]]:
     """Return what is known of a model: name, value and text of each metric.
 
-    Those of a refit are the means over the folds; those of a fold are of the items that it was tested on.
+    Those of a refit are the means over the folds; those of a fold are its scores of the items that it was tested on.
     """
     side = record_side(record, settings, item_word)
     if "expected" not in record:
-        own = (record.get("clip_metrics") or record["metrics"])["test"]
-        return [(f"{side} {name}", value, fixed(value)) for name, value in own.items() if value is not None]
+        own = scores.side("clip_test") if scores else {}
+        return [(f"{side} {name}", value, fixed(value)) for name, value in own.items() if isfinite(value)]
     n_folds, intervals = len(record["best_epochs_of_folds"]), record.get("expected_intervals", {})  # of earlier versions: none
     return [
         (f"{side} {name}", figure["mean"], f"{format_figure(figure, n_folds)}{intervals.get(name, '')}")

@@ -5,6 +5,7 @@ later rebuilds follow, for folds that end later too; and the metrics themselves.
 """
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -24,6 +25,7 @@ from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance
+from xval.results.scores import Scores
 from xval.settings import further_metrics
 
 T = TypeVar("T")
@@ -54,20 +56,21 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
         results = open_results(folder)
         known = results.requested_metrics
         wanted, figure_names = list(known), dict[str, str]()
-        instances = [read for number in folder.instances() if (read := _read_done(results, number))[1]]
+        instances = [read for number in folder.instances() if (read := _read_done(results, number)).records]
         if not instances:
             raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
         by_short = {path.rpartition(".")[2]: path for path in known}
         for name in (by_short.get(name, name) for name in names):
-            for instance, records in instances:
+            for finished in instances:
+                instance = finished.written
                 with looking_in(results.own_folders(instance.instance)):
-                    canonical, is_there = _resolve(instance, records, name, positive_class)
+                    canonical, is_there = _resolve(finished, name, positive_class)
                     short = canonical.rpartition(".")[2]
                     figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
                     if not is_there and canonical not in wanted:
                         # Loaded so that what cannot be imported is not noted.
                         added = load_metric(instance.settings.task_type, canonical)
-                        n_outputs = len(records[0].get("class_names", [])) or 1
+                        n_outputs = len(finished.records[0].get("class_names", [])) or 1
                         further_metrics.check_direction(instance.task, added.name, added.metric, n_outputs)
                         wanted.append(canonical)
         all_short = [name.rpartition(".")[2] for name in wanted]
@@ -161,19 +164,33 @@ def constant_chance(
     return Chance(value, "always the shares of the classes" if is_class else "always the mean of the targets")
 
 
-def _read_done(results: OpenResults, instance: int) -> tuple[WrittenInstance, list[Record]]:
-    """Return the settings of an instance and its finished records; those that are damaged are named by the rebuild."""
+class _Finished(NamedTuple):
+    """The settings of an instance, and the records and scores of its finished jobs."""
+
+    written: WrittenInstance
+    records: list[Record]
+    scores: list[Scores]
+
+
+def _read_done(results: OpenResults, instance: int) -> _Finished:
+    """Return the finished jobs of an instance; those that are damaged are named by the rebuild."""
     current = results.current(instance, results.records(instance)[0])
-    done = [record for record in current.values() if record["status"] == "done"]
-    return results.settings(instance), done
+    finished = _Finished(results.settings(instance), [], [])
+    for key, record in current.items():
+        with suppress(ResultsError):
+            if record["status"] == "done":
+                finished.scores.append(results.scores(key, record))
+                finished.records.append(record)
+    return finished
 
 
-def _resolve(instance: WrittenInstance, records: Sequence[Record], name: str, positive_class: str | None) -> tuple[str, bool]:
-    """Return the written name of a metric, without alias, and whether all records of an instance have it."""
+def _resolve(finished: _Finished, name: str, positive_class: str | None) -> tuple[str, bool]:
+    """Return the written name of a metric, without alias, and whether all jobs were trained with it."""
+    instance, records = finished.written, finished.records
     task = instance.task
     canonical = metrics.canonical_name(task.name, name)
     short = canonical.rpartition(".")[2]
-    have = [short in record["metrics"].get("test", {}) for record in records]
+    have = [short in scores.side("test") and short not in scores.added for scores in finished.scores]
     trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
     if all(have) and (canonical == short or canonical in trained_with):
         return canonical, True

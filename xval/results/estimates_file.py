@@ -16,19 +16,16 @@ from xval.base.operating_system import read_regular, replace
 from xval.base.size_limits import LARGEST_TABLE_BYTES
 from xval.results.folder import file_state
 
-_READ = ("predictions.parquet", "events.csv")
+_READ = ("scores.parquet", "predictions.parquet", "events.csv")
 
 
 class Estimates(NamedTuple):
     """The content of estimates.json.
 
     Attributes:
-        further: By the name of the folder of a job: ``of``, see `source_of`; and ``figures`` of further metrics by name, each
-            with version, higher_is_better, metrics and clip_metrics by side, and item_metrics by item.
         over_items: ``of``, the version of the code and the sources by job; and ``figures``; empty: there are none.
     """
 
-    further: JsonObject
     over_items: JsonObject
 
 
@@ -38,8 +35,8 @@ def read_estimates(path: Path) -> Estimates:
         content = read_json(path)
     except ResultsError:
         content = {}
-    if content is None:
-        return Estimates({}, {})
+    if content is None or "further" in content:  # of an earlier version
+        return Estimates({})
     parts: list[Any] = [content.get(name) for name in Estimates._fields]
     if not all(isinstance(part, dict) for part in parts) or content.get("checksum") != _checksum(parts):
         raise ResultsError(f"{path}: damaged. Delete it; xval rebuild writes it again.")

@@ -213,11 +213,11 @@ class ExperimentFolder(JobLocks):
         return _jobs(self.instance_folder(instance), instance)
 
     def state(self, instance: int) -> tuple[tuple[str, FileState | None], ...]:
-        """Return a value that changes when settings, fold records, predictions or added metrics are; no file is read."""
+        """Return a value that changes when settings, records, scores, predictions or added metrics do; no file is read."""
         folder = self.instance_folder(instance)
         names = ["settings.json"]
         for key in self.jobs(instance):
-            names += [f"{key.folder_name}/record.json", f"{key.folder_name}/predictions.parquet"]
+            names += [f"{key.folder_name}/{name}" for name in ("record.json", "scores.parquet", "predictions.parquet")]
         shared = [(path.name, file_state(path)) for path in (self.folds_file, self.added_metrics)]
         return (*shared, *((name, file_state(f"{folder}/{name}")) for name in names))
 

@@ -14,7 +14,6 @@ from statistics import fmean
 from typing import Any, TypedDict
 
 from xval.base.errors import ResultsError
-from xval.base.numbers import finite_or_nan
 from xval.folds.shared_columns import SharedColumn
 from xval.measures import binary
 from xval.measures.metrics import Metric, find, lacks_class, metric_names
@@ -22,7 +21,8 @@ from xval.measures.task import ClassTask, Task
 from xval.results.folder import ExperimentFolder
 from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
 from xval.results.job_key import JobKey
-from xval.results.read import FIGURE_PLACES, Record, WrittenInstance
+from xval.results.read import Record, WrittenInstance
+from xval.results.scores import N_CLIPS, Scores
 from xval.settings.randomness import count_repeats
 from xval.settings.schema import Settings
 
@@ -57,6 +57,7 @@ class InstanceResults:
         n_folds: Folds of the experiment, in all deals together.
         n_deals: How many times the items are dealt into folds.
         wanted: The jobs that were asked for.
+        scores: Those of the finished jobs.
         over_items: Figures over items; None: they were not asked for, or the predictions cannot be read.
     """
 
@@ -66,6 +67,7 @@ class InstanceResults:
     n_folds: int
     n_deals: int = 1
     wanted: Sequence[JobKey] = ()
+    scores: Mapping[JobKey, Scores] = field(default_factory=dict)
     over_items: OverItems | None = None
     _over_folds: dict[tuple[str, str], Figure] = field(default_factory=dict, compare=False, repr=False)
 
@@ -105,20 +107,24 @@ class InstanceResults:
         return {key: record for key, record in self.jobs.items() if record["status"] == "failed"}
 
     @cached_property
-    def folds(self) -> dict[int, Record]:
-        """The first finished job of each fold, for what repeats share: their items, classes and numbers of examples."""
-        first: dict[int, Record] = {}
-        for key, record in self.done.items():
-            first.setdefault(key.fold, record)
+    def first_jobs(self) -> dict[int, JobKey]:
+        """The first finished job of each fold, for what repeats share."""
+        first: dict[int, JobKey] = {}
+        for key in self.done:
+            first.setdefault(key.fold, key)
         return first
+
+    @cached_property
+    def folds(self) -> dict[int, Record]:
+        """The record of the first finished job of each fold: its items, classes and numbers of examples."""
+        return {fold: self.done[key] for fold, key in self.first_jobs.items()}
 
     @cached_property
     def n_clips(self) -> dict[str, int]:
         """The number of clips of each item that the finished folds have tested, also where an item has one decision."""
         counts: dict[str, int] = {}
-        for key, record in self.done.items():
-            if self.folds[key.fold] is record:
-                counts |= self._count_clips(key, record)
+        for key in self.first_jobs.values():
+            counts |= self._count_clips(key)
         return counts
 
     @property
@@ -131,14 +137,14 @@ class InstanceResults:
         """The columns of the corpus, as they were when it ran, of which a fold has a value on two sides; the worst first."""
         return [SharedColumn(**column) for column in self.written.shared_columns]
 
-    def _count_answers(self, record: Record) -> int:
-        """Return how many answers the figures of a record are of: of clips, or of items with one decision."""
-        tested = record["item_metrics"]["test"]
-        return len(tested) if self.decides_items else sum(item["n_clips"] for item in tested.values())
+    def _count_answers(self, key: JobKey) -> int:
+        """Return how many answers the scores of a job are of: of clips, or of items with one decision."""
+        tested = self.scores[key].items
+        return len(tested) if self.decides_items else sum(int(item[N_CLIPS]) for item in tested.values())
 
-    def _count_clips(self, key: JobKey, record: Record) -> dict[str, int]:
+    def _count_clips(self, key: JobKey) -> dict[str, int]:
         """Return how many clips of each item a job has tested; records of an earlier version counted a decision as one."""
-        counts = {item: int(figures["n_clips"]) for item, figures in record["item_metrics"]["test"].items()}
+        counts = {item: int(scores[N_CLIPS]) for item, scores in self.scores[key].items.items()}
         if not self.decides_items or sum(counts.values()) > len(counts):
             return counts
         from xval.results.tested_examples import count_clips  # here, because it loads pandas
@@ -176,7 +182,9 @@ class InstanceResults:
     @property
     def further_metrics(self) -> dict[str, bool]:
         """The metrics beside those of the task, and whether more of each is better."""
-        return {name: higher for record in self.done.values() for name, higher in record.get("further_metrics", {}).items()}
+        trained = {name: higher for record in self.done.values() for name, higher in record.get("further_metrics", {}).items()}
+        added = {name: facts.higher_is_better for scores in self.scores.values() for name, facts in scores.added.items()}
+        return trained | added
 
     @cached_property
     def has_windows(self) -> bool:
@@ -185,7 +193,7 @@ class InstanceResults:
         Sequences of frames are none: figures are those of all frames.
         """
         return self.task.target != "frame" and any(
-            record["n_examples"]["test"] > self._count_answers(record) for record in self.folds.values()
+            self.done[key]["n_examples"]["test"] > self._count_answers(key) for key in self.first_jobs.values()
         )
 
     def seed_of(self, repeat: int) -> int:
@@ -210,22 +218,20 @@ class InstanceResults:
         return self.folder(key) / "predictions.parquet"
 
     def metrics(self, side: str) -> list[str]:
-        """Return the metrics of a side (of `FIGURE_PLACES`) that some finished job has."""
-        part, of_part = FIGURE_PLACES[side]
-        return list(dict.fromkeys(name for record in self.done.values() for name in record[part].get(of_part, {})))
+        """Return the metrics of a side (of `SIDES`) that some finished job has."""
+        return list(dict.fromkeys(name for key in self.done for name in self.scores[key].side(side)))
 
     def values(self, side: str, metric: str) -> dict[JobKey, float]:
         """Return a metric of a side in each finished job that has it; NaN: undefined, or not `says_enough`."""
-        part, of_part = FIGURE_PLACES[side]
         return {
-            key: finite_or_nan(figures[metric]) if self.says_enough(key, side, metric) else nan
-            for key, record in self.done.items()
-            if metric in (figures := record[part].get(of_part, {}))
+            key: scores[metric] if self.says_enough(key, side, metric) else nan
+            for key in self.done
+            if metric in (scores := self.scores[key].side(side))
         }
 
     def says_enough(self, key: JobKey, side: str, metric: str) -> bool:
         """Return whether the validation clips of a job have each class that a metric is of; other sides always do."""
-        if FIGURE_PLACES[side][1] != "validation" or metric in self.task.loss_metrics:
+        if side not in ("validation", "clip_validation") or metric in self.task.loss_metrics:
             return True
         counts = self._validation_classes(key)
         present = [number for number, n_clips in enumerate(counts.values()) if n_clips]
@@ -291,12 +297,12 @@ class InstanceResults:
 
         They stand in the order of the jobs, those of all of a side (item empty) before those of its items.
         """
-        for key, record in self.done.items():
-            for side, (part, of_part) in FIGURE_PLACES.items():
-                for name, value in record[part][of_part].items():
-                    yield (*key, side, "", name, finite_or_nan(value) if self.says_enough(key, side, name) else nan)
-            for item, figures in (record["item_metrics"]["test"] if with_items else {}).items():
-                yield from ((*key, "test", item, name, finite_or_nan(value)) for name, value in figures.items())
+        for key in self.done:
+            for row in self.scores[key].rows():
+                if not row.item:
+                    yield (*key, *row[:3], row.value if self.says_enough(key, row.side, row.metric) else nan)
+                elif with_items:
+                    yield (*key, *row)
 
 
 def mean_of(values: Sequence[float]) -> float:

@@ -15,7 +15,6 @@ from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import JsonObject
 from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
 from xval.results.folder import ExperimentFolder, file_state, find_experiment
-from xval.results.further_figures import with_further
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import (
@@ -31,6 +30,7 @@ from xval.results.read import (
     read_settings,
     requested_metrics,
 )
+from xval.results.scores import SCORES_FILE, Scores, read_scores
 from xval.settings.randomness import count_repeats, has_randomness
 
 if TYPE_CHECKING:
@@ -94,6 +94,13 @@ class OpenResults:
         """Return the record of a job, or None if the job has not ended."""
         return self._hashed_record(key)[0]
 
+    def scores(self, key: JobKey, record: Record) -> Scores:
+        """Return the scores of a job that has ended, with its record; none of one that failed."""
+        if record["status"] != "done":
+            return Scores()
+        state = (file_state(self._place(key, SCORES_FILE)), self._hashed_record(key)[1])
+        return self.once(("scores", key), state, lambda: read_scores(self.folder.fold_folder(*key), record))
+
     def history(self, key: JobKey) -> Curves:
         """Return the epochs of a job, in arrays, which take little memory; nothing of one that has none, as a combination.
 
@@ -140,20 +147,11 @@ class OpenResults:
         records = {key: self.record(key) for key in jobs}
         return {key: record for key, record in records.items() if record and record["status"] == "done"}
 
-    def with_further(self, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
-        """Return records with the figures of the metrics that were asked for, where these are computed."""
-        names = {path.rpartition(".")[2] for path in self.requested_metrics}
-        if not names:
-            return dict(records)
-        return {
-            key: with_further(record, {name: figures for name, figures in self.further_of(key).items() if name in names})
-            for key, record in records.items()
-        }
-
-    def further_of(self, key: JobKey) -> JsonObject:
-        """Return the figures of further metrics that were computed of this very record and its predictions, by name."""
-        known = self.kept_estimates(key.instance).further.get(key.folder_name)
-        return known["figures"] if known and self.is_source(known["of"], key) else {}
+    def all_scores(self, records: Mapping[JobKey, Record]) -> dict[JobKey, Scores]:
+        """Return the scores of finished jobs; of metrics that were added, those of the ones that are asked for now."""
+        wanted = {path.rpartition(".")[2] for path in self.requested_metrics}
+        scores = {key: self.scores(key, record) for key, record in records.items() if record["status"] == "done"}
+        return {key: of_job.without(of_job.added.keys() - wanted) for key, of_job in scores.items()}
 
     def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
         """Return the records of an instance that count: made with its present settings, on the present folds."""
@@ -175,10 +173,13 @@ class OpenResults:
         jobs = [key for key in present if key in wanted or (not chosen and key.fold in folds.numbers)]
         records, faults = self.records(number, jobs)
         current = self.current(number, records)
-        try:
-            current = self.with_further(current)
-        except ResultsError as error:
-            faults[JobKey(number, 0)] = str(error)
+        scores: dict[JobKey, Scores] = {}
+        for key, record in list(current.items()):
+            try:
+                scores |= self.all_scores({key: record})
+            except ResultsError as error:
+                faults[key] = str(error)
+                del current[key]
         if damaged is not None:
             damaged += faults.values()
         elif faults:
@@ -186,7 +187,13 @@ class OpenResults:
         elif lacking := [key for key in jobs if key not in records]:
             raise ResultsError(f"{self.folder.fold_folder(*lacking[0])}: has no record.json. {REMEDY}")
         return InstanceResults(
-            self.folder, written, dict(sorted(current.items())), len(folds.numbers), folds.plan.n_deals, tuple(sorted(wanted))
+            self.folder,
+            written,
+            dict(sorted(current.items())),
+            len(folds.numbers),
+            folds.plan.n_deals,
+            tuple(sorted(wanted)),
+            scores,
         )
 
     def _hashed_record(self, key: JobKey) -> tuple[Record | None, str]:

@@ -40,16 +40,6 @@ Curves = Mapping[str, Sequence[float]]
 PREDICTION_COLUMNS: dict[str, Kind] = {"item": "text", "clip": "text", "side": "text"}
 """What every predictions.parquet has."""
 
-FIGURE_PLACES = {
-    "training": ("metrics", "training"),
-    "validation": ("metrics", "validation"),
-    "test": ("metrics", "test"),
-    "clip_validation": ("clip_metrics", "validation"),
-    "clip_test": ("clip_metrics", "test"),
-    "chance": ("chance", "test"),
-}
-"""The sides of a table of figures, and the places of their metrics in a record."""
-
 
 @dataclass(frozen=True)
 class WrittenFolds:

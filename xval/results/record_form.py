@@ -53,30 +53,6 @@ class _Failed(_Record):
     error: str
 
 
-class _Metrics(_Part):
-    training: Figures
-    validation: Figures
-    test: Figures
-
-
-class _Tested(_Part):
-    test: Figures
-
-
-class _ClipMetrics(_Part):
-    validation: Figures
-    test: Figures
-
-
-class _OfItem(_Part):
-    n_clips: Whole
-    __pydantic_extra__: dict[str, Number | None]
-
-
-class _ItemMetrics(_Part):
-    test: dict[str, _OfItem]
-
-
 class _Counts(_Part):
     training: Whole
     validation: Whole
@@ -94,10 +70,6 @@ class _Diverged(_Part):
 
 class _Done(_Record):
     status: Literal["done"]
-    metrics: _Metrics
-    clip_metrics: _ClipMetrics
-    item_metrics: _ItemMetrics
-    chance: _Tested
     n_examples: _Counts
     n_parameters: Whole | None
     class_names: list[str] = []

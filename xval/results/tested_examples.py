@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -125,8 +125,8 @@ def _count_validation(path: Path, class_names: tuple[str, ...], changed_ns: int)
 
 def read_fold(
     task: Task, fold: int, path: Path, class_names: Sequence[str], averaging: Averaging | None
-) -> dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]]:
-    """Return the examples and the clips that a fold validates and tests, by the names that their figures have in a record.
+) -> dict[str, TestedExamples]:
+    """Return what a fold validates and tests, by the side of its scores: validation and test, clip_validation and clip_test.
 
     The arguments are those of `read_examples`; the predictions.parquet in `path` is read once.
 
@@ -135,16 +135,15 @@ def read_fold(
         FileNotFoundError: It is missing.
     """
     table = _read(path)
-    examples_by_side: dict[Literal["metrics", "clip_metrics"], dict[str, TestedExamples]] = {"metrics": {}, "clip_metrics": {}}
+    sides = {}
     for side in ("validation", "test"):
         examples = _of_side(task, table, path, class_names, side)
         if not len(examples[0]):
             raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
         clips = _by_clip(examples, _average_of(table, averaging))
-        examples_by_side["metrics"][side], examples_by_side["clip_metrics"][side] = (
-            TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:]) for arrays in (examples, clips)
-        )
-    return examples_by_side
+        for name, arrays in {side: examples, f"clip_{side}": clips}.items():
+            sides[name] = TestedExamples(*arrays[:2], np.full(len(arrays[0]), fold), *arrays[2:])
+    return sides
 
 
 def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:

@@ -27,6 +27,7 @@ from xval.extras.export.formats import FORMATS
 from xval.extras.export.samples import check_samples
 from xval.extras.export.write import Export
 from xval.models.saved.description import read_description
+from xval.results.scores import read_scores
 
 LICENCE = 'mine: "<b>" & #1'
 
@@ -82,14 +83,14 @@ def test_every_file_has_a_checksum_and_the_zip_file_holds_the_same(bundled, tmp_
 
 
 def test_the_card_has_the_front_matter_of_the_hub_with_the_scores_of_the_record(finished, bundled):
-    record = json.loads((finished.results / "instance_1" / "fold_1" / "record.json").read_text())
+    scores = read_scores(finished.results / "instance_1" / "fold_1", {})
     about = front_matter(bundled(1))
 
     assert (about["license"], about["license_name"]) == ("other", LICENCE)
     (model,) = about["model-index"]
     (result,) = model["results"]
     values = {metric["type"]: metric["value"] for metric in result["metrics"]}
-    assert values["accuracy"] == record["clip_metrics"]["test"]["accuracy"]
+    assert values["accuracy"] == scores.side("clip_test")["accuracy"]
     assert about["provenance"]["verdict"] == "clean"
     assert about["provenance"]["is_tested"]
     card = (bundled(1) / "README.md").read_text(encoding="utf-8")

@@ -24,6 +24,7 @@ from xval.extras.quickstart import baseline_steps, start
 from xval.extras.quickstart.start import StartRequest
 from xval.extras.quickstart.time_limit import time_limit
 from xval.results.folder import ExperimentFolder
+from xval.results.scores import read_scores
 from xval.settings.resolve import resolve
 
 STEPS = [
@@ -53,7 +54,7 @@ def study(tmp_path, monkeypatch):
 
 def records(study):
     paths = sorted((study / "results" / "words" / "experiment_1").glob("instance_*/fold_*/record.json"))
-    return {path: (path.stat().st_mtime_ns, json.loads(path.read_text())["metrics"]["test"]) for path in paths}
+    return {path: (path.stat().st_mtime_ns, read_scores(path.parent, {}).side("test")) for path in paths}
 
 
 def test_recordings_become_a_ranking_and_the_script_continues_it(study, in_process, capfd, project):

@@ -15,6 +15,7 @@ from xval.jobs.outcome import JobOutcome
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.read import read_history
+from xval.results.scores import read_scores
 
 FAILED = TrackedRun(
     "instance 1, fold 2", "fold", 1, "hash", {"learning_rate": 1e30}, {"seconds": 2.0},
@@ -66,11 +67,11 @@ def test_mlflow_gets_parameters_curves_metrics_and_files_of_each_fold_and_the_me
     assert n_runs == 4, "the second run completes what the first one began"
     assert set(runs) == {"instance 1, fold 1", "instance 1, fold 2", "instance 1", "results"}
     fold_run, instance_run = runs["instance 1, fold 2"], runs["instance 1"]
-    record, found = folder.record(1, 2), fold_run.data.metrics
+    scores, found = read_scores(folder.fold_folder(1, 2), {}), fold_run.data.metrics
     assert (fold_run.info.status, fold_run.data.tags["mlflow.parentRunId"]) == ("FINISHED", instance_run.info.run_id)
     assert fold_run.data.params["n_units"] == "[4]"
     assert fold_run.data.params["fold"] == "2"
-    assert found["test_balanced_accuracy"] == record["metrics"]["test"]["balanced_accuracy"]
+    assert found["test_balanced_accuracy"] == scores.side("test")["balanced_accuracy"]
     history = read_history(folder.fold_folder(1, 2) / "history.csv")
     curve = client.get_metric_history(fold_run.info.run_id, "val_loss")
     assert [(each.step, each.value) for each in curve] == list(zip(history["epoch"], history["val_loss"], strict=True))
@@ -125,7 +126,7 @@ def test_wandb_keeps_a_run_offline(folder, settings, tmp_path):
     rows = [{"".join(item.nested_key): item.value_json for item in each.history.item} for each in records if each.history.item]
     assert [row["loss"] for row in rows] == ["0.5", "0.25"]
     metrics = {"".join(item.nested_key) or item.key: item.value_json for each in records for item in each.summary.update}
-    assert float(metrics["test_accuracy"]) == folder.record(1, 1)["metrics"]["test"]["accuracy"]
+    assert float(metrics["test_accuracy"]) == read_scores(folder.fold_folder(1, 1), {}).side("test")["accuracy"]
     assert list(path.parent.rglob("confusion_matrix*.png"))
     (files,) = (each.artifact.manifest.contents for each in records if each.HasField("artifact"))
     assert {"model.keras", "record.json", "history.csv"} <= {each.path for each in files}

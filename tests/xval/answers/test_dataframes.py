@@ -176,7 +176,7 @@ def spoil(path, how):
     [
         ("instance_1/fold_2/record.json", "gone", r"fold_2: has no record\.json"),
         ("instance_1/fold_2/record.json", "cut", r"record\.json: not readable as JSON"),
-        ("instance_1/fold_2/record.json", "metrics", r"record\.json: cannot be read as the record of a fold \(metrics=None"),
+        ("instance_1/fold_2/record.json", "items", r"record\.json: cannot be read as the record of a fold \(items=None"),
         ("instance_1/fold_2/record.json", "status", r"record\.json: cannot be read as the record of a fold \(status=None"),
         ("instance_1/settings.json", "gone", r"settings\.json: missing"),
         (
@@ -194,13 +194,13 @@ def test_what_is_damaged_is_named(two_instances, name, how, message):
         load_results(two_instances.folder.path)
 
 
-def test_metrics_of_a_side_that_is_missing_are_named(two_instances):
+def test_scores_that_are_missing_are_named(two_instances):
     path = two_instances.folder.fold_folder(2, 1) / "record.json"
     content = json.loads(path.read_text())
-    del content["clip_metrics"]["test"]
+    del content["metrics"]
     path.write_text(json.dumps(content))
 
-    with pytest.raises(ResultsError, match=r"record\.json: cannot be read as the record of a fold \(no clip_metrics\.test"):
+    with pytest.raises(ResultsError, match=r"fold_1/scores\.parquet: missing\. Move its folder away to run that part again"):
         load_results(two_instances.folder.path)
 
 

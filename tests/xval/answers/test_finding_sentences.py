@@ -65,8 +65,11 @@ def vouched(make):
 
 
 def alone(make):
-    clips = {f"clip {number}": {"n_clips": 1 + (number == 8), "accuracy": 1.0} for number in range(9)}
-    return with_records(several(make), item_metrics={"test": clips})
+    clips = {f"clip {number}": {"n_clips": 1.0 + (number == 8), "accuracy": 1.0} for number in range(9)}
+    return [
+        replace(instance, scores={key: replace(scores, items=clips) for key, scores in instance.scores.items()})
+        for instance in several(make)
+    ]
 
 
 def corpus(make):

@@ -333,8 +333,9 @@ def test_pooled_figures_are_averaged_over_the_repeats_that_have_all_folds(run):
         second[key.fold - 1].to_parquet(instance.predictions_file(again))
         jobs[again] = record
     jobs[JobKey(1, 3, 3)] = jobs[JobKey(1, 3)]  # without the other folds, and without files
+    scores = {key: instance.scores[JobKey(1, key.fold)] for key in jobs}
 
-    found = measure_over_items(replace(instance, jobs=jobs))["figures"]["test"]["auc"]
+    found = measure_over_items(replace(instance, jobs=jobs, scores=scores))["figures"]["test"]["auc"]
 
     wholes = [pd.concat(tables) for tables in (first, second)]
     aucs = [compute(whole["target"], whole["probability_yes"].to_numpy())["auc"] for whole in wholes]

@@ -41,6 +41,7 @@ from xval.models.saved.load import read_keras_model
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
+from xval.results.scores import read_scores
 from xval.settings.resolve import Declaration, resolve
 
 ITEMS = [f"speaker_{number}" for number in range(5)]
@@ -149,7 +150,8 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
 
     assert path == experiment.instance_folder(1) / "refit" / "model.keras"
     record, folds = record_of(path), [experiment.record(1, fold) for fold in (1, 2)]
-    assert (record["status"], record["fold"], record["metrics"]) == ("untested", 0, {})
+    assert (record["status"], record["fold"]) == ("untested", 0)
+    assert not (path.parent / "scores.parquet").exists()
     assert record["items"] == {"training": ITEMS, "validation": [], "test": []}
     assert (record["n_examples"], record["n_training_clips"]) == ({"training": 45}, 45)
     assert record["epochs"] == int(np.floor(np.median([fold["best_epoch"] for fold in folds]) + 0.5))
@@ -157,7 +159,7 @@ def test_the_model_has_heard_all_items_and_is_marked_as_untested(experiment, mak
         folds[0][name] for name in ("settings_hash", "folds_hash")
     }
     assert record["seed"] not in {fold["seed"] for fold in folds}
-    accuracies = [fold["metrics"]["test"]["accuracy"] for fold in folds]
+    accuracies = [read_scores(experiment.fold_folder(1, fold), {}).side("test")["accuracy"] for fold in (1, 2)]
     assert record["expected"]["accuracy"] == pytest.approx(
         {"mean": np.mean(accuracies), "std": np.std(accuracies, ddof=1), "n": 2}
     )
@@ -234,7 +236,7 @@ def test_without_a_number_validation_selects_the_instance_also_beside_a_damaged_
 
     assert "restarts, because its checkpoint cannot be used: it is damaged" in printed
 
-    figures = [[experiment.record(i, k)["metrics"]["validation"] for k in (1, 2)] for i in (1, 2)]
+    figures = [[read_scores(experiment.fold_folder(i, k), {}).side("validation") for k in (1, 2)] for i in (1, 2)]
     uar, losses = (
         [np.mean([of_fold[name] for of_fold in of_instance]) for of_instance in figures]
         for name in ("balanced_accuracy", "loss")

@@ -252,9 +252,10 @@ def test_text_of_files_is_text_on_the_page(copy, read_page):
         path = copy.fold_folder(1, fold) / "record.json"
         record = json.loads(path.read_text())
         record["class_names"] = [attack, record["class_names"][1]]
-        items = record["item_metrics"]["test"]
-        items[attack] = items.pop(next(iter(items)))
         path.write_text(json.dumps(record))
+        scores = pd.read_parquet(path.with_name("scores.parquet"))
+        first = next(item for item in scores["item"] if item)
+        scores.replace({"item": {first: attack}}).to_parquet(path.with_name("scores.parquet"))
         predictions = copy.fold_folder(1, fold) / "predictions.parquet"
         table = pd.read_parquet(predictions)
         old = next(name for name in table if name.startswith("probability_"))

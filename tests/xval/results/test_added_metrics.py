@@ -1,6 +1,5 @@
 """Metrics that are added after the training: figures by hand, what is refused, and what later rebuilds do."""
 
-import json
 import sys
 
 import numpy as np
@@ -18,6 +17,7 @@ from xval.measures import metrics
 from xval.report.rebuild import rebuild
 from xval.results import added_metrics
 from xval.results.added_metrics import request_metrics
+from xval.results.job_key import JobKey
 
 KNOWN = ("accuracy", "macro_f1")
 OWN = '''
@@ -131,7 +131,7 @@ def figures_of(results, metric, instance=1):
 
 
 def records(folder):
-    return {path: path.read_bytes() for path in folder.path.glob("instance_*/fold_*/*")}
+    return {path: path.read_bytes() for path in folder.path.glob("instance_*/fold_*/*") if path.name != "scores.parquet"}
 
 
 def test_uar_of_finished_folds_is_what_the_stored_predictions_give_by_hand(experiment):
@@ -202,7 +202,7 @@ def test_clips_have_the_figures_of_their_combined_windows(make_results, tmp_path
     (instance,) = read_instances(results.folder, [1])
     found = {side: instance.over_folds(side, "balanced_accuracy")["mean"] for side in ("test", "clip_test")}
     assert found == {"test": 0.75, "clip_test": 1.0}
-    assert instance.folds[1]["item_metrics"]["test"]["speaker 1"]["balanced_accuracy"] == 1.0
+    assert instance.scores[JobKey(1, 1)].items["speaker 1"]["balanced_accuracy"] == 1.0
     pooled = {side: instance.item_figure(side, "balanced_accuracy")["pooled"] for side in found}
     assert pooled == found
 
@@ -389,17 +389,16 @@ def test_damaged_predictions_are_named_and_computed_when_they_are_whole_again(ex
     assert figures_of(experiment, "balanced_accuracy")[0] == pytest.approx((5 / 6 + 5 / 8 + 1 / 2) / 3)
 
 
-@pytest.mark.parametrize("content", ["{", json.dumps({"jobs": {"fold_1": [2]}}), json.dumps({"jobs": 3})])
-def test_damaged_added_figures_are_written_anew_by_a_rebuild_and_named_by_a_reader(experiment, content):
+@pytest.mark.parametrize("content", [b"PAR1", b"", b"{}"])
+def test_damaged_scores_are_named(experiment, content):
     request_metrics(experiment.folder, ["uar"])
     rebuild(experiment.folder)
-    path = experiment.folder.instance_folder(1) / "estimates.json"
-    whole = path.read_bytes()
-    path.write_text(content)
-    with pytest.raises(ResultsError, match=r"estimates\.json: damaged"):
+    path = experiment.folder.fold_folder(1, 2) / "scores.parquet"
+    path.write_bytes(content)
+
+    with pytest.raises(ResultsError, match=r"fold_2/scores\.parquet: damaged \("):
         load_results(experiment.folder.path)
-    assert rebuild(experiment.folder) == []
-    assert path.read_bytes() == whole
+    assert any(f"{path}: damaged" in line for line in rebuild(experiment.folder))
 
 
 def test_nothing_is_added_where_no_fold_is_finished(results):

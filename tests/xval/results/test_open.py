@@ -128,7 +128,7 @@ def test_predictions_that_are_missing_are_named(experiment):
         load_predictions(experiment.folder.path)
 
 
-@pytest.mark.parametrize("change", [{"over_items": None}, {"further": []}, {"checksum": "0"}, {"over_items": {"of": {}}}])
+@pytest.mark.parametrize("change", [{"over_items": None}, {"checksum": "0"}, {"over_items": {"of": {}}}])
 def test_what_is_kept_and_was_changed_is_not_believed_but_computed_anew(experiment, change):
     rebuild(experiment.folder)
     path = experiment.folder.instance_folder(1) / "estimates.json"

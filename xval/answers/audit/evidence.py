@@ -30,6 +30,7 @@ from xval.results.read import (
     WrittenFolds,
     WrittenInstance,
 )
+from xval.results.scores import Scores
 from xval.settings.parameters import settings_among
 from xval.settings.schema import Settings
 
@@ -49,11 +50,13 @@ class JobEvidence:
     Attributes:
         folder: Of the fold.
         record: The content of record.json.
+        scores: The content of scores.parquet.
         written: The settings.json of its instance; None: damaged.
     """
 
     folder: Path
     record: Record
+    scores: Scores
     written: WrittenInstance | None
 
     @property
@@ -194,13 +197,18 @@ class Evidence:
             self.instances[instance] = written
         except (ResultsError, OSError) as error:
             self.damage.append(str(error))
-        records, damaged = open_results(self.folder).records(instance)
+        results = open_results(self.folder)
+        records, damaged = results.records(instance)
         self.damage += damaged.values()
-        self.jobs += [
-            JobEvidence(self.folder.fold_folder(*key), record, self.instances.get(instance))
-            for key, record in records.items()
-            if record["status"] == "done"
-        ]
+        for key, record in records.items():
+            if record["status"] != "done":
+                continue
+            try:
+                scores = results.scores(key, record)
+            except (ResultsError, OSError) as error:
+                self.damage.append(str(error))
+            else:
+                self.jobs.append(JobEvidence(self.folder.fold_folder(*key), record, scores, self.instances.get(instance)))
 
     @property
     def folds(self) -> WrittenFolds:

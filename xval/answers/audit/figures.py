@@ -5,7 +5,7 @@ are computed again from predictions.parquet; the folds that the figures over ite
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from math import isclose
+from math import isclose, isfinite, nan
 from typing import Any
 
 from numpy.typing import NDArray
@@ -14,11 +14,11 @@ from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
 from xval.answers.estimates import kept_jobs
 from xval.base.errors import XvalError
-from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.confusion import confusion_matrix
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
+from xval.results.scores import SCORES_FILE, Scores
 from xval.results.tested_examples import TestedExamples, read_fold
 
 _TOLERANCE = 1e-6
@@ -33,8 +33,8 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
             except (XvalError, OSError) as error:
                 raise NotCheckableError(f"no scores can be computed from its predictions.parquet ({error})") from error
             if differing:
-                more = f" ({len(differing)} figures differ)" if len(differing) > 1 else ""
-                findings.faults.append(f"{job.name}: record.json has {differing[0]}{more}")
+                more = f" ({len(differing)} scores differ)" if len(differing) > 1 else ""
+                findings.faults.append(f"{job.name}: {differing[0]}{more}")
     results = open_results(evidence.folder)
     for instance in evidence.numbers:
         replaced = {key.folder_name for key in evidence.folder.replaced_jobs(instance)}
@@ -49,7 +49,7 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
 
 def _differing(job: JobEvidence) -> Iterator[str]:
     """Yield the figures of a record that its predictions do not give, and what they give."""
-    record, task = job.record, job.settings.task
+    record, scores, task = job.record, job.scores, job.settings.task
     main = {*task.main_metrics, task.item_metric}.intersection(metrics.metric_names(task.name)) - {*task.relative_metrics}
     chosen = {name: metrics.find(task.name, name) for name in sorted(main)}
 
@@ -57,35 +57,34 @@ def _differing(job: JobEvidence) -> Iterator[str]:
         return metrics.measure(task.name, targets, predictions, chosen)
 
     path, names = job.folder / "predictions.parquet", record.get("class_names", [])
-    parts = read_fold(task, job.key.fold, path, names, job.settings.averaging)
+    sides = read_fold(task, job.key.fold, path, names, job.settings.averaging)
     known: dict[bytes, dict[str, float]] = {}  # of clips with one example each
-    for part, sides in parts.items():
-        for side, examples in sides.items():
-            if side in record[part]:
-                digest = examples.targets.tobytes() + examples.predictions.tobytes()
-                if digest not in known:
-                    known[digest] = measure(examples.targets, examples.predictions)
-                yield from _compare(f"the {side} {'' if part == 'metrics' else 'clip '}", record[part][side], known[digest])
-    yield from _compare_items(record, parts["clip_metrics"]["test"], measure)
+    for side, examples in sides.items():
+        if side in scores.sides:
+            digest = examples.targets.tobytes() + examples.predictions.tobytes()
+            if digest not in known:
+                known[digest] = measure(examples.targets, examples.predictions)
+            of_clips, _, which = side.rpartition("_")
+            yield from _compare(f"the {which} {of_clips}".rstrip(), scores.sides[side], known[digest])
+    yield from _compare_items(record, scores, sides["clip_test"], measure)
 
 
-def _compare_items(record: Mapping[str, Any], clips: TestedExamples, measure: _Measure) -> Iterator[str]:
+def _compare_items(record: Mapping[str, Any], scores: Scores, clips: TestedExamples, measure: _Measure) -> Iterator[str]:
     for item, rows in zip(clips.names, clips.rows, strict=True):
-        item_figures = measure(clips.targets[rows], clips.predictions[rows])
-        yield from _compare(f"for the test item '{item}' the ", record["item_metrics"]["test"].get(item, {}), item_figures)
+        item_scores = measure(clips.targets[rows], clips.predictions[rows])
+        yield from _compare(f"for the test item '{item}' the", scores.items.get(item, {}), item_scores)
     if "confusion_matrix" in record:
         written, counts = record["confusion_matrix"]["test"], confusion_matrix(clips.targets, clips.predictions)
         if written != counts:
-            yield f"the confusion matrix {written}; its predictions give {counts}"
+            yield f"record.json has the confusion matrix {written}; its predictions give {counts}"
 
 
-def _compare(of: str, written: Mapping[str, Any], measured: Mapping[str, float]) -> Iterator[str]:
+def _compare(of: str, written: Mapping[str, float], measured: Mapping[str, float]) -> Iterator[str]:
     for name, value in measured.items():
-        known = written.get(name)
-        if known is None and finite_or_none(value) is None:
-            continue
-        if not isinstance(known, int | float) or not isclose(known, value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
-            yield f"{of}{name} {known}; its predictions give {value:.6g}"
+        known = written.get(name, nan)
+        are_undefined = not isfinite(known) and not isfinite(value)
+        if not are_undefined and not isclose(known, value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
+            yield f"{SCORES_FILE} has {of} {name} {known:.6g}; its predictions give {value:.6g}"
 
 
 FIGURES = Rule(

@@ -178,7 +178,7 @@ def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapp
     """Return pseudo-values: ``n * figure - (n - 1) * figure without the item``."""
     figures, without = (np.array(left_out[name]) for name in ("figures", "without"))
     n_items = len(without)
-    items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.done[key]["item_metrics"]["test"]})
+    items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.scores[key].items})
     names = items if len(items) == n_items else [f"group {number}" for number in range(1, n_items + 1)]
     runs = tuple(_run_of(instance, jobs) for jobs in repeats)
     if len(figures) < len(runs):  # events of the seeds of a deal are counted together

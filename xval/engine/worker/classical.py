@@ -129,7 +129,7 @@ def train_and_test(
             predictions["validation"] = _of_validation(fitted.out_of_fold, data)
         evaluation = evaluate_predictions(predictions, data, settings, loss=loss_without_keras(settings, data))
         evaluation.write(folder)
-        tested = {"status": "done", **evaluation.figures}
+        tested = {"status": "done", **evaluation.facts}
     metric = "macro_f1" if fitted.has_classes else "mean_squared_error"
     _write_grid(folder / "grid.csv", fitted, metric)
     best = next((point.score for point in fitted.grid if point.settings == fitted.settings), None)

@@ -135,7 +135,7 @@ def test_and_save(job: Job, setup: "FoldSetup", history: "History", temporary: P
             model, setup.data, settings, known=history.predictions, of_training=of_training, observers=observers
         )
         evaluation.write(temporary)
-        tested = {"status": "done", **evaluation.figures}
+        tested = {"status": "done", **evaluation.facts}
     temperature = tested.get("temperature")
     saved = with_temperature(model, temperature) if temperature else model
     save_model(

@@ -13,6 +13,7 @@ from xval.base.errors import DivergenceError
 from xval.jobs.job import COMPLETE, DIVERGED, PRUNED, Job
 from xval.jobs.observers import Observer, Observers
 from xval.jobs.record import write_history
+from xval.results.scores import Scores, write_scores
 from xval.settings.further_metrics import monitor_is_maximised
 
 
@@ -33,11 +34,15 @@ def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str
                 setup.compiled, setup.data, job.settings, seed=job.seed, observers=observers, checkpoints=setup.checkpoints
             )
     except DivergenceError:
-        return limits.describe(DIVERGED)
-    if history.diverged:
-        return limits.describe(DIVERGED)
-    write_history(temporary / "history.csv", history.epochs)
-    return limits.describe(PRUNED if limits.is_reached else COMPLETE, history.best_epoch)
+        history = None
+    if history is None or history.diverged:
+        ended = limits.describe(DIVERGED)
+    else:
+        write_history(temporary / "history.csv", history.epochs)
+        ended = limits.describe(PRUNED if limits.is_reached else COMPLETE, history.best_epoch)
+    score = {} if ended["score"] is None else {job.settings.monitor: ended["score"]}
+    write_scores(temporary, Scores({"validation": score}))
+    return ended
 
 
 class EpochLimits(Observer):
@@ -66,7 +71,6 @@ class EpochLimits(Observer):
         It has no score if it diverged. The best epoch is the one that early stopping has chosen, from 1.
         """
         score = None if state == DIVERGED else self._values[best_epoch - 1] if self._is_chosen else self._best()
-        figures = {} if score is None else {self._monitor: score}
         return {
             "status": "done",
             "state": state,
@@ -75,7 +79,6 @@ class EpochLimits(Observer):
             "score": score,
             "values": self._values,
             "epochs": len(self._values),
-            "metrics": {"validation": figures},
         }
 
     def _best(self) -> float:

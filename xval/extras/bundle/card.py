@@ -32,7 +32,7 @@ def describe_bundle(evidence: BundleEvidence, licence: str, facts: BundleFacts |
     environment = make_environment(Path(__file__).with_name("templates"))
     environment.filters["plain"] = in_markdown
     instance, record = evidence.instance, evidence.record
-    card = describe_model(record, instance.settings, instance.written.item_word) if instance and record else ""
+    card = describe_model(record, instance.settings, instance.written.item_word, evidence.scores) if instance and record else ""
     text = environment.get_template("bundle_card.md").render(
         card=card,
         described=evidence.described,
@@ -67,7 +67,7 @@ def _front_matter(evidence: BundleEvidence, licence: str) -> str:
     if instance and record:
         metrics = [
             {"type": name.rpartition(" ")[2], "name": name, "value": value}
-            for name, value, _ in model_figures(record, instance.settings, instance.written.item_word)
+            for name, value, _ in model_figures(record, instance.settings, instance.written.item_word, evidence.scores)
         ]
         dataset = {"name": described.dataset, "type": described.dataset}
         results = [{"task": {"type": kind}, "dataset": dataset, "metrics": metrics}]

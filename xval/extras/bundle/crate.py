@@ -41,7 +41,9 @@ def describe_crate(evidence: BundleEvidence, licence: str, files: Collection[str
         folder: The folder of these files.
     """
     described, instance, record = evidence.described, evidence.instance, evidence.record
-    scores = model_figures(record, instance.settings, instance.written.item_word) if instance and record else []
+    scores = (
+        model_figures(record, instance.settings, instance.written.item_word, evidence.scores) if instance and record else []
+    )
     metrics = [
         {"@id": f"#metric-{number}", "@type": "PropertyValue", "name": name, "value": value}
         for number, (name, value, _) in enumerate(scores, start=1)
@@ -95,7 +97,7 @@ def _file(name: str, folder: Path) -> dict[str, str]:
     kind = guess_type(name)[0]
     about = _ABOUT.get(name, "")
     if name.endswith("record.json"):
-        about = "The record of one training: scores, seeds and versions"
+        about = "The record of one training: items, seeds and versions"
     if name.startswith("network_"):
         about = f"Of a network whose output the estimator reads: {_ABOUT[Path(name).name]}"
     entry = {"@id": name, "@type": "File", "name": Path(name).name, "contentSize": str((folder / name).stat().st_size)}

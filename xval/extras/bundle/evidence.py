@@ -22,7 +22,9 @@ from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TR
 from xval.models.saved.novelty import NOVELTY_NAME
 from xval.results.folder import ESTIMATOR_NAME, ExperimentFolder
 from xval.results.instance import InstanceResults
+from xval.results.job_key import JobKey
 from xval.results.read import Record
+from xval.results.scores import Scores
 from xval.training.classical.saved import network_path
 
 FOLDER = "evidence"
@@ -83,6 +85,11 @@ class BundleEvidence:
     def name(self) -> str:
         """Name of the exports: <dataset>_instance_<i>_fold_<k>, or ..._refit for a final model."""
         return export_name(self.described)
+
+    @property
+    def scores(self) -> Scores:
+        """The scores of the fold that the model was tested on; none of a final model."""
+        return self.instance.scores.get(JobKey.of(self.record), Scores()) if self.instance and self.record else Scores()
 
     @property
     def item_word(self) -> str:

@@ -24,10 +24,11 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
-from xval.results.read import FIGURE_PLACES, read_history
+from xval.results.read import read_history
+from xval.results.scores import SIDES
 from xval.settings.schema import Settings
 
-_SIDES = {side: side for side in FIGURE_PLACES} | {"clip_validation": "validation_clip", "clip_test": "test_clip"}
+_SIDES = {side: side for side in SIDES} | {"clip_validation": "validation_clip", "clip_test": "test_clip"}
 _SECONDS_TO_WAIT = 5.0  # for a tracker that is still writing: at the end until a message, after an interrupt at most
 
 
@@ -135,8 +136,9 @@ def read_fold(folder: ExperimentFolder, key: JobKey) -> Iterator[TrackedRun]:
         return  # its failure could not be recorded
     written, path = open_results(folder).settings(key.instance), folder.fold_folder(*key)
     metrics = {"seconds": record["seconds"], "best_epoch": record.get("best_epoch"), "n_parameters": record.get("n_parameters")}
-    for side, (part, key_in_part) in FIGURE_PLACES.items():
-        metrics |= {f"{_SIDES[side]}_{name}": value for name, value in record.get(part, {}).get(key_in_part, {}).items()}
+    scores = open_results(folder).scores(key, record)
+    for side in SIDES:
+        metrics |= {f"{_SIDES[side]}_{name}": value for name, value in scores.side(side).items()}
     try:
         history = read_history(path / "history.csv")
     except FileNotFoundError:
@@ -182,7 +184,7 @@ def read_summaries(folder: ExperimentFolder, instances: Sequence[int]) -> Iterat
 def _metrics_over_folds(instance: InstanceResults) -> dict[str, float]:
     """Return mean and standard deviation over folds of each metric of an instance, and its numbers of folds."""
     metrics: dict[str, float] = {"folds_done": len(instance.folds), "folds_failed": len(instance.failed_folds)}
-    for side in FIGURE_PLACES:
+    for side in SIDES:
         for name in instance.metrics(side):
             summary = instance.over_folds(side, name)
             values = {f"{_SIDES[side]}_{name}": summary["mean"], f"{_SIDES[side]}_{name}_std": summary["std"]}

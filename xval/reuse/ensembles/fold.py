@@ -83,8 +83,8 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     write_json(temporary / ENSEMBLE_NAME, content.model_dump(), flushed=False)
     store = open_store(Path(job.store_folder))
     seen = [read_seen(member.model) for member in members]
-    class_names = evaluation.figures["class_names"]
-    thresholds = evaluation.figures.get("thresholds")
+    class_names = evaluation.facts["class_names"]
+    thresholds = evaluation.facts.get("thresholds")
     write_json(temporary / "model.json", describe_model(job, store, class_names, seen, thresholds), flushed=False)
     write_heard_audio(temporary, job, store, seen)
     counts = [member.record["n_parameters"] for member in members]
@@ -94,7 +94,7 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
         "items": {side: list(getattr(job.fold, side)) for side in SIDES},
         **({"fitted_to": sorted(fitted)} if len(fitted) > 1 else {}),
         "status": "done",
-        **evaluation.figures,
+        **evaluation.facts,
         "n_parameters": None if None in counts else sum(counts),
         "method": method,
         "combined": combined,

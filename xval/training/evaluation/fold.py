@@ -26,6 +26,7 @@ from xval.measures.forms import FigureOptions
 from xval.measures.metrics import Metric
 from xval.measures.side import Side
 from xval.measures.task import Task
+from xval.results.scores import Scores, write_scores
 from xval.settings import further_metrics
 from xval.settings.schema import Settings
 
@@ -43,21 +44,24 @@ class Evaluation:
     """What a model was worth on one fold.
 
     Attributes:
-        figures: metrics, clip_metrics, item_metrics, class_metrics, confusion_matrix, chance, n_examples and the directions of
-            further metrics of the record; of several labels their thresholds, and no confusion matrix; the temperature of a
-            network that is calibrated.
+        scores: Of the examples of each side, of the clips of those that are kept, of each test item, and of chance.
+        facts: What the record has besides: class_names, class_metrics, confusion_matrix, n_examples and the directions of
+            further metrics; of several labels their thresholds, and no confusion matrix; the temperature of a network that is
+            calibrated.
         predictions: A row per validation and test example: item, row, clip, start_s, end_s, side, and what `Task.encode` makes
             of targets and predictions; of several labels those of the whole clip are predicted. A row per frame has its weight
             in place of its row.
         tables: What else is kept, by the name of its file: DataFrames for .csv or .parquet.
     """
 
-    figures: dict[str, Any]
+    scores: Scores
+    facts: dict[str, Any]
     predictions: pd.DataFrame
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
-        """Write predictions.parquet and the other tables into a folder."""
+        """Write scores.parquet, predictions.parquet and the other tables into a folder."""
+        write_scores(folder, self.scores)
         for name, table in {"predictions.parquet": self.predictions, **self.tables}.items():
             if name.endswith(".parquet"):
                 write_table(folder / name, table)
@@ -117,7 +121,7 @@ def evaluate_model(
         return evaluate_predictions(by_side, data, settings, of_training)
     by_side = {side: at_temperature(predictions, temperature) for side, predictions in by_side.items()}
     evaluation = evaluate_predictions(by_side, data, settings, of_training)
-    return replace(evaluation, figures=evaluation.figures | {"temperature": temperature})
+    return replace(evaluation, facts=evaluation.facts | {"temperature": temperature})
 
 
 def evaluate_predictions(
@@ -195,30 +199,36 @@ def _evaluate(
     constant = task.answer_constantly(sides["test"], trained, options)
     by_chance = task.measure(constant, replace(options, thresholds=constant_thresholds, known=None))
     directions = {name: metric.higher_is_better for name, metric in further.items()} | dict(task.recorded_metrics)
-    figures: dict[str, Any] = {
+    scores = Scores(
+        {
+            **followed,
+            **measured,
+            **{
+                f"clip_{side}": measured[side] if by_clip is sides[side] else clip_figures[side]
+                for side, by_clip in clips.items()
+            },
+            "chance": with_loss(constant, by_chance),
+        },
+        tested.item_metrics,
+    )
+    facts: dict[str, Any] = {
         "n_examples": {side: len(examples) for side, examples in data.sides.items()},
         "n_training_examples": len(data.training),
         "class_names": list(class_names),
-        "metrics": {side: dict(known) for side, known in followed.items()} | measured,
         **({"further_metrics": directions} if task.takes_further_metrics else {}),
-        "clip_metrics": {
-            side: measured[side] if by_clip is sides[side] else clip_figures[side] for side, by_clip in clips.items()
-        },
-        "item_metrics": {"test": tested.item_metrics},
-        "chance": {"test": with_loss(constant, by_chance)},
         **{name: {"test": class_figures} for name, class_figures in tested.classes.items()},
         **task.count_classes(clips["validation"], class_names),
     }
     if thresholds is not None:
-        figures["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
+        facts["thresholds"] = dict(zip(class_names, thresholds.tolist(), strict=True))
         is_untuned = ~clips["validation"].counted()[0].any(axis=0)
-        figures["untuned_labels"] = [class_names[number] for number in np.flatnonzero(is_untuned)]
+        facts["untuned_labels"] = [class_names[number] for number in np.flatnonzero(is_untuned)]
     kept = {side: sides[side] for side in KEPT_SIDES}
     names = class_names or data.store.target_names
     predictions = {side: _tabulate(task, answered, names, thresholds) for side, answered in kept.items()}
     by_side = {side: answered.tables() for side, answered in kept.items()}
     beside = {name: {side: by_side[side][name] for side in by_side} for name in by_side["test"]} | dict(tables)
-    return Evaluation(figures, _joined(predictions), {name: _joined(side_tables) for name, side_tables in beside.items()})
+    return Evaluation(scores, facts, _joined(predictions), {name: _joined(side_tables) for name, side_tables in beside.items()})
 
 
 def _further(settings: Settings, data: FoldData) -> dict[str, Metric]:

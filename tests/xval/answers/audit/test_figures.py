@@ -7,33 +7,29 @@ import pytest
 @pytest.mark.parametrize(
     ("change", "fault"),
     [
-        (
-            lambda record: record["metrics"]["test"].update(balanced_accuracy=0.99),
-            "the test balanced_accuracy 0.99; its predictions give ",
-        ),
-        (lambda record: record["metrics"]["validation"].update(accuracy=None), "the validation accuracy None; its "),
-        (lambda record: record["clip_metrics"]["test"].update(accuracy=0.99), "the test clip accuracy 0.99; its predictions"),
-        (lambda record: record["confusion_matrix"]["test"][0].reverse(), "the confusion matrix [["),
-        (
-            lambda record: next(iter(record["item_metrics"]["test"].values())).update(accuracy=2),
-            "the accuracy 2; its predictions give ",
-        ),
+        ({"value": 0.99, "metric": "balanced_accuracy"}, "scores.parquet has the test balanced_accuracy 0.99; its predictions"),
+        ({"value": float("nan"), "metric": "accuracy", "side": "validation"}, "the validation accuracy nan; its predictions"),
+        ({"value": 0.99, "metric": "accuracy", "side": "clip_test"}, "the test clip accuracy 0.99; its predictions give "),
+        ({"value": 2, "metric": "accuracy", "of_items": True}, "' the accuracy 2; its predictions give "),
     ],
 )
-def test_a_figure_that_is_not_that_of_the_predictions_is_named(copy, change, fault):
-    copy.edit(copy.fold() / "record.json", change)
+def test_a_score_that_is_not_that_of_the_predictions_is_named(copy, change, fault):
+    copy.edit_score(**change)
 
-    faults = copy.faults_of_only("figures")
+    assert fault in copy.faults_of_only("figures")
 
-    assert "instance 1, fold 1: record.json has " in faults
-    assert fault in faults
+
+def test_confusions_that_are_not_those_of_the_predictions_are_named(copy):
+    copy.edit(copy.fold() / "record.json", lambda record: record["confusion_matrix"]["test"][0].reverse())
+
+    assert "instance 1, fold 1: record.json has the confusion matrix [[" in copy.faults_of_only("figures")
 
 
 def test_predictions_of_another_model_are_not_those_of_the_record(copy):
     (copy.fold(1) / "predictions.parquet").write_bytes((copy.fold(2) / "predictions.parquet").read_bytes())
 
     (fault,) = copy.audit()["figures"].faults
-    assert "figures differ" in fault
+    assert "scores differ" in fault
 
 
 def test_a_fold_that_was_moved_away_is_missed_whatever_was_written_since(copy):

@@ -98,7 +98,8 @@ def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
     (found,) = find_instances(experiment.folder.path, [1])
     again = {key._replace(repeat=2): record | {"repeat": 2} for key, record in found.done.items()}
 
-    competitor = Competitor("1", replace(found, jobs={**found.jobs, **again}), "accuracy")
+    scores = {**found.scores, **{key._replace(repeat=2): of_job for key, of_job in found.scores.items()}}
+    competitor = Competitor("1", replace(found, jobs={**found.jobs, **again}, scores=scores), "accuracy")
 
     assert {fold: sorted(of) for fold, of in competitor.by_fold.items()} == {1: [1, 2], 2: [1, 2], 3: [1, 2]}
 

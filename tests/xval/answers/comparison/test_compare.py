@@ -30,6 +30,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
+from xval.results.scores import scores_of_record
 
 RATIO = 0.25
 NAN = math.nan
@@ -57,8 +58,9 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
         path=Path("settings.json"), instance=number, description="", settings_hash="s", parameters=parameters, sources={}
     )
     records = {JobKey(*key): record for key, record in sorted(jobs.items())}
+    scores = {key: scores_of_record(record) for key, record in records.items() if record["status"] == "done"}
     instance = InstanceResults(
-        ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted]
+        ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted], scores
     )
     return Competitor(name, instance, "accuracy", f"comment {name}")
 
@@ -256,11 +258,11 @@ def test_equality_takes_three_folds(n_folds, verdict):
     made = []
     for name, shift in (("1", 0.0), ("2", 0.001)):
         found = competitor(name, numbered([0.5] * n_folds))
-        for (_, fold, _), record in found.instance.jobs.items():
-            record["items"]["test"] = [f"s{fold}{place}" for place in range(3)]
-            record["item_metrics"]["test"] = {
-                f"s{fold}{place}": {"n_clips": 10, "accuracy": 0.5 + (place - 1) * shift} for place in range(3)
-            }
+        for key, record in found.instance.jobs.items():
+            names = [f"s{key.fold}{place}" for place in range(3)]
+            record["items"]["test"] = names
+            items = {name: {"n_clips": 10.0, "accuracy": 0.5 + (place - 1) * shift} for place, name in enumerate(names)}
+            found.instance.scores[key] = replace(found.instance.scores[key], items=items)
         made.append(found)
 
     (pair,) = compare_accuracy(made[1:], made[0]).pairs

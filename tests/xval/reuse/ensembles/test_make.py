@@ -17,6 +17,7 @@ from xval.answers.summary import shown_parameter
 from xval.base.errors import CorpusError, ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder
 from xval.results.open import open_results
+from xval.results.scores import read_scores
 from xval.reuse.ensembles.fold import combine_fold
 from xval.reuse.ensembles.make import make_ensemble, read_description
 from xval.reuse.inference import load_model
@@ -63,7 +64,7 @@ def test_the_mean_of_instances_is_an_instance_with_figures_predictions_and_a_cle
     assert len(found.folds) == 2
     test = of_ensemble[of_ensemble["side"] == "test"]
     expected = float((test["target"] == test["predicted"]).mean())
-    assert found.folds[1]["metrics"]["test"]["accuracy"] == pytest.approx(expected)
+    assert found.scores[found.first_jobs[1]].side("test")["accuracy"] == pytest.approx(expected)
     assert found.over_items["figures"]["test"]["accuracy"]["pooled"] is not None
     verdicts = {verdict.rule: verdict for verdict in audit(experiment.folder, experiment.data)}
     del verdicts["near-duplicates"]  # of a corpus that preprocessing has not searched
@@ -143,12 +144,14 @@ def test_an_ensemble_of_one_model_twice_has_the_figures_of_that_model(experiment
 
     experiment.make(1, 4, number=7)
 
-    for name in ("clip_metrics", "item_metrics", "confusion_matrix", "class_metrics"):
+    for name in ("confusion_matrix", "class_metrics"):
         assert experiment.record(7)[name] == experiment.record(1)[name], name
-    assert experiment.record(7)["chance"]["test"] == pytest.approx(experiment.record(1)["chance"]["test"])
-    of_both = [experiment.record(number)["metrics"] for number in (7, 1)]
-    assert of_both[0]["validation"] == pytest.approx(of_both[1]["validation"])
-    assert of_both[0]["training"] == {}
+    ensemble, member = (read_scores(experiment.path / f"instance_{number}" / "fold_1", {}) for number in (7, 1))
+    assert ensemble.side("clip_test") == member.side("clip_test")
+    assert ensemble.items == member.items
+    assert ensemble.side("chance") == pytest.approx(member.side("chance"))
+    assert ensemble.side("validation") == pytest.approx(member.side("validation"))
+    assert ensemble.side("training") == {}
 
 
 @pytest.mark.parametrize("method", ["choose", "stack"])

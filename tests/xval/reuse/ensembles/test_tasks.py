@@ -7,11 +7,17 @@ import pandas as pd
 import pytest
 import soundfile
 
+from xval.results.scores import read_scores
+
 RATE_HZ = 8000
 
 
 def record_of(project, instance, fold=1):
     return json.loads((project.results / f"instance_{instance}" / f"fold_{fold}" / "record.json").read_text())
+
+
+def scores_of(project, instance, fold=1):
+    return read_scores(project.results / f"instance_{instance}" / f"fold_{fold}", {}).side("test")
 
 
 def predictions_of(project, instance, job="fold_1"):
@@ -31,7 +37,7 @@ def test_numbers_are_averaged_and_stacked(project):
         assert ended.returncode == 0, ended.stderr
         table = predictions_of(project, number).query("side == 'test'")
         error = float(np.sqrt(((table["predicted_0"] - table["target_0"]) ** 2).mean()))
-        assert record_of(project, number)["metrics"]["test"]["rmse"] == pytest.approx(error, rel=1e-5)
+        assert scores_of(project, number)["rmse"] == pytest.approx(error, rel=1e-5)
     mean = sum(predictions_of(project, 1, job)["predicted_0"] for job in ("fold_1", "fold_1_repeat_2")) / 2
     np.testing.assert_allclose(predictions_of(project, 901)["predicted_0"], mean, atol=1e-6)
 
@@ -72,7 +78,7 @@ def test_frames_are_averaged_and_their_events_found_anew(project):
     assert ours["clip"].tolist() == of_jobs[0]["clip"].tolist()
     events = pd.read_csv(project.results / "instance_901" / "fold_1" / "events.csv")
     assert set(events["source"]) >= {"annotated"}
-    assert record_of(project, 901)["metrics"]["test"].keys() == record_of(project, 1)["metrics"]["test"].keys()
+    assert scores_of(project, 901).keys() == scores_of(project, 1).keys()
     file = project.folder / "audio" / record_of(project, 902)["items"]["test"][0]
     ended = project.run_module(
         "xval", "predict", project.results / "instance_902" / "fold_1", file, "--segments", "--format", "json"

@@ -17,6 +17,7 @@ from xval.engine.worker.classical import train_and_test
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
 from xval.results.folder import ExperimentFolder
+from xval.results.scores import read_scores
 from xval.settings.classical import CLASSICAL
 from xval.settings.resolve import Declaration, resolve
 
@@ -67,16 +68,17 @@ def test_each_baseline_fits_is_saved_and_answers_the_same_when_it_is_loaded(toy,
     opened = toy(task)
 
     record, folder = run(opened, task, architecture=name)
-    again, _ = run(opened, task, "twice", architecture=name)
+    _, again = run(opened, task, "twice", architecture=name)
 
-    assert json.dumps(record["metrics"]) == json.dumps(again["metrics"]), "one seed, one result"
+    scores = read_scores(folder, record)
+    assert [*scores.rows()] == [*read_scores(again, record).rows()], "one seed, one result"
     if name == "constant":
         metric = "balanced_accuracy" if task == "classification" else "rmse"
-        assert record["metrics"]["test"][metric] == pytest.approx(record["chance"]["test"][metric])
+        assert scores.side("test")[metric] == pytest.approx(scores.side("chance")[metric])
     elif task == "classification":
-        assert record["metrics"]["test"]["accuracy"] > 0.8
+        assert scores.side("test")["accuracy"] > 0.8
     else:
-        assert record["metrics"]["test"]["rmse"] < 0.7 * record["chance"]["test"]["rmse"]
+        assert scores.side("test")["rmse"] < 0.7 * scores.side("chance")["rmse"]
     assert "keras" not in record["versions"]
     json.dumps(record)
     kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
@@ -125,11 +127,12 @@ def test_numbers_are_explained_by_what_their_error_grows_by_and_where_they_have_
 def test_the_loss_is_that_of_keras(toy, run, monkeypatch):
     opened = {task: toy(task) for task in ("regression", "classification")}
     for task, name in (("classification", "knn"), ("regression", "ridge")):
-        found, _ = run(toy(task), task, f"{task} without", architecture=name)
+        _, found = run(toy(task), task, f"{task} without", architecture=name)
         with monkeypatch.context() as patch:
             patch.setattr("xval.engine.worker.classical.loss_without_keras", lambda *_: None)
-            wanted, _ = run(toy(task), task, f"{task} with", architecture=name)
-        assert found["metrics"]["test"]["loss"] == pytest.approx(wanted["metrics"]["test"]["loss"], rel=1e-5), opened
+            _, wanted = run(toy(task), task, f"{task} with", architecture=name)
+        found_loss, wanted_loss = (read_scores(folder, {}).side("test")["loss"] for folder in (found, wanted))
+        assert found_loss == pytest.approx(wanted_loss, rel=1e-5), opened
 
 
 @pytest.mark.usefixtures("in_process")

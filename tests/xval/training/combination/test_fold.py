@@ -9,6 +9,7 @@ from preprocessing import store
 from xval.base.errors import FoldsError, SettingsError
 from xval.engine.worker.classical import train_and_test
 from xval.folds.plan import Fold
+from xval.results.scores import read_scores
 from xval.training.classical.saved import load
 from xval.training.combination.basic_features import make_basic_features
 
@@ -34,21 +35,23 @@ def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, mak
         "novelty.npy",
         "network_1",
         "predictions.parquet",
+        "scores.parquet",
         "seen_audio.npy",
         "trained_audio.npy",
     }
     assert record["status"] == "done"
     assert record["n_examples"] == {"training": 27, "validation": 9, "test": 18}
-    assert set(record["metrics"]) == {"training", "validation", "test"}
-    assert record["chance"]["test"]["accuracy"] == pytest.approx(1 / 3)
-    assert record["metrics"]["test"]["accuracy"] > 0.5
+    scores = read_scores(folder, record)
+    assert set(scores.sides) == {"training", "validation", "test", "clip_validation", "clip_test", "chance"}
+    assert scores.side("chance")["accuracy"] == pytest.approx(1 / 3)
+    assert scores.side("test")["accuracy"] > 0.5
     assert (record["n_features"], record["n_parameters"]) == (6, None)
     (model,) = record["models"]
     assert model["leakage"] == "clean"
     assert len(model["hash"]) == 16
     kept = pd.read_parquet(folder / "predictions.parquet")
     tested = kept[kept["side"] == "test"]
-    assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(record["metrics"]["test"]["accuracy"])
+    assert (tested["target"] == tested["predicted"]).mean() == pytest.approx(scores.side("test")["accuracy"])
     with (folder / "grid.csv").open(newline="") as file:
         scores = [float(row["macro_f1"]) for row in csv.DictReader(file)]
     assert record["search_score"] == {"macro_f1": max(scores)}
@@ -61,7 +64,7 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
 ):
     predictors, targets = arrays
     job = combination_of(custom_store, make_job, make_network)
-    before = train_and_test(job, folder)
+    train_and_test(job, folder)
     first = load(folder).fitted
     rng = np.random.default_rng(9)
     changed = {item: rng.normal(5, 3, values.shape) if item in ("s4", "s5") else values for item, values in predictors.items()}
@@ -69,7 +72,7 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
 
     again = tmp_path / "again"
     again.mkdir()
-    after = train_and_test(job, again)
+    train_and_test(job, again)
 
     second = load(again).fitted
     np.testing.assert_array_equal(first.pipeline["scaler"].mean_, second.pipeline["scaler"].mean_)
@@ -77,9 +80,10 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
     np.testing.assert_array_equal(first.pipeline[-1].support_vectors_, second.pipeline[-1].support_vectors_)
     assert (first.settings, first.temperature) == (second.settings, second.temperature)
     assert (folder / "grid.csv").read_text() == (again / "grid.csv").read_text()
-    assert before["metrics"]["training"] == after["metrics"]["training"]
-    assert before["metrics"]["validation"] == after["metrics"]["validation"]
-    assert before["metrics"]["test"] != after["metrics"]["test"]
+    before, after = read_scores(folder, {}), read_scores(again, {})
+    assert before.side("training") == after.side("training")
+    assert before.side("validation") == after.side("validation")
+    assert before.side("test") != after.side("test")
 
 
 def test_networks_and_basic_features_stand_side_by_side(tones, tone_store, make_job, make_network, folder):
@@ -91,8 +95,9 @@ def test_networks_and_basic_features_stand_side_by_side(tones, tone_store, make_
     record = train_and_test(make_job(tone_store, parameters=given, models=[str(path)]), folder)
 
     assert record["n_features"] == 12 + 136
-    assert record["metrics"]["test"]["accuracy"] == 1.0
-    assert record["clip_metrics"]["test"]["accuracy"] == 1.0
+    scores = read_scores(folder, record)
+    assert scores.side("test")["accuracy"] == 1.0
+    assert scores.side("clip_test")["accuracy"] == 1.0
 
 
 def test_a_model_that_has_seen_the_test_items_is_refused_also_where_the_job_runs(custom_store, make_job, make_network, folder):

@@ -39,14 +39,14 @@ def model():
 
 
 def test_examples_clips_and_items_have_their_own_figures(data, model, make_settings):
-    figures = evaluate_model(model, data, make_settings()).figures
+    figures = evaluate_model(model, data, make_settings())
 
-    assert figures["metrics"]["test"]["accuracy"] == pytest.approx(0.5)
-    assert figures["clip_metrics"]["test"]["accuracy"] == pytest.approx(0.5)
-    assert figures["item_metrics"]["test"]["c"]["n_clips"] == 2
-    assert figures["confusion_matrix"]["test"] == [[1, 0], [1, 0]]
-    assert figures["metrics"]["training"]["accuracy"] == 1.0
-    assert figures["n_examples"] == {"training": 4, "validation": 4, "test": 4}
+    assert figures.scores.side("test")["accuracy"] == pytest.approx(0.5)
+    assert figures.scores.side("clip_test")["accuracy"] == pytest.approx(0.5)
+    assert figures.scores.items["c"]["n_clips"] == 2
+    assert figures.facts["confusion_matrix"]["test"] == [[1, 0], [1, 0]]
+    assert figures.scores.side("training")["accuracy"] == 1.0
+    assert figures.facts["n_examples"] == {"training": 4, "validation": 4, "test": 4}
 
 
 @pytest.mark.parametrize(
@@ -80,36 +80,36 @@ def test_a_window_without_any_probability_for_a_class_leaves_no_nan(data):
 
 def test_windows_keep_their_own_metrics_however_clips_are_averaged(data, model, make_settings):
     by_votes, by_mean = (
-        evaluate_model(model, data, make_settings(clip_average=clip_average)).figures
-        for clip_average in ("votes", "probabilities")
+        evaluate_model(model, data, make_settings(clip_average=clip_average)) for clip_average in ("votes", "probabilities")
     )
 
-    assert by_votes["metrics"] == by_mean["metrics"]
-    assert by_votes["clip_metrics"]["test"]["auc"] == 0.5
-    assert by_mean["clip_metrics"]["test"]["auc"] == 1.0
+    for side in ("training", "validation", "test"):
+        assert by_votes.scores.side(side) == by_mean.scores.side(side)
+    assert by_votes.scores.side("clip_test")["auc"] == 0.5
+    assert by_mean.scores.side("clip_test")["auc"] == 1.0
 
 
 def test_further_metrics_and_a_loss_of_ones_own_stand_in_the_figures(data, model, own_package, make_settings):
     own = {"metrics": "own_package.parts.worst, kl_divergence", "loss": "own_package.parts.loss"}
 
-    figures, plain = (evaluate_model(model, data, chosen).figures for chosen in (make_settings(**own), make_settings()))
+    figures, plain = (evaluate_model(model, data, chosen) for chosen in (make_settings(**own), make_settings()))
 
-    assert figures["further_metrics"] == {"worst": False, "kl_divergence": False}
-    assert figures["metrics"]["test"]["worst"] == pytest.approx(0.9)
-    assert figures["clip_metrics"]["test"]["worst"] == pytest.approx(1 - 0.45)
-    assert "kl_divergence" in figures["item_metrics"]["test"]["c"]
-    assert figures["metrics"]["test"]["loss"] == plain["metrics"]["test"]["loss"]
+    assert figures.facts["further_metrics"] == {"worst": False, "kl_divergence": False}
+    assert figures.scores.side("test")["worst"] == pytest.approx(0.9)
+    assert figures.scores.side("clip_test")["worst"] == pytest.approx(1 - 0.45)
+    assert "kl_divergence" in figures.scores.items["c"]
+    assert figures.scores.side("test")["loss"] == plain.scores.side("test")["loss"]
 
 
 def test_the_loss_is_the_cross_entropy_of_the_predictions(data, model, make_settings):
-    figures = evaluate_model(model, data, make_settings()).figures
+    figures = evaluate_model(model, data, make_settings())
 
     expected = -(log(0.6) * 4) / 4
-    assert figures["metrics"]["validation"]["loss"] == pytest.approx(expected, rel=1e-5)
+    assert figures.scores.side("validation")["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_chance_is_a_constant_answer_with_the_shares_of_the_training_classes(data, model, make_settings):
-    chance = evaluate_model(model, data, make_settings()).figures["chance"]["test"]
+    chance = evaluate_model(model, data, make_settings()).scores.side("chance")
 
     assert chance["loss"] == pytest.approx(log(2), rel=1e-5)
     assert (chance["accuracy"], chance["balanced_accuracy"], chance["auc"]) == (0.5, 0.5, 0.5)

@@ -57,18 +57,18 @@ def test_metrics_of_ones_own_stand_beside_those_of_frames_with_their_directions(
     model = model_of(3, "softmax")
     model.compile()
 
-    found = evaluate_model(model, data, chosen).figures
+    found = evaluate_model(model, data, chosen)
 
     test, predictions = data.sides["test"], predict(model, data.sides["test"], 6)
     counted = test.weights > 0
     worst = 1 - np.take_along_axis(predictions[counted], test.targets[counted][:, np.newaxis], axis=1).min()
-    assert found["metrics"]["test"]["worst"] == pytest.approx(worst, abs=1e-6)
-    assert found["item_metrics"]["test"]["d"]["worst"] == pytest.approx(worst, abs=1e-6)
-    assert "worst" in found["clip_metrics"]["validation"]
-    assert "worst" in found["chance"]["test"]
-    assert found["further_metrics"]["worst"] is False
-    assert found["further_metrics"]["event_f1"] is True
-    sides = (found["metrics"]["test"], found["item_metrics"]["test"]["d"], found["chance"]["test"])
+    assert found.scores.side("test")["worst"] == pytest.approx(worst, abs=1e-6)
+    assert found.scores.items["d"]["worst"] == pytest.approx(worst, abs=1e-6)
+    assert "worst" in found.scores.side("clip_validation")
+    assert "worst" in found.scores.side("chance")
+    assert found.facts["further_metrics"]["worst"] is False
+    assert found.facts["further_metrics"]["event_f1"] is True
+    sides = (found.scores.side("test"), found.scores.items["d"], found.scores.side("chance"))
     assert all(0 <= of["psds1"] <= of["psds2"] <= 1 for of in sides)
 
 
@@ -86,8 +86,8 @@ def test_what_is_annotated_behind_the_last_frame_is_not_missed(tmp_path, make_se
     annotated = events[(events["source"] == "annotated") & (events["side"] == "test")]
     assert annotated[["start_s", "end_s", "label"]].to_numpy().tolist() == [[0.2, 0.23, "call"]]
     assert len(events[events["source"] == "found"]) == 0
-    assert evaluation.figures["metrics"]["test"]["event_recall"] == 0
-    assert np.isnan(evaluation.figures["metrics"]["test"]["event_precision"])
+    assert evaluation.scores.side("test")["event_recall"] == 0
+    assert np.isnan(evaluation.scores.side("test")["event_precision"])
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_loss_by_dotted_path_trains_as_the_same_loss_by_name_and_is_that_of_th
         histories.append(history.epochs)
     assert histories[0] == histories[1]
 
-    found = evaluate_model(model, data, chosen).figures["metrics"]["validation"]
+    found = evaluate_model(model, data, chosen).scores.side("validation")
 
     best = history.epochs[history.best_epoch - 1]
     assert best["val_loss"] == pytest.approx(found["loss"], rel=1e-5)  # although the last sequence is one frame short

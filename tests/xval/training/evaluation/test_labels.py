@@ -39,30 +39,28 @@ def model():
 
 def test_the_labels_of_tested_clips_choose_no_threshold(tmp_path, model, make_settings):
     settings = make_settings(task_type="multilabel_classification", architecture="mlp")
-    as_they_are, permuted = (
-        evaluate_model(model, make_fold(tmp_path / str(seed), seed), settings).figures for seed in (None, 1)
-    )
+    as_they_are, permuted = (evaluate_model(model, make_fold(tmp_path / str(seed), seed), settings) for seed in (None, 1))
 
-    assert as_they_are["metrics"]["test"] != permuted["metrics"]["test"]
-    assert as_they_are["thresholds"] == permuted["thresholds"]
-    assert as_they_are["untuned_labels"] == ["never"]
-    assert as_they_are["thresholds"]["never"] == 0.5
+    assert as_they_are.scores.side("test") != permuted.scores.side("test")
+    assert as_they_are.facts["thresholds"] == permuted.facts["thresholds"]
+    assert as_they_are.facts["untuned_labels"] == ["never"]
+    assert as_they_are.facts["thresholds"]["never"] == 0.5
 
 
 def test_clips_have_the_thresholds_of_validation_clips_and_a_table_of_their_labels(tmp_path, model, make_settings):
     data = make_fold(tmp_path)
     found = evaluate_model(model, data, make_settings(task_type="multilabel_classification", architecture="mlp"))
-    figures, thresholds = found.figures, np.array(list(found.figures["thresholds"].values()))
+    figures, thresholds = found, np.array(list(found.facts["thresholds"].values()))
     means = {side: data.sides[side].predictors(np.arange(24))[:, 0].reshape(12, 2, 3).mean(axis=1) for side in data.sides}
     targets = {side: data.sides[side].targets[::2] for side in data.sides}
 
     assert thresholds == pytest.approx(find_thresholds(targets["validation"], means["validation"].astype(np.float32)))
     decided = means["test"] >= thresholds
     wanted = f1_score(targets["test"][:, :2], decided[:, :2], average="macro")
-    assert figures["clip_metrics"]["test"]["tuned_macro_f1"] == pytest.approx(wanted)
-    assert figures["further_metrics"] == {"tuned_macro_f1": True, "tuned_micro_f1": True, "tuned_hamming_loss": False}
-    assert "confusion_matrix" not in figures
-    counts = figures["class_metrics"]["test"]["bell"]
+    assert figures.scores.side("clip_test")["tuned_macro_f1"] == pytest.approx(wanted)
+    assert figures.facts["further_metrics"] == {"tuned_macro_f1": True, "tuned_micro_f1": True, "tuned_hamming_loss": False}
+    assert "confusion_matrix" not in figures.facts
+    counts = figures.facts["class_metrics"]["test"]["bell"]
     assert counts["true_positives"] == (decided[:, 0] & (targets["test"][:, 0] > 0)).sum()
     table = found.predictions[found.predictions["side"] == "test"].reset_index(drop=True)
     names = [";".join(name for name, is_on in zip(NAMES, row, strict=True) if is_on) for row in decided]
@@ -70,4 +68,4 @@ def test_clips_have_the_thresholds_of_validation_clips_and_a_table_of_their_labe
     assert table["target_drum"].tolist() == data.sides["test"].targets[:, 1].tolist()
     # Who does not listen is best with all labels that validation clips have.
     shares = targets["test"][:, :2].mean(axis=0)
-    assert figures["chance"]["test"]["tuned_macro_f1"] == pytest.approx(np.mean(2 * shares / (1 + shares)))
+    assert figures.scores.side("chance")["tuned_macro_f1"] == pytest.approx(np.mean(2 * shares / (1 + shares)))

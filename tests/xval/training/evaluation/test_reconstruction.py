@@ -77,21 +77,21 @@ def test_an_augmented_model_is_to_rebuild_the_features_without_augmentation():
 
 
 def test_a_perfect_model_explains_everything_and_the_mean_nothing(data, settings):
-    perfect = evaluate_model(chain(scaled_by(1.0)), data, settings).figures
-    assert perfect["metrics"]["test"] == {"loss": 0.0, "mse": 0.0, "explained_variance": 1.0}
+    perfect = evaluate_model(chain(scaled_by(1.0)), data, settings)
+    assert perfect.scores.side("test") == {"loss": 0.0, "mse": 0.0, "explained_variance": 1.0}
 
     half = evaluate_model(chain(scaled_by(0.5)), data, settings)
     x = np.concatenate([data.sides["test"].predictors(np.arange(4))])
     normalised = (x - MEAN) / DEVIATION
     training = (data.sides["training"].predictors(np.arange(9)) - MEAN) / DEVIATION
     of_mean = np.mean((normalised - training.mean(axis=(0, 1))) ** 2)
-    assert half.figures["metrics"]["test"]["mse"] == pytest.approx(np.mean((0.5 * normalised) ** 2), rel=1e-5)
-    assert half.figures["chance"]["test"]["mse"] == pytest.approx(of_mean, rel=1e-5)
-    assert half.figures["chance"]["test"]["explained_variance"] == 0
+    assert half.scores.side("test")["mse"] == pytest.approx(np.mean((0.5 * normalised) ** 2), rel=1e-5)
+    assert half.scores.side("chance")["mse"] == pytest.approx(of_mean, rel=1e-5)
+    assert half.scores.side("chance")["explained_variance"] == 0
     expected = 1 - np.mean((0.5 * normalised) ** 2) / of_mean
-    assert half.figures["metrics"]["test"]["explained_variance"] == pytest.approx(expected, rel=1e-5)
-    assert half.figures["n_examples"] == {"training": 9, "validation": 2, "test": 4}
-    assert half.figures["item_metrics"]["test"]["d"]["n_clips"] == 2
+    assert half.scores.side("test")["explained_variance"] == pytest.approx(expected, rel=1e-5)
+    assert half.facts["n_examples"] == {"training": 9, "validation": 2, "test": 4}
+    assert half.scores.items["d"]["n_clips"] == 2
     errors = half.predictions
     assert len(errors) == 6
     of_test = errors[errors["side"] == "test"]
@@ -129,4 +129,4 @@ def test_the_mean_of_features_without_frames_is_that_of_each_bin(tmp_path, setti
     network = network_of(keras.layers.Rescaling(0.0), shape=(3,))
     model = keras.Model(inputs, keras.layers.Activation("linear", name="prediction")(network(inputs)))
 
-    assert evaluate_model(model, data, settings).figures["chance"]["test"]["mse"] == pytest.approx(1.0)
+    assert evaluate_model(model, data, settings).scores.side("chance")["mse"] == pytest.approx(1.0)

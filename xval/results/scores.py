@@ -1,0 +1,177 @@
+"""The scores of a job: a row for each side, item and metric, in scores.parquet beside its predictions.
+
+A job writes the file once. All that is shown of an experiment is made of these rows: `InstanceResults` groups them.
+"""
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from math import nan
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from xval.base.errors import REMEDY, ResultsError, brief
+from xval.base.json_files import part_of
+from xval.base.numbers import finite_or_nan
+from xval.base.operating_system import read_regular, replace
+
+if TYPE_CHECKING:
+    import pyarrow
+
+SCORES_FILE = "scores.parquet"
+SIDES = ("training", "validation", "test", "clip_validation", "clip_test", "chance")
+"""The sides of a table of scores: of examples, of clips, and what a model reaches on test examples that ignores the audio."""
+N_CLIPS = "n_clips"
+"""Beside the metrics of a test item: how many of its clips were tested."""
+_LARGEST_BYTES = 1 << 28
+_ADDED = "xval_added"  # a note in the file
+_BEFORE = {
+    "training": ("metrics", "training"),
+    "validation": ("metrics", "validation"),
+    "test": ("metrics", "test"),
+    "clip_validation": ("clip_metrics", "validation"),
+    "clip_test": ("clip_metrics", "test"),
+    "chance": ("chance", "test"),
+}  # their places in a record.json of an earlier version
+
+
+class Added(NamedTuple):
+    """What is known of a metric that was asked for after the training.
+
+    Attributes:
+        version: Of the code that computed its scores.
+        higher_is_better: Whether more of it is better.
+    """
+
+    version: str
+    higher_is_better: bool
+
+
+class ScoreRow(NamedTuple):
+    """One score.
+
+    Attributes:
+        side: Of `SIDES`.
+        item: One of the items that are tested; empty: all of the side together.
+        metric: Its name.
+        value: NaN: undefined.
+    """
+
+    side: str
+    item: str
+    metric: str
+    value: float
+
+
+@dataclass(frozen=True)
+class Scores:
+    """The scores of one job.
+
+    Attributes:
+        sides: The metrics of each of `SIDES` that the job has; NaN: undefined.
+        items: The metrics of each item that was tested, and `N_CLIPS`.
+        added: The metrics among them that were asked for after the training, by name.
+    """
+
+    sides: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    items: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    added: Mapping[str, Added] = field(default_factory=dict)
+
+    def side(self, name: str) -> Mapping[str, float]:
+        """Return the metrics of a side; none where the job has no such side."""
+        return self.sides.get(name, {})
+
+    def rows(self) -> Iterator[ScoreRow]:
+        """Yield a row for each score: those of sides, in the order of `SIDES`, before those of items."""
+        for side in SIDES:
+            yield from (ScoreRow(side, "", metric, value) for metric, value in self.side(side).items())
+        for item, metrics in self.items.items():
+            yield from (ScoreRow("test", item, metric, value) for metric, value in metrics.items())
+
+    def without(self, metrics: Collection[str]) -> "Scores":
+        """Return these scores without some metrics; where none of them is there, the same scores."""
+        if not metrics:
+            return self
+        added = {name: facts for name, facts in self.added.items() if name not in metrics}
+        return collect((row for row in self.rows() if row.metric not in metrics), added)
+
+
+def collect(rows: Iterable[ScoreRow], added: Mapping[str, Added] | None = None) -> Scores:
+    """Return rows as the scores of a job."""
+    sides: dict[str, dict[str, float]] = {}
+    items: dict[str, dict[str, float]] = {}
+    for side, item, metric, value in rows:
+        place = items.setdefault(item, {}) if item else sides.setdefault(side, {})
+        place[metric] = value
+    return Scores(sides, items, added or {})
+
+
+def write_scores(folder: Path, scores: Scores) -> None:
+    """Write scores.parquet of a job whole or not at all: the columns of `ScoreRow`, value as float64."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    rows = list(scores.rows())
+    columns = {name: [getattr(row, name) for row in rows] for name in ScoreRow._fields}
+    added = {_ADDED: json.dumps({name: facts._asdict() for name, facts in scores.added.items()})} if scores.added else None
+    table = pa.table(columns, _schema()).replace_schema_metadata(added)
+    with part_of(folder / SCORES_FILE) as temporary:
+        parquet.write_table(table, temporary)
+        replace(temporary, folder / SCORES_FILE)
+
+
+def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
+    """Return the scores of a finished job, whose record of an earlier version has them itself.
+
+    Raises:
+        ResultsError: scores.parquet is missing or damaged.
+    """
+    path = folder / SCORES_FILE
+    try:
+        content = read_regular(path, _LARGEST_BYTES)
+    except FileNotFoundError as error:
+        if "metrics" in record:
+            return scores_of_record(record)
+        raise ResultsError(f"{path}: missing. {REMEDY}") from error
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read ({brief(error)}). {REMEDY}") from error
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    try:
+        table = parquet.ParquetFile(pa.BufferReader(content)).read(list(ScoreRow._fields), use_threads=False)
+        noted = json.loads((table.schema.metadata or {}).get(_ADDED.encode(), b"{}"))
+        added = {name: Added(**facts) for name, facts in noted.items()}
+        columns = table.cast(_schema()).to_pydict().values()
+    except (pa.ArrowException, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
+    rows = zip(*columns, strict=True)
+    return collect((ScoreRow(side, item, metric, finite_or_nan(value)) for side, item, metric, value in rows), added)
+
+
+def scores_of_record(record: Mapping[str, Any]) -> Scores:
+    """Return the scores in the record of an earlier version, which had them in dicts.
+
+    Raises:
+        ResultsError: One of them is no number.
+    """
+    try:
+        sides = {
+            side: _numbers(record[part][of_part])
+            for side, (part, of_part) in _BEFORE.items()
+            if of_part in record.get(part, {})
+        }
+        items = {item: _numbers(metrics) for item, metrics in record.get("item_metrics", {}).get("test", {}).items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ResultsError(f"record.json of {record.get('instance')}: damaged scores ({brief(error)}). {REMEDY}") from error
+    return Scores(sides, items)
+
+
+def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
+    return {name: nan if value is None else float(value) for name, value in metrics.items()}
+
+
+def _schema() -> "pyarrow.Schema":
+    import pyarrow as pa
+
+    return pa.schema([*((name, pa.string()) for name in ScoreRow._fields[:-1]), ("value", pa.float64())])
