@@ -1,7 +1,4 @@
-"""The transforms of one copy: which, in which order, with which parameters; and their use.
-
-Comes in: settings, the seed of a run, the path of a source, the number of a copy. Goes out: the steps; then samples.
-"""
+"""Draw the transforms of one augmented copy, with order and parameters, from a seed and the file's name, and apply them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

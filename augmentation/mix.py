@@ -1,7 +1,7 @@
 """``xval augment mix``: place annotated events into background recordings.
 
-Comes in: recordings with an annotation, backgrounds, settings and a seed. Goes out: wav files, annotation.csv, left_out.csv and
-a note of the settings. ``xval prepare events OUTPUT/annotation.csv --item item`` then reads them.
+The output has wav files, annotation.csv, left_out.csv and a note of the settings. ``xval prepare events OUTPUT/annotation.csv
+--item item`` reads it.
 """
 
 import time

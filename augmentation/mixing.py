@@ -1,7 +1,6 @@
-"""Deal annotated events into mixtures, and backgrounds to items, before any audio is mixed.
+"""Assign annotated events to mixtures, and backgrounds to items, before any audio is mixed.
 
-Comes in: events, background recordings, settings and a seed. Goes out: a `Mixture` for every file to be written: what lies
-where, and how loud.
+The result is a `Mixture` for every output file, with the position and the level of each event.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

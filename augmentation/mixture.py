@@ -1,7 +1,4 @@
-"""Make one mixture: a background with events in it, and the rows of its annotation.
-
-Comes in: a `Mixture`. Goes out: a wav file; rows of annotation.csv.
-"""
+"""Make one mixture: a wav file with a background and events, and the rows of its annotation."""
 
 from itertools import pairwise
 from pathlib import Path

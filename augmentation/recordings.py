@@ -1,7 +1,7 @@
-"""The folders of recordings that are mixed into others: decoded before the first file is made.
+"""Check the folders of recordings that are mixed into others, such as noises or backgrounds, before any file is written.
 
-Comes in: noises, impulse responses, backgrounds. Goes out: a fingerprint of each folder, and the facts about each recording; or
-an error that names what cannot be used.
+Recordings are decoded. The result is a fingerprint of each folder and the facts about each recording; an error names what
+cannot be used.
 """
 
 from collections.abc import Mapping

@@ -1,7 +1,4 @@
-"""What lies in the folder that is augmented, and which folders must lie apart.
-
-Comes in: INPUT and the other folders. Goes out: the audio files, the files that come with them, or an error.
-"""
+"""List the audio files of the folder to augment and the metadata next to them; check that input and output are apart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

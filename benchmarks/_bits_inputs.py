@@ -1,7 +1,6 @@
 """The experiments of same_bits.py: generated sounds, scripts on them, and the commands that users type.
 
-Comes in: a folder. Goes out: sounds with their tables and the scripts in it, and the commands of each job. Scripts import
-public names of xval alone, so that they run on any state of the code.
+The scripts import only public names of xval, so that they run on any state of the code.
 """
 
 import os

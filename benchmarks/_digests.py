@@ -1,7 +1,6 @@
-"""The parts of the files that experiments leave, whose values must not differ by a bit between two states of the code.
+"""Split a file of an experiment into named values, arrays or digests, to compare two states of the code bit by bit.
 
-Comes in: a file. Goes out: each part of it, by its name, as a value or an array, or as a digest. What is left out, and why,
-stands on top of same_bits.py. Next: same_bits.py, and the torture tests, which keep the digests.
+The head of same_bits.py lists what is not compared, and why. same_bits.py and the torture tests use these digests.
 """
 
 import csv

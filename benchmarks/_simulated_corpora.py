@@ -1,11 +1,12 @@
-"""Corpora that are drawn anew for each repetition, and linear models trained on the project's own folds of them.
+"""Simulate a new corpus for each repetition, and train linear models on it with the project's own folds.
 
-Comes in: a `Cell`, the size of a study. Goes out: the answers of several algorithms on every tested clip, and on new speakers.
+A `Cell` is the size of a study. The result holds the predictions of several algorithms for every tested clip, and for new
+speakers.
 
-Each algorithm is a ridge regression on features of its own, which have the same distribution for all algorithms of the same
-separation: these are equal in the population, though not on any one corpus. A feature vector is the mean of its class, an
-offset of the speaker, an effect of this speaker on this class, and noise of clip and window. A seed is a random projection that
-the model sees its features through, as a network sees them through its random start.
+Each algorithm is a ridge regression on its own features, which have the same distribution for all algorithms of the same
+separation: these are equal in the population, though not on any one corpus. A feature vector is the sum of the mean of its
+class, an offset of the speaker, an effect of this speaker on this class, and noise of clip and window. A seed is a random
+projection of the features that the model sees, just as a network sees them through its random initial weights.
 """
 
 from dataclasses import dataclass

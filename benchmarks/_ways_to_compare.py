@@ -1,12 +1,12 @@
-"""Error and power of ways to compare two algorithms, for two claims: of these trained models, and of this way of training.
+"""Error and power of ways to compare two algorithms, for claims about these trained models or about this way of training.
 
-Comes in: studies of 6 to 60 speakers with one or several deals and seeds. Goes out: a table, a row per study and claim, a
-column per way, with Monte Carlo errors.
+The studies have 6 to 60 speakers with one or several repeats and seeds. The table has a row per study and claim, and a column
+per way, with Monte Carlo errors.
 
-Of *these models* a way errs where its interval misses the difference that these very models have on speakers that are drawn
-anew; of *this way of training* where it tells algorithms apart that are equal in the population. Power is that of finding an
-algorithm that is better by some 0.075. Equality errs where it is claimed of algorithms that lie as far apart as the region of
-practical equivalence allows.
+For *these models* an error is an interval that misses the difference of these very models on newly drawn speakers; for *this
+way of training* it is a significant difference between algorithms that are equal in the population. Power is the probability of
+detecting that an algorithm is better by some 0.075. For equivalence, an error is to claim it of algorithms whose difference is
+as large as the limit of practical equivalence.
 """
 
 import math

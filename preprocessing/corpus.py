@@ -1,7 +1,4 @@
-"""The index of a corpus: a table with one row per usable clip.
-
-Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet, left_out.csv and a `Corpus`.
-"""
+"""The index of a dataset, data/<dataset>/corpus.parquet, with a row per usable clip; left_out.csv has the others."""
 
 import hashlib
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,4 @@
-"""Write a file whole or not at all.
-
-Comes in: a path and a function that writes one file. Goes out: the file in its place.
-"""
+"""Write a file completely or not at all."""
 
 from collections.abc import Callable
 from contextlib import suppress

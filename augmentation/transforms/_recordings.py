@@ -1,7 +1,4 @@
-"""Excerpts of the recordings that are mixed into others.
-
-Comes in: a file, a length, a position. Goes out: so many samples of it at the wanted rate.
-"""
+"""Read excerpts of the recordings that are mixed into others, with a given length, at a given sample rate."""
 
 from functools import cache, lru_cache
 from pathlib import Path

@@ -1,8 +1,4 @@
-"""Annotations of recordings: what several annotators make of one recording, and what it says of each frame.
-
-Comes in: `Annotations`, as the `list_recordings` of a corpus gives them. Goes out: the events that count and the stretches in
-dispute; a target and a weight for every frame.
-"""
+"""Combine what several annotators say of a recording into events, disputed segments, and targets and weights of frames."""
 
 import math
 from collections.abc import Sequence

@@ -1,11 +1,10 @@
-"""Read audio files: decode, cut out a stretch, mix to mono, resample, and say what is wrong with a file.
+"""Read audio files as float32 mono samples: decode, cut out a segment, mix to mono, resample; and hash or describe a file.
 
-Comes in: the path of an audio file, decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), or else
-with FFmpeg's libraries (m4a, aac, mp4, webm, wma). Goes out: float32 mono samples and their rate, a hash of them, or the facts
-about them.
+A file is decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), otherwise with FFmpeg's libraries
+(m4a, aac, mp4, webm, wma).
 
-A file that ends before its header says is refused (by more than 0.1 s where it is compressed, 0.01 s where it is not). Where
-the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or says less than there is
+A file that ends before its header says raises an error (by more than 0.1 s if it is compressed, 0.01 s if it is not). Where the
+header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or says less than there is
 (longer_files.py), the clip is what can be decoded.
 """
 

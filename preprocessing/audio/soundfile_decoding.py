@@ -1,7 +1,4 @@
-"""Decode what libsndfile reads: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE and others.
-
-Comes in: the path of an audio file. Goes out: its header, and its samples block by block.
-"""
+"""Decode what libsndfile reads, block by block: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE, ..."""
 
 import os
 import re

@@ -1,7 +1,7 @@
-"""corrections.csv: what reviewers said of the labels of clips; and the clips of a corpus with what all of them agree on.
+"""corrections.csv: the verdicts of reviewers on the labels of clips, and the labels that all of them agree on.
 
-Comes in: verdicts, one by one, of ``xval review-labels``; or the file. Goes out: the file, a row per clip and reviewer, the
-last verdict below; or a list of clips with other labels. Audio and the reviewed corpus stay as they are.
+``xval review-labels`` adds the verdicts one by one. The file has a row per clip and reviewer, the latest verdict last. Audio
+and the reviewed dataset are not changed.
 """
 
 import csv

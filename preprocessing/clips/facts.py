@@ -1,7 +1,6 @@
-"""The facts about every clip that an index keeps: its length, its rate, its level and a hash of its audio.
+"""Measure the facts about every clip that an index stores: length, sample rate, level and a hash of the audio.
 
-Comes in: a checked list of clips and the folder of their audio. Goes out: the list with these facts, or with the reason why a
-clip cannot be used.
+A clip that cannot be used gets the reason instead.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Small fingerprints of clips, by which audio is known again at another level, in another encoding and under another name.
+"""Small fingerprints of clips, which recognise audio at another level, in another encoding and under another name.
 
-Comes in: the fingerprints of `preprocessing.quality.near_duplicates`. Goes out: `Fingerprints`, 72 bytes for each clip, in
-data/<dataset>/fingerprints.npy and beside each model; which clips are among those that were heard.
+`Fingerprints` takes 72 bytes per clip, in data/<dataset>/fingerprints.npy and next to each model, and finds the clips that a
+model has seen. It is made from the fingerprints of `preprocessing.quality.near_duplicates`.
 
 A fingerprint is projected onto 64 random directions of signs (Achlioptas 2003, "Database-friendly random projections", Journal
 of Computer and System Sciences 66), which keeps its distance to others to about a fifth.

@@ -1,8 +1,4 @@
-"""One path for each recording: links and files with the same bytes get the path of the first of them.
-
-Comes in: a list of clips. Goes out: a path for each, by which stretches of one recording are found to overlap whatever their
-files are called.
-"""
+"""Give links and files with the same bytes one path, so that overlapping segments of one recording are found under any name."""
 
 import hashlib
 from collections import defaultdict

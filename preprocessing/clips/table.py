@@ -1,7 +1,7 @@
-"""The list of clips that a file of corpora/ hands over: checked, and completed with the columns it may leave out.
+"""Check the list of clips that a reader in corpora/ returns, and add the columns that it may omit.
 
-Comes in: a DataFrame with path, item, label (or one or more ``label:<name>``) and whatever else the corpus knows. Goes out:
-the same with all columns, every value of one type, every clip once.
+The list is a DataFrame with path, item, label (or one or more ``label:<name>``) and any further columns. The result has all
+columns, each with values of one type, and every clip once.
 """
 
 import math

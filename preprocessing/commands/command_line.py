@@ -1,6 +1,6 @@
-"""What the commands of ``xval prepare`` have in common: which corpus is meant, and which features.
+"""The arguments that the commands of ``xval prepare`` share: which dataset and which features; and the list of datasets.
 
-Comes in: argv. Goes out: a `CorpusChoice` and `FeatureSettings`, or a help text that lists the corpora.
+They become a `CorpusChoice` and `FeatureSettings`.
 """
 
 import argparse

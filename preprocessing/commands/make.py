@@ -1,8 +1,4 @@
-"""``xval prepare CORPUS ...``: read a corpus, write its index, and make its feature store.
-
-Comes in: which corpus, where it lies, and the features that are wanted. Goes out: data/<dataset>/, and what became of the
-clips, printed.
-"""
+"""``xval prepare CORPUS ...``: read a dataset, write its index, make its feature store, and print what became of the clips."""
 
 import argparse
 import ast

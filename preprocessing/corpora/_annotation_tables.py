@@ -1,7 +1,6 @@
-"""Tables of annotated stretches of recordings: find the recordings that they name, read their lines, refuse what cannot be.
+"""Read csv files with a line per annotated segment of a recording, find the recordings, and reject impossible lines.
 
-Comes in: a csv file with a line per stretch, and a folder of audio. Goes out: the stretches in seconds; or the recordings and
-their annotations as annotations/labels.py wants them.
+Times become seconds; annotations/labels.py uses the result.
 """
 
 import math

@@ -1,7 +1,6 @@
-"""What the files of this folder share: list a corpus's audio files, match their names, choose item and label.
+"""What the readers of this folder share: list audio files, match their names with patterns, and choose item and label.
 
-Comes in: a folder as a corpus is distributed. Goes out: paths, matches, and the table that `list_clips` returns; or an error
-that names what was expected and what was found.
+Errors name what was expected and what was found.
 """
 
 import re

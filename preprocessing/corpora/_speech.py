@@ -1,8 +1,4 @@
-"""Cut clips to what a table of words or phonemes says is speech.
-
-Comes in: the clips of any corpus, and a table with a line per word or phoneme of its files. Goes out: the same clips, each from
-the begin of its first word to the end of its last one; or the stretches of a file that are left without its longer pauses.
-"""
+"""Cut clips to their speech, from the first to the last word or phoneme of a table, with or without longer pauses."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,8 @@
-"""The frames that a model of Hugging Face transformers gives for clips of any length, one form for embeddings and fine-tuning.
+"""The frames of a Hugging Face transformers model for clips of any length, the same for embeddings and fine-tuning.
 
-Comes in: a model, its feature extractor, and clips. Goes out: frames of the layers that are asked for. What is behind the end
-of a shorter clip does not reach its frames: the attention of speech models is masked there, convolutions that normalise over
-time (group norm) see each clip at its own length, and Whisper and AST pad every clip to their one length themselves.
+Padding of a shorter clip does not influence its frames: the attention of speech models is masked there, convolutions that
+normalise over time (group norm) process each clip at its own length, and Whisper and AST themselves pad every clip to their
+fixed length.
 """
 
 import inspect

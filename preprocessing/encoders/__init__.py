@@ -1,7 +1,7 @@
 """Pretrained encoders by name: ``embedding_model = wav2vec2-base`` means the preset in presets/wav2vec2-base.toml.
 
-Comes in: the name of a preset. Goes out: the form FAMILY:NAME that embeddings/families read, with the files that lie on this
-machine. Nothing is downloaded here: fetch.py does, for ``xval prepare encoders fetch NAME`` alone.
+A preset becomes FAMILY:NAME, which embeddings/families read, with the files on this machine. Nothing is downloaded here; only
+fetch.py does, for ``xval prepare encoders fetch NAME``.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""Fetch the files of a preset from the hub into its cache: safetensors or ONNX, never a pickle; whole or not at all.
+"""Fetch the files of a preset from the hub into its cache, completely or not at all: safetensors or ONNX, never a pickle.
 
-Comes in: a preset. Goes out: its files in the cache of huggingface_hub, and a note of what came (`NOTE_NAME`). HF_ENDPOINT,
-HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count as for any program of the hub.
+A note (`NOTE_NAME`) next to them lists what was fetched. HF_ENDPOINT, HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count, as for
+any program of the hub.
 """
 
 import json

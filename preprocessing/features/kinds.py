@@ -1,7 +1,6 @@
-"""The kinds of features that lie side by side in a frame: a function each, equal to librosa's where librosa has it.
+"""The kinds of features, a function each, equal to librosa's where librosa has it.
 
-Comes in: mono samples at the settings' rate, the length that they are padded to, and the `FeatureSettings`. Goes out: a matrix
-float32 (n_frames, n_bins) with frames as `count_frames` says, the same ones for all kinds, and a name for each bin.
+Each returns float32 (n_frames, n_bins), with the same frames for all kinds (`count_frames`), and a name for each bin.
 """
 
 from collections.abc import Callable

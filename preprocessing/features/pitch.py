@@ -1,6 +1,4 @@
-"""The fundamental frequency of each frame, by YIN.
-
-Comes in: mono samples at the settings' rate, and the `FeatureSettings`. Goes out: semitones and how periodic each frame is.
+"""The fundamental frequency of each frame (semitones) and how periodic the frame is, by YIN.
 
 librosa.pyin smooths a path through the frames and takes 38 times as long (clips of RAVDESS at 16 kHz); librosa.yin does not say
 whether a frame is voiced. The difference function of a block of frames is computed at once here, by Fourier transforms.

@@ -1,6 +1,4 @@
-"""Where in a clip somebody speaks, by Silero's voice activity detector.
-
-Comes in: mono samples. Goes out: where speech begins and where it ends.
+"""Find where in a clip somebody speaks, by Silero's voice activity detector.
 
 The detector (Silero Team 2024, github.com/snakers4/silero-vad, MIT licence) is a network that gives each 32 ms a probability
 of speech. Its ONNX file lies in the package silero-vad; ONNX Runtime runs it on one thread, and nothing else of the package is

@@ -1,7 +1,4 @@
-"""The parser of every command line, and the arguments that several commands have.
-
-Comes in: argv. Goes out: values with their types, or a `SettingsError` that names the option.
-"""
+"""The parser of every command line, whose errors name the option, and the arguments that several commands share."""
 
 import argparse
 import math
