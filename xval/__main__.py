@@ -1,7 +1,6 @@
 """The program: ``xval COMMAND ...``, or ``python -m xval COMMAND ...``.
 
-Comes in: argv. Goes out: what the command prints and writes, and an exit code: 0 done, 1 something failed, 2 wrong usage or
-input, 130 interrupted.
+The exit code is 0 if all was done, 1 if something failed, 2 for wrong usage or input, and 130 after an interruption.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""Devices: which GPUs there are, and how a process is bound to one before its backend is imported.
+"""Find the GPUs of a machine, and bind a process to one before its backend is imported.
 
-Comes in: the GPU argument of a command. Goes out: slots, each a device with a number of threads, and the environment that binds
-a process to it.
+The GPU argument of a command becomes slots. A slot is a device with a number of threads, and has the environment variables that
+bind a process to it.
 """
 
 import csv

@@ -1,7 +1,6 @@
-"""Examples that the device holds, and how a batch of them is put together there.
+"""Put a batch together on the device that holds all examples, mixed with their partners if mixup is on.
 
-Comes in: an array on the device, and for each example of a batch where in the array it lies. Goes out: the examples, mixed with
-their partners where that is wanted: the same values as from the host.
+The values are the same as from the host. An example is given by its position in the array on the device.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,7 @@
 """The private parts of Keras and TensorFlow that xval uses; each docstring says which public way is missing.
 
-Comes in: models and values. Goes out: what Keras neither tells nor allows otherwise. Any version of Keras or TensorFlow may
-change these parts: tests/xval/backend/test_keras_internals.py uses each of them (test_torch_graphs.py those of torch) and says
-what to look at. Those of optimizers: `xval.backend.keras_optimizers`.
+Any version of Keras or TensorFlow may change these parts: tests/xval/backend/test_keras_internals.py uses each of them
+(test_torch_graphs.py those of torch) and says what to look at. Those of optimizers: `xval.backend.keras_optimizers`.
 """
 
 import re

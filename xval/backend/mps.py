@@ -1,7 +1,7 @@
 """CUDA's Multi-Process Service (MPS): kernels of several processes run on a GPU at the same time instead of in turn.
 
-Comes in: the slots of a run. Goes out: a service of the run's own, used by the workers that are started meanwhile. It comes
-with the driver, needs no rights, changes no setting of the GPU, and ends with the run, however that ends.
+Each run starts its own service for the workers started meanwhile. It comes with the driver, needs no rights, changes no setting
+of the GPU, and ends with the run, however that ends.
 
 https://docs.nvidia.com/deploy/mps
 """

@@ -1,9 +1,8 @@
-"""Examples in the memory of a GPU, and whole epochs that run there.
+"""Keep examples in the memory of a GPU, and run whole epochs there.
 
-Comes in: an array of examples in host memory, and a compiled model. Goes out: the array on the device, put there once per
-process, and `DeviceSteps`, which trains an epoch and predicts from places in that array without the host between the steps: by
-a scan on JAX, by CUDA graphs on torch, by a loop within a function on TensorFlow. The steps are Keras's own, in the same order
-and on the same examples as from the host.
+`DeviceSteps` trains an epoch and predicts from positions in an array that is copied to the device once per process, without the
+host between the steps: by a scan on JAX, by CUDA graphs on torch, by a loop within a function on TensorFlow. The steps are
+Keras's own, in the same order and on the same examples as from the host.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""Torch modules as layers that are saved as arrays and rebuilt by the code of their architecture, never by pickle.
+"""`TorchModule`: a torch module as a Keras layer that is saved as arrays and rebuilt by its architecture, never by pickle.
 
-Comes in: a subclass of `TorchModule` in an architecture of the user's own, registered with Keras, that says how its module is
-made. Goes out: a layer that Keras trains and saves on the torch backend.
+A user's architecture subclasses it, registers the subclass with Keras, and defines how the module is made.
 
 Keras saves the module of its own TorchModuleWrapper with pickle, which runs code when it is read: such a model is not loaded.
 """

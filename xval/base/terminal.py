@@ -1,7 +1,6 @@
-"""Text for terminals: nothing in it controls the terminal, and each character can be written.
+"""Make text safe for terminals: nothing in it controls the terminal, and each character can be encoded.
 
-Comes in: text with names of files, classes and items that came from anywhere. Goes out: text that is shown as it is written.
-What is written into files passes none of this.
+Names of files, classes and items may come from anywhere. Text that is written to files is not changed.
 
 Source: escape sequences in names are CWE-150; for characters that change the order of the text, or are not seen, see Boucher
 and Anderson, Trojan Source, USENIX Security 2023.

@@ -1,7 +1,4 @@
-"""The arguments of the commands that apply a model: model, audio, device.
-
-Comes in: parsed arguments. Goes out: a loaded model, and printed notes on how it was chosen.
-"""
+"""The arguments of the commands that apply a model (model, audio, device), and loading that model with notes on its choice."""
 
 import argparse
 import sys

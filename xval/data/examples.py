@@ -1,7 +1,7 @@
 """The examples of one side of a fold, read from a feature store in any order.
 
-Comes in: an open store and the items of a side. Goes out: a table of the examples, their targets, and their predictors, a
-batch at a time, from the store in memory or from its files.
+They are a table of the examples, their targets, and their predictors a batch at a time, from the store in memory or from its
+files.
 """
 
 from collections.abc import Collection

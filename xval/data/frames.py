@@ -1,7 +1,6 @@
-"""Sequences of frames of long recordings, each frame with its label and its weight.
+"""Sequences of frames of long recordings with annotated events, each frame with its label and its weight.
 
-Comes in: an open store of waveforms whose recordings have annotated events, and the items of a side. Goes out: examples of a
-fixed number of frames, their targets and weights, and for every recording its frames in their order.
+An example has a fixed number of frames; the frames of every recording are also available in their order.
 """
 
 from collections.abc import Collection

@@ -1,7 +1,4 @@
-"""Examples as places in one array, for a device that holds the array.
-
-Comes in: a side's examples whose store is in memory. Goes out: the array, and where in it each example lies.
-"""
+"""Examples as positions in one array, for a device that holds the array."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Mix the training examples of a batch with each other.
-
-Comes in: a batch of `Batches` as NumPy arrays. Goes out: a batch of the same shapes whose examples lie between two.
-"""
+"""Mix the training examples of a batch with each other (mixup); shapes stay the same."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""What `fold_repeats = auto` means: three deals of the folds where training is cheap, and else one.
-
-Comes in: what a script declares. Goes out: the same with the number of deals, and a sentence on why.
-"""
+"""Choose the number of repeats for `fold_repeats = auto`, and say why: three where training is cheap, otherwise one."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,6 @@
-"""Check an instance that combines features before anything is trained.
+"""Check an instance that combines features before anything is trained; errors name what to fix.
 
-Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or an error that names what to mend. Keras is not
-loaded here; whether models can be cut as asked is checked with all other models, in worker/check_models.py.
+Keras is not loaded here; whether models can be cut as requested is checked with all other models, in worker/check_models.py.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

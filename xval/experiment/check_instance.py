@@ -1,7 +1,7 @@
-"""Checks of an instance that need its corpus, its folds and the files that it names, before any job runs.
+"""Check an instance against its dataset, its folds and the files that it names, before any job runs; errors name what to fix.
 
-Comes in: a plan and the corpus. Goes out: warnings, or an error that names what to mend. Values alone are checked when they are
-resolved (settings/), what only Keras can tell in the process that will train (worker/check_models.py).
+Values by themselves are checked when they are resolved (settings/), what only Keras knows in the process that will train
+(worker/check_models.py).
 """
 
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,6 @@
-"""From recordings to figures and a final model in one call, `xval.cross_validate`.
+"""`xval.cross_validate`: from class folders, a table or a prepared dataset to scores and a final model in one call.
 
-Comes in: class folders, a table or the name of a prepared corpus, and parameters. Goes out: `Results`, and the path of a model
-that is trained on all items, if one is wanted.
+The final model is trained on all items, if it is requested.
 """
 
 import re

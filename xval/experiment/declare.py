@@ -1,7 +1,4 @@
-"""Experiment: what a script or a notebook declares, its main() for the command line, and its run() for Python.
-
-Comes in: a description, parameters of the experiment, and numbered instances. Goes out: a `Declaration`, which run.py runs.
-"""
+"""`Experiment`: what a script or a notebook declares, with main() for the command line and run() for Python."""
 
 import builtins
 import sys

@@ -1,7 +1,4 @@
-"""Keep the workbook, the metric dicts and the page of a run up to date, and the index of the results folder.
-
-Comes in: the plan of a run. Goes out: the derived files, while it goes on and when it ends.
-"""
+"""Keep the workbook, the metric dicts and the page of a run, and the index of the results folder, up to date while it runs."""
 
 import os
 from collections.abc import Iterator, Sequence

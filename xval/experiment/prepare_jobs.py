@@ -1,7 +1,4 @@
-"""Write what must exist before any training: the folds, the settings, the code and the feature stores.
-
-Comes in: a plan, and the script that declares its instances. Goes out: the jobs that are to run.
-"""
+"""Write what must exist before any training (folds, settings, code, feature stores), and return the jobs to run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress

@@ -1,6 +1,6 @@
-"""Results: a finished or unfinished experiment from Python, as tables, comparisons, the page and models.
+"""`Results`: a finished or unfinished experiment in Python, with its tables, comparisons, page and models.
 
-Comes in: the folder of an experiment. Goes out: DataFrames, and what the commands of ``xval`` write.
+What the commands of ``xval`` write can be written from it.
 """
 
 import warnings

@@ -1,7 +1,4 @@
-"""Deal whole items into groups whose labels are as alike as whole items allow.
-
-Comes in: items with their numbers of clips per label. Goes out: sets of item names.
-"""
+"""Assign whole items to groups whose label distributions are as similar as whole items allow."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,6 @@
-"""Further deals of the folds: the same items dealt into as many folds again, grouped differently.
+"""Repeats of the folds (repeated cross-validation): the same items in as many folds again, grouped differently.
 
-Comes in: the folds of the first deal or of more, and a function that deals again. Goes out: the folds of all deals, with
-consecutive numbers. Repeated cross-validation, as Bouckaert and Frank (PAKDD 2004) use it.
+Folds of all repeats are numbered consecutively. As used by Bouckaert and Frank (PAKDD 2004).
 """
 
 from collections.abc import Callable, Sequence

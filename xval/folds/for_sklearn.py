@@ -1,7 +1,4 @@
-"""The folds of an experiment as scikit-learn takes them, in the place of its `cv`.
-
-Comes in: the folds, and the table of clips of the corpus. Goes out: a `ClipFolds`, whose ``split`` gives rows of that table.
-"""
+"""`ClipFolds`: the folds of an experiment as a ``cv`` of scikit-learn, whose ``split`` yields rows of the table of clips."""
 
 from collections import Counter
 from collections.abc import Iterator

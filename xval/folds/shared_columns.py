@@ -1,6 +1,6 @@
-"""Find columns of a corpus whose values several items share, as sessions share a speaker: whole items do not keep them apart.
+"""Find columns of a dataset whose values several items share, such as the speaker of several sessions.
 
-Comes in: the clips with their further columns, and folds. Goes out: `SharedColumn`s.
+Folds over whole items do not keep such values apart.
 """
 
 import re

@@ -1,7 +1,6 @@
-"""Split foldable items into training, validation and test items.
+"""Split items into training, validation and test items: a `FoldPlan`, the same for every instance of an experiment.
 
-Comes in: a table of clips with their items and labels. Goes out: a `FoldPlan`, the folds with a hash, the same for every
-instance of an experiment. Folds know nothing of models or features.
+Labels are balanced as far as whole items allow, and the folds have a hash. Folds know nothing of models or features.
 """
 
 from collections import Counter, defaultdict

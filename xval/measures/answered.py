@@ -1,7 +1,4 @@
-"""What a model answered on a side, beside what is true: what every figure is computed from.
-
-Comes in: the rows of examples, their targets and the predictions. Goes out: an `Answered`, of examples, of clips or of an item.
-"""
+"""`Answered`: a model's predictions for the examples, clips or items of a side next to the targets, to compute any score."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

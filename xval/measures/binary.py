@@ -1,7 +1,7 @@
 """Metrics of one class against the others, the positive one: sensitivity, specificity, F1, predictive values, fixed points.
 
-Comes in: names of the setting ``metrics``, the setting ``positive_class``, and the classes of a corpus. Goes out: functions of
-targets and predictions. Nobody but the user knows which of two classes is to be found, so that there is no default.
+They are named in the setting ``metrics``. Only the user knows which of two classes is to be detected, so that
+``positive_class`` has no default.
 
 Sources: Altman and Bland, BMJ 308:1552, 1994 (sensitivity and specificity); BMJ 309:102, 1994 (predictive values).
 """

@@ -1,8 +1,4 @@
-"""How often each class or label is true, predicted, and both or instead of another, and the figures that follow.
-
-Comes in: targets and predictions, as the metrics of a task with classes take them. Goes out: `ClassCounts`, tables, figures of
-each class.
-"""
+"""Count how often each class or label is true, predicted, and confused with another, and compute the scores that follow."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple

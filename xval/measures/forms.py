@@ -1,7 +1,4 @@
-"""What the methods of a task take and give beside arrays.
-
-Comes in: nothing. Goes out: `FigureOptions`; `Decoded`, `SideFigures`, `ClipAnswers` and `AnswerText`.
-"""
+"""What the methods of a `Task` take and return in addition to arrays."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence

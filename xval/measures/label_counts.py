@@ -1,7 +1,6 @@
-"""Counts of the labels of clips, the figures of a label that follow from them, and decisions at thresholds.
+"""Count true and predicted labels of clips that may have several, and compute scores of each label and decisions at thresholds.
 
-Comes in: targets, float32 (n, n_classes), 0 or 1; predictions, float32 (n, n_classes), the probability of each label. Goes out:
-counts and figures of each label.
+Targets are float32 (n, n_classes), 0 or 1; predictions float32 (n, n_classes), the probability of each label.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
-"""The register of metrics: their names, which direction is better, and the value of all of them.
+"""The registry of metrics: their names, which direction is better, and the value of all of them.
 
-Comes in: the functions of xval/measures/tasks/<task type>.py under `@metric`; no other place lists them. Goes out: names,
-directions, values.
+Metrics are the functions of xval/measures/tasks/<task type>.py under `@metric`; no other place lists them.
 """
 
 from collections.abc import Callable, Mapping, Sequence

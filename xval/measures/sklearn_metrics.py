@@ -1,8 +1,7 @@
 """Metrics of scikit-learn by name: ``sklearn:cohen_kappa_score``, and its scorers, such as ``sklearn:f1_weighted``.
 
-Comes in: a name of `sklearn.metrics`, or of a scorer. Goes out: whether more of it is better, and a function of targets and
-predictions as those of a task are. What wants labels gets them, what wants probabilities gets those: the scorer says which, or
-else the name of the second argument. scikit-learn is imported only where a metric of it is named.
+A metric gets labels or probabilities, whichever it expects: the scorer says which, or else the name of the second argument.
+scikit-learn is imported only if a metric of it is named.
 """
 
 import inspect

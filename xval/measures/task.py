@@ -1,7 +1,7 @@
-"""What differs between tasks, as the methods of a `Task`; each task is a file of xval/measures/tasks.
+"""`Task`: everything that differs between tasks; each task is a file of xval/measures/tasks, found by its name.
 
-Comes in: a task_type, and of frame_classification a label_form. Goes out: its `Task`. A new task is a file with a class, an
-instance of it named ``TASK``, metrics and a function ``check`` of targets and predictions; it is found by its name.
+A new task is a file with a class, an instance of it named ``TASK``, metrics and a function ``check`` of targets and
+predictions. The task of frame_classification also depends on label_form.
 """
 
 from abc import ABC, abstractmethod

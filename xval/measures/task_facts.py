@@ -1,7 +1,4 @@
-"""What a task says of itself: its words, its losses and metrics, and what it refuses.
-
-Comes in: the attributes of a class of xval/measures/tasks. Goes out: `TaskFacts`, which is a part of each `Task`.
-"""
+"""`TaskFacts`: what a task defines as attributes: its words, its losses and metrics, and the settings it does not support."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property

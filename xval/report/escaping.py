@@ -1,6 +1,6 @@
-"""Text from anywhere in Markdown and LaTeX: it is shown, and is neither markup, nor a command, nor the order of the text.
+"""Escape text from anywhere for Markdown and LaTeX: no markup, no commands, no change of the text's direction, one line.
 
-Comes in: names of classes, items and files, comments. Goes out: the same in one line, escaped.
+Such text is names of classes, items and files, and comments.
 
 Source: CommonMark 0.31.2, section 2.4 (backslash escapes); for invisible characters see `xval.base.terminal`.
 """

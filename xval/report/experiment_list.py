@@ -1,7 +1,4 @@
-"""A list of experiments: their order, and their rows as plain values and as text.
-
-Comes in: experiments with what their summaries say. Goes out: rows for the terminal, scripts and the index.
-"""
+"""List experiments in an order, as plain values or text, for the terminal, scripts and the index page."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime

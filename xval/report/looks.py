@@ -1,6 +1,6 @@
-"""How often the test items of an experiment have been looked at, by all experiments on its corpus in one results folder.
+"""How often the test items of an experiment have been used, by all experiments on its dataset in one results folder.
 
-Comes in: the instances of an experiment; of the others their summaries. Goes out: counts and a sentence.
+Other experiments are read from their summaries.
 
 What was chosen after seeing test figures makes later ones of the same items too good; REFORMS (Kapoor et al., Science
 Advances 10(18), 2024) has the number reported.

@@ -1,7 +1,6 @@
-"""Put the page of an experiment together: report.html, one file that fetches nothing.
+"""Assemble the page of an experiment, report.html, one file that loads nothing.
 
-Comes in: `PageContents`. Goes out: HTML. All that comes from files is escaped by the templates; the only script that may run is
-the page's own, by its hash.
+All that comes from files is escaped by the templates; only the page's own script may run, by its hash.
 """
 
 import sys

@@ -1,7 +1,4 @@
-"""The section of each instance on the page: its figures, the curves of all folds, confusions, predicted against true.
-
-Comes in: `PageContents`. Goes out: HTML by instance.
-"""
+"""The section of each instance on the page: its scores, the curves of all folds, confusions, predicted against true values."""
 
 from jinja2 import Environment
 from markupsafe import Markup

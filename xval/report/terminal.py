@@ -1,7 +1,4 @@
-"""The tables that a user sees on the terminal: instances, jobs, and how a run ended.
-
-Comes in: plans, outcomes and instances. Goes out: rich tables and lines, which are printed here or by run.py.
-"""
+"""The tables that a user sees on the terminal, made with rich: instances, jobs, and how a run ended."""
 
 import re
 import textwrap

@@ -1,7 +1,4 @@
-"""The items that an instance fails on: what it confuses there, and the worst answers to listen to and to look at.
-
-Comes in: answers of instances on the test clips, events, sounds. Goes out: a `FailingItem` for each, with its `WorstClip`s.
-"""
+"""The items on which an instance fails: a `FailingItem` for each, with its confusions and the worst clips to listen to."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple

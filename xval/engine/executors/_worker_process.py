@@ -1,7 +1,6 @@
-"""A worker process as its executor sees it: it is started, gets orders, and its messages go into a queue.
+"""A worker process as its executor sees it: it is started, gets jobs, and its messages go into a queue.
 
-Comes in: a slot and jobs. Goes out: messages of the process, which runs `xval.engine.worker.serve`; how it ended; whether all
-models can be built.
+The process runs `xval.engine.worker.serve`. Its messages include how it ended, and whether all models can be built.
 """
 
 import json

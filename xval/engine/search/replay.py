@@ -1,7 +1,4 @@
-"""The search of one fold, as a function of the records of its trials.
-
-Comes in: the job of the fold, the plan of the search, and the folder with the records. Goes out: the trials that are to run
-next; once there are none, what is chosen.
+"""The search of one fold as a function of the records of its trials: the trials to run next, or the choice.
 
 The search has no state of its own. Each look begins anew: Optuna's sampler with the seed of the fold suggests a generation of
 trials, the records say how they ended, they are told in the order of their numbers, and so on up to the first generation with a

@@ -1,8 +1,4 @@
-"""The annotated events of recordings from elsewhere, as a model that labels frames knows them.
-
-Comes in: annotations, the classes of the model and renamed labels. Goes out: `AnnotatedRecordings`, and of each a `Recording`
-with the labels of its frames.
-"""
+"""`AnnotatedRecordings`: the annotated events of recordings from elsewhere, with the labels and frames of a given model."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple

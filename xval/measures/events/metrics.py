@@ -1,7 +1,4 @@
-"""Compare found events with annotated ones: segment by segment, and event by event.
-
-Comes in: for every recording the annotated and the found events, and its length. Goes out: a dict of numbers, NaN where a
-number is not defined.
+"""Compare found events with annotated ones, segment by segment and event by event; undefined numbers are NaN.
 
 Defined as by Mesaros, Heittola and Virtanen (Metrics for Polyphonic Sound Event Detection, Applied Sciences 6:162, 2016), and
 tested against the values of sed_eval 0.2.1. It differs from sed_eval in four points: the F1 score is

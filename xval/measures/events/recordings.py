@@ -1,7 +1,6 @@
-"""What a model answered on the frames of recordings, and the events that follow from it, without the model.
+"""`AnsweredRecordings`: the predictions of frames of recordings, and the events that follow, next to the annotated ones.
 
-Comes in: recordings with their labels, and the probabilities of their frames. Goes out: an `AnsweredRecordings`, with annotated
-and found events side by side.
+The model is not needed.
 """
 
 from collections.abc import Iterator, Sequence

@@ -1,7 +1,6 @@
 """Compare two instances on the same items, and several with one.
 
-Comes in: differences of a figure, the instance minus the baseline, of each item and training run, or of each fold. Goes out: a
-`Difference`, with its intervals and p values, and those of a family of comparisons.
+A `Difference` is the instance minus the baseline, with its interval and p value; those of several comparisons are adjusted.
 
 `item_difference` takes items as the unit. `corrected_t` takes folds, for figures that are not known of items; it allows for
 training sets that overlap. Both estimate an error: where nothing differs between items or folds there is no p value, rather

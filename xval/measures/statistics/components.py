@@ -1,7 +1,4 @@
-"""Variance components: how much of a figure's variance is between folds, and how much between seeds.
-
-Comes in: a figure per fold and repeat. Goes out: `Components`.
-"""
+"""Variance components: how much of a score's variance is between folds, and how much between seeds."""
 
 import math
 from typing import Any, NamedTuple

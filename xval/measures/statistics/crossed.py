@@ -1,7 +1,6 @@
-"""Variance components of a figure over items and over training runs, which cross: each run tests every item.
+"""Variance components of a score over items and over training runs, which cross: each run tests every item.
 
-Comes in: the variance of the figure over items, and its value by each training run, that is by each deal of the folds or, of a
-single deal, by each seed. Goes out: the width of an interval.
+A training run is a repeat of the folds or, if there is a single one, a seed. The components give the width of an interval.
 
 Items are all that an interval knows of one training run, so that it is about these trained models. What training anew changes
 shows between runs alone (Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021). Both

@@ -1,8 +1,7 @@
 """The interval of a difference between two groups that share no item.
 
-Comes in: the figure of each group as a function of its items. Goes out: an `Interval`. Both standard errors are those of the
-jackknife (Efron and Stein, Annals of Statistics 9, 1981), the degrees of freedom those of Welch (Biometrika 34, 1947): for
-means this is the interval of Welch's t test.
+Both standard errors are those of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), the degrees of freedom those of
+Welch (Biometrika 34, 1947): for means this is the interval of Welch's t test.
 """
 
 import math

@@ -1,7 +1,6 @@
-"""How many items a figure rests on, where they have unequal numbers of examples and where it is one of classes.
+"""The effective number of items behind a score, where items have unequal numbers of examples or the score is one of classes.
 
-Comes in: the number of examples of each item, in each class where the figure is one of classes. Goes out: the variance of the
-figure over items with its degrees of freedom, from which intervals and comparisons take their width.
+It gives the variance of the score over items with its degrees of freedom, which intervals and comparisons use.
 
 A speaker of 200 clips and one of 1 are not two: what is pooled over their clips is nearly that of the first. Kish's effective
 number, (sum of weights)^2 / sum of squared weights (Survey Sampling, 1965), is how many items of equal size tell as much. A

@@ -1,7 +1,4 @@
-"""Intervals of means and of figures that are no means, over items and, where there are several, over training runs.
-
-Comes in: the value of each item, or a figure as a function of items; and its value by each training run. Goes out: an
-`Interval`.
+"""Confidence intervals of means and other scores over items and, where there are several, over training runs.
 
 Items are the unit, not clips: clips of one speaker are alike, and an interval over clips would be too narrow. It is Student
 t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), for a mean the usual one, on a

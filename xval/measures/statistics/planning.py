@@ -1,7 +1,6 @@
-"""What could have been found, and what a study of another size would find: power, and the least detectable difference.
+"""Power analysis: what a study could have detected, and what a study of another size would, by the noncentral t distribution.
 
-Comes in: the error of a figure or of a difference, by its components, and the size of the study. Goes out: what other sizes
-show, by the noncentral t distribution.
+The error of a score or of a difference is given by its variance components.
 """
 
 import math

@@ -1,6 +1,4 @@
-"""Nested selection: what choosing an instance by validation figures yields on items that had no part in the choice.
-
-Comes in: validation and test figures per instance and fold. Goes out: a `NestedSelection`.
+"""Nested selection: the test score that choosing an instance by validation scores yields.
 
 The mean validation figure over folds uses items that other folds test, so the test figure of the instance that it selects is
 too good. Choosing in each fold by that fold's own validation items alone estimates the whole procedure without that bias (Varma

@@ -1,9 +1,9 @@
 """Classification of frames: each frame of a recording has a class, or any number of labels.
 
-Comes in: all frames that count, of all examples in one row. One class per frame: targets int64 (n_frames,), class numbers, 0
-the background; predictions float32 (n_frames, n_classes), probabilities; the predicted class is the most probable one, the
-first of them in a tie. Several labels per frame: targets float32 (n_frames, n_classes), 0 or 1; predictions likewise,
-probabilities; a label is predicted from 0.5 on. Goes out: one float per metric, NaN where it is not defined.
+All frames that count, of all examples, are in one row. One class per frame: targets int64 (n_frames,), class numbers, 0 the
+background; predictions float32 (n_frames, n_classes), probabilities; the predicted class is the most probable one, the first of
+them in a tie. Several labels per frame: targets float32 (n_frames, n_classes), 0 or 1; predictions float32 (n_frames,
+n_classes), probabilities; a label is predicted from 0.5 on. Undefined metrics are NaN.
 
 The names mean the same in both forms: F1, precision, recall and average precision are those of the classes of events, so that
 the background, which most frames are, does not lift them.

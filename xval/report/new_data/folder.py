@@ -1,9 +1,9 @@
-"""Write the folder of an evaluation, completely or not at all.
+"""Write the folder of an evaluation on new data, completely or not at all.
+
+It has, as far as they are defined for the task:
 
     report.txt  metrics.json  predictions.csv  items.csv  classes.csv  confusion_matrix.csv  confusion_matrix.png
-    calibration.csv  reliability.png  events.csv  left_out.csv        (as far as the task has them)
-
-Comes in: an `Outcome`, and the lines of the report. Goes out: the folder.
+    calibration.csv  reliability.png  events.csv  left_out.csv
 """
 
 import shutil

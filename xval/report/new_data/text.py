@@ -1,7 +1,4 @@
-"""The text of the report, which is printed and written to report.txt.
-
-Comes in: an `Outcome`, and the names of model and data. Goes out: lines, warnings before figures.
-"""
+"""The text of the report of an evaluation, warnings before scores, which is printed and written to report.txt."""
 
 import math
 from collections.abc import Iterator, Sequence

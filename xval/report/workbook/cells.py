@@ -1,8 +1,4 @@
-"""The texts and looks of cells that all sheets share.
-
-Comes in: a value from settings, a record or a user. Goes out: text as a cell can hold it; properties of a cell's format in
-XlsxWriter.
-"""
+"""The texts and XlsxWriter formats of cells that all sheets share."""
 
 import re
 from collections.abc import Sequence

@@ -1,7 +1,4 @@
-"""The sheet *folds*: a row per job with its test items, figures and error.
-
-Comes in: instances. Goes out: the fold records as a table.
-"""
+"""The sheet *folds*: a row per job with its test items, scores and error."""
 
 from collections.abc import Mapping
 

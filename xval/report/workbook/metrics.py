@@ -1,7 +1,6 @@
 """The sheet *metrics*: a row per instance with every metric of every side.
 
-Comes in: instances and their ranking. Goes out: a header of three rows (metric, chance level, mean and std, of the main test
-metrics also the interval), a row per instance, and notes.
+The header has three rows: metric, chance level, and mean and standard deviation, for the main test metrics also the interval.
 """
 
 from collections.abc import Sequence

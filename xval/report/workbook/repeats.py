@@ -1,7 +1,4 @@
-"""The sheet *repeats*: how much each figure differs between folds, and how much between seeds; only where there are repeats.
-
-Comes in: instances. Goes out: a row per instance and figure.
-"""
+"""The sheet *repeats*: how much each score differs between folds, and how much between seeds; only if there are repeats."""
 
 from math import isfinite, sqrt
 

@@ -1,7 +1,6 @@
 """A workbook whose sheets are filled in any order, and written at the end.
 
-Comes in: values from settings, a record or a user, and how they look. Goes out: an xlsx file whose cells no program takes for
-formulas, and that show what is not a number.
+No spreadsheet program takes a cell for a formula, and cells show what is not a number.
 
 Source of the file format: XlsxWriter, https://xlsxwriter.readthedocs.io
 """
