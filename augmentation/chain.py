@@ -24,7 +24,7 @@ class Step:
 def draw_steps(settings: AugmentationSettings, *, seed: int, path: str, copy: int, sample_rate_hz: int) -> tuple[Step, ...]:
     """Draw the transforms of one copy: a random subset in random order.
 
-    Every transform draws from a generator of its own, so that another range or probability of one changes no other. Where fewer
+    Every transform draws from its own generator, so that another range or probability of one changes no other. Where fewer
     than min_transforms are drawn, those that came nearest to it are used as well.
 
     Args:

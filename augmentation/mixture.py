@@ -18,11 +18,11 @@ ANNOTATION_COLUMNS = (
     "path", "start_s", "end_s", "label", "item", "source", "source_start_s", "background", "background_start_s", "snr_db",
 )  # fmt: skip
 """path, source, background: relative to the folders of the mixtures, events and backgrounds; source_start_s and
-background_start_s: where the row's stretch begins there. Rows labelled background have no source and no ratio."""
+background_start_s: where the row's segment begins there. Rows labelled background have no source and no ratio."""
 
 # An event begins and ends within this, so that its edges do not click.
 _FADE_S = 0.005
-# A shorter stretch between two events gets no row of its own.
+# A shorter segment between two events gets no separate row.
 _SHORTEST_BACKGROUND_S = 0.1
 
 

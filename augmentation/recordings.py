@@ -52,7 +52,7 @@ def check_recordings(
 
 
 def describe_stretch(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
-    """Return the facts about a stretch of a file (its path, begin and end), or why it cannot be used."""
+    """Return the facts about a segment of a file (its path, begin and end), or why it cannot be used."""
     try:
         return describe_audio(*stretch)
     except AudioError as error:

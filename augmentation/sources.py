@@ -21,7 +21,7 @@ class Sources:
 
     Attributes:
         audio: Files to be augmented, and what their unchanged copies are called, relative to the output folder.
-        metadata: Files that a corpus reader may need beside them.
+        metadata: Files that a corpus reader may need in addition.
         n_copies: Augmented copies that were passed over.
         n_others: Other files that were passed over.
     """

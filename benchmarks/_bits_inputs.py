@@ -103,7 +103,7 @@ def _looks(experiment: str, *further: str, n_instances: int = 2) -> tuple[str, .
     return (f"../inputs/figures.py {experiment}", *(f"-m xval {command}" for command in (*looks, *further)), compared)
 
 
-# Of each job its commands, which run in a folder of its own beside inputs/; one behind ! ends with an exit code other than 0.
+# Of each job its commands, which run in a separate folder next to inputs/; one behind ! ends with an exit code other than 0.
 _CLIP = "data/demo/audio/had_s01_1.wav"
 _DEMO, _ONE, _TWO = "results/demo/experiment_1", "results/tones/experiment_1", "results/tones/experiment_2"
 JOBS: dict[str, tuple[str, ...]] = {

@@ -87,7 +87,7 @@ def _digest(content: bytes) -> str:
 
 
 def _stable(content: object) -> object:
-    """Return what JSON holds without what is volatile; a hash beside a path is that of a model.keras, which has a date."""
+    """Return what JSON holds without what is volatile; a hash next to a path is that of a model.keras, which has a date."""
     if isinstance(content, list):
         return [_stable(value) for value in content]
     if not isinstance(content, dict):
@@ -140,7 +140,7 @@ def _of_model(path: Path) -> Iterator[Part]:
 
 
 def _of_weights(content: bytes) -> Iterator[Part]:
-    """Yield each array of a file of weights, and the attributes beside them."""
+    """Yield each array of a file of weights, and the attributes next to them."""
     parts: list[Part] = []
     with h5py.File(io.BytesIO(content)) as weights:
         weights.visititems(lambda name, part: parts.extend(_of_part(name, part)))

@@ -89,7 +89,7 @@ def declare(folder: Path, n_instances: int, n_folds: int) -> Declaration:
 
 
 def run_script(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script of `declare` in a process of its own, and return what became of it."""
+    """Run the script of `declare` in a separate process, and return what became of it."""
     return run_python(folder, "tones.py", *arguments)
 
 

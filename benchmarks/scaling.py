@@ -46,7 +46,7 @@ def make_jobs(n_instances: int, n_folds: int) -> list[Job]:
 
 
 def run(jobs: list[Job], n_workers: int) -> tuple[float, float]:
-    """Run jobs in a folder of their own.
+    """Run jobs in a separate folder.
 
     Returns:
         The seconds from the moment when all workers are ready to the last outcome, and those that their start took.

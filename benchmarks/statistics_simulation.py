@@ -13,8 +13,8 @@ algorithms that are equal in the population with every seed, and compares the se
 others, and all three with the first by Holm's method. A study is named items/folds/seeds (of several deals: the folds of
 each). Wanted: false positives of the corrected t test and of Holm's family at most 5 % + 2 standard errors in every study (the
 ratio is the highest of all to that), and intervals over items that cover in 93 to 97 % what the models reach on speakers that
-are drawn anew. How often they cover the mean over all corpora stands beside it: training sets and seeds vary too, which an
-interval over items does not know. The power is that of finding a second algorithm that is better, beside the power that
+are drawn anew. How often they cover the mean over all corpora stands next to it: training sets and seeds vary too, which an
+interval over items does not know. The power is that of finding a second algorithm that is better, next to the power that
 xval.measures.statistics.planning expects. With --ways: ways to compare two algorithms; see `_ways_to_compare`.
 With --seeds: the error where several seeds share partitions of the speakers; see `_seeds_and_partitions`.
 With --chance: how often random labels are said to be above chance; see `_above_chance`.

@@ -59,7 +59,7 @@ class Corpus:
         dataset: Name of the corpus in experiments.
         corpus: The file of corpora/ that listed it, or ``custom``.
         index: One row per usable clip, sorted by item and clip. Columns: clip, path (posix, relative to audio_folder; where
-            clips are stretches, the first path of those with the same content),
+            clips are segments, the first path of those with the same content),
             item, label (str for classification, all labels of a clip with ``;`` between them where it may have several; float64
             for regression; a regression with several targets has float64
             columns ``label:<name>`` instead), start_s, end_s (float64; NaN: the file's begin, the file's end),

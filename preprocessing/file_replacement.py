@@ -10,7 +10,7 @@ from xval.base.operating_system import flush, refusal, replace
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, among_many: bool = False) -> None:
-    """Let ``write`` make a file beside ``path``, then put it in its place: readers see the old or the new one, whole.
+    """Let ``write`` make a file next to ``path``, then put it in its place: readers see the old or the new one, whole.
 
     Args:
         path: The file. What earlier writers of it left that were killed is removed.

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{_PROGRAM} {__version__}\n")
         return 0
     command = find_command(arguments[0], arguments[1:])
-    if hasattr(command, "main"):  # it has parsers of its own
+    if hasattr(command, "main"):  # it has its own parsers
         code: int = command.main(arguments[1:])
         return code
     parser = Parser(prog=f"{_PROGRAM} {arguments[0]}", description=(command.__doc__ or command.SUMMARY).strip())

@@ -64,7 +64,7 @@ def join(sets: Iterable[Intervals]) -> Intervals:
 
 
 def covered(intervals: Intervals, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how much of each stretch between neighbouring edges lies in the intervals.
+    """Return how much of each segment between neighbouring edges lies in the intervals.
 
     Args:
         intervals: Any set.
@@ -84,7 +84,7 @@ def covered(intervals: Intervals, edges: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _combine(a: Intervals, b: Intervals, wanted: Callable[[Membership, Membership], Membership]) -> Intervals:
-    """Return the stretches between all edges whose membership of the two sets is wanted."""
+    """Return the segments between all edges whose membership of the two sets is wanted."""
     a, b = union(a), union(b)
     edges = np.unique(np.concatenate([a.ravel(), b.ravel()]))
     inside = [

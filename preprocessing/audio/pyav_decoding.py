@@ -51,7 +51,7 @@ class PyavAudio:
         Args:
             path: The file.
             reason: Why no other decoder reads it; said where FFmpeg does not know its format either.
-            longer: How far it goes on behind the length that its header says; empty: it does not.
+            longer: How far it continues behind the length that its header says; empty: it does not.
 
         Raises:
             AudioError: It cannot be opened, holds no sound, or sound of an unknown kind.
@@ -101,7 +101,7 @@ class PyavAudio:
         self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a stretch, from the beginning of the file on."""
+        """Decode a segment, from the beginning of the file on."""
         position = 0
         for block in self._blocks():
             begin, end = max(first - position, 0), len(block) if stop is None else stop - position

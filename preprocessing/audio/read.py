@@ -112,7 +112,7 @@ def read_audio(
 
     Raises:
         AudioError: The file is missing, empty or no audio, ends before its header says, holds samples that are NaN, infinite or
-            beyond `LOUDEST`, has no such channel, or the stretch does not lie inside it.
+            beyond `LOUDEST`, has no such channel, or the segment does not lie inside it.
     """
     decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel, with_hash=on_hash is not None)
     if on_hash is not None and decoded.audio_hash is not None:
@@ -135,7 +135,7 @@ def decode(
 ) -> Decoded:
     """Read one clip as mono samples at the file's own rate, and if wanted its hash, in the same pass.
 
-    Only the mono samples are held in memory, whatever the number of channels. Path, stretch, channel and errors are those of
+    Only the mono samples are held in memory, whatever the number of channels. Path, segment, channel and errors are those of
     `read_audio`; the hash is that of the mean.
     """
     with closing(open_audio(path)) as audio:
@@ -243,7 +243,7 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
 
 
 def describe_audio(path: Path, start_s: float | None = None, end_s: float | None = None) -> AudioFacts:
-    """Read one clip whole and return the facts about it; path and stretch are those of `read_audio`.
+    """Read one clip whole and return the facts about it; path and segment are those of `read_audio`.
 
     Raises:
         AudioError: As `read_audio`, the clip is shorter than `SHORTEST_S`, or no sample reaches `SILENCE_PEAK_DBFS`.

@@ -81,7 +81,7 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
 
 
 def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
-    """Return an index with the further columns of its corpus beside its own; alone where there are none."""
+    """Return an index with the further columns of its corpus next to its own; alone where there are none."""
     import pandas as pd
 
     path = folder / COLUMNS_NAME

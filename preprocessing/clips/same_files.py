@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def first_paths(clips: "pd.DataFrame", audio_folder: Path) -> list[str]:
     """Return for each clip the first path in the list that has the same content.
 
-    Files are compared where a clip is a stretch (whole files are compared by their audio); only those of equal size are read.
+    Files are compared where a clip is a segment (whole files are compared by their audio); only those of equal size are read.
 
     Args:
         clips: One row per clip: path, start_s, end_s. A path where there is no file stays as it is.

@@ -103,7 +103,7 @@ def make_features(
         console: Where to print.
         download_first: Fetch the corpus into its audio folder.
         n_processes: Processes that read audio.
-        says_next: Print which command goes on; without it, advice names parameters of Python functions.
+        says_next: Print which command continues; without it, advice names parameters of Python functions.
     """
     from preprocessing.annotations.annotation_settings import read_frame_settings
     from preprocessing.clips.near_pairs import MOST_COMPARED

@@ -46,12 +46,12 @@ def prefer_folder(paths: Sequence[str], name: str) -> list[str]:
 
 
 def find_file(folder: Path, name: str, advice: str) -> Path:
-    """Return a file that describes the corpus: in the folder, in one of its folders, or beside it; else refuse the corpus.
+    """Return a file that describes the corpus: in the folder, in one of its folders, or next to it; else refuse the corpus.
 
     Args:
         folder: Where the audio lies, or what an archive was unpacked to.
         name: The file's name, or the end of its path: ``meta/classes.csv``.
-        advice: How the error goes on behind the folder.
+        advice: How the error continues behind the folder.
     """
     for path in (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name):
         if path.is_file():

@@ -112,7 +112,7 @@ def identify(settings: FeatureSettings) -> Identity:
 
 
 def is_network(settings: FeatureSettings) -> bool:
-    """Tell whether the embedder of the settings is a network, which wants batches and a device of its own."""
+    """Tell whether the embedder of the settings is a network, which wants batches and its own device."""
     return bool(getattr(_load_family(_split(settings)[0]), "IS_NETWORK", True))
 
 

@@ -93,8 +93,8 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
 
     Attributes:
         n_layers: Layer 0 is what enters the first block, the last one what the model gives.
-        shortest: Samples of a stretch at least; a shorter one is followed by zeros.
-        longest: Samples that it reads at once; longer clips are read in stretches.
+        shortest: Samples of a segment at least; a shorter one is followed by zeros.
+        longest: Samples that it reads at once; longer clips are read in segments.
     """
 
     def __init__(self, model: Any, extractor: Any) -> None:
@@ -176,7 +176,7 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
         return n_times
 
     def _read(self, clips: list[NDArray[np.float32]], n_samples: int, layers: Sequence[int]) -> torch.Tensor:
-        """Return what the layers give for a stretch of each clip, the longest of which has ``n_samples`` without zeros."""
+        """Return what the layers give for a segment of each clip, the longest of which has ``n_samples`` without zeros."""
         lengths = [len(clip) for clip in clips]
         is_masked = self.kind in SPEECH and len(set(lengths)) > 1
         options = {"padding": True, "return_attention_mask": True} if is_masked else {}

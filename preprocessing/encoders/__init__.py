@@ -19,7 +19,7 @@ from xval.base.errors import SettingsError, brief, how_to_install, suggestion
 _FOLDER = Path(__file__).parent / "presets"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 NOTE_NAME = "xval.json"
-"""What fetch.py notes beside the snapshots of a repository in the cache: revision, weights_sha256, is_checked."""
+"""What fetch.py notes next to the snapshots of a repository in the cache: revision, weights_sha256, is_checked."""
 
 
 class Preset(BaseModel):

@@ -145,7 +145,7 @@ def bin_names(settings: FeatureSettings) -> list[str]:
 
 
 def with_deltas(features: NDArray[np.float32], order: int) -> NDArray[np.float32]:
-    """Return features (n_frames, n_bins) with their deltas beside them, float32 (n_frames, (1 + order) * n_bins).
+    """Return features (n_frames, n_bins) with their deltas next to them, float32 (n_frames, (1 + order) * n_bins).
 
     A delta is the slope of a straight line through five frames; the first and last frame are continued. As
     ``librosa.feature.delta(width=5, mode="nearest")`` (Furui 1986), and deltas of deltas for order 2.

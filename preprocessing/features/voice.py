@@ -88,7 +88,7 @@ def speech_probabilities(samples: NDArray[np.float32], sample_rate_hz: int) -> N
 
 
 def speech_stretches(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Return the first frame of each stretch of speech, and the one behind its last."""
+    """Return the first frame of each segment of speech, and the one behind its last."""
     stretches, first, last = [], None, 0
     for frame, probability in enumerate(probabilities):
         if probability >= _SPEECH or (first is not None and probability >= _NO_SPEECH):

@@ -149,7 +149,7 @@ def _gpu_slots(
                 f"workers_per_gpu={workers_per_gpu}: GPU {number} ({gpu.name}) has {gpu.memory_mb} MB, and each worker needs "
                 f"{CONTEXT_MB} MB of it at the start; expected 1 to {max(1, most)}."
             )
-    # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
+    # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle next to one that is shared.
     sharing = Counter((numbers * workers_per_gpu)[:n_jobs])
     slots = [Slot(str(number), threads, 1 / sharing[number]) for number in (numbers * workers_per_gpu)[:n_jobs]]
     where = "Running on " + ", ".join(f"GPU {number} ({gpus[number]})" for number in sharing)

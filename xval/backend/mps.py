@@ -18,7 +18,7 @@ from xval.backend.devices import Slot
 _CONTROL = "nvidia-cuda-mps-control"
 _FOLDER = "CUDA_MPS_PIPE_DIRECTORY"
 _SECONDS_TO_END = 20
-# The service is a daemon. The shell beside it lives until its input ends, which it does when the run is killed, too.
+# The service is a daemon. The shell next to it lives until its input ends, which it does when the run is killed, too.
 _UNTIL_INPUT_ENDS = f'{_CONTROL} -d || exit; echo started; cat > /dev/null; echo quit | {_CONTROL}; rm -rf "${_FOLDER}"'
 
 

@@ -24,7 +24,7 @@ class DeviceSteps(Protocol):
     """What trains and predicts on the device; one for each model."""
 
     def train_epoch(self, *given: Any) -> Any:
-        """Train an epoch, called by Keras's `fit` in the place of its step: `given` is what `fit` hands to one.
+        """Train an epoch, called by Keras's `fit` in place of its step: `given` is what `fit` hands to one.
 
         Its one batch is a whole epoch, as of `xval.data.batches.WholeEpoch`.
         """

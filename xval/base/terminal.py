@@ -16,7 +16,7 @@ _CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
-# Joiners shape the letters of Persian and Hindi, and emoji; beside ASCII they are not seen.
+# Joiners shape the letters of Persian and Hindi, and emoji; next to ASCII they are not seen.
 _USELESS_JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f])")
 _IN_ASCII = {"±": "+-", "×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "µ": "u"}
 _HANDLER = "xval-in-ascii"

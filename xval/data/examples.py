@@ -131,7 +131,7 @@ class WaveformExamples:
         store: A store of waveforms.
         settings: The feature settings of the instance.
         augmented: Whether augmented clips belong to it.
-        held: The store in memory, of which examples are stretches; None: read them from its files.
+        held: The store in memory, of which examples are segments; None: read them from its files.
         crop: Give a crop of each clip, from where `begin_epoch` draws.
         clips: As of `StoredExamples`.
 

@@ -109,7 +109,7 @@ def cross_validate(
         is left to test it: what to expect of it are the figures of the folds.
 
     Raises:
-        UsageError: Anything that you can mend; nothing has been trained.
+        UsageError: Anything that you can fix; nothing has been trained.
         JobError: The training failed.
 
     Example:

@@ -30,7 +30,7 @@ class Experiment:
     """A description and numbered instances, trained and tested on the same folds.
 
     Args:
-        description: One sentence on what the experiment asks; it is written beside the results.
+        description: One sentence on what the experiment asks; it is written next to the results.
         **parameters: Parameters of all instances, over config.ini: `dataset`, `num_experiment`, `num_folds`, `task_type`,
             `experiment_folder`, `gpu_ID`, `overwrite_results`, `debug_mode`, `generator`, and any other key of config.ini.
 
@@ -180,7 +180,7 @@ class Experiment:
         """Train and test the chosen instances where that is not done yet, and return the results.
 
         What is finished is kept, so that running again is quick. A network or a loss that a notebook defines itself is written
-        as a module beside the results: workers are processes that do not know the notebook.
+        as a module next to the results: workers are processes that do not know the notebook.
 
         Args:
             first: Number of the first instance; None: all instances.
@@ -196,7 +196,7 @@ class Experiment:
             The results of the experiment, with those of earlier runs.
 
         Raises:
-            UsageError: Anything that you can mend: `SettingsError`, `CorpusError`, `FoldsError`, `ResultsError`.
+            UsageError: Anything that you can fix: `SettingsError`, `CorpusError`, `FoldsError`, `ResultsError`.
             JobError: Jobs failed, and none of the chosen instances is done; in debug mode, the first one that failed.
 
         Warns:

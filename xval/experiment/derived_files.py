@@ -25,7 +25,7 @@ _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 def derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
     """Update the derived files in the background, and rebuild them when the block ends, however it ends.
 
-    A job does not fail because of them, and the run goes on: what cannot be written is printed.
+    A job does not fail because of them, and the run continues: what cannot be written is printed.
     """
     has_ended = False
     derived = BackgroundRebuild(

@@ -176,7 +176,7 @@ class _Study:
         return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
 
     def permute(self, rng: np.random.Generator) -> tuple[Targets, Mapping[str, str]]:
-        """Return targets, and the item that stands in the place of each."""
+        """Return targets, and the item that stands in place of each."""
         if not self.permutes_items:
             permuted = {item: rng.permutation(self._of_clips(item))[self.clips[item]] for item in self.items}
             return self.targets | permuted, {}

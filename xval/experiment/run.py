@@ -110,7 +110,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
     """Run the chosen jobs that are not done yet; return what has ended, or None where they were only shown.
 
     Raises:
-        UsageError: Anything that the user can mend; nothing has been trained.
+        UsageError: Anything that the user can fix; nothing has been trained.
         JobError: In debug mode, whatever the first failing job raised.
     """
     instances = resolve(declaration, command.numbers, command.overrides)

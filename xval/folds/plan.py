@@ -107,7 +107,7 @@ class FoldPlan:
     """All folds of an experiment, of one deal of the items or of several.
 
     Attributes:
-        folds: In the order of their numbers; the second deal goes on with the number after the last fold of the first.
+        folds: In the order of their numbers; the second deal continues with the number after the last fold of the first.
         settings: The fold settings that made them.
         index_hash: The content hash of the corpus index that they were made from.
     """

@@ -66,7 +66,7 @@ class Answered:
             yield item, Answered(self.rows.iloc[own], self.targets[own], self.predictions[own])
 
     def tables(self) -> "dict[str, pd.DataFrame]":
-        """Return the tables that are kept beside the predictions, by the names of their files."""
+        """Return the tables that are kept next to the predictions, by the names of their files."""
         return {}
 
 

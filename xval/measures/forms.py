@@ -56,11 +56,11 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What figures depend on beside targets and predictions.
+    """What figures depend on in addition to targets and predictions.
 
     Attributes:
         class_names: Of the outputs; empty where there are none.
-        further: Metrics beside those of the task, by name.
+        further: Metrics in addition to those of the task, by name.
         thresholds: From which probability on each of several labels is predicted, float64 (n_classes,).
         clip_average: How the predictions of a clip's examples are combined.
         frames: Of a task that labels frames: how events are found.

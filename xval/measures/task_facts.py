@@ -36,7 +36,7 @@ class TaskFacts:
         loss_depends_on: What validation losses are measured in; instances that differ in it are not compared by them
             (`xval.settings.schema.names_of_loss`).
         loss_metrics: The monitored metrics that need this agreement.
-        takes_further_metrics: Metrics beside its own can be computed from its predictions.
+        takes_further_metrics: Metrics in addition to its own can be computed from its predictions.
         unit: What is counted in tables and reports.
         clip_word: What one clip is called.
         answer_word: What a model finds in a file.

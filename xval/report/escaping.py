@@ -24,7 +24,7 @@ _BEYOND_PDFLATEX = re.compile("[ĦħĸĿŀŉŦŧſ]|[^\x00-\u017f–—‘’‚
 
 
 def in_markdown(text: object) -> str:
-    """Return what Markdown shows as this text, in a line of its own, a cell or a sentence; also where HTML is allowed in it."""
+    """Return what Markdown shows as this text, in a separate line, a cell or a sentence; also where HTML is allowed in it."""
     line = " ".join(visible(str(text)).split())
     escaped = _MARKDOWN.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", line)
     return "".join(_HTML.get(letter, letter) for letter in escaped)

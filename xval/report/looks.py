@@ -42,7 +42,7 @@ class Looks:
 
 
 def count_looks(instances: Sequence[InstanceResults]) -> Looks:
-    """Return how often the test items of some instances have been looked at, by these and by the experiments beside theirs."""
+    """Return how often the test items of some instances have been looked at, by these and by other experiments."""
     here = instances[0].experiment.path
     items, own = set(tested_items(instances)), what_was_tested(instances)
     beside = [path for path in find_experiments(here.parent, levels=1) if path.resolve() != here.resolve()]

@@ -50,7 +50,7 @@ from xval.report.sections import instance_sections
 _PARTS = ("instances", "errors", "comparison", "protocol")  # to which extras add sections
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
-_ROOM = 76  # characters of 1,100 px that the table of instances has beside number, comment, validation figure and time
+_ROOM = 76  # characters of 1,100 px that the table of instances has next to number, comment, validation figure and time
 _ROOM_OF_FIGURE = 22  # of 0.842 [0.766, 0.901]
 
 
@@ -245,7 +245,7 @@ def _rows(
 
 
 def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) -> list[str]:
-    """Return the parameters whose columns fit on the page beside those of the figures, in their order."""
+    """Return the parameters whose columns fit on the page next to those of the figures, in their order."""
     instances = contents.instances
     room = (
         _ROOM

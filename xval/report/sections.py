@@ -17,7 +17,7 @@ from xval.report.figures import parameter_text, recall_texts
 from xval.report.trials import MOST_PICTURED, draw_trials
 
 _MOST_BYTES = 20_000_000
-_MOST_CLASSES = 25  # with more, the most frequent confusions are listed in the place of a matrix
+_MOST_CLASSES = 25  # with more, the most frequent confusions are listed in place of a matrix
 _MOST_RECALLS = 10  # of those
 
 

@@ -331,7 +331,7 @@ def _fit(widths: Sequence[int], limits: Iterable[Sequence[int]], room: int) -> l
 
 
 def _wrap(text: str, width: int) -> str:
-    """Return a text in lines of whole pieces; an interval that is longer than a line is broken, and a word goes on below."""
+    """Return a text in lines of whole pieces; an interval that is longer than a line is broken, and a word continues below."""
     pieces = _PIECES.findall(text)
     lines = [""]
     for piece in (

@@ -49,7 +49,7 @@ class Engine(Protocol):
         """Return whether an earlier driver's launch of a job waits or runs; it is this driver's from then on."""
 
     def launch(self, paths: Sequence[Path]) -> None:
-        """Have jobs run; each ends with an outcome beside its file."""
+        """Have jobs run; each ends with an outcome next to its file."""
 
     def end_of(self, path: Path) -> str:
         """Return how a launch ended; nothing while it waits or runs."""

@@ -16,7 +16,7 @@ from xval.results.read import is_current
 ATTEMPTS = 2
 """How often a job is tried that crashes."""
 _RECORDS_PER_INSTANCE = 3
-# A cold job that is so much longer than the warm one is worth a compilation of its own, where it would be the last to end.
+# A cold job that is so much longer than the warm one is worth its own compilation, where it would be the last to end.
 _MUCH_LONGER = 1.5
 # For each worker: each begun early is one more compilation, and of more instances the mean of those known says enough.
 _MOST_BEGUN_EARLY = 2

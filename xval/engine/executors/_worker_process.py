@@ -136,7 +136,7 @@ class Worker:
 
 
 def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
-    """Build the model of every instance once to check it, for each backend in a process of its own."""
+    """Build the model of every instance once to check it, for each backend in a separate process."""
     for backend in dict.fromkeys(job.settings.backend for job in jobs):
         of_backend = [job for job in jobs if job.settings.backend == backend]
         messages: Messages = queue.Queue()

@@ -21,7 +21,7 @@ _VALIDATION = "val_"
 
 
 class TensorBoardLog(Observer):
-    """Writes the epochs of one job, in the place of what an earlier run has left."""
+    """Writes the epochs of one job, in place of what an earlier run has left."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

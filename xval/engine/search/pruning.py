@@ -16,7 +16,7 @@ from xval.settings.space import SearchPlan
 
 _FEWEST = 5  # complete trials before a median stops any
 _WARM_UP = 0.2  # of the epochs, in which a median stops none
-_FACTOR = 3  # of Hyperband: a third goes on
+_FACTOR = 3  # of Hyperband: a third continues
 
 
 @dataclass

@@ -18,7 +18,7 @@ class AnnotatedRecordings(NamedTuple):
     """The annotated events of recordings.
 
     Attributes:
-        known: By clip, the events whose labels the model knows, and the disputed stretches.
+        known: By clip, the events whose labels the model knows, and the disputed segments.
         unknown: By clip, the other events: start_s, end_s, label.
         labels: The labels of all annotated events.
     """

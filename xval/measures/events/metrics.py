@@ -33,7 +33,7 @@ class RecordingEvents(NamedTuple):
         reference: What was annotated: start_s, end_s, label.
         estimated: What was found: start_s, end_s, label.
         duration_s: Length of the recording.
-        ignored: Stretches for which annotators disagree about a label: start_s, end_s, label. They are cut out of the events of
+        ignored: Segments for which annotators disagree about a label: start_s, end_s, label. They are cut out of the events of
             this label on both sides.
     """
 
@@ -152,7 +152,7 @@ def count_events(
     An annotated and a found event fit if they begin within the collar of each other, and end within the collar or the share of
     the annotated event's length, whichever is more. Each event is matched once at most: as many as possible with one of the
     same label (correct), and of the others as many as possible with one of another label (a substitution). The rest of an
-    event of which an ignored stretch was cut off counts only if it is matched or longer than the collar.
+    event of which an ignored segment was cut off counts only if it is matched or longer than the collar.
 
     Args:
         recordings: `RecordingEvents`, or tuples like it.
@@ -183,7 +183,7 @@ def count_events(
 
 
 class _Pieces(NamedTuple):
-    """Events as numbers: edges int64 (n, 2), ns; classes intp (n,); is_cut bool (n,), where an ignored stretch was cut off."""
+    """Events as numbers: edges int64 (n, 2), ns; classes intp (n,); is_cut bool (n,), where an ignored segment was cut off."""
 
     edges: Intervals
     classes: NDArray[np.intp]

@@ -56,7 +56,7 @@ class ScoredRecording(NamedTuple):
     Attributes:
         reference: What was annotated: start_s, end_s, label.
         scores: float (n_frames, n_labels), of consecutive frames from the begin, the higher the surer.
-        ignored: Stretches that do not count for a label: start_s, end_s, label; None: there are none.
+        ignored: Segments that do not count for a label: start_s, end_s, label; None: there are none.
         min_duration_s: What is shorter is not found.
         median_frames: Odd length of the median filter over the scores of each label, as over active frames in `find_events`.
     """

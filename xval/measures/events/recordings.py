@@ -26,7 +26,7 @@ _Numbers = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AnsweredRecordings:
-    """Targets and predictions of frames, in the place of `Answered`: its clips are recordings.
+    """Targets and predictions of frames, in place of `Answered`: its clips are recordings.
 
     Attributes:
         recordings: With their labels.

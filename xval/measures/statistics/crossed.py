@@ -67,7 +67,7 @@ def add_runs(of_items: Component, of_runs: Component | None = None) -> Component
 def half_width(confidence: float, *of_items: Component, of_runs: Component | None) -> float:
     """Return half of the width of the interval by Student t of an estimate whose variances are added.
 
-    As a further variance brings degrees of freedom of its own, it could make the interval narrower; it is never narrower than
+    As a further variance brings its own degrees of freedom, it could make the interval narrower; it is never narrower than
     with items alone, one variance of which at least is not 0.
     """
     from scipy import special  # here, because it takes a while and some who read intervals compute none

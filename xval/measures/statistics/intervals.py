@@ -57,7 +57,7 @@ class Interval(NamedTuple):
 
     @property
     def caution(self) -> str:
-        """What to say beside an interval over fewer than 6 items; empty otherwise."""
+        """What to say next to an interval over fewer than 6 items; empty otherwise."""
         if self.n_items >= FEWEST_ITEMS_TO_RELY_ON:
             return ""
         told = "1 item tells" if self.n_items == 1 else f"{self.n_items} items tell"

@@ -100,7 +100,7 @@ def items_needed(shown: Callable[[int], float], difference: float, fewest: int, 
 
     Args:
         shown: From a number of items to the least difference that they show; NaN: not known. It falls with the number, and may
-            rise again where what items add is small beside training runs, which have few degrees of freedom.
+            rise again where what items add is small compared with training runs, which have few degrees of freedom.
         difference: Of any sign.
         fewest: The smallest number.
         most: The largest number.

@@ -33,7 +33,7 @@ SELECTED = (*LINK, *BOLD, *SELECTED_FILL)
 YELLOW_FILL = _fill("FFF2CC")
 CENTRE = _look(align="center", valign="vcenter", text_wrap=True)
 RIGHT, LEFT = _look(align="right"), _look(align="left")
-INDENTED = _look(align="left", indent=1)  # text beside numbers
+INDENTED = _look(align="left", indent=1)  # text next to numbers
 WRAPPED = _look(text_wrap=True, valign="top")
 QUOTED = _look(quote_prefix=True)
 DARK = _look(bold=True, font_color="#FFFFFF", bg_color="#404040")

@@ -19,7 +19,7 @@ class Contents:
     Attributes:
         instances: By number, at least one.
         ranking: Of these instances; where a sheet has no room for all, the best are shown.
-        findings: What has to be said beside the figures.
+        findings: What has to be said next to the figures.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
         columns: Side and metric of each figure that some instance has, as of `metric_columns`.
     """
