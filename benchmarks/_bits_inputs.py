@@ -292,7 +292,7 @@ def _write_sounds(folder: Path, seed: int) -> None:
                 if labels.endswith("loud"):
                     samples = samples * 3
                 soundfile.write(folder / path, samples, RATE_HZ)
-                mistaken = [*PITCHES_HZ][place - 1] if rng_of_labels.random() < 0.25 else name  # so that figures are not all 1
+                mistaken = [*PITCHES_HZ][place - 1] if rng_of_labels.random() < 0.25 else name  # so that scores are not all 1
                 tables["sounds"].append(f"{path},s{speaker},{mistaken},{room}")
                 tables["labels"].append(f"{path},s{speaker},{labels},{room}")
                 tables["numbers"].append(f"{path},s{speaker},{pitch_hz / 1000},{len(samples) / RATE_HZ},{room}")

@@ -33,11 +33,11 @@ class Cell:
 
     Attributes:
         n_items: Number of speakers.
-        n_folds: Number of folds of each deal.
+        n_folds: Number of folds of each repeat.
         n_repeats: Number of seeds.
         is_uneven: Speakers have unlike numbers of clips, and unlike classes.
         n_windows: Number of windows of each clip.
-        n_deals: How many times the speakers are dealt into folds.
+        n_deals: How many times the speakers are assigned to folds.
     """
 
     n_items: int
@@ -61,8 +61,8 @@ class Layout:
     Attributes:
         labels: int64 (n_items, n_clips), any number where there is no clip.
         is_clip: bool (n_items, n_clips).
-        is_training: float64 (n_folds, n_items), 1 for items that train; the folds of all deals.
-        fold_of: int64 (n_items,), the fold that tests the item; of several deals (n_deals, n_items).
+        is_training: float64 (n_folds, n_items), 1 for items that train; the folds of all repeats.
+        fold_of: int64 (n_items,), the fold that tests the item; of several repeats (n_deals, n_items).
         ratio: Number of test items over that of training items, mean of the folds.
         n_windows: Number of windows of each clip.
     """
@@ -76,7 +76,7 @@ class Layout:
 
 
 def make_layout(cell: Cell, seed: int) -> Layout:
-    """Draw the numbers of clips, and deal the items into folds as an experiment does."""
+    """Draw the numbers of clips, and split the items into folds as an experiment does."""
     rng = np.random.default_rng(seed)
     counts = np.full((cell.n_items, N_CLASSES), CLIPS_OF_A_CLASS)
     if cell.is_uneven:
@@ -115,7 +115,7 @@ def draw_answers(
 
     Returns:
         int64 (n_items, n_repeats, n_algorithms, n_clips): the class that each clip is taken for when its item is tested; of
-        several deals (n_deals, n_items, ...).
+        several repeats (n_deals, n_items, ...).
         float64 (n_folds, n_repeats, n_algorithms, n_features, n_classes): the weights of the models.
     """
     n_items, n_algorithms, n_folds = len(layout.labels), len(separations), len(layout.is_training)

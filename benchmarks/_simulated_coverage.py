@@ -29,11 +29,11 @@ _Figure = Callable[[np.ndarray], np.ndarray]
 
 
 class Drawn(NamedTuple):
-    """A corpus: its figure as a function of how often each speaker counts, and what is known of its speakers.
+    """A corpus: its score as a function of how often each speaker counts, and what is known of its speakers.
 
     Attributes:
-        truth: The figure in the population.
-        weights: Clips of each speaker in each class, float (n_classes, n_speakers); None: the figure is a mean over speakers.
+        truth: The score in the population.
+        weights: Clips of each speaker in each class, float (n_classes, n_speakers); None: the score is a mean over speakers.
     """
 
     figure: _Figure

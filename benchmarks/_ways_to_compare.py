@@ -27,7 +27,7 @@ STUDIES = tuple(
     Cell(n_items, 6, n_seeds, n_deals=n_deals)
     for n_items in (6, 12, 24, 60)
     for n_deals, n_seeds in ((1, 1), (1, 3), (3, 1), (3, 3))
-    if n_items > 6 or n_deals == 1  # six items in six folds have one deal
+    if n_items > 6 or n_deals == 1  # six items in six folds have one repeat
 )
 MIXED_STUDIES = tuple(study for study in STUDIES if study.n_deals + study.n_repeats == 4)
 N_MIXED = 200  # a fit takes long
@@ -39,7 +39,7 @@ def over_items(values: np.ndarray, _layout: Layout) -> Difference:
 
 
 def over_items_and_runs(values: np.ndarray, _layout: Layout) -> Difference:
-    """What the product does: the variances over items and over trainings are added, each a deal or, of one, a seed."""
+    """What the product does: the variances over items and over trainings are added, each a repeat or, of one, a seed."""
     return item_difference(_by_training(values))
 
 
@@ -61,12 +61,12 @@ def crossed(values: np.ndarray, _layout: Layout) -> Difference:
 
 
 def _by_training(values: np.ndarray) -> np.ndarray:
-    """Return the differences by item and training from those by item, deal and seed."""
+    """Return the differences by item and training from those by item, repeat and seed."""
     return values.mean(axis=2) if values.shape[1] > 1 else values[:, 0]
 
 
 def over_folds(values: np.ndarray, layout: Layout) -> Difference:
-    """The corrected resampled t test over the folds of all deals, seeds averaged."""
+    """The corrected resampled t test over the folds of all repeats, seeds averaged."""
     n_items, n_deals, _ = values.shape
     of_deals = values.mean(axis=2)
     fold_of = layout.fold_of.reshape(n_deals, n_items)

@@ -50,7 +50,7 @@ def prepare(table: Path, data_folder: Path, n_workers: int) -> tuple[float, floa
 
 
 def main(n_clips: int, n_workers: int) -> None:
-    """Time both runs and print the figures."""
+    """Time both runs and print the results."""
     with tempfile.TemporaryDirectory() as place:
         table = write_corpus(Path(place) / "audio", n_clips)
         one_s, one_mb = prepare(table, Path(place) / "one", 1)

@@ -113,7 +113,7 @@ def write_clips(folder: Path, parameters: dict[str, Any]) -> str:
 
 
 def compare(folder: Path, parameters: dict[str, Any], n_epochs: int, n_rounds: int) -> float:
-    """Run all sides in turn, print their figures, and return the ratio of the medians.
+    """Run all sides in turn, print their results, and return the ratio of the medians.
 
     Raises:
         SystemExit: The accuracies are not the same.

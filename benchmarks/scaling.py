@@ -70,7 +70,7 @@ def run(jobs: list[Job], n_workers: int) -> tuple[float, float]:
 
 
 def main(counts: tuple[int, ...], *, n_instances: int, n_folds: int, n_rounds: int) -> None:
-    """Time all numbers of workers in turn and print the figures."""
+    """Time all numbers of workers in turn and print the results."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", "")])
     jobs = make_jobs(n_instances, n_folds)
     slept_s = sum(job.options["sleep_s"] for job in jobs)

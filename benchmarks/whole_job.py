@@ -223,7 +223,7 @@ def write_csv(path: Path, runs: Mapping[str, Sequence[Run]], per_s: float) -> No
 
 
 def main(recordings: Path | None, n_rounds: int, table: Path | None) -> None:
-    """Run both sides, print the figures and the ratio."""
+    """Run both sides, print the results and the ratio."""
     parameters = INSTANCE_1 if recordings else QUICK
     print(describe())
     with tempfile.TemporaryDirectory() as place:

@@ -114,7 +114,7 @@ def from_array(array: NDArray[Any]) -> Fingerprints:
 
 
 def find_alike(clips: NDArray[np.int8], heard: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Return which clips hold a recording that was heard, bool (n_clips,); arguments are fingerprints, int8 (n, 64)."""
+    """Return which clips hold a recording that a model has seen, bool (n_clips,); arguments are fingerprints, int8 (n, 64)."""
     wanted = _of_length_1(heard[heard.any(axis=1)])
     if not len(wanted):
         return np.zeros(len(clips), np.bool_)

@@ -82,8 +82,8 @@ def files_in_each(folders: Sequence[Path]) -> list[list[Path]]:
     """Return the files in and below each of some folders, none of which lies in another one.
 
     Links to folders are followed, but not to one that is listed already, under whatever name, nor to one that holds the link
-    or the folder: it would bring in what lies next to it. A folder (or a link to one) that is called like an audio file and holds
-    none counts as one: who reads it says what it is.
+    or the folder: it would bring in what lies next to it. A folder (or a link to one) that is called like an audio file and
+    holds none counts as one: who reads it says what it is.
     """
     roots = [Path(os.path.realpath(folder)) for folder in folders]
     files: list[list[Path]] = [[] for _ in folders]

@@ -249,7 +249,7 @@ def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.
 
 
 def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReader) -> list[str]:
-    """Return what an experiment on this corpus will refuse, and what its figures would hide."""
+    """Return what an experiment on this corpus will refuse, and what its scores would hide."""
     from preprocessing.quality.cautions import describe_shared, shared_columns
 
     original = corpus.index[~corpus.index["augmented"]]

@@ -78,7 +78,7 @@ def clip_table(
             refuses.
         numbers: The columns that are numbers to be predicted.
         folds: gender: add the column fold, in which the women are tested by what the men trained, and the other way round.
-        keeps_others: What is neither the item nor the label, and each part of a joined label, are further columns, for figures
+        keeps_others: What is neither the item nor the label, and each part of a joined label, are further columns, for scores
             by group. Not for tables from elsewhere, whose columns have any name.
 
     Returns:

@@ -20,7 +20,7 @@ from xval.base.errors import SettingsError
 SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 WHISPER, AST, CLAP = "whisper", "audio-spectrogram-transformer", "clap"
 UNMASKED = ("data2vec-audio", "wav2vec2-conformer")
-"""Of `SPEECH` those with convolutions between blocks, or of positions behind each other, which hear what is padded."""
+"""Of `SPEECH` those with convolutions between blocks, or of positions behind each other, which are influenced by padding."""
 _WITHOUT_LAYERDROP = {"layerdrop": 0.0, "encoder_layerdrop": 0.0}  # all layers are given, and have gradients, in each step
 _SIMPLE = (bool, int, float, str)
 _LONGEST_S = 30

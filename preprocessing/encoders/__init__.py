@@ -37,8 +37,8 @@ class Preset(BaseModel):
         size_mb: Its size (10^6 bytes).
         licence: In the words of its authors.
         sample_rate_hz: Of the audio that it reads; None: any.
-        trained_on: Corpora that it heard, by the names that their authors give them.
-        list_source: Where its authors say that `trained_on` is all that it heard, or ``made by hand``; empty: it may have heard
+        trained_on: Corpora that it was trained on, by the names that their authors give them.
+        list_source: Where its authors say that `trained_on` is all that it heard, or ``made by hand``; empty: it may have seen
             what is not named.
         card: Where all this is written.
         obstacle: Why it cannot be loaded, and what to do instead.

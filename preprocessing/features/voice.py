@@ -58,7 +58,7 @@ def find_voice(samples: NDArray[np.float32], sample_rate_hz: int) -> tuple[int, 
 
     Args:
         samples: float32 (n,), mono.
-        sample_rate_hz: Their rate; the detector hears them at 16 kHz.
+        sample_rate_hz: Their rate; the detector reads them at 16 kHz.
 
     Returns:
         None where there is no speech.

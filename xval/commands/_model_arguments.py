@@ -143,7 +143,7 @@ def describe_seen(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
 
 
 def describe_doubts(table: "pd.DataFrame") -> list[str]:
-    """Return a line on silent files, and one on those unlike what the model heard."""
+    """Return a line on silent files, and one on those unlike the training data of the model."""
     lines = []
     if silent := table.attrs["silent"]:
         listed = first_of(silent, N_NAMED)

@@ -4,7 +4,7 @@ An `ItemScaling` scales rows of an item in place. The store is not changed: feat
 networks and estimators of scikit-learn get the same.
 
 It is known as speaker normalisation (Busso et al. 2011, "Iterative feature normalization for emotional speech detection"), and
-is transductive: of the items that are tested, too, all clips are heard before the first is answered.
+is transductive: of the items that are tested, too, all clips are read before the first is predicted.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -21,7 +21,7 @@ MOST_TRAINED = 20_000  # clips times epochs, of an instance in one fold
 def settle_deals(
     declaration: Declaration, overrides: Mapping[str, object], chosen: list[Instance], folder: ExperimentFolder
 ) -> tuple[Declaration, str]:
-    """Return the declaration with the number of deals, and why; unchanged, with an empty text, where it is not `auto`.
+    """Return the declaration with the number of repeats, and why; unchanged, with an empty text, where it is not `auto`.
 
     All instances that are declared decide, since they share the folds; those that are chosen, where others are wrong.
 

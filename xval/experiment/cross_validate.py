@@ -106,7 +106,7 @@ def cross_validate(
 
     Returns:
         The results, with those of earlier calls; and the path of the final model, a .keras file, None without `refit`. Nothing
-        is left to test it: what to expect of it are the figures of the folds.
+        is left to test it: what to expect of it are the scores of the folds.
 
     Raises:
         UsageError: Anything that you can fix; nothing has been trained.

@@ -135,7 +135,7 @@ class Experiment:
     ) -> int:
         """Add an instance whose folds each search for their own settings, by items that they do not test.
 
-        In each fold `n_trials` settings are tried; the fold then trains with the best of them, and tests. So the figures of the
+        In each fold `n_trials` settings are tried; the fold then trains with the best of them, and tests. So the scores of the
         instance are nested: they estimate searching and training together. See docs/search.md.
 
         Args:

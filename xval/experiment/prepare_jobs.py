@@ -140,7 +140,7 @@ def unused_folds(fold_strategy: str, corpus: "Corpus") -> str:
 
 
 def cut_clips(planned: Plan) -> list[str]:
-    """Return what instances do not hear of their clips, as a run says it; the corpus is read only where they may cut some."""
+    """Return what instances do not read of their clips, as a run says it; the corpus is read only where they may cut some."""
     cutting = [
         instance.settings.feature_settings()
         for instance in planned.instances

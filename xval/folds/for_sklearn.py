@@ -35,7 +35,7 @@ class ClipFolds:
         return f"<ClipFolds: {len(self._plan.folds)} folds of {len(self.clips)} clips, validation={self.validation!r}>"
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - as scikit-learn calls it
-        """Return the number of folds, of all deals together."""
+        """Return the number of folds, of all repeats together."""
         return len(self._plan.folds)
 
     def split(

@@ -27,7 +27,7 @@ Figures: TypeAlias = dict[str, float]
 
 
 class DrawnFigure(NamedTuple):
-    """A figure of drawn items, and the examples of each item in each class it is of, float (n_classes, n_items)."""
+    """A score of drawn items, and the examples of each item in each class it is of, float (n_classes, n_items)."""
 
     compute: Callable[[NDArray[np.intp]], float]
     weights: NDArray[Any]
@@ -56,7 +56,7 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What figures depend on in addition to targets and predictions.
+    """What scores depend on in addition to targets and predictions.
 
     Attributes:
         class_names: Of the outputs; empty where there are none.
@@ -77,7 +77,7 @@ class FigureOptions:
 
 
 class SideFigures(NamedTuple):
-    """The figures of a side.
+    """The scores of a side.
 
     Attributes:
         metrics: By name; NaN: undefined.

@@ -44,7 +44,7 @@ def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[n
 def label_metrics(
     targets: Targets, predictions: Predictions, class_names: Sequence[str], thresholds: NDArray[np.float64]
 ) -> dict[str, dict[str, float]]:
-    """Return the figures of each label by its name, counted from the label's threshold on, float64 (n_classes,).
+    """Return the scores of each label by its name, counted from the label's threshold on, float64 (n_classes,).
 
     Average precision and recall are NaN for a label that no clip has, precision for one that is never predicted, F1 for one
     that is neither.

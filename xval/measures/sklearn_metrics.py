@@ -35,7 +35,7 @@ class _Described(NamedTuple):
 
     Attributes:
         function: Of targets and predictions.
-        higher_is_better: Whether more of the figure is better, which is the value of the function times `sign`.
+        higher_is_better: Whether more of the score is better, which is the value of the function times `sign`.
         sign: -1 where a scorer is the negative of its function.
         wants_probabilities: Not labels.
         options: With which the function is called.

@@ -22,7 +22,7 @@ _MOST_NAMED = 5
 
 
 def in_order(experiments: Iterable[Listed], order: Order) -> list[Listed]:
-    """Return experiments, the newest first or the best first; those without a figure, and those of another metric, apart."""
+    """Return experiments, the newest first or the best first; those without a score, and those of another metric, apart."""
     newest = sorted(experiments, key=lambda listed: -(listed.changed or -inf))
     return newest if order == "date" else sorted(newest, key=_by_metric)
 
@@ -87,7 +87,7 @@ def explain_values(experiments: Iterable[Listed]) -> str:
 
 
 def what_to_type(experiments: Sequence[Listed]) -> str:
-    """Return the command that makes unknown figures known; empty: all are, or a run is about to write them."""
+    """Return the command that makes unknown scores known; empty: all are, or a run is about to write them."""
     unknown = [listed.path for listed in experiments if listed.summary is None and listed.state != "running"]
     return rebuild_command(unknown) if unknown else ""
 

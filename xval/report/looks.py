@@ -2,7 +2,7 @@
 
 Other experiments are read from their summaries.
 
-What was chosen after seeing test figures makes later ones of the same items too good; REFORMS (Kapoor et al., Science
+What was chosen after seeing test scores makes later ones of the same items optimistic; REFORMS (Kapoor et al., Science
 Advances 10(18), 2024) has the number reported.
 """
 
@@ -28,7 +28,7 @@ class Looks:
     Attributes:
         n_experiments: Experiments, this one among them.
         n_instances: Instances with a finished fold.
-        n_deals: Different folds that items were dealt to.
+        n_deals: Different folds that items were assigned to.
         n_seeds: Different seeds, of repeats too.
         unknown: Further experiments on the corpus, of which it is not known.
     """

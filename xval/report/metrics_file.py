@@ -83,7 +83,7 @@ def _components(instance: InstanceResults, side: str) -> dict[str, dict[str, flo
 
 
 def _mean_record(records: Sequence[Record]) -> Record:
-    """Return the record of a fold with repeats: figures and confusion counts averaged, each over those in which it is defined.
+    """Return the record of a fold with repeats: scores and confusion counts averaged, each over those in which it is defined.
 
     Those that are done count. The seconds of all are added; items and numbers of examples are those of the first; other facts
     are kept where they agree.

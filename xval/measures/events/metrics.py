@@ -65,7 +65,7 @@ class Counts:
     n_insertions: int = 0
 
     def figures(self, unit: str) -> dict[str, float]:
-        """Return the figures of all classes together and their means over classes.
+        """Return the scores of all classes together and their means over classes.
 
         Args:
             unit: What the names begin with: ``segment`` or ``event``.

@@ -116,7 +116,7 @@ class AnsweredRecordings:
         return {name: figures[name] for name in EVENT_FIGURES}
 
     def class_events(self) -> dict[str, dict[str, Any]]:
-        """Return the counts and figures of the events of each label."""
+        """Return the counts and scores of the events of each label."""
         return count_events(self.events, self.labels).by_class()
 
     def event_counts(self) -> NDArray[np.int64]:

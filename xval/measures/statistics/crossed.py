@@ -20,7 +20,7 @@ class Component(NamedTuple):
     """The variance of an estimate, or a part of it.
 
     Attributes:
-        variance: In the square of the figure's unit.
+        variance: In the square of the score's unit.
         freedom: Degrees of freedom that the variance was estimated with.
     """
 

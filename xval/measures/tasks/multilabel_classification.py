@@ -227,7 +227,7 @@ class MultilabelClassification(LabelsTask):
         return figures | tuned_metrics(targets, predictions, options.thresholds)
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
-        """Return the figures of each label at its threshold."""
+        """Return the scores of each label at its threshold."""
         if options.thresholds is None:
             return {}
         return {"class_metrics": label_metrics(*side.counted(), options.class_names, options.thresholds)}

@@ -83,7 +83,7 @@ def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, f
 
 
 def number(value: float) -> str:
-    """Return a figure with three decimals, or ``NaN``."""
+    """Return a score with three decimals, or ``NaN``."""
     return "NaN" if math.isnan(value) else rounded(value)[0]
 
 

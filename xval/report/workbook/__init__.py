@@ -20,7 +20,7 @@ from xval.results.read import Curves
 
 
 def write_workbook(path: Path, instances: Sequence[InstanceResults], histories: Mapping[JobKey, Curves]) -> None:
-    """Write the workbook of an experiment, over one that is there; the same content for the same figures.
+    """Write the workbook of an experiment, over one that is there; the same content for the same scores.
 
     Its links are relative to its folder, with the folders instance_<i>/fold_<k>. There is at least one instance.
     """
