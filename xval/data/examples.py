@@ -115,7 +115,6 @@ class StoredExamples:
         return gathered
 
     def _gather_targets(self, source: FeatureStore | HeldStore) -> NDArray[Any]:
-        """Return the targets of all examples in their order."""
         if not self._items:
             return np.empty(0, np.float32)
         targets: list[NDArray[Any]] = [np.array(source.targets(item)) for item in self._items]
