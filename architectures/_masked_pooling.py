@@ -5,7 +5,7 @@ clips are: in a batch, a saved model, an export. A network that reads it names `
 file and begins with `split_padding`.
 
 Sources: Okabe et al. 2018, "Attentive statistics pooling for deep speaker embedding" (attention); Snyder et al. 2018,
-"X-vectors: robust DNN embeddings for speaker recognition" (mean and deviation).
+"X-vectors: robust DNN embeddings for speaker recognition" (mean and standard deviation).
 """
 
 from typing import Any
@@ -48,7 +48,7 @@ def pool_frames(frames: Any, is_frame: Any, pooling: str) -> Any:
     Args:
         frames: float32 (batch, n_frames, n_values).
         is_frame: bool (batch, n_frames): whether a frame counts.
-        pooling: mean; attentive: a mean with weights that are learned of each frame; statistics: mean and deviation;
+        pooling: mean; attentive: a mean with weights that are learned of each frame; statistics: mean and standard deviation;
             attentive_statistics: both, with learned weights.
 
     Returns:

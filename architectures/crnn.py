@@ -38,7 +38,7 @@ def build(
         n_filters: Filters of each convolution block.
         n_units: Units of the GRU, in each direction.
         bidirectional: Whether the GRU also runs backwards; its outputs are then twice as many.
-        pool_frames: Whether the blocks halve the number of frames as they halve the number of bins; of clips alone.
+        pool_frames: Whether the blocks halve the number of frames as they halve the number of bins; only of clips.
         dropout: Share of the values set to zero in training, after each block and after the GRU, 0 to below 1.
 
     Returns:

@@ -41,14 +41,14 @@ def build(
     """Build the network.
 
     Args:
-        input_shape: (n_samples, 1), the first None for clips of any length; NaN stands behind the end of a clip.
+        input_shape: (n_samples, 1), the first None for clips of any length; NaN follows the end of a clip.
         output_shape: (n_outputs,).
         layers: last, or weighted: the sum of all, with weights that are learned.
         pooling: Of the frames of a clip.
         dropout: Share of the pooled values that are set to zero in training, 0 to below 1.
         gradient_checkpointing: Keep less in memory in training, and compute it twice.
         encoder: A preset, or transformers:FOLDER; the engine gives the setting of this name.
-        sample_rate_hz: Of the samples (Hz); likewise.
+        sample_rate_hz: Of the samples (Hz); given by the engine in the same way.
 
     Returns:
         Model from float32 (n_examples, *input_shape) to float32 (n_examples, n_outputs), linear.

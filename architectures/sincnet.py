@@ -74,7 +74,7 @@ def build(
     )
 
     inputs = layers.Input(input_shape)
-    # On torch, Keras normalises the last axis alone.
+    # On torch, Keras normalises only the last axis.
     x = layers.Reshape(frames[:2])(inputs)
     x = layers.LayerNormalization(epsilon=_SMALLEST_VARIANCE)(x)
     x = merge_frames(layers.Reshape(frames)(x))

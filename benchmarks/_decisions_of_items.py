@@ -19,7 +19,7 @@ from xval.measures.statistics.comparison import item_difference
 LEVEL = 0.05
 ITEMS = (6, 8, 12, 16, 24, 60)
 DISCORDANT = (0.1, 0.2, 0.3, 0.5, 0.8)
-"""Shares of items that one of the two models alone answers right."""
+"""Shares of items that only one of the two models answers right."""
 DIFFERENCE = 0.2
 
 
@@ -39,7 +39,7 @@ def mcnemar(n_first: int, n_second: int, weight: float = 1.0) -> float:
 
 
 def rejected(p_of: Callable[[int, int], float], n_items: int, share: float, difference: float) -> float:
-    """Return how often a p value is at most the level, where one of two models alone is right of a share of the items."""
+    """Return how often a p value is at most the level, where only one of two models is right of a share of the items."""
     probabilities = (share + difference) / 2, (share - difference) / 2, 1 - share
     outcomes = [(first, second) for first in range(n_items + 1) for second in range(n_items + 1 - first)]
     weights = stats.multinomial.pmf([[*both, n_items - sum(both)] for both in outcomes], n_items, probabilities)

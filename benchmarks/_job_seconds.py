@@ -106,7 +106,7 @@ def start_worker(folder: Path, store: str, parameters: Mapping[str, Any]) -> tup
 
 
 def multiplications(n_frames: int, n_bins: int, n_classes: int, n_filters: Sequence[int] = (16, 32, 64, 128)) -> int:
-    """Return the multiplications of `cnn_small` for one example, forward; those of its scaling and averages are left out."""
+    """Return the multiplications of `cnn_small` for one example, forward; those of its scaling and averages are skipped."""
     total, n_channels = 0, 1
     for filters in n_filters:
         total += n_frames * n_bins * _KERNEL * n_channels * filters

@@ -205,7 +205,7 @@ CASES: dict[str, Draw] = {
 
 
 def _err(n_repetitions: int, kind: str, n_items: int) -> dict[str, float]:
-    """Return how often two equal algorithms are told apart by their pooled balanced accuracies."""
+    """Return how often two equal algorithms are distinguished by their pooled balanced accuracies."""
     rng = np.random.default_rng(n_items)
     found: dict[str, list[bool]] = {"error": [], "error, all items alike": []}
     for _ in range(n_repetitions):

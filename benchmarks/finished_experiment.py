@@ -116,7 +116,7 @@ def write_finished(folder: Path, declaration: Declaration) -> ExperimentFolder:
         declaration: What it returned.
 
     Returns:
-        The results folder; derived files are there for the first instance alone.
+        The results folder; derived files are there only for the first instance.
     """
     run_script(folder, "1", "--quiet")
     results = ExperimentFolder(folder / "results" / "tones" / "experiment_1")

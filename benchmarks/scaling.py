@@ -5,7 +5,7 @@ python benchmarks/scaling.py [--quick]      --quick: fewer jobs, on 1 and 4 work
 Worker processes, claims, records, messages and the order of jobs are the real ones; only what a job does is to sleep, so that
 scheduling is measured and not the cores of this machine. Two workers share each of the GPUs, which need not be there. What is
 measured is the time from the moment when all workers are ready to the last outcome: the start of their processes, which is the
-same for 8 jobs and for 8,000, is left out.
+same for 8 jobs and for 8,000, is skipped.
 """
 
 import argparse

@@ -6,7 +6,7 @@ python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FI
 With --intervals: instead, how often intervals cover for the models and, of several repeats or seeds, for the method, near 1,
 and where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %. With --coverage: how
 often intervals and bootstraps cover where speakers are few, unlike, of unequal numbers of clips or few of a class, and how
-often equal algorithms are told apart there; see `_simulated_coverage`. The ratio is that of 94 % to the lowest share.
+often equal algorithms are distinguished there; see `_simulated_coverage`. The ratio is that of 94 % to the lowest share.
 
 Each repetition draws a corpus (speakers differ, and in each class too), splits it into the project's own folds, trains four
 algorithms that are equal in the population with every seed, and compares the second with the first by the corrected t test and

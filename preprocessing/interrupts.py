@@ -82,7 +82,7 @@ def blocked(numbers: Iterable[int]) -> Iterator[None]:
 
 
 def _handlers() -> dict[int, _Handler]:
-    """Return the handler of each signal that interrupts; none in other threads than the main one, which alone gets signals."""
+    """Return the handler of each signal that interrupts; none in threads other than the main one, which gets all signals."""
     if threading.current_thread() is not threading.main_thread():
         return {}
     handlers = {number: signal.getsignal(number) for number in SIGNALS}

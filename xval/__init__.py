@@ -1,6 +1,6 @@
 """xval: cross-validated deep-learning experiments on audio with Keras 3.
 
-The public names, which scripts and docs import from here alone: ``from xval import Experiment``. Each is loaded when it is
+The public names, which scripts and docs import only from here: ``from xval import Experiment``. Each is loaded when it is
 used, so that importing a part of the project stays cheap.
 """
 

@@ -5,7 +5,7 @@ Such a file keeps drawing apart from applying, with two functions:
     draw(rng, sample_rate_hz, *, min_snr_db: float = 5.0, ...) -> dict          the parameters of one copy
     apply(samples, sample_rate_hz, *, snr_db: float, ...) -> samples            called with what was drawn
 
-draw asks nothing but the generator, and returns what JSON can hold; apply is a function of its arguments alone: what needs
+draw asks nothing but the generator, and returns what JSON can hold; apply is a function of only its arguments: what needs
 chance there gets a drawn seed. So the parameters in augmented.csv are everything that was done to a copy. Each keyword-only
 argument of draw is an option, ``<file>_<option>`` in config.ini and for --set; ``min_x`` and ``max_x`` are the ends of a range.
 Its annotation has the type, the limits, and the meaning and unit: ``Annotated[Decibels, Field(description="...")]``.

@@ -86,7 +86,7 @@ def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resol
         policy: As in `resolve`.
 
     Returns:
-        By path. A recording that the one believed annotator has not annotated is left out: what is not annotated is not
+        By path. A recording that the one believed annotator has not annotated is skipped: what is not annotated is not
         negative.
     """
     if policy not in POLICIES:

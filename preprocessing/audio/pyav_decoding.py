@@ -139,7 +139,7 @@ class PyavAudio:
         """Yield frame after frame.
 
         A damaged one is refused in a file that says its length. Others are streams that players join and leave anywhere, with
-        tags of all kinds between and behind the frames: there it is left out, unless too many are.
+        tags of all kinds between and behind the frames: there it is skipped, unless too many are.
         """
         import av
 

@@ -85,7 +85,7 @@ def read_index(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
     """Return the clips and the facts of corpus.parquet.
 
     Raises:
-        CorpusError: It is missing or damaged, or was changed: a clip stands there twice, or has no item, length or label.
+        CorpusError: It is missing or damaged, or was changed: a clip is listed twice, or has no item, length or label.
     """
     try:
         table = parquet_files.read_table(path)

@@ -16,8 +16,8 @@ ITEM_NAME = "item_name"
 """What ``attrs`` of a table of clips, and a fact of an index, call the column that the items were read from."""
 
 SIMILAR_NAMES, OVERLAPS, SHARED_FILES = "similar_names", "overlaps", "shared_files"
-"""What ``attrs`` of a table of clips, and options, call three questions that a user answers: whether names that differ in
-notation alone are one or several, whether clips of one file that overlap are kept, and whether a file may have segments of
+"""What ``attrs`` of a table of clips, and options, call three questions that a user answers: whether names that differ only in
+notation are one or several, whether clips of one file that overlap are kept, and whether a file may have segments of
 several items. Where ``attrs`` have no answer, the first are refused and the others kept."""
 ASK, ONE, SEVERAL, KEEP = "ask", "one", "several", "keep"
 

@@ -1,4 +1,4 @@
-"""Names that are written in several ways: which differ in notation alone, and one form of them.
+"""Names that are written in several ways: which differ only in notation, and one form of them.
 
 Inputs are names of items, classes, annotators or files. `notation_key` is the rule for all of them, by which names are asked
 about and never joined in silence. `composed` finds files, whose names macOS decomposes.
@@ -22,7 +22,7 @@ def composed(name: str) -> str:
 
 
 def notation_key(name: str) -> str:
-    """Return what names have in common that differ in notation alone.
+    """Return what names have in common that differ only in notation.
 
     That is case, spaces, hyphens, underscores and points between letters and numbers, zeros in front (01) and behind the point
     (1.0), quotes around, characters without width, and compatibility forms of Unicode (NFKC). What separates two numbers
@@ -47,7 +47,7 @@ def _between(match: re.Match[str]) -> str:
 
 
 def similar_names(names: Iterable[str]) -> list[list[str]]:
-    """Return the groups of names that differ in notation alone, each sorted, in the order in which they occur."""
+    """Return the groups of names that differ only in notation, each sorted, in the order in which they occur."""
     alike: dict[str, list[str]] = {}
     for name in dict.fromkeys(names):
         alike.setdefault(notation_key(name), []).append(name)
@@ -55,6 +55,6 @@ def similar_names(names: Iterable[str]) -> list[list[str]]:
 
 
 def common_spellings(names: Iterable[str]) -> dict[str, str]:
-    """Return the spelling of each name that differs from another in notation alone: the most frequent, then the shortest."""
+    """Return the spelling of each name that differs from another only in notation: the most frequent, then the shortest."""
     counts = Counter(names)
     return {name: min(ways, key=lambda way: (-counts[way], len(way), way)) for ways in similar_names(counts) for name in ways}

@@ -68,7 +68,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
 
     Args:
         clips: One row per clip. Required columns: path, item, label (or ``label:<name>``, one or more). Optional: clip (else
-            made of path and segment), phase, fold, start_s, end_s, source_clip, augmented. Others are left out here, see
+            made of path and segment), phase, fold, start_s, end_s, source_clip, augmented. Others are skipped here, see
             columns.py.
         audio_folder: What the paths are relative to.
         task_type: ``regression``: labels become float64; else they become text (1.0 becomes ``1``). ``representation``: there
@@ -82,7 +82,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty (the
             label of every clip for several labels),
             labels are neither all text nor all numbers, a phase or segment is impossible, one clip is listed twice,
-            under one item or under two, two items (but files) or classes differ in notation alone, or a name cannot be written
+            under one item or under two, two items (but files) or classes differ only in notation, or a name cannot be written
             (`check_names`). Where ``attrs`` ask, also for clips that overlap, and for a file with segments of several items.
     """
     import pandas as pd
@@ -165,7 +165,7 @@ def refuse_shared_files(clips: "pd.DataFrame") -> None:
 
 
 def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
-    """Refuse names of items or classes that cannot be written, or that differ in notation alone (`notation_key`).
+    """Refuse names of items or classes that cannot be written, or that differ only in notation (`notation_key`).
 
     The latter would be one speaker on two sides of a fold, or one class taken for two.
 
@@ -193,7 +193,7 @@ def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
 
 
 def with_common_names(clips: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
-    """Return clips whose items and classes that differ in notation alone have the most frequent spelling of them.
+    """Return clips whose items and classes that differ only in notation have the most frequent spelling of them.
 
     Args:
         clips: Of any list, before it is checked.
@@ -306,7 +306,7 @@ def _check_columns(clips: "pd.DataFrame", task_type: str) -> list[str]:
 
 
 def _values(clips: "pd.DataFrame", column: str, default: object) -> list[Any]:
-    """Return the values of an optional column; the default stands where there is none."""
+    """Return the values of an optional column; the default where there is none."""
     import pandas as pd
 
     if column not in clips:

@@ -91,7 +91,7 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
 
 
 def add_check_arguments(parser: Parser) -> None:
-    """Declare --check and what goes with it alone, which `options_of_check` reads."""
+    """Declare --check and what goes only with it, which `options_of_check` reads."""
     group = parser.add_argument_group("check without preparing")
     group.add_argument("--check", action="store_true", help="only report what is wrong with the corpus, without preparing it")
     group.add_argument(
@@ -125,7 +125,7 @@ def add_check_arguments(parser: Parser) -> None:
 
 
 def options_of_check(values: argparse.Namespace) -> dict[str, object]:
-    """Return what goes with --check alone, by option; None where it is not given."""
+    """Return what goes only with --check, by option; None where it is not given."""
     prefix = "check_"
     return {
         f"--{name.removeprefix(prefix).replace('_', '-')}": value

@@ -37,7 +37,7 @@ class CorpusChoice:
         task_type: What its labels are for.
         speech_table: A table of words or phonemes to which its clips are cut; None: they stay whole.
         corrections: A corrections.csv that is applied to its labels; None: they stay as they are.
-        similar_names: ``ask``, ``one`` or ``several``: whether names that differ in notation alone are asked about, the same,
+        similar_names: ``ask``, ``one`` or ``several``: whether names that differ only in notation are asked about, the same,
             or different.
         overlaps: ``ask`` or ``keep``: whether clips of one file that overlap are asked about.
         shared_files: ``ask`` or ``keep``: whether a file of which several items have segments is asked about.

@@ -1,6 +1,6 @@
 """``xval prepare convert IN OUT``: from a folder of any audio files to mono wav copies, subfolders kept.
 
-With a table of words or phonemes, silence before, behind and between them is left out. left_out.csv has what cannot be decoded.
+With a table of words or phonemes, silence before, behind and between them is skipped. left_out.csv has what cannot be decoded.
 """
 
 import argparse

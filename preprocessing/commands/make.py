@@ -157,7 +157,7 @@ def make_features(
 
 
 def _write_index(chosen: CorpusChoice, console: "Console", n_processes: int) -> "tuple[Corpus, pd.DataFrame]":
-    """List the clips of a corpus and read them; return it, and the clips that were left out."""
+    """List the clips of a corpus and read them; return it, and the clips that were skipped."""
     from preprocessing.clips.corrections import read_corrections
     from preprocessing.corpus import make_corpus
 

@@ -70,7 +70,7 @@ def prepare(
         quiet: Print nothing.
         **options: Of the reader, such as ``item_pattern`` of folders; and ``classes``, the only ones whose clips are kept. A
             list stands for names with commas: ``labels=["low", "high"]``; a dict for pairs: ``map_labels={"happy": "joy"}``.
-            ``similar_names``: whether items, or classes, that differ in notation alone are ``"one"`` or ``"several"`` (default:
+            ``similar_names``: whether items, or classes, that differ only in notation are ``"one"`` or ``"several"`` (default:
             an error); ``overlaps="keep"``: clips of one file may overlap.
 
     Returns:

@@ -13,7 +13,7 @@ help; ``rows: RowOptions`` stands for the options of that class. Instead of labe
 ``label:<name>``, for a regression. What these files share is in _layout.py, _tables.py and _annotation_tables.py. A folder or
 table that is missing, empty or other than described, and a value that no option may have, is refused with a CorpusError;
 options that contradict each other with a SettingsError.
-A note for the user, such as how many clips are left out, goes into ``attrs["note"]`` of the table (empty: none), and what an
+A note for the user, such as how many clips are skipped, goes into ``attrs["note"]`` of the table (empty: none), and what an
 item is (speaker, actor) into ``attrs["item_name"]``. May be added:
 
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
@@ -144,7 +144,7 @@ class CorpusReader:
 
     @property
     def has_default_audio_folder(self) -> bool:
-        """Whether the audio folder may be left out."""
+        """Whether the audio folder may be omitted."""
         return hasattr(self._module, "default_audio_folder")
 
     @property

@@ -97,7 +97,7 @@ class Recordings:
     def locate(self, cells: Mapping[str, str]) -> str:
         """Return the path of the recording of a line, and keep it for `find`; empty: it is not there.
 
-        By its name in its folder, by its name alone, by its number (FileID).
+        By its name in its folder, only by its name, by its number (FileID).
 
         Raises:
             ValueError: Several have this name.

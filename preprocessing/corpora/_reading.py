@@ -50,7 +50,7 @@ class RowOptions:
     )
 
     similar_names: str = ""
-    """What the user says of names that differ in notation alone, in any list: known here to tell all faults at once."""
+    """What the user says of names that differ only in notation, in any list: known here to tell all faults at once."""
 
     def reading(self, names: Collection[str] = ()) -> "Reading":
         """Return how rows are read; some texts are names, whatever else is said of them."""
@@ -182,7 +182,7 @@ class Reading:
             raise SettingsError(f"--map-labels {name}=...: no row has this label. {suggestion(name, set(labels))}")
 
     def refuse_faults(self, table: Path, faults: Sequence[Fault], n_rows: int, what: str = "wrong cells") -> None:
-        """Raise when rows have faults, with one of each kind; or note which are left out, where the user says so.
+        """Raise when rows have faults, with one of each kind; or note which are skipped, where the user says so.
 
         Args:
             table: The file.

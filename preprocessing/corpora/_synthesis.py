@@ -65,7 +65,7 @@ def glottal_source(
     Args:
         voice: The speaker's voice.
         pitch_hz: float64 (n_samples,), the fundamental frequency.
-        voicing: float64 (n_samples,), 1: pulses and a little breath, 0: breath alone.
+        voicing: float64 (n_samples,), 1: pulses and a little breath, 0: only breath.
         rng: Draws jitter, shimmer and breath.
         sample_rate_hz: Rate of the samples.
 
@@ -100,7 +100,7 @@ def resonate(source: Samples, formants_hz: Samples, bandwidths_hz: Samples, *, s
         source: float64 (n_samples,).
         formants_hz: float64 (n_points, n_formants), resonances at points spread evenly over the samples.
         bandwidths_hz: float64 (n_formants,).
-        sample_rate_hz: Rate of the samples. Formants near half of it and above are left out.
+        sample_rate_hz: Rate of the samples. Formants near half of it and above are skipped.
 
     Returns:
         float64 (n_samples,).

@@ -265,7 +265,7 @@ def _read_sheet(table: Path, wanted: Wanted) -> Iterator[Row]:
     """Yield the rows of the first sheet of an Excel file, as long as its header; of formulas the values saved with them."""
     import pandas as pd
 
-    # Sheets that are opened to be read alone know neither merged cells nor hidden rows.
+    # Sheets that are opened only for reading know neither merged cells nor hidden rows.
     whole = {"read_only": False}
     with open_regular(table, LARGEST_TABLE_BYTES) as file, pd.ExcelFile(file, engine="openpyxl", engine_kwargs=whole) as excel:
         sheet, *others = excel.book.worksheets
@@ -360,4 +360,4 @@ def _text(value: object) -> str:
     """Return a cell as a csv file has it: nothing for a missing value."""
     if isinstance(value, list):
         return _list_text(value)
-    return "" if value is None or value != value else str(value)  # NaN alone differs from itself
+    return "" if value is None or value != value else str(value)  # only NaN differs from itself

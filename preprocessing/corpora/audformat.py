@@ -27,7 +27,7 @@ _PHASES = {"train": "training", "dev": "validation", "test": "test"}
 
 
 class _Source(NamedTuple):
-    """Where a fact stands: a column of a table, or what the column's scheme says about its values."""
+    """Where a fact is: a column of a table, or what the column's scheme says about its values."""
 
     table: str
     column: str
@@ -96,7 +96,7 @@ def _refuse_other_folders(database: Any, folder: Path) -> None:
 
 
 def _find_sources(database: Any) -> dict[str, list[_Source]]:
-    """Return where each fact stands; a column comes before a field of the same name."""
+    """Return where each fact is; a column comes before a field of the same name."""
     columns: dict[str, list[_Source]] = {}
     fields: dict[str, list[_Source]] = {}
     for table_name, table in database.tables.items():
@@ -192,7 +192,7 @@ def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> t
 
 
 def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], names: list[str]) -> dict[_Key, str]:
-    """Return the phases of clips that stand in a table of a split; refuse two for one clip."""
+    """Return the phases of clips that are in a table of a split; refuse two for one clip."""
     phases: dict[_Key, str] = {}
     for source in (source for name in names for source in known[name] if source.table in tables):
         split = database.tables[source.table].split_id

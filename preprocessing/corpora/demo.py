@@ -66,5 +66,5 @@ def default_audio_folder(data_folder: Path, **_: object) -> Path:
 
 
 def default_dataset(*, item: str, **_: object) -> str:
-    """Return a name that tells the two kinds of items apart."""
+    """Return a name that distinguishes the two kinds of items."""
     return "demo" if item == "speaker" else "demo_random_split"

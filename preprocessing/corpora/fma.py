@@ -99,7 +99,7 @@ def list_clips(
 
 
 def default_dataset(*, label: str, **_: object) -> str:
-    """Return a name that tells the labels apart."""
+    """Return a name that distinguishes the labels."""
     return "fma" if label == "genre_top" else f"fma_{re.sub(r'[^a-z_]+', '_', label)}"
 
 

@@ -41,7 +41,7 @@ class Work:
 
     Attributes:
         audio_s: Length of what was embedded (s).
-        seconds: Time that it took by the clock, with all processes at once (s). Of a network it is that of embedding alone;
+        seconds: Time that it took by the clock, with all processes at once (s). Of a network it is only that of embedding;
             of what is no network also that of reading, since the same processes do both.
         n_layers: Layers that are stored.
         device: Where it ran.

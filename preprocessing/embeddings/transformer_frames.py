@@ -115,7 +115,7 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
             for width, step in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
                 self.shortest = (self.shortest - 1) * step + width
             self._augments = getattr(config, "apply_spec_augment", True)
-            if getattr(config, "feat_extract_norm", "layer") == "group":  # data2vec has layers alone
+            if getattr(config, "feat_extract_norm", "layer") == "group":  # data2vec has only layers
                 model.feature_extractor = _ByLength(model.feature_extractor)
 
     def forward(self, clips: Sequence[NDArray[np.float32]], layers: Sequence[int]) -> torch.Tensor:

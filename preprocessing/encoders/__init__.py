@@ -23,7 +23,7 @@ NOTE_NAME = "xval.json"
 
 
 class Preset(BaseModel):
-    """What is known of an encoder; a field that is left out of its file is unknown.
+    """What is known of an encoder; a field that its file omits is unknown.
 
     Attributes:
         name: The name of its file.

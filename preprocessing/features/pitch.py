@@ -33,7 +33,7 @@ def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSetting
 
     Returns:
         float32 (n_sounding, 2): semitones above ``f0_min_hz``, 0 where d is 0.4 or more, or the segment is silent; and 1 - d,
-        0 to 1. Frames at the end that hold nothing but padding are left out.
+        0 to 1. Frames at the end that hold nothing but padding are skipped.
     """
     rate_hz = settings.sample_rate_hz
     longest = math.ceil(rate_hz / settings.f0_min_hz) + 1

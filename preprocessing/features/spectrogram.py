@@ -35,7 +35,7 @@ def count_frames(n_samples: AnyCount, settings: FeatureSettings) -> AnyCount:
 
 
 def centred_frames(samples: NDArray[np.float32], n_samples: int, settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return the frames of the samples followed by zeros up to n_samples, without those at the end that hold zeros alone.
+    """Return the frames of the samples followed by zeros up to n_samples, without those at the end that hold only zeros.
 
     Args:
         samples: float32 (n,), n up to n_samples.

@@ -3,7 +3,7 @@
 python tests/torture [--seed N] [--kinds files,kills] [--share 0.05]
 python tests/torture --case kind:seed
 
-Each case is drawn from its kind and its seed alone; ``--case`` repeats one, and keeps its folder. Prints a table of what was
+Each case is drawn from only its kind and its seed; ``--case`` repeats one, and keeps its folder. Prints a table of what was
 tried and what failed, with seeds, and ends with 1 where something failed. Linux, with a C compiler.
 """
 

@@ -8,7 +8,7 @@ Every kind of trouble is a module with
     n_cases(base: Path) -> int                  how many there are
     run_case(case: Case) -> Outcome             carry one out, in a separate folder
 
-A case depends on its kind and its seed alone, so that each can be repeated by itself.
+A case depends on only its kind and its seed, so that each can be repeated by itself.
 """
 
 import random
@@ -59,4 +59,4 @@ class Outcome:
 
 SEEDS_PER_RUN = 1_000_000
 is_light = False
-"""Whether commands that load Keras are left out, and of the others all but a few; set before the kinds are imported."""
+"""Whether commands that load Keras are skipped, and of the others all but a few; set before the kinds are imported."""

@@ -72,7 +72,7 @@ def count_room(reading: GpuReading, worker_mb: float) -> int:
 def watched_gpus(devices: Sequence[str]) -> Iterator[None]:
     """Read GPUs every few seconds within this block, for the processes that are started meanwhile and for this one.
 
-    The cpu is left out, as is what another block watches already.
+    The cpu is skipped, as is what another block watches already.
     """
     gpus = [device for device in dict.fromkeys(devices) if device != "cpu"]
     if not gpus or _FOLDER in os.environ:

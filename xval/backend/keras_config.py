@@ -1,4 +1,4 @@
-"""What keras.config holds for a whole process, which a network's build() may change: for its own instance alone."""
+"""What keras.config holds for a whole process, which a network's build() may change: only for its own instance."""
 
 from collections.abc import Mapping
 

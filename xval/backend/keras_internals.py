@@ -62,7 +62,7 @@ def wrapped_arguments(made: Any) -> dict[str, Any]:
 def shapes_of(operation: "keras.Operation") -> list[tuple[list[Any], list[Any]]]:
     """Return the shapes of the inputs and of the outputs of each call of a layer or operation in a model, the batch in front.
 
-    `keras.Operation.output` is public, but gives the first call alone, and raises where there is none.
+    `keras.Operation.output` is public, but gives only the first call, and raises where there is none.
     """
     return [
         ([tensor.shape for tensor in node.input_tensors], [tensor.shape for tensor in node.output_tensors])
@@ -122,7 +122,7 @@ def shapes_alone() -> Iterator[None]:
 
 
 def onednn_is_on() -> bool:
-    """Return whether TensorFlow computes with oneDNN here: there is no public way, and the variable alone does not tell."""
+    """Return whether TensorFlow computes with oneDNN here: there is no public way, and the variable does not show it."""
     from tensorflow.python.util import _pywrap_util_port
 
     return bool(_pywrap_util_port.IsMklEnabled())

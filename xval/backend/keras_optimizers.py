@@ -101,7 +101,7 @@ class ScaledUpdates(_Optimizer):  # type: ignore[misc]
     Keras has no public place between the clipping of gradients and the moving average of weights.
 
     Attributes:
-        shares: Variable, float32 (n_variables,), once built: 0 keeps a variable bit for bit, 1 leaves its update as it is.
+        shares: Variable, float32 (n_variables,), once built: 0 keeps a variable exactly as it is, 1 leaves its update as it is.
     """
 
     def build(self, variables: Sequence["keras.Variable"]) -> None:

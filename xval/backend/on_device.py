@@ -124,7 +124,7 @@ def describe(model: keras.Model) -> dict[str, Any]:
 
     Returns:
         ``{"gpu": {"name", "driver", "memory_mb", "epochs", "peak_memory_mb"}}``: its memory, how epochs ran, and the most that
-        arrays of this process took of it (MB; where the backend tells).
+        arrays of this process took of it (MB; where the backend reports it).
     """
     gpus = find_gpus()
     if not gpus or os.environ.get("CUDA_VISIBLE_DEVICES") == "-1":
@@ -149,7 +149,7 @@ def build_followed(model: keras.Model, targets: NDArray[Any] | None, weights: ND
 
 
 def _peak_memory_mb() -> dict[str, float]:
-    """Return the most that arrays of this process have taken on its GPU (MB); nothing where the backend does not tell."""
+    """Return the most that arrays of this process have taken on its GPU (MB); nothing where the backend does not report it."""
     n_bytes = None
     if keras.backend.backend() == "torch":
         import torch

@@ -20,7 +20,7 @@ def hash_code(files: Mapping[str, Path]) -> str:
 
 
 def find_changed_copies(code_folder: Path, codes: Iterable[str]) -> list[str]:
-    """Return which copies of the code have another xval than the one that runs; those that are gone are left out.
+    """Return which copies of the code have another xval than the one that runs; those that are gone are skipped.
 
     Args:
         code_folder: ``code`` in the results folder.

@@ -33,7 +33,7 @@ APART = frozenset({"offline_augmentation", "mixing"})
 ROOT = Path(__file__).resolve().parents[2]
 """The folder with the packages: the clone of the project, or site-packages if a wheel was installed."""
 
-_INSTALLED = ROOT / "xval" / "config.ini"  # setup.py puts it there, in a wheel alone
+_INSTALLED = ROOT / "xval" / "config.ini"  # setup.py puts it there, only in a wheel
 CONFIG_PATH = _INSTALLED if _INSTALLED.is_file() else ROOT / "config.ini"
 
 _COPY_MARK = ROOT / "environment.txt"  # written by xval/experiment/snapshot.py into a copy of the code, which has all parts

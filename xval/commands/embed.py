@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Embed, and write the table; return 1 when a file is left out."""
+    """Embed, and write the table; return 1 when a file is skipped."""
     output: Path = options.output
     if output.suffix not in _FORMATS or not output.absolute().parent.is_dir():
         raise SettingsError(

@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Predict, and print or write the table; return 1 when a file is left out."""
+    """Predict, and print or write the table; return 1 when a file is skipped."""
     output = output_of(options)
     sources = shelf.load_offers("prediction_source")
     for source in sources:
@@ -117,7 +117,7 @@ def _describe_sets(table: "pd.DataFrame", coverage: float) -> str:
 
 
 def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) -> "pd.DataFrame":
-    """Return a table of predictions with the most probable classes alone; None: three of them, where there are classes.
+    """Return a table of predictions with only the most probable classes; None: three of them, where there are classes.
 
     class_1, probability_1, class_2, ... stand instead of the probability of each class.
     """

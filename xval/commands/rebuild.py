@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Rebuild each experiment, and return 1 where something was left out."""
+    """Rebuild each experiment, and return 1 where something was skipped."""
     codes = [rebuild_experiment(find_experiment(folder))[0] for folder in options.folders]
     return max(codes)
 

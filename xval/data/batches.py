@@ -212,7 +212,7 @@ def balanced_order(classes: NDArray[np.int64], rng: np.random.Generator) -> NDAr
     """Return positions in which every class occurs equally often, int64 (n_examples,), in a random order.
 
     What remains of the division goes to classes that are drawn. Of a class with fewer examples all are repeated before one is
-    repeated again; of one with more, other examples are left out each time.
+    repeated again; of one with more, other examples are skipped each time.
     """
     members = [np.flatnonzero(classes == number) for number in np.unique(classes)]
     share, n_left = divmod(len(classes), len(members))

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_OF_TIES = np.float32(1e-4)  # share of the mean probability in a majority: it decides between equal votes alone
+_OF_TIES = np.float32(1e-4)  # share of the mean probability in a majority: it decides only between equal votes
 
 
 class Averaging(NamedTuple):

@@ -31,12 +31,12 @@ class StoredExamples:
         held: The store in memory, of which examples are rows; None: read them from its files.
         clips: Only the examples of these clips belong to it; None: those of all.
         scaling: How features that are read from the files are scaled, item by item; None: not at all.
-        settings: The feature settings of the instance: where ``padding = masked``, NaN stands behind the ends of clips.
+        settings: The feature settings of the instance: where ``padding = masked``, NaN follows the ends of clips.
 
     Attributes:
         table: DataFrame, a row per example: item, row, clip, start_s, end_s, augmented.
         targets: int64 (n_examples,) or float32 (n_examples, n_outputs).
-        masked_lengths: Length to which each example can be cut, because NaN alone follows, one of few, int64 (n_examples,);
+        masked_lengths: Length to which each example can be cut, because only NaN follows, one of few, int64 (n_examples,);
             None: to no other.
     """
 

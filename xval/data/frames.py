@@ -50,7 +50,7 @@ class Recording:
 
     @property
     def n_frames(self) -> int:
-        """Number of its frames; a rest that is shorter than a frame is left out."""
+        """Number of its frames; a rest that is shorter than a frame is skipped."""
         return len(self.weights)
 
 

@@ -16,7 +16,7 @@ _SMALLEST_DEVIATION = float(np.finfo(np.float32).eps)  # of what float32 holds o
 
 @dataclass(frozen=True)
 class TargetScaling:
-    """What stands between targets and numbers of mean 0 and deviation 1.
+    """What stands between targets and numbers of mean 0 and standard deviation 1.
 
     Attributes:
         mean: float32 (n_outputs,), in the unit of each target.
@@ -28,7 +28,7 @@ class TargetScaling:
 
 
 def target_scaling(store: FeatureStore, items: Collection[str], clips: Collection[str] | None = None) -> TargetScaling:
-    """Return the mean and deviation of the targets of a regression over some items, or some of their clips (None: over all)."""
+    """Return the mean and standard deviation of the targets of a regression over some items or clips (None: over all)."""
     examples = store.examples[~store.examples["augmented"] & store.examples["item"].isin(items)]
     if clips is not None:
         examples = examples[examples["clip"].isin(clips)]

@@ -163,7 +163,7 @@ def _read_folds(text: str) -> list[int]:
 
 
 def choose_numbers(declaration: Declaration, first: int, last: int | None = None) -> list[int]:
-    """Return the numbers of the instances from the first to the last, both included; without a last one, the first alone."""
+    """Return the numbers of the instances from the first to the last, both included; without a last one, only the first."""
     last = first if last is None else last
     if first > last:
         raise SettingsError(f"FIRST {first} is above LAST {last}. Give {last} {first} for instances {last} to {first}.")

@@ -94,12 +94,12 @@ def cross_validate(
             in the path of a file. None: folds are a random split over files.
         labels: Of a list of folders: the class of each; None: their names.
         classes: Keep only the clips of these classes; None: all.
-        similar_names: Whether speakers, or classes, that differ in notation alone (1 and 01, spk_1 and spk-1) are one or
+        similar_names: Whether speakers, or classes, that differ only in notation (1 and 01, spk_1 and spk-1) are one or
             several; None: an error.
         dataset: Name of the corpus; None: the names of the folders (or their labels) and of the classes that are kept, or that
             of the table. A DataFrame needs one.
         gpu: A GPU, or ``cpu``; None: as config.ini says.
-        refit: Train the final model. False: the folds alone; `Results.refit` trains it later.
+        refit: Train the final model. False: only the folds; `Results.refit` trains it later.
         quiet: Print nothing.
         **parameters: Any key of config.ini, features included, such as `architecture`, `num_folds`, `num_epochs`, `n_mels`; and
             any option of the architecture.

@@ -184,7 +184,7 @@ class Experiment:
 
         Args:
             first: Number of the first instance; None: all instances.
-            last: Number of the last instance, included; None: the first one alone.
+            last: Number of the last instance, included; None: only the first one.
             gpu: A GPU or several, or ``cpu``; None: as config.ini says.
             folds: Only these folds; None: all.
             quiet: Print nothing.
@@ -287,6 +287,6 @@ def _script() -> Path | None:
 
 
 def _relative(script: Path) -> str:
-    """Return the path of a script below the current folder, as its user typed it; its name alone elsewhere."""
+    """Return the path of a script below the current folder, as its user typed it; only its name elsewhere."""
     path = script.resolve()
     return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else script.name

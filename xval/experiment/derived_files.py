@@ -52,7 +52,7 @@ def renew(folder: ExperimentFolder, console: Console) -> None:
 def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     """Write the page, if there is to be one; a run does not fail because of it.
 
-    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model. A
+    Audio and leakage audit are skipped until the end, and the audit of a large experiment then too: it reads every model. A
     page without them is older than the workbook by its date, so that the next run, with nothing to do, writes it anew.
     """
     page = planned.instances[0].settings.page

@@ -168,14 +168,14 @@ class _Study:
         weights = np.ones(len(total)) if self.targets[self.items[0]].dtype.kind in "fc" else total  # outputs have other units
         varies = total > 0
         if not varies.any():
-            return 1.0  # one label alone, which `count_ways` refuses
+            return 1.0  # only one label, which `count_ways` refuses
         return float((within / np.where(varies, total, 1))[varies] @ weights[varies] / weights[varies].sum())
 
     def _of_clips(self, item: str) -> NDArray[Any]:
         return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
 
     def permute(self, rng: np.random.Generator) -> tuple[Targets, Mapping[str, str]]:
-        """Return targets, and the item that stands in place of each."""
+        """Return targets, and the item that replaces each."""
         if not self.permutes_items:
             permuted = {item: rng.permutation(self._of_clips(item))[self.clips[item]] for item in self.items}
             return self.targets | permuted, {}

@@ -36,7 +36,7 @@ _N_PARTS = 10  # lines of a run of more
 
 
 class JobProgress:
-    """The progress of a run; of a quiet one failures alone, of one of many jobs a line for each only if it `is_verbose`."""
+    """The progress of a run; of a quiet one only failures, of one of many jobs a line for each only if it `is_verbose`."""
 
     def __init__(self, console: Console, jobs: Sequence[Job], *, quiet: bool, is_verbose: bool = False) -> None:
         self._console = console

@@ -91,7 +91,7 @@ class Results:
 
     @property
     def predictions(self) -> "pd.DataFrame":
-        """The predictions of every finished fold; see `xval.load_predictions`, which reads those of some instances alone."""
+        """The predictions of every finished fold; see `xval.load_predictions`, which reads those of only some instances."""
         from xval.answers.predictions import load_predictions
 
         return _without_warning(load_predictions, self.folder)

@@ -66,7 +66,7 @@ class RunRequest:
         list_only, dry_run: Show the instances or the jobs, and end.
         quiet: Print failures and the closing table only.
         is_verbose: Print a line for each job that ends, also where there are many.
-        details: End with everything that is known, not with three lines alone.
+        details: End with everything that is known, not only with three lines.
         take_over: Go on with the results of another script, which are this one's from then on.
         in_python: It was asked for by a Python function, whose parameters advice names.
     """

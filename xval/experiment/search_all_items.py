@@ -47,7 +47,7 @@ def search_all_items(
 ) -> Chosen:
     """Search as in a fold. Trials are scored by the inner folds of all items; without any, by `validation_fraction` of them.
 
-    The fold of the job has training items alone.
+    The fold of the job has only training items.
     """
     check_search([instance])
     plan = instance.settings.search_plan

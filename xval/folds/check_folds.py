@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def refuse_lonely_labels(items: Sequence[Item]) -> None:
-    """Refuse labels that one item alone has."""
+    """Refuse labels that only one item has."""
     owners: dict[str, list[str]] = defaultdict(list)
     for item in items:
         for label in item.labels:

@@ -104,7 +104,7 @@ def ask_splitter(path: str, index: "pd.DataFrame", items: Sequence[Item], *, has
 
 
 def _load(path: str) -> Any:
-    """Return what stands behind a path, as its source is now: a notebook may have loaded it before; of a class a new object."""
+    """Return what a path leads to, as its source is now: a notebook may have loaded it before; of a class a new object."""
     files = _own_files(path)
     names = {name.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for name in files}
     for file in files.values():

@@ -114,7 +114,7 @@ def log_of(probabilities: NDArray[Any]) -> NDArray[np.float64]:
 def at_temperature(probabilities: NDArray[Any], temperature: float) -> NDArray[np.float32]:
     """Return the softmax of what the probabilities are the softmax of, divided by a temperature, float32 (n, n_classes).
 
-    Above 1 it makes them less sure; it leaves the order of the classes as it is.
+    Above 1 it makes them less confident; it leaves the order of the classes as it is.
     """
     scaled = log_of(probabilities) / temperature
     shares = np.exp(scaled - scaled.max(axis=1, keepdims=True))

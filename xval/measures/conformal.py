@@ -84,8 +84,8 @@ class RiskCurve(NamedTuple):
     """What is wrong where only the clips with the most probable answers are answered; every speaker counts alike.
 
     Attributes:
-        shares: float64 (n,), of the clips that are answered at least, rising to 1: clips that are equally sure are answered
-            together, as from a threshold on.
+        shares: float64 (n,), of the clips that are answered at least, rising to 1: clips that are equally confident are
+            answered together, as from a threshold on.
         risks: float64 (n,), of these the share that is answered wrongly; the mean over trainings.
         low: float64 (n,), the lower end of the 95 % interval as of `figure_interval`; NaN: it cannot be estimated.
         high: float64 (n,), its upper end.
@@ -141,7 +141,7 @@ def prediction_sets(scores: SpeakerScores, probabilities: NDArray[np.floating], 
 
 
 def risk_curve(repeats: Sequence[Answers], runs: Sequence[Sequence[int]] = ((0,),)) -> RiskCurve:
-    """Return the share of wrong answers over the share of clips that are answered, the surest first.
+    """Return the share of wrong answers over the share of clips that are answered, the most confident first.
 
     Args:
         repeats: What each training answered.

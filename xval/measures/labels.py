@@ -60,7 +60,7 @@ class TrueLabels(NamedTuple):
             is the target.
         kept: bool (n_clips,), the clips that the model can be tested on.
         matched: The labels of all clips; None: there are none.
-        reasons: Why each clip is left out if it is not kept.
+        reasons: Why each clip is skipped if it is not kept.
     """
 
     targets: Any

@@ -23,7 +23,7 @@ class TaskFacts:
         has_classes: The answers are probabilities of classes, not numbers.
         activation: Keras's name of the activation that turns what an architecture returns into answers.
         losses: The losses that fit, and the form of the targets that each wants; the first is `auto`.
-        scaled_losses: Those of differences, which target_scaling has in deviations of the training items' targets.
+        scaled_losses: Those of differences, which target_scaling has in standard deviations of the training items' targets.
         training_metric: The metric that training follows besides the loss.
         training_metric_classes: Its class in keras.metrics, by the form of the targets.
         main_metrics: The metrics of the terminal; the first ranks instances, where rank_by names no other.

@@ -21,7 +21,7 @@ _MOST_TRIALS_OF_INTERVAL = 50_000_000  # times speakers left out
 
 
 class Verification(NamedTuple):
-    """How well embeddings tell speakers apart.
+    """How well embeddings distinguish speakers.
 
     Attributes:
         eer: Equal error rate, 0 to 1.

@@ -49,7 +49,7 @@ class BackgroundRebuild:
         """Rebuild a last time.
 
         Returns:
-            What is damaged and was left out, a line each.
+            What is damaged and was skipped, a line each.
         """
         if self._thread is not None:
             self._thread.join()

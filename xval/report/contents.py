@@ -69,7 +69,7 @@ class PageContents:
         instances: All of them, by number.
         histories: Of the finished folds, by instance, fold and repeat.
         comparisons: One for each instance of the matrix as the baseline, the selected one first; empty: see the next.
-        comparison_note: Why nothing is compared, or which instances are left out.
+        comparison_note: Why nothing is compared, or which instances are skipped.
         errors_of: The instance whose worst answers are shown; None: no fold is finished.
         answers: Its answers, and those of the best other instances; of numbers those of more instances.
         events: Events of recordings by instance, where frames are classified.
@@ -276,7 +276,7 @@ def _read_tested(instance: InstanceResults | None) -> tuple[InstancePredictions 
 
 
 def _read_histories(folder: ExperimentFolder, instance: InstanceResults) -> dict[JobKey, Curves]:
-    """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is left out."""
+    """Return the histories of an instance's finished folds; a combination has none, and one that is damaged is skipped."""
     histories: dict[JobKey, Curves] = {}
     for key in instance.done:
         with suppress(OSError, ResultsError):

@@ -127,7 +127,7 @@ def _cell(instance: InstanceResults, side: str, metric: str, comparisons: Mappin
 
 
 def _of_kind(nested: Estimate, selected: Estimate) -> Estimate:
-    """Return the nested value; none where it is known by fold alone, and that below it over items: these are two statistics."""
+    """Return the nested value; none where it is known only by fold, and that below it over items: these are two statistics."""
     is_other = nested.of != selected.of and nested.of == OVER_FOLDS
     return nested._replace(value=None, low=None, high=None) if is_other else nested
 

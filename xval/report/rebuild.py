@@ -47,7 +47,7 @@ def is_stale(folder: ExperimentFolder) -> bool:
 
 
 def rebuild_if_stale(folder: ExperimentFolder) -> list[str]:
-    """Make the derived files again where the files of which they are have changed; return what was left out, as `rebuild`.
+    """Make the derived files again where the files of which they are have changed; return what was skipped, as `rebuild`.
 
     In a folder that may not be written, such as a share, they stay as they are: whoever looks at results reads the records.
     """
@@ -80,7 +80,7 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
     With `changed_only` metrics.json of instances that have not changed since this `ExperimentFolder` wrote it is left.
 
     Returns:
-        The damaged files that were left out, a line each: records, settings of instances, histories.
+        The damaged files that were skipped, a line each: records, settings of instances, histories.
     """
     from xval.report.workbook import write_workbook
 

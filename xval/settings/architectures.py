@@ -134,7 +134,7 @@ def find_architecture(name: str) -> Architecture:
     replace(definition, node=build).check_signature(2, "build(input_shape, output_shape, *, option=default)")
     declared = _declared(definition.module)
     task_types = tuple(cast("Iterable[str]", declared.get("task_types", _USUAL_TASKS)))
-    # The activation alone differs, which is not its own.
+    # Only the activation differs, which is not its own.
     alike = [name for name, task in all_tasks().items() if task.built_like in task_types and name not in task_types]
     task_types = (*task_types, *alike)
     options = {

@@ -36,7 +36,7 @@ def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: M
 
 
 def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
-    """Return which settings of an instance belong to networks alone."""
+    """Return which settings of an instance belong only to networks."""
     return [
         f"'{setting}' applies only to networks, and architecture '{name}' is none. Remove it"
         for setting, source in sources.items()

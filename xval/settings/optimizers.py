@@ -22,7 +22,7 @@ OPTIMIZER_OPTIONS = {
 def optimizer_name(name: str) -> str:
     """Return the name of an optimizer in `keras_names.OPTIMIZERS`, or the dotted path of one of the user's own.
 
-    A function takes a learning rate alone.
+    A function takes only a learning rate.
     """
     return _known_name("optimizer(learning_rate)", name, match_name(name, OPTIMIZERS), OPTIMIZERS)
 

@@ -24,7 +24,7 @@ class Interval:
 
     Attributes:
         log: Drawn evenly over the logarithm.
-        whole: Whole numbers alone.
+        whole: Only whole numbers.
     """
 
     low: float

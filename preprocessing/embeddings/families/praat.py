@@ -2,9 +2,9 @@
 
 Pitch by autocorrelation from 75 to 600 Hz (mean, deviation, 5th and 95th percentile, Hz), share of voiced frames, intensity of
 these (the same four, dB), jitter (local, rap, ppq5), shimmer (local, apq3, apq5), harmonicity (mean, deviation, dB), and of the
-first three formants in voiced frames mean and deviation (Hz). What is undefined, as jitter without voice, is 0; the share of
-voiced frames tells it. Methods: Boersma 1993 (pitch, harmonicity); Boersma & Weenink, Praat; Jadoul, Thompson & de Boer 2018
-(Parselmouth).
+first three formants in voiced frames mean and standard deviation (Hz). What is undefined, as jitter without voice, is 0; the
+share of voiced frames tells it. Methods: Boersma 1993 (pitch, harmonicity); Boersma & Weenink, Praat; Jadoul, Thompson & de
+Boer 2018 (Parselmouth).
 """
 
 from hashlib import blake2b
@@ -99,7 +99,7 @@ def _perturbations(sound: Any) -> list[float]:
 
 
 def _formants(sound: Any, times_s: NDArray[np.float64]) -> list[float]:
-    """Return mean and deviation of each formant at these times."""
+    """Return mean and standard deviation of each formant at these times."""
     tracks = sound.to_formant_burg()
     figures: list[float] = []
     for number in range(1, _N_FORMANTS + 1):

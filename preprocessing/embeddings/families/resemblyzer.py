@@ -1,6 +1,6 @@
 """``resemblyzer``: a speaker encoder, 256 values for each segment of 1.6 s, with the weights of the package Resemblyzer.
 
-Three LSTM layers on 40 mel powers, trained to tell speakers apart (Wan et al. 2018, "Generalized end-to-end loss for speaker
+Three LSTM layers on 40 mel powers, trained to distinguish speakers (Wan et al. 2018, "Generalized end-to-end loss for speaker
 verification"; https://github.com/resemble-ai/Resemblyzer, Apache-2.0). A clip is raised to -30 dBFS where it is softer, and cut
 into segments that begin 0.77 s apart; their embeddings, non-negative and of length 1, are its frames. Of the package only the
 file with the weights is read: pauses are not removed, as its own preprocessing does.
@@ -44,7 +44,7 @@ def load(name: str, *, is_pooled: bool) -> "SpeakerEncoder":  # noqa: ARG001
         raise SettingsError(f"embedding_model=resemblyzer: torch is not installed. Install it: {how_to_install('torch')}")
     import torch
 
-    state = torch.load(weights, map_location="cpu", weights_only=True)["model_state"]  # tensors alone: no code is unpickled
+    state = torch.load(weights, map_location="cpu", weights_only=True)["model_state"]  # only tensors: no code is unpickled
     network = torch.nn.ModuleDict(
         {"lstm": torch.nn.LSTM(_N_MELS, _WIDTH, _N_STACKED, batch_first=True), "linear": torch.nn.Linear(_WIDTH, _WIDTH)}
     )
@@ -83,7 +83,7 @@ class SpeakerEncoder:
 
 
 def _stretches(n_samples: int) -> list[int]:
-    """Return the first frame of each segment; the last one is left out where most of it would be padding."""
+    """Return the first frame of each segment; the last one is skipped where most of it would be padding."""
     n_frames = -(-(n_samples + 1) // _HOP)
     firsts = list(range(0, max(1, n_frames - _STRETCH_FRAMES + _STEP_FRAMES + 1), _STEP_FRAMES))
     coverage = (n_samples - firsts[-1] * _HOP) / (_STRETCH_FRAMES * _HOP)

@@ -8,8 +8,8 @@ the first block, layer N what the model gives (its last block, normalised where 
 | model | frames | longest segment |
 |---|---|---|
 | wav2vec2, HuBERT, WavLM ... | one for every 20 ms | 30 s; longer clips are cut |
-| Whisper's encoder | one for every 20 ms; those of the padding are left out | 30 s |
-| AST | patches of one time averaged over frequency, one for every 100 ms; those of the padding are left out | 10.24 s |
+| Whisper's encoder | one for every 20 ms; those of the padding are skipped | 30 s |
+| AST | patches of one time averaged over frequency, one for every 100 ms; those of the padding are skipped | 10.24 s |
 | CLAP | one for each segment, its projected embedding of length 1 | 10 s |
 
 Methods: Baevski et al. 2020 (wav2vec 2.0), Hsu et al. 2021 (HuBERT), Chen et al. 2022 (WavLM), Radford et al. 2023 (Whisper),

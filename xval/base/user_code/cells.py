@@ -389,7 +389,7 @@ def _global_names(text: str) -> set[str]:
 
 
 def _target(node: ast.AST) -> str:
-    """Return the name that an assignment assigns alone; empty: something else."""
+    """Return the only name that an assignment assigns; empty: something else."""
     targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
     return targets[0].id if len(targets) == 1 and isinstance(targets[0], ast.Name) else ""
 

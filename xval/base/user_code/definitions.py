@@ -36,7 +36,7 @@ class Module:
 
 @dataclass(frozen=True)
 class Definition:
-    """What stands behind a dotted path.
+    """What a dotted path leads to.
 
     Attributes:
         module: The module that it is looked up in.
@@ -49,7 +49,7 @@ class Definition:
     node: ast.FunctionDef | ast.ClassDef | None
 
     def check_signature(self, n_positional: int, wanted: str) -> None:
-        """Refuse a function that cannot be called with some positional arguments alone; a class passes.
+        """Refuse a function that cannot be called with only some positional arguments; a class passes.
 
         ``wanted`` is the signature as the error shows it: ``loss(y_true, y_pred)``.
         """

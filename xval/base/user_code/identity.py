@@ -116,7 +116,7 @@ def describe_changes(before: Definitions | None, now: Definitions | None) -> str
 
 
 def hash_file(tree: ast.Module) -> str:
-    """Return the hash of all that stands in a file, as `HASHES` has it of the architectures of xval."""
+    """Return the hash of all that is in a file, as `HASHES` has it of the architectures of xval."""
     return hash_tree(without_docstring(tree.body))
 
 
@@ -132,7 +132,7 @@ _Binding = ast.stmt | _Place
 
 
 class _Module:
-    """What stands at the top level of a module.
+    """What is at the top level of a module.
 
     Attributes:
         variables: The names that are only assigned.

@@ -75,7 +75,7 @@ def imports_in(nodes: Iterable[ast.AST], package: str) -> Iterator[Import]:
 
 
 def walk_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the parts of a statement but for what stands within functions and classes, which have their own names."""
+    """Yield the parts of a statement but for what is within functions and classes, which have their own names."""
     return _walk_outside(node, DEFINITIONS | ast.Lambda)
 
 
@@ -89,7 +89,7 @@ def _walk_outside(node: ast.AST, scopes: UnionType) -> Iterator[ast.AST]:
 
 
 def names_bound(node: ast.stmt) -> set[str]:
-    """Return the names that a statement defines or assigns; those of imports are left out."""
+    """Return the names that a statement defines or assigns; those of imports are skipped."""
     return set(_bound_by(walk_outside_functions(node)))
 
 
@@ -112,7 +112,7 @@ def is_assignment(node: ast.stmt) -> bool:
 def names_used(node: ast.AST) -> Iterator[list[str]]:
     """Yield the names from outside that a statement uses, each with the attributes behind it.
 
-    A text that is a name counts as one. What a function or comprehension binds for itself is left out.
+    A text that is a name counts as one. What a function or comprehension binds for itself is skipped.
     """
     waiting: list[tuple[ast.AST, frozenset[str]]] = [(node, frozenset())]
     while waiting:

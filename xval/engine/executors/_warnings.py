@@ -13,7 +13,7 @@ from xval.base.operating_system import WARNING_SIGNALS
 
 @contextmanager
 def warnings_to(tell: Callable[[int], None]) -> Iterator[None]:
-    """Have a function told the number of each warning signal, until the block ends; signals reach the main thread alone."""
+    """Have a function told the number of each warning signal, until the block ends; signals reach only the main thread."""
     before = {}
     if threading.current_thread() is threading.main_thread():
         before = {number: signal.signal(number, lambda number, _: tell(number)) for number in WARNING_SIGNALS}

@@ -42,7 +42,7 @@ class Worker:
     Attributes:
         has: The job that it runs and that has no outcome yet; None: it is free.
         backend: What it has loaded.
-        is_deterministic: Whether XLA was told to use repeatable operations alone; a process is told once.
+        is_deterministic: Whether XLA was told to use only repeatable operations; a process is told once.
         started: When the process began (monotonic s).
         must_restart: A job crashed in it, or it takes more memory than a worker may.
         is_disconnected: The end of its messages has been taken from the queue.

@@ -1,9 +1,10 @@
 """The search of one fold as a function of the records of its trials: the trials to run next, or the choice.
 
 The search keeps no state. Each look begins anew: Optuna's sampler with the seed of the fold suggests a generation of
-trials, the records say how they ended, they are told in the order of their numbers, and so on up to the first generation with a
-trial that has no record. So a search that was killed continues where it was, and ends as one that was left alone, whatever the
-number of workers. The trials of a generation do not know of each other's ends, only that they are tried ("constant liar").
+trials, the records say how they ended, Optuna gets them in the order of their numbers, and so on up to the first generation
+with a trial that has no record. So a search that was killed continues where it was, and ends as one that was left alone,
+whatever the number of workers. The trials of a generation do not know of each other's ends, only that they are tried ("constant
+liar").
 
 Sources: the tree-structured Parzen estimator of Bergstra et al., NeurIPS 2011, by Optuna (Akiba et al., KDD 2019); nested
 cross-validation: Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010.

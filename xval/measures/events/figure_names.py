@@ -11,7 +11,7 @@ EVENT_METRICS = {
 """The metrics of segments and events, and whether more of each is better; xval/measures/events/metrics.py computes them."""
 SCORE_METRICS = {"psds1": True, "psds2": True}
 """The metrics of events at all thresholds, and whether more of each is better; xval/measures/events/psds.py computes them."""
-# The rates that error_rate is the sum of, and the means over classes of others, are left out: the workbook has to be read.
+# The rates that error_rate is the sum of, and the means over classes of others, are skipped: the workbook has to be read.
 EVENT_FIGURES = {
     f"{unit}_{name}": EVENT_METRICS[f"{unit}_{name}"]
     for unit in ("event", "segment")

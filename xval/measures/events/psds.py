@@ -31,7 +31,7 @@ class Scenario(NamedTuple):
         annotated: Least share of an annotated event that lies in such (GTC).
         crossing: Least share of what is wrongly found that lies in annotated events of another class (CTTC).
         crossing_cost: What is confused with another class costs so much more (alpha_CT).
-        spread_cost: How many deviations over classes are taken off the mean over classes (alpha_ST).
+        spread_cost: How many standard deviations over classes are taken off the mean over classes (alpha_ST).
         most_per_h: Effective false positives per hour up to which the curve counts (e_max).
     """
 

@@ -71,7 +71,7 @@ class Difference(NamedTuple):
 
     @property
     def _errors(self) -> tuple[Component, ...]:
-        """The squared error over items alone, and with that over training runs: the wider of both intervals counts."""
+        """The squared error over only items, and with that over training runs: the wider of both intervals counts."""
         return (self.components[0], self.error)
 
     def _tail(self, shift: float) -> float:
@@ -89,7 +89,7 @@ def corrected_t(differences: NDArray[Any], ratio: float) -> Difference:
 
     The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom. Of several repeats
     all folds count, as Bouckaert and Frank (PAKDD 2004) have it for repeated cross-validation. The ratio stays, so that more
-    repeats alone never make the error small.
+    repeats by themselves never make the error small.
 
     Args:
         differences: float (n_folds,), averaged over seeds: seeds are no further folds.

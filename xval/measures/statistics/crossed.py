@@ -3,7 +3,7 @@
 A training run is a repeat of the folds or, if there is a single one, a seed. The components give the width of an interval.
 
 Items are all that an interval knows of one training run, so that it is about these trained models. What training anew changes
-shows between runs alone (Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021). Both
+shows only between runs (Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021). Both
 variances are added; what items and runs have in common is in both, which errs to the safe side.
 """
 
@@ -68,7 +68,7 @@ def half_width(confidence: float, *of_items: Component, of_runs: Component | Non
     """Return half of the width of the interval by Student t of an estimate whose variances are added.
 
     As a further variance brings its own degrees of freedom, it could make the interval narrower; it is never narrower than
-    with items alone, one variance of which at least is not 0.
+    with only items, one variance of which at least is not 0.
     """
     from scipy import special  # here, because it takes a while and some who read intervals compute none
 

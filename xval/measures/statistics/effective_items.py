@@ -7,7 +7,7 @@ number, (sum of weights)^2 / sum of squared weights (Survey Sampling, 1965), is 
 score of classes, such as AUC or balanced accuracy, varies with the items of each class: the fewer a class has, the more each
 of them counts. Each class has its part of the variance, with the degrees of freedom of its own items, and their sum those of
 Satterthwaite (Biometrics Bulletin 2, 1946), which are nearly those of the smallest class. The parts are those that items have
-which differ alike, and not those that were found: three speakers who are alike by luck would seem to be sure.
+which differ alike, and not those that were found: three speakers who are alike by luck would seem to be certain.
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """Nested selection: the test score that choosing an instance by validation scores yields.
 
 The mean validation score over folds uses items that other folds test, so the test score of the instance that it selects is
-optimistic. Choosing in each fold by that fold's own validation items alone estimates the whole procedure without that bias
+optimistic. Choosing in each fold by only that fold's own validation items estimates the whole procedure without that bias
 (Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010).
 """
 

@@ -260,7 +260,7 @@ class Classification(ClassTask):
         return AnswerText(str(answer["answer"]), sure=f"{answer['sure']:.0%}", is_right=answer["answer"] == answer["true"])
 
     def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
-        """Return class numbers; clips with other labels are left out."""
+        """Return class numbers; clips with other labels are skipped."""
         labels = data.table["label"].tolist()
         matched = match_labels(labels, names, renames)
         reasons = [f"not a class of the model: {label}" for label in labels]

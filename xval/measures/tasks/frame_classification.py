@@ -168,7 +168,7 @@ class FrameClassification(ClassTask):
         return EVENT_FIGURES
 
     def measure(self, side: Side, options: FigureOptions) -> Figures:
-        """Return the metrics of frames, segments and events; without a frame that counts, those of events alone."""
+        """Return the metrics of frames, segments and events; without a frame that counts, only those of events."""
         targets, predictions = side.counted()
         of_frames = self._compute(targets, predictions, options) if len(targets) else {}
         return of_frames | cast("AnsweredRecordings", side).event_figures()
@@ -215,7 +215,7 @@ class FrameClassification(ClassTask):
         return AnswerText(str(answer["answer"]), error=f"{answer['error']:.2f} s wrong")
 
     def read_labels(self, data: LabelledData, names: Names, renames: Renames, policy: str) -> TrueLabels:
-        """Return the events of each recording; those that are not annotated are left out."""
+        """Return the events of each recording; those that are not annotated are skipped."""
         from xval.measures.events.annotated import read_annotations
 
         annotated = read_annotations(data, names, policy, renames)

@@ -4,7 +4,7 @@ Targets are float32 (n_examples, n_classes), 0 or 1; predictions float32 (n_exam
 independent of the others. A label is predicted from 0.5 on; for other thresholds, predictions are decisions, 0 or 1.
 
 They are those of scikit-learn (definitions: Tsoumakas, Katakis & Vlahavas, Mining multi-label data, 2010), but labels that no
-target has are left out of means over labels, and what is not defined is NaN. Chance of average precision: Bestgen, Exact
+target has are excluded from means over labels, and what is not defined is NaN. Chance of average precision: Bestgen, Exact
 expected average precision of the random baseline for system evaluation, Prague Bulletin of Mathematical Linguistics 103, 2015.
 """
 

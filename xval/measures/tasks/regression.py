@@ -197,7 +197,7 @@ class Regression(Task):
         return ClipAnswers(texts["target"], texts["predicted"], numbers=columns)
 
     def worst(self, answers: "pd.DataFrame") -> "pd.DataFrame":
-        """Return those with the largest absolute errors first, in deviations of the target, summed over targets."""
+        """Return those with the largest absolute errors first, in standard deviations of the target, summed over targets."""
         import pandas as pd
 
         error = pd.Series(0.0, index=answers.index)

@@ -95,7 +95,7 @@ def text_width(values: Sequence[object], *, lowest: float = 8, highest: float = 
 
 
 def header_width(name: str, *, lowest: float) -> float:
-    """Return a column width at which a header is broken between its words alone."""
+    """Return a column width at which a header is broken only between its words."""
     return max(lowest, *(len(word) + 2 for word in name.split()))
 
 

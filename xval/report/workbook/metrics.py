@@ -88,7 +88,7 @@ def _put_metric(
     metric: str,
     instances: Sequence[InstanceResults],
 ) -> None:
-    """Write the header, the means and the deviations of a metric of a side."""
+    """Write the header, the means and standard deviations of a metric of a side."""
     level = format_chance(chance_level(instances, metric, side)) if side.endswith("test") else ""
     n_columns = _n_columns(side, metric, instances)
     last = column + n_columns - 1
@@ -121,7 +121,7 @@ def _put_metric(
 
 
 def _put_figure(sheet: Sheet, row: int, column: int, fold_figure: Figure, number_format: str, partial: str) -> None:
-    """Write a mean, with the number of folds if some are missing, and its deviation."""
+    """Write a mean, with the number of folds if some are missing, and its standard deviation."""
     mean_format = ";".join(f"{part}{partial}" for part in number_format.split(";"))
     sheet.put(row, column, finite_or_nan(fold_figure["mean"]), mean_format)
     if fold_figure["std"] is None:
@@ -131,7 +131,7 @@ def _put_figure(sheet: Sheet, row: int, column: int, fold_figure: Figure, number
 
 
 def _n_columns(side: str, metric: str, instances: Sequence[InstanceResults]) -> int:
-    """Return how many columns a metric of a side has: mean and deviation, and an interval.
+    """Return how many columns a metric of a side has: mean and standard deviation, and an interval.
 
     The interval is there for the main test scores, and for those that no fold has, with the pooled score. All others are in
     the sheet intervals.

@@ -77,7 +77,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     shown = [sheet.value(row, column) for row in rows for column in range(_FIGURE, _CHANCE + 1)]
     numbers_shown = [float(value) for value in shown if isinstance(value, int | float)]
     if numbers_shown:
-        # Programs choose an axis for the points alone, which cuts error bars off.
+        # Programs choose an axis only for the points, which cuts error bars off.
         limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
         sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, figure, limits))
 

@@ -180,7 +180,7 @@ class Sheet:
     def print_areas(self, areas: Sequence[tuple[int, int, int, int]]) -> None:
         """Print each area (first row, last row, first column, last column) from a new page."""
         parts = (f"{self.name}!{xl_range_abs(top - 1, left - 1, bottom - 1, right - 1)}" for top, bottom, left, right in areas)
-        # Worksheet.print_area takes one area alone.
+        # Worksheet.print_area takes only one area.
         self.book.made.define_name(f"{self.name}!_xlnm.Print_Area", f"={','.join(parts)}")
 
     def _shown_width(self, columns: range) -> float:

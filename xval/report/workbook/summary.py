@@ -95,7 +95,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
 
 
 def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int]:
-    """Return the instances that a comparison with the best of a column does not tell from it, as the second line has it."""
+    """Return the instances that do not differ significantly from the best of a column, as the second line has it."""
     by_number = {instance.number: instance for instance in contents.instances if instance.done}
     if not best.mean or len(by_number) > _MOST_COMPARED:
         return frozenset()
