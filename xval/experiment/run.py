@@ -1,7 +1,7 @@
 """Run an experiment: from what the script declares to the workbook.
 
 Comes in: a declaration and a command. Goes out: finished fold folders, the derived files, the table at the end, an exit code.
-Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date.
+Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are written.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +44,6 @@ from xval.jobs.stages import in_stages
 from xval.jobs.written_settings import other_backends, with_written_unused
 from xval.report import rebuild
 from xval.report import terminal as tables
-from xval.report.background_rebuild import BackgroundRebuild
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
@@ -156,8 +155,8 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
             choose_lock(folder.path, settings.lock, settings.lease_s)
             with at_work, _observing(folder, settings, numbers, console) as observers:
                 folder.prepare(declaration.description)
-                with derived_files(planned, console) as derived:
-                    outcomes = _run(planned, declaration, command, console, derived, observers, notes)
+                with derived_files(planned, console):
+                    outcomes = _run(planned, declaration, command, console, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
             console.print(line, soft_wrap=True, markup=False)
@@ -253,7 +252,6 @@ def _run(
     declaration: Declaration,
     command: RunRequest,
     console: Console,
-    derived: BackgroundRebuild,
     observers: Sequence[Observer],
     first_lines: Sequence[str],
 ) -> list[JobOutcome]:
@@ -305,7 +303,6 @@ def _run(
                         _record_failure(job, outcome, console)
                     outcomes.append(outcome)
                     watched.end(outcome)
-                    derived.update()
     return [*search_outcomes, *outcomes]
 
 
