@@ -11,7 +11,7 @@ from functools import partial
 from xval.answers.estimates import over_items_of, update_further
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
-from xval.results.folder import ExperimentFolder, file_state
+from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.open import OpenResults, open_results
 
@@ -64,13 +64,11 @@ def read_what_can_be(
     results = open_results(folder)
     _ = results.folds  # an error if it cannot be read
     further = update_further(results, number, damaged) if writes else None
-    of_further = folder.added_metrics.exists() and file_state(folder.estimates_file(number))
-    state = folder.state(number)
-    instance, faults = results.once(("instance", number), (state, of_further), partial(_read, results, number))
+    instance, faults = results.once(("instance", number), folder.state(number), partial(_read, results, number))
     damaged += faults
     if instance is None or not over_items or not instance.done:
         return instance
-    known = over_items_of(results, instance, state, damaged, further)
+    known = over_items_of(instance, damaged, further)
     return replace(instance, over_items=known) if known else instance
 
 

@@ -325,7 +325,7 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
 
     number = result.number
     results = open_results(folder)
-    over_items = over_items_of(results, result, results.folder.state(number), [], None)
+    over_items = over_items_of(result, [])
     metric = result.task.main_metrics[0]
     figure = replace(result, over_items=over_items).item_figure("clip_test" if result.has_windows else "test", metric)
     repeats = whole_repeats(result)

@@ -209,9 +209,18 @@ class InstanceResults:
                 jobs.append(self.keys | key._asdict() | {"status": status, "error": error})
         return jobs
 
+    @property
+    def estimates_file(self) -> Path:
+        """What was computed from its predictions."""
+        return self.experiment.estimates_file(self.number)
+
+    def trained_job(self, key: JobKey) -> JobKey:
+        """Return the job that was trained for one of its jobs: the same one."""
+        return key
+
     def folder(self, key: JobKey) -> Path:
         """Return the folder of a job."""
-        return self.experiment.fold_folder(*key)
+        return self.experiment.fold_folder(*self.trained_job(key))
 
     def predictions_file(self, key: JobKey) -> Path:
         """Return the predictions.parquet of a job."""

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import JsonObject
-from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
+from xval.results.estimates_file import is_of, read_estimates, source_of
 from xval.results.folder import ExperimentFolder, file_state, find_experiment
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey, job_keys
@@ -32,9 +32,6 @@ from xval.results.read import (
 )
 from xval.results.scores import SCORES_FILE, Scores, read_scores
 from xval.settings.randomness import count_repeats, has_randomness
-
-if TYPE_CHECKING:
-    pass
 
 _Content = TypeVar("_Content")
 
@@ -69,10 +66,6 @@ class OpenResults:
         if isinstance(content, ResultsError):
             raise content.with_traceback(None)
         return content  # type: ignore[no-any-return]
-
-    def forget(self, name: object) -> None:
-        """Have `once` make something again."""
-        self._known.pop(name, None)
 
     @property
     def folds(self) -> WrittenFolds:
@@ -119,9 +112,8 @@ class OpenResults:
         """Return whether `source` would return what is known, but for files that are gone; see `is_of`."""
         return is_of(known, self._place(key), self._hashed_record(key)[1])
 
-    def kept_estimates(self, instance: int) -> Estimates:
-        """Return what was computed from the predictions of an instance."""
-        path = self.folder.estimates_file(instance)
+    def estimates(self, path: Path) -> JsonObject:
+        """Return what was computed from predictions; see `read_estimates`."""
         return self._read(path, partial(read_estimates, path))
 
     @property

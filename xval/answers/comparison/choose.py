@@ -337,10 +337,7 @@ def _over_items(instance: InstanceResults) -> InstanceResults:
     """Return an instance with its figures over items, where it has been read without them and they can be known."""
     if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
-    results, number = open_results(instance.experiment), instance.number
-    known = over_items_of(
-        results, instance, results.folder.state(number), [], None
-    )  # of what cannot be read folds are compared
+    known = over_items_of(instance, [])  # of what cannot be read folds are compared
     return replace(instance, over_items=known) if known else instance
 
 
