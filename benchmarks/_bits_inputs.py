@@ -77,11 +77,13 @@ if __name__ == "__main__":
 """
 _FIGURES = """import sys
 from pathlib import Path
-from xval import load_figures, load_predictions, load_results
+import xval
+from xval import load_predictions, load_results
+load_scores = xval.load_scores if "load_scores" in dir(xval) else xval.load_figures  # of an earlier state of the code
 tables = Path("tables", *sys.argv[2:], sys.argv[1])
 tables.mkdir(parents=True)
 load_results(sys.argv[1], items=True).to_csv(tables / "results.csv", index=False)
-load_figures(sys.argv[1]).to_csv(tables / "figures.csv", index=False)
+load_scores(sys.argv[1]).to_csv(tables / "figures.csv", index=False)
 load_predictions(sys.argv[1]).to_csv(tables / "predictions.csv", index=False)
 """
 _FOLDERS = f"-m preprocessing folders ../inputs/sounds --item-pattern s[0-9] --workers 1 {_SMALL} --dataset"

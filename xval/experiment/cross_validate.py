@@ -115,7 +115,7 @@ def cross_validate(
 
     Example:
         >>> results, model = xval.cross_validate("recordings", item_pattern="([^/_]+)_[0-9]+[.]wav", architecture="cnn_small")
-        >>> results.figures
+        >>> results.scores
         >>> xval.load_model(model).predict("new.wav")
     """
     labels, classes = (names.split(",") if isinstance(names, str) else names for names in (labels, classes))
