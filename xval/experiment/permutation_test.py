@@ -28,7 +28,7 @@ from xval.answers.chosen_instance import choose_instance
 from xval.answers.estimates import over_items_of
 from xval.answers.figure_text import decimals, format_time
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.whole_repeats import whole_repeats
+from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.base.json_files import write_json

@@ -155,6 +155,15 @@ class InstanceResults:
             return counts
 
     @property
+    def folds_by_repeat(self) -> dict[int, list[int]]:
+        """The finished folds of each repeat of the cross-validation that has one, by its number."""
+        size = self.n_folds // self.n_deals
+        folds: dict[int, list[int]] = {}
+        for fold in self.folds:
+            folds.setdefault((fold - 1) // size + 1, []).append(fold)
+        return folds
+
+    @property
     def failed_folds(self) -> set[int]:
         """The folds of which a job failed."""
         return {key.fold for key in self.failed}
