@@ -1,6 +1,6 @@
 """How predicted numbers agree with true ones: bias, limits of agreement, and the bias of each item.
 
-Comes in: what was tested of an instance. Goes out: an `Agreement` for each target, which the page draws as a Bland-Altman plot.
+The page draws each target as a Bland-Altman plot.
 
 A difference is predicted minus true. 95 % of the differences of new clips are to lie within the limits of agreement, 1.96
 standard deviations below and above the bias (Bland and Altman, Lancet 327, 1986). Clips of an item are alike, so that the

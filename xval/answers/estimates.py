@@ -1,7 +1,7 @@
-"""What is computed from the predictions of an instance: figures of further metrics, and figures over items.
+"""Scores that are computed from the predictions of an instance: of metrics that are added later, and over its items.
 
-Comes in: an experiment. Goes out: both, and estimates.json of the instance, which keeps them with the records and predictions
-that they are of. What is not there, or is of others, is computed anew.
+The first become rows of scores.parquet. Those over items are kept in estimates.json, and are computed again where that was
+computed from other predictions.
 """
 
 from collections.abc import Collection, Mapping

@@ -1,7 +1,6 @@
-"""A metric of test examples over their items: the figure of all, of any of them, and its interval.
+"""A metric of test examples over their items: its value for all of them or for some, and its interval.
 
-Comes in: the examples of each repeat. Goes out: numbers. Pooled figures, groups and gaps, which draw items or leave them out,
-ask here.
+All that draws items or leaves them out uses this class: pooled values, subgroups and gaps.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
-"""What choosing among instances reaches, as nested selection estimates it.
+"""The nested estimate of choosing among instances: each fold chooses by its own validation score.
 
-Comes in: instances and their ranking. Goes out: the jobs that each fold chooses by its own validation figure, as an instance
-that is measured and compared like any other; see `xval.measures.statistics.selection`.
+The chosen jobs are measured and compared like any other instance; see `xval.measures.statistics.selection`.
 """
 
 from collections.abc import Mapping, Sequence

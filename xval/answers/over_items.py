@@ -1,12 +1,9 @@
-"""The figures of an instance over all its test items, beside the means over folds: mean over items, pooled, interval, chance.
+"""The scores of an instance over all its test items: mean over items, pooled, interval and chance.
 
-Comes in: an instance and its predictions.parquet files. Goes out: `OverItems`, which
-`xval.answers.estimates` keeps.
-
-Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
-against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus. With several deals
-they are those of each deal, averaged, and the figures of an item are averaged over deals first. Intervals hold what other deals
-and seeds change, where there are several.
+Pooled scores are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
+against means over folds: a fold without some class has no AUC, and another macro F1 than the whole dataset. With several
+repeats of the cross-validation they are those of each repeat, averaged, and the scores of an item are averaged over repeats
+first. Intervals cover what other repeats and seeds change, where there are several.
 """
 
 import math

@@ -1,8 +1,4 @@
-"""Read instances with all that their records and predictions say.
-
-Comes in: a results folder. Goes out: an `InstanceResults` for each instance. What is read is that of `open_results`, so that a
-command reads an instance once.
-"""
+"""Read instances with all that their scores and predictions give; a command reads each of them once."""
 
 from collections.abc import Iterable
 from dataclasses import replace

@@ -1,7 +1,4 @@
-"""Results: a finished or unfinished experiment from Python, as tables, comparisons, the page and models.
-
-Comes in: the folder of an experiment. Goes out: DataFrames, and what the commands of ``xval`` write.
-"""
+"""Results: a finished or unfinished experiment from Python, as tables, comparisons, the page and models."""
 
 import warnings
 from collections.abc import Collection

@@ -1,7 +1,4 @@
-"""The summary of an experiment, which lists of experiments show: summary.json.
-
-Comes in: the instances of an experiment. Goes out: a `Summary`, which `rebuild` writes when the workbook is written.
-"""
+"""The summary of an experiment, summary.json, which lists of experiments show."""
 
 from collections.abc import Sequence
 

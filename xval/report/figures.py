@@ -1,7 +1,4 @@
-"""What the page shows of instances: the columns of their main metrics, recalls and parameters as text.
-
-Comes in: instances. Goes out: columns and texts.
-"""
+"""What the page shows of instances: the columns of their main metrics, recalls and parameters as text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,7 +1,4 @@
-"""The content of metrics.json: all that an instance has reached, as one dict for scripts of one's own. Nothing reads it back.
-
-Comes in: an instance. Goes out: a dict that JSON takes.
-"""
+"""The content of metrics.json: all scores of an instance, as one dict for scripts of the user. Nothing reads it back."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite

@@ -1,7 +1,7 @@
-"""Metrics that are asked for after the training: which can be computed from stored predictions, and which were asked for.
+"""Metrics that are added after the training: which can be computed from stored predictions, and which were added.
 
-Comes in: names, as the parameter ``metrics`` takes them. Goes out: added_metrics.json in the folder of the experiment, which
-later rebuilds follow, for folds that end later too; and the metrics themselves. Without this file they are gone.
+added_metrics.json in the folder of the experiment lists them, and rebuilds compute them also for folds that end later. Without
+this file they are gone.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,8 +1,7 @@
-"""An instance with the jobs of it that count, and the table of their figures.
+"""An instance with its jobs that count, and the table of their scores.
 
-Comes in: settings.json and the records of the jobs. Goes out: an `InstanceResults`: columns of the table, their means over the
-repeats of a fold, and over folds. All tables, rankings, comparisons and pictures are made of these. Undefined are NaN here and
-None in files.
+All tables, rankings, comparisons and pictures are made of its columns, their means over the seeds of a fold, and over folds. An
+undefined score is NaN here and None in files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

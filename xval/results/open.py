@@ -1,7 +1,7 @@
-"""The one reader of an experiment: its folds, its settings, and the record of each job, each file read once.
+"""The one reader of an experiment: its folds, its settings, and the record and scores of each job.
 
-Comes in: the folder of an experiment. Goes out: an `OpenResults`, which reads a file when it is asked for it, and again only
-where the file has been written since; so that all that a command shows is of one reading.
+A file is read when it is asked for, and again only where it has been written since, so that all that a command shows is of one
+reading.
 """
 
 from array import array

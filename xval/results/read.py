@@ -1,8 +1,4 @@
-"""Read the files of an experiment, and say what is wrong with one that is damaged.
-
-Comes in: a results folder, in which anything may be missing, cut short or edited. Goes out: folds, settings, records and
-histories that have what their readers need, or a `ResultsError` that names the file.
-"""
+"""Read the files of an experiment, in which anything may be missing, cut short or edited, and say what is damaged."""
 
 import csv
 import io

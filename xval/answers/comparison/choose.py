@@ -1,8 +1,7 @@
 """Read the instances to compare, which `refuse` judges.
 
-Comes in: the folder of an experiment and names: an instance, ``3``; ``nested`` or ``selected``; ``results/demo/experiment_2``,
-all instances of another experiment, or ``results/demo/experiment_2:3`` one of them. Or instances that are read already. Goes
-out: a `Comparison`. Nothing is trained, and nothing is written.
+An instance is named ``3``, ``nested`` or ``selected``, and one of another experiment ``results/demo/experiment_2:3``; without a
+number, all of that experiment are compared. Nothing is trained, and nothing is written.
 """
 
 import math

@@ -1,7 +1,7 @@
 """A test metric of each item in each training run, for comparisons.
 
-Comes in: an instance and the folds to compare it on. Goes out: `ItemValues`. A mean is read off the records. Of a figure that
-is none, each item is left out in turn of all that was tested, which estimates.json keeps for the main metrics.
+A mean over items is read from the scores of the jobs. For a metric that is none, each item is left out in turn of all that was
+tested, which estimates.json keeps for the main metrics.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
