@@ -1,4 +1,4 @@
-"""The summary of an experiment, summary.json, which lists of experiments show."""
+"""summary.json: the summary of an experiment that lists of experiments show, written with the workbook."""
 
 from collections.abc import Sequence
 

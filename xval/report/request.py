@@ -12,7 +12,7 @@ class PageRequest:
     """What a page is to hold.
 
     Attributes:
-        instance: Whose worst answers are shown; None: those of the instance that the validation figures select.
+        instance: Whose worst answers are shown; None: those of the instance that the validation scores select.
         data_folder: Where the corpora lie; None: as the settings say.
         with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
         with_audit: Run the leakage audit.
