@@ -74,15 +74,14 @@ experiment.search(space, 2, at_once=1, architecture="mlp", comment_1="searched")
 if __name__ == "__main__":
     experiment.main()
 """
+# The lines keep their numbers and words, which warnings show, whatever a state of the code calls the table of scores.
 _FIGURES = """import sys
 from pathlib import Path
-import xval
-from xval import load_predictions, load_results
-load_scores = xval.load_scores if "load_scores" in dir(xval) else xval.load_figures  # of an earlier state of the code
+import xval as x; from xval import load_predictions, load_results; load_figures = getattr(x, "load_scores", 0) or x.load_figures
 tables = Path("tables", *sys.argv[2:], sys.argv[1])
 tables.mkdir(parents=True)
 load_results(sys.argv[1], items=True).to_csv(tables / "results.csv", index=False)
-load_scores(sys.argv[1]).to_csv(tables / "figures.csv", index=False)
+load_figures(sys.argv[1]).to_csv(tables / "figures.csv", index=False)
 load_predictions(sys.argv[1]).to_csv(tables / "predictions.csv", index=False)
 """
 _FOLDERS = f"-m preprocessing folders ../inputs/sounds --item-pattern s[0-9] --workers 1 {_SMALL} --dataset"
