@@ -161,7 +161,7 @@ def over_items_of(
 
     Args:
         instance: Without figures over items.
-        damaged: Is given a line for what cannot be computed.
+        damaged: What is wrong with the instance and with further metrics; is given a line for what cannot be computed.
         further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
             user's own are computed.
     """
@@ -181,9 +181,9 @@ def over_items_of(
             for name, key in jobs.items()
         }
         computed, faults = compute_over_items(instance, further)
-        # Code that was not named here may be named by another call.
         is_unchanged = state == [instance.experiment.state(number) for number in numbers]
-        if computed and is_unchanged and not (faults and imports.is_restricted()):
+        # Code that was not named here may be named by another call.
+        if computed and is_unchanged and not ((faults or damaged) and imports.is_restricted()):
             write_estimates(path, {"version": OVER_ITEMS_VERSION, "jobs": sources}, computed)
     damaged += faults
     return computed

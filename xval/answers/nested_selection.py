@@ -177,8 +177,9 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
     nested = _choose(done, rank_instances(done)) if done else ""
     if isinstance(nested, NestedInstance):
         with suppress(ResultsError, OSError):  # instances have named it
-            loaded, _ = load_requested(open_results(nested.experiment), nested.number)
-            over_items_of(nested, [], {name: added.metric for name, added in loaded.items() if added})
+            loaded, errors = load_requested(open_results(nested.experiment), nested.number)
+            further = {name: added.metric for name, added in loaded.items() if added}
+            over_items_of(nested, list(map(str, errors.values())), further)
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:

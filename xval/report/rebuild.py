@@ -91,7 +91,11 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
         content, known = content_of_files(folder), read_summary(folder)
         if known and known.content == content and known.ended is not None:
             ended = known.ended  # of a copy, whose files have the time of copying
-        read = [_write_instance(results, number, damaged) for number in folder.instances()]
+        read = []
+        for number in folder.instances():
+            faults: list[str] = []
+            read.append(_write_instance(results, number, faults))
+            damaged += faults
         instances = [instance for instance, _ in read if instance]
         if not instances:
             return damaged
@@ -106,10 +110,10 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
 
 
 def _write_instance(
-    results: OpenResults, number: int, damaged: list[str]
+    results: OpenResults, number: int, faults: list[str]
 ) -> tuple[InstanceResults | None, Mapping[JobKey, Curves]]:
     """Write metrics.json of an instance where it has changed; return it with the histories of its finished jobs."""
-    instance = read_what_can_be(results.folder, number, damaged, writes=True)
+    instance = read_what_can_be(results.folder, number, faults, writes=True)
     if instance is None:
         return None, {}
     records, histories = instance.jobs, dict[JobKey, Curves]()
@@ -120,7 +124,7 @@ def _write_instance(
         except (OSError, ResultsError) as error:
             place = results.folder.fold_folder(*key) / "history.csv"
             named = f"{place}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
-            damaged.append(f"{named} Its curves are missing from the workbook.")
+            faults.append(f"{named} Its curves are missing from the workbook.")
     write_if_changed(results.folder.metrics_file(number), {**metrics_content(instance), **_history(histories)})
     return instance, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}
 

@@ -74,4 +74,4 @@ def _hash_file(path: str) -> str:
 
 
 def _checksum(estimates: object) -> str:
-    return hash_text(json.dumps(estimates).encode())
+    return hash_text(json.dumps([estimates]).encode())
