@@ -367,7 +367,7 @@ def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
 
 def test_a_failing_training_says_why_and_leaves_nothing(experiment, make, monkeypatch):
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr("xval.engine.worker.run.save_model", lambda *_: (_ for _ in ()).throw(full))
+    monkeypatch.setattr("xval.engine.worker.run.describe_model", lambda *_: (_ for _ in ()).throw(full))
 
     with pytest.raises(JobError, match=r"instance 1: training on all items failed: .*test_refit.*: OSError: .*No space left"):
         make()

@@ -102,7 +102,7 @@ def _check_model(job: Job) -> int:
     if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
         return len(store.class_names) or len(store.target_names)
     if job.settings.architecture == COMBINATION:
-        from xval.engine.worker.combination import cut_models
+        from xval.engine.learners.combination import cut_models
         from xval.settings.combination import CombinationOptions
 
         if all(

@@ -9,6 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +19,16 @@ from xval.answers.summary import MEMBERS_DIFFER
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.base.json_files import name_refused, write_json
 from xval.base.operating_system import peak_memory_mb, read_regular
+from xval.engine.worker.run import run_fold
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, job_seed
+from xval.jobs.observers import Observers
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import restore_instance
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
-from xval.reuse.ensembles.fold import combine_fold
+from xval.reuse.ensembles.fold import fit_members
 from xval.reuse.ensembles.members import Member, find_members
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.further_metrics import untrusted
@@ -122,7 +125,9 @@ def _make_folds(
 def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
     """Write what a fold leaves, record.json included, and return its record."""
     started = time.monotonic()
-    record = combine_fold(job, temporary, members, method)
+    observers = Observers()
+    record = run_fold(job, temporary, observers, partial(fit_members, members, method))
+    observers.complete(record)
     record |= {"seconds": round(time.monotonic() - started, 3), "peak_memory_mb": peak_memory_mb(), "device": "cpu"}
     write_json(temporary / "record.json", record, flushed=False)
     return record

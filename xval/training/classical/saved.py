@@ -1,13 +1,9 @@
-"""Save an estimator and what makes its features without pickle, load it, and use it on features.
+"""Load an estimator that was saved without pickle, and what makes its features.
 
-Comes in: a fitted estimator and, of a combination, its networks; later the folder that they were saved in. Goes out:
-model.skops (scaler, components, estimator), network_<n>/ (the networks, cut), model.json (all else), and from these a
-`SavedEstimator`.
-
+It is model.skops (scaler, components, estimator), network_<n>/ (the networks of a combination, cut) and model.json (all else).
 What is read of it from elsewhere is checked first: model.skops by pipeline_file.py, the networks by xval/models/saved.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,17 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.store import FeatureStore
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.json_files import read_json, write_json
-from xval.jobs.job import Job
-from xval.jobs.model_files import describe_model, write_heard_audio
 from xval.models.saved.description import EstimatorSettings, ModelDescription, read_description
-from xval.models.saved.novelty import Novelty
-from xval.models.saved.seen import Seen
 from xval.results.folder import ESTIMATOR_NAME, KERAS_NAME
 from xval.training.classical.check_estimator import check_skops
-from xval.training.classical.pipeline_file import import_skops, load_pipeline
+from xval.training.classical.pipeline_file import load_pipeline
 from xval.training.classical.pooling import Pooling
 from xval.training.classical.search import FittedEstimator
 
@@ -75,27 +66,6 @@ class SavedEstimator:
                 f"examples of shape {predictors.shape[1:]} give {features.shape[1]} features, but the estimator reads {wanted}"
             )
         return features
-
-
-def save(
-    folder: Path,
-    fitted: FittedEstimator,
-    about: EstimatorSettings,
-    job: Job,
-    store: FeatureStore,
-    *,
-    earlier: Sequence[Seen] = (),
-    novelty: Novelty | None = None,
-) -> None:
-    """Write an estimator into a fold folder, and ``about`` into its model.json.
-
-    ``earlier`` is what the networks of a combination have heard, ``novelty`` how far an input lies from what it was fitted to.
-    """
-    import_skops().dump(fitted.pipeline, folder / ESTIMATOR_NAME)
-    described = describe_model(job, store, store.class_names, earlier)
-    described |= novelty.write(folder) if novelty else {}
-    write_json(folder / "model.json", described | {"combination": about.model_dump(mode="json")})
-    write_heard_audio(folder, job, store, earlier)
 
 
 def save_network(folder: Path, number: int, network: "keras.Model", source: Path) -> None:

@@ -10,7 +10,8 @@ from skops import io
 
 from xval import load_model
 from xval.base.errors import ResultsError, SettingsError
-from xval.engine.worker.classical import train_and_test
+from xval.engine.worker.run import run_fold
+from xval.jobs.observers import Observers
 from xval.models.predict import predict
 from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.saved import load
@@ -33,7 +34,9 @@ def on_tones(tones, tone_store, make_job, make_network, folder):
     corpus, settings = tones
     given = {"dataset": "tones", **settings.model_dump()}
     make_basic_features(corpus, tone_store, settings)
-    train_and_test(make_job(tone_store, parameters=given, models=[str(make_network(tone_store, parameters=given))]), folder)
+    run_fold(
+        make_job(tone_store, parameters=given, models=[str(make_network(tone_store, parameters=given))]), folder, Observers()
+    )
     kept = pd.read_parquet(folder / "predictions.parquet")
     return kept[kept["side"] == "test"].sort_values(["item", "row"]).reset_index(drop=True)
 
@@ -76,7 +79,7 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
 def test_hand_crafted_features_alone_predict_audio_too(tones, tone_store, make_job, folder):
     corpus, settings = tones
     make_basic_features(corpus, tone_store, settings)
-    train_and_test(make_job(tone_store, parameters={"dataset": "tones", **settings.model_dump()}), folder)
+    run_fold(make_job(tone_store, parameters={"dataset": "tones", **settings.model_dump()}), folder, Observers())
     kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
     paths = corpus.index.set_index("clip").loc[kept["clip"].unique(), "path"]
 
@@ -97,7 +100,7 @@ def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tones, 
 @pytest.mark.parametrize("name", ["svm", "random_forest", "logistic_regression"])
 def test_each_classifier_comes_back_without_pickle(custom_store, make_job, make_network, folder, name):
     job = make_job(custom_store, models=[str(make_network(custom_store))], basic_features=False, classifier=name)
-    train_and_test(job, folder)
+    run_fold(job, folder, Observers())
 
     kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
     np.testing.assert_array_equal(answers(folder, custom_store), probabilities(kept))
