@@ -38,6 +38,7 @@ from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.jobs.job import Job, job_seed
 from xval.jobs.observers import Observers
+from xval.jobs.plan import make_job
 from xval.jobs.written_settings import restore_instance
 from xval.measures.metrics import find
 from xval.results.folder import ExperimentFolder
@@ -345,18 +346,7 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
     store = make_instance_store(corpus, instance, console, where=f"instance {number}")
     augmented = corpus.index[corpus.index["augmented"].astype(bool)]
     sources = dict(zip(augmented["clip"], augmented["source_clip"], strict=True))
-    job = Job(
-        experiment_folder=str(folder.path.resolve()),
-        code_folder="",
-        store_folder=str(store.folder.resolve()),
-        instance=number,
-        fold=folds.folds[0],
-        settings=instance.settings,
-        options=instance.options,
-        settings_hash=instance.settings_hash,
-        folds_hash=folds.hash,
-        seed=0,
-    )
+    job = make_job(folder, instance, folds.folds[0], folds.hash, store=store.folder, code=Path(), own_code={})
     return _Study(result, repeats, metric, figure, store, sources), job
 
 

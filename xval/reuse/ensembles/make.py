@@ -21,9 +21,10 @@ from xval.base.json_files import name_refused, write_json
 from xval.base.operating_system import peak_memory_mb, read_regular
 from xval.engine.worker.run import run_fold
 from xval.folds.plan import Fold
-from xval.jobs.job import Job, job_seed
+from xval.folds.predefined import SIDES
+from xval.jobs.job import Job
 from xval.jobs.observers import Observers
-from xval.jobs.plan import write_settings
+from xval.jobs.plan import make_job, write_settings
 from xval.jobs.written_settings import restore_instance
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -183,17 +184,8 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
 
 
 def _make_job(folder: ExperimentFolder, instance: Instance, first: Member, corpus: Path, folds_hash: str) -> Job:
-    items, fold = first.record["items"], first.key.fold
-    return Job(
-        experiment_folder=str(folder.path.resolve()),
-        code_folder=str((folder.path / "code" / str(first.record["code_hash"])).resolve()),
-        store_folder=str((corpus / "features" / Path(first.record["store"]).name).resolve()),
-        instance=instance.number,
-        fold=Fold(fold, tuple(items["training"]), tuple(items["validation"]), tuple(items["test"])),
-        settings=instance.settings,
-        options=instance.options,
-        settings_hash=instance.settings_hash,
-        folds_hash=folds_hash,
-        seed=job_seed(instance.settings.seed, fold),
-        own_code={},
-    )
+    """Return the job of a fold, as its first member had it."""
+    record = first.record
+    fold = Fold(first.key.fold, *(tuple(record["items"][side]) for side in SIDES))
+    store, code = corpus / "features" / Path(record["store"]).name, folder.path / "code" / str(record["code_hash"])
+    return make_job(folder, instance, fold, folds_hash, store=store, code=code, own_code={})

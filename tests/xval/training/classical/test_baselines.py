@@ -169,7 +169,7 @@ def test_a_baseline_goes_the_way_of_a_network_from_the_script_to_a_final_model(p
 
 def test_a_process_that_fits_baselines_alone_does_not_load_keras():
     code = (
-        "import sys; from xval.engine.worker import serve, classical, check_models, run\n"
+        "import sys; from xval.engine.learners import estimator; from xval.engine.worker import serve, check_models, run\n"
         "serve.load_training(); print('keras' in sys.modules)"
     )
     variables = os.environ | {"XVAL_FIRST_JOB": "no_network"}

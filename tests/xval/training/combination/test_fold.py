@@ -11,7 +11,7 @@ from xval.engine.worker.run import run_fold
 from xval.folds.plan import Fold
 from xval.jobs.observers import Observers
 from xval.results.scores import read_scores
-from xval.training.classical.saved import load
+from xval.reuse.inference.estimator import load_estimator
 from xval.training.combination.basic_features import make_basic_features
 
 
@@ -66,7 +66,7 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
     predictors, targets = arrays
     job = combination_of(custom_store, make_job, make_network)
     run_fold(job, folder, Observers())
-    first = load(folder).fitted
+    first = load_estimator(folder).fitted
     rng = np.random.default_rng(9)
     changed = {item: rng.normal(5, 3, values.shape) if item in ("s4", "s5") else values for item, values in predictors.items()}
     store.write("toy", changed, targets, data_folder=tmp_path / "data")
@@ -75,7 +75,7 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
     again.mkdir()
     run_fold(job, again, Observers())
 
-    second = load(again).fitted
+    second = load_estimator(again).fitted
     np.testing.assert_array_equal(first.pipeline["scaler"].mean_, second.pipeline["scaler"].mean_)
     np.testing.assert_array_equal(first.pipeline["pca"].components_, second.pipeline["pca"].components_)
     np.testing.assert_array_equal(first.pipeline[-1].support_vectors_, second.pipeline[-1].support_vectors_)
