@@ -33,14 +33,20 @@ from xval.engine.executors import Executor, find_executor
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
 from xval.experiment.feature_stores import check_store, make_instance_store
-from xval.experiment.refit_plan import is_there, plan_refit
+from xval.experiment.refit_plan import (
+    Chosen,
+    all_items,
+    describe_choice,
+    is_there,
+    plan_refit,
+    refuse_what_needs_folds,
+    search_all_items,
+)
 from xval.experiment.search import feature_variants
-from xval.experiment.search_all_items import Chosen, search_all_items
 from xval.folds.plan import FoldPlan
 from xval.jobs.job import Job, Refit
 from xval.jobs.outcome import FAILED
 from xval.jobs.plan import done_jobs, make_job
-from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
 from xval.jobs.written_settings import restore_instance, with_values
 from xval.models.saved.initial import find_initial_model, has_changed, name_model
 from xval.report.model_card import write_card

@@ -29,11 +29,11 @@ from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.engine.worker.run import run_job
 from xval.experiment import refit
 from xval.experiment.refit import RefitRequest, refit_instance
+from xval.experiment.refit_plan import choose_epochs
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
-from xval.jobs.refit import choose_epochs
 from xval.models.saved.description import read_description
 from xval.models.saved.heard_audio import read_audio_hashes
 from xval.models.saved.initial import hash_model

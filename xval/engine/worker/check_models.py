@@ -1,7 +1,6 @@
 """Build the models of jobs before any of them is trained.
 
-Comes in: the jobs of an experiment. Goes out: a line for each instance whose model, loss, optimizer, schedule or metrics cannot
-be used. It runs in the process that will train, or in one like it.
+It runs in the process that will train, or in one like it.
 """
 
 import json

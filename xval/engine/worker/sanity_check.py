@@ -1,7 +1,4 @@
-"""All that a job does, in small, before the first job: what fails here would fail after hours of training.
-
-Comes in: a job that trains a network. Goes out: nothing; or the error of the first part that fails.
-"""
+"""All that a job does, in small, before the first job: what fails here would fail after hours of training."""
 
 import errno
 import io

@@ -1,7 +1,6 @@
-"""Make an ensemble of finished instances: an instance of the same experiment, with records like theirs, without training.
+"""Make an ensemble of finished instances: an instance of the same experiment, without training.
 
-Comes in: a results folder, numbers of instances and how they are combined. Goes out: instance_<n>/ with a folder for each fold,
-all of them or none.
+All of its folds are made, or none.
 """
 
 import shutil

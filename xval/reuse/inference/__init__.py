@@ -1,6 +1,6 @@
 """Apply a saved model to audio files, with the settings that it was trained with.
 
-Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. It needs only the model and the files beside it.
+It needs only the model and the files beside it.
 """
 
 import logging
