@@ -1,8 +1,7 @@
 """Train the final model of an instance, on all items, as long as its folds chose.
 
-Comes in: the results folder of an experiment and the number of an instance, all of whose folds and repeats are done. Goes out:
-``instance_<i>/refit/`` with a model that nothing has tested. It is a job like those of the folds, run on this
-machine; its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
+It is a job like those of the folds, run on this machine, whose fold has no item to test. Its seed is derived as theirs are,
+with 0 for the number of the fold.
 """
 
 from collections.abc import Mapping

@@ -76,7 +76,8 @@ def search_all_items(
 ) -> Chosen:
     """Search as in a fold. Trials are scored by the inner folds of all items; without any, by `validation_fraction` of them.
 
-    The fold of the job has training items alone.
+    The fold of the job has training items only. The nested scores of the folds estimate this too: a search and a
+    training.
     """
     check_search([instance])
     plan = instance.settings.search_plan
