@@ -285,7 +285,7 @@ def test_sets_of_classes_are_those_of_the_validation_speakers(copied, number):
     validation = [copied.predictions(number, fold).query("side == 'validation'") for fold in (1, 2, 3)]
 
     sizes = []
-    for coverage in (0.3, 0.5, 0.6):
+    for coverage in (0.3, 0.5, 0.6, 0.8):
         found = predicted(copied, instance, "new", "--coverage", coverage)
         sets = [set(cell.split(";")) for cell in found["set"]]
         assert sets == sets_by_hand(validation, folds, coverage), coverage

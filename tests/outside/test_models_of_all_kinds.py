@@ -2,7 +2,10 @@
 
 import json
 
+import numpy as np
+import pandas as pd
 import pytest
+import soundfile
 
 pytestmark = pytest.mark.long
 
@@ -22,19 +25,22 @@ def test_all_kinds_of_models_are_described_by_the_same_entries(copied):
     assert network["seen_items"] == estimator["seen_items"] == ensemble["seen_items"]
 
 
-@pytest.mark.parametrize("architecture", ["mlp", "svm"])
-def test_what_an_embedder_has_seen_is_seen_by_the_models_that_read_its_embeddings(copied, architecture):
-    embedder = f"keras:{copied.EXPERIMENT}/instance_1/fold_1/model.keras"
-    copied.train(
-        {"architecture": architecture, "features": "embedding", "embedding_model": embedder},
-        num_experiment=2,
-        num_folds=3,
-        num_epochs=1,
-        page="none",
-        sample_rate_hz=4000,
-    )
+def test_what_an_embedder_has_seen_is_seen_by_the_models_that_read_its_embeddings(copied):
+    clips, rng = pd.read_csv(copied.folder / "audio" / "clips.csv"), np.random.default_rng(1)
+    for path in clips["path"]:
+        samples, rate_hz = soundfile.read(copied.folder / "audio" / path)
+        other = copied.folder / "other" / path
+        other.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(other, 0.1 * rng.normal(size=len(samples)), rate_hz)
+    clips.assign(item="new_" + clips["item"]).to_csv(copied.folder / "other" / "clips.csv", index=False)
+    prepared = copied.prepare("table", "other/clips.csv", "--dataset", "other")
+    assert prepared.returncode == 0, prepared.stderr
+    embedder = copied.fold() / "model.keras"
+    reads = {"features": "embedding", "embedding_model": f"keras:{embedder}"}
+    copied.train({"architecture": "mlp", **reads}, {"architecture": "svm", "C": (1.0,), **reads}, dataset="other", num_epochs=1)
 
-    model = copied.folder / "results" / "small" / "experiment_2" / "instance_1" / "fold_2" / "model.json"
-    seen = json.loads(model.read_text())["seen_items"]["small"]
-    assert set(described(copied, 1)["seen_items"]["small"]) <= set(seen)
-    assert set(described(copied, 1, fold=2)["seen_items"]["small"]) <= set(seen)
+    for instance in (1, 2):
+        model = copied.folder / "results" / "other" / "experiment_1" / f"instance_{instance}" / "fold_1" / "model.json"
+        seen = json.loads(model.read_text())["seen_items"]
+        assert seen["small"] == described(copied, 1)["seen_items"]["small"]
+        assert set(seen["other"]) < set("new_" + clips["item"])
