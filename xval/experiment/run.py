@@ -156,7 +156,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
             choose_lock(folder.path, settings.lock, settings.lease_s)
             with at_work, _observing(folder, settings, numbers, console) as observers:
                 folder.prepare(declaration.description)
-                with derived_files(planned, console) as derived:
+                with derived_files(planned, console) as derived, folder.restored_if_refused(numbers):
                     outcomes = _run(planned, declaration, command, console, derived, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
