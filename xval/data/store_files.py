@@ -1,6 +1,6 @@
 """Read segments of a feature store's predictors from their file, without mapping it and without leaving it open.
 
-The pages of a mapped file count as memory of the process, which would grow with the corpus; and for single rows of many items
+The pages of a mapped file count as memory of the process, which would grow with the dataset; and for single rows of many items
 mapping is many times slower than plain reading.
 """
 
