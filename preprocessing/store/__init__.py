@@ -212,8 +212,7 @@ def open_store(folder: str | Path) -> FeatureStore:
     path = folder / layout.DESCRIPTION_NAME
     if not folder.is_dir():
         raise CorpusError(f"{folder}: there is no feature store. {layout.how_to_rebuild(folder)}")
-    if layout.is_outdated(folder):
-        raise CorpusError(f"{folder}: made by an earlier version of xval. {layout.how_to_rebuild(folder)}")
+    layout.refuse_outdated(folder)
     try:
         content = json.loads(read_regular(path))
         version = content["format_version"]
