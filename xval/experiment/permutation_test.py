@@ -90,8 +90,8 @@ class _PermutedStore(FeatureStore):
 
     permuted: Targets = field(default_factory=dict)
 
-    def targets(self, item: str | int) -> Any:
-        return self.permuted[str(item)]
+    def targets(self, item: str | int | None = None) -> Any:
+        return np.concatenate([self.permuted[name] for name in (self.items if item is None else [str(item)])])
 
 
 class _KeptFeatures(PooledFeatures):
