@@ -324,6 +324,5 @@ def _write_bats(folder: Path, backgrounds: Path) -> None:
 
 
 def _tone(pitch_hz: float, duration_s: float, rng: np.random.Generator) -> np.ndarray:
-    """Return the samples of a tone with noise."""
     time_s = np.arange(int(duration_s * RATE_HZ)) / RATE_HZ
     return 0.3 * np.sin(2 * np.pi * pitch_hz * time_s) + 0.02 * rng.normal(size=time_s.size)

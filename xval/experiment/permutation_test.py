@@ -137,7 +137,6 @@ class _Study:
 
     @cached_property
     def items(self) -> list[str]:
-        """The items of all folds, which are permuted."""
         return sorted({item for record in self.instance.folds.values() for side in SIDES for item in record["items"][side]})
 
     @cached_property

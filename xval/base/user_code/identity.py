@@ -207,7 +207,6 @@ class _Reading:
         self._find_own = cache(self._find_own_spec)
 
     def hash_all(self, parts: Iterable[_Place]) -> dict[str, str]:
-        """Return the hashes of some parts and of all that they use."""
         self._follow([*parts], _RUN)
         used = {*self._counted}
         while modules := self._modules_to_import():
@@ -243,7 +242,6 @@ class _Reading:
                 return
 
     def _count_run(self, module: _Module, node: ast.stmt, run_as: str) -> Iterator[_Place]:
-        """Count what a module runs; yield what it uses."""
         self._run.add(node)
         self._counted.setdefault(_Place(module.name, run_as), []).append(node)
         yield from self._uses_of(module, node)
@@ -258,7 +256,6 @@ class _Reading:
         return is_used or not (module.is_script or acted_on <= module.variables)
 
     def _reach(self, place: _Place) -> Iterator[_Place]:
-        """Count a place that is used; yield what it uses."""
         module = self._module(place.module)
         if module is None or place in self._reached:
             return
@@ -276,7 +273,6 @@ class _Reading:
             yield from (_Place(star, place.name) for star in module.stars)
 
     def _uses_of(self, module: _Module, node: ast.stmt) -> Iterator[_Place]:
-        """Yield what a statement of a module uses."""
         for text, path in named_files(node, module.folders):
             self._files[_Place(module.name, text)] = path
             self.states[path] = _state(path)
