@@ -11,7 +11,7 @@ from typing import Any
 from preprocessing.corpus import CUSTOM
 from xval.base.errors import counted
 from xval.models.saved.embedder import is_foreign, is_own
-from xval.models.saved.leakage import State
+from xval.models.saved.provenance import State
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, may_load_weights
 

@@ -30,9 +30,8 @@ from xval.measures.binary import check_class
 from xval.measures.metrics import least_outputs
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
-from xval.models.saved.leakage import judge
 from xval.models.saved.preset import judge_preset
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Provenance
 from xval.results.job_key import JobKey
 from xval.settings import further_metrics
 from xval.settings.architectures import find_architecture, trains_network
@@ -201,13 +200,13 @@ def check_pretrained(settings: Settings) -> None:
 
 
 def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
-    """Refuse an embedder of xval that has heard test items of the folds; return a line where that is not known of one."""
+    """Refuse an embedder of xval that has seen test items of the folds; return a line where that is not known of one."""
     path = own_embedder(settings)
     if path is None:
         return _warn_of_foreign(settings, corpus_folder)
-    seen = read_seen(path)
+    provenance = Provenance(path)
     counted = read_clips_of(settings, corpus_folder)
-    verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder, counted) for fold in folds}
+    verdicts = {fold.number: provenance.verdict(fold, settings.dataset, corpus_folder, counted) for fold in folds}
     faults = [
         f"fold {number}: embedding_model: {path} {verdict.reason}"
         for number, verdict in verdicts.items()
@@ -220,7 +219,7 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
 
 
 def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
-    """Return a line where an encoder from elsewhere heard the corpus, or where that is not known and nobody vouches for it."""
+    """Return a line where an encoder from elsewhere has seen the dataset, or that is not known and nobody vouches for it."""
     name = foreign_embedder(settings)
     verdict = judge_preset(name, corpus_folder) if name else None
     if name is None or (verdict is not None and verdict.state == "clean"):
@@ -239,7 +238,7 @@ def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
     """Check the initial model of each fold to be trained, as `find_initial_model` does; the faults of all folds in one message.
 
-    A line is returned for each model of which is not known all that it has heard.
+    A line is returned for each model of which is not known all that it has seen.
     """
     faults: dict[str, list[int]] = {}
     unknown = {}

@@ -13,8 +13,8 @@ from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings, Rule
 from xval.base.errors import ResultsError, brief
 from xval.models.saved.description import ModelDescription, read_description
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
 from xval.models.saved.load import find_architecture
+from xval.models.saved.provenance import SEEN_AUDIO_NAME
 
 
 def _check(evidence: Evidence, findings: Findings) -> None:

@@ -24,7 +24,7 @@ from xval.jobs.fold_part import Clips, read_clips_of, read_enrolment_of
 from xval.jobs.job import Job, job_seed
 from xval.jobs.record import describe_untested, versions
 from xval.models.saved.novelty import Novelty, choose_kept, describe_novelty, measure_novelty
-from xval.models.saved.seen import Seen
+from xval.models.saved.provenance import Provenance
 from xval.settings.architectures import COMBINATION
 from xval.settings.classical import fits_validation
 from xval.settings.schema import Settings
@@ -52,7 +52,7 @@ class PooledFeatures:
         self._pooling = Pooling(options["pooling"], options["time_parts"], settings, scales_pooled)
         self.spec = EstimatorSpec.of(job.settings.architecture, options)
         self.search_on_validation = False
-        self.earlier: list[Seen] = []
+        self.earlier: list[Provenance] = []
         self.facts: dict[str, Any] = {"models": []}
         self.about = {
             "pooling": self._pooling.statistics,

@@ -24,12 +24,12 @@ from xval.data.frames import FrameExamples
 from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
-from xval.jobs.model_files import describe_model, write_heard_audio
+from xval.jobs.model_files import describe_model
 from xval.jobs.record import describe_job, versions
 from xval.measures import metrics
 from xval.models.losses import data_loss
 from xval.models.saved.initial import hash_bytes, hash_member
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Provenance, write_seen_audio
 from xval.results.folder import ENSEMBLE_NAME
 from xval.results.read import fitted_sides
 from xval.reuse.ensembles import model_file
@@ -82,11 +82,11 @@ def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: s
     content = model_file.describe(combiner, described, combined)
     write_json(temporary / ENSEMBLE_NAME, content.model_dump(), flushed=False)
     store = open_store(Path(job.store_folder))
-    seen = [read_seen(member.model) for member in members]
+    earlier = [Provenance(member.model) for member in members]
     class_names = evaluation.facts["class_names"]
     thresholds = evaluation.facts.get("thresholds")
-    write_json(temporary / "model.json", describe_model(job, store, class_names, seen, thresholds), flushed=False)
-    write_heard_audio(temporary, job, store, seen)
+    write_json(temporary / "model.json", describe_model(job, store, class_names, earlier, thresholds), flushed=False)
+    write_seen_audio(temporary, job.fold, store.folder.parents[1], earlier)
     counts = [member.record["n_parameters"] for member in members]
     fitted = {side for member in members for side in fitted_sides(member.record)}
     return {

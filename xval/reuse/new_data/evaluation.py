@@ -25,9 +25,10 @@ from xval.measures.events.annotated import AnnotatedRecordings, label_frames
 from xval.measures.events.recordings import answer_recordings
 from xval.measures.forms import FigureOptions
 from xval.measures.labels import MatchedLabels, TrueLabels, describe_unknown
+from xval.models.saved.provenance import SeenClips, find_seen
 from xval.reuse.new_data.figures import Figures, measure, tabulate_clips
 from xval.reuse.new_data.labelled_clips import LabelledClips, add_hashes
-from xval.reuse.new_data.seen import Seen, describe_seen, find_seen
+from xval.reuse.new_data.seen import describe_seen
 
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
@@ -74,7 +75,7 @@ class Outcome:
 
     figures: Figures
     clips: LabelledClips
-    seen: Seen
+    seen: SeenClips
     unknown_labels: dict[str, int]
     lacking_classes: tuple[str, ...]
     left_out: pd.DataFrame
@@ -99,7 +100,7 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
             f"None of the {counted(len(unreadable), 'clip')} can be read. {unreadable['path'][0]}: {unreadable['reason'][0]}"
         )
     labelled = _keep(labelled, labelled.clips.table["clip"].isin(hashed.table["clip"]).to_numpy())._replace(clips=hashed)
-    seen = find_seen(hashed, model.members, model.descriptions)
+    seen = find_seen(model.members, hashed.table, hashed.corpus_names)
     about_seen = describe_seen(hashed, seen, n_members=len(model.members), left_out=choices.leave_out_seen)
     left_out = [without_label, unreadable]
     if choices.leave_out_seen and seen.either.any():
@@ -159,7 +160,7 @@ def _output_names(model: "SavedModel") -> tuple[str, ...]:
 
 
 def _measure(
-    model: "SavedModel", labelled: _Labelled, seen: Seen, progress: Progress
+    model: "SavedModel", labelled: _Labelled, seen: SeenClips, progress: Progress
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]:
     """Return the figures, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
     clips = labelled.clips

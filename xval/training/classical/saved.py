@@ -19,10 +19,10 @@ from preprocessing.store import FeatureStore
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.json_files import read_json, write_json
 from xval.jobs.job import Job
-from xval.jobs.model_files import describe_model, write_heard_audio
+from xval.jobs.model_files import describe_model
 from xval.models.saved.description import EstimatorSettings, ModelDescription, read_description
 from xval.models.saved.novelty import Novelty
-from xval.models.saved.seen import Seen
+from xval.models.saved.provenance import Provenance, write_seen_audio
 from xval.results.folder import ESTIMATOR_NAME, KERAS_NAME
 from xval.training.classical.check_estimator import check_skops
 from xval.training.classical.pipeline_file import import_skops, load_pipeline
@@ -84,18 +84,18 @@ def save(
     job: Job,
     store: FeatureStore,
     *,
-    earlier: Sequence[Seen] = (),
+    earlier: Sequence[Provenance] = (),
     novelty: Novelty | None = None,
 ) -> None:
     """Write an estimator into a fold folder, and ``about`` into its model.json.
 
-    ``earlier`` is what the networks of a combination have heard, ``novelty`` how far an input lies from what it was fitted to.
+    ``earlier`` is what trained the networks of a combination, ``novelty`` how far an input lies from what it was fitted to.
     """
     import_skops().dump(fitted.pipeline, folder / ESTIMATOR_NAME)
     described = describe_model(job, store, store.class_names, earlier)
     described |= novelty.write(folder) if novelty else {}
     write_json(folder / "model.json", described | {"combination": about.model_dump(mode="json")})
-    write_heard_audio(folder, job, store, earlier)
+    write_seen_audio(folder, job.fold, store.folder.parents[1], earlier)
 
 
 def save_network(folder: Path, number: int, network: "keras.Model", source: Path) -> None:
