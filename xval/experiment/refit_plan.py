@@ -10,13 +10,13 @@ from xval.answers.read import read_instance
 from xval.answers.summary import test_side
 from xval.base.csv_text import read_csv
 from xval.base.errors import REMEDY, ResultsError
-from xval.base.user_code.identity import describe_changes
 from xval.experiment.search_all_items import Chosen
 from xval.folds.plan import FoldPlan
 from xval.jobs.job import Refit
+from xval.jobs.plan import identity_of
 from xval.jobs.refit import choose_epochs, choose_learning_rates, expected_figures, mean_temperature, median_thresholds
 from xval.jobs.written_settings import differences
-from xval.models.saved.initial import has_changed, name_model
+from xval.models.saved.initial import name_model
 from xval.models.saved.novelty import limit_ratio_of
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.job_key import JobKey
@@ -131,15 +131,17 @@ def is_there(
     if record is None:
         return False
     changes = differences(record["parameters"], parameters)
-    if record["folds_hash"] != folds.hash:
+    identity = identity_of(instance, folds.hash)
+    changed = identity.changes(record)
+    if "folds_hash" in changed:
         changes.append(f"the folds or the dataset were different (hash {record['folds_hash']}, now {folds.hash})")
     if record["epochs"] != refit.epochs:
         changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
     if record["expected"] != refit.facts["expected"]:
         changes.append("the folds have run again since and have other test scores")
-    if code := describe_changes(record.get("own_code"), instance.own_code):
+    if code := identity.code_changes(record):
         changes.append(code)
-    if has_changed(record, instance.settings):
+    if "models" in changed:
         changes.append(f"another model was at {name_model(instance.settings)}")
     if changes:
         raise ResultsError(
