@@ -243,7 +243,7 @@ def _describe_difference(
         models = {
             "embedding_model": instance.settings.embedding_model,
             "encoder": instance.settings.encoder,
-            "initial_model": instance.settings.initial_model,
+            "initial_model": instance.settings.start_model,
             "models": instance.options.get("models"),
         }
         settings = [f"another model was at {name}={path!r}" for name, path in models.items() if path]

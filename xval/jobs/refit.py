@@ -47,7 +47,7 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
 
 def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
     """Refuse instances that read models of folds without a final form, and epochs for an architecture that has none."""
-    where, initial = f"instance {instance.number}", instance.settings.initial_model
+    where, initial = f"instance {instance.number}", instance.settings.start_model
     if instance.settings.architecture == COMBINATION:
         try:
             CombinationOptions.of(instance.options).final_paths()

@@ -123,6 +123,11 @@ class Settings(  # pydantic orders the fields from the last class to the first
         is_plain = self.loss == "auto" and self.callbacks is None and all(without_keras)
         return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
 
+    @property
+    def start_model(self) -> str | None:
+        """The `initial_model` of its network; None: it has none, or is an estimator, of which that setting says nothing."""
+        return self.initial_model if architectures.trains_network(self.architecture) else None
+
     def own_parts(self) -> set[str]:
         """Return the dotted paths in the settings whose code changes the scores of a fold.
 

@@ -75,10 +75,10 @@ def find_initial_model(
         SettingsError: There is no such file, it cannot be fetched, it is damaged or no .keras file, it has seen what the fold
             tests, or it was trained on what the fold validates with.
     """
-    if settings.initial_model is None:
+    pattern = settings.start_model
+    if pattern is None:
         return None
-    is_elsewhere = is_address(settings.initial_model)
-    path = fetch_model(parse_address(settings.initial_model)) if is_elsewhere else _path(settings.initial_model, fold.number)
+    path = fetch_model(parse_address(pattern)) if is_address(pattern) else _path(pattern, fold.number)
     if not path.is_file():
         raise SettingsError(
             f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or correct the path; "
@@ -97,8 +97,8 @@ def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
     if embedder.has_changed(record, settings):
         return True
     read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
-    if settings.initial_model is not None:
-        read[_path(settings.initial_model, record["fold"])] = record.get("initial_model_hash")
+    if settings.start_model is not None:
+        read[_path(settings.start_model, record["fold"])] = record.get("initial_model_hash")
     return any(path.is_file() and hash_model(path) != known for path, known in read.items())
 
 
@@ -106,7 +106,7 @@ def name_model(settings: Settings) -> str:
     """Return the setting that names the model that training starts from, that made the features, or that is combined."""
     if settings.architecture == COMBINATION:
         return "models"
-    name = "initial_model" if settings.initial_model else settings.pretrained or "initial_model"
+    name = "initial_model" if settings.start_model else settings.pretrained or "initial_model"
     return f"{name}='{getattr(settings, name)}'"
 
 
