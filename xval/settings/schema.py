@@ -144,6 +144,8 @@ class Settings(  # pydantic orders the fields from the last class to the first
         texts = [text for values in named.values() for text in values]
         parts = {name for text in texts for name in further_metrics.split_names(text)}
         paths = {keras_objects.parse(name).own_path if keras_objects.is_object(name) else name for name in parts}
+        declared = [path.rpartition(".")[0] for path in networks if path and self.reshaping_type == "auto"]
+        networks += [f"{module}.reshaping_type" for module in declared]
         return {path for path in paths if definitions.is_dotted(path)} | {path for path in networks if path}
 
     def own_modules(self) -> set[str]:
