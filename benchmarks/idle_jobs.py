@@ -1,7 +1,6 @@
-"""Jobs of no work: what becomes of them is written as for a real job, from the files of a real fold; nothing is computed.
+"""Jobs without work: their files are written as for a real job, copied from a finished fold, and nothing is computed.
 
-Comes in: jobs in a worker process, and the environment variable IDLE_FOLD, a finished fold folder. Goes out: fold folders with
-the same files, and records with the hashes and the items of the jobs.
+The environment variable IDLE_FOLD names the finished fold folder. The copies have the hashes and the items of the jobs.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Two or three runs of the same experiment at once: each job is trained once, and the results are those of one run.
 
-Comes in: a case. Goes out: what was wrong. The runs begin at drawn moments; each writes down which jobs it trains.
+The runs begin at random moments; each writes down which jobs it trains.
 """
 
 import os

@@ -1,7 +1,6 @@
-"""The command line of the experiment scripts, and exit codes.
+"""The command line of the experiment scripts, as a `RunRequest` for run.py, and exit codes.
 
-Comes in: argv and what the script declares. Goes out: a `RunRequest` for run.py, and an exit code: 0 all done, 1 some job
-failed, 2 wrong usage or settings, 130 interrupted.
+The exit code is 0 if all was done, 1 if some job failed, 2 for wrong usage or settings, and 130 after an interruption.
 """
 
 import argparse

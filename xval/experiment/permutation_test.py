@@ -4,7 +4,7 @@ Models of one cross-validation are trained on each other's test items, so that t
 over items knows. Trained again with permuted labels, they show what chance reaches in this very study, and the test is exact
 (Ojala and Garriga, JMLR 11, 2010; Phipson and Smyth, SAGMB 9, 2010: p is never 0).
 
-Labels are permuted within what is exchangeable where there is nothing to hear. Where each item has one class (a diagnosis),
+Labels are permuted within what is exchangeable where there is nothing to learn. Where each item has one class (a diagnosis),
 items change places: an item takes the label of another, with its place in the folds, which were balanced by labels. Otherwise
 the labels of the clips of each item are permuted, so that what knowing the item reaches is in both.
 """
@@ -176,7 +176,7 @@ class _Study:
         return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
 
     def permute(self, rng: np.random.Generator) -> tuple[Targets, Mapping[str, str]]:
-        """Return targets, and the item that stands in the place of each."""
+        """Return targets, and the item that stands in place of each."""
         if not self.permutes_items:
             permuted = {item: rng.permutation(self._of_clips(item))[self.clips[item]] for item in self.items}
             return self.targets | permuted, {}

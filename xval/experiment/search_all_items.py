@@ -1,7 +1,6 @@
-"""Search settings for the final model of an instance on all items, as each of its folds has searched on its own.
+"""Search the settings and the best number of epochs for the final model of an instance on all items, as each fold has searched.
 
-Comes in: the job of the final model, with the settings that the instance has written. Goes out: the job with what is chosen,
-and the epochs that were best for it. The nested figures of the folds estimate this too: a search and a training.
+The nested scores of the folds estimate this procedure too: a search and a training.
 """
 
 from collections.abc import Callable, Sequence

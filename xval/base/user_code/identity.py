@@ -49,9 +49,9 @@ _FORM_NOW = "3"
 _SHIPPED = "shipped "  # of a definition in a file of architectures/ that is as xval ships it
 _IMPORTED = "imported "  # of what is run or used only because a module is imported of which nothing is used
 _REGISTERED = "registered "  # of what is used only because it registers itself, or because a network's module declares it
-_FILE = "file "  # of a data file, whose name stands in the place of a definition's
+_FILE = "file "  # of a data file, whose name stands in place of a definition's
 
-# What a module runs outside of definitions, in the place of a definition's name:
+# What a module runs outside of definitions, in place of a definition's name:
 _RUN = ""
 _RUN_BY_IMPORT = "import"  # only because it is imported
 _RUN_BY_REGISTERED = "registered"  # only because of what registers itself
