@@ -3,7 +3,7 @@
 A plan that contradicts what the results folder holds is refused here, before anything is trained.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -53,15 +53,6 @@ class Plan:
     def jobs_of(self, instance: int) -> list[JobKey]:
         """Return the chosen jobs of an instance, done or to do."""
         return [key for key in (*self.done, *self.to_do) if key.instance == instance]
-
-
-def done_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
-    """Return the records of those jobs that are finished, with the settings of an instance and on these folds."""
-    return {
-        key: record
-        for key, record in open_results(folder).done(jobs).items()
-        if not identity_of(instance, folds.hash_of(key.fold)).changes(record)
-    }
 
 
 def identity_of(instance: Instance, folds_hash: str) -> JobIdentity:

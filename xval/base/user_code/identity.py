@@ -244,17 +244,17 @@ class _Reading:
             noted = [(module, node) for module in modules if module for node in module.definitions if node.decorator_list]
             self._follow([place for pair in noted for place in self._count_run(*pair, run_as)], run_as)
 
-    def _registered(self) -> Iterator[_Place]:
-        """Yield the definitions, not counted yet, that register themselves with something that is used."""
-        for module in [module for module in self._modules.values() if module and not module.is_shipped]:
-            for node in module.definitions:
-                place = _Place(module.name, node.name)
-                if place in self._counted or node in self._run:
-                    continue
-                bases = node.bases if isinstance(node, ast.ClassDef) else []
-                by_decorator = any(self._keeps(*found) for by in node.decorator_list for found in self._meant(module, by))
-                if by_decorator or any(self._keeps_subclasses(*found) for base in bases for found in self._meant(module, base)):
-                    yield place
+    def _registered(self) -> list[_Place]:
+        """Return the definitions, not counted yet, that register themselves with something that is used."""
+        own = [module for module in self._modules.values() if module and not module.is_shipped]
+        return [
+            place
+            for module in own
+            for node in module.definitions
+            if (place := _Place(module.name, node.name)) not in self._counted and node not in self._run
+            if any(self._keeps(*meant) for decorator in node.decorator_list for meant in self._meant(module, decorator))
+            or any(map(self._is_told, self._ancestors(module, node)))
+        ]
 
     def _keeps(self, module: _Module, node: ast.stmt) -> bool:
         """Return whether a decorator, by its definition, may register something with a variable or class that is used."""
@@ -262,14 +262,21 @@ class _Reading:
             return any(node in bindings for bindings in self._counted.values())
         return any(_Place(module.name, head) in self._counted for head, *_ in names_used(node) if head in module.variables)
 
-    def _keeps_subclasses(self, module: _Module, node: ast.stmt) -> bool:
-        """Return whether a class that is used, or one that it inherits from, is told of its subclasses."""
-        if not isinstance(node, ast.ClassDef):
-            return False
-        is_told = any(isinstance(inner, DEFINITIONS) and inner.name == "__init_subclass__" for inner in node.body)
-        is_used = _Place(module.name, node.name) in self._counted
-        above = (found for base in node.bases for found in self._meant(module, base))
-        return (is_told and is_used) or any(self._keeps_subclasses(*found) for found in above)
+    def _is_told(self, node: ast.stmt) -> bool:
+        """Return whether a class is used and told of its subclasses."""
+        inner = node.body if isinstance(node, ast.ClassDef) else []
+        is_told = any(isinstance(part, DEFINITIONS) and part.name == "__init_subclass__" for part in inner)
+        return is_told and any(node in bindings for bindings in self._counted.values())
+
+    def _ancestors(self, module: _Module, node: ast.stmt) -> list[ast.stmt]:
+        """Return the classes of the user's own that a class inherits from."""
+        waiting, found = [(module, node)], list[ast.stmt]()
+        while waiting:
+            module, node = waiting.pop()
+            if isinstance(node, ast.ClassDef) and node not in found:
+                found.append(node)
+                waiting += [meant for base in node.bases for meant in self._meant(module, base)]
+        return found[1:]
 
     def _meant(self, module: _Module, expression: ast.expr) -> Iterator[tuple[_Module, ast.stmt]]:
         """Yield the statements of the user's own that give a decorator or a base class its meaning, with their modules."""
@@ -282,13 +289,10 @@ class _Reading:
             if target is None or place in followed:
                 continue
             followed.add(place)
-            inner = f"{place.module}.{head}"
-            waiting += [_Place(inner, attributes)] if head not in target.bindings and inner in self._modules else []
-            waiting += [_Place(star, place.name) for star in target.stars]
+            waiting += [_Place(f"{place.module}.{head}", attributes), *(_Place(star, place.name) for star in target.stars)]
             for binding in target.bindings.get(head, []):
                 if isinstance(binding, _Place):
-                    names = ".".join(filter(None, (binding.name, attributes)))
-                    waiting.append(_Place(binding.module, names))
+                    waiting.append(_Place(binding.module, ".".join(filter(None, (binding.name, attributes)))))
                 else:
                     yield target, binding
 
