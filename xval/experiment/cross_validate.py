@@ -24,7 +24,6 @@ from xval.experiment.grid import comment_of
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.other_script import OF_ANY_SCRIPT
-from xval.jobs.refit import refuse_what_needs_folds
 from xval.results.identity import JobIdentity
 from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
@@ -185,6 +184,8 @@ def choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit
     declaration = _declare(str(shared["dataset"]), shared, {1: own})
     (instance,) = resolve(declaration)
     if refit:
+        from xval.experiment.refit_plan import refuse_what_needs_folds
+
         refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)
     numbers = folder.instances()

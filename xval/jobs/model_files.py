@@ -1,89 +1,43 @@
-"""The files of a fold's model: the model, its description, the audio that trained it."""
+"""The description of the model of a fold: model.json."""
 
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
-from xval.base.json_files import FORMAT_VERSION, write_json
+from xval.base.json_files import FORMAT_VERSION
 from xval.jobs.job import Job
-from xval.jobs.observers import Observers
 from xval.models.saved.embedder import foreign_embedder, own_embedder
-from xval.models.saved.initial import InitialModel
-from xval.models.saved.novelty import Novelty
-from xval.models.saved.provenance import Provenance, describe_training, write_seen_audio
-from xval.results.folder import KERAS_NAME
+from xval.models.saved.provenance import Provenance, describe_training
 from xval.settings.schema import FRAME_KEYS, Settings
 
 if TYPE_CHECKING:
-    import keras
-
-Thresholds = Mapping[str, float]
-"""By label."""
+    from xval.data.fold import FoldData
 
 
-def save_model(
-    model: "keras.Model",
-    folder: Path,
-    job: Job,
-    store: FeatureStore,
-    class_names: Sequence[str],
-    initial: InitialModel | None = None,
-    thresholds: Thresholds | None = None,
-    outside_weights: Sequence[str] | None = (),
-    novelty: Novelty | None = None,
-    observers: Observers | None = None,
-) -> None:
-    """Write model.keras, without the optimizer's state, and what its user needs to know beside it.
+def describe_model(job: Job, data: "FoldData", earlier: Sequence[Provenance], record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of model.json that models of all kinds have.
 
-    The class names say what its outputs mean; `initial` is the model that it started from, `outside_weights` are those that its
-    build() has from elsewhere, `novelty` says how far an input lies from what it was trained on. `observers` hear where one
-    of the files beside it cannot be written.
+    `earlier` is what trained the saved models that it was made from. The record has the names of its classes, of
+    several labels their thresholds, and the weights of its network that come from elsewhere (None: not known).
     """
-    import keras
-
-    observers = observers or Observers()
-    keras.Model(model.input, model.output, name=model.name).save(folder / KERAS_NAME)
-    earlier = [initial.provenance] if initial else []
-    embedder = own_embedder(job.settings.feature_settings())
-    earlier += [Provenance(embedder)] if embedder else []
-    described = describe_model(job, store, class_names, earlier, thresholds, outside_weights)
-    described |= initial.facts if initial else {}
-    described |= (observers.by_product("novelty", lambda: novelty.write(folder)) if novelty else None) or {}
-    write_json(folder / "model.json", described, flushed=False)
-    observers.by_product("seen audio", lambda: write_seen_audio(folder, job.fold, store.folder.parents[1], earlier))
-
-
-def describe_model(
-    job: Job,
-    store: FeatureStore,
-    class_names: Sequence[str],
-    earlier: Sequence[Provenance] = (),
-    thresholds: Thresholds | None = None,
-    outside_weights: Sequence[str] | None = (),
-) -> dict[str, Any]:
-    """Return the content of model.json.
-
-    `earlier` is what trained the saved models that it was made from, `thresholds` from which probability on each label is
-    predicted, where a clip may have several, `outside_weights` those of its network that come from elsewhere (None: not known).
-    """
+    store, fold, outside_weights = data.store, data.fold, record.get("outside_weights", ())
     settings = job.settings
     unknown = [foreign_embedder(settings.feature_settings())]
     if outside_weights is None:
         unknown.append(f"the network {settings.architecture}")
     elif outside_weights:
         unknown.append(f"the network {settings.architecture} ({outside_weights[0]} ...)")
-    training_items = sorted({*job.fold.training, *job.fold.validation})
+    training_items = sorted({*fold.training, *fold.validation})
     return {
         "format_version": FORMAT_VERSION,
         "task_type": settings.task_type,
         "architecture": settings.architecture,
-        "class_names": list(class_names),
+        "class_names": list(record["class_names"]),
         "target_names": list(store.target_names),
-        **({"thresholds": dict(thresholds)} if thresholds else {}),
+        **({"thresholds": dict(record["thresholds"])} if record.get("thresholds") else {}),
         **{name: getattr(settings, name) for name in FRAME_KEYS if settings.frames},
         "feature_settings": settings.feature_settings().model_dump(mode="json"),
         "clip_samples": store.description.clip_samples,
@@ -98,15 +52,21 @@ def describe_model(
         "backend": settings.backend,
         "dataset": settings.dataset,
         "instance": job.instance,
-        "fold": job.fold.number,
+        "fold": fold.number,
         "repeat": job.repeat,
         "is_untested": job.refit is not None,
         "training_items_hash": blake2b(json.dumps(training_items).encode(), digest_size=8).hexdigest(),
-        **describe_training(job.fold, settings.dataset, earlier, [part for part in unknown if part is not None]),
+        **describe_training(fold, settings.dataset, earlier, [part for part in unknown if part is not None]),
         "settings_hash": job.settings_hash,
         "code_hash": job.code_hash,
         "folds_hash": job.folds_hash,
     }
+
+
+def seen_by_embedder(job: Job) -> list[Provenance]:
+    """Return what trained the embedder, where xval has trained the one that made the features of a job."""
+    embedder = own_embedder(job.settings.feature_settings())
+    return [Provenance(embedder)] if embedder else []
 
 
 def _padding(store: FeatureStore, settings: Settings) -> dict[str, Any]:

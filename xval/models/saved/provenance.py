@@ -37,6 +37,8 @@ from xval.settings.architectures import may_load_weights
 if TYPE_CHECKING:
     import pandas as pd
 
+    from xval.data.fold import FoldData
+
 SEEN_AUDIO_NAME = "seen_audio.npy"
 """Hashes of the clips that trained a model or chose its epoch, or did so for a model that it was made from."""
 TRAINED_AUDIO_NAME = "trained_audio.npy"
@@ -311,11 +313,12 @@ def describe_training(
     }
 
 
-def write_seen_audio(folder: Path, fold: Fold, corpus_folder: Path, earlier: Sequence[Provenance] = ()) -> None:
+def write_seen_audio(folder: Path, data: "FoldData", earlier: Sequence[Provenance] = ()) -> None:
     """Write the .npy files of a model that was trained on a fold into its folder, each only where all of it is known.
 
-    seen_audio.npy and trained_audio.npy are sorted, uint64 (n_clips,).
+    seen_audio.npy and trained_audio.npy are sorted, uint64 (n_clips,). The index of the dataset is above the feature store.
     """
+    fold, corpus_folder = data.fold, data.store.folder.parents[1]
     clips = read_clips(corpus_folder)
     fingerprints = None
     with suppress(CorpusError):  # damage of that file must not cost the work of the job

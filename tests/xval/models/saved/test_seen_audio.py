@@ -58,7 +58,8 @@ def test_a_model_of_re_encoded_recordings_is_known(tmp_path, words, heard, state
     other = write_corpus(
         tmp_path, {(names[speaker], word): re_encoded(samples) for (speaker, word), samples in recordings.items()}, "other"
     )
-    write_seen_audio(tmp_path, Fold(1, ("anna", "bob"), (), ()), other.folder)
+    store = SimpleNamespace(folder=other.folder / "features" / "x")
+    write_seen_audio(tmp_path, SimpleNamespace(fold=Fold(1, ("anna", "bob"), (), ()), store=store))
     items = {"other": ["anna", "bob"]}
     write_json(tmp_path / "model.json", {"seen_items": items, "trained_items": items, "unknown_parts": []})
 
