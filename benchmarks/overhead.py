@@ -46,7 +46,7 @@ STEPS = {
     "predictions.parquet": (("fold.py", "write"),),
     "model.keras": (("saving_api.py", "save_model"),),
     "model.json": (("model_files.py", "describe_model"),),
-    "seen audio": (("model_files.py", "write_seen_audio"),),
+    "seen audio": (("provenance.py", "write_seen_audio"),),
     "JSON files": (("json_files.py", "write_json"),),
     "publish": (("folder.py", "publish"),),
 }

@@ -39,7 +39,7 @@ from xval.jobs.job import Job
 from xval.jobs.observers import Observer, WatchedJobs
 from xval.jobs.other_script import refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome
-from xval.jobs.plan import Plan, done_jobs, make_plan
+from xval.jobs.plan import Plan, identity_of, make_plan
 from xval.jobs.stages import in_stages
 from xval.jobs.written_settings import other_backends, with_written_unused
 from xval.report import rebuild
@@ -333,7 +333,9 @@ def _end_replacing(planned: Plan) -> None:
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
             available = job_keys(instance.number, folds, count_repeats(instance.parameters))
-            done = done_jobs(planned.folder, instance, planned.folds, available)
+            records = open_results(planned.folder).done(available)
+            identities = {key: identity_of(instance, planned.folds.hash_of(key.fold)) for key in records}
+            done = [key for key, record in records.items() if not identities[key].changes(record)]
             planned.folder.end_replacing(instance.number, done, available)
 
 

@@ -15,6 +15,7 @@ from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import JsonObject
 from xval.results.estimates_file import is_of, read_estimates, source_of
 from xval.results.folder import ExperimentFolder, file_state, find_experiment
+from xval.results.identity import JobIdentity
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import (
@@ -22,7 +23,6 @@ from xval.results.read import (
     Record,
     WrittenFolds,
     WrittenInstance,
-    is_current,
     own_folders_in,
     read_folds,
     read_history,
@@ -148,7 +148,8 @@ class OpenResults:
     def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
         """Return the records of an instance that count: made with its present settings, on the present folds."""
         folds, settings_hash = self.folds, self.settings(instance).settings_hash
-        return {key: record for key, record in records.items() if is_current(record, settings_hash, folds.hash_of(key.fold))}
+        identities = {key: JobIdentity(settings_hash, folds.hash_of(key.fold)) for key in records}
+        return {key: record for key, record in records.items() if not identities[key].changes(record)}
 
     def instance(self, number: int, chosen: JobKey | None = None, damaged: list[str] | None = None) -> InstanceResults:
         """Return an instance with its jobs, or with one of them.

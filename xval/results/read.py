@@ -18,7 +18,7 @@ from xval.base.json_files import read_hashed_json, read_json
 from xval.base.operating_system import open_regular
 from xval.base.size_limits import LARGEST_TABLE_BYTES
 from xval.base.user_code.definitions import find_definition, has_module
-from xval.base.user_code.identity import find_changes, hash_definitions
+from xval.base.user_code.identity import hash_definitions
 from xval.base.user_code.modules import CellFolder, looking_in
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
@@ -214,14 +214,6 @@ def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder)
 def fitted_sides(record: Record) -> list[str]:
     """Return the sides whose items a model was fitted to; of an estimator also those that validate, by answers out of fold."""
     return list(record.get("fitted_to", ["training"]))
-
-
-def is_current(
-    record: Mapping[str, Any], settings_hash: str, folds_hash: str, own_code: Mapping[str, str] | None = None
-) -> bool:
-    """Return whether a record was made with these settings on these folds, and where known with this code of the user's own."""
-    is_same = (record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash)
-    return is_same and not find_changes(record.get("own_code"), own_code)
 
 
 def read_history(path: Path, *needed: str) -> dict[str, list[float]]:
