@@ -11,13 +11,14 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
 from augmentation.offline_settings import AUGMENTATION_SECTION, MIXING_SECTION, MixingSettings, augmentation_model
 from xval.__main__ import main as carry_out
-from xval.answers.finding_table import TABLE, Entry
+from xval.base.findings import Finding, Rule, coded_files
 from xval.commands import GROUPS, describe_commands
 from xval.settings.architectures import COMBINATION, architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL
@@ -37,7 +38,6 @@ _WORDS = {
     "few": "n speakers",
     "above_chance": "above chance",
 }
-_VERBS = {"were": "were", "are": "is", "its": "its"}  # which agree with a number
 _ESTIMATORS = {
     "constant": "Constant prediction: the most frequent class, or the mean. Every other model has to be better.",
     "svm": "Support vector machine (SVM) for classes. `C` and `gamma` are searched; a linear kernel has no `gamma`.",
@@ -173,31 +173,33 @@ def findings_page() -> Iterator[str]:
         " and run the same command again:"
     )
     yield "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```"
-    for code in sorted(TABLE):
-        yield from [f"## {code} {TABLE[code].slug}", *_finding(TABLE[code])]
+    for module in map(import_module, coded_files().values()):
+        rules = [value for value in vars(module).values() if isinstance(value, Rule)]
+        findings = [finding for rule in rules for finding in rule.findings]
+        yield from [f"## {findings[0].name}", *_finding(findings, " ".join((module.__doc__ or "").split()))]
 
 
-def _finding(entry: Entry) -> Iterator[str]:
+def _finding(findings: list[Finding], why: str) -> Iterator[str]:
     """Yield the paragraphs on a finding: its messages and what to do, each once, and why."""
     for label, texts in (
-        ("Message", [text.message for text in entry.texts.values()]),
-        ("What to do", [text.advice for text in entry.texts.values()]),
+        ("Message", [finding.message for finding in findings]),
+        ("What to do", [finding.advice for finding in findings]),
     ):
         filled = [_filled(text) for text in dict.fromkeys(texts) if re.search(r"\w", re.sub(r"\{\w+\}", "", text))]
         if len(filled) == 1:
             yield f"**{label}** {filled[0]}"
         elif filled:
             yield f"**{label}**\n\n" + "\n".join(f"- {text}" for text in filled)
-    yield f"**Why** {entry.why}"
+    yield f"**Why** {why}"
 
 
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
+    text = re.sub(r"\{\w+:\?((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # what is there for some values
+    text = re.sub(r"\{\w+:[^{}|]*\|((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # the words for several
     parts = re.split(r"\{(\w+)\}", text)
-    text = "".join(
-        _VERBS.get(part) or f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part)
-        for at, part in enumerate(parts)
-    )
+    text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    text = re.sub(r"[Vv]ariants \*variants\*", "*variants*", text)
     return text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
 
 
