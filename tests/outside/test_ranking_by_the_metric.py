@@ -1,5 +1,6 @@
 """`rank_by`: the validation metric that is reported selects an instance; `monitor` chooses the epoch."""
 
+import json
 import re
 
 import numpy as np

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 
 from xval.engine.worker import run
 from xval.jobs.job import Trial
@@ -43,8 +44,9 @@ def left_by(folder, key):
     """Return what a job left that must not differ."""
     place = ExperimentFolder(folder).fold_folder(*key)
     record = json.loads((place / "record.json").read_text())
-    names = ("metrics", "clip_metrics", "item_metrics", "best_epoch", "epochs", "score", "values", "state")
+    names = ("best_epoch", "epochs", "score", "values", "state")
     found = {name: record[name] for name in names if name in record} | {"history": (place / "history.csv").read_text()}
+    found["scores"] = pd.read_parquet(place / "scores.parquet").to_csv()
     if (place / "model.keras").exists():
         weights = keras.saving.load_model(place / "model.keras").get_weights()
         found["weights"] = blake2b(b"".join(np.ascontiguousarray(each).tobytes() for each in weights)).hexdigest()

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import pandas as pd
 
 from preprocessing import store
 from preprocessing.features.feature_settings import FeatureSettings
@@ -223,7 +224,8 @@ def main(folder: Path, names: list[str]) -> None:
             record = json.loads((place / "record.json").read_text())
             weights = keras.saving.load_model(place / "model.keras").get_weights()
             found |= {
-                "figures": [record[key] for key in ("metrics", "clip_metrics", "item_metrics", "best_epoch", "epochs")],
+                "epochs": [record["best_epoch"], record["epochs"]],
+                "scores": pd.read_parquet(place / "scores.parquet").to_csv(),
                 "weights": blake2b(b"".join(values.tobytes() for values in weights)).hexdigest(),
                 "predictions": blake2b((place / "predictions.parquet").read_bytes()).hexdigest(),
                 "history": (place / "history.csv").read_text(),
