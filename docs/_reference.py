@@ -17,8 +17,10 @@ from pathlib import Path
 from pydantic.fields import FieldInfo
 
 from augmentation.offline_settings import AUGMENTATION_SECTION, MIXING_SECTION, MixingSettings, augmentation_model
+from preprocessing.quality.rules import PACKAGE as QUALITY
+from preprocessing.quality.rules import Fault
 from xval.__main__ import main as carry_out
-from xval.base.findings import Finding, Rule, coded_files
+from xval.base.findings import Finding, coded_files, coded_rules, rules_of
 from xval.commands import GROUPS, describe_commands
 from xval.settings.architectures import COMBINATION, architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL
@@ -173,10 +175,21 @@ def findings_page() -> Iterator[str]:
         " and run the same command again:"
     )
     yield "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```"
-    for module in map(import_module, coded_files().values()):
-        rules = [value for value in vars(module).values() if isinstance(value, Rule)]
-        findings = [finding for rule in rules for finding in rule.findings]
-        yield from [f"## {findings[0].name}", *_finding(findings, " ".join((module.__doc__ or "").split()))]
+    for code, module in coded_files().items():
+        findings = [finding for rule in coded_rules() for finding in rule.findings if finding.code == code]
+        yield from [f"## {findings[0].name}", *_finding(findings, " ".join((import_module(module).__doc__ or "").split()))]
+    yield "## Faults of a dataset"
+    yield (
+        "`xval prepare CORPUS --check` names them in `quality.csv` and on the page, the worst first. *refused*: no folds are"
+        " made of such a dataset; *left out*: the clip is skipped; *doubtful*: it is used as it is."
+    )
+    faults = [fault.findings[0] for fault in rules_of(QUALITY, Fault)]
+    rows = [f"| {one.slug} | {one.level} | {_filled(one.message)} | {_filled(one.advice)} |" for one in faults]
+    yield "\n".join(["| fault | effect | meaning | what to do |", "| --- | --- | --- | --- |", *rows])
+    yield "## Rules of the audit"
+    yield "`xval audit EXPERIMENT` prints for each rule whether it holds."
+    rows = [f"| {rule.findings[0].slug} | {_filled(rule.findings[0].message)} |" for rule in rules_of("xval.answers.audit")]
+    yield "\n".join(["| rule | statement |", "| --- | --- |", *rows])
 
 
 def _finding(findings: list[Finding], why: str) -> Iterator[str]:
@@ -196,6 +209,7 @@ def _finding(findings: list[Finding], why: str) -> Iterator[str]:
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
     text = re.sub(r"\{\w+:\?((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # what is there for some values
+    text = re.sub(r"\{(\w+):[.\d]*[a-z]\}", r"{\1}", text)
     text = re.sub(r"\{\w+:[^{}|]*\|((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # the words for several
     parts = re.split(r"\{(\w+)\}", text)
     text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))

@@ -14,7 +14,7 @@ from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.few_items import advice_on_few, name_few
 from xval.answers.figure_text import Estimate, estimate, in_column, rounded
 from xval.answers.findings.xv301_not_above_chance import what_to_try
-from xval.answers.findings.xv302_knows_the_speaker import find_recognised
+from xval.answers.findings.xv302_knows_the_speaker import recognised
 from xval.answers.item_words import call_items_of
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
@@ -83,7 +83,7 @@ def _choose_case(fields: "_Fields") -> str:
         return "perfect, few" if fields.advice_on_few else "perfect decisions" if selected.decides_items else "perfect"
     if figure is None or figure["low"] is None:
         return "no interval" if not fields.too_few else "few of a class" if fields.advice_on_few else "few items"
-    if any(selected.number in known.where for known in find_recognised(fields)):
+    if any(selected.number in known.where for known in recognised.find(fields)):
         return "knows the item"
     return _case_of_comparison(fields)
 

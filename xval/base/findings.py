@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
 from string import Formatter
-from typing import Any
+from typing import Any, Self
 
 _XVAL = Path(__file__).resolve().parents[1]
 
@@ -40,6 +40,8 @@ class Finding:
         code: By which it is silenced: ``XV303``; empty: it cannot be.
         level: How much it weighs, in a word of its package; empty: there is one level.
         where: What has it, with the reason where each has its own: numbers of variants (none: all), rows of clips, names.
+        subject: What has it, in a word: variant, clip, class, item.
+        shows_first: The terminal has the reason of the first.
     """
 
     message: str
@@ -48,6 +50,8 @@ class Finding:
     code: str = ""
     level: str = ""
     where: Mapping[int | str, str] = field(default_factory=dict)
+    subject: str = "clip"
+    shows_first: bool = False
 
     @classmethod
     def coded(cls, module: str, message: str, advice: str) -> "Finding":
@@ -67,6 +71,11 @@ class Finding:
         return f"{self.code} {self.slug}".strip()
 
     @property
+    def caution(self) -> str:
+        """Message and advice in the middle of a line, as those of a dataset are shown."""
+        return f"{self.message}. {self.advice}"
+
+    @property
     def short_line(self) -> str:
         """Code, slug and message, as they are shown where the advice has no room."""
         return f"{self.name}: {self.message}"
@@ -78,23 +87,30 @@ class Finding:
 
 
 class Rule:
-    """Looks for something.
+    """Looks for something: a decorator of the function that finds it.
 
     Attributes:
         position: The rules of a package are shown in this order.
-        find: Finds it. What it is given and returns is the same for all rules of a package.
         findings: What it may find, with fields in the texts.
+        find: Finds it. What it is given and returns is the same for all rules of a kind.
     """
 
-    def __init__(self, position: float, find: Callable[..., Any], *findings: Finding) -> None:
-        self.position, self.find, self.findings = position, find, findings
+    find: Callable[..., Any]
+
+    def __init__(self, position: float, *findings: Finding) -> None:
+        self.position, self.findings = position, findings
+
+    def __call__(self, find: Callable[..., Any]) -> Self:
+        """Take the function."""
+        self.find = find
+        return self
 
 
 @cache
-def rules_of(package: str) -> tuple[Rule, ...]:
-    """Return all rules in the files of a package, in their order."""
+def rules_of(package: str, kind: type[Rule] = Rule) -> tuple[Rule, ...]:
+    """Return the rules of a kind in the files of a package, in their order."""
     files = [f"{package}.{found.name}" for found in iter_modules(import_module(package).__path__)]
-    return _rules_in(files)
+    return tuple(rule for rule in _rules_in(files) if isinstance(rule, kind))
 
 
 @cache
@@ -112,5 +128,6 @@ def coded_rules() -> tuple[Rule, ...]:
 
 
 def _rules_in(modules: Iterable[str]) -> tuple[Rule, ...]:
-    values = [value for module in modules for value in vars(import_module(module)).values() if isinstance(value, Rule)]
-    return tuple(sorted(values, key=lambda rule: rule.position))
+    values = [value for module in modules for value in vars(import_module(module)).values()]
+    rules = [rule for value in values for rule in (value if isinstance(value, tuple) else (value,)) if isinstance(rule, Rule)]
+    return tuple(sorted(rules, key=lambda rule: rule.position))

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from preprocessing.quality.cautions import lost_audio
+from preprocessing.quality.findings.durations import lost_audio
 from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause

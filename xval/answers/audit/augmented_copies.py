@@ -5,9 +5,11 @@ Comes in: evidence. Goes out: findings.
 
 from xval.answers.audit.evidence import Evidence
 from xval.answers.audit.identical_audio import shared_faults
-from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.audit.verdict import Findings, quoted
+from xval.base.findings import Finding, Rule
 
 
+@Rule(8, Finding("no augmented copy is in validation or test, or on another side than its source", slug="augmented copies"))
 def _check(evidence: Evidence, findings: Findings) -> None:
     copies: set[str] = set()
     with findings.looking_at(""):
@@ -28,8 +30,3 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                     f"the augmented copy {quoted(set(clips))} is in the {side} predictions" for side, clips in evaluated
                 ]
             findings.add_faults(job.name, known[content_hash])
-
-
-AUGMENTED_COPIES = Rule(
-    "augmented copies", "no augmented copy is in validation or test, or on another side than its source", _check
-)

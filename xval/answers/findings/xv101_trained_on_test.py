@@ -26,6 +26,7 @@ STATED = Finding.coded(
 )
 
 
+@Rule(1, LEAKED, NEARLY, UNKNOWN, STATED)
 def _find(variants: Variants) -> Iterator[Finding]:
     concerned: dict[Origin, list[int]] = {}
     for instance in variants.done:
@@ -39,6 +40,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
         who = name_instances(numbers, variants.done, is_first=True)
         fields = {"parts": name_parts(origin), "vouched": origin.vouched, "item": variants.item, "items": variants.items}
         yield finding.fill(numbers, Who=who, **fields)
-
-
-RULE = Rule(1, _find, LEAKED, NEARLY, UNKNOWN, STATED)

@@ -18,9 +18,7 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(4, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     if counts := count_lone_clips(variants.done[0].n_clips.values(), variants.item):
         yield FINDING.fill(Counts=capital(counts))
-
-
-RULE = Rule(4, _find, FINDING)

@@ -15,6 +15,7 @@ from xval.base.findings import Finding, Rule
 FINDING = Finding.coded(__name__, "{What}{whose}.", "{Advice}.")
 
 
+@Rule(2, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     concerned: dict[str, list[int]] = {}
     for instance in variants.done:
@@ -26,6 +27,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
         what, _, advice = text.partition(". ")
         advice = capital(advice or "read the scores with this in mind").rstrip(".")
         yield FINDING.fill(numbers if whose else (), What=capital(what.rstrip(".")), whose=whose, Advice=advice)
-
-
-RULE = Rule(2, _find, FINDING)

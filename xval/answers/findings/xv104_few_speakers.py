@@ -22,6 +22,7 @@ NO_INTERVAL = Finding.coded(
 )
 
 
+@Rule(8, FEW, FEW_OF_CLASS, NO_INTERVAL)
 def _find(variants: Variants) -> Iterator[Finding]:
     fewest, rare = fewest_items(variants.done)
     if fewest >= FEWEST_ITEMS_TO_RELY_ON:
@@ -34,6 +35,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
         classes=call_classes(variants.done, rare),
         metric=metric_words(variants.main_metric),
     )
-
-
-RULE = Rule(8, _find, FEW, FEW_OF_CLASS, NO_INTERVAL)

@@ -14,6 +14,7 @@ NEXT_FOLD = Finding.coded(__name__, _FEW, "Set validation = next_fold, so that e
 LUCK = Finding.coded(__name__, _FEW, "Do not choose by small differences, which may be luck.")
 
 
+@Rule(9, NEXT_FOLD, LUCK)
 def _find(variants: Variants) -> Iterator[Finding]:
     done = variants.done
     records = max(done, key=lambda instance: len(instance.folds)).folds.values()
@@ -25,6 +26,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
     can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0].parameters.get("validation") != "next_fold"
     finding = NEXT_FOLD if can_follow else LUCK
     yield finding.fill(n_validated=len(validated), n_items=n_items, item=variants.item, items=variants.items)
-
-
-RULE = Rule(9, _find, NEXT_FOLD, LUCK)

@@ -28,6 +28,7 @@ VALIDATION = {
 }
 
 
+@Rule(11, FOLDS)
 def _find_folds(variants: Variants) -> Iterator[Finding]:
     folds = sorted({n for one in variants.done if one.over_items for n in one.over_items["folds_lacking_classes"]})
     if folds:
@@ -36,6 +37,7 @@ def _find_folds(variants: Variants) -> Iterator[Finding]:
         yield FOLDS.fill(what=variants.done[0].task.uneven_folds.format(**named))
 
 
+@Rule(11.5, *VALIDATION.values())
 def _find_validation(variants: Variants) -> Iterator[Finding]:
     """Yield in which folds no validation item has some class, so that the metric that is to rank is undefined there."""
     done = variants.done
@@ -70,7 +72,3 @@ def _find_validation(variants: Variants) -> Iterator[Finding]:
         n_left=n_folds - len(lacking),
         how=how,
     )
-
-
-FOLDS_RULE = Rule(11, _find_folds, FOLDS)
-VALIDATION_RULE = Rule(11.5, _find_validation, *VALIDATION.values())

@@ -17,6 +17,7 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(12, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     folds: dict[str, set[int]] = {}
     for record in (record for instance in variants.done for record in instance.folds.values()):
@@ -25,6 +26,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
     if folds:
         listed = first_of((f"'{label}' ({name_folds(of_label)})" for label, of_label in sorted(folds.items())), most=2)
         yield FINDING.fill(listed=listed, items=variants.items)
-
-
-RULE = Rule(12, _find, FINDING)

@@ -13,10 +13,8 @@ FINDING = Finding.coded(
 _SIDES = {"test_where": "test", "train_where": "validation", "enrolment_s": "test and validation"}
 
 
+@Rule(5, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     names = [name for name in _SIDES if len({instance.parameters.get(name) for instance in variants.done}) > 1]
     if names:
         yield FINDING.fill(names=" and ".join(names), sides=" and ".join(dict.fromkeys(_SIDES[name] for name in names)))
-
-
-RULE = Rule(5, _find, FINDING)

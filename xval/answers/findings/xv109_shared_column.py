@@ -16,9 +16,7 @@ from xval.base.findings import Finding, Rule
 FINDING = Finding.coded(__name__, "{described}: one '{column}' is in training and test.", "{advice}.")
 
 
+@Rule(3, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     for column in dict.fromkeys(column for instance in variants.done for column in instance.shared_columns):
         yield FINDING.fill(described=column.describe(variants.item), column=column.column, advice=column.advice)
-
-
-RULE = Rule(3, _find, FINDING)

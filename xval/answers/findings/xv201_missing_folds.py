@@ -15,6 +15,7 @@ MISSING = Finding.coded(__name__, _LACKING, "Run the same command again before y
 FAILED = Finding.coded(__name__, _LACKING, "Fix the error (sheet folds of results.xlsx) and run the same command again.")
 
 
+@Rule(6, MISSING, FAILED)
 def _find(variants: Variants) -> Iterator[Finding]:
     lacking = [instance for instance in variants.instances if len(instance.folds) < instance.n_folds]
     if not lacking:
@@ -23,6 +24,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
     listed = first_of((f"{instance.number} ({len(instance.folds)}/{instance.n_folds})" for instance in lacking), _MOST_NAMED)
     numbers = [instance.number for instance in lacking]
     yield (FAILED if has_failed else MISSING).fill(numbers, n=len(lacking), listed=listed, items=items_word(variants.instances))
-
-
-RULE = Rule(6, _find, MISSING, FAILED)

@@ -17,12 +17,10 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(7, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     whole = [instance for instance in variants.done if len(instance.folds) == instance.n_folds]
     lacking = [instance for instance in whole if len(instance.done) != instance.n_jobs]
     if lacking:
         jobs = (f"{instance.number} ({len(instance.done)}/{instance.n_jobs} jobs)" for instance in lacking)
         yield FINDING.fill([one.number for one in lacking], n=len(lacking), listed=first_of(jobs, _MOST_NAMED))
-
-
-RULE = Rule(7, _find, FINDING)

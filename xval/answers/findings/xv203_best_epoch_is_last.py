@@ -35,9 +35,7 @@ def still_improving(done: Sequence[InstanceResults]) -> dict[int, str]:
     return concerned
 
 
+@Rule(20, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     if concerned := still_improving(variants.done):
         yield FINDING.fill(concerned.keys(), n=len(concerned), listed=first_of(concerned.values(), _MOST_NAMED))
-
-
-RULE = Rule(20, _find, FINDING)

@@ -22,6 +22,7 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(22, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     concerned = [(instance.number, text) for instance in variants.done for text in _at_edges(instance)]
     if concerned:
@@ -53,6 +54,3 @@ def _place(drawn: Interval, value: float) -> float:
     """Return where a value lies in its range, 0 to 1, on the scale that it was drawn from."""
     low, high, value = (math.log(number) if drawn.log else float(number) for number in (drawn.low, drawn.high, value))
     return (value - low) / (high - low)
-
-
-RULE = Rule(22, _find, FINDING)

@@ -22,6 +22,7 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(23, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     done, metric = variants.done, variants.main_metric
     side = "clip_validation" if has_windows(done) else "validation"
@@ -39,6 +40,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
         score = f"{side_name(side, done)} {metric_words(metric)}"
         named = {"who": variants.call(worse), "best": variants.call([best.number])}
         yield FINDING.fill(worse, n=len(worse), metric=score, value=value, of_best=of_best, **named)
-
-
-RULE = Rule(23, _find, FINDING)

@@ -42,6 +42,7 @@ FINDINGS = {
 }
 
 
+@Rule(18, *FINDINGS.values())
 def _find(variants: Variants) -> Iterator[Finding]:
     overconfident, unsure = list[InstanceResults](), list[InstanceResults]()
     for instance in (one for one in variants.done if one.number not in {*variants.at_chance} | variants.baselines):
@@ -89,6 +90,3 @@ def _may_be_calibrated(chosen: Sequence[InstanceResults]) -> bool:
         instance.task.name == "classification" and instance.parameters.get("calibration", "none") == "none"
         for instance in chosen
     )
-
-
-RULE = Rule(18, _find, *FINDINGS.values())

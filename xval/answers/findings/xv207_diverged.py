@@ -19,11 +19,9 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(19, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     n_jobs = {one.number: sum(bool(record.get("diverged")) for record in one.done.values()) for one in variants.done}
     listed = {one.number: f"{one.number} ({n_jobs[one.number]}/{len(one.done)})" for one in variants.done if n_jobs[one.number]}
     if listed:
         yield FINDING.fill(listed.keys(), n=len(listed), listed=first_of(listed.values(), _MOST_NAMED))
-
-
-RULE = Rule(19, _find, FINDING)

@@ -15,6 +15,7 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(21, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     failed = [
         (instance.number, part)
@@ -25,6 +26,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
     if failed:
         numbers = dict.fromkeys(number for number, _ in failed)
         yield FINDING.fill(numbers, who=variants.call(numbers), part=failed[0][1][0], more=len(failed) - 1)
-
-
-RULE = Rule(21, _find, FINDING)

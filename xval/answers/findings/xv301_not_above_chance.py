@@ -29,6 +29,7 @@ BOTH = Finding.coded(
 )
 
 
+@Rule(16, INTERVAL, VALUE, BOTH)
 def _find(variants: Variants) -> Iterator[Finding]:
     if not variants.at_chance:
         return
@@ -87,6 +88,3 @@ def _answers_the_frequent(instance: InstanceResults) -> bool:
     others = sum(n_true) - n_true[frequent]
     missed = sum(row[frequent] for number, row in enumerate(counts) if number != frequent)
     return bool(max(n_true) > 2 * min(n_true) and 2 * missed > others)
-
-
-RULE = Rule(16, _find, INTERVAL, VALUE, BOTH)

@@ -17,7 +17,8 @@ FINDING = Finding.coded(
 )
 
 
-def find_recognised(variants: Variants) -> Iterator[Finding]:
+@Rule(17, FINDING)
+def recognised(variants: Variants) -> Iterator[Finding]:
     """Yield which variants are above chance, but not above what knowing the item of a clip reaches.
 
     See `xval.measures.statistics.item_chance`.
@@ -40,6 +41,3 @@ def find_recognised(variants: Variants) -> Iterator[Finding]:
     if numbers:
         who = f"{variants.call(numbers)}{variants.by_nested(numbers)}{', the first' * (len(numbers) > 1)}"
         yield FINDING.fill(numbers, item=variants.item, items=variants.items, who=who, levels=levels)
-
-
-RULE = Rule(17, find_recognised, FINDING)

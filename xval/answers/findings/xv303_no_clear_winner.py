@@ -20,6 +20,7 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(24, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     done, ranking, nested, at_chance = variants.done, variants.ranking, variants.nested, variants.at_chance
     if ranking.selected is None or ranking.selected in at_chance or len(at_chance) == len(done):
@@ -42,6 +43,3 @@ def _find(variants: Variants) -> Iterator[Finding]:
     others = variants.call(sorted(ties))
     numbers = (selected.number, *ties)
     yield FINDING.fill(numbers, who=who, others=others, shown=shown, to=pair.instance, step=comparison.next_step)
-
-
-RULE = Rule(24, _find, FINDING)

@@ -16,12 +16,10 @@ VALID = Finding.coded(__name__, "{nested}", "Report this nested estimate first; 
 LEAKED = Finding.coded(__name__, "{nested}", "Do not report this estimate, which has the same leak; {chosen}.")
 
 
+@Rule(25, VALID, LEAKED)
 def _find(variants: Variants) -> Iterator[Finding]:
     done = variants.done
     described = describe_nested(done, variants.ranking) if len(variants.at_chance) < len(done) else None
     if described:
         is_leaked = any(judge_instance(instance).state == "leaked" for instance in done) or leaking_column(done) is not None
         yield (LEAKED if is_leaked else VALID).fill(nested=described[0], chosen=described[1])
-
-
-RULE = Rule(25, _find, VALID, LEAKED)

@@ -10,9 +10,7 @@ from xval.answers.variants import Variants
 from xval.base.findings import Finding, Rule
 
 
+@Rule(14, TWINS)
 def _find(variants: Variants) -> Iterator[Finding]:
     parameters = parameters_of(variants.done)
     yield from (describe_seed_twins(group, parameters) for group in seed_twins(parameters))
-
-
-RULE = Rule(14, _find, TWINS)

@@ -13,9 +13,7 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(10, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     if numbers := fitted_to_own_items(variants.done):
         yield FINDING.fill(numbers, who=variants.call(numbers), item=variants.item, items=variants.items)
-
-
-RULE = Rule(10, _find, FINDING)

@@ -15,11 +15,9 @@ FINDING = Finding.coded(
 )
 
 
+@Rule(13, FINDING)
 def _find(variants: Variants) -> Iterator[Finding]:
     reasons = {instance.number: instance.over_items["missing"] for instance in variants.done if instance.over_items}
     missing = [number for number, reason in reasons.items() if reason]
     if missing:
         yield FINDING.fill(missing, who=variants.call(missing), reason=reasons[missing[0]], items=variants.items)
-
-
-RULE = Rule(13, _find, FINDING)

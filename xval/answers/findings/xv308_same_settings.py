@@ -11,8 +11,6 @@ from xval.answers.variants import Variants
 from xval.base.findings import Finding, Rule
 
 
+@Rule(15, COPIES)
 def _find(variants: Variants) -> Iterator[Finding]:
     yield from map(describe_copies, copies(parameters_of(variants.done)))
-
-
-RULE = Rule(15, _find, COPIES)
