@@ -2,8 +2,6 @@
 
 Source: Greco, Roberto, Saggese & Vento 2021, "DENet: a deep architecture for audio surveillance applications". One small
 network, the same for all channels, gives each channel's whole frame a score; a softmax over the channels makes weights of them.
-
-Comes in: the channels of a frame (batch, n_steps, n_channels). Goes out: their weighted sum (batch, n_steps, 1).
 """
 
 from typing import Any

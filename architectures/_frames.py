@@ -1,7 +1,7 @@
-"""Waveforms in frames: what the architectures that read (frames, samples, 1) share.
+"""Split waveforms into frames, for the architectures with inputs of shape (frames, samples, 1).
 
-Comes in: the shapes and options of a ``build``, or its tensors. Goes out: a SettingsError, or the frames of all sequences
-behind each other in the batch axis and back, so that convolutions see each frame by itself.
+The frames of all sequences are moved into the batch axis and back, so that convolutions process each frame separately. A
+``build`` whose shapes or options do not fit gets a SettingsError.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Learned weights of the layers of an embedding, a part of the model ahead of its network.
+"""Learned weights for the layers of a pretrained encoder, as a Keras model in front of the network.
 
-Comes in: the shape of stored embeddings whose layers lie side by side. Goes out: a Keras model of Keras's own layers, which is
-saved inside the whole model.
+The stored embeddings hold all layers next to each other. The model consists only of Keras's own layers and is saved inside the
+whole model.
 
 Source: Peters et al. 2018, "Deep contextualized word representations" (the weighting); Yang et al. 2021, "SUPERB" (of speech
 models).

@@ -1,9 +1,9 @@
-"""SincConv: a convolution of a waveform whose filters are band-passes, each with two numbers to learn, its cut-offs.
+"""SincConv, a convolution over a waveform whose filters are band-passes with two learned numbers each, their cut-offs.
 
 Source: Ravanelli & Bengio 2018, "Speaker recognition from raw waveform with SincNet". A filter is the difference of two
 low-passes, windowed by Hamming, and divided so that its middle tap is 1 (gain about sample rate / twice the bandwidth).
 
-Comes in: samples (batch, n_samples, 1). Goes out: (batch, n_steps, n_filters), one band each.
+Input (batch, n_samples, 1), output (batch, n_steps, n_filters).
 """
 
 import math

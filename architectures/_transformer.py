@@ -1,7 +1,8 @@
 """A pretrained transformer of Hugging Face transformers as a Keras layer, on the torch backend.
 
-Comes in: samples, NaN behind the end of a clip that is shorter than its batch. Goes out: frames, and which of them count. The
-saved model holds settings and weights of the transformer: it needs no file of it, and no code but that of transformers.
+Clips that are shorter than the longest of their batch end in NaN; the layer returns the frames and which of them are valid. The
+saved model holds settings and weights of the transformer, so that loading it needs no other file and no code except the package
+transformers.
 """
 
 from collections.abc import Sequence

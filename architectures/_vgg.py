@@ -1,4 +1,4 @@
-"""The pieces of the VGG family of speaker identification: convolutions, pooling, and layers over all bins and all frames.
+"""The building blocks of VGG networks for speaker identification: convolutions, pooling, layers over all bins and frames.
 
 Source: VGG-M (Chatfield et al. 2014, "Return of the devil in the details"), as VGGVox cut it to fit spectrograms (Nagrani,
 Chung & Zisserman 2017, "VoxCeleb: a large-scale speaker identification dataset"). A window (a kernel or a pooling) that is
@@ -10,9 +10,6 @@ the next normalisation has learned the former (Li et al. 2019, "Understanding th
 normalization by variance shift"). Measured here: who of six speakers said a digit, unseen takes, 64 frames x 129 bins, 1200
 training clips, 10 epochs, 24 and 64 filters: accuracy 0.99, 0.95, 0.50, 0.17 (chance) of vgg_net with dropout 0, 0.1, 0.2,
 0.5, and 0.70, 0.95, 0.91, 0.31 of vgg_ultramini.
-
-Comes in: shapes and options of a ``build``, or maps (frames, bins, channels). Goes out: maps, vectors, or a whole small
-network.
 """
 
 from typing import Literal

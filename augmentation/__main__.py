@@ -1,6 +1,6 @@
-"""``python -m augmentation``, which is ``xval augment``: augmented copies of a folder; or, with ``mix``, mixtures of events.
+"""``xval augment``, also ``python -m augmentation``: write augmented copies of a folder, or with ``mix`` mixtures of events.
 
-Comes in: argv. Goes out: files and an exit code: 0 done, 1 failed, 2 wrong usage or input, 130 interrupted.
+The exit code is 0 if all was done, 1 if something failed, 2 for wrong usage or input, and 130 after an interruption.
 """
 
 import sys

@@ -1,7 +1,4 @@
-"""The transforms of one copy: which, in which order, with which parameters; and their use.
-
-Comes in: settings, the seed of a run, the path of a source, the number of a copy. Goes out: the steps; then samples.
-"""
+"""Draw the transforms of one augmented copy, with order and parameters, from a seed and the file's name, and apply them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -27,7 +24,7 @@ class Step:
 def draw_steps(settings: AugmentationSettings, *, seed: int, path: str, copy: int, sample_rate_hz: int) -> tuple[Step, ...]:
     """Draw the transforms of one copy: a random subset in random order.
 
-    Every transform draws from a generator of its own, so that another range or probability of one changes no other. Where fewer
+    Every transform draws from its own generator, so that another range or probability of one changes no other. Where fewer
     than min_transforms are drawn, those that came nearest to it are used as well.
 
     Args:

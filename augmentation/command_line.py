@@ -1,7 +1,4 @@
-"""The command line of ``xval augment``: its help, and its words turned into what a user asks for.
-
-Comes in: argv. Goes out: an `Augmentation` or a `Mixing` whose values have their types, or a help text.
-"""
+"""The command line of ``xval augment``: its help, and its arguments as an `Augmentation` or a `Mixing`."""
 
 from collections.abc import Callable, Collection, Sequence
 from pathlib import Path

@@ -1,9 +1,8 @@
-"""Make the files of one source: its unchanged copy and its augmented ones.
+"""Write the files of one source, its unchanged copy and its augmented ones, and describe them for augmented.csv.
 
-Comes in: a task, in whatever process. Goes out: wav files, and what augmented.csv says of them.
-
-A file that is there is kept: files appear whole, the folder has one set of settings, and what was made of a source that was
-replaced is gone. What a kept copy had drawn is drawn again, without using it.
+A file that exists is kept, because files are written atomically, all files of a folder have the same settings, and the copies
+of a source that was replaced have been removed. The parameters of a kept copy are drawn again, without being used, so that its
+row is complete.
 """
 
 import json

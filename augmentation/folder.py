@@ -1,7 +1,7 @@
-"""Augment a folder: N copies of every audio file, the unchanged ones beside them, and the list of what was done.
+"""Augment a folder: N copies of every audio file next to the unchanged ones, in the same tree of folders.
 
-Comes in: INPUT, OUTPUT, N, settings and a seed. Goes out: wav files in the same tree, augmented.csv, left_out.csv and a note of
-the settings. ``xval prepare`` then reads OUTPUT as it would read INPUT, and adds the copies.
+The output also has augmented.csv (what was done), left_out.csv and a note of the settings. ``xval prepare`` reads it in the
+same way as the original folder, and adds the copies.
 """
 
 import shutil

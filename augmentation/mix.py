@@ -1,7 +1,7 @@
 """``xval augment mix``: place annotated events into background recordings.
 
-Comes in: recordings with an annotation, backgrounds, settings and a seed. Goes out: wav files, annotation.csv, left_out.csv and
-a note of the settings. ``xval prepare events OUTPUT/annotation.csv --item item`` then reads them.
+The output has wav files, annotation.csv, left_out.csv and a note of the settings. ``xval prepare events OUTPUT/annotation.csv
+--item item`` reads it.
 """
 
 import time
@@ -209,7 +209,7 @@ def _plan(events: Sequence[Event], recordings: Mapping[Path, AudioFacts], wanted
     rates_hz |= {facts.sample_rate_hz for facts in recordings.values()}
     # The lowest of all rates: else an event would be told from a background by the band that it fills.
     rate_hz = settings.mixture_sample_rate_hz or min(rates_hz)
-    # The same audio under two names would be dealt to two items: the first name counts.
+    # The same audio under two names would be assigned to two items: the first name counts.
     different = {facts.audio_hash: (path, facts.duration_s) for path, facts in reversed(list(recordings.items()))}
     durations_s = {
         path.relative_to(wanted.backgrounds_folder).as_posix(): duration_s for path, duration_s in different.values()

@@ -1,7 +1,6 @@
-"""Deal annotated events into mixtures, and backgrounds to items, before any audio is mixed.
+"""Assign annotated events to mixtures, and backgrounds to items, before any audio is mixed.
 
-Comes in: events, background recordings, settings and a seed. Goes out: a `Mixture` for every file to be written: what lies
-where, and how loud.
+The result is a `Mixture` for every output file, with the position and the level of each event.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from xval.base.errors import CorpusError, counted, verb_of
 
 @dataclass(frozen=True)
 class Event:
-    """An annotated stretch of a recording.
+    """An annotated segment of a recording.
 
     Attributes:
         path: The recording, relative to the folder of events, posix.
@@ -37,7 +36,7 @@ class Event:
     parts: tuple["Event", ...] = ()
 
     def annotated(self) -> tuple["Event", ...]:
-        """Return the events that are heard in the stretch."""
+        """Return the events that are heard in the segment."""
         return self.parts or (self,)
 
 
@@ -116,7 +115,7 @@ def join_overlapping(events: Sequence[Event]) -> list[Event]:
 def deal_backgrounds(
     durations_s: Mapping[str, float], items: Sequence[str], needed_s: float, seed: int
 ) -> dict[str, tuple[BackgroundSegment, ...]]:
-    """Give every item backgrounds of its own: whole recordings where there are enough, else parts that do not overlap.
+    """Give every item its own backgrounds: whole recordings where there are enough, else parts that do not overlap.
 
     Args:
         durations_s: Length of every background recording, by path.
@@ -125,7 +124,7 @@ def deal_backgrounds(
         seed: Of the run.
 
     Returns:
-        The stretches of each item, each of at least the needed length.
+        The segments of each item, each of at least the needed length.
     """
     usable = sorted((path for path, duration_s in durations_s.items() if duration_s >= needed_s), key=natural_key)
     rng = make_generator(seed, "backgrounds")

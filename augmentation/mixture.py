@@ -1,7 +1,4 @@
-"""Make one mixture: a background with events in it, and the rows of its annotation.
-
-Comes in: a `Mixture`. Goes out: a wav file; rows of annotation.csv.
-"""
+"""Make one mixture: a wav file with a background and events, and the rows of its annotation."""
 
 from itertools import pairwise
 from pathlib import Path
@@ -21,11 +18,11 @@ ANNOTATION_COLUMNS = (
     "path", "start_s", "end_s", "label", "item", "source", "source_start_s", "background", "background_start_s", "snr_db",
 )  # fmt: skip
 """path, source, background: relative to the folders of the mixtures, events and backgrounds; source_start_s and
-background_start_s: where the row's stretch begins there. Rows labelled background have no source and no ratio."""
+background_start_s: where the row's segment begins there. Rows labelled background have no source and no ratio."""
 
 # An event begins and ends within this, so that its edges do not click.
 _FADE_S = 0.005
-# A shorter stretch between two events gets no row of its own.
+# A shorter segment between two events gets no separate row.
 _SHORTEST_BACKGROUND_S = 0.1
 
 

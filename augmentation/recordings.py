@@ -1,7 +1,7 @@
-"""The folders of recordings that are mixed into others: decoded before the first file is made.
+"""Check the folders of recordings that are mixed into others, such as noises or backgrounds, before any file is written.
 
-Comes in: noises, impulse responses, backgrounds. Goes out: a fingerprint of each folder, and the facts about each recording; or
-an error that names what cannot be used.
+Recordings are decoded. The result is a fingerprint of each folder and the facts about each recording; an error names what
+cannot be used.
 """
 
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ def check_recordings(
 
 
 def describe_stretch(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
-    """Return the facts about a stretch of a file (its path, begin and end), or why it cannot be used."""
+    """Return the facts about a segment of a file (its path, begin and end), or why it cannot be used."""
     try:
         return describe_audio(*stretch)
     except AudioError as error:

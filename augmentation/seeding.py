@@ -1,6 +1,6 @@
-"""Seeds that depend on names alone, so that no file's copies depend on how many workers there are or what lies beside it.
+"""Random generators that depend only on the seed of a run and on names (a file, a copy, a transform).
 
-Comes in: the seed of a run and names (a file, a copy, a transform). Goes out: a generator of its own for each.
+So the copies of a file depend neither on the number of workers nor on the other files of its folder.
 """
 
 import unicodedata

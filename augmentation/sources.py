@@ -1,7 +1,4 @@
-"""What lies in the folder that is augmented, and which folders must lie apart.
-
-Comes in: INPUT and the other folders. Goes out: the audio files, the files that come with them, or an error.
-"""
+"""List the audio files of the folder to augment and the metadata next to them; check that input and output are apart."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +21,7 @@ class Sources:
 
     Attributes:
         audio: Files to be augmented, and what their unchanged copies are called, relative to the output folder.
-        metadata: Files that a corpus reader may need beside them.
+        metadata: Files that a corpus reader may need in addition.
         n_copies: Augmented copies that were passed over.
         n_others: Other files that were passed over.
     """

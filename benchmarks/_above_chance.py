@@ -1,8 +1,8 @@
-"""How often random labels are said to be above chance: of one instance, of the best by validation, of nested selection.
+"""How often random labels seem to be above chance: for one instance, for the best by validation, and in nested selection.
 
-Comes in: a number of repetitions. Goes out: two tables of shares of corpora that are drawn anew, whose labels have nothing to
-do with their features. In the first, instances are chosen by validation. In the second, one instance is tested by its interval
-and by permuted labels, where each speaker has clips of both classes and where each has one.
+The two tables give shares of simulated corpora whose labels have nothing to do with their features. In the first, instances are
+chosen by validation. In the second, one instance is tested by its interval and by permuted labels, where each speaker has clips
+of both classes and where each has clips of one.
 """
 
 import math

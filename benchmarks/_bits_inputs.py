@@ -1,7 +1,6 @@
 """The experiments of same_bits.py: generated sounds, scripts on them, and the commands that users type.
 
-Comes in: a folder. Goes out: sounds with their tables and the scripts in it, and the commands of each job. Scripts import
-public names of xval alone, so that they run on any state of the code.
+The scripts import only public names of xval, so that they run on any state of the code.
 """
 
 import os
@@ -104,7 +103,7 @@ def _looks(experiment: str, *further: str, n_instances: int = 2) -> tuple[str, .
     return (f"../inputs/figures.py {experiment}", *(f"-m xval {command}" for command in (*looks, *further)), compared)
 
 
-# Of each job its commands, which run in a folder of its own beside inputs/; one behind ! ends with an exit code other than 0.
+# Of each job its commands, which run in a separate folder next to inputs/; one behind ! ends with an exit code other than 0.
 _CLIP = "data/demo/audio/had_s01_1.wav"
 _DEMO, _ONE, _TWO = "results/demo/experiment_1", "results/tones/experiment_1", "results/tones/experiment_2"
 JOBS: dict[str, tuple[str, ...]] = {
@@ -293,7 +292,7 @@ def _write_sounds(folder: Path, seed: int) -> None:
                 if labels.endswith("loud"):
                     samples = samples * 3
                 soundfile.write(folder / path, samples, RATE_HZ)
-                mistaken = [*PITCHES_HZ][place - 1] if rng_of_labels.random() < 0.25 else name  # so that figures are not all 1
+                mistaken = [*PITCHES_HZ][place - 1] if rng_of_labels.random() < 0.25 else name  # so that scores are not all 1
                 tables["sounds"].append(f"{path},s{speaker},{mistaken},{room}")
                 tables["labels"].append(f"{path},s{speaker},{labels},{room}")
                 tables["numbers"].append(f"{path},s{speaker},{pitch_hz / 1000},{len(samples) / RATE_HZ},{room}")

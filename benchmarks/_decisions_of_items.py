@@ -1,10 +1,10 @@
-"""Error and power of tests between two models that answer once for each item (``item_decision``), counted exactly.
+"""Error and power of tests between two models that predict once for each item (``item_decision``), computed exactly.
 
-Comes in: nothing. Goes out: a table. Each item is answered right by both, by neither, by the first alone or by the second
-alone; all outcomes of so many items are enumerated with their probabilities, so that nothing is drawn. ``t`` is what `compare`
-does. McNemar's test is of the items that one of the two alone answers right (Fagerland, Lydersen and Laake, BMC Med. Res.
-Methodology 13, 2013, for the mid-p value). Its error is that equal models are told apart, or that the interval of ``t`` misses
-the true difference.
+Each item is predicted correctly by both models, by neither, or by one of them. All outcomes for a number of items are
+enumerated with their probabilities, so that nothing is drawn at random. ``t`` is the test of `compare`. McNemar's test uses the
+items that only one of the two models gets right (Fagerland, Lydersen and Laake, BMC Med. Res. Methodology 13, 2013, for the
+mid-p value). An error is a significant difference between equal models, or an interval of ``t`` that misses the true
+difference.
 """
 
 from collections.abc import Callable

@@ -1,7 +1,6 @@
-"""The parts of the files that experiments leave, whose values must not differ by a bit between two states of the code.
+"""Split a file of an experiment into named values, arrays or digests, to compare two states of the code bit by bit.
 
-Comes in: a file. Goes out: each part of it, by its name, as a value or an array, or as a digest. What is left out, and why,
-stands on top of same_bits.py. Next: same_bits.py, and the torture tests, which keep the digests.
+The head of same_bits.py lists what is not compared, and why. same_bits.py and the torture tests use these digests.
 """
 
 import csv
@@ -88,7 +87,7 @@ def _digest(content: bytes) -> str:
 
 
 def _stable(content: object) -> object:
-    """Return what JSON holds without what is volatile; a hash beside a path is that of a model.keras, which has a date."""
+    """Return what JSON holds without what is volatile; a hash next to a path is that of a model.keras, which has a date."""
     if isinstance(content, list):
         return [_stable(value) for value in content]
     if not isinstance(content, dict):
@@ -141,7 +140,7 @@ def _of_model(path: Path) -> Iterator[Part]:
 
 
 def _of_weights(content: bytes) -> Iterator[Part]:
-    """Yield each array of a file of weights, and the attributes beside them."""
+    """Yield each array of a file of weights, and the attributes next to them."""
     parts: list[Part] = []
     with h5py.File(io.BytesIO(content)) as weights:
         weights.visititems(lambda name, part: parts.extend(_of_part(name, part)))

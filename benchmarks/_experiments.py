@@ -1,7 +1,7 @@
-"""A corpus and an experiment with one instance, for the benchmarks that train.
+"""A dataset and an experiment with one instance, for the benchmarks that train.
 
-Comes in: a folder, and the recordings of the Free Spoken Digit Dataset where there are some. Goes out: a prepared corpus, and
-the finished folds of an experiment that a process of its own has run with the command that users run.
+The recordings of the Free Spoken Digit Dataset are used if they are available. The folds are run in a separate process with the
+command that users run.
 """
 
 import json

@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def write_store(folder: Path, *, n_items: int, n_examples: int, shape: tuple[int, ...]) -> str:
-    """Write a store `folds` of examples in which each of ten classes has a pattern of its own, and return its folder."""
+    """Write a store `folds` of examples in which each of ten classes has its own pattern, and return its folder."""
     rng = np.random.default_rng(1)
     patterns = rng.normal(size=(10, *shape))
     classes = [np.arange(n_examples // n_items) % 10 for _ in range(n_items)]

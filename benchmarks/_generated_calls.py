@@ -1,6 +1,6 @@
-"""Generated soundscapes in the layout of the bats' corpus: calls in noise, annotated twice.
+"""Generate soundscapes in the layout of the bats' corpus: calls in noise, annotated twice.
 
-Comes in: a folder and sizes. Goes out: ``files101/001.wav``, ``FileInfo.csv`` and ``annotation.csv``.
+The files are ``files101/001.wav``, ``FileInfo.csv`` and ``annotation.csv``.
 
 A call is a harmonic chirp that rises or falls, of 0.1 to 0.6 s; between calls there are clicks and hum that are none. The
 second annotator sets every border up to 10 ms elsewhere and misses every thirtieth call.

@@ -1,10 +1,10 @@
-"""Generated music in the layout of the Free Music Archive: tracks of 30 s by artists of eight genres.
+"""Generate music in the layout of the Free Music Archive: tracks of 30 s by artists of eight genres.
 
-Comes in: a folder and sizes. Goes out: ``fma_small/000/000002.wav`` and ``fma_metadata/tracks.csv``.
+The files are ``fma_small/000/000002.wav`` and ``fma_metadata/tracks.csv``.
 
-A genre is a range of tempos, a pattern of drums, a progression of chords, and how its instruments sound. An artist stays near
-the genre, but has a tempo, a key, timbres and an equaliser of his own; so the artists of a genre differ, and some are near
-other genres.
+A genre is a range of tempos, a drum pattern, a chord progression, and the sound of its instruments. An artist stays near the
+genre, but has an individual tempo, key, timbres and equaliser, so that the artists of a genre differ, and some are near other
+genres.
 """
 
 import csv

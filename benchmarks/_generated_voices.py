@@ -1,9 +1,9 @@
-"""Generated speech in the layout of VoxCeleb1: speakers, their videos, and utterances of several seconds.
+"""Generate speech in the layout of VoxCeleb1: speakers, their videos, and utterances of several seconds.
 
-Comes in: a folder and sizes. Goes out: ``wav/id00001/video2/00001.wav`` and the official list's form of ``iden_split.txt``.
+The files are ``wav/id00001/video2/00001.wav`` and ``iden_split.txt`` in the form of the official list.
 
-The voices are those of the demo corpus (source-filter synthesis). They speak chains of syllables; every video of a speaker has
-a room, a microphone and a noise of its own, so that a network has to know the voice, not the room.
+The voices are those of the demo corpus (source-filter synthesis). They speak chains of syllables. Every video of a speaker has
+its own room, microphone and noise, so that a network has to recognise the voice, not the room.
 """
 
 from dataclasses import replace

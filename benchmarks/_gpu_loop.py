@@ -1,9 +1,9 @@
 """Folds trained by hand with Keras, as a careful user would: one side of gpu.py. It runs the orders of its standard input.
 
-`fit` hands the arrays to Keras's `fit`. `own` is a loop of its own, as the guides of Keras have it for each backend, with all
-examples on the device from the start: on JAX and TensorFlow an epoch is one program, compiled once for all folds; torch goes
-step by step. Both choose the epoch with the lowest validation loss, test it, and save the model. Batches, network, precision
-and determinism are those of the engine; the order of the examples is not.
+`fit` hands the arrays to Keras's `fit`. `own` is a loop written by hand, as the guides of Keras have it for each backend, with
+all examples on the device from the start: on JAX and TensorFlow an epoch is one program, compiled once for all folds; torch
+goes step by step. Both choose the epoch with the lowest validation loss, test it, and save the model. Batches, network,
+precision and determinism are those of the engine; the order of the examples is not.
 
 https://keras.io/guides/writing_a_custom_training_loop_in_torch, ..._in_jax, ..._in_tensorflow
 """
@@ -63,7 +63,7 @@ def with_fit(model: keras.Model, data: Arrays, batch_size: int, n_epochs: int) -
 
 
 def on_torch(model: keras.Model, data: Arrays, batch_size: int, n_epochs: int) -> None:
-    """Train step by step, with all examples on the device and no figure fetched but one for each epoch."""
+    """Train step by step, with all examples on the device and no value fetched but one for each epoch."""
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
@@ -200,6 +200,6 @@ if __name__ == "__main__":
         for line in sys.stdin:
             try:
                 answer = run(json.loads(line), Path(place))
-            except Exception as error:  # noqa: BLE001 - the benchmark goes on with what works
+            except Exception as error:  # noqa: BLE001 - the benchmark continues with what works
                 answer = {"error": f"{type(error).__name__}: {error}"}
             print(json.dumps(answer), flush=True)

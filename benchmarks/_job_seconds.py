@@ -1,7 +1,7 @@
-"""Where the seconds of a run went, from the times at which its files were written, and how few they could be.
+"""Divide the time of a run into parts, from the times at which its files were written, and estimate how short it could be.
 
-Comes in: times of files and records of folds. Goes out: parts in seconds whose sum is the whole; how the start of a worker
-divides; multiplications of `cnn_small`, and how many the processor does in a second.
+The parts add up to the whole. Also: how the start of a worker divides, the multiplications of `cnn_small`, and how many the
+processor does in a second.
 """
 
 import queue

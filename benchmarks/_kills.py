@@ -155,7 +155,7 @@ class Starts:
         printed = os.open("printed", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
         os.dup2(printed, 1)
         os.dup2(printed, 2)
-        random.seed()  # as a process of its own would begin
+        random.seed()  # as a separate process would begin
         sys.argv = ["exp.py", str(number)]
         runpy.run_path("exp.py", run_name="__main__")
 

@@ -1,7 +1,4 @@
-"""The processor that a benchmark runs on, and how to measure as on one without AVX-512.
-
-Comes in: --without-avx512 of a benchmark. Goes out: a line that names the processor, and variables of the environment.
-"""
+"""Name the processor that a benchmark runs on, and set the environment that measures as on one without AVX-512."""
 
 import os
 import platform

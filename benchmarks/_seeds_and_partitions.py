@@ -1,11 +1,11 @@
-"""How often `compare` tells equal algorithms apart where partitions of the speakers into folds favour one of them by luck.
+"""How often `compare` finds equal algorithms different where partitions of the speakers into folds favour one of them by luck.
 
 The difference of two algorithms is drawn for each speaker, training by training: an effect of the speaker, one of the partition
 into folds, which all seeds on these folds share, one of the seed, and what is left. The deviations are those that
 ``xval sample-size`` prints of RAVDESS (speaker 0.045, clip 0.385 of 60 clips); the deviation between trainings, 0.012 there
 and 0.011 on the digits, is of one seed on other folds, so partitions of 0.01 are as noisy as theirs, and 0.02 twice as noisy.
 
-Comes in: a number of repetitions. Goes out: a table of shares of studies with p at most 0.05, with its Monte Carlo error.
+The table gives the shares of studies with p at most 0.05, with their Monte Carlo errors.
 """
 
 import math

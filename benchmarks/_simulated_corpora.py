@@ -1,11 +1,12 @@
-"""Corpora that are drawn anew for each repetition, and linear models trained on the project's own folds of them.
+"""Simulate a new corpus for each repetition, and train linear models on it with the project's own folds.
 
-Comes in: a `Cell`, the size of a study. Goes out: the answers of several algorithms on every tested clip, and on new speakers.
+A `Cell` is the size of a study. The result holds the predictions of several algorithms for every tested clip, and for new
+speakers.
 
-Each algorithm is a ridge regression on features of its own, which have the same distribution for all algorithms of the same
-separation: these are equal in the population, though not on any one corpus. A feature vector is the mean of its class, an
-offset of the speaker, an effect of this speaker on this class, and noise of clip and window. A seed is a random projection that
-the model sees its features through, as a network sees them through its random start.
+Each algorithm is a ridge regression on its own features, which have the same distribution for all algorithms of the same
+separation: these are equal in the population, though not on any one corpus. A feature vector is the sum of the mean of its
+class, an offset of the speaker, an effect of this speaker on this class, and noise of clip and window. A seed is a random
+projection of the features that the model sees, just as a network sees them through its random initial weights.
 """
 
 from dataclasses import dataclass
@@ -32,11 +33,11 @@ class Cell:
 
     Attributes:
         n_items: Number of speakers.
-        n_folds: Number of folds of each deal.
+        n_folds: Number of folds of each repeat.
         n_repeats: Number of seeds.
         is_uneven: Speakers have unlike numbers of clips, and unlike classes.
         n_windows: Number of windows of each clip.
-        n_deals: How many times the speakers are dealt into folds.
+        n_deals: How many times the speakers are assigned to folds.
     """
 
     n_items: int
@@ -60,8 +61,8 @@ class Layout:
     Attributes:
         labels: int64 (n_items, n_clips), any number where there is no clip.
         is_clip: bool (n_items, n_clips).
-        is_training: float64 (n_folds, n_items), 1 for items that train; the folds of all deals.
-        fold_of: int64 (n_items,), the fold that tests the item; of several deals (n_deals, n_items).
+        is_training: float64 (n_folds, n_items), 1 for items that train; the folds of all repeats.
+        fold_of: int64 (n_items,), the fold that tests the item; of several repeats (n_deals, n_items).
         ratio: Number of test items over that of training items, mean of the folds.
         n_windows: Number of windows of each clip.
     """
@@ -75,7 +76,7 @@ class Layout:
 
 
 def make_layout(cell: Cell, seed: int) -> Layout:
-    """Draw the numbers of clips, and deal the items into folds as an experiment does."""
+    """Draw the numbers of clips, and split the items into folds as an experiment does."""
     rng = np.random.default_rng(seed)
     counts = np.full((cell.n_items, N_CLASSES), CLIPS_OF_A_CLASS)
     if cell.is_uneven:
@@ -114,7 +115,7 @@ def draw_answers(
 
     Returns:
         int64 (n_items, n_repeats, n_algorithms, n_clips): the class that each clip is taken for when its item is tested; of
-        several deals (n_deals, n_items, ...).
+        several repeats (n_deals, n_items, ...).
         float64 (n_folds, n_repeats, n_algorithms, n_features, n_classes): the weights of the models.
     """
     n_items, n_algorithms, n_folds = len(layout.labels), len(separations), len(layout.is_training)

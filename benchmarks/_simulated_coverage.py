@@ -1,10 +1,10 @@
 """How often intervals cover where speakers are few, unlike, of unequal numbers of clips, or few of a class.
 
-Comes in: a number of repetitions. Goes out: a table of the shares of drawn corpora that are covered, with Monte-Carlo errors,
-for the intervals of the project and both kinds of bootstrap; and the error of comparisons of pooled values.
+The table gives the shares of simulated corpora that are covered, with Monte Carlo errors, for the intervals of the project and
+for both kinds of bootstrap; and the error of comparisons of pooled values.
 
 Speakers are drawn from a population whose value is known; no model is trained, so that thousands of corpora take minutes. A
-figure is a function of how often each speaker counts, float (..., n_speakers), so that all resamples are computed at once.
+score is a function of how often each speaker counts, float (..., n_speakers), so that all resamples are computed at once.
 """
 
 import math
@@ -29,11 +29,11 @@ _Figure = Callable[[np.ndarray], np.ndarray]
 
 
 class Drawn(NamedTuple):
-    """A corpus: its figure as a function of how often each speaker counts, and what is known of its speakers.
+    """A corpus: its score as a function of how often each speaker counts, and what is known of its speakers.
 
     Attributes:
-        truth: The figure in the population.
-        weights: Clips of each speaker in each class, float (n_classes, n_speakers); None: the figure is a mean over speakers.
+        truth: The score in the population.
+        weights: Clips of each speaker in each class, float (n_classes, n_speakers); None: the score is a mean over speakers.
     """
 
     figure: _Figure

@@ -1,6 +1,6 @@
 """How often intervals cover: for the models, for the method, and where the best of several equal instances is selected.
 
-Comes in: a number of repetitions. Goes out: tables of shares of corpora that are drawn anew, with their Monte-Carlo errors.
+The tables give shares of simulated corpora, with their Monte Carlo errors.
 """
 
 import os

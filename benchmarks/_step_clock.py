@@ -1,7 +1,6 @@
-"""What `networks.py` names in its experiment: a clock of epochs, and one fold.
+"""What the experiment of `networks.py` names: a clock that writes the seconds of each epoch to epochs.txt, and one fold.
 
-Comes in: an experiment whose items are called training, validation and test. Goes out: epochs.txt in the current folder, the
-seconds of each epoch.
+The items of that experiment are called training, validation and test.
 """
 
 import time

@@ -1,7 +1,7 @@
-"""A training step of `cnn_small` written by hand in torch, channels last: what a step of the engine is held against.
+"""A training step of `cnn_small` written by hand in torch, channels last, as the reference for a step of the engine.
 
-Comes in: nothing. Goes out: epochs.txt in the current folder, the seconds of each epoch, as `_step_clock.py` writes it:
-the same batches, network, optimizer and validation as `networks.py` gives to the engine.
+It has the batches, network, optimizer and validation that `networks.py` gives to the engine, and writes the seconds of each
+epoch to epochs.txt in the current folder, as `_step_clock.py` does.
 """
 
 import time

@@ -1,12 +1,12 @@
-"""Error and power of ways to compare two algorithms, for two claims: of these trained models, and of this way of training.
+"""Error and power of ways to compare two algorithms, for claims about these trained models or about this way of training.
 
-Comes in: studies of 6 to 60 speakers with one or several deals and seeds. Goes out: a table, a row per study and claim, a
-column per way, with Monte Carlo errors.
+The studies have 6 to 60 speakers with one or several repeats and seeds. The table has a row per study and claim, and a column
+per way, with Monte Carlo errors.
 
-Of *these models* a way errs where its interval misses the difference that these very models have on speakers that are drawn
-anew; of *this way of training* where it tells algorithms apart that are equal in the population. Power is that of finding an
-algorithm that is better by some 0.075. Equality errs where it is claimed of algorithms that lie as far apart as the region of
-practical equivalence allows.
+For *these models* an error is an interval that misses the difference of these very models on newly drawn speakers; for *this
+way of training* it is a significant difference between algorithms that are equal in the population. Power is the probability of
+detecting that an algorithm is better by some 0.075. For equivalence, an error is to claim it of algorithms whose difference is
+as large as the limit of practical equivalence.
 """
 
 import math
@@ -27,7 +27,7 @@ STUDIES = tuple(
     Cell(n_items, 6, n_seeds, n_deals=n_deals)
     for n_items in (6, 12, 24, 60)
     for n_deals, n_seeds in ((1, 1), (1, 3), (3, 1), (3, 3))
-    if n_items > 6 or n_deals == 1  # six items in six folds have one deal
+    if n_items > 6 or n_deals == 1  # six items in six folds have one repeat
 )
 MIXED_STUDIES = tuple(study for study in STUDIES if study.n_deals + study.n_repeats == 4)
 N_MIXED = 200  # a fit takes long
@@ -39,7 +39,7 @@ def over_items(values: np.ndarray, _layout: Layout) -> Difference:
 
 
 def over_items_and_runs(values: np.ndarray, _layout: Layout) -> Difference:
-    """What the product does: the variances over items and over trainings are added, each a deal or, of one, a seed."""
+    """What the product does: the variances over items and over trainings are added, each a repeat or, of one, a seed."""
     return item_difference(_by_training(values))
 
 
@@ -61,12 +61,12 @@ def crossed(values: np.ndarray, _layout: Layout) -> Difference:
 
 
 def _by_training(values: np.ndarray) -> np.ndarray:
-    """Return the differences by item and training from those by item, deal and seed."""
+    """Return the differences by item and training from those by item, repeat and seed."""
     return values.mean(axis=2) if values.shape[1] > 1 else values[:, 0]
 
 
 def over_folds(values: np.ndarray, layout: Layout) -> Difference:
-    """The corrected resampled t test over the folds of all deals, seeds averaged."""
+    """The corrected resampled t test over the folds of all repeats, seeds averaged."""
     n_items, n_deals, _ = values.shape
     of_deals = values.mean(axis=2)
     fold_of = layout.fold_of.reshape(n_deals, n_items)

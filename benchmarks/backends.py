@@ -77,7 +77,7 @@ def run_backend(folder: Path, parameters: dict[str, Any]) -> Run:
 
 
 def main(*, quick: bool, n_rounds: int) -> None:
-    """Time the backends in turn and print the figures."""
+    """Time the backends in turn and print the results."""
     n_epochs = QUICK_EPOCHS if quick else N_EPOCHS
     runs: dict[str, list[Run]] = {backend: [] for backend in BACKENDS}
     with tempfile.TemporaryDirectory() as place:

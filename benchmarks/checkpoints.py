@@ -64,7 +64,7 @@ if __name__ == "__main__":
 
 
 def train(folder: Path, backend: str, *, minutes: float, epochs: int, filters: str) -> str:
-    """Run the experiment in a folder, in a process of its own, and return what it printed."""
+    """Run the experiment in a folder, in a separate process, and return what it printed."""
     (folder / "exp.py").write_text(SCRIPT.format(backend=backend, epochs=epochs, minutes=minutes, filters=filters))
     bound = {"KERAS_BACKEND": backend, "COLUMNS": "200", "PYTHONPATH": str(Path(__file__).parents[1])}
     ended = subprocess.run(

@@ -41,7 +41,7 @@ def write_corpus(folder: Path, n_clips: int) -> Path:
 
 
 def prepare(table: Path, data_folder: Path, n_workers: int) -> tuple[float, float]:
-    """Run the command in a process of its own; return its seconds, and the largest memory of any process so far (MB)."""
+    """Run the command in a separate process; return its seconds, and the largest memory of any process so far (MB)."""
     command = [sys.executable, "-m", "preprocessing", "table", str(table), "--workers", str(n_workers)]
     started = time.perf_counter()
     subprocess.run([*command, "--data-folder", str(data_folder)], check=True, stdout=subprocess.DEVNULL)
@@ -50,7 +50,7 @@ def prepare(table: Path, data_folder: Path, n_workers: int) -> tuple[float, floa
 
 
 def main(n_clips: int, n_workers: int) -> None:
-    """Time both runs and print the figures."""
+    """Time both runs and print the results."""
     with tempfile.TemporaryDirectory() as place:
         table = write_corpus(Path(place) / "audio", n_clips)
         one_s, one_mb = prepare(table, Path(place) / "one", 1)

@@ -48,7 +48,7 @@ def with_librosa(paths: list[Path], settings: FeatureSettings) -> list[np.ndarra
 
 
 def main(folder: Path, n_runs: int) -> None:
-    """Time both sides in turn and print the figures."""
+    """Time both sides in turn and print the results."""
     paths = sorted(folder.rglob("*.wav"))
     rate_hz = soundfile.info(paths[0]).samplerate
     settings = FeatureSettings.model_validate({"sample_rate_hz": rate_hz})

@@ -1,8 +1,7 @@
-"""A small corpus, an experiment on it, and a finished experiment of any size, for the benchmarks of what surrounds training.
+"""A small dataset, an experiment on it, and a finished experiment of any size, for benchmarks of everything except training.
 
-Comes in: a folder, and how many instances and folds. Goes out: a corpus of tones, a script, and the results folder that a run
-of that script would leave: one instance is really run, and each of its folds is written again for all other instances, with its
-files, the numbers of its record shifted.
+One instance is really run; each of its folds is written again for all other instances, with its files, the numbers of its
+record shifted.
 """
 
 import csv
@@ -90,7 +89,7 @@ def declare(folder: Path, n_instances: int, n_folds: int) -> Declaration:
 
 
 def run_script(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script of `declare` in a process of its own, and return what became of it."""
+    """Run the script of `declare` in a separate process, and return what became of it."""
     return run_python(folder, "tones.py", *arguments)
 
 

@@ -151,7 +151,7 @@ class Benchmark:
     ends: float
 
     def jobs(self, backend: str, network: str, precision: str, way: str, n_folds: int, *, n_epochs: int) -> list[Job]:
-        """Return the jobs of a cell, with a results folder of their own."""
+        """Return the jobs of a cell, with a separate results folder."""
         parameters = {
             "dataset": "folds", "data_folder": str(self.folder / "data"), "backend": backend, "precision": precision,
             "architecture": network, "num_epochs": n_epochs, "early_stopping": False, "max_worker_memory_mb": 64000,

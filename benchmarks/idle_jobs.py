@@ -1,7 +1,6 @@
-"""Jobs of no work: what becomes of them is written as for a real job, from the files of a real fold; nothing is computed.
+"""Jobs without work: their files are written as for a real job, copied from a finished fold, and nothing is computed.
 
-Comes in: jobs in a worker process, and the environment variable IDLE_FOLD, a finished fold folder. Goes out: fold folders with
-the same files, and records with the hashes and the items of the jobs.
+The environment variable IDLE_FOLD names the finished fold folder. The copies have the hashes and the items of the jobs.
 """
 
 import json
@@ -13,7 +12,6 @@ from typing import Any
 
 from xval.engine.worker.run import run_job
 from xval.engine.worker.serve import WorkerTasks, main
-from xval.folds.predefined import SIDES
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.record import describe_job
@@ -27,8 +25,7 @@ def work(job: Job, folder: Path, observers: Observers) -> dict[str, Any]:
             shutil.copyfile(path, folder / path.name)
     observers.epoch({"epoch": 1, "loss": 1.0, "val_loss": 1.0})
     record = json.loads((template / "record.json").read_bytes())
-    items = {side: list(getattr(job.fold, side)) for side in SIDES}
-    return record | describe_job(job) | {"status": "done", "items": items}
+    return record | describe_job(job) | {"status": "done"}
 
 
 if __name__ == "__main__":

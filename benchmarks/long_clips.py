@@ -110,7 +110,7 @@ def time_lengths(*, quick: bool, n_rounds: int) -> None:
 
 
 def main(*, quick: bool, n_rounds: int) -> None:
-    """Time epochs of both precisions in turn and print the figures."""
+    """Time epochs of both precisions in turn and print the results."""
     n_clips, n_epochs = SIZES[quick]
     cpu_s: dict[str, list[float]] = {"float32": [], "mixed_bfloat16": []}
     peaks = []

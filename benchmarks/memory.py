@@ -121,7 +121,7 @@ def measure_large_store(folder: Path, backend: str, n_gigabytes: float, allowed_
 
 
 def main(backend: str, *, quick: bool) -> None:
-    """Measure both and print the figures."""
+    """Measure both and print the results."""
     n_folds, n_first, n_gigabytes, allowed_mb = SIZES[quick]
     print(f"one worker process, {backend} on the CPU; {n_folds} folds in a row, then a store of {n_gigabytes} GB")
     with tempfile.TemporaryDirectory() as place:

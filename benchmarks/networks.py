@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def measure(name: str, way: str) -> float:
-    """Return the milliseconds of a step of a network, in a process of its own."""
+    """Return the milliseconds of a step of a network, in a separate process."""
     with tempfile.TemporaryDirectory() as folder:
         environment = os.environ | WAYS[way] | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parents[1])])}
         command = [sys.executable, str(Path(__file__).resolve()), "--by-hand" if way == "hand" else "--train", name]

@@ -36,7 +36,7 @@ def write_files(folder: Path, n_files: int) -> None:
 
 
 def main(n_files: int, n_runs: int) -> None:
-    """Time both numbers of workers in turn and print the figures."""
+    """Time both numbers of workers in turn and print the results."""
     settings = read_augmentation_settings()
     rates: dict[int, list[float]] = {1: [], 2: []}
     with tempfile.TemporaryDirectory() as place:

@@ -48,7 +48,7 @@ STEPS = {
     "predictions.parquet": (("fold.py", "write"),),
     "model.keras": (("saving_api.py", "save_model"),),
     "model.json": (("model_files.py", "describe_model"),),
-    "seen audio": (("model_files.py", "write_heard_audio"),),
+    "seen audio": (("model_files.py", "write_seen_audio"),),
     "JSON files": (("json_files.py", "write_json"),),
     "publish": (("folder.py", "publish"),),
 }
@@ -220,7 +220,7 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         judge(f"finished experiment of {n_jobs:,} jobs found done", max(5 * share, 2.5), *restarted)
         show("status of it", *measure(lambda: run_python(folder, *commands["status"]), 1))
         if share < 1:
-            # It ends with 1: the figures of all instances but one are made up.
+            # It ends with 1: the scores of all instances but one are made up.
             show("audit of it", *measure(lambda: run_python(folder, *commands["audit"], exit_code=1), 1))
         seconds, steps = measure_steps(plan_jobs(folder, declaration, "small")[:5])
         show("a small real job in a warm process: one epoch, two dozen examples, mlp", seconds)

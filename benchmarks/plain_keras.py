@@ -4,7 +4,7 @@ python benchmarks/plain_keras.py [--quick] [--digits FOLDER] [--rounds N] [--epo
 
 FOLDER holds the recordings of the Free Spoken Digit Dataset (default: the environment variable XVAL_FSDD; without it the demo
 corpus is used). Folds of 3 and of 20 epochs, TensorFlow on the CPU with one thread, in turn: the engine, by the command that
-users run with one worker, and the loop of _plain_loop.py, each in a process of its own. Both have the same folds, seeds, clips,
+users run with one worker, and the loop of _plain_loop.py, each in a separate process. Both have the same folds, seeds, clips,
 batches, network and number of epochs (early stopping ends no fold, and restores the best weights), repeatable arithmetic, and
 write each fold's model. The loop has two forms, of which the faster one counts: with `fit` on arrays, and with batches in the
 order of the engine and its batch normalisation (xval/backend/fused_normalization.py), which must reach the same accuracies.
@@ -13,7 +13,7 @@ The ratio is that of the time from the begin of the first fold to the end of the
 count on neither side, reading the features and saving the models on both, and what the engine alone does for a fold as well.
 Before its first fold the engine builds the model once, to check it: that is no part of the span, and leaves TensorFlow warm, so
 that the first folds do not compare; the later ones do, and the whole commands.
-The seconds of the whole commands are shown beside it. The engine sets MALLOC_ variables for its workers, the loop has the
+The seconds of the whole commands are shown next to it. The engine sets MALLOC_ variables for its workers, the loop has the
 defaults of the system.
 """
 
@@ -113,7 +113,7 @@ def write_clips(folder: Path, parameters: dict[str, Any]) -> str:
 
 
 def compare(folder: Path, parameters: dict[str, Any], n_epochs: int, n_rounds: int) -> float:
-    """Run all sides in turn, print their figures, and return the ratio of the medians.
+    """Run all sides in turn, print their results, and return the ratio of the medians.
 
     Raises:
         SystemExit: The accuracies are not the same.

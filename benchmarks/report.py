@@ -3,7 +3,7 @@
 python benchmarks/report.py [--quick]      --quick: 20 instances of 3 folds, which measure nothing
 
 The finished experiment is made of one that was really run (finished_experiment.py). metrics.json of all instances is rebuilt
-first; then the command writes the page in a process of its own, without the leakage audit, whose time is that of reading every
+first; then the command writes the page in a separate process, without the leakage audit, whose time is that of reading every
 model. Prints the larger of both ratios last.
 """
 

@@ -264,7 +264,7 @@ def compare_files(paths: tuple[Path, Path], masks: tuple[Mask, Mask]) -> tuple[i
 
 
 def is_compared(path: Path, name: str) -> bool:
-    """Return whether a part of a file is compared: of metrics.json the figures, of JSON no order of keys."""
+    """Return whether a part of a file is compared: of metrics.json the scores, of JSON no order of keys."""
     if path.suffix == ".json" and name.endswith(", keys"):
         return False
     return path.name != "metrics.json" or FIGURES.search(name) is not None

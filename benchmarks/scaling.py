@@ -46,7 +46,7 @@ def make_jobs(n_instances: int, n_folds: int) -> list[Job]:
 
 
 def run(jobs: list[Job], n_workers: int) -> tuple[float, float]:
-    """Run jobs in a folder of their own.
+    """Run jobs in a separate folder.
 
     Returns:
         The seconds from the moment when all workers are ready to the last outcome, and those that their start took.
@@ -70,7 +70,7 @@ def run(jobs: list[Job], n_workers: int) -> tuple[float, float]:
 
 
 def main(counts: tuple[int, ...], *, n_instances: int, n_folds: int, n_rounds: int) -> None:
-    """Time all numbers of workers in turn and print the figures."""
+    """Time all numbers of workers in turn and print the results."""
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT / "benchmarks"), os.environ.get("PYTHONPATH", "")])
     jobs = make_jobs(n_instances, n_folds)
     slept_s = sum(job.options["sleep_s"] for job in jobs)

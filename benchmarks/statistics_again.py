@@ -24,7 +24,7 @@ TOLERANCE = 1e-9
 
 
 def repetition_of(folder: Path) -> dict[int, int]:
-    """Return the repetition of each fold: each tests every item once."""
+    """Return the repeat of each fold: each tests every item once."""
     folds = json.loads((folder / "folds.json").read_text())["folds"]
     n_repetitions = sum(len(fold["test"]) for fold in folds) // len({item for fold in folds for item in fold["test"]})
     return {fold["number"]: (fold["number"] - 1) * n_repetitions // len(folds) + 1 for fold in folds}

@@ -3,18 +3,18 @@
 python benchmarks/statistics_simulation.py [--quick] [--repetitions N] [--csv FILE] [--picture FILE]
     [--intervals | --coverage | --ways | --seeds | --chance]
 
-With --intervals: instead, how often intervals cover for the models and, of several deals or seeds, for the method, near 1, and
-where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %. With --coverage: how
+With --intervals: instead, how often intervals cover for the models and, of several repeats or seeds, for the method, near 1,
+and where an instance is selected. The ratio is that of the largest distance of a share from 95 % to 2 %. With --coverage: how
 often intervals and bootstraps cover where speakers are few, unlike, of unequal numbers of clips or few of a class, and how
 often equal algorithms are told apart there; see `_simulated_coverage`. The ratio is that of 94 % to the lowest share.
 
-Each repetition draws a corpus (speakers differ, and in each class too), deals it into the project's own folds, trains four
+Each repetition draws a corpus (speakers differ, and in each class too), splits it into the project's own folds, trains four
 algorithms that are equal in the population with every seed, and compares the second with the first by the corrected t test and
-others, and all three with the first by Holm's method. A study is named items/folds/seeds (of several deals: the folds of
+others, and all three with the first by Holm's method. A study is named items/folds/seeds (of several repeats: the folds of
 each). Wanted: false positives of the corrected t test and of Holm's family at most 5 % + 2 standard errors in every study (the
 ratio is the highest of all to that), and intervals over items that cover in 93 to 97 % what the models reach on speakers that
-are drawn anew. How often they cover the mean over all corpora stands beside it: training sets and seeds vary too, which an
-interval over items does not know. The power is that of finding a second algorithm that is better, beside the power that
+are drawn anew. How often they cover the mean over all corpora stands next to it: training sets and seeds vary too, which an
+interval over items does not know. The power is that of finding a second algorithm that is better, next to the power that
 xval.measures.statistics.planning expects. With --ways: ways to compare two algorithms; see `_ways_to_compare`.
 With --seeds: the error where several seeds share partitions of the speakers; see `_seeds_and_partitions`.
 With --chance: how often random labels are said to be above chance; see `_above_chance`.
@@ -60,7 +60,7 @@ COVERAGE = (0.93, 0.97)
 
 def compare(answers: np.ndarray, layout: Layout) -> dict[str, float]:
     """Return which tests find a difference between the algorithms, with the difference of the second to the first."""
-    of_tests = accuracies_of(answers, layout).mean(axis=-2).reshape(layout.fold_of.size, -1)  # of each item in each deal
+    of_tests = accuracies_of(answers, layout).mean(axis=-2).reshape(layout.fold_of.size, -1)  # of each item in each repeat
     n_clips = np.resize(layout.is_clip.sum(axis=1), layout.fold_of.size)
     shares = np.eye(len(layout.is_training))[:, layout.fold_of.ravel()] * n_clips
     of_folds = shares / shares.sum(axis=1, keepdims=True) @ of_tests
@@ -79,7 +79,7 @@ def compare(answers: np.ndarray, layout: Layout) -> dict[str, float]:
 
 
 def accuracies_of(answers: np.ndarray, layout: Layout) -> np.ndarray:
-    """Return the accuracy of each item, float64 (n_items, n_repeats, n_algorithms), or of each in each deal."""
+    """Return the accuracy of each item, float64 (n_items, n_repeats, n_algorithms), or of each in each repeat."""
     is_right = (answers == layout.labels[:, np.newaxis, np.newaxis]) & layout.is_clip[:, np.newaxis, np.newaxis]
     return is_right.sum(axis=-1) / layout.is_clip.sum(axis=1)[:, np.newaxis, np.newaxis]
 
@@ -121,7 +121,7 @@ def simulate(cell: Cell, n_repetitions: int, *, separation: float = SEPARATION, 
         cell: The size of the study.
         n_repetitions: Number of corpora.
         separation: Of the classes by the second algorithm.
-        has_figures: Intervals of the first algorithm's figures are made too.
+        has_figures: Intervals of the first algorithm's scores are made too.
     """
     layouts = [make_layout(cell, seed) for seed in range(min(N_LAYOUTS, n_repetitions))]
     rng = np.random.default_rng(0)
@@ -173,7 +173,7 @@ def draw_picture(equal: pd.DataFrame, unequal: pd.DataFrame, limit: float, path:
 
 
 def main(n_repetitions: int, csv: Path | None, picture: Path | None) -> None:
-    """Simulate all studies and print the figures."""
+    """Simulate all studies and print the results."""
     with threadpool_limits(1):
         equal = pd.DataFrame({cell: simulate(cell, n_repetitions) for cell in CELLS}).T
         dealt = pd.DataFrame({cell: simulate(cell, n_repetitions, has_figures=False) for cell in DEAL_CELLS}).T

@@ -127,7 +127,7 @@ def draw(curves: dict[str, np.ndarray], path: Path) -> None:
 
 
 def main(recordings: Path, picture: Path) -> None:
-    """Learn the related task, then the target from both starts; print the figures and draw the curves."""
+    """Learn the related task, then the target from both starts; print the results and draw the curves."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         for dataset in ("related", "target"):

@@ -4,7 +4,7 @@ python benchmarks/whole_job.py [--quick] [--digits FOLDER] [--rounds N] [--csv F
 
 FOLDER holds the recordings of the Free Spoken Digit Dataset (default: the environment variable XVAL_FSDD). Six folds of at most
 14 epochs, instance 1 of experiments/fsdd.py: `cnn_small` on TensorFlow, on the CPU. Both sides use all cores, run in turn in
-one call, each in processes and a folder of their own, and end with a table.
+one call, each in separate processes and a separate folder, and end with a table.
 
 - The project: `xval prepare fsdd FOLDER` and `python experiments/fsdd.py 1 1 cpu`, as users type them.
 - The script (_plain_job.py): features with librosa in a loop, kept in one array; a `fit` with early stopping for each of the
@@ -223,7 +223,7 @@ def write_csv(path: Path, runs: Mapping[str, Sequence[Run]], per_s: float) -> No
 
 
 def main(recordings: Path | None, n_rounds: int, table: Path | None) -> None:
-    """Run both sides, print the figures and the ratio."""
+    """Run both sides, print the results and the ratio."""
     parameters = INSTANCE_1 if recordings else QUICK
     print(describe())
     with tempfile.TemporaryDirectory() as place:

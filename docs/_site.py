@@ -1,7 +1,6 @@
-"""Hook of mkdocs: pages and files outside docs/ become part of the site, and links between both hold there as on GitHub.
+"""Hook of mkdocs: pages and files outside docs/ become part of the site, and links to them hold there as they do on GitHub.
 
-Comes in: the files of docs/. Goes out: those, the pages and files outside under their paths in the repository, and links
-without the ``docs/`` or ``../`` that GitHub needs.
+Files outside keep their paths in the repository; links lose the ``docs/`` or ``../`` that GitHub needs.
 """
 
 import re

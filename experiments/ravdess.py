@@ -146,7 +146,7 @@ experiment[24] = {
     "comment_1": "logistic on a speaker encoder, per speaker",
 }
 
-# The plain networks over frames, beside which the others are timed.
+# The plain networks over frames, next to which the others are timed.
 experiment[25] = {"architecture": "cnn_small", "comment_1": "plain CNN, as config.ini has it"}
 experiment[26] = {
     **coarse,

@@ -17,7 +17,7 @@ report_mistakes_in_one_line()
 def __getattr__(name: str) -> object:
     from importlib import import_module
 
-    if name == "store":  # without an import of its own
+    if name == "store":  # without a separate import
         return import_module("preprocessing.store")
     if name == "prepare":
         report_mistakes_in_one_line()  # as `xval` does, should another have put the usual hook back

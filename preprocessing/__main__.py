@@ -1,6 +1,7 @@
-"""``python -m preprocessing CORPUS ...``, which is ``xval prepare CORPUS ...``: prepare a corpus; or another command.
+"""``xval prepare CORPUS ...``, also ``python -m preprocessing CORPUS ...``: prepare a dataset, or run another command.
 
-Comes in: argv. Goes out: data/<dataset>/ and an exit code: 0 done, 1 failed, 2 wrong usage or corpus, 130 interrupted.
+A dataset is written to data/<dataset>/. The exit code is 0 if all was done, 1 if something failed, 2 for wrong usage or
+dataset, and 130 after an interruption.
 """
 
 import sys

@@ -64,14 +64,14 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
             line, code = _prefixed(str(error)), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
         except OSError as error:
             line, code = f"error: {describe_refusal(error)} {kept}".rstrip(), EXIT_FAILED
-        if received:  # whatever it led to: workers that ended with it, a library that raises an error of its own
+        if received:  # whatever it led to: workers that ended with it, a library that raises its own error
             line, code = f"Interrupted. {kept or _NOTHING_LEFT}", 128 + received[0]
         write_line(line, sys.stderr)
         return code
 
 
 def report_mistakes_in_one_line() -> None:
-    """Let a script end as a command does where it does not catch a mistake: one line, exit code 2; a session goes on."""
+    """Let a script end as a command does where it does not catch a mistake: one line, exit code 2; a session continues."""
     if sys.excepthook is sys.__excepthook__:
         sys.excepthook = _report
 

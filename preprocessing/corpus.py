@@ -1,7 +1,4 @@
-"""The index of a corpus: a table with one row per usable clip.
-
-Comes in: the clips that a file of corpora/ lists. Goes out: data/<dataset>/corpus.parquet, left_out.csv and a `Corpus`.
-"""
+"""The index of a dataset, data/<dataset>/corpus.parquet, with a row per usable clip; left_out.csv has the others."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -62,7 +59,7 @@ class Corpus:
         dataset: Name of the corpus in experiments.
         corpus: The file of corpora/ that listed it, or ``custom``.
         index: One row per usable clip, sorted by item and clip. Columns: clip, path (posix, relative to audio_folder; where
-            clips are stretches, the first path of those with the same content),
+            clips are segments, the first path of those with the same content),
             item, label (str for classification, all labels of a clip with ``;`` between them where it may have several; float64
             for regression; a regression with several targets has float64
             columns ``label:<name>`` instead), start_s, end_s (float64; NaN: the file's begin, the file's end),

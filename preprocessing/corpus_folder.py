@@ -1,7 +1,4 @@
-"""Where a corpus lies, and the command that makes it.
-
-Comes in: the name of a corpus and the folder of all corpora. Goes out: data/<dataset>, its index, the command.
-"""
+"""Find the folder of a dataset, its index, and the command that makes it."""
 
 import re
 from pathlib import Path

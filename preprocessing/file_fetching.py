@@ -1,7 +1,4 @@
-"""Fetch one file from a server, whole or not at all, shown as it comes.
-
-Comes in: an address, and perhaps a checksum. Goes out: the file.
-"""
+"""Fetch one file from a server with a progress bar, completely or not at all, and compare its checksum if there is one."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

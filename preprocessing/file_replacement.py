@@ -1,7 +1,4 @@
-"""Write a file whole or not at all.
-
-Comes in: a path and a function that writes one file. Goes out: the file in its place.
-"""
+"""Write a file completely or not at all."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,7 +10,7 @@ from xval.base.operating_system import flush, refusal, replace
 
 
 def replace_file(path: Path, write: Callable[[Path], object], *, among_many: bool = False) -> None:
-    """Let ``write`` make a file beside ``path``, then put it in its place: readers see the old or the new one, whole.
+    """Let ``write`` make a file next to ``path``, then put it in its place: readers see the old or the new one, whole.
 
     Args:
         path: The file. What earlier writers of it left that were killed is removed.

@@ -1,7 +1,6 @@
-"""A console that shows control characters in names instead of obeying them.
+"""A rich console that shows control characters in names instead of obeying them.
 
-Comes in: what rich prints. Goes out: the same, with the escapes of `xval.base.terminal.visible` in its text; colours and the
-movements of progress bars are rich's own and stay.
+Texts pass `xval.base.terminal.visible`; the colours and the movements of progress bars are rich's own and stay.
 """
 
 import os

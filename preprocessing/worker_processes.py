@@ -1,4 +1,4 @@
-"""Spawned processes that call functions, each at the end of a pipe of its own, so that the death of one holds up no other.
+"""Spawned processes that call functions, each at the end of its own pipe, so that the death of one holds up no other.
 
 Pools that share one pipe for all results (concurrent.futures, joblib's loky) wait without end where a process is killed while
 it writes there, as the system does to what takes too much memory.

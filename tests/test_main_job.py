@@ -247,11 +247,11 @@ def test_the_whole_path_on_each_backend(project, backend, network, run_on):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_predictions_are_kept_and_give_the_metrics_of_the_record(project):
+def test_predictions_are_kept_and_give_the_metrics_of_the_job(project, read_fold):
     project.run("1", "1", "--folds", "2")
 
     folder = project.results / "instance_1" / "fold_2"
-    kept, record = pd.read_parquet(folder / "predictions.parquet"), json.loads((folder / "record.json").read_text())
+    kept, record = pd.read_parquet(folder / "predictions.parquet"), read_fold(folder)
     for side in ("validation", "test"):
         of_side = kept[kept["side"] == side]
         assert sorted(of_side["item"].unique()) == record["items"][side]

@@ -73,7 +73,7 @@ def test_new_clips_are_scaled_as_the_tested_speakers_were(run):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_an_ensemble_hears_speakers_as_each_of_its_members_does(tones):
+def test_an_ensemble_hears_speakers_as_each_of_its_members_does(tones, read_fold):
     tones.prepare("toy.csv")
     neighbours = {"architecture": "knn", "n_neighbors": (3,)}
     tones.write_script({**neighbours, **SCALED}, {**neighbours, **SCALED, "time_parts": 2}, neighbours, **tones.settings)
@@ -86,7 +86,7 @@ def test_an_ensemble_hears_speakers_as_each_of_its_members_does(tones):
     assert answers.to_numpy() == pytest.approx(wanted, abs=1e-5)
     said = tones.run_module("xval", "evaluate", str(fold), "toy", "--items", ",".join(sorted(set(items))))
     assert said.returncode == 0, said.stderr
-    record = json.loads((fold / "record.json").read_text())
+    record = read_fold(fold)
     assert f"{record['metrics']['test']['balanced_accuracy']:.3f}" in said.stdout
     assert SENTENCE in " ".join(said.stdout.split())
 

@@ -69,7 +69,7 @@ _NOW = {"Stretch": "Segment"}
 
 
 def _refuse_hidden_packages() -> None:
-    """Refuse a file of the user's own that Python finds in the place of a package beside this one."""
+    """Refuse a file of the user's own that Python finds in place of a package next to this one."""
     for name in ("preprocessing", "augmentation", "architectures"):
         loaded = sys.modules.get(name)
         spec = loaded.__spec__ if loaded else PathFinder.find_spec(name)

@@ -1,7 +1,6 @@
 """The program: ``xval COMMAND ...``, or ``python -m xval COMMAND ...``.
 
-Comes in: argv. Goes out: what the command prints and writes, and an exit code: 0 done, 1 something failed, 2 wrong usage or
-input, 130 interrupted.
+The exit code is 0 if all was done, 1 if something failed, 2 for wrong usage or input, and 130 after an interruption.
 """
 
 import os
@@ -33,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         sys.stdout.write(f"{_PROGRAM} {__version__}\n")
         return 0
     command = find_command(arguments[0], arguments[1:])
-    if hasattr(command, "main"):  # it has parsers of its own
+    if hasattr(command, "main"):  # it has its own parsers
         code: int = command.main(arguments[1:])
         return code
     parser = Parser(prog=f"{_PROGRAM} {arguments[0]}", description=(command.__doc__ or command.SUMMARY).strip())

@@ -1,7 +1,4 @@
-"""The frame of the transforms that draw one number, and of those that audiomentations applies.
-
-Comes in: the names of a number and of its two ends; a transform of audiomentations. Goes out: a draw with its options; samples.
-"""
+"""Base for transforms that draw one number from a range, and for those that audiomentations applies."""
 
 from collections.abc import Callable
 from inspect import Parameter, Signature

@@ -1,7 +1,4 @@
-"""What the files of this folder share: types of options with their limits, drawing of frequencies and files, levels.
-
-Comes in: the text of a setting; a generator; a folder. Goes out: values that lie inside their limits.
-"""
+"""What the transforms of this folder share: types of options with limits, drawing of frequencies and files, and levels."""
 
 import math
 from functools import cache

@@ -1,7 +1,4 @@
-"""Excerpts of the recordings that are mixed into others.
-
-Comes in: a file, a length, a position. Goes out: so many samples of it at the wanted rate.
-"""
+"""Read excerpts of the recordings that are mixed into others, with a given length, at a given sample rate."""
 
 from functools import cache, lru_cache
 from pathlib import Path
@@ -80,7 +77,7 @@ def _duration_s(path: Path, _: int) -> float:
 
 
 def _read(path: Path, sample_rate_hz: int, start_s: float | None, end_s: float | None) -> Samples:
-    """Read a stretch; an AudioError would blame the file that is augmented."""
+    """Read a segment; an AudioError would blame the file that is augmented."""
     try:
         return read_audio(path, sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s)[0]
     except AudioError as error:

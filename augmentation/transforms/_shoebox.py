@@ -1,7 +1,5 @@
 """Impulse response of a box-shaped room, by the image-source method.
 
-Comes in: a room, a source and a microphone in it. Goes out: the direct sound and its reflections.
-
 Allen and Berkley, Image method for efficiently simulating small-room acoustics, JASA 65 (1979); the absorption of the walls is
 Eyring's for the wanted reverberation time (JASA 1, 1930).
 """

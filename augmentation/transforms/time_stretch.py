@@ -13,7 +13,7 @@ PROBABILITY: Annotated[
 ] = 0.3
 CHANGES_LENGTH = True
 
-# Below 0.5 the stretcher (Signalsmith Stretch) draws from a generator of its own, and no two runs give the same samples.
+# Below 0.5 the stretcher (Signalsmith Stretch) draws from its own generator, and no two runs give the same samples.
 draw = draw_between(
     "rate",
     limited(ge=0.5, le=2),

@@ -1,7 +1,4 @@
-"""How far the annotators of a corpus agree, in seconds.
-
-Comes in: annotations of recordings by several annotators. Goes out: a table, also as csv.
-"""
+"""Measure how far the annotators of a dataset agree (seconds), as a table and as csv."""
 
 import math
 from collections.abc import Mapping

@@ -1,8 +1,7 @@
-"""Sets of half-open intervals on a line of whole numbers: samples, or nanoseconds where no sample rate is known.
+"""Set operations on half-open intervals of whole numbers: samples, or nanoseconds where no sample rate is known.
 
-Comes in: int64 (n, 2) arrays of begin and end; the end does not belong to its interval. They may overlap and come in any order;
-an interval that ends where or before it begins is empty. Goes out: the same set as sorted intervals that neither overlap nor
-touch, or what two sets share.
+Intervals are int64 (n, 2) arrays of begin and end; the end does not belong to its interval. Inputs may overlap and be in any
+order, and an interval that ends where or before it begins is empty. Results are sorted and neither overlap nor touch.
 """
 
 from collections.abc import Callable, Iterable
@@ -65,7 +64,7 @@ def join(sets: Iterable[Intervals]) -> Intervals:
 
 
 def covered(intervals: Intervals, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how much of each stretch between neighbouring edges lies in the intervals.
+    """Return how much of each segment between neighbouring edges lies in the intervals.
 
     Args:
         intervals: Any set.
@@ -85,7 +84,7 @@ def covered(intervals: Intervals, edges: NDArray[np.int64]) -> NDArray[np.int64]
 
 
 def _combine(a: Intervals, b: Intervals, wanted: Callable[[Membership, Membership], Membership]) -> Intervals:
-    """Return the stretches between all edges whose membership of the two sets is wanted."""
+    """Return the segments between all edges whose membership of the two sets is wanted."""
     a, b = union(a), union(b)
     edges = np.unique(np.concatenate([a.ravel(), b.ravel()]))
     inside = [

@@ -1,8 +1,4 @@
-"""Annotations of recordings: what several annotators make of one recording, and what it says of each frame.
-
-Comes in: `Annotations`, as the `list_recordings` of a corpus gives them. Goes out: the events that count and the stretches in
-dispute; a target and a weight for every frame.
-"""
+"""Combine what several annotators say of a recording into events, disputed segments, and targets and weights of frames."""
 
 import math
 from collections.abc import Sequence
@@ -19,13 +15,13 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Annotations: TypeAlias = "pd.DataFrame"
-"""A row per annotated stretch: start_s and end_s (float64, seconds from the begin of the recording), label (text) and annotator
+"""A row per annotated segment: start_s and end_s (float64, seconds from the begin of the recording), label (text) and annotator
 (text, empty where there is but one). A row without start_s and end_s (NaN) says that this annotator heard nothing in the
 recording, which differs from not having listened to it. For several recordings there is a column path besides."""
 
 LabelForm = Literal["multi_class", "multi_label"]
 BACKGROUND = "background"
-"""The label of a stretch without events; of frames with one class each the class of those in which there is none."""
+"""The label of a segment without events; of frames with one class each the class of those in which there is none."""
 POLICIES = ("union", "intersection", "ignore_disagreement")
 COLUMNS = ("start_s", "end_s", "label")
 
@@ -35,7 +31,7 @@ class Resolved(NamedTuple):
 
     Attributes:
         events: start_s, end_s, label, by begin; those of one label neither overlap nor touch.
-        disputed: The same of stretches where one annotator heard this label and another did not.
+        disputed: The same of segments where one annotator heard this label and another did not.
     """
 
     events: "pd.DataFrame"

@@ -1,6 +1,6 @@
-"""Open a container of audio with PyAV, which brings FFmpeg's libraries: by its content alone, and no other file with it.
+"""Open an audio container with PyAV, which includes FFmpeg's libraries, by its content only and without opening any other file.
 
-Comes in: an open file. Goes out: its container; how long the packets in it are, whatever its header says.
+The durations of packets are summed, whatever the header of the file says.
 """
 
 from pathlib import Path

@@ -337,7 +337,7 @@ def doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int) -> tuple[s
     return _doubt_length(path, kind, n_samples, rate_hz, path.stat().st_mtime_ns)
 
 
-@lru_cache(maxsize=256)  # of a long file, many stretches may be read
+@lru_cache(maxsize=256)  # of a long file, many segments may be read
 def _doubt_length(path: Path, kind: str, n_samples: int, rate_hz: int, _: int) -> tuple[str, float]:
     if kind == "MP3" and not _has_mp3_tag(path):
         return NO_LENGTH, 0.0

@@ -1,7 +1,7 @@
-"""Measure what of a clip is lost in resampling and in the mean of its channels, and whether its samples are unscaled integers.
+"""Measure how much of a clip is lost by resampling and by averaging channels, and whether its samples are unscaled integers.
 
-Comes in: decoded samples, or the facts about all clips of a corpus. Goes out: shares of their power; or what may be lost of the
-corpus, which its index keeps where there is something (`summarise`): how much is lost depends on the settings.
+Losses are shares of power. `summarise` describes what may be lost in a dataset, for its index; how much is lost depends on the
+settings.
 """
 
 from collections.abc import Mapping

@@ -18,7 +18,7 @@ from xval.base.errors import AudioError
 from xval.base.size_limits import MOST_SAMPLES
 
 END_TOLERANCE_S = 0.01
-"""Annotated stretches are often rounded to hundredths of a second; one may end this much behind its file."""
+"""Annotated segments are often rounded to hundredths of a second; one may end this much behind its file."""
 
 LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 10, 10_000_000
 """What a header may say: from infrasound to ten times what detectors of bats record at. Anything else is damage."""
@@ -61,7 +61,7 @@ class OpenAudio(Protocol):
         """Its length in samples of one channel; None before it is known."""
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a stretch; what lies behind the end of the file is not there, and `n_samples` says how much is.
+        """Decode a segment; what lies behind the end of the file is not there, and `n_samples` says how much is.
 
         Args:
             first: Its first sample.
@@ -159,10 +159,10 @@ def check_channel(name: Path | str, n_channels: int, channel: int | None) -> Non
 def find_stretch(
     path: Path, audio: OpenAudio, start_s: float | None, end_s: float | None, *, may_be_long: bool = False
 ) -> tuple[int, int | None]:
-    """Return the first sample of a stretch and the one behind its last, None for an end that is not known yet.
+    """Return the first sample of a segment and the one behind its last, None for an end that is not known yet.
 
     Raises:
-        AudioError: The stretch does not lie in the file, or is too long to be held (unless `may_be_long`).
+        AudioError: The segment does not lie in the file, or is too long to be held (unless `may_be_long`).
     """
     rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
     if n_samples == 0:

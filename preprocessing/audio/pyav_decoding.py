@@ -1,12 +1,11 @@
-"""Decode what libsndfile does not read, with PyAV, which brings FFmpeg's libraries: m4a, aac, mp4, webm, wma and others.
+"""Decode formats that libsndfile does not read, with PyAV, which includes FFmpeg's libraries: m4a, aac, mp4, webm, wma, ...
 
-Comes in: the path of an audio file, or of a film, whose first sound track counts. Goes out: its header, and its samples block
-by block.
+Of a film the first sound track is decoded.
 
-A file is decoded from its beginning whatever stretch of it is wanted: AAC fills bands with noise that depends on all that was
-decoded before, and a place in a webm file is known to the millisecond only. The delay that an encoder puts before the first
-sample is cut off where the file tells it (mp4, m4a, webm, mka), and stays where it does not (raw .aac: 1024 samples or more,
-.wma); the padding behind the last sample, less than a frame (21 ms at 48 kHz), mostly stays.
+A file is always decoded from its beginning, even if only a segment is needed, because AAC fills bands with noise that depends
+on everything decoded before, and a position in a webm file is known to the millisecond only. The delay that an encoder puts
+before the first sample is removed where the file states it (mp4, m4a, webm, mka), and stays where it does not (raw .aac: 1024
+samples or more, .wma). The padding after the last sample, less than a frame (21 ms at 48 kHz), mostly stays.
 """
 
 import re
@@ -52,7 +51,7 @@ class PyavAudio:
         Args:
             path: The file.
             reason: Why no other decoder reads it; said where FFmpeg does not know its format either.
-            longer: How far it goes on behind the length that its header says; empty: it does not.
+            longer: How far it continues behind the length that its header says; empty: it does not.
 
         Raises:
             AudioError: It cannot be opened, holds no sound, or sound of an unknown kind.
@@ -102,7 +101,7 @@ class PyavAudio:
         self._promised_s = self.duration_s if names & _SAYS_LENGTH and seconds > 0 else 0.0
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a stretch, from the beginning of the file on."""
+        """Decode a segment, from the beginning of the file on."""
         position = 0
         for block in self._blocks():
             begin, end = max(first - position, 0), len(block) if stop is None else stop - position

@@ -1,11 +1,10 @@
-"""Read audio files: decode, cut out a stretch, mix to mono, resample, and say what is wrong with a file.
+"""Read audio files as float32 mono samples: decode, cut out a segment, mix to mono, resample; and hash or describe a file.
 
-Comes in: the path of an audio file, decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), or else
-with FFmpeg's libraries (m4a, aac, mp4, webm, wma). Goes out: float32 mono samples and their rate, a hash of them, or the facts
-about them.
+A file is decoded by its content, not by its name: with libsndfile (wav, flac, ogg, mp3), otherwise with FFmpeg's libraries
+(m4a, aac, mp4, webm, wma).
 
-A file that ends before its header says is refused (by more than 0.1 s where it is compressed, 0.01 s where it is not). Where
-the header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or says less than there is
+A file that ends before its header says raises an error (by more than 0.1 s if it is compressed, 0.01 s if it is not). Where the
+header does not say (ogg, raw aac, mp3 without a Xing tag, wav and flac written to a pipe), or says less than there is
 (longer_files.py), the clip is what can be decoded.
 """
 
@@ -113,7 +112,7 @@ def read_audio(
 
     Raises:
         AudioError: The file is missing, empty or no audio, ends before its header says, holds samples that are NaN, infinite or
-            beyond `LOUDEST`, has no such channel, or the stretch does not lie inside it.
+            beyond `LOUDEST`, has no such channel, or the segment does not lie inside it.
     """
     decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel, with_hash=on_hash is not None)
     if on_hash is not None and decoded.audio_hash is not None:
@@ -136,7 +135,7 @@ def decode(
 ) -> Decoded:
     """Read one clip as mono samples at the file's own rate, and if wanted its hash, in the same pass.
 
-    Only the mono samples are held in memory, whatever the number of channels. Path, stretch, channel and errors are those of
+    Only the mono samples are held in memory, whatever the number of channels. Path, segment, channel and errors are those of
     `read_audio`; the hash is that of the mean.
     """
     with closing(open_audio(path)) as audio:
@@ -244,7 +243,7 @@ def resample(samples: NDArray[np.float32], from_hz: int, to_hz: int) -> NDArray[
 
 
 def describe_audio(path: Path, start_s: float | None = None, end_s: float | None = None) -> AudioFacts:
-    """Read one clip whole and return the facts about it; path and stretch are those of `read_audio`.
+    """Read one clip whole and return the facts about it; path and segment are those of `read_audio`.
 
     Raises:
         AudioError: As `read_audio`, the clip is shorter than `SHORTEST_S`, or no sample reaches `SILENCE_PEAK_DBFS`.

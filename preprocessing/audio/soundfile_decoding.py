@@ -1,7 +1,4 @@
-"""Decode what libsndfile reads: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE and others.
-
-Comes in: the path of an audio file. Goes out: its header, and its samples block by block.
-"""
+"""Decode what libsndfile reads, block by block: wav, flac, ogg (Vorbis, Opus), mp3, aiff, au, caf, w64, NIST SPHERE, ..."""
 
 import os
 import re
@@ -119,7 +116,7 @@ class SoundfileAudio:
         self.longer = more_than_header(header_s, self._file.frames / self._file.samplerate)
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a stretch that lies in the file."""
+        """Decode a segment that lies in the file."""
         missing = wanted = (self.n_samples if stop is None else stop) - first
         try:
             if first:

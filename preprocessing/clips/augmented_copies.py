@@ -37,10 +37,10 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
 
     Returns:
         The clips, then a row per copy: the item, label, phase and fold of its source, ``source_clip`` its source's clip,
-        ``augmented`` true; a stretch is moved by the time factor. The same clips where there are no copies.
+        ``augmented`` true; a segment is moved by the time factor. The same clips where there are no copies.
 
     Raises:
-        CorpusError: augmented.csv is malformed; copies are listed as if they were recordings of their own; or files beside the
+        CorpusError: augmented.csv is malformed; copies are listed as if they were separate recordings; or files next to the
             clips are copies by their names, but nothing says of what, or it is not there.
     """
     import pandas as pd
@@ -81,7 +81,7 @@ def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
 
 
 def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
-    """Refuse copies, by their names or by the list, that a corpus lists as recordings of their own."""
+    """Refuse copies, by their names or by the list, that a corpus lists as separate recordings."""
     unmarked = [path for path in paths if is_copy(path) or path in copies]
     if unmarked:
         why = "by its name" if is_copy(unmarked[0]) else f"by {COPIES_NAME}"
@@ -95,7 +95,7 @@ def _refuse_unmarked(paths: Sequence[str], copies: set[str]) -> None:
 def _refuse_unexplained(
     listed: set[str], copies: "pd.DataFrame", files: AudioFiles, audio_folder: Path, list_path: Path | None
 ) -> None:
-    """Refuse copies beside the clips that no list names, or whose source is gone."""
+    """Refuse copies next to the clips that no list names, or whose source is gone."""
     folders = sorted({posixpath.dirname(path) for path in listed})
     there = {posixpath.join(folder, name) for folder in folders for name in files.names(folder) if is_copy(name)} - listed
     unexplained = sorted(there - set(copies["path"]))

@@ -1,7 +1,6 @@
-"""Which files a corpus from elsewhere may name.
+"""Check that a dataset from elsewhere names only files inside its folders, after links are resolved.
 
-Comes in: its folders, and names of files that stand in it. Goes out: the files inside these folders, links followed. A table of
-the user's own may name any file, and does not come here.
+A user's own table may name any file, so it is not checked here.
 """
 
 import os

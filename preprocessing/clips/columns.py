@@ -1,8 +1,7 @@
-"""columns.parquet: the further columns of a corpus, such as gender, age, language or recorder, a row per clip.
+"""columns.parquet: the additional columns of a dataset, such as gender, age, language or recorder, with a row per clip.
 
-Comes in: the clips as a file of corpora/ lists them. Goes out: the file beside corpus.parquet, and its columns beside those of
-the index. They decide no fold and no feature, and so are no part of the hash of the index: a corpus that is prepared again with
-another column keeps its folds, its feature stores and its results.
+They are stored next to corpus.parquet because they decide no fold and no feature, and so are not part of the hash of the index:
+a dataset that is prepared again with another column keeps its folds, its feature stores and its results.
 """
 
 import re
@@ -82,7 +81,7 @@ def write_columns(folder: Path, index: "pd.DataFrame", collected: "pd.DataFrame 
 
 
 def with_columns(index: "pd.DataFrame", folder: Path) -> "pd.DataFrame":
-    """Return an index with the further columns of its corpus beside its own; alone where there are none."""
+    """Return an index with the further columns of its corpus next to its own; alone where there are none."""
     import pandas as pd
 
     path = folder / COLUMNS_NAME

@@ -1,7 +1,7 @@
-"""corrections.csv: what reviewers said of the labels of clips; and the clips of a corpus with what all of them agree on.
+"""corrections.csv: the verdicts of reviewers on the labels of clips, and the labels that all of them agree on.
 
-Comes in: verdicts, one by one, of ``xval review-labels``; or the file. Goes out: the file, a row per clip and reviewer, the
-last verdict below; or a list of clips with other labels. Audio and the reviewed corpus stay as they are.
+``xval review-labels`` adds the verdicts one by one. The file has a row per clip and reviewer, the latest verdict last. Audio
+and the reviewed dataset are not changed.
 """
 
 import csv
@@ -112,7 +112,7 @@ def _read_cell(column: str, text: str) -> str:
 
 
 class VerdictFile:
-    """The corrections.csv of a review that goes on: read again only where another process has changed it.
+    """The corrections.csv of a review that continues: read again only where another process has changed it.
 
     Raises:
         CorpusError: The corpus is no longer there, such as under another name; the file is held by another process, or damaged.
@@ -132,7 +132,7 @@ class VerdictFile:
         return self._verdicts
 
     def add(self, said: LabelVerdict) -> None:
-        """Write a verdict below all others, in the place of an earlier one of this reviewer on this clip.
+        """Write a verdict below all others, in place of an earlier one of this reviewer on this clip.
 
         The file grows by a line, so that the last of many thousand takes no longer than the first.
         """
@@ -324,7 +324,7 @@ def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -
 def describe_agreement(verdicts: Iterable[LabelVerdict], reviewer: str | None = None) -> list[str]:
     """Return a sentence for each two reviewers who judged the same clips: Cohen's kappa of their verdicts (Cohen 1960).
 
-    A verdict is one of the four; whether both name the same right label is said beside it.
+    A verdict is one of the four; whether both name the same right label is said next to it.
 
     Args:
         verdicts: Of all reviewers.

@@ -1,7 +1,6 @@
-"""The facts about every clip that an index keeps: its length, its rate, its level and a hash of its audio.
+"""Measure the facts about every clip that an index stores: length, sample rate, level and a hash of the audio.
 
-Comes in: a checked list of clips and the folder of their audio. Goes out: the list with these facts, or with the reason why a
-clip cannot be used.
+A clip that cannot be used gets the reason instead.
 """
 
 from pathlib import Path
@@ -23,10 +22,10 @@ MOST_RATE_RATIO = 100
 
 
 class FileSegment(NamedTuple):
-    """What is decoded: a file, or a stretch of it.
+    """What is decoded: a file, or a segment of it.
 
     Attributes:
-        start_s: Where the stretch begins; None: with the file.
+        start_s: Where the segment begins; None: with the file.
         end_s: Where it ends; None: with the file.
     """
 
@@ -36,7 +35,7 @@ class FileSegment(NamedTuple):
 
 
 def list_stretches(clips: "pd.DataFrame", audio_folder: Path) -> list[FileSegment]:
-    """Return the stretch of a file that each clip is, from its path, start_s and end_s."""
+    """Return the segment of a file that each clip is, from its path, start_s and end_s."""
     import pandas as pd
 
     return [
@@ -73,7 +72,7 @@ def describe_clips(
 
 
 def implausible_rates(rates_hz: "pd.Series") -> "dict[Any, str]":
-    """Return the rows whose sample rate cannot be, beside those of the others, and the reason for each.
+    """Return the rows whose sample rate cannot be, next to those of the others, and the reason for each.
 
     A header that says 1 Hz makes a clip of an hour of a second, to whose length all others would be padded.
 

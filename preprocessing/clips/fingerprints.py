@@ -1,7 +1,7 @@
-"""Small fingerprints of clips, by which audio is known again at another level, in another encoding and under another name.
+"""Small fingerprints of clips, which recognise audio at another level, in another encoding and under another name.
 
-Comes in: the fingerprints of `preprocessing.quality.near_duplicates`. Goes out: `Fingerprints`, 72 bytes for each clip, in
-data/<dataset>/fingerprints.npy and beside each model; which clips are among those that were heard.
+`Fingerprints` takes 72 bytes per clip, in data/<dataset>/fingerprints.npy and next to each model, and finds the clips that a
+model has seen. It is made from the fingerprints of `preprocessing.quality.near_duplicates`.
 
 A fingerprint is projected onto 64 random directions of signs (Achlioptas 2003, "Database-friendly random projections", Journal
 of Computer and System Sciences 66), which keeps its distance to others to about a fifth.
@@ -114,7 +114,7 @@ def from_array(array: NDArray[Any]) -> Fingerprints:
 
 
 def find_alike(clips: NDArray[np.int8], heard: NDArray[np.int8]) -> NDArray[np.bool_]:
-    """Return which clips hold a recording that was heard, bool (n_clips,); arguments are fingerprints, int8 (n, 64)."""
+    """Return which clips hold a recording that a model has seen, bool (n_clips,); arguments are fingerprints, int8 (n, 64)."""
     wanted = _of_length_1(heard[heard.any(axis=1)])
     if not len(wanted):
         return np.zeros(len(clips), np.bool_)

@@ -1,6 +1,6 @@
-"""The files of an index: corpus.parquet, a row per clip with facts about the corpus beside them, and annotations.parquet.
+"""Read and write the files of an index, corpus.parquet and annotations.parquet, completely or not at all.
 
-Comes in: a table of clips; or a path. Goes out: the files, whole or not at all; or the table and the facts.
+corpus.parquet has a row per clip, and facts about the dataset in its metadata.
 """
 
 import hashlib

@@ -1,7 +1,7 @@
-"""The labels of a clip that may have several at once, or none: one text in tables and in the index, 0 and 1 in a store.
+"""Convert the labels of a clip that may have several or none, such as ``dog;rain`` or a list, to one text or to 0 and 1.
 
-Comes in: ``dog;rain``, or a list of names. Goes out: the same in one form, each label once and in order; rows of 0 and 1.
-Tables from elsewhere separate labels in other ways, which `read_cells` and `refuse_several` know.
+The text has each label once, in order. Tables from elsewhere separate labels in other ways, which `read_cells` and
+`refuse_several` recognise.
 """
 
 import json

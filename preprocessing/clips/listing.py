@@ -82,8 +82,8 @@ def files_in_each(folders: Sequence[Path]) -> list[list[Path]]:
     """Return the files in and below each of some folders, none of which lies in another one.
 
     Links to folders are followed, but not to one that is listed already, under whatever name, nor to one that holds the link
-    or the folder: it would bring in what lies beside. A folder (or a link to one) that is called like an audio file and holds
-    none counts as one: who reads it says what it is.
+    or the folder: it would bring in what lies next to it. A folder (or a link to one) that is called like an audio file and
+    holds none counts as one: who reads it says what it is.
     """
     roots = [Path(os.path.realpath(folder)) for folder in folders]
     files: list[list[Path]] = [[] for _ in folders]
@@ -116,7 +116,7 @@ def _is_hidden(path: Path) -> bool:
 
 
 def is_of_mac(path: Path) -> bool:
-    """Return whether a file is what macOS leaves beside others, called as they are: it holds no audio."""
+    """Return whether a file is what macOS leaves next to others, called as they are: it holds no audio."""
     return any(part.startswith(("._", "__MACOSX")) for part in path.parts)
 
 

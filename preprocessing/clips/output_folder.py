@@ -122,7 +122,7 @@ def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overw
         folder: Made when missing.
         note_name: File in it that keeps the settings and what the files were made of.
         settings: All that decides what the files hold, as JSON holds it.
-        overwrite: Whether files of another run, or of a complete one, are replaced; one that was interrupted goes on.
+        overwrite: Whether files of another run, or of a complete one, are replaced; one that was interrupted continues.
 
     Yields:
         The folder, in which nothing is touched before its `begin`. It is complete when this context ends without an error.

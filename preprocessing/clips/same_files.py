@@ -1,8 +1,4 @@
-"""One path for each recording: links and files with the same bytes get the path of the first of them.
-
-Comes in: a list of clips. Goes out: a path for each, by which stretches of one recording are found to overlap whatever their
-files are called.
-"""
+"""Give links and files with the same bytes one path, so that overlapping segments of one recording are found under any name."""
 
 import hashlib
 from collections import defaultdict
@@ -17,7 +13,7 @@ if TYPE_CHECKING:
 def first_paths(clips: "pd.DataFrame", audio_folder: Path) -> list[str]:
     """Return for each clip the first path in the list that has the same content.
 
-    Files are compared where a clip is a stretch (whole files are compared by their audio); only those of equal size are read.
+    Files are compared where a clip is a segment (whole files are compared by their audio); only those of equal size are read.
 
     Args:
         clips: One row per clip: path, start_s, end_s. A path where there is no file stays as it is.

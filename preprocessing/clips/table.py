@@ -1,7 +1,7 @@
-"""The list of clips that a file of corpora/ hands over: checked, and completed with the columns it may leave out.
+"""Check the list of clips that a reader in corpora/ returns, and add the columns that it may omit.
 
-Comes in: a DataFrame with path, item, label (or one or more ``label:<name>``) and whatever else the corpus knows. Goes out:
-the same with all columns, every value of one type, every clip once.
+The list is a DataFrame with path, item, label (or one or more ``label:<name>``) and any further columns. The result has all
+columns, each with values of one type, and every clip once.
 """
 
 import math
@@ -56,7 +56,7 @@ LARGEST_NAME = 1000
 
 _ONE_CLASS = ("classification", "frame_classification")
 _ROUNDED_S = 0.01
-"""By so much may one stretch begin before another one ends, for annotations are rounded."""
+"""By so much may one segment begin before another one ends, for annotations are rounded."""
 _N_SHOWN = 3
 UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 """What no terminal, workbook or file of results can show: control characters, lone surrogates (bytes of a file name that are no
@@ -68,7 +68,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
 
     Args:
         clips: One row per clip. Required columns: path, item, label (or ``label:<name>``, one or more). Optional: clip (else
-            made of path and stretch), phase, fold, start_s, end_s, source_clip, augmented. Others are left out here, see
+            made of path and segment), phase, fold, start_s, end_s, source_clip, augmented. Others are left out here, see
             columns.py.
         audio_folder: What the paths are relative to.
         task_type: ``regression``: labels become float64; else they become text (1.0 becomes ``1``). ``representation``: there
@@ -81,7 +81,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
     Raises:
         CorpusError: A required column is missing, a column is misspelt, there are no clips, an item or label is empty (the
             label of every clip for several labels),
-            labels are neither all text nor all numbers, a phase or stretch is impossible, one clip is listed twice,
+            labels are neither all text nor all numbers, a phase or segment is impossible, one clip is listed twice,
             under one item or under two, two items (but files) or classes differ in notation alone, or a name cannot be written
             (`check_names`). Where ``attrs`` ask, also for clips that overlap, and for a file with segments of several items.
     """
@@ -367,7 +367,7 @@ def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
 
 
 def _stretch_name(path: str, start_s: float, end_s: float) -> str:
-    """Return the name of a clip that has none: its path, and its stretch where it is not the whole file."""
+    """Return the name of a clip that has none: its path, and its segment where it is not the whole file."""
     start_s = 0.0 if math.isnan(start_s) else start_s
     if start_s == 0 and math.isnan(end_s):
         return path
@@ -406,7 +406,7 @@ def _refuse_overlaps(checked: "pd.DataFrame", audio_folder: Path) -> None:
     recordings = first_paths(own, audio_folder)  # also by links and copies
     columns = recordings, own["item"], own["start_s"].fillna(0.0), own["end_s"].fillna(math.inf), own["clip"]
     spans = list(zip(*columns, strict=True))
-    # Copies of whole files are compared by their audio, with those in lists without stretches.
+    # Copies of whole files are compared by their audio, with those in lists without segments.
     whole = dict(
         reversed([((path, item), clip) for path, item, start_s, end_s, clip in spans if (start_s, end_s) == (0, math.inf)])
     )

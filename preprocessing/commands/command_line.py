@@ -1,6 +1,6 @@
-"""What the commands of ``xval prepare`` have in common: which corpus is meant, and which features.
+"""The arguments that the commands of ``xval prepare`` share: which dataset and which features; and the list of datasets.
 
-Comes in: argv. Goes out: a `CorpusChoice` and `FeatureSettings`, or a help text that lists the corpora.
+They become a `CorpusChoice` and `FeatureSettings`.
 """
 
 import argparse
@@ -151,7 +151,7 @@ def read_corpus_name(
         program: The command, for the help; printed where no corpus is named, or ``--help`` is.
         usage: What follows the command.
         description: What the command does.
-        commands: Commands that the help lists beside the corpora, and what they do.
+        commands: Commands that the help lists in addition to the corpora, and what they do.
     """
     if not arguments or arguments[0] in ("-h", "--help"):
         texts = {name: corpora.summarise_corpus(name) for name in corpora.corpus_names()}

@@ -133,7 +133,7 @@ def convert_folder(
     n_processes: int = 1,
     progress: "Progress | None" = None,
 ) -> Conversion:
-    """Write a mono wav copy of every audio file; a run that was interrupted goes on where it stopped.
+    """Write a mono wav copy of every audio file; a run that was interrupted continues where it stopped.
 
     Copies of files that are gone are removed, and those of files that were replaced are written again.
 
@@ -172,7 +172,7 @@ def convert_folder(
 
 
 def _convert(task: "tuple[Path, Path, Sequence[tuple[float, float]] | None]", *, copy_format: CopyFormat) -> _Outcome:
-    """Write the copy of one file, or of stretches of it, whole or not at all."""
+    """Write the copy of one file, or of segments of it, whole or not at all."""
     import numpy as np
 
     source, copy, stretches = task

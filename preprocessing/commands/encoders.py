@@ -1,7 +1,4 @@
-"""``xval prepare encoders [NAME | fetch NAME]``: list pretrained encoders, describe one, or fetch its files.
-
-Comes in: the name of a preset. Goes out: what is known of it, or its files in the cache of the hub.
-"""
+"""``xval prepare encoders [NAME | fetch NAME]``: list pretrained encoders, describe one, or fetch its files."""
 
 from collections.abc import Sequence
 

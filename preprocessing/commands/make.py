@@ -1,8 +1,4 @@
-"""``xval prepare CORPUS ...``: read a corpus, write its index, and make its feature store.
-
-Comes in: which corpus, where it lies, and the features that are wanted. Goes out: data/<dataset>/, and what became of the
-clips, printed.
-"""
+"""``xval prepare CORPUS ...``: read a dataset, write its index, make its feature store, and print what became of the clips."""
 
 import argparse
 import ast
@@ -107,7 +103,7 @@ def make_features(
         console: Where to print.
         download_first: Fetch the corpus into its audio folder.
         n_processes: Processes that read audio.
-        says_next: Print which command goes on; without it, advice names parameters of Python functions.
+        says_next: Print which command continues; without it, advice names parameters of Python functions.
     """
     from preprocessing.annotations.annotation_settings import read_frame_settings
     from preprocessing.clips.near_pairs import MOST_COMPARED
@@ -253,7 +249,7 @@ def _report_disagreement(console: "Console", corpus: "Corpus", annotations: "pd.
 
 
 def _warnings(corpus: "Corpus", settings: "FeatureSettings", reader: CorpusReader) -> list[str]:
-    """Return what an experiment on this corpus will refuse, and what its figures would hide."""
+    """Return what an experiment on this corpus will refuse, and what its scores would hide."""
     from preprocessing.quality.cautions import describe_shared, shared_columns
 
     original = corpus.index[~corpus.index["augmented"]]

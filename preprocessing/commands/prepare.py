@@ -209,7 +209,7 @@ def _as_text(option: str, value: object) -> str:
 
 
 def _advise(name: str) -> str:
-    """Return what to do where the name of a known corpus was given in the place of its folder; empty: it is none."""
+    """Return what to do where the name of a known corpus was given in place of its folder; empty: it is none."""
     if name not in corpora.corpus_names():
         return ""
     return f" '{name}' is a known corpus that has not been prepared. Prepare it first: {corpora.find_corpus(name).usage}"

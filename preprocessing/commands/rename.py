@@ -1,7 +1,4 @@
-"""``xval prepare rename OLD NEW``: give a prepared corpus another name.
-
-Comes in: the two names. Goes out: data/<new>, with a note of the old name by which results that name it still find it.
-"""
+"""``xval prepare rename OLD NEW``: rename a prepared dataset; results that name the old one still find it, by a note."""
 
 from collections.abc import Sequence
 

@@ -1,6 +1,6 @@
-"""``xval prepare show AUDIO_FILE ...``: draw clips as a model gets them: waveform, features, windows.
+"""``xval prepare show AUDIO_FILE ...``: draw clips as a model gets them (waveform, features, windows), a PNG for each.
 
-Comes in: audio files, or clips of a corpus that was made, and feature settings. Goes out: one PNG for each.
+Clips are audio files, or clips of a prepared dataset.
 """
 
 import argparse

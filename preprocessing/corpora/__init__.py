@@ -19,7 +19,7 @@ item is (speaker, actor) into ``attrs["item_name"]``. May be added:
     default_audio_folder(data_folder, **options) -> Path    the audio folder becomes an option
     default_dataset(**options) -> str                       else the dataset is named after the file
     KNOWN_AS: tuple[str, ...]                               names of the corpus, and of what it was taken from, by which the
-                                                            authors of pretrained encoders name what these heard
+                                                            authors of pretrained encoders name what these were trained on
     NUMBERS: Collection[str]                                labels that are numbers: the task is a regression of them
     task_type(**options) -> str                             else the option task_type, or classification
     DOWNLOADS: tuple[Archive, ...]                          what ``--download`` fetches, with checksums

@@ -1,7 +1,6 @@
-"""Tables of annotated stretches of recordings: find the recordings that they name, read their lines, refuse what cannot be.
+"""Read csv files with a line per annotated segment of a recording, find the recordings, and reject impossible lines.
 
-Comes in: a csv file with a line per stretch, and a folder of audio. Goes out: the stretches in seconds; or the recordings and
-their annotations as annotations/labels.py wants them.
+Times become seconds; annotations/labels.py uses the result.
 """
 
 import math
@@ -39,7 +38,7 @@ _VOICE = re.compile(r"voice_(start|end)_sample_\((\d+)\)")
 _FILE_INFO_COLUMNS = "FileID or File name, then Voice start sample (1), Voice end sample (1), (2) and so on"
 _NAMING = ("fileid", "file_name", "file_folder")
 _STRETCH = ("path", "start_s", "end_s", "start_sample", "end_sample")
-# As in audio/open.py: a stretch may end this much behind its file, for annotations are rounded.
+# As in audio/open.py: a segment may end this much behind its file, for annotations are rounded.
 _END_TOLERANCE_S = 0.01
 _N_HINTS = 5
 _Value = TypeVar("_Value")
@@ -173,7 +172,7 @@ def plain_name(column: str) -> str:
 def read_header_line(
     annotation: Path, further: Collection[str] = (), reading: Reading | None = None, *, labels: Collection[str] = ()
 ) -> tuple[list[str], Lines]:
-    """Return the columns of a table of stretches by their plain names, and its lines with their numbers.
+    """Return the columns of a table of segments by their plain names, and its lines with their numbers.
 
     Args:
         annotation: The table.
@@ -252,7 +251,7 @@ def _is_file_info(header: Sequence[str]) -> bool:
 
 
 def _by_call(file_info: Path, reading: Reading) -> tuple[list[str], Lines]:
-    """Return a table of recordings as one of stretches: a line per call, and one for a recording without calls."""
+    """Return a table of recordings as one of segments: a line per call, and one for a recording without calls."""
     columns, lines = read_file_info(file_info, reading)
     others = [column for column in columns if column not in _NAMING and not _VOICE.fullmatch(column)]
     rows = [
@@ -302,7 +301,7 @@ def read_stretches(
     alike: Sequence[str] = (),
     reading: Reading | None = None,
 ) -> list[Row]:
-    """Read a table of stretches.
+    """Read a table of segments.
 
     Args:
         annotation: The csv file.
@@ -310,7 +309,7 @@ def read_stretches(
         item: The plain name of the column of the item; ``recording`` needs none.
         labels: The plain names of the columns of the label, which an event must not leave empty; ``label`` need not be there,
             where no other column is called as labels are: then it is ``event``.
-        alike: What two lines may not have in common besides their stretch; by default they may not share even that.
+        alike: What two lines may not have in common besides their segment; by default they may not share even that.
         reading: What the user says of the rows.
 
     Returns:
@@ -382,7 +381,7 @@ def check_stretch(start: float, end: float, unit: str, path: str, header: tuple[
         header: Its sample rate (Hz) and duration (s).
 
     Raises:
-        ValueError: There is no such stretch in the recording.
+        ValueError: There is no such segment in the recording.
     """
     rate_hz, duration_s = header
     start_s, end_s = (start, end) if unit == "s" else (start / rate_hz, end / rate_hz)

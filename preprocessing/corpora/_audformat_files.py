@@ -1,7 +1,7 @@
 """The files of a database in audformat, which may come from anywhere: read so that nothing in them runs or names other files.
 
 audformat itself reads headers with a loader that carries out tags, and prefers pickled tables, which may run code. So it is
-given the header as plain values, and copies of the csv or parquet tables in a folder of its own.
+given the header as plain values, and copies of the csv or parquet tables in a separate folder.
 """
 
 import re
@@ -26,7 +26,7 @@ def load_database(folder: Path) -> tuple[Any, list[str]]:
     """Read the header and the tables of a database; nothing is written into its folder.
 
     Returns:
-        The `audformat.Database`; and a sentence for each pickle that lies beside a table that was read.
+        The `audformat.Database`; and a sentence for each pickle that lies next to a table that was read.
     """
     try:
         import audformat

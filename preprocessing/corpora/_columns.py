@@ -1,7 +1,6 @@
-"""Which columns of a table hold the path, the item and the label of a clip.
+"""Find the columns of a table that hold path, item and label of a clip, and give them these names (or ``label:<name>``).
 
-Comes in: a table as `_tables.read_table` returns it, and what a user says. Goes out: the same table with the names path, item
-and label (or several ``label:<name>``); or an error that names the column that is likely meant.
+If one is missing, the error names the column that is likely meant.
 """
 
 import glob

@@ -1,9 +1,7 @@
-"""The demo corpus: a few English words, spoken by synthetic speakers of very different voices, sizes and rooms.
+"""The demo corpus: a few English words, spoken by synthetic speakers of very different voices, sizes and rooms, as wav files.
 
-Comes in: a number of speakers and a seed. Goes out: wav files.
-
-A speaker differs from the others far more than one take from the next. So a model that has heard other takes of a speaker
-does well, and one that has never heard the speaker does much worse, as with real speech.
+A speaker differs from the others far more than one take from the next. So a model that has seen other takes of a speaker does
+well, and one that has never seen the speaker does much worse, as with real speech.
 """
 
 import wave

@@ -1,7 +1,6 @@
-"""What the files of this folder share: list a corpus's audio files, match their names, choose item and label.
+"""What the readers of this folder share: list audio files, match their names with patterns, and choose item and label.
 
-Comes in: a folder as a corpus is distributed. Goes out: paths, matches, and the table that `list_clips` returns; or an error
-that names what was expected and what was found.
+Errors name what was expected and what was found.
 """
 
 import re
@@ -47,12 +46,12 @@ def prefer_folder(paths: Sequence[str], name: str) -> list[str]:
 
 
 def find_file(folder: Path, name: str, advice: str) -> Path:
-    """Return a file that describes the corpus: in the folder, in one of its folders, or beside it; else refuse the corpus.
+    """Return a file that describes the corpus: in the folder, in one of its folders, or next to it; else refuse the corpus.
 
     Args:
         folder: Where the audio lies, or what an archive was unpacked to.
         name: The file's name, or the end of its path: ``meta/classes.csv``.
-        advice: How the error goes on behind the folder.
+        advice: How the error continues behind the folder.
     """
     for path in (folder / name, *sorted(folder.glob(f"*/{name}")), folder.parent / name):
         if path.is_file():
@@ -79,7 +78,7 @@ def clip_table(
             refuses.
         numbers: The columns that are numbers to be predicted.
         folds: gender: add the column fold, in which the women are tested by what the men trained, and the other way round.
-        keeps_others: What is neither the item nor the label, and each part of a joined label, are further columns, for figures
+        keeps_others: What is neither the item nor the label, and each part of a joined label, are further columns, for scores
             by group. Not for tables from elsewhere, whose columns have any name.
 
     Returns:

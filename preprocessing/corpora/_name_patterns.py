@@ -1,7 +1,4 @@
-"""Regular expressions that find label and item in the names of files, made from the names themselves.
-
-Comes in: the names of files that lie in no folder of a class. Goes out: what to do with them, with an example that works.
-"""
+"""Suggest regular expressions that find label and item in the names of files which are not in a folder per class."""
 
 from collections.abc import Sequence
 from pathlib import PurePosixPath

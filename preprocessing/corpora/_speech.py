@@ -1,8 +1,4 @@
-"""Cut clips to what a table of words or phonemes says is speech.
-
-Comes in: the clips of any corpus, and a table with a line per word or phoneme of its files. Goes out: the same clips, each from
-the begin of its first word to the end of its last one; or the stretches of a file that are left without its longer pauses.
-"""
+"""Cut clips to their speech, from the first to the last word or phoneme of a table, with or without longer pauses."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,7 +22,7 @@ def cut_to_speech(
     """Let every clip begin with its first word and end with its last one; pauses between words stay.
 
     Args:
-        clips: What `list_clips` of a corpus returns. A clip that is a stretch of a file is cut to the words in that stretch.
+        clips: What `list_clips` of a corpus returns. A clip that is a segment of a file is cut to the words in that segment.
         audio_folder: What their paths are relative to.
         table: A line per word or phoneme: path (with or without ending), start_s and end_s (seconds in the file) or ``Start
             sample`` and ``End sample``; and label, where lines with a label of `SILENCE` are no words.
@@ -80,7 +76,7 @@ def read_words(
 
 
 def without_pauses(words: Sequence[tuple[float, float]], longest_pause_s: float) -> list[tuple[float, float]]:
-    """Return the stretches of a file that stay where longer pauses are shortened, begin and end (s), in their order.
+    """Return the segments of a file that stay where longer pauses are shortened, begin and end (s), in their order.
 
     Args:
         words: Begin and end of each word (s); they may overlap.

@@ -1,6 +1,4 @@
-"""Synthesis of one spoken word: a voice source, a vocal tract that moves, and the recording of it.
-
-Comes in: a `Voice`, its pitch and formants over time, a `Room`. Goes out: float64 samples.
+"""Synthesise one spoken word: a voice source, a moving vocal tract, and the room it is recorded in.
 
 The source-filter model (Fant, Acoustic Theory of Speech Production, 1960): glottal pulses (Rosenberg, Effect of glottal
 pulse shape on the quality of natural vowels, 1971) and breath noise go through a cascade of formant resonators (Klatt,

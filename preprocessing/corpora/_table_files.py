@@ -251,9 +251,9 @@ def _is_one(value: object) -> bool:
 
 
 def _add_stretch(record: dict[str, Any]) -> None:
-    """Say the stretch of a record as NeMo's manifests have it, offset and duration (s), as begin and end."""
+    """Say the segment of a record as NeMo's manifests have it, offset and duration (s), as begin and end."""
     offset, duration = record.get("offset"), record.get("duration")
-    begins = [name for name in record if usual_name(name) == "start_s"]  # beside one, the offset is an end
+    begins = [name for name in record if usual_name(name) == "start_s"]  # next to one, the offset is an end
     is_of_nemo = "audio_filepath" in record or isinstance(duration, int | float)
     if is_of_nemo and isinstance(offset, int | float) and not begins:
         record["start_s"] = offset

@@ -21,7 +21,7 @@ MISSING = (
     "NA", "N/A", "n/a", "#N/A", "<NA>", "nan", "NaN", "NAN", "NaT", "None", "NULL", "null", "-",
     "#REF!", "#VALUE!", "#NAME?", "#DIV/0!", "#NUM!", "#NULL!",
 )  # fmt: skip
-"""Texts of cells that programs write where a value is missing; ``none`` and ``na`` are names of their own."""
+"""Texts of cells that programs write where a value is missing; ``none`` and ``na`` are their own names."""
 MISSING_OPTION = ",".join(MISSING)
 """The default of the option ``missing``."""
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
@@ -61,7 +61,7 @@ def refuse_measurements(labels: Sequence[str], where: str) -> None:
 
 
 def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None:
-    """Return the first that exists: the path as it stands, in the audio folder, beside the audio folder.
+    """Return the first that exists: the path as it stands, in the audio folder, next to the audio folder.
 
     Args:
         path: What the option says.
@@ -133,7 +133,7 @@ def refuse_faults(table: Path, faults: Sequence[Fault], what: str = "wrong cells
 
 
 def one_of_each(faults: Sequence[Fault]) -> str:
-    """Return a line for the first faults of each kind, so that all of them can be mended at once."""
+    """Return a line for the first faults of each kind, so that all of them can be fixed at once."""
     kinds: dict[str, list[Fault]] = {}
     for fault in faults:
         kinds.setdefault(fault.column + _ONE_FAULT.sub("", fault.text), []).append(fault)

@@ -28,7 +28,7 @@ def usual_name(column: str) -> str:
 
 
 def similar_name(column: str, columns: Iterable[str]) -> str:
-    """Return what `usual_name` does, also in other units; ``end_s`` of a duration beside a column of begins; or nothing."""
+    """Return what `usual_name` does, also in other units; ``end_s`` of a duration next to a column of begins; or nothing."""
     plain = _OTHER_UNITS.sub("", lower_name(column))
     if _SECONDS.sub("", plain) in _LENGTHS:
         return "end_s" if "start_s" in map(usual_name, columns) else ""

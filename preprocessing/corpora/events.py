@@ -214,7 +214,7 @@ def _refuse_shared(clips: "pd.DataFrame", item: str) -> None:
 
 
 def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float, max_s: float) -> "pd.DataFrame":
-    """Return a clip for every stretch without events, of the recordings that have events."""
+    """Return a clip for every segment without events, of the recordings that have events."""
     import pandas as pd
 
     rows: list[tuple[str, str, str, float, float]] = []
@@ -237,7 +237,7 @@ def _list_background(clips: "pd.DataFrame", recordings: Recordings, min_s: float
 
 
 def _gaps(events: "pd.DataFrame", duration_s: float) -> list[tuple[float, float]]:
-    """Return the stretches of a recording that no event covers; its events are sorted by their begin."""
+    """Return the segments of a recording that no event covers; its events are sorted by their begin."""
     gaps, reached_s = [], 0.0
     for start_s, end_s in zip(events["start_s"], events["end_s"], strict=True):
         gaps.append((reached_s, start_s))
@@ -246,7 +246,7 @@ def _gaps(events: "pd.DataFrame", duration_s: float) -> list[tuple[float, float]
 
 
 def _cut(start_s: float, end_s: float, max_s: float) -> list[tuple[float, float]]:
-    """Cut a stretch into equal pieces, none longer than the maximum; times to the microsecond."""
+    """Cut a segment into equal pieces, none longer than the maximum; times to the microsecond."""
     n_pieces = math.ceil((end_s - start_s) / max_s)
     edges = [round(start_s + (end_s - start_s) * number / n_pieces, 6) for number in range(n_pieces)] + [end_s]
     return list(pairwise(edges))

@@ -98,7 +98,7 @@ def list_labelled(
     Args and result are those of `list_clips`; without classes the labels are empty.
 
     Raises:
-        CorpusError: There are no such folders, audio lies beside them, or a pattern finds nothing in some files.
+        CorpusError: There are no such folders, audio lies next to them, or a pattern finds nothing in some files.
         SettingsError: A pattern is no regular expression, or the labels do not fit the folders.
     """
     import pandas as pd
@@ -276,7 +276,7 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, call
         audio_folder: Where the classes' folders lie, or a folder that is given with others.
         classes: Of the folders; None: folders are no classes.
         called: What the note calls the folder.
-        is_whole: Whether files count that lie in the folder itself; beside classes' folders there may be a table, say.
+        is_whole: Whether files count that lie in the folder itself; next to classes' folders there may be a table, say.
     """
     below = (path for path in files_below(audio_folder) if is_whole or path.parent != audio_folder)
     inside = [path.relative_to(audio_folder) for path in below]

@@ -76,7 +76,7 @@ def list_clips(
                 part.select_columns([column, *kept]), split, column, audio_folder, source, boundary
             )
         ]
-    facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such beside missing ones
+    facts = pd.DataFrame(rows, dtype=object)  # whole numbers stay such next to missing ones
     labelled = facts[facts[[*kept]].notna().all(axis=1)].reset_index(drop=True)
     if labelled.empty:
         raise CorpusError(f"{source}: none of its {counted(len(facts), 'row')} has a value for {', '.join(kept)}.")

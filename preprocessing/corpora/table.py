@@ -196,7 +196,7 @@ def read_clips(
                 refuse_measurements(clips["label"].tolist(), f"{table}, column {chosen.label}")
     with gathered(problems):
         refuse_other_folder(table, clips["path"].tolist(), audio_folder)
-    if problems:  # and what would be told only when these are mended
+    if problems:  # and what would be told only when these are fixed
         task = "classification" if task_type == "auto" else task_type
         answered = with_common_names(clips, task) if reading.similar_names == ONE else clips
         answered.attrs[SIMILAR_NAMES] = reading.similar_names

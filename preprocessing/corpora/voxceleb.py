@@ -201,7 +201,7 @@ def _draw_phases(videos: set[tuple[str, str]], seed: int) -> dict[tuple[str, str
 
     Args:
         videos: Speaker and context.
-        seed: Decides the order in which a speaker's videos are dealt.
+        seed: Decides the order in which a speaker's videos are assigned.
     """
     contexts: dict[str, list[str]] = {}
     for speaker, context in videos:

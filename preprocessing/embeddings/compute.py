@@ -1,9 +1,7 @@
-"""Embed the clips of a corpus, kept part by part until all are done.
+"""Embed the clips of a dataset in parts, each of which is stored, so that an interrupted run continues where it was.
 
-Clips are read in several processes. A network embeds them in batches in one more; what is no network, where they are read.
-
-Comes in: clips, and a function that reads one. Goes out: the examples of each in their order, or the reason why there are none.
-What was done when a run was stopped is read again, not computed again.
+Clips are read in several processes. A network embeds them in batches in one more process; an embedder that is not a network
+runs where the clips are read. A clip without examples gets the reason instead.
 """
 
 import time

@@ -1,6 +1,6 @@
-"""A pretrained model that makes embeddings: what it has to offer, and how it is found by its name.
+"""Pretrained models that make embeddings: the interface `Embedder`, and how one is found by the name in ``embedding_model``.
 
-Comes in: `FeatureSettings` with an ``embedding_model``. Goes out: its `Identity` without loading it, or an `Embedder`.
+Its `Identity` is found without loading the model.
 """
 
 import json
@@ -112,7 +112,7 @@ def identify(settings: FeatureSettings) -> Identity:
 
 
 def is_network(settings: FeatureSettings) -> bool:
-    """Tell whether the embedder of the settings is a network, which wants batches and a device of its own."""
+    """Tell whether the embedder of the settings is a network, which wants batches and its own device."""
     return bool(getattr(_load_family(_split(settings)[0]), "IS_NETWORK", True))
 
 

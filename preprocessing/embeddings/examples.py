@@ -1,8 +1,4 @@
-"""The examples of a clip whose features are embeddings: cut samples, embed them, pool the frames.
-
-Comes in: mono samples at the rate of the embedder, and the `FeatureSettings`. Goes out: pieces of samples, each an example; and
-what an embedder makes of pieces of one length.
-"""
+"""Make the examples of a clip whose features are embeddings: cut the samples, embed the pieces, and pool the frames."""
 
 from dataclasses import dataclass
 from functools import cache

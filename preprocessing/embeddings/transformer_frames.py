@@ -1,8 +1,8 @@
-"""The frames that a model of Hugging Face transformers gives for clips of any length, one form for embeddings and fine-tuning.
+"""The frames of a Hugging Face transformers model for clips of any length, the same for embeddings and fine-tuning.
 
-Comes in: a model, its feature extractor, and clips. Goes out: frames of the layers that are asked for. What is behind the end
-of a shorter clip does not reach its frames: the attention of speech models is masked there, convolutions that normalise over
-time (group norm) see each clip at its own length, and Whisper and AST pad every clip to their one length themselves.
+Padding of a shorter clip does not influence its frames: the attention of speech models is masked there, convolutions that
+normalise over time (group norm) process each clip at its own length, and Whisper and AST themselves pad every clip to their
+fixed length.
 """
 
 import inspect
@@ -20,7 +20,7 @@ from xval.base.errors import SettingsError
 SPEECH = ("wav2vec2", "hubert", "wavlm", "unispeech", "unispeech-sat", "data2vec-audio", "wav2vec2-conformer")
 WHISPER, AST, CLAP = "whisper", "audio-spectrogram-transformer", "clap"
 UNMASKED = ("data2vec-audio", "wav2vec2-conformer")
-"""Of `SPEECH` those with convolutions between blocks, or of positions behind each other, which hear what is padded."""
+"""Of `SPEECH` those with convolutions between blocks, or of positions behind each other, which are influenced by padding."""
 _WITHOUT_LAYERDROP = {"layerdrop": 0.0, "encoder_layerdrop": 0.0}  # all layers are given, and have gradients, in each step
 _SIMPLE = (bool, int, float, str)
 _LONGEST_S = 30
@@ -93,8 +93,8 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
 
     Attributes:
         n_layers: Layer 0 is what enters the first block, the last one what the model gives.
-        shortest: Samples of a stretch at least; a shorter one is followed by zeros.
-        longest: Samples that it reads at once; longer clips are read in stretches.
+        shortest: Samples of a segment at least; a shorter one is followed by zeros.
+        longest: Samples that it reads at once; longer clips are read in segments.
     """
 
     def __init__(self, model: Any, extractor: Any) -> None:
@@ -176,7 +176,7 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
         return n_times
 
     def _read(self, clips: list[NDArray[np.float32]], n_samples: int, layers: Sequence[int]) -> torch.Tensor:
-        """Return what the layers give for a stretch of each clip, the longest of which has ``n_samples`` without zeros."""
+        """Return what the layers give for a segment of each clip, the longest of which has ``n_samples`` without zeros."""
         lengths = [len(clip) for clip in clips]
         is_masked = self.kind in SPEECH and len(set(lengths)) > 1
         options = {"padding": True, "return_attention_mask": True} if is_masked else {}

@@ -1,7 +1,7 @@
 """Pretrained encoders by name: ``embedding_model = wav2vec2-base`` means the preset in presets/wav2vec2-base.toml.
 
-Comes in: the name of a preset. Goes out: the form FAMILY:NAME that embeddings/families read, with the files that lie on this
-machine. Nothing is downloaded here: fetch.py does, for ``xval prepare encoders fetch NAME`` alone.
+A preset becomes FAMILY:NAME, which embeddings/families read, with the files on this machine. Nothing is downloaded here; only
+fetch.py does, for ``xval prepare encoders fetch NAME``.
 """
 
 import json
@@ -19,7 +19,7 @@ from xval.base.errors import SettingsError, brief, how_to_install, suggestion
 _FOLDER = Path(__file__).parent / "presets"
 _HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 NOTE_NAME = "xval.json"
-"""What fetch.py notes beside the snapshots of a repository in the cache: revision, weights_sha256, is_checked."""
+"""What fetch.py notes next to the snapshots of a repository in the cache: revision, weights_sha256, is_checked."""
 
 
 class Preset(BaseModel):
@@ -37,8 +37,8 @@ class Preset(BaseModel):
         size_mb: Its size (10^6 bytes).
         licence: In the words of its authors.
         sample_rate_hz: Of the audio that it reads; None: any.
-        trained_on: Corpora that it heard, by the names that their authors give them.
-        list_source: Where its authors say that `trained_on` is all that it heard, or ``made by hand``; empty: it may have heard
+        trained_on: Corpora that it was trained on, by the names that their authors give them.
+        list_source: Where its authors say that `trained_on` is all that it heard, or ``made by hand``; empty: it may have seen
             what is not named.
         card: Where all this is written.
         obstacle: Why it cannot be loaded, and what to do instead.

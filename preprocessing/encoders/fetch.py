@@ -1,7 +1,7 @@
-"""Fetch the files of a preset from the hub into its cache: safetensors or ONNX, never a pickle; whole or not at all.
+"""Fetch the files of a preset from the hub into its cache, completely or not at all: safetensors or ONNX, never a pickle.
 
-Comes in: a preset. Goes out: its files in the cache of huggingface_hub, and a note of what came (`NOTE_NAME`). HF_ENDPOINT,
-HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count as for any program of the hub.
+A note (`NOTE_NAME`) next to them lists what was fetched. HF_ENDPOINT, HF_HUB_CACHE, HF_TOKEN and HF_HUB_OFFLINE count, as for
+any program of the hub.
 """
 
 import json
@@ -22,7 +22,7 @@ from xval.base.json_files import part_path, remove_stale_parts, write_atomically
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 _ALLOWED = (".safetensors", ".onnx")
 _SETTINGS = re.compile(r"[\w.-]+\.json")
-"""Files of a repository beside its weights: a name of the server is the name of a file here, never a path."""
+"""Files of a repository in addition to its weights: a name of the server is the name of a file here, never a path."""
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _LARGEST_RATIO = 1.5
 """Of the size of the weights that a server says to that of the preset, which is rounded."""
@@ -30,7 +30,7 @@ _ANSWER_S = 10.0
 """So long a server may take to say what it has; a name with several addresses is tried at each."""
 _STAGING = "xval-fetch"
 _LARGEST_SETTINGS_BYTES = 50_000_000
-"""Of all files beside the weights: vocabularies are the largest."""
+"""Of all files in addition to the weights: vocabularies are the largest."""
 
 
 @dataclass(frozen=True)

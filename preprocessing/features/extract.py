@@ -1,7 +1,4 @@
-"""Features of one clip: kinds of features side by side, such as log-mel spectrogram or MFCC and pitch, and their deltas.
-
-Comes in: mono samples at the settings' rate and the `FeatureSettings`. Goes out: a matrix of frames and bins.
-"""
+"""Compute the features of one clip: frames of several kinds next to each other, such as log-mel and pitch, and their deltas."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -256,7 +256,7 @@ class FeatureSettings(SettingsModel):
 
     @property
     def pretrained(self) -> str | None:
-        """The setting that names a model which has heard audio elsewhere: embedding_model or encoder; None: there is none."""
+        """The setting that names a model trained on audio elsewhere: embedding_model or encoder; None: there is none."""
         return "embedding_model" if self.features == "embedding" else "encoder" if self.encoder else None
 
     @property

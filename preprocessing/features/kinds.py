@@ -1,7 +1,6 @@
-"""The kinds of features that lie side by side in a frame: a function each, equal to librosa's where librosa has it.
+"""The kinds of features, a function each, equal to librosa's where librosa has it.
 
-Comes in: mono samples at the settings' rate, the length that they are padded to, and the `FeatureSettings`. Goes out: a matrix
-float32 (n_frames, n_bins) with frames as `count_frames` says, the same ones for all kinds, and a name for each bin.
+Each returns float32 (n_frames, n_bins), with the same frames for all kinds (`count_frames`), and a name for each bin.
 """
 
 from collections.abc import Callable
@@ -146,7 +145,7 @@ def bin_names(settings: FeatureSettings) -> list[str]:
 
 
 def with_deltas(features: NDArray[np.float32], order: int) -> NDArray[np.float32]:
-    """Return features (n_frames, n_bins) with their deltas beside them, float32 (n_frames, (1 + order) * n_bins).
+    """Return features (n_frames, n_bins) with their deltas next to them, float32 (n_frames, (1 + order) * n_bins).
 
     A delta is the slope of a straight line through five frames; the first and last frame are continued. As
     ``librosa.feature.delta(width=5, mode="nearest")`` (Furui 1986), and deltas of deltas for order 2.

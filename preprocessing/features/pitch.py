@@ -1,6 +1,4 @@
-"""The fundamental frequency of each frame, by YIN.
-
-Comes in: mono samples at the settings' rate, and the `FeatureSettings`. Goes out: semitones and how periodic each frame is.
+"""The fundamental frequency of each frame (semitones) and how periodic the frame is, by YIN.
 
 librosa.pyin smooths a path through the frames and takes 38 times as long (clips of RAVDESS at 16 kHz); librosa.yin does not say
 whether a frame is voiced. The difference function of a block of frames is computed at once here, by Fourier transforms.
@@ -24,9 +22,9 @@ _SMALLEST_SQUARE = 1e-10
 def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSettings) -> NDArray[np.float32]:
     """Return the pitch around the middle of each frame.
 
-    The method is YIN (de Cheveigné & Kawahara 2002, "YIN, a fundamental frequency estimator for speech and music"). A stretch
+    The method is YIN (de Cheveigné & Kawahara 2002, "YIN, a fundamental frequency estimator for speech and music"). A segment
     of three periods of ``f0_min_hz`` is looked at, however long a frame is, because a voice changes within longer ones. The
-    normalised difference d is 0 where the stretch repeats itself exactly, and about 1 for noise.
+    normalised difference d is 0 where the segment repeats itself exactly, and about 1 for noise.
 
     Args:
         samples: float32 (n,), n up to n_samples.
@@ -34,7 +32,7 @@ def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSetting
         settings: ``f0_min_hz`` and ``f0_max_hz`` bound the pitch.
 
     Returns:
-        float32 (n_sounding, 2): semitones above ``f0_min_hz``, 0 where d is 0.4 or more, or the stretch is silent; and 1 - d,
+        float32 (n_sounding, 2): semitones above ``f0_min_hz``, 0 where d is 0.4 or more, or the segment is silent; and 1 - d,
         0 to 1. Frames at the end that hold nothing but padding are left out.
     """
     rate_hz = settings.sample_rate_hz
@@ -46,7 +44,7 @@ def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSetting
 
 
 def _pitch_of(stretches: NDArray[np.float32], shortest: int, longest: int, settings: FeatureSettings) -> NDArray[np.float32]:
-    """Return the pitch of stretches, float32 (n_frames, 2), whose period has from `shortest` to `longest` samples."""
+    """Return the pitch of segments, float32 (n_frames, 2), whose period has from `shortest` to `longest` samples."""
     rate_hz = settings.sample_rate_hz
     dips = _normalised_difference(stretches, longest)[:, shortest:]
     is_dip = (dips[:, 1:-1] <= dips[:, :-2]) & (dips[:, 1:-1] < dips[:, 2:])

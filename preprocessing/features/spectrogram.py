@@ -1,6 +1,4 @@
-"""Spectrograms of samples, with numpy and scipy, equal to librosa's: what the kinds of features are made of.
-
-Comes in: mono samples at the settings' rate and the `FeatureSettings`. Goes out: matrices of frames and bins.
+"""Spectrograms with numpy and scipy, equal to librosa's, from which the kinds of features are computed.
 
 Windows, filterbanks and cosine matrices are made once per process; frames are centred as librosa centres them (the signal is
 continued with n_fft // 2 zeros on both sides, frame t is centred on sample t * hop_length).

@@ -1,6 +1,4 @@
-"""Where in a clip somebody speaks, by Silero's voice activity detector.
-
-Comes in: mono samples. Goes out: where speech begins and where it ends.
+"""Find where in a clip somebody speaks, by Silero's voice activity detector.
 
 The detector (Silero Team 2024, github.com/snakers4/silero-vad, MIT licence) is a network that gives each 32 ms a probability
 of speech. Its ONNX file lies in the package silero-vad; ONNX Runtime runs it on one thread, and nothing else of the package is
@@ -60,7 +58,7 @@ def find_voice(samples: NDArray[np.float32], sample_rate_hz: int) -> tuple[int, 
 
     Args:
         samples: float32 (n,), mono.
-        sample_rate_hz: Their rate; the detector hears them at 16 kHz.
+        sample_rate_hz: Their rate; the detector reads them at 16 kHz.
 
     Returns:
         None where there is no speech.
@@ -90,7 +88,7 @@ def speech_probabilities(samples: NDArray[np.float32], sample_rate_hz: int) -> N
 
 
 def speech_stretches(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
-    """Return the first frame of each stretch of speech, and the one behind its last."""
+    """Return the first frame of each segment of speech, and the one behind its last."""
     stretches, first, last = [], None, 0
     for frame, probability in enumerate(probabilities):
         if probability >= _SPEECH or (first is not None and probability >= _NO_SPEECH):

@@ -1,7 +1,4 @@
-"""Turn one clip into its examples: the whole clip, or windows of it; its features, or its samples.
-
-Comes in: the samples of a clip at the settings' rate. Goes out: the features of its examples, and where each lies in the clip.
-"""
+"""Turn a clip into its examples: the whole clip or windows of it, as features or samples, with their positions in the clip."""
 
 import math
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""The parser of every command line, and the arguments that several commands have.
-
-Comes in: argv. Goes out: values with their types, or a `SettingsError` that names the option.
-"""
+"""The parser of every command line, whose errors name the option, and the arguments that several commands share."""
 
 import argparse
 import math
@@ -77,7 +74,7 @@ class Parser(argparse.ArgumentParser):
                 raise SettingsError(f"--set {override}: this is an option of this command, not a setting. {how}")
 
     def _what_to_write(self, option: str, arguments: Sequence[str] = ()) -> str:
-        """Return what stands in the place of an unknown option: ``--set`` where it is a setting, or the options there are."""
+        """Return what stands in place of an unknown option: ``--set`` where it is a setting, or the options there are."""
         if len(option) == _LETTER and (
             longer := [name for name in self._option_string_actions if name.startswith(f"-{option}")]
         ):
@@ -111,7 +108,7 @@ class Parser(argparse.ArgumentParser):
     def _join_values(self, arguments: Sequence[str]) -> list[str]:
         """Join options to values that begin with ``-`` and are no options, such as the pattern ``-([0-9]+)``.
 
-        argparse would take such a value for an option of its own, and say that the value is missing.
+        argparse would take such a value for its own option, and say that the value is missing.
         """
         joined: list[str] = []
         words = iter(arguments)

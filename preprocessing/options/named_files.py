@@ -1,7 +1,6 @@
-"""Files of a package that are found by their names, and the options that their functions declare.
+"""Modules of a package that are found by their file names, and the options that the signatures of their functions declare.
 
-Comes in: the name of a package and of a file in it. Goes out: the names of all its files; the module; the keyword-only
-arguments of a function, which are options of a command line or of config.ini.
+Keyword-only arguments are options of a command line or of config.ini.
 """
 
 import inspect

@@ -6,7 +6,7 @@ Every kind of trouble is a module with
     NEEDS_KERAS                                 whether its commands load Keras
     prepare(base: Path) -> None                 make once, in an empty folder, what its cases copy
     n_cases(base: Path) -> int                  how many there are
-    run_case(case: Case) -> Outcome             carry one out, in a folder of its own
+    run_case(case: Case) -> Outcome             carry one out, in a separate folder
 
 A case depends on its kind and its seed alone, so that each can be repeated by itself.
 """

@@ -1,6 +1,6 @@
-"""Commands of the project in forks of this process, which has imported what they need: a fork for each, not seconds of imports.
+"""Run commands of the project in forks of this process, which has imported what they need: no command imports it again.
 
-Comes in: what follows ``python`` on a command line, and a folder. Goes out: exit code, what was printed, time, memory.
+A command is what follows ``python`` on a command line, and a folder; the result is exit code, printed text, time and memory.
 """
 
 import atexit

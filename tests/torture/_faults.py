@@ -1,7 +1,7 @@
-"""A disk that fails, or a kill, at the N-th call that makes, writes, flushes or renames something below a folder.
+"""Let the disk fail, or kill a command, at the N-th call that makes, writes, flushes or renames something below a folder.
 
-Comes in: a folder and a number. Goes out: how many such calls there were, and which one failed. _faults.c stands before the C
-library of this process and of those that it forks; it is compiled where this starts. Linux, with a C compiler.
+_faults.c intercepts the C library's calls of this process and of those that it forks; it is compiled when this starts. Calls
+are counted, and the one that failed is reported. Linux, with a C compiler.
 """
 
 import ctypes

@@ -1,7 +1,6 @@
-"""Commands that write much, what they start from, and what they leave when nothing disturbs them.
+"""Commands that write much: the project each starts from, the digests of what it leaves undisturbed, and its writing calls.
 
-Comes in: a folder. Goes out: a project for each scenario, the digests of what its command leaves, and the calls it makes that
-write (see _faults.py).
+See _faults.py for the calls.
 """
 
 import importlib

@@ -1,8 +1,8 @@
 """Tampered files: every kind of file that a run leaves or reads, before every command.
 
-Comes in: a case. Goes out: what was wrong. One file of a finished experiment is changed; then every command is given, each on a
-copy of its own. A command that cannot use the file says so in a line that names it; one that goes on without it names it; one
-that gives the same answer as before did not need it. Finished folds stay as they are, and nothing in the file is executed.
+One file of a finished experiment is changed, then every command is run, each on a separate copy. A command that cannot use the
+file says so in a line that names it; one that continues without it names it; one that gives the same answer as before did not
+need it. Finished folds stay as they are, and nothing in the file is executed.
 """
 
 import json

@@ -1,7 +1,7 @@
 """A disk that is full at the N-th call that writes, for every N of every command that writes much.
 
-Comes in: a case. Goes out: what was wrong. The call fails alone (ENOSPC), or it and all after it that need space. The command
-must say in a line which file, leave finished folds as they are, and come through when it is given again.
+Either only this call fails (ENOSPC), or it and all later ones that need space. The command must say in a line which file, leave
+finished folds as they are, and finish when it is run again.
 """
 
 import json

@@ -1,7 +1,7 @@
-"""SIGKILL at any moment of every command that writes much; the same command is given again.
+"""SIGKILL at any moment of every command that writes much; the same command is run again.
 
-Comes in: a case. Goes out: what was wrong, and how long it took to be back at work. Half of the cases are killed at a call that
-writes, half after a share of the time. At the end everything is what an undisturbed run leaves, bit for bit.
+Half of the cases are killed at a call that writes, half after a share of the time. In the end everything must be exactly what
+an undisturbed run leaves; the time until the command works again is measured.
 """
 
 import os

@@ -1,8 +1,8 @@
 """Two machines that share a folder, and locks of the system that do not reach the other one: `lock = lease`.
 
-Comes in: a case. Goes out: what was wrong. A machine is a process with a host name of its own and a mount of its own (bindfs)
-of one folder, of which it sees files, and that they are missing, up to 3 s late; the two have it under one path. In every other
-case the first is killed, and its heartbeats end. Needs root and bindfs; without them there are no cases.
+A machine is a process with a separate host name and a separate mount (bindfs) of one folder, in which new and missing files
+appear up to 3 s late; both have it under the same path. In every other case the first is killed, and its heartbeats end. Needs
+root and bindfs; without them there are no cases.
 """
 
 import ctypes

@@ -1,7 +1,7 @@
-"""Devices: which GPUs there are, and how a process is bound to one before its backend is imported.
+"""Find the GPUs of a machine, and bind a process to one before its backend is imported.
 
-Comes in: the GPU argument of a command. Goes out: slots, each a device with a number of threads, and the environment that binds
-a process to it.
+The GPU argument of a command becomes slots. A slot is a device with a number of threads, and has the environment variables that
+bind a process to it.
 """
 
 import csv
@@ -149,7 +149,7 @@ def _gpu_slots(
                 f"workers_per_gpu={workers_per_gpu}: GPU {number} ({gpu.name}) has {gpu.memory_mb} MB, and each worker needs "
                 f"{CONTEXT_MB} MB of it at the start; expected 1 to {max(1, most)}."
             )
-    # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle beside one that is shared.
+    # GPU after GPU, then again: where there are fewer jobs than slots, no GPU stands idle next to one that is shared.
     sharing = Counter((numbers * workers_per_gpu)[:n_jobs])
     slots = [Slot(str(number), threads, 1 / sharing[number]) for number in (numbers * workers_per_gpu)[:n_jobs]]
     where = "Running on " + ", ".join(f"GPU {number} ({gpus[number]})" for number in sharing)

@@ -1,9 +1,9 @@
-"""Batch normalisation of TensorFlow's own on the CPU, for layers of Keras while they train.
+"""Use TensorFlow's fused batch normalisation on the CPU for layers of Keras while they train.
 
-Comes in: a model. Goes out: the same model, whose layers `keras.layers.BatchNormalization` of images compute with one
-operation, and one for the gradient, what Keras computes with many that go through the whole image: a fifth less time for a step
-of `cnn_small`, and less than half of it in mixed_bfloat16, where Keras takes the image to float32 and back. Sums are added in
-another order, so that the last digits differ. Configuration, weights and predictions are Keras's.
+Layers `keras.layers.BatchNormalization` of images are computed with one operation, and one for the gradient, where Keras uses
+many that go through the whole image. A step of `cnn_small` takes a fifth less time, and less than half in mixed_bfloat16, where
+Keras converts the image to float32 and back. Sums are added in another order, so that the last digits differ. Configuration,
+weights and predictions are Keras's.
 
 https://www.tensorflow.org/api_docs/python/tf/raw_ops/FusedBatchNormV3
 """

@@ -1,8 +1,8 @@
-"""What the driver says of a GPU while jobs run on it: utilisation and memory.
+"""Read the utilisation and memory of GPUs from the driver while jobs run.
 
-Comes in: the devices of a run. Goes out: readings every few seconds, in files that the processes of its workers read; the mean
-over a job for its record, and the last one for its progress. They come from NVML where the package nvidia-ml-py is installed,
-else from nvidia-smi; where there is neither, there are none. Beside them stands how long training has waited for data.
+Readings are made every few seconds and written to files, which the workers' processes read: the mean over a job for its record,
+and the latest one for its progress, both next to the time that training has waited for data. They come from NVML if the package
+nvidia-ml-py is installed, else from nvidia-smi; without both there are none.
 """
 
 import json

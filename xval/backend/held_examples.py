@@ -1,7 +1,6 @@
-"""Examples that the device holds, and how a batch of them is put together there.
+"""Put a batch together on the device that holds all examples, mixed with their partners if mixup is on.
 
-Comes in: an array on the device, and for each example of a batch where in the array it lies. Goes out: the examples, mixed with
-their partners where that is wanted: the same values as from the host.
+The values are the same as from the host. An example is given by its position in the array on the device.
 """
 
 from collections.abc import Sequence
@@ -14,11 +13,11 @@ from keras import ops
 
 @dataclass(frozen=True, eq=False)
 class HeldExamples:
-    """An array on the device whose rows or stretches are examples.
+    """An array on the device whose rows or segments are examples.
 
     Attributes:
         array: float32 (n_all, ...).
-        shape: Of an example that is a stretch of an array (n_samples,); None: examples are rows.
+        shape: Of an example that is a segment of an array (n_samples,); None: examples are rows.
     """
 
     array: Any
@@ -33,7 +32,7 @@ class HeldExamples:
 
         Args:
             given: As of `xval.data.batches.Batches.by_places`, on the device.
-            array: In the place of the own one, within a function that is compiled.
+            array: In place of the own one, within a function that is compiled.
         """
         array = self.array if array is None else array
         own = self._at(array, given[0])
@@ -52,7 +51,7 @@ class HeldExamples:
             length *= size
         samples = ops.arange(length, dtype=keras.backend.standardize_dtype(places.dtype))
         first, period, n_filled = places[:, 0:1], places[:, 1:2], places[:, 2:3]
-        # An empty stretch may begin behind the last sample.
+        # An empty segment may begin behind the last sample.
         inside = ops.minimum(first + samples % period, array.shape[0] - 1)
         examples = ops.where(samples < n_filled, _take(array, inside), 0.0)
         return ops.reshape(examples, (-1, *self.shape))

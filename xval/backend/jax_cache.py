@@ -1,7 +1,4 @@
-"""Where JAX keeps what it has compiled, for later processes.
-
-Comes in: the environment of this process. Goes out: variables for a process with JAX, set before it is imported.
-"""
+"""Choose the folder in which JAX caches compiled programs for later processes; its variables are set before the import."""
 
 import os
 import platform

@@ -1,6 +1,6 @@
-"""Epochs on JAX: one program that scans over all steps, with the examples and the model's state on the device.
+"""`ScannedSteps`: epochs on JAX as one program that scans over all steps, with examples and model state on the device.
 
-Comes in: a compiled model and the examples that the device holds. Goes out: `ScannedSteps`; see on_device.py.
+See on_device.py.
 """
 
 from collections.abc import Iterator

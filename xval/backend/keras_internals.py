@@ -1,8 +1,7 @@
 """The private parts of Keras and TensorFlow that xval uses; each docstring says which public way is missing.
 
-Comes in: models and values. Goes out: what Keras neither tells nor allows otherwise. Any version of Keras or TensorFlow may
-change these parts: tests/xval/backend/test_keras_internals.py uses each of them (test_torch_graphs.py those of torch) and says
-what to look at. Those of optimizers: `xval.backend.keras_optimizers`.
+Any version of Keras or TensorFlow may change these parts: tests/xval/backend/test_keras_internals.py uses each of them
+(test_torch_graphs.py those of torch) and says what to look at. Those of optimizers: `xval.backend.keras_optimizers`.
 """
 
 import re
@@ -171,9 +170,9 @@ def _replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
 def forget_traced_gradients() -> None:
     """Have TensorFlow forget the functions that it has traced for models of earlier jobs.
 
-    A part of TensorFlow that has a gradient of its own (some of its losses and layers have) registers it anew in every function
+    A part of TensorFlow that has its own gradient (some of its losses and layers have) registers it anew in every function
     that is traced, and never takes it back; the gradient holds the whole graph, about 9 MB for each fit of a small network. A
-    function that has been traced with its gradient, as a training step is, goes on working. There is no public way; where
+    function that has been traced with its gradient, as a training step is, continues working. There is no public way; where
     TensorFlow keeps its gradients elsewhere, nothing happens, and max_worker_memory_mb bounds the memory of a worker.
     """
     ops = sys.modules.get("tensorflow.python.framework.ops")

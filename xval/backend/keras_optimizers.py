@@ -1,6 +1,6 @@
 """The private parts of Keras's optimizers that xval uses; each docstring says which public way is missing.
 
-Comes in: optimizers. Goes out: the same, whose rate follows the batches or whose updates are scaled, and their variables.
+They let the learning rate follow the batches, scale updates, and give access to variables.
 """
 
 from collections.abc import Sequence

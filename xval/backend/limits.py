@@ -1,7 +1,7 @@
-"""What a process may take of its machine: the threads of the libraries that compute, and its share of a GPU's memory.
+"""Limit what a process takes of its machine: the threads of the libraries that compute, and its share of a GPU's memory.
 
-Comes in: environment variables that devices.py sets, and the backend. Goes out: a backend that keeps to them. What can be said
-in the environment alone (JAX, the OpenMP libraries) is said there; TensorFlow and torch want to be told before they compute.
+devices.py sets the limits as environment variables. JAX and the OpenMP libraries read them only from the environment;
+TensorFlow and torch are set through their API before they compute.
 """
 
 import os

@@ -1,7 +1,7 @@
 """CUDA's Multi-Process Service (MPS): kernels of several processes run on a GPU at the same time instead of in turn.
 
-Comes in: the slots of a run. Goes out: a service of the run's own, used by the workers that are started meanwhile. It comes
-with the driver, needs no rights, changes no setting of the GPU, and ends with the run, however that ends.
+Each run starts its own service for the workers started meanwhile. It comes with the driver, needs no rights, changes no setting
+of the GPU, and ends with the run, however that ends.
 
 https://docs.nvidia.com/deploy/mps
 """
@@ -18,7 +18,7 @@ from xval.backend.devices import Slot
 _CONTROL = "nvidia-cuda-mps-control"
 _FOLDER = "CUDA_MPS_PIPE_DIRECTORY"
 _SECONDS_TO_END = 20
-# The service is a daemon. The shell beside it lives until its input ends, which it does when the run is killed, too.
+# The service is a daemon. The shell next to it lives until its input ends, which it does when the run is killed, too.
 _UNTIL_INPUT_ENDS = f'{_CONTROL} -d || exit; echo started; cat > /dev/null; echo quit | {_CONTROL}; rm -rf "${_FOLDER}"'
 
 

@@ -1,9 +1,8 @@
-"""Examples in the memory of a GPU, and whole epochs that run there.
+"""Keep examples in the memory of a GPU, and run whole epochs there.
 
-Comes in: an array of examples in host memory, and a compiled model. Goes out: the array on the device, put there once per
-process, and `DeviceSteps`, which trains an epoch and predicts from places in that array without the host between the steps: by
-a scan on JAX, by CUDA graphs on torch, by a loop within a function on TensorFlow. The steps are Keras's own, in the same order
-and on the same examples as from the host.
+`DeviceSteps` trains an epoch and predicts from positions in an array that is copied to the device once per process, without the
+host between the steps: by a scan on JAX, by CUDA graphs on torch, by a loop within a function on TensorFlow. The steps are
+Keras's own, in the same order and on the same examples as from the host.
 """
 
 import os
@@ -25,7 +24,7 @@ class DeviceSteps(Protocol):
     """What trains and predicts on the device; one for each model."""
 
     def train_epoch(self, *given: Any) -> Any:
-        """Train an epoch, called by Keras's `fit` in the place of its step: `given` is what `fit` hands to one.
+        """Train an epoch, called by Keras's `fit` in place of its step: `given` is what `fit` hands to one.
 
         Its one batch is a whole epoch, as of `xval.data.batches.WholeEpoch`.
         """

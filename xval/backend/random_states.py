@@ -1,7 +1,6 @@
-"""The states of random numbers that belong to the process, and to no model: of Python, NumPy, Keras and torch.
+"""Save and restore the random states of the process, as plain values and arrays: of Python, NumPy, Keras and torch.
 
-Comes in: nothing, or states. Goes out: the states, as plain values and arrays; or a process that draws on from them. What a
-layer draws with a seed of its own lies in a variable of its model.
+A layer with its own seed keeps its state in a variable of its model, which is saved with the model.
 """
 
 import random

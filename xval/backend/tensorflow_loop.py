@@ -1,8 +1,8 @@
-"""Epochs on TensorFlow: loops over steps within one function, with the examples on the device.
+"""`LoopedSteps`: epochs on TensorFlow as loops over steps within one function, with the examples on the device.
 
-Comes in: a compiled model and the examples that the device holds. Goes out: `LoopedSteps`; see on_device.py. Without XLA one
-loop goes through an epoch, and figures are those of batches from the host to the last digit. Where Keras has a step compiled by
-XLA, the loop is compiled with it, and sums are added in another order than in Keras's own step.
+See on_device.py. Without XLA one loop goes through an epoch, and scores equal those of batches from the host to the last digit.
+Where Keras compiles a step with XLA, the loop is compiled with it, and sums are added in another order than in Keras's own
+step.
 
 A compiled loop has a fixed number of steps: where the program does not tell it, the host waits for the GPU after each step, to
 learn whether the loop is over. An epoch is cut into such loops and single steps, so that two programs do for folds of any size.

@@ -1,8 +1,7 @@
 """Random numbers that Keras's layers draw on torch with a seed of the host, for a step that is recorded as a CUDA graph.
 
-Comes in: the step, while it is recorded. Goes out: the same numbers as without a recording, drawn before each replay into
-memory that the graph reads. A layer of Keras keeps a seed and how often it has drawn; each draw makes a generator with their
-sum as its seed, which the host must know.
+They are the same numbers as without a recording, drawn before each replay into memory that the graph reads. A layer of Keras
+stores a seed and how often it has drawn; each draw makes a generator with their sum as its seed, which the host must know.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,10 +1,9 @@
-"""Epochs on torch: a step of Keras recorded once as a CUDA graph, and replayed for every batch.
+"""`RecordedSteps`: epochs on torch, a step of Keras recorded once as a CUDA graph and replayed for every batch.
 
-Comes in: a compiled model and the examples that the device holds. Goes out: `RecordedSteps`; see on_device.py. A step of Keras
-on torch is some hundreds of kernels that Python starts one by one, which takes many times as long as they run; a replayed graph
-starts all of them at once. Numbers that layers draw with a seed of the host are drawn before each replay; see torch_draws.py.
-What cannot be recorded, such as a layer that fetches a value from the device, runs step by step, with the examples on the
-device all the same.
+See on_device.py. A step of Keras on torch is some hundreds of kernels that Python starts one by one, which takes many times as
+long as they run; a replayed graph starts all of them at once. Numbers that layers draw with a seed of the host are drawn before
+each replay; see torch_draws.py. What cannot be recorded, such as a layer that fetches a value from the device, runs step by
+step, with the examples on the device all the same.
 
 https://docs.pytorch.org/docs/stable/notes/cuda.html#cuda-graphs
 """

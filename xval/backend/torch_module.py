@@ -1,7 +1,6 @@
-"""Torch modules as layers that are saved as arrays and rebuilt by the code of their architecture, never by pickle.
+"""`TorchModule`: a torch module as a Keras layer that is saved as arrays and rebuilt by its architecture, never by pickle.
 
-Comes in: a subclass of `TorchModule` in an architecture of the user's own, registered with Keras, that says how its module is
-made. Goes out: a layer that Keras trains and saves on the torch backend.
+A user's architecture subclasses it, registers the subclass with Keras, and defines how the module is made.
 
 Keras saves the module of its own TorchModuleWrapper with pickle, which runs code when it is read: such a model is not loaded.
 """
@@ -24,7 +23,7 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     Write ``make_module(**options) -> torch.nn.Module`` in a subclass under ``@keras.saving.register_keras_serializable(...)``.
     The module takes one float32 tensor (n_examples, ...) and returns one. That of a frozen layer is in evaluation in training
     too: its statistics stay, and nothing is dropped. A subclass whose ``split_module`` gives parts is a layer of several
-    blocks, each of which can be frozen and learn at a rate of its own.
+    blocks, each of which can be frozen and learn at its own rate.
 
     Args:
         dtype: As of every layer of Keras, whatever the precision of the rest.
@@ -70,7 +69,7 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
     def split_module(self, module: "torch.nn.Module") -> Sequence[Sequence["torch.nn.Module"]]:  # noqa: ARG002 - for subclasses
         """Return the parts of the module that are blocks, from the input on; empty: all of it is one.
 
-        What is in no part is a block of its own, behind the first.
+        What is in no part is a separate block, behind the first.
         """
         return ()
 

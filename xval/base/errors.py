@@ -1,7 +1,7 @@
 """Every error that xval raises on purpose, and the wording of suggestions.
 
 XvalError                     anything below; the command line prints it without a traceback
-├── UsageError                the user can mend it: exit code 2
+├── UsageError                the user can fix it: exit code 2
 │   ├── SettingsError         a parameter, an instance number, an option of the command line
 │   ├── CorpusError           a corpus or table that is missing or wrong, a store that does not fit
 │   ├── FoldsError            items that cannot be split as asked without leakage
@@ -26,7 +26,7 @@ class XvalError(Exception):
 
 
 class UsageError(XvalError):
-    """The user can mend it; nothing has been trained."""
+    """The user can fix it; nothing has been trained."""
 
     def _render_traceback_(self) -> list[str]:
         """Return what IPython prints in a notebook: the message says where and why, a traceback would be of the engine."""

@@ -1,7 +1,4 @@
-"""What texts call an item: speaker, actor, patient ...
-
-Comes in: a text of the program, and a word. Goes out: the text with the word.
-"""
+"""Replace the word "item" in texts by the dataset's own word, such as speaker, actor or patient."""
 
 import re
 

@@ -112,7 +112,7 @@ def hash_text(text: bytes) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name beside it, flush it, and rename it; where that fails, what stood there stays."""
+    """Write a file under a temporary name next to it, flush it, and rename it; where that fails, what stood there stays."""
     with part_of(path) as temporary:
         with temporary.open("wb") as file:
             file.write(content)
@@ -165,7 +165,7 @@ def final_name(path: Path) -> Path:
 
 
 def part_path(path: Path) -> Path:
-    """Return a temporary name beside a file or folder that this process is about to write."""
+    """Return a temporary name next to a file or folder that this process is about to write."""
     process = os.getpid()
     writer = f"{_machine()}-{process}-{_start_of(process) or 0}"
     return path.with_name(f".{_shortened(path.name)}.{writer}.{uuid.uuid4().hex[:8]}.part")

@@ -1,7 +1,6 @@
-"""The names that Keras gives to optimizers, schedules and metrics, so that settings are checked without loading it.
+"""Keras's names of optimizers, schedules and metrics, so that settings are checked without importing Keras.
 
-Comes in: a name as a user writes it: ``sgd``, ``SGD``, ``MeanSquaredError``, ``mse``. Goes out: the one name that the engine
-uses for it.
+A name may be written in any of Keras's forms (``sgd``, ``SGD``, ``MeanSquaredError``, ``mse``); each has one form in settings.
 """
 
 from collections.abc import Iterable

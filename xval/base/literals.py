@@ -1,7 +1,7 @@
-"""Python in texts from elsewhere, which is parsed and never executed.
+"""Parse Python literals, expressions and files that come from elsewhere; nothing is executed.
 
-Comes in: a literal, an expression or a file. Goes out: its value or its tree; whatever Python's parser makes of texts that are
-nested too deeply or that have numbers without end, a ValueError or a SyntaxError says it.
+Whatever Python's parser raises for texts that are nested too deeply or have endless numbers becomes a ValueError or a
+SyntaxError.
 """
 
 import ast

@@ -185,7 +185,7 @@ def flush(path: Path) -> None:
 
 
 def replace(temporary: Path, path: Path) -> None:
-    """Put a file in the place of another; on Windows this waits up to 2 s for processes that still read the other."""
+    """Put a file in place of another; on Windows this waits up to 2 s for processes that still read the other."""
     until = time.monotonic() + _TRY_TO_REPLACE_FOR_S
     while True:
         try:

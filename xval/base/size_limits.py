@@ -18,7 +18,7 @@ LARGEST_MODEL_BYTES = 8 << 30
 LARGEST_STATE_BYTES = 16 << 20
 """Of the description in a checkpoint, which says how far training was."""
 LARGEST_COPIED_BYTES = 100_000_000
-"""Of a data file beside the user's code, to be copied with it."""
+"""Of a data file next to the user's code, to be copied with it."""
 MOST_CLIPS = 20_000_000
 """Rows of a list of clips or of their events."""
 MOST_ROWS = 100_000_000

@@ -431,7 +431,7 @@ _ESTIMATORS: Mapping[str, str] = {
 
 
 def describe_synonym(name: str) -> str:
-    """Return what to write in the place of a name that no setting has, as the end of an error; empty: it is no synonym."""
+    """Return what to write in place of a name that no setting has, as the end of an error; empty: it is no synonym."""
     wanted = SETTINGS.get(name.lower())
     return "" if wanted is None else f"Here it is {wanted}."
 

@@ -1,7 +1,6 @@
-"""Text for terminals: nothing in it controls the terminal, and each character can be written.
+"""Make text safe for terminals: nothing in it controls the terminal, and each character can be encoded.
 
-Comes in: text with names of files, classes and items that came from anywhere. Goes out: text that is shown as it is written.
-What is written into files passes none of this.
+Names of files, classes and items may come from anywhere. Text that is written to files is not changed.
 
 Source: escape sequences in names are CWE-150; for characters that change the order of the text, or are not seen, see Boucher
 and Anderson, Trojan Source, USENIX Security 2023.
@@ -17,7 +16,7 @@ _CONTROL = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
     "\U000e0000-\U000e007f\ud800-\udfff]"
 )
-# Joiners shape the letters of Persian and Hindi, and emoji; beside ASCII they are not seen.
+# Joiners shape the letters of Persian and Hindi, and emoji; next to ASCII they are not seen.
 _USELESS_JOINERS = re.compile("(?<![^\x00-\x7f])[\u200c\u200d]+|[\u200c\u200d]+(?![^\x00-\x7f])")
 _IN_ASCII = {"±": "+-", "×": "x", "–": "-", "—": "-", "−": "-", "…": "...", "→": "->", "≤": "<=", "≥": ">=", "µ": "u"}
 _HANDLER = "xval-in-ascii"

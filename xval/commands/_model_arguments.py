@@ -1,7 +1,4 @@
-"""The arguments of the commands that apply a model: model, audio, device.
-
-Comes in: parsed arguments. Goes out: a loaded model, and printed notes on how it was chosen.
-"""
+"""The arguments of the commands that apply a model (model, audio, device), and loading that model with notes on its choice."""
 
 import argparse
 import sys
@@ -146,7 +143,7 @@ def describe_seen(table: "pd.DataFrame", model: "SavedModel") -> list[str]:
 
 
 def describe_doubts(table: "pd.DataFrame") -> list[str]:
-    """Return a line on silent files, and one on those unlike what the model heard."""
+    """Return a line on silent files, and one on those unlike the training data of the model."""
     lines = []
     if silent := table.attrs["silent"]:
         listed = first_of(silent, N_NAMED)

@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Make the ensemble, and print its figures beside those of its members."""
+    """Make the ensemble, and print its scores next to those of its members."""
     from rich.text import Text
 
     from xval.experiment.derived_files import renew, renew_page

@@ -38,5 +38,5 @@ def main(arguments: Sequence[str]) -> int:
         raise SettingsError(f"{script}: no such script.{there}")
     others = list(arguments)
     others.remove(script)
-    # A process of its own, whose workers import the script by its name, as when Python runs it.
+    # A separate process, whose workers import the script by its name, as when Python runs it.
     return become([sys.executable, script, *others], os.environ)

@@ -1,8 +1,4 @@
-"""Weights of classes in training: none, balanced, or a number for each class that has one.
-
-Comes in: the setting ``class_weights``, as a script or config.ini has it. Goes out: its one form, and the weight of each class
-number or training example.
-"""
+"""Weights of classes in training, from the setting ``class_weights``: none, balanced, or a number for some classes."""
 
 import json
 import math

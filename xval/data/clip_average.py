@@ -1,7 +1,4 @@
-"""Combine the predictions of the examples of each clip to one of the clip, and those of the clips of each item to one of it.
-
-Comes in: predictions per example, and the clip of each. Goes out: predictions per clip.
-"""
+"""Combine the predictions for the examples of each clip into one per clip, and those for the clips of an item into one."""
 
 from typing import NamedTuple
 

@@ -1,7 +1,7 @@
 """The examples of one side of a fold, read from a feature store in any order.
 
-Comes in: an open store and the items of a side. Goes out: a table of the examples, their targets, and their predictors, a
-batch at a time, from the store in memory or from its files.
+They are a table of the examples, their targets, and their predictors a batch at a time, from the store in memory or from its
+files.
 """
 
 from collections.abc import Collection
@@ -131,7 +131,7 @@ class WaveformExamples:
         store: A store of waveforms.
         settings: The feature settings of the instance.
         augmented: Whether augmented clips belong to it.
-        held: The store in memory, of which examples are stretches; None: read them from its files.
+        held: The store in memory, of which examples are segments; None: read them from its files.
         crop: Give a crop of each clip, from where `begin_epoch` draws.
         clips: As of `StoredExamples`.
 

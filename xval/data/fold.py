@@ -1,8 +1,8 @@
 """One fold of a feature store as batches: training, validation and test examples.
 
-Comes in: an open store and a fold. Goes out: `FoldData`, with the statistics of the training items for normalisation. Examples
-are rows of the store in memory or read from its files batch by batch; both give the same batches in the same order, on
-every backend. Augmented examples only ever train, and random crops are cut and examples mixed in training alone.
+`FoldData` also has the statistics of the training items for normalisation. Examples are rows of the store in memory or read
+from its files batch by batch; both give the same batches in the same order, on every backend. Augmented examples, random crops
+and mixing are used only in training.
 """
 
 import math

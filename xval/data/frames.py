@@ -1,7 +1,6 @@
-"""Sequences of frames of long recordings, each frame with its label and its weight.
+"""Sequences of frames of long recordings with annotated events, each frame with its label and its weight.
 
-Comes in: an open store of waveforms whose recordings have annotated events, and the items of a side. Goes out: examples of a
-fixed number of frames, their targets and weights, and for every recording its frames in their order.
+An example has a fixed number of frames; the frames of every recording are also available in their order.
 """
 
 from collections.abc import Collection
@@ -38,7 +37,7 @@ class Recording:
         targets: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes).
         weights: float32 (n_frames,), 0 where annotators disagree and the policy says so.
         events: DataFrame, the events that the policy makes of the annotations: start_s, end_s, label.
-        disputed: DataFrame, the stretches of weight 0: start_s, end_s.
+        disputed: DataFrame, the segments of weight 0: start_s, end_s.
     """
 
     item: str
@@ -61,7 +60,7 @@ class FrameExamples:
     Args:
         store: A store for frame classification.
         settings: How recordings are cut into frames.
-        held: The store in memory, of which sequences are stretches; None: read them from its files.
+        held: The store in memory, of which sequences are segments; None: read them from its files.
         random: Let `begin_epoch` draw where the sequences begin.
         clips: Only these recordings belong to it; None: all of the items.
 

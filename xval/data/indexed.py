@@ -1,7 +1,4 @@
-"""Examples as places in one array, for a device that holds the array.
-
-Comes in: a side's examples whose store is in memory. Goes out: the array, and where in it each example lies.
-"""
+"""Examples as positions in one array, for a device that holds the array."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +19,7 @@ class Indexed:
         everything: float32 (n_all, ...), read-only, the same array for all sides, folds and instances that use the store.
         places: Returns the places of the examples at some positions, int32: (n_positions,) rows of `everything`; or, of an
             `everything` (n_samples,), (n_positions, 3) as of `stretches`.
-        shape: Of an example that is a stretch; None: examples are rows.
+        shape: Of an example that is a segment; None: examples are rows.
     """
 
     everything: NDArray[np.float32]
@@ -33,7 +30,7 @@ class Indexed:
 def in_stretches(
     held: object, places: Callable[[NDArray[np.int64]], NDArray[np.int32]], shape: tuple[int, ...]
 ) -> Indexed | None:
-    """Return where examples lie that are stretches of samples; None: they are streamed, or too many samples for int32."""
+    """Return where examples lie that are segments of samples; None: they are streamed, or too many samples for int32."""
     if not isinstance(held, HeldStore) or held.everything.size >= _MOST_VALUES:
         return None
     return Indexed(held.everything, places, shape)
@@ -42,13 +39,13 @@ def in_stretches(
 def stretches(
     first: NDArray[np.int64], n_samples: NDArray[np.int64], length: int, *, continued: bool = False
 ) -> NDArray[np.int32]:
-    """Return the places of stretches.
+    """Return the places of segments.
 
     Args:
         first: Where each begins, int64 (n,).
         n_samples: How many samples each has, int64 (n,).
         length: How many an example has.
-        continued: A shorter stretch is continued by itself; otherwise it is followed by zeros.
+        continued: A shorter segment is continued by itself; otherwise it is followed by zeros.
 
     Returns:
         int32 (n, 3): where it begins; after how many samples it begins again, at least one; how many of `length` are no zeros.

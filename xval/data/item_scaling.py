@@ -1,10 +1,10 @@
-"""The scaling of each item's features by its own clips (normalization = per_item), which looks at no label.
+"""Scale each item's features by its own clips (normalization = per_item), without using labels.
 
-Comes in: an open store, or features of new clips. Goes out: an `ItemScaling`, which scales rows of an item in place. The store
-stays as it is: features are scaled as they are read, so that networks and estimators of scikit-learn get the same.
+An `ItemScaling` scales rows of an item in place. The store is not changed: features are scaled as they are read, so that
+networks and estimators of scikit-learn get the same.
 
 It is known as speaker normalisation (Busso et al. 2011, "Iterative feature normalization for emotional speech detection"), and
-is transductive: of the items that are tested, too, all clips are heard before the first is answered.
+is transductive: of the items that are tested, too, all clips are read before the first is predicted.
 """
 
 from collections.abc import Collection, Mapping, Sequence

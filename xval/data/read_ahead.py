@@ -1,8 +1,7 @@
-"""Read the next batches from disk while the present one trains.
+"""Read the next batches from disk while the current one trains.
 
-Comes in: examples that stream from files. Goes out: the predictors of one batch after the other. Keras's own `workers` will not
-do: they begin an epoch before its order is drawn, and keep batches of an earlier order for the next epoch. With one worker, the
-default, only TensorFlow reads ahead.
+Keras's own `workers` are not usable: they begin an epoch before its order is drawn, and keep batches of an earlier order for
+the next epoch. With one worker, the default, only TensorFlow reads ahead.
 """
 
 import threading

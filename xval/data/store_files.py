@@ -1,7 +1,7 @@
-"""Read stretches of a feature store's predictors from its files, without mapping them and without files left open.
+"""Read rows of a feature store's predictors from its files into new arrays, without memory-mapping and without open files.
 
-Comes in: an open store. Goes out: rows of an item, in arrays of their own. The pages of a mapped file count as memory of the
-process, which would grow with the corpus; and for single rows of many items mapping is many times slower than plain reading.
+The pages of a mapped file count as memory of the process, which would grow with the dataset; and for single rows of many items
+mapping is many times slower than plain reading.
 """
 
 from io import FileIO

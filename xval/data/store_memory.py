@@ -1,8 +1,8 @@
 """Hold a feature store in memory, read once per process, for all folds and instances that use it.
 
-Comes in: an open store and how much memory one may take. Goes out: its arrays, every item behind the other, of which examples
-are rows; the tables of the store come along. A process holds the store of its present job and, when it was told, that of the
-next one, which a thread reads while the present one trains.
+Its arrays have all items one after the other, with examples as rows; the tables of the store are included. A process holds the
+store of its present job, within a limit of memory, and perhaps that of the next one, which a thread reads while the present one
+trains.
 """
 
 import math

@@ -1,7 +1,6 @@
-"""The mean and deviation of the numbers that a regression predicts, over the items that train.
+"""The mean and standard deviation of a regression's targets over the training items, by which predictions are scaled.
 
-Comes in: an open store and the training items. Goes out: what the model of their fold scales its answers by. Augmented examples
-have the targets of their sources and are left out.
+Augmented examples have the targets of their sources and are skipped.
 """
 
 from collections.abc import Collection

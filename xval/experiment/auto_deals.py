@@ -1,7 +1,4 @@
-"""What `fold_repeats = auto` means: three deals of the folds where training is cheap, and else one.
-
-Comes in: what a script declares. Goes out: the same with the number of deals, and a sentence on why.
-"""
+"""Choose the number of repeats for `fold_repeats = auto`, and say why: three where training is cheap, otherwise one."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -24,7 +21,7 @@ MOST_TRAINED = 20_000  # clips times epochs, of an instance in one fold
 def settle_deals(
     declaration: Declaration, overrides: Mapping[str, object], chosen: list[Instance], folder: ExperimentFolder
 ) -> tuple[Declaration, str]:
-    """Return the declaration with the number of deals, and why; unchanged, with an empty text, where it is not `auto`.
+    """Return the declaration with the number of repeats, and why; unchanged, with an empty text, where it is not `auto`.
 
     All instances that are declared decide, since they share the folds; those that are chosen, where others are wrong.
 

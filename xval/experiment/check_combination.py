@@ -1,7 +1,6 @@
-"""Check an instance that combines features before anything is trained.
+"""Check an instance that combines features before anything is trained; errors name what to fix.
 
-Comes in: an instance, its corpus and the folds to run. Goes out: warnings, or an error that names what to mend. Keras is not
-loaded here; whether models can be cut as asked is checked with all other models, in worker/check_models.py.
+Keras is not loaded here; whether models can be cut as requested is checked with all other models, in worker/check_models.py.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -54,11 +53,11 @@ def check_combined_models(
     to_come: Mapping[Path, FeatureSettings] | None = None,
     counted: Clips = MappingProxyType({}),
 ) -> list[str]:
-    """Check what an instance needs: skops, fitting models that have heard nothing of what is tested, audio for basic features.
+    """Check what an instance needs: skops, fitting models that have seen nothing of what is tested, audio for basic features.
 
     `to_come` has the models that jobs of the same run will write before, by their resolved paths, with the feature settings of
     their instances; `counted` the clips that count, by side. A warning is returned for each model of which is not known all
-    that it has heard.
+    that it has seen.
     """
     check_skops(COMBINATION)
     if corpus.is_custom and options.basic_features:

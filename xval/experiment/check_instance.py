@@ -1,7 +1,7 @@
-"""Checks of an instance that need its corpus, its folds and the files that it names, before any job runs.
+"""Check an instance against its dataset, its folds and the files that it names, before any job runs; errors name what to fix.
 
-Comes in: a plan and the corpus. Goes out: warnings, or an error that names what to mend. Values alone are checked when they are
-resolved (settings/), what only Keras can tell in the process that will train (worker/check_models.py).
+Values by themselves are checked when they are resolved (settings/), what only Keras knows in the process that will train
+(worker/check_models.py).
 """
 
 from collections.abc import Iterable, Mapping
@@ -201,7 +201,7 @@ def check_pretrained(settings: Settings) -> None:
 
 
 def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
-    """Refuse an embedder of xval that has heard test items of the folds; return a line where that is not known of one."""
+    """Refuse an embedder of xval that has seen test items of the folds; return a line where that is not known of one."""
     path = own_embedder(settings)
     if path is None:
         return _warn_of_foreign(settings, corpus_folder)
@@ -220,7 +220,7 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
 
 
 def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
-    """Return a line where an encoder from elsewhere heard the corpus, or where that is not known and nobody vouches for it."""
+    """Return a line if an encoder from elsewhere was trained on the corpus, or if that is unknown and nobody vouches for it."""
     name = foreign_embedder(settings)
     verdict = judge_preset(name, corpus_folder) if name else None
     if name is None or (verdict is not None and verdict.state == "clean"):
@@ -239,7 +239,7 @@ def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
 def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folder: Path) -> list[str]:
     """Check the initial model of each fold to be trained, as `find_initial_model` does; the faults of all folds in one message.
 
-    A line is returned for each model of which is not known all that it has heard.
+    A line is returned for each model of which is not known all that it has seen.
     """
     faults: dict[str, list[int]] = {}
     unknown = {}

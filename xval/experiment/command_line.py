@@ -1,7 +1,6 @@
-"""The command line of the experiment scripts, and exit codes.
+"""The command line of the experiment scripts, as a `RunRequest` for run.py, and exit codes.
 
-Comes in: argv and what the script declares. Goes out: a `RunRequest` for run.py, and an exit code: 0 all done, 1 some job
-failed, 2 wrong usage or settings, 130 interrupted.
+The exit code is 0 if all was done, 1 if some job failed, 2 for wrong usage or settings, and 130 after an interruption.
 """
 
 import argparse
@@ -14,7 +13,7 @@ from rich.console import Console
 
 from preprocessing.console import GOES_ON, carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
-from preprocessing.visible_console import LastingConsole
+from preprocessing.visible_console import LastingConsole, VisibleConsole
 from xval.base.errors import SettingsError
 from xval.base.operating_system import quote
 from xval.experiment.run import RunRequest, run_experiment
@@ -31,17 +30,18 @@ _WIDTH_OF_FILES = 160
 
 def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     """Run an experiment script's command line; return the exit code."""
-    return carry_out(
-        lambda: run_experiment(
-            declaration, _command(_parser(declaration).parse_all(arguments), declaration), make_wide_console()
-        ),
-        kept=GOES_ON,
-    )
+
+    def run() -> int:
+        command = _command(_parser(declaration).parse_all(arguments), declaration)
+        only_prints = command.list_only or command.dry_run
+        return run_experiment(declaration, command, make_wide_console(VisibleConsole if only_prints else LastingConsole))
+
+    return carry_out(run, kept=GOES_ON)
 
 
-def make_wide_console(*, quiet: bool = False) -> Console:
+def make_wide_console(kind: type[VisibleConsole] = LastingConsole, *, quiet: bool = False) -> Console:
     """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
-    console = LastingConsole(quiet=quiet)
+    console = kind(quiet=quiet)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None where a shell has closed it (>&-)
     if not console.is_jupyter and not is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_FILES

@@ -1,7 +1,6 @@
-"""From recordings to figures and a final model in one call, `xval.cross_validate`.
+"""`xval.cross_validate`: from class folders, a table or a prepared dataset to scores and a final model in one call.
 
-Comes in: class folders, a table or the name of a prepared corpus, and parameters. Goes out: `Results`, and the path of a model
-that is trained on all items, if one is wanted.
+The final model is trained on all items, if it is requested.
 """
 
 import re
@@ -26,7 +25,6 @@ from xval.experiment.grid import comment_of
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.other_script import OF_ANY_SCRIPT
-from xval.jobs.refit import refuse_what_needs_folds
 from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import EXPERIMENT_KEYS
@@ -107,10 +105,10 @@ def cross_validate(
 
     Returns:
         The results, with those of earlier calls; and the path of the final model, a .keras file, None without `refit`. Nothing
-        is left to test it: what to expect of it are the figures of the folds.
+        is left to test it: what to expect of it are the scores of the folds.
 
     Raises:
-        UsageError: Anything that you can mend; nothing has been trained.
+        UsageError: Anything that you can fix; nothing has been trained.
         JobError: The training failed.
 
     Example:
@@ -186,6 +184,8 @@ def choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit
     declaration = _declare(str(shared["dataset"]), shared, {1: own})
     (instance,) = resolve(declaration)
     if refit:
+        from xval.experiment.refit_plan import refuse_what_needs_folds
+
         refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)
     numbers = folder.instances()

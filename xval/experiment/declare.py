@@ -1,7 +1,4 @@
-"""Experiment: what a script or a notebook declares, its main() for the command line, and its run() for Python.
-
-Comes in: a description, parameters of the experiment, and numbered instances. Goes out: a `Declaration`, which run.py runs.
-"""
+"""`Experiment`: what a script or a notebook declares, with main() for the command line and run() for Python."""
 
 import builtins
 import sys
@@ -33,7 +30,7 @@ class Experiment:
     """A description and numbered instances, trained and tested on the same folds.
 
     Args:
-        description: One sentence on what the experiment asks; it is written beside the results.
+        description: One sentence on what the experiment asks; it is written next to the results.
         **parameters: Parameters of all instances, over config.ini: `dataset`, `num_experiment`, `num_folds`, `task_type`,
             `experiment_folder`, `gpu_ID`, `overwrite_results`, `debug_mode`, `generator`, and any other key of config.ini.
 
@@ -138,7 +135,7 @@ class Experiment:
     ) -> int:
         """Add an instance whose folds each search for their own settings, by items that they do not test.
 
-        In each fold `n_trials` settings are tried; the fold then trains with the best of them, and tests. So the figures of the
+        In each fold `n_trials` settings are tried; the fold then trains with the best of them, and tests. So the scores of the
         instance are nested: they estimate searching and training together. See docs/search.md.
 
         Args:
@@ -183,7 +180,7 @@ class Experiment:
         """Train and test the chosen instances where that is not done yet, and return the results.
 
         What is finished is kept, so that running again is quick. A network or a loss that a notebook defines itself is written
-        as a module beside the results: workers are processes that do not know the notebook.
+        as a module next to the results: workers are processes that do not know the notebook.
 
         Args:
             first: Number of the first instance; None: all instances.
@@ -199,7 +196,7 @@ class Experiment:
             The results of the experiment, with those of earlier runs.
 
         Raises:
-            UsageError: Anything that you can mend: `SettingsError`, `CorpusError`, `FoldsError`, `ResultsError`.
+            UsageError: Anything that you can fix: `SettingsError`, `CorpusError`, `FoldsError`, `ResultsError`.
             JobError: Jobs failed, and none of the chosen instances is done; in debug mode, the first one that failed.
 
         Warns:

@@ -1,7 +1,4 @@
-"""Keep the workbook, the metric dicts and the page of a run up to date, and the index of the results folder.
-
-Comes in: the plan of a run. Goes out: the derived files, while it goes on and when it ends.
-"""
+"""Keep the workbook, the metric dicts and the page of a run, and the index of the results folder, up to date while it runs."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -28,7 +25,7 @@ _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 def derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
     """Update the derived files in the background, and rebuild them when the block ends, however it ends.
 
-    A job does not fail because of them, and the run goes on: what cannot be written is printed.
+    A job does not fail because of them, and the run continues: what cannot be written is printed.
     """
     has_ended = False
     derived = BackgroundRebuild(

@@ -1,7 +1,4 @@
-"""Make the feature store that an instance reads, with everything in it that training will ask for.
-
-Comes in: an opened corpus and an instance. Goes out: the open store; a progress bar and what was left out on the console.
-"""
+"""Make the feature store that an instance reads, with everything that training needs; show progress and skipped clips."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,7 +4,7 @@ Models of one cross-validation are trained on each other's test items, so that t
 over items knows. Trained again with permuted labels, they show what chance reaches in this very study, and the test is exact
 (Ojala and Garriga, JMLR 11, 2010; Phipson and Smyth, SAGMB 9, 2010: p is never 0).
 
-Labels are permuted within what is exchangeable where there is nothing to hear. Where each item has one class (a diagnosis),
+Labels are permuted within what is exchangeable where there is nothing to learn. Where each item has one class (a diagnosis),
 items change places: an item takes the label of another, with its place in the folds, which were balanced by labels. Otherwise
 the labels of the clips of each item are permuted, so that what knowing the item reaches is in both.
 """
@@ -32,11 +32,13 @@ from xval.answers.whole_repeats import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.base.json_files import write_json
-from xval.engine.worker.classical import PooledFeatures, train_and_test
+from xval.engine.learners.estimator import PooledFeatures, fit_features
 from xval.experiment.feature_stores import make_instance_store
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.jobs.job import Job, job_seed
+from xval.jobs.observers import Observers
+from xval.jobs.plan import make_job
 from xval.jobs.written_settings import restore_instance
 from xval.measures.metrics import find
 from xval.results.folder import ExperimentFolder
@@ -176,7 +178,7 @@ class _Study:
         return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
 
     def permute(self, rng: np.random.Generator) -> tuple[Targets, Mapping[str, str]]:
-        """Return targets, and the item that stands in the place of each."""
+        """Return targets, and the item that stands in place of each."""
         if not self.permutes_items:
             permuted = {item: rng.permutation(self._of_clips(item))[self.clips[item]] for item in self.items}
             return self.targets | permuted, {}
@@ -203,10 +205,9 @@ class _Study:
                     )
                     place = Path(folder) / f"{number}_{fold}"
                     place.mkdir()
-                    record = train_and_test(
-                        own, place, store=store, source_of=lambda *given: _KeptFeatures(self.kept, *given), is_kept=False
-                    )
-                    paths[fold], class_names = place / "predictions.parquet", record.get("class_names", [])
+                    evaluation = fit_features(own, store, _KeptFeatures(self.kept, own, store)).evaluate(Observers())
+                    evaluation.write(place)
+                    paths[fold], class_names = place / "predictions.parquet", evaluation.facts["class_names"]
                 examples.append(read_examples(task, paths, class_names, averaging))
         return MetricOverItems(find(task.name, self.metric), examples, is_mean=self.figure["of"] == "items").figure()
 
@@ -345,18 +346,7 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
     store = make_instance_store(corpus, instance, console, where=f"instance {number}")
     augmented = corpus.index[corpus.index["augmented"].astype(bool)]
     sources = dict(zip(augmented["clip"], augmented["source_clip"], strict=True))
-    job = Job(
-        experiment_folder=str(folder.path.resolve()),
-        code_folder="",
-        store_folder=str(store.folder.resolve()),
-        instance=number,
-        fold=folds.folds[0],
-        settings=instance.settings,
-        options=instance.options,
-        settings_hash=instance.settings_hash,
-        folds_hash=folds.hash,
-        seed=0,
-    )
+    job = make_job(folder, instance, folds.folds[0], folds.hash, store=store.folder, code=Path(), own_code={})
     return _Study(result, repeats, metric, figure, store, sources), job
 
 

@@ -1,7 +1,4 @@
-"""Write what must exist before any training: the folds, the settings, the code and the feature stores.
-
-Comes in: a plan, and the script that declares its instances. Goes out: the jobs that are to run.
-"""
+"""Write what must exist before any training (folds, settings, code, feature stores), and return the jobs to run."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -143,7 +140,7 @@ def unused_folds(fold_strategy: str, corpus: "Corpus") -> str:
 
 
 def cut_clips(planned: Plan) -> list[str]:
-    """Return what instances do not hear of their clips, as a run says it; the corpus is read only where they may cut some."""
+    """Return what instances do not read of their clips, as a run says it; the corpus is read only where they may cut some."""
     cutting = [
         instance.settings.feature_settings()
         for instance in planned.instances

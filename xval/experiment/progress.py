@@ -1,9 +1,9 @@
 """What a user sees while jobs run: a live table with a line per worker, or plain lines where nothing can be updated.
 
-A terminal can, and a notebook with ipywidgets. A line has the epoch, the losses, and the validation figures that an epoch has:
+A terminal can, and a notebook with ipywidgets. A line has the epoch, the losses, and the validation scores that an epoch has:
 of the monitored metric, of the main metric of the table, and of the user's own. docs/progress.md describes it.
 
-Comes in: the jobs of a run, each watched by a `JobLine`. Goes out: text. Nothing else prints while jobs run.
+Each job is watched by a `JobLine`. Nothing else prints while jobs run.
 """
 
 import time

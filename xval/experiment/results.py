@@ -1,6 +1,6 @@
-"""Results: a finished or unfinished experiment from Python, as tables, comparisons, the page and models.
+"""`Results`: a finished or unfinished experiment in Python, with its tables, comparisons, page and models.
 
-Comes in: the folder of an experiment. Goes out: DataFrames, and what the commands of ``xval`` write.
+What the commands of ``xval`` write can be written from it.
 """
 
 import warnings
@@ -55,11 +55,11 @@ class Results:
     def summary(self) -> "pd.DataFrame":
         """The table that a run ends with, as numbers: a row per instance; printed, the results show it as text.
 
-        By instance (int64): is_selected (bool), comment_1, architecture, and for the validation figure that ranks and each
-        main test figure columns such as test_accuracy_mean, test_accuracy_std (over folds), test_accuracy_estimate with
+        By instance (int64): is_selected (bool), comment_1, architecture, and for the validation score that ranks and each
+        main test score columns such as test_accuracy_mean, test_accuracy_std (over folds), test_accuracy_estimate with
         test_accuracy_low and test_accuracy_high, its 95 % interval, and test_accuracy_chance: float64, NaN where undefined or
         not known; then seconds, n_folds, n_folds_done, and leakage (text), what its models may have been trained on of what is
-        tested. `figures` has a row for each test figure, and more of it.
+        tested. `figures` has a row for each test score, and more of it.
 
         Raises:
             ResultsError: No fold is finished, or a file is damaged.
@@ -84,7 +84,7 @@ class Results:
 
     @property
     def figures(self) -> "pd.DataFrame":
-        """Every test figure by its name, with interval and chance; see `xval.load_figures`."""
+        """Every test score by its name, with interval and chance; see `xval.load_figures`."""
         from xval.answers.dataframes import load_figures
 
         return _without_warning(load_figures, self.folder)
@@ -104,10 +104,10 @@ class Results:
 
     @property
     def best(self) -> int:
-        """The number of the instance that the validation figures select; test figures choose nothing.
+        """The number of the instance that the validation scores select; test scores choose nothing.
 
         Raises:
-            ResultsError: No instance has a validation figure.
+            ResultsError: No instance has a validation score.
         """
         selected = rank_instances(read_finished(self._experiment)).selected
         if selected is None:

@@ -1,7 +1,7 @@
 """Run an experiment: from what the script declares to the workbook.
 
-Comes in: a declaration and a command. Goes out: finished fold folders, the derived files, the table at the end, an exit code.
-Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date.
+Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date. The
+run ends with a table and an exit code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -110,7 +110,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
     """Run the chosen jobs that are not done yet; return what has ended, or None where they were only shown.
 
     Raises:
-        UsageError: Anything that the user can mend; nothing has been trained.
+        UsageError: Anything that the user can fix; nothing has been trained.
         JobError: In debug mode, whatever the first failing job raised.
     """
     instances = resolve(declaration, command.numbers, command.overrides)
@@ -156,7 +156,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
             choose_lock(folder.path, settings.lock, settings.lease_s)
             with at_work, _observing(folder, settings, numbers, console) as observers:
                 folder.prepare(declaration.description)
-                with derived_files(planned, console) as derived:
+                with derived_files(planned, console) as derived, folder.restored_if_refused(numbers):
                     outcomes = _run(planned, declaration, command, console, derived, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):

@@ -1,7 +1,7 @@
-"""Run the searches of an experiment: generation by generation, the trials of all folds and instances at once.
+"""Run the searches of an experiment, generation by generation, the trials of all folds and instances at once.
 
-Comes in: the jobs of a run. Goes out: the same jobs, those of searched instances with the settings that their folds
-have chosen. Trials are jobs that any executor runs; xval/engine/search/replay.py says which come next.
+Trials are jobs that any executor runs; xval/engine/search/replay.py says which come next. In the end the jobs of searched
+instances have the settings that their folds have chosen.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -30,7 +30,7 @@ def code_files(script: Path, own_modules: Iterable[str] = ()) -> dict[str, Path]
     """Return the files that a snapshot holds, by their path in it: the code, the script, and the parts of the user's study.
 
     A script outside the project is below ``script/``. Modules of the user's own come with those that they import, and
-    with the data files beside them that they name.
+    with the data files next to them that they name.
     """
     files = {"config.ini": CONFIG_PATH} | {name: ROOT / name for name in _FILES}
     for package in _PACKAGES:

@@ -1,6 +1,4 @@
-"""How long a run will take yet, from what is known: folds that have ended, and the epochs of those that run.
-
-Comes in: which jobs there are, and when they begin, report epochs and end. Goes out: seconds left, with what is assumed.
+"""Estimate the remaining time of a run (s), and what the estimate assumes, from ended folds and from epochs of running ones.
 
 The first job of an instance in a worker starts libraries, reads the features and compiles the model. This happens once, so such
 a job counts from its first epoch on. Nothing is said until some job of an instance has ended or has two epochs. What is said

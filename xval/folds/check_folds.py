@@ -1,7 +1,4 @@
-"""What no fold may have: an empty side, an item or audio on two sides, a label that nothing trains.
-
-Comes in: folds, the items with their labels, clips that share audio. Goes out: nothing, or a `FoldsError`.
-"""
+"""Raise a `FoldsError` for folds with an empty side, an item or shared audio on two sides, or a label that is never trained."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence

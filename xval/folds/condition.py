@@ -1,8 +1,7 @@
-"""A condition on the columns of a corpus, such as ``language == "de" and age >= 60``.
+"""Choose rows of a table by a condition such as ``language == "de" and age >= 60``.
 
-Comes in: text. Goes out: a `Condition`, which chooses rows of a table. Nothing is executed: the text is read by Python's
-parser, and only names of columns, constants, comparisons, ``in``, ``and``, ``or`` and ``not`` are allowed; there are no calls,
-no attributes and no subscripts.
+Nothing is executed: the text is read by Python's parser, and only names of columns, constants, comparisons, ``in``, ``and``,
+``or`` and ``not`` are allowed; there are no calls, no attributes and no subscripts.
 """
 
 import ast

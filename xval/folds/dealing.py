@@ -1,7 +1,4 @@
-"""Deal whole items into groups whose labels are as alike as whole items allow.
-
-Comes in: items with their numbers of clips per label. Goes out: sets of item names.
-"""
+"""Assign whole items to groups whose label distributions are as similar as whole items allow."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -11,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 Order = Literal["size", "blocks", "any"]
-"""In which order items are dealt: the largest first; likewise, but shuffled within as many as there are groups; shuffled."""
+"""In which order items are assigned: the largest first; likewise, but shuffled within as many as there are groups; shuffled."""
 _NEAR = 0.5  # of the clips of an average item: whole items cannot be expected to fit better
 
 
@@ -31,7 +28,7 @@ class Item:
 def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: Order = "size") -> list[set[str]]:
     """Deal items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them.
 
-    By size, items of other sizes are dealt alike by every generator; the other orders are for further deals.
+    By size, items of other sizes are assigned alike by every generator; the other orders are for further repeats.
     """
     positions = list(rng.permutation(len(items)))
     if order != "any":

@@ -1,7 +1,6 @@
-"""Further deals of the folds: the same items dealt into as many folds again, grouped differently.
+"""Repeats of the folds (repeated cross-validation): the same items in as many folds again, grouped differently.
 
-Comes in: the folds of the first deal or of more, and a function that deals again. Goes out: the folds of all deals, with
-consecutive numbers. Repeated cross-validation, as Bouckaert and Frank (PAKDD 2004) use it.
+Folds of all repeats are numbered consecutively. As used by Bouckaert and Frank (PAKDD 2004).
 """
 
 from collections.abc import Callable, Sequence
@@ -22,12 +21,12 @@ def add_deals(
     seed: int,
     make: Callable[[np.random.Generator, Order, Sequence[Fold]], tuple[Fold, ...]],
 ) -> tuple[Fold, ...]:
-    """Return the folds of all deals: those of deal d are numbered from ``(d - 1) * num_folds + 1`` on.
+    """Return the folds of all repeats: those of repeat d are numbered from ``(d - 1) * num_folds + 1`` on.
 
-    A deal depends on its number, the seed and the deals before it, so that more of them change none that is there. Each has
-    another set of folds than all before it. A deal that cannot be (a label that no training item has) is dealt again.
-    `make` returns the folds of a deal, numbered from 1 as the first ones are, or raises `FoldsError`; it is given the folds of
-    all deals before.
+    A repeat depends on its number, the seed and the repeats before it, so that more of them change none that is there. Each has
+    another set of folds than all before it. A repeat that cannot be (a label that no training item has) is drawn again.
+    `make` returns the folds of a repeat, numbered from 1 as the first ones are, or raises `FoldsError`; it is given the folds
+    of all repeats before.
     """
     deals = list(earlier[:n_deals])
     known = {_test_sets(folds) for folds in deals}

@@ -1,7 +1,4 @@
-"""The folds of an experiment as scikit-learn takes them, in the place of its `cv`.
-
-Comes in: the folds, and the table of clips of the corpus. Goes out: a `ClipFolds`, whose ``split`` gives rows of that table.
-"""
+"""`ClipFolds`: the folds of an experiment as a ``cv`` of scikit-learn, whose ``split`` yields rows of the table of clips."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -38,7 +35,7 @@ class ClipFolds:
         return f"<ClipFolds: {len(self._plan.folds)} folds of {len(self.clips)} clips, validation={self.validation!r}>"
 
     def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:  # noqa: ARG002, N803 - as scikit-learn calls it
-        """Return the number of folds, of all deals together."""
+        """Return the number of folds, of all repeats together."""
         return len(self._plan.folds)
 
     def split(

@@ -1,6 +1,6 @@
-"""Inner folds: those items of a fold that it does not test, split anew, so that a search is scored by items of its own.
+"""Inner folds for searches: the items that a fold does not test are split again, so that a trial is scored on separate items.
 
-Comes in: a fold and the index of the corpus. Goes out: folds of the same number, without test items.
+They have the numbers of the fold and no test items.
 """
 
 from dataclasses import replace

@@ -1,8 +1,8 @@
-"""Folds of the user's own, by dotted path: ``fold_strategy = my_folds.split``.
+"""Folds by a user's own function or splitter, by dotted path: ``fold_strategy = my_folds.split``.
 
-Comes in: the clips of a corpus. Goes out: what each fold tests, and what validates and trains where that is given. What stands
-behind the path is a function of a table of items, or has scikit-learn's ``split(X, y, groups)``: an instance in the module, or
-a class that needs no arguments. It is asked twice and has to answer the same.
+The path leads to a function of a table of items, or to something with scikit-learn's ``split(X, y, groups)``: an instance in
+the module, or a class that needs no arguments. It gives the test items of each fold, and may give those for validation and
+training. It is called twice and has to return the same.
 """
 
 import sys

@@ -104,10 +104,10 @@ class FoldSettings(SettingsModel):
 
 @dataclass(frozen=True)
 class FoldPlan:
-    """All folds of an experiment, of one deal of the items or of several.
+    """All folds of an experiment, of one repeat of the items or of several.
 
     Attributes:
-        folds: In the order of their numbers; the second deal goes on with the number after the last fold of the first.
+        folds: In the order of their numbers; the second repeat continues with the number after the last fold of the first.
         settings: The fold settings that made them.
         index_hash: The content hash of the corpus index that they were made from.
     """
@@ -118,17 +118,17 @@ class FoldPlan:
 
     @property
     def n_deals(self) -> int:
-        """How many times the items are dealt into folds."""
+        """How many times the items are assigned to folds."""
         return int(self.settings.get("fold_repeats", 1))  # type: ignore[call-overload, no-any-return]
 
     @property
     def deals(self) -> tuple[tuple[Fold, ...], ...]:
-        """The folds of each deal, which has as many as the others."""
+        """The folds of each repeat, which has as many as the others."""
         size = -(-len(self.folds) // self.n_deals)
         return tuple(self.folds[start : start + size] for start in range(0, len(self.folds), size))
 
     def deal_of(self, number: int) -> int:
-        """Return the deal, from 1, that a fold belongs to; 0: there is no such fold."""
+        """Return the repeat, from 1, that a fold belongs to; 0: there is no such fold."""
         return self._deal_of_folds.get(number, 0)
 
     @cached_property
@@ -137,16 +137,16 @@ class FoldPlan:
 
     @cached_property
     def deal_hashes(self) -> tuple[str, ...]:
-        """The hash of each deal, as its records have it; further deals do not change it."""
+        """The hash of each repeat, as its records have it; further repeats do not change it."""
         return tuple(self._hash(folds) for folds in self.deals)
 
     @cached_property
     def hash(self) -> str:
-        """Sixteen hex digits of all folds and of the corpus index; with a single deal, the hash of that deal."""
+        """Sixteen hex digits of all folds and of the corpus index; with a single repeat, the hash of that repeat."""
         return self._hash(self.folds)
 
     def hash_of(self, number: int) -> str:
-        """Return the hash of the deal of a fold; empty: there is no such fold."""
+        """Return the hash of the repeat of a fold; empty: there is no such fold."""
         deal = self.deal_of(number)
         return self.deal_hashes[deal - 1] if deal else ""
 

@@ -1,7 +1,4 @@
-"""Folds that the corpus brings along, in its column fold or phase.
-
-Comes in: a table of clips. Goes out: the test items of each fold, and the other sides where they are given too.
-"""
+"""Folds that the dataset defines in its column fold or phase."""
 
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple

@@ -1,7 +1,6 @@
-"""Whether folds over items are a random split over clips, as far as the clips of each item tell.
+"""Detect that folds over items are a random split over clips, because nearly all items have a single clip, and say so.
 
-Comes in: how many clips each item has. Goes out: a sentence, which preprocessing and the audit show, or its
-beginning, for the findings of a run.
+Preparing and the audit show the sentence; the findings of a run use its beginning.
 """
 
 from collections.abc import Collection

@@ -1,7 +1,6 @@
 """Find clips of different items that share audio, so that they must not be on two sides of a fold.
 
-Comes in: the index of a corpus. Goes out: groups of clips: identical audio, overlapping stretches of one file, copies of one
-clip.
+Groups are identical audio, overlapping segments of one file, or copies of one clip.
 """
 
 import math

@@ -1,6 +1,6 @@
-"""Find columns of a corpus whose values several items share, as sessions share a speaker: whole items do not keep them apart.
+"""Find columns of a dataset whose values several items share, such as the speaker of several sessions.
 
-Comes in: the clips with their further columns, and folds. Goes out: `SharedColumn`s.
+Folds over whole items do not keep such values apart.
 """
 
 import re
@@ -20,7 +20,7 @@ _WHO = re.compile(
     r"individuals?|animals?|birds?|clients?|donors?|users?|talkers?|readers?|performers?|players?)([\W_\d]|ids?|names?|codes?|no|nr|num|$)",
     re.IGNORECASE,
 )
-"""Columns that name who is heard: that one of them trains and is tested is a leak, not a condition such as a dialect."""
+"""Columns that name who speaks: that one of them trains and is tested is a leak, not a condition such as a dialect."""
 _FEWEST_VALUES = 3  # two are such as gender
 _LEAST_RATIO = 2  # of values to the items of one: fewer are conditions, such as a dialect that many speakers have
 
@@ -33,7 +33,7 @@ class SharedColumn(NamedTuple):
         n_values: Of all items.
         n_items: That have a value.
         fixes_label: All clips of each of its values have one label, so that a model which knows the value knows the label.
-        is_who: By its name it tells who is heard.
+        is_who: By its name it tells who speaks.
     """
 
     column: str
@@ -44,7 +44,7 @@ class SharedColumn(NamedTuple):
 
     @property
     def is_leak(self) -> bool:
-        """Whether a score can be that of a model which recognises who is heard."""
+        """Whether a score can be that of a model which recognises who speaks."""
         return self.fixes_label and self.is_who
 
     def describe(self, item: str = ITEM) -> str:
@@ -62,7 +62,7 @@ def find_shared_columns(clips: "pd.DataFrame", names: Iterable[str]) -> list[Sha
     """Return the columns that may name what must stay on one side of a fold, though the items are smaller.
 
     Left out are another name of the label or a group of labels; measured numbers, such as an age; and columns with few values
-    for the number of items, such as gender or dialect, unless their name tells who is heard.
+    for the number of items, such as gender or dialect, unless their name tells who speaks.
 
     Args:
         clips: Without augmented copies: item, label or ``label:<name>``, and further columns.

@@ -1,7 +1,6 @@
-"""Split foldable items into training, validation and test items.
+"""Split items into training, validation and test items: a `FoldPlan`, the same for every instance of an experiment.
 
-Comes in: a table of clips with their items and labels. Goes out: a `FoldPlan`, the folds with a hash, the same for every
-instance of an experiment. Folds know nothing of models or features.
+Labels are balanced as far as whole items allow, and the folds have a hash. Folds know nothing of models or features.
 """
 
 from collections import Counter, defaultdict
@@ -39,9 +38,9 @@ def make_folds(
 ) -> FoldPlan:
     """Split the items of a corpus.
 
-    `balanced` deals whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
+    `balanced` assigns whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
     folds differ by one item at most. Every item is tested exactly once by `balanced`, `leave_one_out` and a column `fold`; with
-    `fold_repeats` of `balanced` once in each deal, see `add_deals`. A strategy of the user's own is asked by `ask_splitter`.
+    `fold_repeats` of `balanced` once in each repeat, see `add_deals`. A strategy of the user's own is asked by `ask_splitter`.
     Augmented clips never count and, on their own, make no item.
 
     Args:
@@ -58,7 +57,7 @@ def make_folds(
         The folds, a pure function of the arguments.
 
     Raises:
-        FoldsError: More folds than items; too few items; no further deal; a label that only one item has; identical audio or
+        FoldsError: More folds than items; too few items; no further repeat; a label that only one item has; identical audio or
             a copied clip on two sides; a phase or fold column that is missing, incomplete or puts one item on two sides; a
             strategy of the user's own fails or gives no such folds.
     """
@@ -99,7 +98,7 @@ def _make_deal(
     *,
     has_classes: bool,
 ) -> tuple[Fold, ...]:
-    """Return the folds of one deal, numbered from 1; items that validate seldom in those `before` come first."""
+    """Return the folds of one repeat, numbered from 1; items that validate seldom in those `before` come first."""
     times = Counter(name for fold in before for name in fold.validation)
     splits = given or [Split(frozenset(tested)) for tested in _split_tests(items, settings, rng, order)]
     folds = []

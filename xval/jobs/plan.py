@@ -180,25 +180,47 @@ def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], parts: 
     """
     instances = {instance.number: instance for instance in plan.instances}
     folds = {fold.number: fold for fold in plan.folds.folds}
-    experiment, code = str(plan.folder.path.resolve()), str(code_folder.resolve())
-    store_folders = {number: str(folder.resolve()) for number, folder in stores.items()}
     return [
-        Job(
-            experiment_folder=experiment,
-            code_folder=code,
-            store_folder=store_folders[number],
-            instance=number,
-            fold=parts.get(JobKey(number, fold, repeat), folds[fold]),
-            settings=instances[number].settings,
-            options=instances[number].options,
-            settings_hash=instances[number].settings_hash,
-            folds_hash=plan.folds.hash_of(fold),
-            seed=job_seed(instances[number].settings.seed, fold, repeat),
-            repeat=repeat,
+        make_job(
+            plan.folder,
+            instances[number],
+            parts.get(JobKey(number, fold, repeat), folds[fold]),
+            plan.folds.hash_of(fold),
+            store=stores[number],
+            code=code_folder,
             own_code=instances[number].own_code,
+            repeat=repeat,
         )
         for number, fold, repeat in plan.to_do
     ]
+
+
+def make_job(
+    folder: ExperimentFolder,
+    instance: Instance,
+    fold: Fold,
+    folds_hash: str,
+    *,
+    store: Path,
+    code: Path,
+    own_code: Mapping[str, str],
+    repeat: int = 1,
+) -> Job:
+    """Return the job of a fold of an instance, which reads a feature store and belongs to a copy of the code."""
+    return Job(
+        experiment_folder=str(folder.path.resolve()),
+        code_folder=str(code.resolve()),
+        store_folder=str(store.resolve()),
+        instance=instance.number,
+        fold=fold,
+        settings=instance.settings,
+        options=instance.options,
+        settings_hash=instance.settings_hash,
+        folds_hash=folds_hash,
+        seed=job_seed(instance.settings.seed, fold.number, repeat),
+        repeat=repeat,
+        own_code=own_code,
+    )
 
 
 def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int], *, overwrite: bool) -> None:

@@ -1,7 +1,4 @@
-"""The first part of the record of a fold.
-
-Comes in: a job. Goes out: what was asked for, and the versions of what computes it.
-"""
+"""The parts of the record of a fold that models of all kinds have: the job, and the versions of what computes it."""
 
 import csv
 import platform
@@ -16,6 +13,7 @@ from preprocessing.store import open_store
 from xval.base.errors import CorpusError, XvalError
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.version import __version__
+from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import find_tested
 from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """Return the first part of every record: which job, and the hashes of all that made it."""
+    """Return the first part of every record: the job, its items, what its search chose, and the hashes of what made it."""
     return {
         "format_version": FORMAT_VERSION,
         "status": "failed",
@@ -42,6 +40,8 @@ def describe_job(job: Job) -> dict[str, Any]:
         "folds_hash": job.folds_hash,
         "store": Path(job.store_folder).name,
         "seed": job.seed,
+        "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+        **({"search": dict(job.chosen)} if job.chosen else {}),
         **({"embedder_hash": _embedder_hash(job)} if job.settings.features == "embedding" else {}),
         **_count_enrolment(job),
         **_judge_embedder(job),
@@ -99,12 +99,12 @@ def _embedder_hash(job: Job) -> str | None:
     return made_by.hash if made_by else None
 
 
-def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:
-    """Return what the record of a model that has heard all items says in the place of figures."""
+def describe_untested(job: Job, data: "FoldData") -> dict[str, Any]:
+    """Return what the record of a model that was trained on all items says in the place of scores."""
     heard = data.sides["training"].table
     return {
         "status": "untested",
-        "class_names": list(class_names),
+        "class_names": list(data.class_names) if job.settings.task.has_classes else [],
         "n_examples": {"training": len(heard)},
         "n_training_examples": len(data.training),
         "n_training_clips": int(heard["clip"].nunique()),

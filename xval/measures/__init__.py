@@ -1,1 +1,1 @@
-"""Predictions in, figures out: tasks, metrics, statistics, events; nothing here knows of experiments or files."""
+"""Predictions in, scores out: tasks, metrics, statistics, events; nothing here knows of experiments or files."""

@@ -1,7 +1,4 @@
-"""What a model answered on a side, beside what is true: what every figure is computed from.
-
-Comes in: the rows of examples, their targets and the predictions. Goes out: an `Answered`, of examples, of clips or of an item.
-"""
+"""`Answered`: a model's predictions for the examples, clips or items of a side next to the targets, to compute any score."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -69,7 +66,7 @@ class Answered:
             yield item, Answered(self.rows.iloc[own], self.targets[own], self.predictions[own])
 
     def tables(self) -> "dict[str, pd.DataFrame]":
-        """Return the tables that are kept beside the predictions, by the names of their files."""
+        """Return the tables that are kept next to the predictions, by the names of their files."""
         return {}
 
 

@@ -1,7 +1,7 @@
 """Metrics of one class against the others, the positive one: sensitivity, specificity, F1, predictive values, fixed points.
 
-Comes in: names of the setting ``metrics``, the setting ``positive_class``, and the classes of a corpus. Goes out: functions of
-targets and predictions. Nobody but the user knows which of two classes is to be found, so that there is no default.
+They are named in the setting ``metrics``. Only the user knows which of two classes is to be detected, so that
+``positive_class`` has no default.
 
 Sources: Altman and Bland, BMJ 308:1552, 1994 (sensitivity and specificity); BMJ 309:102, 1994 (predictive values).
 """
@@ -68,7 +68,7 @@ _ALIASES = {
 
 
 def canonical(name: str) -> str:
-    """Return the name under which a metric of the positive class has its figures; any other name as it is."""
+    """Return the name under which a metric of the positive class has its scores; any other name as it is."""
     plain = plain_name(name)
     return _ALIASES.get(plain, next((known for known in NAMES if plain_name(known) == plain), name))
 
@@ -89,7 +89,7 @@ def find(name: str, positive: int) -> Metric:
 
 
 def rests_on(positive: int, sides: Sequence[bool] = (True, False)) -> RestsOn:
-    """Return which examples are positive, and which are not, as far as a figure is of them; see `Metric`."""
+    """Return which examples are positive, and which are not, as far as a score is of them; see `Metric`."""
     return partial(_sides_of, positive, sides)
 
 

@@ -1,7 +1,4 @@
-"""Calibration of the probabilities of a classifier.
-
-Comes in: probabilities and the true classes. Goes out: a `Calibration`: the reliability curve and its summary figures; and the
-temperature that calibrates them.
+"""Calibration of a classifier's probabilities: reliability curve, calibration errors, and temperature scaling.
 
 Sources: reliability curve and expected and maximum calibration error with bins of equal width: Naeini, Cooper and Hauskrecht
 (Obtaining Well Calibrated Probabilities Using Bayesian Binning, AAAI 2015), Guo et al. (On Calibration of Modern Neural

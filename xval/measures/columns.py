@@ -1,7 +1,4 @@
-"""Columns of predictions that several tasks share: a number for each output.
-
-Comes in: arrays, or columns. Goes out: the other of the two.
-"""
+"""Convert predictions with a number per output to columns of a table, and back."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,7 @@
-"""Sets of classes that hold the true one as often as is wanted, and what is wrong where a model answers only when it is sure.
+"""Conformal prediction sets that contain the true class with a requested probability, and selective risk and coverage.
 
-Comes in: probabilities and true classes of clips whose speakers the models were not fitted to. Goes out: for new clips the
-classes that cannot be left out; the share of wrong answers over the share of clips that are answered.
+The calibration clips are of speakers to whom the models were not fitted. The risk is the share of wrong predictions among the
+share of clips that the model predicts because it is confident.
 
 The unit is the speaker, since clips of one speaker are alike: split conformal prediction for two layers (Dunn, Wasserman and
 Ramdas 2018, "Distribution-free prediction sets for two-layer hierarchical models"; Lee, Barber and Willett 2023,

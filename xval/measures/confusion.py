@@ -1,8 +1,4 @@
-"""How often each class or label is true, predicted, and both or instead of another, and the figures that follow.
-
-Comes in: targets and predictions, as the metrics of a task with classes take them. Goes out: `ClassCounts`, tables, figures of
-each class.
-"""
+"""Count how often each class or label is true, predicted, and confused with another, and compute the scores that follow."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -20,7 +16,7 @@ THRESHOLD = 0.5
 
 
 class ClassCounts(NamedTuple):
-    """Examples or frames of each class, int64 (n_classes,); the figures are float64 (n_classes,), NaN over 0."""
+    """Examples or frames of each class, int64 (n_classes,); the scores are float64 (n_classes,), NaN over 0."""
 
     n_true: NDArray[np.int64]
     n_predicted: NDArray[np.int64]
@@ -43,7 +39,7 @@ class ClassCounts(NamedTuple):
 
     @property
     def total(self) -> "ClassCounts":
-        """The counts of all classes together, whose figures are micro averages; arrays without axes."""
+        """The counts of all classes together, whose scores are micro averages; arrays without axes."""
         return ClassCounts(self.n_true.sum(), self.n_predicted.sum(), self.n_correct.sum())
 
 
@@ -96,7 +92,7 @@ def class_metrics(targets: Targets, predictions: Predictions, class_names: Seque
 
 
 def by_class(figures: Mapping[str, NDArray[Any]], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return the figures of each class by its name, from arrays (n_classes,) by the name of the figure."""
+    """Return the scores of each class by its name, from arrays (n_classes,) by the name of the score."""
     return {
         class_name: {name: values[number].item() for name, values in figures.items()}
         for number, class_name in enumerate(class_names)

@@ -1,7 +1,4 @@
-"""What the methods of a task take and give beside arrays.
-
-Comes in: nothing. Goes out: `FigureOptions`; `Decoded`, `SideFigures`, `ClipAnswers` and `AnswerText`.
-"""
+"""What the methods of a `Task` take and return in addition to arrays."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -30,7 +27,7 @@ Figures: TypeAlias = dict[str, float]
 
 
 class DrawnFigure(NamedTuple):
-    """A figure of drawn items, and the examples of each item in each class it is of, float (n_classes, n_items)."""
+    """A score of drawn items, and the examples of each item in each class it is of, float (n_classes, n_items)."""
 
     compute: Callable[[NDArray[np.intp]], float]
     weights: NDArray[Any]
@@ -59,11 +56,11 @@ class Decoded(NamedTuple):
 
 @dataclass(frozen=True)
 class FigureOptions:
-    """What figures depend on beside targets and predictions.
+    """What scores depend on in addition to targets and predictions.
 
     Attributes:
         class_names: Of the outputs; empty where there are none.
-        further: Metrics beside those of the task, by name.
+        further: Metrics in addition to those of the task, by name.
         thresholds: From which probability on each of several labels is predicted, float64 (n_classes,).
         clip_average: How the predictions of a clip's examples are combined.
         frames: Of a task that labels frames: how events are found.
@@ -80,7 +77,7 @@ class FigureOptions:
 
 
 class SideFigures(NamedTuple):
-    """The figures of a side.
+    """The scores of a side.
 
     Attributes:
         metrics: By name; NaN: undefined.

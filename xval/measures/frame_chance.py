@@ -1,7 +1,4 @@
-"""What the best strategies that do not listen reach in metrics of frames.
-
-Comes in: targets of frames, and their weights. Goes out: a `Chance` for each metric.
-"""
+"""The chance level of frame metrics: the best score of strategies that ignore the audio."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,6 @@
-"""Counts of the labels of clips, the figures of a label that follow from them, and decisions at thresholds.
+"""Count true and predicted labels of clips that may have several, and compute scores of each label and decisions at thresholds.
 
-Comes in: targets, float32 (n, n_classes), 0 or 1; predictions, float32 (n, n_classes), the probability of each label. Goes out:
-counts and figures of each label.
+Targets are float32 (n, n_classes), 0 or 1; predictions float32 (n, n_classes), the probability of each label.
 """
 
 from collections.abc import Sequence
@@ -45,7 +44,7 @@ def random_average_precision(n_true: NDArray[Any], n_examples: int) -> NDArray[n
 def label_metrics(
     targets: Targets, predictions: Predictions, class_names: Sequence[str], thresholds: NDArray[np.float64]
 ) -> dict[str, dict[str, float]]:
-    """Return the figures of each label by its name, counted from the label's threshold on, float64 (n_classes,).
+    """Return the scores of each label by its name, counted from the label's threshold on, float64 (n_classes,).
 
     Average precision and recall are NaN for a label that no clip has, precision for one that is never predicted, F1 for one
     that is neither.

@@ -1,8 +1,4 @@
-"""Match the labels of data with the classes or targets of a model.
-
-Comes in: the labels of clips or events, and the class or target names of the model. Goes out: class numbers or target values,
-and the labels that do not fit.
-"""
+"""Match the labels of new data with the classes or targets of a model, and find those that do not fit."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches

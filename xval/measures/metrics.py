@@ -1,7 +1,6 @@
-"""The register of metrics: their names, which direction is better, and the value of all of them.
+"""The registry of metrics: their names, which direction is better, and the value of all of them.
 
-Comes in: the functions of xval/measures/tasks/<task type>.py under `@metric`; no other place lists them. Goes out: names,
-directions, values.
+Metrics are the functions of xval/measures/tasks/<task type>.py under `@metric`; no other place lists them.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -37,7 +36,7 @@ class Chance(NamedTuple):
 
 
 RestsOn = Callable[[NDArray[Any]], NDArray[np.bool_]]
-"""From targets to which examples are of each class that a figure rests on, bool (n_examples, n_classes)."""
+"""From targets to which examples are of each class that a score rests on, bool (n_examples, n_classes)."""
 
 ChanceFunction = Callable[[NDArray[Any], NDArray[np.float64]], Chance]
 """From the targets, and the weight of each example (their sum is 1), to the chance level of a metric."""
@@ -130,7 +129,7 @@ def metric(
         bounds: Least and largest possible value, which intervals keep within; see `Metric`.
         is_mean: Whether it is the mean of a value of each example.
         chance: From targets and weights to its chance level; see `Metric`.
-        aliases: Other names that users may ask for it by; figures have the name of the function.
+        aliases: Other names that users may ask for it by; scores have the name of the function.
         credit: What an example adds that is answered right; see `Metric`.
         is_pooled: Whether it is read of all test examples together only; see `Metric`.
         rests_on: The classes whose items its interval is of; see `Metric`.
@@ -191,7 +190,7 @@ def find(task_type: str, name: str) -> Metric:
 
 
 def canonical_name(task_type: str, name: str) -> str:
-    """Return the name under which a metric of a task has its figures: ``balanced_accuracy`` for ``uar``.
+    """Return the name under which a metric of a task has its scores: ``balanced_accuracy`` for ``uar``.
 
     Capitals and underscores do not matter. ``sklearn:cohen_kappa_score`` is ``sklearn.metrics.cohen_kappa_score``, a dotted
     path as of a metric of the user's own. Any other name is returned as it is.

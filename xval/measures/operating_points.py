@@ -1,6 +1,6 @@
-"""Operating points of one class against the others: ROC, precision-recall and DET curves, sensitivity at a fixed specificity.
+"""ROC, precision-recall and DET curves of one class against the others, and sensitivity at a fixed specificity.
 
-Comes in: which examples are positive, and their scores, larger for positive ones. Goes out: curves and points on them.
+Scores are larger for positive examples.
 
 A point is read of the scores of all examples at once: the threshold is that of these examples, as always where a sensitivity at
 a fixed specificity is reported, and not one that was set before. Sources: Fawcett, Pattern Recognition Letters 27, 2006 (ROC);

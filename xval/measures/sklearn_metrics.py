@@ -1,8 +1,7 @@
 """Metrics of scikit-learn by name: ``sklearn:cohen_kappa_score``, and its scorers, such as ``sklearn:f1_weighted``.
 
-Comes in: a name of `sklearn.metrics`, or of a scorer. Goes out: whether more of it is better, and a function of targets and
-predictions as those of a task are. What wants labels gets them, what wants probabilities gets those: the scorer says which, or
-else the name of the second argument. scikit-learn is imported only where a metric of it is named.
+A metric gets labels or probabilities, whichever it expects: the scorer says which, or else the name of the second argument.
+scikit-learn is imported only if a metric of it is named.
 """
 
 import inspect
@@ -36,7 +35,7 @@ class _Described(NamedTuple):
 
     Attributes:
         function: Of targets and predictions.
-        higher_is_better: Whether more of the figure is better, which is the value of the function times `sign`.
+        higher_is_better: Whether more of the score is better, which is the value of the function times `sign`.
         sign: -1 where a scorer is the negative of its function.
         wants_probabilities: Not labels.
         options: With which the function is called.

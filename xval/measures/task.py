@@ -1,7 +1,7 @@
-"""What differs between tasks, as the methods of a `Task`; each task is a file of xval/measures/tasks.
+"""`Task`: everything that differs between tasks; each task is a file of xval/measures/tasks, found by its name.
 
-Comes in: a task_type, and of frame_classification a label_form. Goes out: its `Task`. A new task is a file with a class, an
-instance of it named ``TASK``, metrics and a function ``check`` of targets and predictions; it is found by its name.
+A new task is a file with a class, an instance of it named ``TASK``, metrics and a function ``check`` of targets and
+predictions. The task of frame_classification also depends on label_form.
 """
 
 from abc import ABC, abstractmethod
@@ -107,7 +107,7 @@ class Task(TaskFacts, ABC):
         return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
     def evaluate(self, side: Side, options: FigureOptions, *, by_item: bool = True) -> SideFigures:
-        """Return all figures of a side, with those of each item if they are wanted; for folds and for new data alike."""
+        """Return all scores of a side, with those of each item if they are wanted; for folds and for new data alike."""
         items = side.by_item() if by_item else ()
         of_items = {
             item: {"n_clips": side_of_item.n_clips} | self.measure(side_of_item, options) for item, side_of_item in items
@@ -123,7 +123,7 @@ class Task(TaskFacts, ABC):
         return {}
 
     def class_rows(self, side: Side, figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-        """Return a row of figures for each class; `figures` are the `class_figures` of the side."""
+        """Return a row of scores for each class; `figures` are the `class_figures` of the side."""
         return dict(figures.get("class_metrics", {}))
 
     def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
@@ -209,7 +209,7 @@ class ClassTask(Task):
         return np.arange(n_examples) % n_outputs
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
-        """Return the figures of each class and the confusion matrix."""
+        """Return the scores of each class and the confusion matrix."""
         targets, predictions = side.counted()
         return {
             "class_metrics": class_metrics(targets, predictions, options.class_names),

@@ -1,7 +1,4 @@
-"""What a task says of itself: its words, its losses and metrics, and what it refuses.
-
-Comes in: the attributes of a class of xval/measures/tasks. Goes out: `TaskFacts`, which is a part of each `Task`.
-"""
+"""`TaskFacts`: what a task defines as attributes: its words, its losses and metrics, and the settings it does not support."""
 
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -39,7 +36,7 @@ class TaskFacts:
         loss_depends_on: What validation losses are measured in; instances that differ in it are not compared by them
             (`xval.settings.schema.names_of_loss`).
         loss_metrics: The monitored metrics that need this agreement.
-        takes_further_metrics: Metrics beside its own can be computed from its predictions.
+        takes_further_metrics: Metrics in addition to its own can be computed from its predictions.
         unit: What is counted in tables and reports.
         clip_word: What one clip is called.
         answer_word: What a model finds in a file.

@@ -1,8 +1,7 @@
-"""Verification of speakers: do two recordings have the same speaker? The equal error rate over trials.
+"""Speaker verification (do two recordings have the same speaker?): the equal error rate over trials.
 
-Comes in: embeddings of recordings, of speakers that no model has to know, such as those of ``xval embed``. Goes out:
-the equal error rate and its interval over speakers (Student t, one speaker left out after the other); a trial is a pair of
-recordings, its score the cosine similarity of their embeddings.
+A trial is a pair of recordings, its score the cosine similarity of their embeddings, such as those of ``xval embed``; no model
+has to know the speakers. The interval is over speakers (Student t, leaving out one speaker at a time).
 
 Source: the equal error rate as in Nagrani, Chung and Zisserman, VoxCeleb, Interspeech 2017.
 """

@@ -1,7 +1,4 @@
-"""Pictures of how well scores or numbers agree with the truth: ROC, precision-recall and DET curves, and Bland-Altman plots.
-
-Comes in: `OperatingPoints` or `Agreement`. Goes out: captions with SVG.
-"""
+"""Draw ROC, precision-recall and DET curves and Bland-Altman plots as SVG with captions."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence

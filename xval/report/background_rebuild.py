@@ -1,8 +1,4 @@
-"""Rebuild the derived files of a run in the background, while its jobs end.
-
-Comes in: the results folder, and a call whenever a job has ended. Goes out: metrics.json of each instance and the workbook,
-written by a thread, so that no worker waits for them.
-"""
+"""Rebuild metrics.json and the workbook in a thread while the jobs of a run end, so that no worker waits for them."""
 
 import threading
 import time

@@ -1,7 +1,4 @@
-"""The pictures of the page: instances as dots, learning curves, predicted against true numbers, events on a time line.
-
-Comes in: figures, histories, answers, events. Goes out: SVG.
-"""
+"""Draw the charts of the page as SVG: scores of instances, learning curves, predicted against true, events over time."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

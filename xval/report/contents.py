@@ -1,7 +1,6 @@
-"""Read what the page of an experiment shows.
+"""Read what the page of an experiment shows: `PageContents`.
 
-Comes in: a results folder. Goes out: `PageContents`. Files of single folds are read only of
-the instances that the page shows in detail, so that a thousand instances take seconds.
+Files of single folds are read only for the instances that the page shows in detail, so that a thousand instances take seconds.
 """
 
 from collections.abc import Mapping, Sequence

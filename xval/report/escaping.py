@@ -1,6 +1,6 @@
-"""Text from anywhere in Markdown and LaTeX: it is shown, and is neither markup, nor a command, nor the order of the text.
+"""Escape text from anywhere for Markdown and LaTeX: no markup, no commands, no change of the text's direction, one line.
 
-Comes in: names of classes, items and files, comments. Goes out: the same in one line, escaped.
+Such text is names of classes, items and files, and comments.
 
 Source: CommonMark 0.31.2, section 2.4 (backslash escapes); for invisible characters see `xval.base.terminal`.
 """
@@ -24,7 +24,7 @@ _BEYOND_PDFLATEX = re.compile("[ĦħĸĿŀŉŦŧſ]|[^\x00-\u017f–—‘’‚
 
 
 def in_markdown(text: object) -> str:
-    """Return what Markdown shows as this text, in a line of its own, a cell or a sentence; also where HTML is allowed in it."""
+    """Return what Markdown shows as this text, in a separate line, a cell or a sentence; also where HTML is allowed in it."""
     line = " ".join(visible(str(text)).split())
     escaped = _MARKDOWN.sub(lambda match: f"{match[0][:-1]}\\{match[0][-1]}", line)
     return "".join(_HTML.get(letter, letter) for letter in escaped)

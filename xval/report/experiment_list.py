@@ -1,7 +1,4 @@
-"""A list of experiments: their order, and their rows as plain values and as text.
-
-Comes in: experiments with what their summaries say. Goes out: rows for the terminal, scripts and the index.
-"""
+"""List experiments in an order, as plain values or text, for the terminal, scripts and the index page."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -25,7 +22,7 @@ _MOST_NAMED = 5
 
 
 def in_order(experiments: Iterable[Listed], order: Order) -> list[Listed]:
-    """Return experiments, the newest first or the best first; those without a figure, and those of another metric, apart."""
+    """Return experiments, the newest first or the best first; those without a score, and those of another metric, apart."""
     newest = sorted(experiments, key=lambda listed: -(listed.changed or -inf))
     return newest if order == "date" else sorted(newest, key=_by_metric)
 
@@ -90,7 +87,7 @@ def explain_values(experiments: Iterable[Listed]) -> str:
 
 
 def what_to_type(experiments: Sequence[Listed]) -> str:
-    """Return the command that makes unknown figures known; empty: all are, or a run is about to write them."""
+    """Return the command that makes unknown scores known; empty: all are, or a run is about to write them."""
     unknown = [listed.path for listed in experiments if listed.summary is None and listed.state != "running"]
     return rebuild_command(unknown) if unknown else ""
 

@@ -1,7 +1,4 @@
-"""The summary of an experiment, which lists of experiments show: summary.json.
-
-Comes in: the instances of an experiment. Goes out: a `Summary`, which `rebuild` writes when the workbook is written.
-"""
+"""summary.json: the summary of an experiment that lists of experiments show, written with the workbook."""
 
 from collections.abc import Sequence
 

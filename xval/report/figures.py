@@ -1,7 +1,4 @@
-"""What the page shows of instances: the columns of their main metrics, recalls and parameters as text.
-
-Comes in: instances. Goes out: columns and texts.
-"""
+"""The columns of main metrics, recalls and parameters of instances on the page, as text."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -30,7 +27,7 @@ class MainColumn(NamedTuple):
 
     Attributes:
         side: ``test`` or ``clip_test``.
-        equal: Further main metrics that have the same figures in all instances, as accuracy has where classes are even.
+        equal: Further main metrics that have the same scores in all instances, as accuracy has where classes are even.
         side_name: The side in words.
     """
 
@@ -52,7 +49,7 @@ class MainColumn(NamedTuple):
 
 
 def main_columns(instances: Sequence[InstanceResults], main: Sequence[str]) -> list[MainColumn]:
-    """Return the main metrics, by name, that some instance has; those with the same figures share a column.
+    """Return the main metrics, by name, that some instance has; those with the same scores share a column.
 
     Their side is that of clips; a loss, which is of windows where clips are cut, has that one.
     """

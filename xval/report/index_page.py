@@ -1,7 +1,6 @@
-"""The list of all experiments in a results folder as a page, index.html, which runs keep.
+"""index.html: a page with all experiments of a results folder, which runs keep up to date and which loads nothing.
 
-Comes in: the folder that has the corpora with their experiments. Goes out: one file that fetches nothing and links each
-report.html. Only the page's own script may run, by its hash.
+It links each report.html. Only the page's own script may run, by its hash.
 """
 
 import os

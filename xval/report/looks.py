@@ -1,8 +1,8 @@
-"""How often the test items of an experiment have been looked at, by all experiments on its corpus in one results folder.
+"""How often the test items of an experiment have been used, by all experiments on its dataset in one results folder.
 
-Comes in: the instances of an experiment; of the others their summaries. Goes out: counts and a sentence.
+Other experiments are read from their summaries.
 
-What was chosen after seeing test figures makes later ones of the same items too good; REFORMS (Kapoor et al., Science
+What was chosen after seeing test scores makes later ones of the same items optimistic; REFORMS (Kapoor et al., Science
 Advances 10(18), 2024) has the number reported.
 """
 
@@ -28,7 +28,7 @@ class Looks:
     Attributes:
         n_experiments: Experiments, this one among them.
         n_instances: Instances with a finished fold.
-        n_deals: Different folds that items were dealt to.
+        n_deals: Different folds that items were assigned to.
         n_seeds: Different seeds, of repeats too.
         unknown: Further experiments on the corpus, of which it is not known.
     """
@@ -42,7 +42,7 @@ class Looks:
 
 
 def count_looks(instances: Sequence[InstanceResults]) -> Looks:
-    """Return how often the test items of some instances have been looked at, by these and by the experiments beside theirs."""
+    """Return how often the test items of some instances have been looked at, by these and by other experiments."""
     here = instances[0].experiment.path
     items, own = set(tested_items(instances)), what_was_tested(instances)
     beside = [path for path in find_experiments(here.parent, levels=1) if path.resolve() != here.resolve()]

@@ -1,7 +1,4 @@
-"""The content of metrics.json: all that an instance has reached, as one dict for scripts of one's own. Nothing reads it back.
-
-Comes in: an instance. Goes out: a dict that JSON takes.
-"""
+"""The content of metrics.json: all scores of an instance, as one dict for users' scripts. xval never reads it."""
 
 from collections.abc import Mapping, Sequence
 from math import isfinite
@@ -86,7 +83,7 @@ def _components(instance: InstanceResults, side: str) -> dict[str, dict[str, flo
 
 
 def _mean_record(records: Sequence[Record]) -> Record:
-    """Return the record of a fold with repeats: figures and confusion counts averaged, each over those in which it is defined.
+    """Return the record of a fold with repeats: scores and confusion counts averaged, each over those in which it is defined.
 
     Those that are done count. The seconds of all are added; items and numbers of examples are those of the first; other facts
     are kept where they agree.

@@ -1,7 +1,6 @@
-"""Put the page of an experiment together: report.html, one file that fetches nothing.
+"""Assemble the page of an experiment, report.html, one file that loads nothing.
 
-Comes in: `PageContents`. Goes out: HTML. All that comes from files is escaped by the templates; the only script that may run is
-the page's own, by its hash.
+All that comes from files is escaped by the templates; only the page's own script may run, by its hash.
 """
 
 import sys
@@ -51,7 +50,7 @@ from xval.report.sections import instance_sections
 _PARTS = ("instances", "errors", "comparison", "protocol")  # to which extras add sections
 _MOST_PICTURED = 50  # instances in the picture of all
 _MOST_COLUMNS = 12  # instances in the table of items
-_ROOM = 76  # characters of 1,100 px that the table of instances has beside number, comment, validation figure and time
+_ROOM = 76  # characters of 1,100 px that the table of instances has next to number, comment, validation score and time
 _ROOM_OF_FIGURE = 22  # of 0.842 [0.766, 0.901]
 
 
@@ -60,15 +59,15 @@ class InstanceRow(NamedTuple):
 
     Attributes:
         parameters: Those that differ between instances, as text, by name.
-        validation: The figure that ranks it; None: it has none.
+        validation: The score that ranks it; None: it has none.
         validation_text: It with the decimals of its column.
-        estimates: Its main test figures.
+        estimates: Its main test scores.
         texts: These with the decimals of their columns.
         means: Mean and standard deviation of these over folds, as text.
-        origin: What its models may have heard before, as of `clause`; empty: clean.
+        origin: What its models may have seen before, as of `clause`; empty: clean.
         time: h:mm:ss.
         folds: Finished of all.
-        is_selected: Whether the validation figures select it.
+        is_selected: Whether the validation scores select it.
     """
 
     number: int
@@ -246,7 +245,7 @@ def _rows(
 
 
 def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) -> list[str]:
-    """Return the parameters whose columns fit on the page beside those of the figures, in their order."""
+    """Return the parameters whose columns fit on the page next to those of the scores, in their order."""
     instances = contents.instances
     room = (
         _ROOM

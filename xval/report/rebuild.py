@@ -1,8 +1,8 @@
 """Rebuild the derived files of an experiment from its fold folders: metrics.json of each instance, results.xlsx, summary.json.
 
-Comes in: a results folder. Goes out: the same folder with fresh derived files, which nothing reads again, written under the
-lock of the experiment, so that several runs of one experiment may end at the same time. The summary names the files that all
-were made of, by which they are known to be stale. Damaged files are left out and named.
+xval never reads metrics.json and results.xlsx. They are written under the lock of the experiment, so that several runs of one
+experiment may end at the same time. The summary lists the files that all were made from, to detect that they are stale. Damaged
+files are skipped and named.
 """
 
 import errno

@@ -1,7 +1,6 @@
-"""The templates of the pages and of the model card.
+"""Render the templates of the pages and of the model card with Jinja, which escapes all that is not markup.
 
-Goes out: the Jinja environment, in which HTML templates escape all that is not markup, and whole pages. Only the script of the
-pages may run, by its hash.
+Only the script of the pages may run, by its hash.
 """
 
 import base64

@@ -12,12 +12,12 @@ class PageRequest:
     """What a page is to hold.
 
     Attributes:
-        instance: Whose worst answers are shown; None: those of the instance that the validation figures select.
+        instance: Whose worst answers are shown; None: those of the instance that the validation scores select.
         data_folder: Where the corpora lie; None: as the settings say.
         with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
         with_audit: Run the leakage audit.
         explain: How the worst answers are explained; None: not at all, and a page on which they are is kept.
-        run: Whether a run writes the page: one that goes on (or was interrupted), or one that has ended; empty: none does.
+        run: Whether a run writes the page: one that continues (or was interrupted), or one that has ended; empty: none does.
     """
 
     instance: int | None = None

@@ -1,7 +1,4 @@
-"""The section of each instance on the page: its figures, the curves of all folds, confusions, predicted against true.
-
-Comes in: `PageContents`. Goes out: HTML by instance.
-"""
+"""The section of each instance on the page: its scores, the curves of all folds, confusions, predicted against true values."""
 
 from jinja2 import Environment
 from markupsafe import Markup
@@ -20,7 +17,7 @@ from xval.report.figures import parameter_text, recall_texts
 from xval.report.trials import MOST_PICTURED, draw_trials
 
 _MOST_BYTES = 20_000_000
-_MOST_CLASSES = 25  # with more, the most frequent confusions are listed in the place of a matrix
+_MOST_CLASSES = 25  # with more, the most frequent confusions are listed in place of a matrix
 _MOST_RECALLS = 10  # of those
 
 

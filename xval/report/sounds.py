@@ -1,7 +1,4 @@
-"""A clip to listen to and to look at, inside a page.
-
-Comes in: a corpus, and the name of a clip in it. Goes out: a `Sound`: compressed audio and a spectrogram, as data URIs.
-"""
+"""`Sound`: a clip to listen to and to look at inside a page, compressed audio and a spectrogram as data URIs."""
 
 import base64
 from functools import cached_property

@@ -1,7 +1,6 @@
-"""Pictures as SVG inside a page: elements, scales and ticks.
+"""Draw pictures as SVG inside a page: elements, scales and ticks; text is escaped.
 
-Comes in: numbers and text. Goes out: markup, in which text is escaped; colours are classes of the page's style sheet, so that a
-picture follows its light or dark colours.
+Colours are classes of the page's style sheet, so that a picture follows its light or dark mode.
 """
 
 import math

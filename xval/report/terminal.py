@@ -1,7 +1,4 @@
-"""The tables that a user sees on the terminal: instances, jobs, and how a run ended.
-
-Comes in: plans, outcomes and instances. Goes out: rich tables and lines, which are printed here or by run.py.
-"""
+"""The tables that a user sees on the terminal, made with rich: instances, jobs, and how a run ended."""
 
 import re
 import textwrap
@@ -334,7 +331,7 @@ def _fit(widths: Sequence[int], limits: Iterable[Sequence[int]], room: int) -> l
 
 
 def _wrap(text: str, width: int) -> str:
-    """Return a text in lines of whole pieces; an interval that is longer than a line is broken, and a word goes on below."""
+    """Return a text in lines of whole pieces; an interval that is longer than a line is broken, and a word continues below."""
     pieces = _PIECES.findall(text)
     lines = [""]
     for piece in (

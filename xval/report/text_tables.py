@@ -1,7 +1,6 @@
-"""Print tables, or write them to files.
+"""Print a DataFrame, or write it to a .csv, .json, .xlsx or .parquet file, by the options ``--output`` and ``--format``.
 
-Comes in: a DataFrame, and the options ``--output`` and ``--format``. Goes out: lines, or a .csv, .json, .xlsx or .parquet file,
-complete or not at all.
+A file is written completely or not at all.
 """
 
 import json

@@ -1,7 +1,6 @@
-"""How each instance was trained, a table of the page: each setting that has a part in it, its values, and who has them.
+"""The table of the page that shows how each instance was trained: each relevant setting, its values, and their instances.
 
-Comes in: instances. Goes out: a header, and rows of text. No setting is named here: what belongs to the features, the
-architecture and the task in use is shown, unless it is off.
+No setting is named here: what belongs to the features, the architecture and the task in use is shown, unless it is off.
 """
 
 from collections.abc import Iterator, Sequence

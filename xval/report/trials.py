@@ -1,7 +1,4 @@
-"""The search of an instance on the page: what each fold chose, which setting matters, and all trials as parallel coordinates.
-
-Comes in: the searches of the folds. Goes out: what the template of the section shows, and SVG.
-"""
+"""The search of an instance on the page: each fold's choice, importance of settings, and trials as parallel coordinates."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,4 @@
-"""The items that an instance fails on: what it confuses there, and the worst answers to listen to and to look at.
-
-Comes in: answers of instances on the test clips, events, sounds. Goes out: a `FailingItem` for each, with its `WorstClip`s.
-"""
+"""The items on which an instance fails: a `FailingItem` for each, with its confusions and the worst clips to listen to."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -76,7 +73,7 @@ class FailingItem(NamedTuple):
 
     Attributes:
         value: Its metric, as of `rank_items`; None: undefined.
-        n_wrong: Its clips that were answered wrongly, the mean over repeats and deals, as the metric is.
+        n_wrong: Its clips that were answered wrongly, the mean over seeds and repeats, as the metric is.
         n_answers: How often each clip was answered.
         confusions: The most frequent wrong answers; empty where no class is taken for another.
         clips: Its worst answers, the worst first.
@@ -92,7 +89,7 @@ class FailingItem(NamedTuple):
 
 
 def failing_items(contents: PageContents, task: Task) -> list[FailingItem]:
-    """Return the items that are answered worst, the worst first. Of repeats and deals the worst answer to a clip counts."""
+    """Return the items that are answered worst, the worst first. Of seeds and repeats the worst answer to a clip counts."""
     if contents.errors_of is None or contents.errors_of not in contents.answers:
         return []
     answers = contents.answers[contents.errors_of]

@@ -1,7 +1,4 @@
-"""Write report.html into the folder of an experiment.
-
-Comes in: a results folder. Goes out: the page, whole or not at all.
-"""
+"""Write report.html into the folder of an experiment, completely or not at all."""
 
 import re
 from pathlib import Path

@@ -1,6 +1,6 @@
 """``duration_level``: two numbers for each clip, its duration (s) and its level (dB of full scale).
 
-A model that hears no more than these two is the least that any other has to beat: where it is above chance, classes differ by
+A model that reads only these two is the least that any other has to beat: where it is above chance, classes differ by
 how long or how loud their clips are.
 """
 

@@ -1,7 +1,7 @@
 """``onnx:FILE``: any network from samples to embeddings, run by ONNX Runtime.
 
 Its input is float32 (batch, n_samples), or (batch, 1, n_samples), at ``sample_rate_hz`` of the settings; a fixed n_samples cuts
-clips into stretches of it, the last one followed by zeros. Its outputs are (batch, n_values) or (batch, n_frames, n_values);
+clips into segments of it, the last one followed by zeros. Its outputs are (batch, n_values) or (batch, n_frames, n_values);
 each counts as a layer, in the order of the file.
 """
 

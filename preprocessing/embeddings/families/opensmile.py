@@ -47,7 +47,7 @@ def load(name: str, *, is_pooled: bool) -> "OpenSmile":
 
 
 class OpenSmile:
-    """A feature set of openSMILE; in a process of its own if this one has loaded a library beside which openSMILE crashes."""
+    """A feature set of openSMILE; in a separate process if this one has loaded a library next to which openSMILE crashes."""
 
     n_layers = 1
     device = "cpu"

@@ -1,8 +1,8 @@
-"""``resemblyzer``: a speaker encoder, 256 values for each stretch of 1.6 s, with the weights of the package Resemblyzer.
+"""``resemblyzer``: a speaker encoder, 256 values for each segment of 1.6 s, with the weights of the package Resemblyzer.
 
 Three LSTM layers on 40 mel powers, trained to tell speakers apart (Wan et al. 2018, "Generalized end-to-end loss for speaker
 verification"; https://github.com/resemble-ai/Resemblyzer, Apache-2.0). A clip is raised to -30 dBFS where it is softer, and cut
-into stretches that begin 0.77 s apart; their embeddings, non-negative and of length 1, are its frames. Of the package only the
+into segments that begin 0.77 s apart; their embeddings, non-negative and of length 1, are its frames. Of the package only the
 file with the weights is read: pauses are not removed, as its own preprocessing does.
 """
 
@@ -27,7 +27,7 @@ _OF_POWERS: dict[str, Any] = {
 _POWERS = FeatureSettings.model_construct(**_OF_POWERS)
 _WIDTH, _N_STACKED = 256, 3
 _STRETCH_FRAMES = 160
-_STEP_FRAMES = 77  # 1.3 stretches in a second
+_STEP_FRAMES = 77  # 1.3 segments in a second
 _SMALLEST_COVERAGE = 0.75
 _LEVEL_DBFS = -30
 
@@ -62,7 +62,7 @@ class SpeakerEncoder:
         self._network = network.to(device)
 
     def embed(self, waveforms: NDArray[np.float32], sample_rate_hz: int, layers: tuple[int, ...]) -> NDArray[np.float32]:  # noqa: ARG002
-        """Return the embeddings of the stretches; see `Embedder`."""
+        """Return the embeddings of the segments; see `Embedder`."""
         import torch
 
         power = np.mean(waveforms**2, axis=1, keepdims=True)
@@ -83,7 +83,7 @@ class SpeakerEncoder:
 
 
 def _stretches(n_samples: int) -> list[int]:
-    """Return the first frame of each stretch; the last one is left out where most of it would be padding."""
+    """Return the first frame of each segment; the last one is left out where most of it would be padding."""
     n_frames = -(-(n_samples + 1) // _HOP)
     firsts = list(range(0, max(1, n_frames - _STRETCH_FRAMES + _STEP_FRAMES + 1), _STEP_FRAMES))
     coverage = (n_samples - firsts[-1] * _HOP) / (_STRETCH_FRAMES * _HOP)

@@ -5,12 +5,12 @@ identity is every .json and .safetensors file, in folders below and hidden ones 
 pickles, texts, tokenizers and code (trust_remote_code is off) change no embedding. Layer 0 is what enters
 the first block, layer N what the model gives (its last block, normalised where the model does so).
 
-| model | frames | longest stretch |
+| model | frames | longest segment |
 |---|---|---|
 | wav2vec2, HuBERT, WavLM ... | one for every 20 ms | 30 s; longer clips are cut |
 | Whisper's encoder | one for every 20 ms; those of the padding are left out | 30 s |
 | AST | patches of one time averaged over frequency, one for every 100 ms; those of the padding are left out | 10.24 s |
-| CLAP | one for each stretch, its projected embedding of length 1 | 10 s |
+| CLAP | one for each segment, its projected embedding of length 1 | 10 s |
 
 Methods: Baevski et al. 2020 (wav2vec 2.0), Hsu et al. 2021 (HuBERT), Chen et al. 2022 (WavLM), Radford et al. 2023 (Whisper),
 Gong et al. 2021 (AST), Wu et al. 2023 (CLAP).

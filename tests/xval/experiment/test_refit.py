@@ -29,11 +29,11 @@ from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.engine.worker.run import run_job
 from xval.experiment import refit
 from xval.experiment.refit import RefitRequest, refit_instance
+from xval.experiment.refit_plan import choose_epochs
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
-from xval.jobs.refit import choose_epochs
 from xval.models.saved.description import read_description
 from xval.models.saved.heard_audio import read_audio_hashes
 from xval.models.saved.initial import hash_model
@@ -367,7 +367,7 @@ def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
 
 def test_a_failing_training_says_why_and_leaves_nothing(experiment, make, monkeypatch):
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr("xval.engine.worker.run.save_model", lambda *_: (_ for _ in ()).throw(full))
+    monkeypatch.setattr("xval.engine.worker.run.describe_model", lambda *_: (_ for _ in ()).throw(full))
 
     with pytest.raises(JobError, match=r"instance 1: training on all items failed: .*test_refit.*: OSError: .*No space left"):
         make()

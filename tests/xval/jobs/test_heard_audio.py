@@ -12,7 +12,7 @@ from preprocessing.corpus import make_corpus
 from preprocessing.quality.near_duplicates import write_across_items
 from xval.base.json_files import write_json
 from xval.folds.plan import Fold
-from xval.jobs.model_files import write_heard_audio
+from xval.jobs.model_files import write_seen_audio
 from xval.jobs.record import _count_near_duplicates
 from xval.models.saved.leakage import judge
 from xval.models.saved.seen import read_seen
@@ -60,8 +60,8 @@ def test_a_model_of_re_encoded_recordings_is_known(tmp_path, words, heard, state
     other = write_corpus(
         tmp_path, {(names[speaker], word): re_encoded(samples) for (speaker, word), samples in recordings.items()}, "other"
     )
-    job = SimpleNamespace(fold=Fold(1, ("anna", "bob"), (), ()))
-    write_heard_audio(tmp_path, job, SimpleNamespace(folder=other.folder / "features" / "x"))
+    store = SimpleNamespace(folder=other.folder / "features" / "x")
+    write_seen_audio(tmp_path, SimpleNamespace(fold=Fold(1, ("anna", "bob"), (), ()), store=store))
     items = {"other": ["anna", "bob"]}
     write_json(tmp_path / "model.json", {"seen_items": items, "trained_items": items, "unknown_parts": []})
 

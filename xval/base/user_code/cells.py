@@ -47,7 +47,7 @@ _PREFIX = "cell_"
 _N_DIGITS = 8
 _MISSING = object()
 _FOLDERS: list[TemporaryDirectory[str]] = []
-"""Where the modules of this process are written, until a run keeps them beside its results."""
+"""Where the modules of this process are written, until a run keeps them next to its results."""
 
 
 def write_cell_module(part: Any, setting: str) -> str:

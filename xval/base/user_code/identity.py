@@ -44,9 +44,9 @@ _FORM_NOW = "2"
 # What precedes a hash:
 _SHIPPED = "shipped "  # of a definition in a file of architectures/ that is as xval ships it
 _IMPORTED = "imported "  # of what is run or used only because a module is imported of which nothing is used
-_FILE = "file "  # of a data file, whose name stands in the place of a definition's
+_FILE = "file "  # of a data file, whose name stands in place of a definition's
 
-# What a module runs outside of definitions, in the place of a definition's name:
+# What a module runs outside of definitions, in place of a definition's name:
 _RUN = ""
 _RUN_BY_IMPORT = "import"  # only because it is imported
 

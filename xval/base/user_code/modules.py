@@ -105,7 +105,7 @@ class _Finder:
 
     @classmethod
     def find_spec(cls, name: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> ModuleSpec | None:
-        # Whatever else is imported meanwhile, such as pandas, is not looked for beside results.
+        # Whatever else is imported meanwhile, such as pandas, is not looked for next to results.
         return find_in_folders(name) if path is None and name in _IMPORTED else None
 
 
@@ -128,7 +128,7 @@ def find_in_folders(name: str) -> ModuleSpec | None:
 
 
 def _is_needed(name: str) -> bool:
-    """Return whether this program uses a module of Python or of a package that it requires: no file beside results is it."""
+    """Return whether this program uses a module of Python or of a package that it requires: no file next to results is it."""
     if name not in sys.stdlib_module_names:
         return _is_required(name)
     loaded = sys.modules.get(name)

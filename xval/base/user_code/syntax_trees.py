@@ -75,7 +75,7 @@ def imports_in(nodes: Iterable[ast.AST], package: str) -> Iterator[Import]:
 
 
 def walk_outside_functions(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield the parts of a statement but for what stands within functions and classes, which have names of their own."""
+    """Yield the parts of a statement but for what stands within functions and classes, which have their own names."""
     return _walk_outside(node, DEFINITIONS | ast.Lambda)
 
 
@@ -135,7 +135,7 @@ def names_used(node: ast.AST) -> Iterator[list[str]]:
 
 
 def _bound_in_scope(node: ast.AST) -> set[str]:
-    """Return the names that a function, or a comprehension, binds for itself; none where the node is no scope of its own."""
+    """Return the names that a function, or a comprehension, binds for itself; none where the node is no separate scope."""
     if isinstance(node, _COMPREHENSIONS):
         return set(_bound_by(part for generator in node.generators for part in ast.walk(generator.target)))
     if not isinstance(node, _FUNCTIONS):

@@ -1,8 +1,8 @@
-"""Run jobs by an engine that only launches processes: retry, resume, progress and outcomes are told by files alone.
+"""Run jobs on an engine that can only launch processes: retries, resuming, progress and outcomes all go through files.
 
-Comes in: frozen jobs, and an engine that starts `job_file.JobProcess` for a job file somewhere. Goes out: an outcome per job,
-in the order in which they end. The engine may lose a job with the machine that had it; the job then goes on elsewhere. A
-driver that was killed may be started again: what its engine still runs is waited for, not submitted twice.
+The engine starts `job_file.JobProcess` for a job file somewhere. It may lose a job with the machine that had it; the job then
+continues elsewhere. A driver that was killed may be started again: what its engine still runs is waited for, not submitted
+twice. Outcomes are returned in the order in which jobs end.
 """
 
 import time
@@ -49,7 +49,7 @@ class Engine(Protocol):
         """Return whether an earlier driver's launch of a job waits or runs; it is this driver's from then on."""
 
     def launch(self, paths: Sequence[Path]) -> None:
-        """Have jobs run; each ends with an outcome beside its file."""
+        """Have jobs run; each ends with an outcome next to its file."""
 
     def end_of(self, path: Path) -> str:
         """Return how a launch ended; nothing while it waits or runs."""

@@ -1,10 +1,9 @@
-"""Which jobs the next free worker gets.
+"""Choose the job that the next free worker gets.
 
-Comes in: jobs in their declared order, the number of workers, the seconds of jobs that have ended. Goes out: a job for each
-worker that asks. A worker goes on with what it has warm, because a model is compiled once for all folds of an
-instance; else it takes the instance with the longest work ahead, so that no long one is left for the end; else it helps where
-most is left for each worker. Of few instances each is begun before one goes on, so that the time left is known, and what fails
-shows. With one worker the declared order stays.
+A worker continues with an instance that it has already compiled, because a model is compiled once for all folds of an instance;
+else it takes the instance with the longest remaining work, so that no long one is left for the end; else it helps where most is
+left for each worker. If there are few instances, each is begun before one continues, so that the remaining time is known, and
+failures show early. With one worker the declared order stays.
 """
 
 from collections import Counter, deque
@@ -17,7 +16,7 @@ from xval.results.read import is_current
 ATTEMPTS = 2
 """How often a job is tried that crashes."""
 _RECORDS_PER_INSTANCE = 3
-# A cold job that is so much longer than the warm one is worth a compilation of its own, where it would be the last to end.
+# A cold job that is so much longer than the warm one is worth its own compilation, where it would be the last to end.
 _MUCH_LONGER = 1.5
 # For each worker: each begun early is one more compilation, and of more instances the mean of those known says enough.
 _MOST_BEGUN_EARLY = 2

@@ -1,8 +1,7 @@
-"""How many workers share each GPU of a run, and which jobs are to have one to themselves.
+"""Decide how many workers share each GPU of a run, and which jobs get a GPU without sharing.
 
-Comes in: the slots of a run, jobs that ran out of memory on a shared GPU, and what a job took that had one to itself. Goes
-out: the slots that are in use. At the start there are fewer workers where others have taken memory of a GPU; one more follows
-when what those that train take is free once more. After a job that found too little there are fewer, and no more follow.
+At the start there are fewer workers where other programs use a part of a GPU's memory; one more follows when that is free
+again. After a job that ran out of memory there are fewer, and no more follow; the job is repeated without sharing.
 """
 
 from collections import defaultdict, deque

@@ -1,7 +1,6 @@
-"""The signals with which schedulers say that the time of a process is nearly over (SIGUSR1, SIGUSR2).
+"""Handle the signals by which schedulers announce the end of a process's time (SIGUSR1, SIGUSR2), so that they do not end it.
 
-Comes in: what is to be told of them. Goes out: a process that they do not end. What trains has a checkpoint written by itself
-(xval.jobs.checkpoints).
+Training then writes a checkpoint (xval.jobs.checkpoints).
 """
 
 import signal

@@ -1,7 +1,6 @@
-"""A worker process as its executor sees it: it is started, gets orders, and its messages go into a queue.
+"""A worker process as its executor sees it: it is started, gets jobs, and its messages go into a queue.
 
-Comes in: a slot and jobs. Goes out: messages of the process, which runs `xval.engine.worker.serve`; how it ended; whether all
-models can be built.
+The process runs `xval.engine.worker.serve`. Its messages include how it ended, and whether all models can be built.
 """
 
 import json
@@ -137,7 +136,7 @@ class Worker:
 
 
 def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
-    """Build the model of every instance once to check it, for each backend in a process of its own."""
+    """Build the model of every instance once to check it, for each backend in a separate process."""
     for backend in dict.fromkeys(job.settings.backend for job in jobs):
         of_backend = [job for job in jobs if job.settings.backend == backend]
         messages: Messages = queue.Queue()

@@ -1,8 +1,7 @@
 """Print one shell line per job, for any scheduler; nothing is run here.
 
-Comes in: frozen jobs. Goes out: job files, and on the standard output a line per job that runs it from any folder on any
-machine that sees the results, the feature stores and this Python. Each line may be run as often as one likes: what is done is
-not run again.
+A line runs its job from any folder on any machine that sees the results, the feature stores and this Python. It may be run
+repeatedly: a finished job is not run again.
 """
 
 import sys

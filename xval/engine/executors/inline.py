@@ -1,7 +1,4 @@
-"""Run jobs one after the other in this process; an error can be let through, for debugging.
-
-Comes in: frozen jobs and slots, of which the first is used. Goes out: an outcome per job.
-"""
+"""Run jobs one after the other in this process, in which errors can be raised for debugging."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,8 +1,8 @@
 """Run jobs in warm worker processes, one per slot.
 
-Comes in: frozen jobs and slots. Goes out: an outcome per job, in the order in which they end. A worker that crashes, is killed
-or runs out of memory fails its own job alone, which is tried once more in a fresh worker; a job that ran out of memory on a
-GPU that several share has it to itself then, and fewer share it afterwards.
+A worker that crashes, is killed or runs out of memory fails only its own job, which is tried once more in a new worker. A job
+that ran out of memory on a GPU that several workers share then gets it without sharing, and fewer workers share it afterwards.
+Outcomes are returned in the order in which jobs end.
 """
 
 import queue

@@ -1,8 +1,8 @@
 """Run jobs on a Ray cluster (extra `ray`).
 
-Comes in: frozen jobs, and the address of a cluster and the GPUs of a job ([execution] of config.ini). Goes out: an outcome per
-job. A job whose machine is lost continues on another one. When the driver dies, Ray ends what it had running; the same command
-goes on. All machines see the results, the feature stores and this Python under the same paths.
+[execution] of config.ini has the address of the cluster and the GPUs of a job. A job whose machine is lost continues on another
+one. When the driver dies, Ray ends its running jobs; the same command continues them. All machines see the results, the feature
+stores and this Python under the same paths.
 """
 
 import os

@@ -1,9 +1,9 @@
 """Run jobs on a Slurm cluster, as job arrays (submitit: extra `slurm`).
 
-Comes in: frozen jobs, and what each may ask of the cluster ([execution] of config.ini). Goes out: an outcome per job. A job
-that is preempted or reaches its time limit is requeued and goes on inside its fold; one that reaches the limit again and again
-and gets no further fails. The driver may be killed and started again: what waits or runs is found by the note beside its job
-file. All machines see the results, the feature stores and this Python under the same paths.
+[execution] of config.ini says what each job may ask of the cluster. A job that is preempted or reaches its time limit is
+requeued and continues inside its fold; one that repeatedly reaches the limit without progress fails. The driver may be killed
+and started again: jobs that wait or run are found by the note next to their job file. All machines see the results, the feature
+stores and this Python under the same paths.
 """
 
 import os

@@ -44,7 +44,7 @@ class EpochNote(Observer):
         self._write()
 
     def note(self, text: str) -> None:
-        """Write a remark at once, beside the last finished epoch."""
+        """Write a remark at once, next to the last finished epoch."""
         self._remark, self._next = text, 0.0
         self._write()
 
@@ -66,5 +66,5 @@ class EpochNote(Observer):
 
 
 def watch(claimed: ClaimedFold, _report: Report) -> EpochNote:
-    """Return what writes the progress of a job beside its other files."""
+    """Return what writes the progress of a job next to its other files."""
     return EpochNote(claimed.temporary, claimed.job.settings.num_epochs, partial(describe_now, claimed.device))

@@ -20,7 +20,7 @@ class Events(Observer):
         self._report({**self._key, "epoch": values["epoch"], "values": followed})
 
     def note(self, text: str) -> None:
-        """Report a note, beside what names the job."""
+        """Report a note, next to what names the job."""
         self._report({**self._key, "note": text})
 
 

@@ -1,8 +1,8 @@
-"""The values of a job's epochs as TensorBoard reads them, while the job runs.
+"""Write the values of a job's epochs for TensorBoard, while the job runs, with any backend.
 
-Comes in: the epochs that training reports, and the losses of batches where that is asked for, with any backend. Goes out:
-train/, validation/ and batches/ in a folder that keeps its name, with a scalar for each value: `epoch_loss`, as Keras calls it.
-Each epoch is handed to the system as it ends, and stays when the job fails. A full disk does not stop a job.
+A folder gets train/, validation/ and, if the losses of batches are asked for, batches/, with a scalar for each value:
+`epoch_loss`, as Keras calls it. Each epoch is written as it ends, and stays when the job fails. A full disk does not stop a
+job.
 
 Source of the format: TFRecord files of `Event` messages, https://www.tensorflow.org/tutorials/load_data/tfrecord.
 """
@@ -21,7 +21,7 @@ _VALIDATION = "val_"
 
 
 class TensorBoardLog(Observer):
-    """Writes the epochs of one job, in the place of what an earlier run has left."""
+    """Writes the epochs of one job, in place of what an earlier run has left."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

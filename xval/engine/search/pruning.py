@@ -1,7 +1,6 @@
-"""Which values a trial has to reach to go on, from the trials before it.
+"""Compute the values that a trial has to reach to continue, from the trials of earlier generations.
 
-Comes in: the trials of earlier generations. Goes out: a limit for each epoch, which the trial carries with it wherever it runs,
-so that what is stopped does not depend on which trial ends first.
+The trial carries a limit for each epoch wherever it runs, so that pruning does not depend on which trial ends first.
 
 Sources: the median stopping rule of Golovin et al., Google Vizier, KDD 2017; Hyperband of Li et al., JMLR 18, 2018, with the
 asynchronous successive halving of Li et al., MLSys 2020, in each of its brackets.
@@ -17,7 +16,7 @@ from xval.settings.space import SearchPlan
 
 _FEWEST = 5  # complete trials before a median stops any
 _WARM_UP = 0.2  # of the epochs, in which a median stops none
-_FACTOR = 3  # of Hyperband: a third goes on
+_FACTOR = 3  # of Hyperband: a third continues
 
 
 @dataclass

@@ -1,11 +1,8 @@
-"""The search of one fold, as a function of the records of its trials.
+"""The search of one fold as a function of the records of its trials: the trials to run next, or the choice.
 
-Comes in: the job of the fold, the plan of the search, and the folder with the records. Goes out: the trials that are to run
-next; once there are none, what is chosen.
-
-The search has no state of its own. Each look begins anew: Optuna's sampler with the seed of the fold suggests a generation of
+The search keeps no state. Each look begins anew: Optuna's sampler with the seed of the fold suggests a generation of
 trials, the records say how they ended, they are told in the order of their numbers, and so on up to the first generation with a
-trial that has no record. So a search that was killed goes on where it was, and ends as one that was left alone, whatever the
+trial that has no record. So a search that was killed continues where it was, and ends as one that was left alone, whatever the
 number of workers. The trials of a generation do not know of each other's ends, only that they are tried ("constant liar").
 
 Sources: the tree-structured Parzen estimator of Bergstra et al., NeurIPS 2011, by Optuna (Akiba et al., KDD 2019); nested

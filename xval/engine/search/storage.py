@@ -1,7 +1,7 @@
-"""A copy of each search in a data base, for Optuna's own tools, such as its dashboard, while the search goes on.
+"""Copy each search into a database for Optuna's own tools, such as its dashboard, while the search runs.
 
-Comes in: `search_storage` of the settings, a URL of SQLAlchemy, in which ``${NAME}`` is an environment variable. Goes out: an
-Optuna storage. Nothing here reads it back: what comes next is decided by the records of the trials.
+`search_storage` of the settings is a URL of SQLAlchemy, in which ``${NAME}`` is an environment variable. xval never reads this
+copy: the records of the trials decide what runs next.
 """
 
 import re

@@ -1,8 +1,4 @@
-"""The annotated events of recordings from elsewhere, as a model that labels frames knows them.
-
-Comes in: annotations, the classes of the model and renamed labels. Goes out: `AnnotatedRecordings`, and of each a `Recording`
-with the labels of its frames.
-"""
+"""`AnnotatedRecordings`: the annotated events of recordings from elsewhere, with the labels and frames of a given model."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -22,7 +18,7 @@ class AnnotatedRecordings(NamedTuple):
     """The annotated events of recordings.
 
     Attributes:
-        known: By clip, the events whose labels the model knows, and the disputed stretches.
+        known: By clip, the events whose labels the model knows, and the disputed segments.
         unknown: By clip, the other events: start_s, end_s, label.
         labels: The labels of all annotated events.
     """

@@ -1,4 +1,4 @@
-"""The names of the figures of segments and events, and whether more of each is better; nothing here computes them."""
+"""The names of the scores of segments and events, and whether more of each is better; nothing here computes them."""
 
 EVENT_METRICS = {
     f"{unit}_{name}": not name.endswith("_rate")

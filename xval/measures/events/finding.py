@@ -1,7 +1,4 @@
-"""Turn the predictions of frames into events.
-
-Comes in: probabilities of the frames of one recording. Goes out: events with begin, end and label.
-"""
+"""Turn the probabilities of a recording's frames into events with begin, end and label."""
 
 from collections.abc import Sequence
 

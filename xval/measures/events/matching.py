@@ -1,7 +1,4 @@
-"""Match annotated and found events.
-
-Comes in: begins and ends of annotated and of found events. Goes out: pairs, an event in one at most.
-"""
+"""Match annotated and found events; each event is in at most one pair."""
 
 from typing import Any
 

@@ -1,7 +1,4 @@
-"""Compare found events with annotated ones: segment by segment, and event by event.
-
-Comes in: for every recording the annotated and the found events, and its length. Goes out: a dict of numbers, NaN where a
-number is not defined.
+"""Compare found events with annotated ones, segment by segment and event by event; undefined numbers are NaN.
 
 Defined as by Mesaros, Heittola and Virtanen (Metrics for Polyphonic Sound Event Detection, Applied Sciences 6:162, 2016), and
 tested against the values of sed_eval 0.2.1. It differs from sed_eval in four points: the F1 score is
@@ -36,7 +33,7 @@ class RecordingEvents(NamedTuple):
         reference: What was annotated: start_s, end_s, label.
         estimated: What was found: start_s, end_s, label.
         duration_s: Length of the recording.
-        ignored: Stretches for which annotators disagree about a label: start_s, end_s, label. They are cut out of the events of
+        ignored: Segments for which annotators disagree about a label: start_s, end_s, label. They are cut out of the events of
             this label on both sides.
     """
 
@@ -68,7 +65,7 @@ class Counts:
     n_insertions: int = 0
 
     def figures(self, unit: str) -> dict[str, float]:
-        """Return the figures of all classes together and their means over classes.
+        """Return the scores of all classes together and their means over classes.
 
         Args:
             unit: What the names begin with: ``segment`` or ``event``.
@@ -155,7 +152,7 @@ def count_events(
     An annotated and a found event fit if they begin within the collar of each other, and end within the collar or the share of
     the annotated event's length, whichever is more. Each event is matched once at most: as many as possible with one of the
     same label (correct), and of the others as many as possible with one of another label (a substitution). The rest of an
-    event of which an ignored stretch was cut off counts only if it is matched or longer than the collar.
+    event of which an ignored segment was cut off counts only if it is matched or longer than the collar.
 
     Args:
         recordings: `RecordingEvents`, or tuples like it.
@@ -186,7 +183,7 @@ def count_events(
 
 
 class _Pieces(NamedTuple):
-    """Events as numbers: edges int64 (n, 2), ns; classes intp (n,); is_cut bool (n,), where an ignored stretch was cut off."""
+    """Events as numbers: edges int64 (n, 2), ns; classes intp (n,); is_cut bool (n,), where an ignored segment was cut off."""
 
     edges: Intervals
     classes: NDArray[np.intp]

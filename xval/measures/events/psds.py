@@ -1,6 +1,4 @@
-"""PSDS, the polyphonic sound detection score: one number for all thresholds, from the scores of frames.
-
-Comes in: for every recording the annotated events and the scores of its frames. Goes out: a number from 0 to 1 per scenario.
+"""PSDS, the polyphonic sound detection score: from 0 to 1, over all thresholds of the scores of frames.
 
 Defined by Bilen et al. (A Framework for the Robust Evaluation of Sound Event Detection, ICASSP 2020). Every threshold that
 changes something is used, as by Ebbers, Haeb-Umbach and Serizel (Threshold Independent Evaluation of Sound Event Detection
@@ -58,7 +56,7 @@ class ScoredRecording(NamedTuple):
     Attributes:
         reference: What was annotated: start_s, end_s, label.
         scores: float (n_frames, n_labels), of consecutive frames from the begin, the higher the surer.
-        ignored: Stretches that do not count for a label: start_s, end_s, label; None: there are none.
+        ignored: Segments that do not count for a label: start_s, end_s, label; None: there are none.
         min_duration_s: What is shorter is not found.
         median_frames: Odd length of the median filter over the scores of each label, as over active frames in `find_events`.
     """

@@ -1,7 +1,6 @@
-"""What a model answered on the frames of recordings, and the events that follow from it, without the model.
+"""`AnsweredRecordings`: the predictions of frames of recordings, and the events that follow, next to the annotated ones.
 
-Comes in: recordings with their labels, and the probabilities of their frames. Goes out: an `AnsweredRecordings`, with annotated
-and found events side by side.
+The model is not needed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ _Numbers = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class AnsweredRecordings:
-    """Targets and predictions of frames, in the place of `Answered`: its clips are recordings.
+    """Targets and predictions of frames, in place of `Answered`: its clips are recordings.
 
     Attributes:
         recordings: With their labels.
@@ -117,7 +116,7 @@ class AnsweredRecordings:
         return {name: figures[name] for name in EVENT_FIGURES}
 
     def class_events(self) -> dict[str, dict[str, Any]]:
-        """Return the counts and figures of the events of each label."""
+        """Return the counts and scores of the events of each label."""
         return count_events(self.events, self.labels).by_class()
 
     def event_counts(self) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Statistics of cross-validated figures: intervals, comparisons, nested selection, variance components, planning.
+"""Statistics of cross-validated scores: intervals, comparisons, nested selection, variance components, planning.
 
-Comes in: numbers alone, per item, per fold and per repeat. Goes out: numbers. Nothing here knows experiments, files or metrics.
+Functions take and return only numbers, per item, fold and repeat; they know nothing of experiments, files or metrics.
 """

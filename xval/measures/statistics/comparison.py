@@ -1,9 +1,8 @@
 """Compare two instances on the same items, and several with one.
 
-Comes in: differences of a figure, the instance minus the baseline, of each item and training run, or of each fold. Goes out: a
-`Difference`, with its intervals and p values, and those of a family of comparisons.
+A `Difference` is the instance minus the baseline, with its interval and p value; those of several comparisons are adjusted.
 
-`item_difference` takes items as the unit. `corrected_t` takes folds, for figures that are not known of items; it allows for
+`item_difference` takes items as the unit. `corrected_t` takes folds, for scores that are not known of items; it allows for
 training sets that overlap. Both estimate an error: where nothing differs between items or folds there is no p value, rather
 than one of 0, and no equality. Clips of one item are not independent: no test takes them as units.
 """
@@ -23,7 +22,7 @@ _Numbers = NDArray[np.float64]
 
 
 class Difference(NamedTuple):
-    """A difference of two figures, with its error.
+    """A difference of two scores, with its error.
 
     Attributes:
         value: The difference; NaN: undefined.
@@ -52,7 +51,7 @@ class Difference(NamedTuple):
     def p_equal(self, rope: float) -> float:
         """Return p of two one-sided tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
 
-        At most 0.05: the 90 % interval lies within ±rope, in the unit of the figure; 0: no difference is too small. NaN without
+        At most 0.05: the 90 % interval lies within ±rope, in the unit of the score; 0: no difference is too small. NaN without
         an error.
         """
         if not 0 <= rope < math.inf:
@@ -88,12 +87,12 @@ class Difference(NamedTuple):
 def corrected_t(differences: NDArray[Any], ratio: float) -> Difference:
     """Return the corrected resampled t test (Nadeau and Bengio, Machine Learning 52, 2003).
 
-    The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom. Of several deals
+    The standard error is ``sqrt(variance * (1 / n_folds + ratio))``, with n_folds - 1 degrees of freedom. Of several repeats
     all folds count, as Bouckaert and Frank (PAKDD 2004) have it for repeated cross-validation. The ratio stays, so that more
-    deals alone never make the error small.
+    repeats alone never make the error small.
 
     Args:
-        differences: float (n_folds,), averaged over repeats: repeats are no further folds.
+        differences: float (n_folds,), averaged over seeds: seeds are no further folds.
         ratio: Number of test items over that of the items that really trained, without those that validated; mean of the
             folds, more than 0.
 
@@ -116,18 +115,18 @@ def item_difference(
     weights: NDArray[Any] | None = None,
     runs: NDArray[Any] | None = None,
 ) -> Difference:
-    """Return the difference of two figures over items, and over training runs where there are several.
+    """Return the difference of two scores over items, and over training runs where there are several.
 
     With one run it is the paired t test over items, which speaks of these models; with several, the variance of the mean over
     runs is added (`xval.measures.statistics.crossed`), and it speaks of this way of training.
 
     Args:
-        values: float (n_items, n_runs), the differences of each item; of pooled figures the pseudo-values of the jackknife,
-            whose mean has the error of the figure (Efron and Stein, Annals of Statistics 9, 1981).
-        difference: Of the figures; None: the mean of the values.
+        values: float (n_items, n_runs), the differences of each item; of pooled scores the pseudo-values of the jackknife,
+            whose mean has the error of the score (Efron and Stein, Annals of Statistics 9, 1981).
+        difference: Of the scores; None: the mean of the values.
         weights: float (n_classes, n_items), the examples of each item, as of `xval.measures.statistics.effective_items`; None:
-            the figures weigh items, not examples.
-        runs: float (n_runs,), the difference of the figures in each run; None: the means of the values.
+            the scores weigh items, not examples.
+        runs: float (n_runs,), the difference of the scores in each run; None: the means of the values.
 
     Returns:
         The difference. Fewer than 3 items, or all equal: no error.
@@ -137,7 +136,7 @@ def item_difference(
     value = float(of_items.mean()) if difference is None else difference
     if len(values) < FEWEST_ITEMS or not _differ(of_items):
         return Difference(value)
-    of_runs = run_component(values.mean(axis=0) if runs is None else runs)  # pseudo-values have another mean than the figure
+    of_runs = run_component(values.mean(axis=0) if runs is None else runs)  # pseudo-values have another mean than the score
     squares = (of_items - of_items.mean()) ** 2 / (len(values) * (len(values) - 1))
     components = item_component(squares, weights), of_runs
     return Difference(value, tuple(filter(None, components)))

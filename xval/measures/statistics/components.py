@@ -1,7 +1,4 @@
-"""Variance components: how much of a figure's variance is between folds, and how much between seeds.
-
-Comes in: a figure per fold and repeat. Goes out: `Components`.
-"""
+"""Variance components: how much of a score's variance is between folds, and how much between seeds."""
 
 import math
 from typing import Any, NamedTuple
@@ -13,15 +10,15 @@ from xval.base.errors import ResultsError
 
 
 class Components(NamedTuple):
-    """Variances of a figure, or of a difference of figures.
+    """Variances of a score, or of a difference of scores.
 
     Attributes:
-        mean: Mean over folds of the means over repeats.
-        fold: Variance between folds without that of the seeds, cut at 0; with one repeat everywhere it holds both; NaN with
+        mean: Mean over folds of the means over seeds.
+        fold: Variance between folds without that of the seeds, cut at 0; with one seed everywhere it holds both; NaN with
             one fold.
-        seed: Variance between the repeats of a fold; NaN with one repeat everywhere.
-        n_folds: Number of folds with a figure.
-        n_repeats: Mean number of repeats in them.
+        seed: Variance between the seeds of a fold; NaN with one seed everywhere.
+        n_folds: Number of folds with a score.
+        n_repeats: Mean number of seeds in them.
     """
 
     mean: float
@@ -32,9 +29,9 @@ class Components(NamedTuple):
 
 
 def variance_components(figures: NDArray[Any]) -> Components:
-    """Return the variance components of a figure, by analysis of variance with random effects.
+    """Return the variance components of a score, by analysis of variance with random effects.
 
-    Repeats are nested in folds: seed = MS_within, fold = (MS_between - MS_within) / n_repeats. Unequal numbers of repeats are
+    Seeds are nested in folds: seed = MS_within, fold = (MS_between - MS_within) / n_repeats. Unequal numbers of seeds are
     allowed, with n_repeats replaced by its usual correction (Searle, Casella and McCulloch, Variance Components, 1992, section
     3.6).
 

@@ -1,7 +1,6 @@
-"""Variance components of a figure over items and over training runs, which cross: each run tests every item.
+"""Variance components of a score over items and over training runs, which cross: each run tests every item.
 
-Comes in: the variance of the figure over items, and its value by each training run, that is by each deal of the folds or, of a
-single deal, by each seed. Goes out: the width of an interval.
+A training run is a repeat of the folds or, if there is a single one, a seed. The components give the width of an interval.
 
 Items are all that an interval knows of one training run, so that it is about these trained models. What training anew changes
 shows between runs alone (Bouthillier et al., Accounting for variance in machine learning benchmarks, MLSys 2021). Both
@@ -21,7 +20,7 @@ class Component(NamedTuple):
     """The variance of an estimate, or a part of it.
 
     Attributes:
-        variance: In the square of the figure's unit.
+        variance: In the square of the score's unit.
         freedom: Degrees of freedom that the variance was estimated with.
     """
 
@@ -68,7 +67,7 @@ def add_runs(of_items: Component, of_runs: Component | None = None) -> Component
 def half_width(confidence: float, *of_items: Component, of_runs: Component | None) -> float:
     """Return half of the width of the interval by Student t of an estimate whose variances are added.
 
-    As a further variance brings degrees of freedom of its own, it could make the interval narrower; it is never narrower than
+    As a further variance brings its own degrees of freedom, it could make the interval narrower; it is never narrower than
     with items alone, one variance of which at least is not 0.
     """
     from scipy import special  # here, because it takes a while and some who read intervals compute none

@@ -1,8 +1,7 @@
 """The interval of a difference between two groups that share no item.
 
-Comes in: the figure of each group as a function of its items. Goes out: an `Interval`. Both standard errors are those of the
-jackknife (Efron and Stein, Annals of Statistics 9, 1981), the degrees of freedom those of Welch (Biometrika 34, 1947): for
-means this is the interval of Welch's t test.
+Both standard errors are those of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), the degrees of freedom those of
+Welch (Biometrika 34, 1947): for means this is the interval of Welch's t test.
 """
 
 import math
@@ -17,7 +16,7 @@ from xval.measures.statistics.effective_items import fewest_items, item_componen
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds, Interval
 
 Figure = Callable[[NDArray[Any]], float]
-"""From the numbers of some items, intp (n,), to their figure."""
+"""From the numbers of some items, intp (n,), to their score."""
 
 
 def independent_difference(
@@ -30,12 +29,12 @@ def independent_difference(
     runs: Sequence[float] | NDArray[Any] = (),
     weights: tuple[NDArray[Any] | None, NDArray[Any] | None] = (None, None),
 ) -> Interval | None:
-    """Return the interval of the figure of the first group less that of the second, each with its number of items.
+    """Return the interval of the score of the first group less that of the second, each with its number of items.
 
     `runs` are the differences by each training run, float (n_runs,), and `weights` the examples of the items of each group, as
     of `figure_interval`.
 
-    None: a group has fewer than 3 items, or fewer than 3 of a class that the figure is of; a figure is undefined with an item
+    None: a group has fewer than 3 items, or fewer than 3 of a class that the score is of; a score is undefined with an item
     left out, or no item changes one.
     """
     if min(n_first, n_second) < FEWEST_ITEMS:
@@ -54,7 +53,7 @@ def independent_difference(
 
 
 def cut_difference(low: float, high: float, bounds: Bounds | None) -> tuple[float, float]:
-    """Return an interval of a difference without what figures within their bounds cannot differ by; NaN stays."""
+    """Return an interval of a difference without what scores within their bounds cannot differ by; NaN stays."""
     most = bounds[1] - bounds[0] if bounds else math.inf
     return max(low, -most), min(high, most)
 

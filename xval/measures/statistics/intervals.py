@@ -1,14 +1,11 @@
-"""Intervals of means and of figures that are no means, over items and, where there are several, over training runs.
-
-Comes in: the value of each item, or a figure as a function of items; and its value by each training run. Goes out: an
-`Interval`.
+"""Confidence intervals of means and other scores over items and, where there are several, over training runs.
 
 Items are the unit, not clips: clips of one speaker are alike, and an interval over clips would be too narrow. It is Student
 t with the standard error of the jackknife (Efron and Stein, Annals of Statistics 9, 1981), for a mean the usual one, on a
-scale that keeps within the bounds. Its degrees of freedom are those of the items that the figure rests on
+scale that keeps within the bounds. Its degrees of freedom are those of the items that the score rests on
 (`xval.measures.statistics.effective_items`).
 
-With a single training run an interval is about other items for the same models: it does not know that other deals and seeds
+With a single training run an interval is about other items for the same models: it does not know that other repeats and seeds
 give other models. With several, their variance is added (`xval.measures.statistics.crossed`), and it is about what training in
 this way reaches. benchmarks/statistics_simulation.py measures both.
 """
@@ -31,7 +28,7 @@ MOST_LEFT_OUT = 500  # the jackknife leaves out groups of items if there are mor
 MOST_VALUES_OF_INTERVAL = 20_000_000  # probabilities times sets with one item left out; more would take minutes
 MOST_VALUES_OF_BOOTSTRAP = 1_000_000_000  # probabilities times resamples, of which a user asks for
 N_RESAMPLES = 2000
-_MOST_DRAWS = 10  # times the resamples that are wanted, where a figure is undefined in most
+_MOST_DRAWS = 10  # times the resamples that are wanted, where a score is undefined in most
 _ROUNDING = 1e-9
 
 Bootstrap = Literal["bootstrap", "bca"]
@@ -60,7 +57,7 @@ class Interval(NamedTuple):
 
     @property
     def caution(self) -> str:
-        """What to say beside an interval over fewer than 6 items; empty otherwise."""
+        """What to say next to an interval over fewer than 6 items; empty otherwise."""
         if self.n_items >= FEWEST_ITEMS_TO_RELY_ON:
             return ""
         told = "1 item tells" if self.n_items == 1 else f"{self.n_items} items tell"
@@ -106,14 +103,14 @@ def figure_interval(
     weights: NDArray[Any] | None = None,
     bootstrap: Bootstrap | None = None,
 ) -> Interval | None:
-    """Return the interval of a figure, such as a macro F1 of all clips.
+    """Return the interval of a score, such as a macro F1 of all clips.
 
     It is Student t, with the degrees of freedom of `xval.measures.statistics.effective_items`; with several training runs,
     those of Satterthwaite. It is taken on a scale that keeps within the bounds: within finite ones the logit scale of the
-    figure (delta method; between -1 and 1 this is Fisher's z), with one finite bound the log scale of the distance to it. Items
-    may be at a bound: it is the figure of all items that is transformed.
+    score (delta method; between -1 and 1 this is Fisher's z), with one finite bound the log scale of the distance to it. Items
+    may be at a bound: it is the score of all items that is transformed.
 
-    If no item varies and the figure is at a bound (all items are 1), the other limit is the exact one, which
+    If no item varies and the score is at a bound (all items are 1), the other limit is the exact one, which
     ``tail ** (1 / n)`` of the range lies away from the opposite bound: at a smaller mean, all of n items would be 1 with less
     probability than the tail, 2.5 %. n is one more than the degrees of freedom: of items that weigh the same, their number.
 
@@ -123,17 +120,17 @@ def figure_interval(
 
     Args:
         n_items: Number of items.
-        compute: From the numbers of some items, intp (n,), to the figure, averaged over training runs.
-        bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
+        compute: From the numbers of some items, intp (n,), to the score, averaged over training runs.
+        bounds: Least and largest possible score, with inf for none; None: any score is possible.
         confidence: Of the interval, between 0 and 1.
-        runs: float (n_runs,), the figure of all items by each training run; see `xval.measures.statistics.crossed`.
-        weights: float (n_classes, n_items), the examples of each item, as of `item_component`; None: the figure weighs items,
+        runs: float (n_runs,), the score of all items by each training run; see `xval.measures.statistics.crossed`.
+        weights: float (n_classes, n_items), the examples of each item, as of `item_component`; None: the score weighs items,
             not examples.
         bootstrap: Take this kind of bootstrap in place of t, with ``numpy.random.default_rng(0)``; None: t.
 
     Returns:
-        The interval. None: there are fewer than 3 items, or fewer than 3 of a class that the figure is of; the figure is NaN or
-        infinite, also with an item left out; no item changes a figure that is at no bound, so that its error cannot be
+        The interval. None: there are fewer than 3 items, or fewer than 3 of a class that the score is of; the score is NaN or
+        infinite, also with an item left out; no item changes a score that is at no bound, so that its error cannot be
         estimated.
     """
     if not 0 < confidence < 1:
@@ -169,9 +166,9 @@ def figure_interval(
 def _bootstrap(
     estimate: float, n_items: int, compute: Callable[[_Items], float], kind: Bootstrap, without: _Numbers, confidence: float
 ) -> Interval | None:
-    """Return the interval of a figure by the bootstrap; None: undefined in nearly all draws, or the same in all.
+    """Return the interval of a score by the bootstrap; None: undefined in nearly all draws, or the same in all.
 
-    A draw in which the figure is undefined, as AUC is without an item of one class, is drawn again.
+    A draw in which the score is undefined, as AUC is without an item of one class, is drawn again.
     """
     rng = np.random.default_rng(0)
     drawn = (compute(rng.integers(n_items, size=n_items)) for _ in range(_MOST_DRAWS * N_RESAMPLES))
@@ -186,7 +183,7 @@ def bootstrap_ends(estimate: float, resampled: _Numbers, without: _Numbers | Non
     """Return both ends by the bootstrap.
 
     Args:
-        estimate: The figure of all items.
+        estimate: The score of all items.
         resampled: float64 (n_resamples,), of items that were drawn.
         without: float64 (n_items,), without each item, for the acceleration of BCa (Efron, JASA 82, 1987); None: percentiles.
         confidence: Of the interval.
@@ -215,7 +212,7 @@ def left_out(n_items: int) -> Iterable[NDArray[np.intp]]:
 
 
 def leave_out(n_items: int, compute: Callable[[_Items], float]) -> _Numbers:
-    """Return the figure without each item, or without each of 500 groups of items; NaN where it is undefined."""
+    """Return the score without each item, or without each of 500 groups of items; NaN where it is undefined."""
     numbers = np.arange(n_items)
     return np.array([compute(np.delete(numbers, own)) for own in left_out(n_items)])
 
@@ -227,7 +224,7 @@ def sum_left_out(weights: NDArray[Any]) -> _Numbers:
 
 
 def _t_limits(estimate: float, half: float, bounds: Bounds) -> tuple[_Numbers, str]:
-    """Return both limits and the method; `half` is half of the width on the figure's own scale."""
+    """Return both limits and the method; `half` is half of the width on the score's own scale."""
     from scipy import special
 
     low, high = bounds

@@ -1,8 +1,8 @@
-"""What answers reach that know of an example its item alone, and nothing of what is heard in it.
+"""The score of predictors that recognise only the item of an example, such as its speaker.
 
-Comes in: targets, answers and items of examples of one right class. Goes out: levels of a metric that adds up credits, such as
-accuracy. Where classes belong to items, these lie above the level of an answer that ignores the audio: if two of four classes
-are those of one half of the speakers, and the other two of the other half, who recognises the half reaches 0.5.
+These are levels of a metric that adds up credits, such as accuracy, for examples of one right class. Where classes belong to
+items, they are above the chance of a prediction that ignores the audio: if two of four classes occur only in one half of the
+speakers, and the other two only in the other half, recognising the half reaches 0.5.
 
 `group_level` is of a predictor that knows which classes an item may have: it gives one answer to all items of the same classes.
 It is the fair form for items that no model has trained on. The most frequent class of each tested item by itself would be an

@@ -1,7 +1,6 @@
-"""What could have been found, and what a study of another size would find: power, and the least detectable difference.
+"""Power analysis: what a study could have detected, and what a study of another size would, by the noncentral t distribution.
 
-Comes in: the error of a figure or of a difference, by its components, and the size of the study. Goes out: what other sizes
-show, by the noncentral t distribution.
+The error of a score or of a difference is given by its variance components.
 """
 
 import math
@@ -21,7 +20,7 @@ _STEP = 1.25
 
 
 class Pilot(NamedTuple):
-    """The error of a figure, or of a paired difference, in a study that was made: what studies of another size would have.
+    """The error of a score, or of a paired difference, in a study that was made: what studies of another size would have.
 
     Attributes:
         components: The squared error over items and, where that is known, over training runs.
@@ -72,7 +71,7 @@ class Pilot(NamedTuple):
         ]
 
     def half_width(self, n_items: float, n_runs: float, n_clips: float | None = None) -> float:
-        """Return half of the width of the 95 % interval of a figure that a study of another size has, as of `error`."""
+        """Return half of the width of the 95 % interval of a score that a study of another size has, as of `error`."""
         of_items, *of_runs = self.error(n_items, n_runs, n_clips)
         return half_width(1 - LEVEL, of_items, of_runs=of_runs[0] if of_runs else None)
 
@@ -101,7 +100,7 @@ def items_needed(shown: Callable[[int], float], difference: float, fewest: int, 
 
     Args:
         shown: From a number of items to the least difference that they show; NaN: not known. It falls with the number, and may
-            rise again where what items add is small beside training runs, which have few degrees of freedom.
+            rise again where what items add is small compared with training runs, which have few degrees of freedom.
         difference: Of any sign.
         fewest: The smallest number.
         most: The largest number.
@@ -149,7 +148,7 @@ def power(difference: float, standard_error: float, df: float, *, level: float =
 
 
 def least_detectable(standard_error: float, df: float, *, wanted_power: float = WANTED_POWER, level: float = LEVEL) -> float:
-    """Return the smallest true difference that a t test finds with a probability, in the unit of the figure.
+    """Return the smallest true difference that a t test finds with a probability, in the unit of the score.
 
     The probability, wanted_power, lies between the level of significance and 1. NaN as for `power`.
     """

@@ -1,10 +1,8 @@
-"""Nested selection: what choosing an instance by validation figures yields on items that had no part in the choice.
+"""Nested selection: the test score that choosing an instance by validation scores yields.
 
-Comes in: validation and test figures per instance and fold. Goes out: a `NestedSelection`.
-
-The mean validation figure over folds uses items that other folds test, so the test figure of the instance that it selects is
-too good. Choosing in each fold by that fold's own validation items alone estimates the whole procedure without that bias (Varma
-and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010).
+The mean validation score over folds uses items that other folds test, so the test score of the instance that it selects is
+optimistic. Choosing in each fold by that fold's own validation items alone estimates the whole procedure without that bias
+(Varma and Simon, BMC Bioinformatics 7:91, 2006; Cawley and Talbot, JMLR 11, 2010).
 """
 
 import math
@@ -15,16 +13,16 @@ from numpy.typing import NDArray
 
 from xval.base.errors import ResultsError
 
-_ROUNDING = 1e-12  # figures that differ by less, as shares of the largest, are equal
+_ROUNDING = 1e-12  # scores that differ by less, as shares of the largest, are equal
 
 
 class NestedSelection(NamedTuple):
-    """What choosing in each fold by its own validation figures yields.
+    """What choosing in each fold by its own validation scores yields.
 
     Attributes:
         test_mean: Mean of `test_figures` over the folds that have one; NaN without any.
-        test_figures: float64 (n_folds,), the test figure of the instance that the fold chooses, the mean of those that tie; NaN
-            where the fold chooses none, or one without a test figure.
+        test_figures: float64 (n_folds,), the test score of the instance that the fold chooses, the mean of those that tie; NaN
+            where the fold chooses none, or one without a test score.
         is_chosen: bool (n_instances, n_folds), several of a fold where they tie.
     """
 
@@ -36,15 +34,15 @@ class NestedSelection(NamedTuple):
 def select_nested(
     validation: NDArray[Any], test: NDArray[Any], *, higher_is_better: bool, losses: NDArray[Any] | None = None
 ) -> NestedSelection:
-    """Choose an instance in each fold by that fold's own validation figures.
+    """Choose an instance in each fold by that fold's own validation scores.
 
-    An instance that lacks the validation figure in a fold (NaN) cannot be chosen there; what it tests has no say. Instances
+    An instance that lacks the validation score in a fold (NaN) cannot be chosen there; what it tests has no say. Instances
     that tie share the fold, which is the mean of every way to choose among them and does not depend on their order.
 
     Args:
-        validation: float (n_instances, n_folds), averaged over repeats.
-        test: float (n_instances, n_folds), averaged over repeats.
-        higher_is_better: Of the validation figure; False for a loss.
+        validation: float (n_instances, n_folds), averaged over seeds.
+        test: float (n_instances, n_folds), averaged over seeds.
+        higher_is_better: Of the validation score; False for a loss.
         losses: float (n_instances, n_folds), of which the smaller one decides where instances tie; None: nothing does.
     """
     validation, test = np.asarray(validation, dtype=np.float64), np.asarray(test, dtype=np.float64)

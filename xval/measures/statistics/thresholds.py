@@ -1,7 +1,4 @@
-"""The threshold of each label, from which probability on it is predicted: those that validation clips choose.
-
-Comes in: targets and probabilities of validation clips, never of tested ones. Goes out: a threshold for each label.
-"""
+"""Choose the threshold of each label, the probability from which it is predicted, on validation clips, never on tested ones."""
 
 from typing import Any
 

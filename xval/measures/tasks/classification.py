@@ -1,8 +1,7 @@
 """Classification: each clip has one of several classes.
 
-Comes in: targets, int64 (n_examples,), class numbers; predictions, float32 (n_examples, n_classes), probabilities. Goes
-out: one float per metric, the figures of each class, the confusion matrix. The predicted class is the most probable one,
-the first of them in a tie.
+Targets are int64 (n_examples,), class numbers; predictions float32 (n_examples, n_classes), probabilities. The predicted class
+is the most probable one, the first of them in a tie.
 """
 
 from collections.abc import Mapping

@@ -1,9 +1,9 @@
 """Classification of frames: each frame of a recording has a class, or any number of labels.
 
-Comes in: all frames that count, of all examples in one row. One class per frame: targets int64 (n_frames,), class numbers, 0
-the background; predictions float32 (n_frames, n_classes), probabilities; the predicted class is the most probable one, the
-first of them in a tie. Several labels per frame: targets float32 (n_frames, n_classes), 0 or 1; predictions likewise,
-probabilities; a label is predicted from 0.5 on. Goes out: one float per metric, NaN where it is not defined.
+All frames that count, of all examples, are in one row. One class per frame: targets int64 (n_frames,), class numbers, 0 the
+background; predictions float32 (n_frames, n_classes), probabilities; the predicted class is the most probable one, the first of
+them in a tie. Several labels per frame: targets float32 (n_frames, n_classes), 0 or 1; predictions float32 (n_frames,
+n_classes), probabilities; a label is predicted from 0.5 on. Undefined metrics are NaN.
 
 The names mean the same in both forms: F1, precision, recall and average precision are those of the classes of events, so that
 the background, which most frames are, does not lift them.
@@ -165,7 +165,7 @@ class FrameClassification(ClassTask):
 
     @property
     def recorded_metrics(self) -> Mapping[str, bool]:
-        """The figures of segments and events that records have."""
+        """The scores of segments and events that records have."""
         return EVENT_FIGURES
 
     def measure(self, side: Side, options: FigureOptions) -> Figures:
@@ -175,7 +175,7 @@ class FrameClassification(ClassTask):
         return of_frames | cast("AnsweredRecordings", side).event_figures()
 
     def class_rows(self, side: Side, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-        """Return the figures of the frames and of the events of each class."""
+        """Return the scores of the frames and of the events of each class."""
         rows = {
             name: {"precision": row["precision"], "recall": row["recall"], "f1": row["f1"], "n_frames": row["n_clips"]}
             for name, row in figures.get("class_metrics", {}).items()
@@ -231,7 +231,7 @@ class MultilabelFrameClassification(LabelsTask, FrameClassification):
     training_metric_classes = {"frames": "BinaryAccuracy"}
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
-        """Return nothing: figures of labels are those of their events."""
+        """Return nothing: scores of labels are those of their events."""
         return {}
 
     def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:

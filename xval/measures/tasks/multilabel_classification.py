@@ -1,8 +1,7 @@
 """Multi-label classification: each clip has any number of labels.
 
-Comes in: targets, float32 (n_examples, n_classes), 0 or 1; predictions, float32 (n_examples, n_classes), the probability of
-each label, whatever the others are. Goes out: one float per metric, the figures of each label. A label is predicted from 0.5
-on; figures at other thresholds are those of decisions, 0 or 1, in the place of probabilities.
+Targets are float32 (n_examples, n_classes), 0 or 1; predictions float32 (n_examples, n_classes), the probability of each label,
+independent of the others. A label is predicted from 0.5 on; for other thresholds, predictions are decisions, 0 or 1.
 
 They are those of scikit-learn (definitions: Tsoumakas, Katakis & Vlahavas, Mining multi-label data, 2010), but labels that no
 target has are left out of means over labels, and what is not defined is NaN. Chance of average precision: Bestgen, Exact
@@ -228,7 +227,7 @@ class MultilabelClassification(LabelsTask):
         return figures | tuned_metrics(targets, predictions, options.thresholds)
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
-        """Return the figures of each label at its threshold."""
+        """Return the scores of each label at its threshold."""
         if options.thresholds is None:
             return {}
         return {"class_metrics": label_metrics(*side.counted(), options.class_names, options.thresholds)}

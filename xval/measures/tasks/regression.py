@@ -1,7 +1,7 @@
 """Regression: each clip has one number or several.
 
-Comes in: targets and predictions, both float32 (n_examples, n_outputs), in the unit of the targets. Goes out: one float per
-metric, computed in float64, the plain mean over outputs; NaN as soon as one output has no value.
+Targets and predictions are float32 (n_examples, n_outputs), in the unit of the targets. Metrics are computed in float64 as the
+plain mean over outputs; NaN as soon as one output has no value.
 """
 
 import math

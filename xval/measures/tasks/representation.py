@@ -1,7 +1,7 @@
-"""Representation learning: a model rebuilds its features, and needs no labels.
+"""Representation learning: a model reconstructs its features, and needs no labels.
 
-Comes in: for each example the mean squared error of the mean (targets) and of the reconstruction (predictions), both float32
-(n_examples,), in squared units of the normalised features. Goes out: one float per metric.
+For each example, targets are the mean squared error of predicting the mean, predictions that of the reconstruction, both
+float32 (n_examples,), in squared units of the normalised features.
 """
 
 import math

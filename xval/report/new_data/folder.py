@@ -1,9 +1,9 @@
-"""Write the folder of an evaluation, completely or not at all.
+"""Write the folder of an evaluation on new data, completely or not at all.
+
+It has, as far as they are defined for the task:
 
     report.txt  metrics.json  predictions.csv  items.csv  classes.csv  confusion_matrix.csv  confusion_matrix.png
-    calibration.csv  reliability.png  events.csv  left_out.csv        (as far as the task has them)
-
-Comes in: an `Outcome`, and the lines of the report. Goes out: the folder.
+    calibration.csv  reliability.png  events.csv  left_out.csv
 """
 
 import shutil
@@ -40,7 +40,7 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
 def report_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """Give a folder to write an evaluation into, which gets its name at the end of the block.
 
-    With `overwrite` it stands in the place of an evaluation that is there, which stays if the new one fails.
+    With `overwrite` it stands in place of an evaluation that is there, which stays if the new one fails.
     """
     check_output(folder, overwrite=overwrite)
     with naming(folder), only_writer(folder, "--output") as temporary:

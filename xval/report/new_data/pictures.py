@@ -1,7 +1,4 @@
-"""The pictures of an evaluation: confusion matrix and reliability diagram.
-
-Comes in: counts and a calibration. Goes out: PNG files in memory.
-"""
+"""Draw the confusion matrix and the reliability diagram of an evaluation as PNG."""
 
 import math
 from collections.abc import Sequence

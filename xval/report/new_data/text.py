@@ -1,7 +1,4 @@
-"""The text of the report, which is printed and written to report.txt.
-
-Comes in: an `Outcome`, and the names of model and data. Goes out: lines, warnings before figures.
-"""
+"""The text of the report of an evaluation, warnings before scores, which is printed and written to report.txt."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -86,7 +83,7 @@ def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, f
 
 
 def number(value: float) -> str:
-    """Return a figure with three decimals, or ``NaN``."""
+    """Return a score with three decimals, or ``NaN``."""
     return "NaN" if math.isnan(value) else rounded(value)[0]
 
 

@@ -1,8 +1,8 @@
-"""Write results.xlsx: the figures of all instances.
+"""Write results.xlsx: the scores of all instances.
 
-Comes in: instances and the histories of finished folds. Goes out: a workbook with a sheet for each file of this package
-that has a `POSITION`, its place from the left, and a function `fill(sheet, contents)`; the sheet has the name of the file. One
-with a function `is_needed(contents)` is left out where that says so.
+The workbook has a sheet for each file of this package that has a `POSITION`, its place from the left, and a function
+`fill(sheet, contents)`; the sheet has the name of the file. It is omitted if the file has a function `is_needed(contents)` that
+returns False.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ from xval.results.read import Curves
 
 
 def write_workbook(path: Path, instances: Sequence[InstanceResults], histories: Mapping[JobKey, Curves]) -> None:
-    """Write the workbook of an experiment, over one that is there; the same content for the same figures.
+    """Write the workbook of an experiment, over one that is there; the same content for the same scores.
 
     Its links are relative to its folder, with the folders instance_<i>/fold_<k>. There is at least one instance.
     """

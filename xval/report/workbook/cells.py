@@ -1,8 +1,4 @@
-"""The texts and looks of cells that all sheets share.
-
-Comes in: a value from settings, a record or a user. Goes out: text as a cell can hold it; properties of a cell's format in
-XlsxWriter.
-"""
+"""The texts and XlsxWriter formats of cells that all sheets share."""
 
 import re
 from collections.abc import Sequence
@@ -37,7 +33,7 @@ SELECTED = (*LINK, *BOLD, *SELECTED_FILL)
 YELLOW_FILL = _fill("FFF2CC")
 CENTRE = _look(align="center", valign="vcenter", text_wrap=True)
 RIGHT, LEFT = _look(align="right"), _look(align="left")
-INDENTED = _look(align="left", indent=1)  # text beside numbers
+INDENTED = _look(align="left", indent=1)  # text next to numbers
 WRAPPED = _look(text_wrap=True, valign="top")
 QUOTED = _look(quote_prefix=True)
 DARK = _look(bold=True, font_color="#FFFFFF", bg_color="#404040")

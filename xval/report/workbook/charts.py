@@ -1,7 +1,4 @@
-"""What the charts of all sheets share: titles, axes and their ends.
-
-Comes in: the columns of a sheet. Goes out: a line chart of XlsxWriter, with axes that every program shows.
-"""
+"""What the line charts of all sheets share: titles, and axes that every spreadsheet program shows."""
 
 from math import ceil, floor, log10
 from typing import Any

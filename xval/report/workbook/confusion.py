@@ -1,8 +1,7 @@
-"""The sheet *confusion*: a confusion matrix per instance, summed over its folds; with repeats, each fold's mean over them.
+"""The sheet *confusion*: a confusion matrix per instance, summed over its folds; with several seeds, the means of each fold.
 
-Comes in: instances and their ranking. Goes out: counts of test clips or frames (rows: true class, columns: predicted class)
-with a colour scale, and the recall of each class with its interval. If there are too many matrices, only the best instances
-have theirs.
+It has the counts of test clips or frames (rows: true class, columns: predicted class) with a colour scale, and the recall of
+each class with its interval. If there are too many matrices, only the best instances have theirs.
 """
 
 from xval.answers.confusion import Confusion, find_confusion

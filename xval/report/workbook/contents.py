@@ -14,14 +14,14 @@ from xval.results.read import Curves
 
 @dataclass(frozen=True)
 class Contents:
-    """The figures of an experiment.
+    """The scores of an experiment.
 
     Attributes:
         instances: By number, at least one.
         ranking: Of these instances; where a sheet has no room for all, the best are shown.
-        findings: What has to be said beside the figures.
+        findings: What has to be said next to the scores.
         histories: Columns of history.csv by job: epoch, loss, val_loss ...
-        columns: Side and metric of each figure that some instance has, as of `metric_columns`.
+        columns: Side and metric of each score that some instance has, as of `metric_columns`.
     """
 
     instances: Sequence[InstanceResults]

@@ -1,8 +1,7 @@
 """The sheet *curves*: learning curves, two charts per instance, with their numbers to the right.
 
-Comes in: instances, their ranking, and the histories of finished folds. Goes out: charts of the training and validation loss
-and of the metric that training follows, as means over folds, on common axes. If there are too many instances, only the best
-have charts.
+The charts show the training and validation loss and the monitored metric as means over folds, on common axes. If there are too
+many instances, only the best have charts.
 """
 
 from collections.abc import Sequence

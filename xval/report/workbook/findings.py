@@ -1,6 +1,6 @@
-"""The sheet *findings*: what has to be known beside the values, with what to do; only where there is something.
+"""The sheet *findings*: what has to be known when reading the scores, and what to do, the most important first.
 
-Comes in: findings. Goes out: a row for each, the weightiest first.
+It exists only if there are findings.
 """
 
 from xval.answers.ranking import describe_selection

@@ -1,7 +1,4 @@
-"""Fold away what is equal for all instances.
-
-Comes in: a filled sheet. Goes out: columns that are hidden in a group, which the sign + above them opens; nothing is removed.
-"""
+"""Hide the columns that are equal for all instances in a group, which the sign + above them opens."""
 
 from collections.abc import Iterable
 

@@ -1,7 +1,4 @@
-"""The sheet *folds*: a row per job with its test items, figures and error.
-
-Comes in: instances. Goes out: the fold records as a table.
-"""
+"""The sheet *folds*: a row per job with its test items, scores and error."""
 
 from collections.abc import Mapping
 
@@ -90,7 +87,7 @@ def _first_values(key: JobKey, name: str, record: Record) -> list[object]:
 
 
 def _earlier_models(record: Record, parameters: Mapping[str, object]) -> str:
-    """Return whether what a fold is made of has heard what it tests: unseen, leaked or unknown and why; empty: nothing is."""
+    """Return whether what a fold is made of has seen what it tests: unseen, leaked or unknown and why; empty: nothing is."""
     origin = judge_record(record, parameters)
     has_earlier = "initial_model_items" in record or record.get("models") or "embedder_leakage" in record
     reason = (record.get("embedder_leakage") or {}).get("reason")

@@ -1,6 +1,6 @@
 """The sheet *intervals*: a row per instance and test metric, with every kind of value by its name.
 
-Comes in: instances. Goes out: mean over folds, mean over items, pooled value, interval over items, chance and its strategy.
+These are the mean over folds, the mean over items, the pooled value, the interval over items, and chance with its strategy.
 """
 
 from xval.answers.figure_text import interval_clause

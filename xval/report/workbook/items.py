@@ -1,7 +1,7 @@
-"""The sheet *items*: a metric of each test item by each instance, the worst items first.
+"""The sheet *items*: a metric of each test item by each instance, the worst items first, with a colour scale.
 
-Comes in: instances. Goes out: a row per item, a column per instance, and a colour scale. Where every clip is an item of its
-own and either right or wrong, there is a row for all clips that equally many instances get right.
+Where every clip is a separate item and either right or wrong, there is a row for all clips that equally many instances get
+right.
 """
 
 from collections.abc import Sequence

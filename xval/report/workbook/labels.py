@@ -1,7 +1,6 @@
-"""The sheet *labels*: the figures and the 2 x 2 counts of each label by each instance, where a clip may have several.
+"""The sheet *labels*: the scores and the 2 x 2 counts of each label by each instance, where a clip may have several.
 
-Comes in: instances and their ranking. Goes out: a row per instance and label, over all finished folds. If there are too many
-rows, only the best instances have theirs.
+They are over all finished folds. If there are too many rows, only the best instances have theirs.
 """
 
 from xval.answers.label_figures import LabelFigures, label_figures

@@ -1,7 +1,6 @@
 """The sheet *metrics*: a row per instance with every metric of every side.
 
-Comes in: instances and their ranking. Goes out: a header of three rows (metric, chance level, mean and std, of the main test
-metrics also the interval), a row per instance, and notes.
+The header has three rows: metric, chance level, and mean and standard deviation, for the main test metrics also the interval.
 """
 
 from collections.abc import Sequence
@@ -134,7 +133,7 @@ def _put_figure(sheet: Sheet, row: int, column: int, fold_figure: Figure, number
 def _n_columns(side: str, metric: str, instances: Sequence[InstanceResults]) -> int:
     """Return how many columns a metric of a side has: mean and deviation, and an interval.
 
-    The interval is there for the main test figures, and for those that no fold has, with the pooled figure. All others are in
+    The interval is there for the main test scores, and for those that no fold has, with the pooled score. All others are in
     the sheet intervals.
     """
     is_main = metric in instances[0].task.main_metrics

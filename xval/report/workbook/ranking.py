@@ -1,7 +1,6 @@
-"""The sheet *ranking*: a chart of all instances, best first by the validation figure, with intervals of the test figure.
+"""The sheet *ranking*: a chart of all instances, best first by the validation score, with intervals of the test score.
 
-Comes in: instances and their ranking. Goes out: a row per instance, and a chart of the rows: points, error bars, chance. If
-there are too many instances, only the best are charted.
+The chart has points, error bars and chance. If there are too many instances, only the best are in it.
 """
 
 from xlsxwriter.chart_line import ChartLine

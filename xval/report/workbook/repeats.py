@@ -1,7 +1,4 @@
-"""The sheet *repeats*: how much each figure differs between folds, and how much between seeds; only where there are repeats.
-
-Comes in: instances. Goes out: a row per instance and figure.
-"""
+"""The sheet *repeats*: how much each score differs between folds, and how much between seeds; only if there are several."""
 
 from math import isfinite, sqrt
 
@@ -28,7 +25,7 @@ def is_needed(contents: Contents) -> bool:
 
 
 def fill(sheet: Sheet, contents: Contents) -> None:
-    """Write a row per figure whose variance has components."""
+    """Write a row per score whose variance has components."""
     sheet.put_header(_HEADER, height=20)
     row = 1
     columns = [(side, metric, cells.metric_format(direction(contents.instances, metric))) for side, metric in contents.columns]

@@ -1,6 +1,6 @@
-"""The sheet *search*: what each fold of a searched instance tried and chose; only where something was searched.
+"""The sheet *search*: the trials of each fold of a searched instance, the chosen ones in bold, and the importance of settings.
 
-Comes in: instances. Goes out: a row per trial, those that were chosen in bold, and the importance of each setting below.
+It exists only if something was searched.
 """
 
 from xval.answers.summary import parameter_value

@@ -1,7 +1,4 @@
-"""The sheet *settings*: every parameter of every instance, those that differ first, and what overrides a default.
-
-Comes in: instances. Goes out: a row per parameter, and two columns per instance.
-"""
+"""The sheet *settings*: every parameter of every instance, those that differ first, and what overrides a default."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,6 @@
 """A workbook whose sheets are filled in any order, and written at the end.
 
-Comes in: values from settings, a record or a user, and how they look. Goes out: an xlsx file whose cells no program takes for
-formulas, and that show what is not a number.
+No spreadsheet program takes a cell for a formula, and cells show what is not a number.
 
 Source of the file format: XlsxWriter, https://xlsxwriter.readthedocs.io
 """
@@ -92,7 +91,7 @@ class Sheet:
         in_row[column] = (value, number_format, (*known, *looks))
 
     def link(self, row: int, column: int, folder: str) -> None:
-        """Link a cell to a folder beside the workbook."""
+        """Link a cell to a folder next to the workbook."""
         self._links[row, column] = folder
         self.style(row, column, cells.LINK, cells.CENTRE)
 
@@ -113,7 +112,7 @@ class Sheet:
             self.put(row + offset, 1, call_items(note, self.book.item_word), "", cells.GREY if offset else cells.BOLD)
 
     def merge(self, rows: range, columns: range) -> None:
-        """Show one cell, the first, in the place of several."""
+        """Show one cell, the first, in place of several."""
         self._merged.append((rows, columns))
 
     def comment(self, row: int, column: int, text: str) -> None:
@@ -163,7 +162,7 @@ class Sheet:
     ) -> None:
         """Print a wide table in blocks of columns, each as wide as a page, and notes below the first page.
 
-        What a page would show at less than 60 % of its size goes on on the next one, which the following block may share.
+        What a page would show at less than 60 % of its size continues on the next one, which the following block may share.
         `blocks` are the first column of each, `breaks` the columns before which one may be broken; all columns have their
         widths. The first `title_columns` are repeated on every page.
         """
@@ -179,7 +178,7 @@ class Sheet:
         self.print_areas([(1, row, first, last) for row, first, last in zip(rows, firsts, lasts, strict=True)])
 
     def print_areas(self, areas: Sequence[tuple[int, int, int, int]]) -> None:
-        """Print each area (first row, last row, first column, last column) from a page of its own."""
+        """Print each area (first row, last row, first column, last column) from a new page."""
         parts = (f"{self.name}!{xl_range_abs(top - 1, left - 1, bottom - 1, right - 1)}" for top, bottom, left, right in areas)
         # Worksheet.print_area takes one area alone.
         self.book.made.define_name(f"{self.name}!_xlnm.Print_Area", f"={','.join(parts)}")
@@ -216,7 +215,7 @@ class Sheet:
 
 
 def _link_to(folder: str) -> Url:
-    """Return a link to a folder beside the workbook, with a slash, as every system takes it; XlsxWriter writes a backslash."""
+    """Return a link to a folder next to the workbook, with a slash, as every system takes it; XlsxWriter writes a backslash."""
     url = Url(f"external:{folder}")
     url.text = ""
     url._relationship_link = f"{folder}/"

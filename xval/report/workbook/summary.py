@@ -1,7 +1,6 @@
-"""The sheet *summary*: three lines, and a row per instance with its main metrics, as wide as a printed page.
+"""The sheet *summary*: the result, the evidence and what to do next in three lines, and a row per instance with main metrics.
 
-Comes in: instances, their ranking. Goes out: what was found, may be claimed and is to do next; a table whose best values are
-marked; a legend of three lines.
+The table is as wide as a printed page, with the best values marked and a legend.
 """
 
 from xval.answers.figure_text import decimals, estimate, format_folds, format_time, interval_clause, rounded

@@ -1,14 +1,11 @@
-"""One fold of an instance that fits an estimator of scikit-learn, from the feature store to its record.
-
-Comes in: a job. Goes out: the files of its fold folder but the record, and the record's content. Keras is loaded for the
-networks of a combination alone.
-"""
+"""Fit an estimator of scikit-learn to the features of examples. Keras is loaded only for the networks of a combination."""
 
 import csv
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,22 +15,28 @@ from xval.base.errors import SettingsError
 from xval.data.class_weights import for_estimator
 from xval.data.fold import FoldData, load_fold
 from xval.data.target_scaling import target_scaling
-from xval.engine.worker.combination import CombinedFeatures
+from xval.engine.learners import Fitted
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import Clips, read_clips_of, read_enrolment_of
 from xval.jobs.job import Job, job_seed
-from xval.jobs.record import describe_untested, versions
-from xval.models.saved.novelty import Novelty, choose_kept, describe_novelty, measure_novelty
+from xval.jobs.model_files import seen_by_embedder
+from xval.jobs.observers import Observers
+from xval.jobs.record import versions
 from xval.models.saved.seen import Seen
-from xval.settings.architectures import COMBINATION
+from xval.results.folder import ESTIMATOR_NAME
 from xval.settings.classical import fits_validation
 from xval.settings.schema import Settings
 from xval.training.classical.check_estimator import check_skops
 from xval.training.classical.estimators import EstimatorSpec
+from xval.training.classical.pipeline_file import import_skops
 from xval.training.classical.pooling import Pooling
-from xval.training.classical.saved import describe_estimator, library_versions, save
+from xval.training.classical.saved import describe_estimator, library_versions
 from xval.training.classical.search import FittedEstimator, Part, fit_estimator
-from xval.training.evaluation.fold import evaluate_predictions
+from xval.training.evaluation.fold import Evaluation, evaluate_predictions
+
+if TYPE_CHECKING:
+    from xval.engine.learners.combination import CombinedFeatures
+    from xval.training.evaluation.novelty import Embed
 
 _EPSILON = np.float32(1e-7)  # of keras.config.epsilon
 
@@ -72,35 +75,18 @@ class PooledFeatures:
         """Write nothing: features are made by settings alone, which are in model.json."""
 
 
-def train_and_test(
-    job: Job,
-    folder: Path,
-    *,
-    store: FeatureStore | None = None,
-    source_of: Callable[[Job, FeatureStore], PooledFeatures] | None = None,
-    is_kept: bool = True,
-) -> dict[str, Any]:
-    """Fit an estimator to one fold's training items, calibrate and test it, and write what it leaves.
+@contextmanager
+def fit(job: Job, *_: object) -> "Iterator[FoldEstimator]":
+    """Fit an estimator to the features of a job, pooled over time."""
+    store = open_store(Path(job.store_folder))
+    yield fit_features(job, store, PooledFeatures(job, store))
 
-    That is model.skops, model.json, the cut networks, grid.csv and predictions.parquet.
 
-    Args:
-        job: What to fit.
-        folder: Where to.
-        store: Where examples are read; None: the store of the job.
-        source_of: Makes the features of them; None: as the architecture says.
-        is_kept: Save the model, too.
-
-    Returns:
-        The part of the record that a trained network has too, and the models of a combination with what is known of their
-        leakage.
-    """
-    settings = job.settings
+def fit_features(job: Job, store: FeatureStore, source: "PooledFeatures | CombinedFeatures") -> "FoldEstimator":
+    """Fit an estimator to the training items of a fold, as a source makes features of the examples of a store."""
+    settings, fold = job.settings, job.fold
     check_skops(settings.architecture)
-    store = store or open_store(Path(job.store_folder))
-    source = (source_of or (CombinedFeatures if settings.architecture == COMBINATION else PooledFeatures))(job, store)
     clips = read_clips_of(settings, store.folder.parents[1])
-    fold = job.fold
     if fits_validation(job.options):
         fold, clips = replace(fold, training=(*fold.training, *fold.validation)), _with_validation(clips, fold, store)
     data = load_fold(
@@ -113,39 +99,55 @@ def train_and_test(
         enrolment=read_enrolment_of(settings, store.folder.parents[1]),
     )
     data = replace(data, training=source.training(data))
-    sides = {side: source.of(examples) for side, examples in data.sides.items()}
-    fitted = _fit(job, source, data, sides)
-    about = describe_estimator(fitted, str(job.options.get("classifier", settings.architecture)), **source.about)
-    novelty = _novelty(fitted, sides, data, job)
-    if is_kept:
-        save(folder, fitted, about, replace(job, fold=fold), store, earlier=source.earlier, novelty=novelty)
-        source.write(folder)
-    if job.refit:
-        tested = describe_untested(job, data, data.class_names) | {"epochs": job.refit.epochs}
-    else:
-        threads = settings.threads_per_job
-        predictions = {side: fitted.answers(values, threads=threads) for side, values in sides.items()}
-        if fitted.out_of_fold is not None:
-            predictions["validation"] = _of_validation(fitted.out_of_fold, data)
-        evaluation = evaluate_predictions(predictions, data, settings, loss=loss_without_keras(settings, data))
-        evaluation.write(folder)
-        tested = {"status": "done", **evaluation.facts}
-    metric = "macro_f1" if fitted.has_classes else "mean_squared_error"
-    _write_grid(folder / "grid.csv", fitted, metric)
-    best = next((point.score for point in fitted.grid if point.settings == fitted.settings), None)
-    return {
-        **tested,
-        "n_parameters": None,
-        "n_features": int(sides["training"].shape[1]),
-        "classifier_settings": fitted.settings,
-        **({} if fold is job.fold else {"fitted_to": ["training", "validation"]}),
-        "searched_on": fitted.searched_on if fitted.grid else None,
-        "search_score": None if best is None else {metric: best},
-        "temperature": fitted.temperature,
-        **describe_novelty(novelty),
-        **source.facts,
-        "versions": versions(with_keras=bool(source.facts["models"])) | library_versions(),
-    }
+    features = {side: source.of(examples) for side, examples in data.sides.items()}
+    earlier = [*source.earlier, *seen_by_embedder(job)]
+    return FoldEstimator(job, data, earlier, source, features, _fit(job, source, data, features))
+
+
+@dataclass(frozen=True)
+class FoldEstimator(Fitted):
+    """The estimator of a fold, and the features of each side, float32 (n_examples, n_features)."""
+
+    source: "PooledFeatures | CombinedFeatures"
+    features: Mapping[str, NDArray[np.float32]]
+    fitted: FittedEstimator
+
+    def embedder(self) -> "Embed":
+        """Return the function that gives what the estimator itself reads: features, scaled and in components."""
+        return lambda side, rows: self.fitted.scaled(self.features[side][rows])
+
+    def evaluate(self, observers: Observers) -> Evaluation:  # noqa: ARG002 - as of any model
+        """Predict all sides, the validation items by estimators that were fitted without them, and compute all metrics."""
+        settings, threads = self.job.settings, self.job.settings.threads_per_job
+        predictions = {side: self.fitted.answers(values, threads=threads) for side, values in self.features.items()}
+        if self.fitted.out_of_fold is not None:
+            predictions["validation"] = _of_validation(self.fitted.out_of_fold, self.data)
+        return evaluate_predictions(predictions, self.data, settings, loss=loss_without_keras(settings, self.data))
+
+    def save(self, folder: Path, tested: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as of any model
+        """Write model.skops, the networks of a combination, and grid.csv."""
+        import_skops().dump(self.fitted.pipeline, folder / ESTIMATOR_NAME)
+        self.source.write(folder)
+        _write_grid(folder / "grid.csv", self.fitted)
+        name = str(self.job.options.get("classifier", self.job.settings.architecture))
+        return {"combination": describe_estimator(self.fitted, name, **self.source.about).model_dump(mode="json")}
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what the record says of it, besides its scores."""
+        fitted = self.fitted
+        best = next((point.score for point in fitted.grid if point.settings == fitted.settings), None)
+        return {
+            "n_parameters": None,
+            "n_features": int(self.features["training"].shape[1]),
+            "classifier_settings": fitted.settings,
+            **({"epochs": self.job.refit.epochs} if self.job.refit else {}),
+            **({} if self.data.fold is self.job.fold else {"fitted_to": ["training", "validation"]}),
+            "searched_on": fitted.searched_on if fitted.grid else None,
+            "search_score": None if best is None else {_metric_of(fitted): best},
+            "temperature": fitted.temperature,
+            **self.source.facts,
+            "versions": versions(with_keras=bool(self.source.facts["models"])) | library_versions(),
+        }
 
 
 def _with_validation(clips: Clips, fold: Fold, store: FeatureStore) -> Clips:
@@ -172,21 +174,8 @@ def _of_validation(out_of_fold: NDArray[np.float32], data: FoldData) -> NDArray[
     return out_of_fold[[places[row] for row in wanted]]
 
 
-def _novelty(fitted: FittedEstimator, sides: Mapping[str, NDArray[np.float32]], data: FoldData, job: Job) -> Novelty | None:
-    """Return from which distance on an input is unlike what an estimator was fitted to: its training items, without others."""
-    is_training = data.sides["training"].table["item"].isin(job.fold.training).to_numpy()
-    training = fitted.scaled(sides["training"][is_training])
-    kept = training[choose_kept(*training.shape)]
-    if "validation" not in sides:
-        limit_ratio = job.refit.facts.get("novelty_limit_ratio") if job.refit else None
-        return measure_novelty(kept, None, None, is_network=False, limit_ratio=limit_ratio)
-    measured = choose_kept(len(sides["validation"]), 1)
-    clips = data.sides["validation"].table["clip"].to_numpy()[measured]
-    return measure_novelty(kept, fitted.scaled(sides["validation"][measured]), clips, is_network=False)
-
-
 def _fit(
-    job: Job, source: PooledFeatures | CombinedFeatures, data: FoldData, sides: dict[str, NDArray[np.float32]]
+    job: Job, source: "PooledFeatures | CombinedFeatures", data: FoldData, sides: Mapping[str, NDArray[np.float32]]
 ) -> FittedEstimator:
     """Fit the estimator of a job; a model of all items has the temperature, and behind networks the settings, of its folds."""
     settings, training = job.settings, data.training
@@ -217,8 +206,13 @@ def _fit(
     return replace(fitted, temperature=job.refit.facts.get("temperature")) if job.refit else fitted
 
 
-def _write_grid(path: Path, fitted: FittedEstimator, metric: str) -> None:
+def _metric_of(fitted: FittedEstimator) -> str:
+    return "macro_f1" if fitted.has_classes else "mean_squared_error"
+
+
+def _write_grid(path: Path, fitted: FittedEstimator) -> None:
     """Write a row per setting of the grid, with its score and what it was scored on."""
+    metric = _metric_of(fitted)
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, fieldnames=[*fitted.settings, metric, "scored_on"])
         writer.writeheader()

@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from xval.base.errors import SettingsError
+from xval.experiment.refit_plan import all_items, choose_epochs, choose_learning_rates, expected_figures
 from xval.folds.plan import Fold, FoldPlan
 from xval.jobs.job import Job, Refit
-from xval.jobs.refit import all_items, choose_epochs, choose_learning_rates, expected_figures
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,18 @@
-"""The features that a combination reads: what networks make of an example, and the basic ones.
+"""Fit an estimator to a combination of features: what networks make of an example, and the basic ones."""
 
-Comes in: a job of architecture ``feature_combination``. Goes out: the features of examples; the cut networks in its fold
-folder.
-"""
-
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from preprocessing.store import FeatureStore
+from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.waveforms import example_lengths
 from xval.base.errors import SettingsError, UnsafeModelError
 from xval.data.fold import Examples, FoldData
+from xval.engine.learners.estimator import FoldEstimator, fit_features
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.models.saved.fetch import find_model
@@ -25,6 +24,13 @@ from xval.training.classical.estimators import EstimatorSpec
 from xval.training.classical.saved import save_network
 from xval.training.combination.basic_features import all_examples, read_basic_features
 from xval.training.combination.check_combined import check_files, judge_model, takes_lengths
+
+
+@contextmanager
+def fit(job: Job, *_: object) -> Iterator[FoldEstimator]:
+    """Fit an estimator to the combined features of a job."""
+    store = open_store(Path(job.store_folder))
+    yield fit_features(job, store, CombinedFeatures(job, store))
 
 
 class CombinedFeatures:
