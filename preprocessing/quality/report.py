@@ -1,7 +1,4 @@
-"""The page of the quality report: one HTML file with everything in it.
-
-Comes in: the facts, the findings, the charts. Goes out: the text of the page.
-"""
+"""The page of the quality report: one HTML file with everything in it."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,7 +1,4 @@
-"""A column of the corpus that has one value for each item, fixes the label, and has a value on two sides of a fold.
-
-Comes in: instances. Goes out: a `SharedColumn`, such as the speaker of sessions, or None.
-"""
+"""A column of the corpus that has one value for each item, fixes the label, and has a value on two sides of a fold."""
 
 from collections.abc import Sequence
 

@@ -1,7 +1,4 @@
-"""The rule that augmented copies only train, and on the side of the clip that they were made of.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rule that augmented copies only train, and on the side of the clip that they were made of."""
 
 from xval.answers.audit.evidence import Evidence
 from xval.answers.audit.identical_audio import shared_faults

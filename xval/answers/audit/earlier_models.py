@@ -1,8 +1,7 @@
 """The rule that neither a model nor any that it was made of has seen its test items, or was trained on its validation items.
 
-Comes in: evidence. Goes out: findings. model.json lists the items that a model and its earlier models have seen; the
-record says what is known of an initial model, of what made the features, and of weights that the build() of a network has from
-elsewhere.
+model.json lists the items that a model and its earlier models have seen; the record says what is known of an initial model,
+of what made the features, and of weights that the build() of a network has from elsewhere.
 """
 
 from preprocessing.corpus_folder import names_of

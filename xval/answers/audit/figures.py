@@ -1,7 +1,7 @@
 """The rule that figures are those of the predictions: a record may have been edited, or its predictions replaced.
 
-Comes in: evidence. Goes out: findings. The main metrics of each task, of examples, clips and items, and the confusion matrix
-are computed again from predictions.parquet; the folds that the figures over items are of have to be there.
+The main metrics of each task, of examples, clips and items, and the confusion matrix are computed again from
+predictions.parquet; the folds that the figures over items are of have to be there.
 """
 
 from collections.abc import Callable, Iterator, Mapping

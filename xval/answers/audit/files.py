@@ -1,7 +1,4 @@
-"""The rule that the files which the other rules check are complete and can be read.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rule that the files which the other rules check are complete and can be read."""
 
 import os
 from contextlib import suppress

@@ -1,6 +1,6 @@
 """The rules that folds, corpus, settings and code are those that the records were made with.
 
-Comes in: evidence. Goes out: findings. Hashes are computed again.
+Hashes are computed again.
 """
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError

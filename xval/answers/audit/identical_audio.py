@@ -1,6 +1,6 @@
 """The rules that no audio is on two sides of a fold: by the hashes and stretches of the corpus, and by what models have seen.
 
-Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
+Augmented copies have a rule of their own.
 """
 
 import hashlib

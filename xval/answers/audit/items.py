@@ -1,7 +1,4 @@
-"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each deal, and no single clip.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each deal, and no single clip."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping

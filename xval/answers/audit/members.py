@@ -1,7 +1,4 @@
-"""The rule that an ensemble was made of what its members predicted, and of their models, as they are now.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rule that an ensemble was made of what its members predicted, and of their models, as they are now."""
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings

@@ -1,7 +1,7 @@
 """The rule that each saved model normalises by the statistics of its training items alone, features and targets.
 
-Comes in: evidence. Goes out: findings. The statistics of the saved model are compared with those that are computed again from
-the sums, or the targets, that the feature store has for each item.
+The statistics of the saved model are compared with those that are computed again from the sums, or the targets, that the
+feature store has for each item.
 """
 
 from collections.abc import Callable, Collection

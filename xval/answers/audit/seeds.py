@@ -1,7 +1,4 @@
-"""The rules on seeds: a job has the seed that follows from the settings, and no repeat of a fold is another one of them.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rules on seeds: a job has the seed that follows from the settings, and no repeat of a fold is another one of them."""
 
 import hashlib
 

@@ -1,6 +1,6 @@
 """The rule on what validation clips alone choose after training: thresholds of several labels, the temperature of a network.
 
-Comes in: evidence. Goes out: findings. Both are computed again from the stored predictions of the validation clips.
+Both are computed again from the stored predictions of the validation clips.
 """
 
 import math

@@ -1,7 +1,4 @@
-"""What a rule of the audit finds, and its verdict.
-
-Comes in: the findings of one rule. Goes out: a `AuditVerdict`, which is never ok if nothing was checked.
-"""
+"""What a rule of the audit finds, and its verdict; it is never ok if nothing was checked."""
 
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
