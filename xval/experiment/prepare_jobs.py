@@ -150,11 +150,12 @@ def cut_clips(planned: Plan) -> list[str]:
         return []
     from preprocessing.corpus import open_corpus
     from preprocessing.quality.findings.durations import cut
+    from preprocessing.quality.rules import Features
 
     settings = planned.instances[0].settings
     corpus = open_corpus(settings.dataset, Path(settings.data_folder))
     clips = corpus.index[~corpus.index["augmented"]]
-    return [] if corpus.is_custom else [found.caution for features in cutting for found in cut(clips, features)]
+    return [found.caution for features in cutting for found in cut.find(Features(corpus, clips, features))]
 
 
 def planned_item_word(planned: Plan) -> str:

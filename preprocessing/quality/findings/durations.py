@@ -1,6 +1,6 @@
 """Clips that are cut, padded, or told by their length."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from preprocessing.features.feature_settings import FeatureSettings
@@ -129,11 +129,12 @@ def lost_audio(clips: "pd.DataFrame", settings: FeatureSettings) -> LostAudio:
     return LostAudio(len(durations), int(is_cut.sum()), share, n_shorter, settings.is_trimmed)
 
 
-def cut(clips: "pd.DataFrame", settings: FeatureSettings) -> Iterator[Finding]:
-    """Yield how many clips ``clip_length_s`` cuts, and of how many ``crop_s`` takes a part in each epoch.
-
-    Columns: duration_s.
-    """
+@Caution(13, CUT, CUT_TWICE, CROPPED, CROPPED_WINDOWS)
+def cut(features: Features) -> Iterator[Finding]:
+    """Yield how many clips ``clip_length_s`` cuts, and of how many ``crop_s`` takes a part in each epoch."""
+    clips, settings = features.clips, features.settings
+    if not features.has_whole_clips:
+        return
     lost = lost_audio(clips, settings)
     if text := lost.describe():
         is_filled = not (settings.example_length_s or settings.crop_s or settings.is_pooled)
@@ -143,11 +144,6 @@ def cut(clips: "pd.DataFrame", settings: FeatureSettings) -> Iterator[Finding]:
         of_crops = lost_audio(clips, settings.model_copy(update={"clip_length_s": settings.crop_s}))
         if text := of_crops.describe():
             yield (CROPPED_WINDOWS if settings.example_length_s else CROPPED).fill(lost=text, crop_s=settings.crop_s)
-
-
-@Caution(13, CUT, CUT_TWICE, CROPPED, CROPPED_WINDOWS)
-def _warn_of_cut(features: Features) -> Iterable[Finding]:
-    return cut(features.clips, features.settings) if features.has_whole_clips else ()
 
 
 @Caution(14, PADDED, PADDED_BY_LENGTH, PADDED_BY_WINDOWS)

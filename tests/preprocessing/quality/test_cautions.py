@@ -18,7 +18,7 @@ from xval.base.findings import rules_of
 def warn(rule: Caution, clips: pd.DataFrame, settings: Sequence[str] = (), **about: Any) -> str:
     """Return what a rule says of the clips of a corpus; empty: nothing."""
     corpus: Any = SimpleNamespace(**{"task_type": "classification", "is_custom": False, "target_columns": {}} | about)
-    return "; ".join(found.caution for found in rule.find(Features(corpus, clips, read_settings(list(settings)))))
+    return "\n".join(found.caution for found in rule.find(Features(corpus, clips, read_settings(list(settings)))))
 
 
 SHORT_AND_LONG = pd.DataFrame({"clip": ["a", "b", "long"], "duration_s": [0.4, 0.5, 30.0]})
@@ -67,16 +67,16 @@ def test_padding_is_of_what_the_settings_make_of_a_clip(
     ],
 )
 def test_what_clips_lose_is_counted(settings: list[str], said: list[str]) -> None:
-    texts = [found.caution for found in durations.cut(SHORT_AND_LONG, read_settings(settings))]
+    texts = warn(durations.cut, SHORT_AND_LONG, settings).splitlines()
     assert len(texts) == len(said)
     assert all(text.startswith(begin) for text, begin in zip(texts, said, strict=True))
 
 
 def test_the_advice_for_cut_clips_names_the_setting() -> None:
-    text = warn(durations._warn_of_cut, SHORT_AND_LONG, ["clip_length_s=0.45"])
+    text = warn(durations.cut, SHORT_AND_LONG, ["clip_length_s=0.45"])
     assert text.endswith("1 shorter one is zero-padded. Give --set example_length_s=0.45 instead to use all audio")
     assert "Give the settings example_length_s=0.45 instead" in in_python(text)
-    text = warn(durations._warn_of_cut, SHORT_AND_LONG, ["clip_length_s=0.45", "example_length_s=0.2"])
+    text = warn(durations.cut, SHORT_AND_LONG, ["clip_length_s=0.45", "example_length_s=0.2"])
     assert text.endswith("after clip_length_s=0.45. Remove clip_length_s to use all audio")
 
 

@@ -23,23 +23,18 @@ _SHARES = "Probabilities of {who} do not match how often classes occur: " + _LOS
 _DO_NOT_USE = "Do not use {n:its|their} probabilities"
 _VALIDATE = ". Let more {items} validate (validation_fraction)."
 _FEWER = "monitor = val_loss, label_smoothing or fewer num_epochs."
-FINDINGS = {
-    "network": Finding.coded(__name__, _SURE, f"{_DO_NOT_USE}. Set calibration = temperature, or try {_FEWER}"),
-    "calibrated network": Finding.coded(__name__, _SURE, f"{_DO_NOT_USE}. Try {_FEWER}"),
-    "estimator": Finding.coded(__name__, _SURE, _DO_NOT_USE + _VALIDATE),
-    "regression": Finding.coded(
-        __name__, _FAR, "Look at the worst predictions; try a lower learning_rate or fewer num_epochs."
-    ),
-    "regression estimator": Finding.coded(
-        __name__, _FAR, "Look at the worst predictions; let more {items} validate (validation_fraction)."
-    ),
-    "weighted": Finding.coded(
-        __name__, _SHARES, f"{_DO_NOT_USE}, because class_weights and sampling make rare classes look frequent."
-    ),
-    "shares": Finding.coded(__name__, _SHARES, f"{_DO_NOT_USE}. Set calibration = temperature, or train longer (num_epochs)."),
-    "calibrated shares": Finding.coded(__name__, _SHARES, f"{_DO_NOT_USE}. Train longer (num_epochs)."),
-    "shares of an estimator": Finding.coded(__name__, _SHARES, _DO_NOT_USE + _VALIDATE),
+_TEXTS = {
+    "network": (_SURE, f"{_DO_NOT_USE}. Set calibration = temperature, or try {_FEWER}"),
+    "calibrated network": (_SURE, f"{_DO_NOT_USE}. Try {_FEWER}"),
+    "estimator": (_SURE, _DO_NOT_USE + _VALIDATE),
+    "regression": (_FAR, "Look at the worst predictions; try a lower learning_rate or fewer num_epochs."),
+    "regression estimator": (_FAR, "Look at the worst predictions; let more {items} validate (validation_fraction)."),
+    "weighted": (_SHARES, f"{_DO_NOT_USE}, because class_weights and sampling make rare classes look frequent."),
+    "shares": (_SHARES, f"{_DO_NOT_USE}. Set calibration = temperature, or train longer (num_epochs)."),
+    "calibrated shares": (_SHARES, f"{_DO_NOT_USE}. Train longer (num_epochs)."),
+    "shares of an estimator": (_SHARES, _DO_NOT_USE + _VALIDATE),
 }
+FINDINGS = {case: Finding.coded(__name__, *texts) for case, texts in _TEXTS.items()}
 
 
 @Rule(18, *FINDINGS.values())
