@@ -127,7 +127,7 @@ def _list_findings(instances: Sequence[InstanceResults]) -> list[str]:
     findings = find_findings(instances)
     if not findings:
         return []
-    return [f"{counted(len(findings), 'finding')} (--details adds advice):", *(f"- {found.message}" for found in findings)]
+    return [f"{counted(len(findings), 'finding')} (--details adds advice):", *(f"- {found.short_line}" for found in findings)]
 
 
 def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:

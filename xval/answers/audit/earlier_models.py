@@ -1,15 +1,15 @@
 """The rule that neither a model nor any that it was made of has seen its test items, or was trained on its validation items.
 
-Comes in: evidence. Goes out: findings. model.json lists the items that a model and its earlier models have seen; the
-record says what is known of an initial model, of what made the features, and of weights that the build() of a network has from
-elsewhere.
+model.json lists the items that a model and its earlier models have seen; the record says what is known of an initial model,
+of what made the features, and of weights that the build() of a network has from elsewhere.
 """
 
 from preprocessing.corpus_folder import names_of
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.audit.verdict import Findings, quoted
 from xval.answers.pretrained import Origin, explain, judge_record
 from xval.base.errors import CorpusError
+from xval.base.findings import Finding, Rule
 from xval.results.read import fitted_sides
 
 
@@ -23,6 +23,13 @@ def _corpus_names(evidence: Evidence) -> tuple[str, ...]:
         raise NotCheckableError(str(error)) from error
 
 
+@Rule(
+    10,
+    Finding(
+        "no model, nor any that it was made from, has seen an item that its fold tests, or was trained on a validation item",
+        slug="earlier models",
+    ),
+)
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
@@ -64,10 +71,3 @@ def _check_origin(job: JobEvidence, findings: Findings) -> None:
     if origin.state != "clean":
         said = findings.faults if origin.state == "leaked" else findings.warnings
         said.append(f"{job.name}: {explain(origin)}")
-
-
-EARLIER_MODELS = Rule(
-    "earlier models",
-    "no model, nor any that it was made from, has seen an item that its fold tests, or was trained on a validation item",
-    _check,
-)

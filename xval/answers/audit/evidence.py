@@ -1,7 +1,4 @@
-"""Read what the rules of the audit check: the files of an experiment, its corpus and its feature stores, each once.
-
-Comes in: a results folder and the folder of corpora. Goes out: `Evidence`, or a `NotCheckableError` for what is missing.
-"""
+"""Read what the rules of the audit check: the files of an experiment, its corpus and its feature stores, each once."""
 
 import hashlib
 from collections.abc import Collection, Iterator

@@ -1,7 +1,4 @@
-"""The rule that the files which the other rules check are complete and can be read.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rule that the files which the other rules check are complete and can be read."""
 
 import os
 from contextlib import suppress
@@ -10,14 +7,16 @@ from pathlib import Path
 from preprocessing.store.checksums import find_damage
 from preprocessing.store.moments import DAMAGE
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.audit.verdict import Findings
 from xval.base.errors import ResultsError, SettingsError, brief
+from xval.base.findings import Finding, Rule
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.initial import has_changed, name_model
 from xval.models.saved.load import find_architecture
 from xval.models.saved.provenance import SEEN_AUDIO_NAME
 
 
+@Rule(1, Finding("every finished fold has all its files, and they and the feature stores are undamaged", slug="files"))
 def _check(evidence: Evidence, findings: Findings) -> None:
     findings.faults += evidence.damage
     stores: set[Path] = set()
@@ -106,10 +105,3 @@ def _faults_of_description(job: JobEvidence, evidence: Evidence, described: Mode
         ]
         faults += [f"model.json has another {name} than the feature store" for name in differ]
     return faults
-
-
-FILES = Rule(
-    "files",
-    "every finished fold has all its files, and they and the feature stores are undamaged",
-    _check,
-)

@@ -1,6 +1,6 @@
 """The rules that no audio is on two sides of a fold: by the hashes and stretches of the corpus, and by what models have seen.
 
-Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
+Augmented copies have a rule of their own.
 """
 
 import hashlib
@@ -14,9 +14,10 @@ from preprocessing.clips.fingerprints import short_hashes
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from xval.answers.audit.earlier_models import judge_origin
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Damage, Findings, Rule, quoted
+from xval.answers.audit.verdict import Damage, Findings, quoted
 from xval.answers.pretrained import clause
 from xval.base.errors import CorpusError, ResultsError, counted
+from xval.base.findings import Finding, Rule
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import describe_shared_file, find_shared_audio, find_shared_files, find_tested
@@ -65,6 +66,12 @@ def _files_on_two_sides(evidence: Evidence) -> Iterator[str]:
                 break
 
 
+@Rule(
+    5,
+    Finding(
+        "no two clips of the dataset share audio, or a segment of a file, across the sides of a fold", slug="identical audio"
+    ),
+)
 def _check_corpus(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         findings.faults += shared_faults(evidence, copies=False)
@@ -79,6 +86,13 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
             )
 
 
+@Rule(
+    6,
+    Finding(
+        "no tested clip nearly equals one in training or validation (another level or encoding, or added noise)",
+        slug="near-duplicates",
+    ),
+)
 def _check_near(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         corpus = evidence.corpus
@@ -111,6 +125,14 @@ def _uses_of_folds(evidence: Evidence) -> Iterator[tuple[Fold, Clips]]:
     yield from ((fold, {}) for fold in evidence.folds.plan.folds if fold.number not in begun)
 
 
+@Rule(
+    7,
+    Finding(
+        "no model has seen a clip that its fold tests, or was trained on a validation clip; the clips it has seen are stored "
+        "next to it",
+        slug="seen audio",
+    ),
+)
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
     known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have seen the same in most instances
     for job in evidence.jobs:
@@ -188,21 +210,3 @@ def _faults_of_seen(
     if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
         faults.append(Damage(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which was in training or validation"))
     return faults
-
-
-IDENTICAL_AUDIO = Rule(
-    "identical audio",
-    "no two clips of the dataset share audio, or a segment of a file, across the sides of a fold",
-    _check_corpus,
-)
-NEAR_DUPLICATES = Rule(
-    "near-duplicates",
-    "no tested clip nearly equals one in training or validation (another level or encoding, or added noise)",
-    _check_near,
-)
-SEEN_AUDIO = Rule(
-    "seen audio",
-    "no model has seen a clip that its fold tests, or was trained on a validation clip; the clips it has seen are stored "
-    "next to it",
-    _check_seen,
-)

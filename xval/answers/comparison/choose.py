@@ -15,7 +15,6 @@ from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
-from xval.answers.finding import capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
@@ -27,7 +26,7 @@ from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies
 from xval.answers.summary import has_windows, metric_words, side_name
-from xval.base.errors import ResultsError, SettingsError, counted
+from xval.base.errors import ResultsError, SettingsError, capital, counted
 from xval.base.operating_system import quote
 from xval.base.shelf import load_offers
 from xval.base.user_code.definitions import is_dotted
@@ -161,7 +160,7 @@ def _compare(
     notes = [f"{capital(call_compared([name]))}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
     notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' is in training and test." for column in columns]
-    notes += [found.text for found in map(describe_copies, _copies(chosen))]
+    notes += [found.message for found in map(describe_copies, _copies(chosen))]
     leaks = tuple(name for name, instance in chosen.items() if judge_instance(instance).state == "leaked")
     leaks = tuple(chosen) if leaking_column(numbered) else leaks
     corrections = tuple(text for offer in load_offers("comparison_note") for text in offer.describe(chosen))
