@@ -149,12 +149,13 @@ def cut_clips(planned: Plan) -> list[str]:
     if not cutting:
         return []
     from preprocessing.corpus import open_corpus
-    from preprocessing.quality.cautions import cut
+    from preprocessing.quality.findings.durations import cut
+    from preprocessing.quality.rules import Features
 
     settings = planned.instances[0].settings
     corpus = open_corpus(settings.dataset, Path(settings.data_folder))
     clips = corpus.index[~corpus.index["augmented"]]
-    return [] if corpus.is_custom else [text for features in cutting for text in cut(clips, features)]
+    return [found.caution for features in cutting for found in cut.find(Features(corpus, clips, features))]
 
 
 def planned_item_word(planned: Plan) -> str:
