@@ -1,7 +1,6 @@
-"""Turn the names of foldable items into file names that are safe on every system.
+"""Turn the names of items, which may be any text (``s01``, ``../../x``, ``CON``), into file names that are safe everywhere.
 
-Comes in: any text that a corpus calls an item (``s01``, ``../../x``, ``CON``). Goes out: one portable file name for it,
-without a suffix, and never the same one for two items.
+Each item gets one portable name without a suffix, and no two items get the same one.
 """
 
 import re
