@@ -1,10 +1,8 @@
-"""Annotated events that the targets of frames leave out: too short for a frame, or in one with an event of another class.
-
-Comes in: the events of a corpus for frame classification, and how its recordings are cut into frames. Goes out: cautions.
-"""
+"""Annotated events: recordings without any, classes of one item, and events that the targets of frames leave out."""
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,14 +19,52 @@ from preprocessing.annotations.labels import (
 )
 from preprocessing.clips.listing import first_names
 from preprocessing.clips.table import natural_key
-from xval.base.errors import counted, verb_of
+from preprocessing.quality.rules import Caution, Features
+from xval.base.findings import Finding
 
 if TYPE_CHECKING:
     import pandas as pd
 
+NOT_ANNOTATED = Finding(
+    "{n} of {n_clips} recordings {n:has|have} no row among the events, so {n:it counts|they count} as not annotated and "
+    "{n:is|are} not used",
+    "For a recording without events, add a row without start_s and end_s",
+)
+LONELY = Finding(
+    "{n} {n:class|classes} of events ({names}) annotated in only one item, so the fold that tests it cannot train on them",
+    "Record more items with such events, or remove these classes",
+)
+NO_FRAME = Finding(
+    "{n} of {n_events} {n_events:event|events} {n:is|are} in no frame, too short for label_frame_s={length_s:g} at "
+    "frame_overlap={overlap:g} ({shares})",
+    "Lower these in the experiment, or remove such events",
+)
+SHARED_FRAME = Finding(
+    "{n} of {n_labelled} frames with events {n:has|have} several classes, of which label_form=multi_class keeps only one "
+    "(frames lost: {shares})",
+    "Give --set label_form=multi_label in the experiment",
+)
 
-def lost_events(annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: FrameSettings, sample_rate_hz: int) -> list[str]:
-    """Return what to do about events that no frame has, and about frames of which one class of several is kept.
+
+@Caution(7, NOT_ANNOTATED, LONELY, NO_FRAME, SHARED_FRAME)
+def _warn_of_events(features: Features) -> Iterator[Finding]:
+    if features.corpus.task_type != "frame_classification":
+        return
+    annotations, clips = features.corpus.annotations(), features.clips
+    if n_without := int((~clips["clip"].isin(annotations["clip"])).sum()):
+        yield NOT_ANNOTATED.fill(n=n_without, n_clips=len(clips))
+    events = annotations.dropna(subset=["start_s"]).merge(clips[["clip", "item"]], on="clip")
+    n_items = events.groupby("label")["item"].nunique()
+    if lonely := sorted(n_items.index[n_items == 1]):
+        yield LONELY.fill(n=len(lonely), names=first_names(lonely, most=3))
+    if features.frames:
+        yield from lost_events(annotations, clips, features.frames, features.settings.sample_rate_hz)
+
+
+def lost_events(
+    annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: FrameSettings, sample_rate_hz: int
+) -> Iterator[Finding]:
+    """Yield what to do about events that no frame has, and about frames of which one class of several is kept.
 
     Args:
         annotations: clip, start_s, end_s, label, annotator.
@@ -37,7 +73,7 @@ def lost_events(annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: Fram
         sample_rate_hz: Of the features.
     """
     if frames.annotation_policy not in (*POLICIES, *annotations["annotator"]):
-        return []
+        return
     events, lost = Counter[str](), Counter[str]()
     labelled, taken = Counter[str](), Counter[str]()
     n_labelled = n_shared = 0
@@ -62,20 +98,11 @@ def lost_events(annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: Fram
         other = active & (largest_classes(samples, needed)[:, np.newaxis] != np.arange(1, len(names) + 1))
         labelled.update(dict(zip(names, active.sum(axis=0).tolist(), strict=True)))
         taken.update(dict(zip(names, other.sum(axis=0).tolist(), strict=True)))
-    texts = []
     if lost.total():
-        texts.append(
-            f"{lost.total()} of {counted(events.total(), 'event')} {verb_of(lost.total())} in no frame, too "
-            f"short for label_frame_s={frames.label_frame_s:g} at frame_overlap={frames.frame_overlap:g} "
-            f"({_shares(lost, events)}). Lower these in the experiment, or remove such events"
-        )
+        n, length_s, overlap = lost.total(), frames.label_frame_s, frames.frame_overlap
+        yield NO_FRAME.fill(n=n, n_events=events.total(), length_s=length_s, overlap=overlap, shares=_shares(lost, events))
     if n_shared and frames.label_form == "multi_class":
-        texts.append(
-            f"{n_shared} of {n_labelled} frames with events {verb_of(n_shared, 'have')} several classes, of which "
-            f"label_form=multi_class keeps only one (frames lost: {_shares(taken, labelled)}). Give --set "
-            "label_form=multi_label in the experiment"
-        )
-    return texts
+        yield SHARED_FRAME.fill(n=n_shared, n_labelled=n_labelled, shares=_shares(taken, labelled))
 
 
 def _shares(parts: Counter[str], wholes: Counter[str]) -> str:
