@@ -27,6 +27,7 @@ from xval.jobs.job import COMPLETE, PRUNED
 from xval.jobs.plan import make_jobs, make_plan
 from xval.jobs.record import describe_job
 from xval.results.folder import ExperimentFolder
+from xval.results.scores import Scores, write_scores
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.space import SearchPlan
 
@@ -72,17 +73,18 @@ def _read(store_folder, fold):
     return examples, {name: np.asarray(side.targets) for name, side in sides.items()}
 
 
-def train(job, _temporary, observers):
+def train(job, temporary, observers):
     """Be the training of a trial."""
     limits = EpochLimits(job)
     observers.add(limits, is_needed=True)
     for epoch in range(1, N_EPOCHS + 1):
         if observers.epoch({"epoch": epoch, "val_accuracy": accuracy(job, "validation", epoch)}):
-            return _record(job, limits.describe(PRUNED))
-    return _record(job, limits.describe(COMPLETE))
+            return _record(job, temporary, limits.describe(PRUNED))
+    return _record(job, temporary, limits.describe(COMPLETE))
 
 
-def _record(job, found):
+def _record(job, temporary, found):
+    write_scores(temporary, Scores({"validation": {"val_accuracy": found["score"]}}))
     return describe_job(job) | found
 
 
