@@ -11,7 +11,6 @@ from typing import Any
 
 from xval.engine.worker.run import run_job
 from xval.engine.worker.serve import WorkerTasks, main
-from xval.folds.predefined import SIDES
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.record import describe_job
@@ -23,8 +22,7 @@ def sleep(job: Job, _temporary: Path, observers: Observers) -> dict[str, Any]:
     """Sleep for as long as the job says, and return a record of it."""
     time.sleep(job.options["sleep_s"])
     observers.epoch({"epoch": 1})
-    items = {side: list(getattr(job.fold, side)) for side in SIDES}
-    return describe_job(job) | {"status": "done", "items": items, "metrics": {"test": {}}}
+    return describe_job(job) | {"status": "done", "metrics": {"test": {}}}
 
 
 def load() -> WorkerTasks:

@@ -12,7 +12,6 @@ from typing import Any
 
 from xval.engine.worker.run import run_job
 from xval.engine.worker.serve import WorkerTasks, main
-from xval.folds.predefined import SIDES
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.record import describe_job
@@ -26,8 +25,7 @@ def work(job: Job, folder: Path, observers: Observers) -> dict[str, Any]:
             shutil.copyfile(path, folder / path.name)
     observers.epoch({"epoch": 1, "loss": 1.0, "val_loss": 1.0})
     record = json.loads((template / "record.json").read_bytes())
-    items = {side: list(getattr(job.fold, side)) for side in SIDES}
-    return record | describe_job(job) | {"status": "done", "items": items}
+    return record | describe_job(job) | {"status": "done"}
 
 
 if __name__ == "__main__":

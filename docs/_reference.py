@@ -11,13 +11,16 @@ import os
 import re
 import textwrap
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 from pydantic.fields import FieldInfo
 
 from augmentation.offline_settings import AUGMENTATION_SECTION, MIXING_SECTION, MixingSettings, augmentation_model
+from preprocessing.quality.rules import PACKAGE as QUALITY
+from preprocessing.quality.rules import Fault
 from xval.__main__ import main as carry_out
-from xval.answers.finding_table import TABLE, Entry
+from xval.base.findings import Finding, coded_files, coded_rules, rules_of
 from xval.commands import GROUPS, describe_commands
 from xval.settings.architectures import COMBINATION, architecture_names, find_architecture
 from xval.settings.classical import CLASSICAL
@@ -37,7 +40,6 @@ _WORDS = {
     "few": "n speakers",
     "above_chance": "above chance",
 }
-_VERBS = {"were": "were", "are": "is", "its": "its"}  # which agree with a number
 _ESTIMATORS = {
     "constant": "Constant prediction: the most frequent class, or the mean. Every other model has to be better.",
     "svm": "Support vector machine (SVM) for classes. `C` and `gamma` are searched; a linear kernel has no `gamma`.",
@@ -122,7 +124,6 @@ def _meaning(name: str, field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    """Return the default of a setting as config.ini has it."""
     text = "none" if field.default is None else str(field.default)
     return text.lower() if isinstance(field.default, bool) else text
 
@@ -173,31 +174,45 @@ def findings_page() -> Iterator[str]:
         " and run the same command again:"
     )
     yield "```sh\npython experiments/exp1.py --set silence=XV105,XV303\n```"
-    for code in sorted(TABLE):
-        yield from [f"## {code} {TABLE[code].slug}", *_finding(TABLE[code])]
+    for code, module in coded_files().items():
+        findings = [finding for rule in coded_rules() for finding in rule.findings if finding.code == code]
+        yield from [f"## {findings[0].name}", *_finding(findings, " ".join((import_module(module).__doc__ or "").split()))]
+    yield "## Faults of a dataset"
+    yield (
+        "`xval prepare CORPUS --check` names them in `quality.csv` and on the page, the worst first. *refused*: no folds are"
+        " made of such a dataset; *left out*: the clip is skipped; *doubtful*: it is used as it is."
+    )
+    faults = [fault.findings[0] for fault in rules_of(QUALITY, Fault)]
+    rows = [f"| {one.slug} | {one.level} | {_filled(one.message)} | {_filled(one.advice)} |" for one in faults]
+    yield "\n".join(["| fault | effect | meaning | what to do |", "| --- | --- | --- | --- |", *rows])
+    yield "## Rules of the audit"
+    yield "`xval audit EXPERIMENT` prints for each rule whether it holds."
+    rows = [f"| {rule.findings[0].slug} | {_filled(rule.findings[0].message)} |" for rule in rules_of("xval.answers.audit")]
+    yield "\n".join(["| rule | statement |", "| --- | --- |", *rows])
 
 
-def _finding(entry: Entry) -> Iterator[str]:
+def _finding(findings: list[Finding], why: str) -> Iterator[str]:
     """Yield the paragraphs on a finding: its messages and what to do, each once, and why."""
     for label, texts in (
-        ("Message", [text.message for text in entry.texts.values()]),
-        ("What to do", [text.advice for text in entry.texts.values()]),
+        ("Message", [finding.message for finding in findings]),
+        ("What to do", [finding.advice for finding in findings]),
     ):
         filled = [_filled(text) for text in dict.fromkeys(texts) if re.search(r"\w", re.sub(r"\{\w+\}", "", text))]
         if len(filled) == 1:
             yield f"**{label}** {filled[0]}"
         elif filled:
             yield f"**{label}**\n\n" + "\n".join(f"- {text}" for text in filled)
-    yield f"**Why** {entry.why}"
+    yield f"**Why** {why}"
 
 
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
+    text = re.sub(r"\{\w+:\?((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # what is there for some values
+    text = re.sub(r"\{(\w+):[.\d]*[a-z]\}", r"{\1}", text)
+    text = re.sub(r"\{\w+:[^{}|]*\|((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # the words for several
     parts = re.split(r"\{(\w+)\}", text)
-    text = "".join(
-        _VERBS.get(part) or f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part)
-        for at, part in enumerate(parts)
-    )
+    text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
+    text = re.sub(r"[Vv]ariants \*variants\*", "*variants*", text)
     return text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
 
 

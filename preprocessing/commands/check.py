@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
-    from preprocessing.quality.faults import Finding
     from preprocessing.quality.report import Subject
     from preprocessing.quality.rules import Criteria
+    from xval.base.findings import Finding
 
 TABLE_NAME, COUNTS_NAME, PAGE_NAME = "quality.csv", "class_item.csv", "quality.html"
 
@@ -86,7 +86,7 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
     _write(folder, subject, facts, findings, criteria)
     _summarise(console, facts, findings, subject)
     console.print(f"Page       {folder / PAGE_NAME}")
-    is_refused = refusal or folds.refusal or any(finding.fault.level == "refused" for finding in findings)
+    is_refused = refusal or folds.refusal or any(finding.level == "refused" for finding in findings)
     return EXIT_USAGE if is_refused else 0
 
 
@@ -220,7 +220,6 @@ def _write(
 
 
 def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Finding]", subject: "Subject") -> None:
-    """Print what was found, the worst first."""
     original = facts[~facts["augmented"]]
     n_copies = len(facts) - len(original)
     copies = f", {n_copies} augmented copies" if n_copies else ""
@@ -237,15 +236,13 @@ def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Fi
     if subject.folds.refusal:
         console.print(f"Problem    no experiment can use this yet: {subject.folds.refusal}", style="bold red")
     for finding in findings:
-        fault = finding.fault
-        extent, advice = (
-            call_items(text, subject.item_word) for text in (counted(len(finding.reasons), fault.subject), fault.advice)
-        )
-        if fault.subject == "sample rate":
-            extent = ", ".join(f"{rate} ({clips})" for rate, clips in finding.reasons.items())
-        if fault.shows_first:
-            row, reason = next(iter(finding.reasons.items()))
-            extent += f" ({facts['clip'][row]}: {reason}{', ...' * (len(finding.reasons) > 1)})"
-        console.print(f"{fault.level.capitalize():10} {fault.name}: {extent}. {advice}", style=_STYLES[fault.level])
+        n_found = counted(len(finding.where), finding.subject)
+        extent, advice = (call_items(text, subject.item_word) for text in (n_found, finding.advice))
+        if finding.subject == "sample rate":
+            extent = ", ".join(f"{rate} ({clips})" for rate, clips in finding.where.items())
+        if finding.shows_first:
+            row, reason = next(iter(finding.where.items()))
+            extent += f" ({facts['clip'][row]}: {reason}{', ...' * (len(finding.where) > 1)})"
+        console.print(f"{finding.level.capitalize():10} {finding.slug}: {extent}. {advice}", style=_STYLES[finding.level])
     if not findings and not subject.refusal and not subject.folds.refusal:
         console.print("Faults     none")

@@ -10,9 +10,8 @@ import numpy as np
 
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
-from preprocessing.quality.cautions import one_label_per_row
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, png, write_title
-from preprocessing.quality.rules import TASKS_WITH_CLASSES
+from preprocessing.quality.rules import TASKS_WITH_CLASSES, one_label_per_row
 from xval.base.errors import counted, shortened
 from xval.base.item_word import ITEM, call_items
 

@@ -1,31 +1,14 @@
-"""What is wrong with the clips of a corpus and with the corpus as a whole, the worst first, each with what to do about it.
-
-Comes in: the facts about every clip. Goes out: the facts with the faults of each clip, and a finding per kind of fault.
-"""
+"""What is wrong with the clips of a corpus and with the corpus as a whole, the worst first, each with what to do about it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from preprocessing.quality.fault_kinds import FAULTS, Fault
-from preprocessing.quality.rules import Criteria, Reasons
+from preprocessing.quality.rules import PACKAGE, Criteria, Fault
+from xval.base.findings import Finding, rules_of
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A kind of fault that was found.
-
-    Attributes:
-        meaning: When it is found, with the criteria in force.
-        reasons: Who has it and why.
-    """
-
-    fault: Fault
-    meaning: str
-    reasons: Reasons
 
 
 def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFrame, list[Finding]]":
@@ -37,26 +20,20 @@ def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFram
         criteria: What counts as a fault.
 
     Returns:
-        facts: With the columns ``faults`` (names, separated by ``;``, the worst first) and ``reason`` (why, likewise); both are
-            empty for a clip without any.
+        facts: With the columns ``faults`` (slugs, separated by ``;``, the worst first) and ``reason`` (why, in the same order);
+            both are empty for a clip without any.
         findings: Those that were found, the worst first.
     """
-    findings = []
-    for fault in FAULTS:
-        reasons = fault.find(facts, criteria)
-        if reasons:
-            meaning = fault.meaning.format(min_duration_s=criteria.min_duration_s, clipped_share=100 * criteria.clipped_share)
-            findings.append(Finding(fault, meaning, reasons))
-    names: list[list[str]] = [[] for _ in range(len(facts))]
-    reasons_of: list[list[str]] = [[] for _ in range(len(facts))]
+    limits = {"min_duration_s": criteria.min_duration_s, "clipped_share": 100 * criteria.clipped_share}
+    found = [(rule.findings[0], rule.find(facts, criteria)) for rule in rules_of(PACKAGE, Fault)]
+    findings = [finding.fill(reasons, **limits) for finding, reasons in found if reasons]
+    of_clips: list[dict[str, str]] = [{} for _ in range(len(facts))]
     for finding in findings:
-        for row, reason in finding.reasons.items():
+        for row, reason in finding.where.items():
             if isinstance(row, int):
-                names[row].append(finding.fault.name)
-                reasons_of[row].append(reason)
-    return facts.assign(
-        faults=[";".join(texts) for texts in names], reason=["; ".join(texts) for texts in reasons_of]
-    ), findings
+                of_clips[row][finding.slug] = reason
+    slugs, reasons = (";".join(of_clip) for of_clip in of_clips), ("; ".join(of_clip.values()) for of_clip in of_clips)
+    return facts.assign(faults=list(slugs), reason=list(reasons)), findings
 
 
 def without_refusal(findings: Iterable[Finding]) -> list[Finding]:
@@ -64,7 +41,4 @@ def without_refusal(findings: Iterable[Finding]) -> list[Finding]:
 
     Identical audio may lie under items that the folds of the corpus itself keep on one side.
     """
-    return [
-        replace(finding, fault=replace(finding.fault, level="doubtful")) if finding.fault.level == "refused" else finding
-        for finding in findings
-    ]
+    return [replace(found, level="doubtful") if found.level == "refused" else found for found in findings]

@@ -1,7 +1,4 @@
-"""Whether folds can be made of a corpus, asked of the code that a run asks.
-
-Comes in: the clips of a corpus. Goes out: a `FoldsVerdict`, which preprocessing and its command check print.
-"""
+"""Whether folds can be made of a corpus, asked of the code that a run asks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, get_args

@@ -1,7 +1,4 @@
-"""The page of the quality report: one HTML file with everything in it.
-
-Comes in: the facts, the findings, the charts. Goes out: the text of the page.
-"""
+"""The page of the quality report: one HTML file with everything in it."""
 
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import class_names_of, label_columns, natural_key
-from preprocessing.quality.faults import Finding
 from preprocessing.quality.foldable import FoldsVerdict
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_labels
 from preprocessing.quality.style import HEAD
-from xval.base.errors import counted
+from xval.base.errors import capital, counted
+from xval.base.findings import Finding
 from xval.base.item_word import call_items
 from xval.base.terminal import visible
 
@@ -77,7 +74,7 @@ def make_page(
         HTML without scripts and without anything to be fetched; names from the corpus are escaped.
     """
     parts = [f"<h1>Quality of {escape(subject.dataset)}</h1>", _verdict(subject, findings)]
-    severe = [finding for finding in findings if finding.fault.level == "refused"]
+    severe = [finding for finding in findings if finding.level == "refused"]
     parts += [_finding(subject, finding, facts) for finding in severe]
     parts += ["<h2>Summary</h2>", _summary(subject, facts, criteria.task_type)]
     if findings:
@@ -101,11 +98,9 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
     boxes = []
     if subject.refusal:
         boxes.append(f'<p class="box refused"><b>The list of clips cannot be used.</b> {escape(subject.refusal)}</p>')
-    severe = [finding for finding in findings if finding.fault.level == "refused"]
+    severe = [finding for finding in findings if finding.level == "refused"]
     if severe or subject.folds.refusal:
-        names = ", ".join(
-            f"{finding.fault.name} ({counted(len(finding.reasons), finding.fault.subject)})" for finding in severe
-        )
+        names = ", ".join(f"{finding.slug} ({counted(len(finding.where), finding.subject)})" for finding in severe)
         why = " ".join(filter(None, [f"{names}." if names else "", subject.folds.refusal]))
         boxes.append(f'<p class="box refused"><b>No experiment can use this dataset as it is:</b> {escape(why)}</p>')
     elif findings:
@@ -151,34 +146,32 @@ def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
 def _overview(subject: Subject, findings: Iterable[Finding]) -> str:
     rows = []
     for finding in findings:
-        fault = finding.fault
         cells = [
-            f'<a href="#{_anchor(finding)}">{escape(fault.name)}</a>',
-            f'<span class="tag {_css_class(finding)}">{fault.level}</span>',
-            subject.say(counted(len(finding.reasons), fault.subject)),
+            f'<a href="#{_anchor(finding)}">{escape(finding.slug)}</a>',
+            f'<span class="tag {_css_class(finding)}">{finding.level}</span>',
+            subject.say(counted(len(finding.where), finding.subject)),
         ]
-        rows.append([*cells, subject.say(finding.meaning), subject.say(fault.advice)])
+        rows.append([*cells, subject.say(finding.message), subject.say(finding.advice)])
     legend = "; ".join(f"{level}: {meaning}" for level, meaning in LEVELS.items())
     return _table(["Fault", "Effect", "Found", "Meaning", "What to do"], rows, "overview") + f"<p class='note'>{legend}.</p>"
 
 
 def _finding(subject: Subject, finding: Finding, facts: "pd.DataFrame") -> str:
-    fault = finding.fault
-    shown = list(finding.reasons.items())[:LARGEST_N_LISTED]
-    if fault.subject == "clip":
+    shown = list(finding.where.items())[:LARGEST_N_LISTED]
+    if finding.subject == "clip":
         columns = ["clip", "item", *label_columns(facts.columns)]
         rows = [[*(escape(str(facts.at[key, column])) for column in columns), escape(reason)] for key, reason in shown]
         head = ["Clip", subject.say("Item"), *(column.removeprefix("label:").capitalize() for column in columns[2:]), "Why"]
     else:
-        head = [subject.say(fault.subject.capitalize()), "Why"]
+        head = [subject.say(finding.subject.capitalize()), "Why"]
         rows = [[escape(str(key)), escape(reason)] for key, reason in shown]
-    more = len(finding.reasons) - len(shown)
+    more = len(finding.where) - len(shown)
     note = f"<p class='note'>And {more} more; quality.csv lists all clips with faults.</p>" if more else ""
     return (
         f'<section class="finding {_css_class(finding)}" id="{_anchor(finding)}">'
-        f"<h3>{escape(fault.name[:1].upper() + fault.name[1:])}: "
-        f"{subject.say(counted(len(finding.reasons), fault.subject))}</h3>"
-        f"<p>{subject.say(finding.meaning)} <b>What to do:</b> {subject.say(fault.advice)}</p>"
+        f"<h3>{escape(capital(finding.slug))}: "
+        f"{subject.say(counted(len(finding.where), finding.subject))}</h3>"
+        f"<p>{subject.say(finding.message)} <b>What to do:</b> {subject.say(finding.advice)}</p>"
         f"{_table(head, rows, 'clips')}{note}</section>"
     )
 
@@ -235,8 +228,8 @@ def _table(head: Sequence[str] | None, rows: Iterable[Sequence[str]], kind: str)
 
 
 def _anchor(finding: Finding) -> str:
-    return "".join(letter if letter.isalnum() else "-" for letter in finding.fault.name.lower())
+    return "".join(letter if letter.isalnum() else "-" for letter in finding.slug.lower())
 
 
 def _css_class(finding: Finding) -> str:
-    return finding.fault.level.replace(" ", "-")
+    return finding.level.replace(" ", "-")

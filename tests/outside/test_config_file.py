@@ -49,7 +49,7 @@ def test_the_one_beside_the_script_comes_before_that_of_the_current_folder(study
         ("[database]\nhost = here\n", "no key in the section where xval expects it. Sections of xval: [experiment]"),
         ("[training]\nsteps = 10\n[data]\npath = x\n", "no key in the section where xval expects it"),
         ("[DEFAULT]\nlearning_rate = 0.1\n", "'learning_rate' belongs in [training]"),
-        ("learning_rate = 0.1\n", "no section headers"),
+        ("learning_rate = 0.1\n", "line 1: received 'learning_rate = 0.1"),
     ],
 )
 def test_a_config_ini_of_another_program_is_named_and_nothing_else_changes(study, text, why):
@@ -70,6 +70,7 @@ def test_a_config_ini_of_another_program_is_named_and_nothing_else_changes(study
         ("[training]\nlr = 0.1\n", "Here it is 'learning_rate'"),
         ("[fold]\nnum_folds = 3\n", "unknown section [fold]"),
         ("[training]\nnum_epochs = 3\n[mine]\nx = 1\n", "unknown section [mine]"),
+        ("[training]\nlearning_rate = 0.1\nn_mels = 12\n", "unknown key 'n_mels' in [training]. Move it to [features]."),
         ("[training]\nweight_decay = many\n", "config.ini: weight_decay: received 'many'"),
     ],
 )
@@ -157,6 +158,22 @@ def test_what_is_misspelt_in_a_second_config_ini_is_refused_likewise(study, in_p
     assert ended.returncode == 2
     assert "unknown key 'learning_rat' in [training]" in ended.stderr
     assert "Did you mean 'learning_rate'?" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("[training]\nbatch_size 32\n", "config.ini, line 2: received 'batch_size 32\\n'; expected 'name = value'"),
+        ("[folds]\n[training]\nseed = 1\n[training]\n", "config.ini, line 4: [training] is there twice."),
+        ("[training]\nseed = 1\nseed = 2\n", "config.ini, line 3: 'seed' is there twice in [training]."),
+        ("seed = 1\n[training]\n", "config.ini, line 1: received 'seed = 1\\n' before any section."),
+    ],
+)
+def test_what_is_no_config_file_is_named_by_its_line(study, text, fault):
+    study.file("config.ini", text)  # that of a study, which is always read
+    study.script({"architecture": "constant"}, name="experiments/exp.py")
+
+    assert fault in study.mistake("experiments/exp.py")
 
 
 def test_a_setting_of_other_commands_is_named_though_config_ini_lacks_it(in_project):

@@ -28,6 +28,18 @@ def test_a_run_continues_where_nothing_can_be_printed(study, output):
     assert len(list(study.results.glob("instance_1/fold_*/record.json"))) == 2
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize("option", ["--list", "--dry-run"])
+def test_what_only_prints_fails_where_nothing_can_be_printed(study, option):
+    study.script({"architecture": "constant"}, name="exp.py")
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = f"{sys.executable} exp.py {option} > /dev/full"
+    ended = subprocess.run(
+        ["bash", "-c", command], cwd=study.folder, env=environment, capture_output=True, text=True, timeout=500
+    )
+    assert (ended.returncode, "No space left on device" in ended.stderr) == (1, True)
+
+
 def test_a_run_that_is_refused_leaves_no_folder(study):
     study.script({"architecture": "constant"}, rank_by="top_5_accuracy")
     before = set(study.folder.rglob("*"))

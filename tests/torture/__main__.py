@@ -29,7 +29,7 @@ KINDS = ("files", "kills", "full_disk", "at_once", "two_machines")
 _LIGHT = (
     "scipy.stats", "pandas", "pyarrow.parquet", "soundfile", "av", "xlsxwriter", "sklearn.svm", "sklearn.linear_model",
     "sklearn.model_selection", "sklearn.pipeline", "skops.io", "matplotlib", "jinja2", "preprocessing.commands.make",
-    "preprocessing.commands.convert", "xval.experiment.declare", "xval.engine.worker.classical", "xval.report.rebuild",
+    "preprocessing.commands.convert", "xval.experiment.declare", "xval.engine.learners.estimator", "xval.report.rebuild",
     "xval.answers.audit", "xval.report.page", "augmentation.folder",
 )  # fmt: skip
 _HEAVY = ("xval.reuse.inference.model", "xval.training.setup", "xval.reuse.new_data.evaluation", "h5py")

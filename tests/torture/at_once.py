@@ -42,16 +42,16 @@ def n_cases(_base: Path) -> int:
 
 def note_trainings(log: Path) -> None:
     """Let this process write down each job that it trains."""
-    from xval.engine.worker import classical
+    from xval.engine.learners import estimator
 
-    train = classical.train_and_test
+    train = estimator.fit_features
 
-    def noted(job: object, folder: Path) -> object:
+    def noted(job: object, *features: object) -> object:
         with os.fdopen(os.open(log, os.O_CREAT | os.O_APPEND | os.O_WRONLY), "a") as file:
             file.write(f"{job.key}\n")  # type: ignore[attr-defined]
-        return train(job, folder)
+        return train(job, *features)
 
-    classical.train_and_test = noted
+    estimator.fit_features = noted
 
 
 def is_elsewhere(ended: Ended) -> bool:

@@ -181,10 +181,13 @@ def save_untrained(tmp_path_factory):
     import keras
     import pandas as pd
 
+    from xval.base.json_files import write_json
+    from xval.data.fold import load_fold
     from xval.folds.plan import Fold
     from xval.jobs.job import Job
-    from xval.jobs.model_files import save_model
+    from xval.jobs.model_files import describe_model
     from xval.models.build import build_model
+    from xval.models.saved.provenance import write_seen_audio
     from xval.settings.resolve import Declaration, resolve
 
     folder = tmp_path_factory.mktemp("tones")
@@ -211,7 +214,10 @@ def save_untrained(tmp_path_factory):
         keras.utils.set_random_seed(number)
         model = build_model(instance.settings, instance.options, store, fold.training)
         job = Job("r", "code", str(store.folder), 1, fold, instance.settings, instance.options, "h", "f", seed=number)
-        save_model(model, target, job, store, store.class_names)
+        model.save(target / "model.keras")
+        data = load_fold(store, fold, instance.settings.feature_settings(), in_memory=False)
+        write_json(target / "model.json", describe_model(job, data, [], {"class_names": store.class_names}))
+        write_seen_audio(target, data)
         return target
 
     return SimpleNamespace(save=save, audio=folder, corpus=corpus)

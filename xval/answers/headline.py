@@ -10,23 +10,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from xval.answers import line_cases
-from xval.answers.chance_findings import beyond_chance, item_known, not_above_chance, what_to_try
 from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.few_items import advice_on_few, name_few
 from xval.answers.figure_text import Estimate, estimate, in_column, rounded
-from xval.answers.finding import Finding, capital
-from xval.answers.item_words import call_items_of, items_word
-from xval.answers.item_words import item_word as word_of_item
+from xval.answers.findings.xv301_not_above_chance import what_to_try
+from xval.answers.findings.xv302_knows_the_speaker import recognised
+from xval.answers.item_words import call_items_of
 from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
-from xval.answers.nested_selection import NestedInstance, choose_nested, why_not_nested
+from xval.answers.nested_selection import NestedInstance, why_not_nested
 from xval.answers.next_step import are_perfect, call_variants
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
-from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import copies, parameters_of
-from xval.answers.summary import metric_words, side_name, test_side
-from xval.base.errors import counted
+from xval.answers.summary import metric_words, side_name
+from xval.answers.variants import Variants
+from xval.base.errors import capital, counted
 from xval.base.item_word import new_items
 from xval.base.json_files import hash_text
 from xval.folds.random_split import is_random_split
@@ -34,7 +33,6 @@ from xval.results.instance import InstanceResults
 from xval.results.item_figures import ItemFigure
 from xval.settings.architectures import doing
 from xval.settings.classical import CLASSICAL
-from xval.settings.finding_codes import Code, silenced
 
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison, Pair
@@ -48,8 +46,7 @@ def find_headline(instances: Sequence[InstanceResults], experiment: str | None =
 
     `experiment` stands in commands; None: the path of the experiment.
     """
-    done = [instance for instance in instances if instance.folds]
-    fields = _Fields(instances, done, experiment or str(instances[0].experiment.path))
+    fields = _Fields(instances, experiment or str(instances[0].experiment.path))
     case = _choose_case(fields)
     lines = CASES[case]
     first = "" if case in WITHOUT_FIRST else fields.comes_first
@@ -78,7 +75,7 @@ def _choose_case(fields: "_Fields") -> str:
     if len(selected.folds) < selected.n_folds:
         return "failed" if selected.number in fields.failures else "unfinished"
     figure = fields.figure
-    if fields.at_chance and selected.number in fields.at_chance.instances:
+    if selected.number in fields.at_chance:
         return _case_at_chance(figure)
     if fields.is_random_split:
         return "random split"
@@ -86,8 +83,7 @@ def _choose_case(fields: "_Fields") -> str:
         return "perfect, few" if fields.advice_on_few else "perfect decisions" if selected.decides_items else "perfect"
     if figure is None or figure["low"] is None:
         return "no interval" if not fields.too_few else "few of a class" if fields.advice_on_few else "few items"
-    known = item_known(fields.done, fields.at_chance, fields.nested)
-    if known and selected.number in known.instances:
+    if any(selected.number in known.where for known in recognised.find(fields)):
         return "knows the item"
     return _case_of_comparison(fields)
 
@@ -119,26 +115,17 @@ def _case_of_comparison(fields: "_Fields") -> str:
 _EQUAL, _UNDECIDED = ["practically equal"], ["undecided", "no test"]
 
 
-class _Fields:
-    """The fields of the texts by name, each found when a text has it.
+class _Fields(Variants):
+    """The fields of the texts by name, each found when a text has it; `experiment` is what commands call the experiment."""
 
-    Attributes:
-        instances: All of them.
-        done: Those with a finished fold.
-        experiment: What commands call it.
-    """
-
-    def __init__(self, instances: Sequence[InstanceResults], done: Sequence[InstanceResults], experiment: str) -> None:
-        self.instances, self.done, self.experiment = instances, done, experiment
+    def __init__(self, instances: Sequence[InstanceResults], experiment: str) -> None:
+        super().__init__(instances)
+        self.experiment = experiment
 
     def __getitem__(self, name: str) -> object:
         return getattr(self, name)
 
     # What there is.
-
-    @cached_property
-    def ranking(self) -> Ranking:
-        return rank_instances(self.done)
 
     @cached_property
     def selected(self) -> InstanceResults:
@@ -148,7 +135,7 @@ class _Fields:
     @cached_property
     def nested(self) -> NestedInstance | None:
         """The choice as each fold makes it; None: there was none, or a model of it was trained on what is tested."""
-        nested = choose_nested(self.done, self.ranking)
+        nested = super().nested
         return None if nested and judge_instance(nested).state == "leaked" else nested
 
     @cached_property
@@ -159,29 +146,24 @@ class _Fields:
     def pairs(self, *verdicts: str) -> "list[Pair]":
         return [pair for pair in (self.comparison.pairs if self.comparison else ()) if pair.verdict in verdicts]
 
-    @cached_property
-    def at_chance(self) -> Finding | None:
-        return not_above_chance(self.done, self.nested, self.ranking.selected)
-
     @property
     def figure(self) -> ItemFigure | None:
-        return (self.nested or self.selected).item_figure(test_side(self.done), self.selected.task.main_metrics[0])
+        return (self.nested or self.selected).item_figure(self.side, self.main_metric)
 
     @cached_property
     def own_estimate(self) -> Estimate:
-        return estimate(self.selected, test_side(self.done), self.selected.task.main_metrics[0])
+        return estimate(self.selected, self.side, self.main_metric)
 
     @cached_property
     def nested_estimate(self) -> Estimate | None:
         if self.nested is None:
             return None
-        found = estimate(self.nested, test_side(self.done), self.selected.task.main_metrics[0])
+        found = estimate(self.nested, self.side, self.main_metric)
         return found if found.value is not None else None
 
     @property
     def is_random_split(self) -> bool:
-        is_silenced = Code.RANDOM_SPLIT in silenced(instance.parameters.get("silence") for instance in self.done)
-        return is_random_split(self.selected.n_clips.values()) and not is_silenced
+        return is_random_split(self.selected.n_clips.values()) and "XV102" not in self.silenced
 
     @cached_property
     def lacking(self) -> dict[int, InstanceResults]:
@@ -226,19 +208,11 @@ class _Fields:
 
     @property
     def metric(self) -> str:
-        return metric_words(self.selected.task.main_metrics[0])
+        return metric_words(self.main_metric)
 
     @property
     def Metric(self) -> str:  # noqa: N802 - the field at the beginning of a sentence
         return capital(self.metric)
-
-    @property
-    def item(self) -> str:
-        return word_of_item(self.done)
-
-    @property
-    def items(self) -> str:
-        return items_word(self.done)
 
     @property
     def unseen(self) -> str:
@@ -246,7 +220,7 @@ class _Fields:
 
     @property
     def Items(self) -> str:  # noqa: N802
-        return capital(items_word(self.done))
+        return capital(self.items)
 
     @property
     def own(self) -> str:
@@ -274,7 +248,7 @@ class _Fields:
     @property
     def _has_other_metric(self) -> bool:
         """Whether validation chooses by another metric than the one that is reported."""
-        return self.ranking.metric != self.selected.task.main_metrics[0]
+        return self.ranking.metric != self.main_metric
 
     @property
     def by_other_metric(self) -> str:
@@ -283,7 +257,7 @@ class _Fields:
     @property
     def in_other_metric(self) -> str:
         """The test score in the metric that chooses; the loss, which chooses where that one cannot, is none."""
-        found = estimate(self.selected, test_side(self.done), self.ranking.metric)
+        found = estimate(self.selected, self.side, self.ranking.metric)
         if not self._has_other_metric or self.ranking.metric == "loss" or found.value is None:
             return ""
         return f" ({metric_words(self.ranking.metric)} {rounded(found.value)[0]})"
@@ -319,10 +293,6 @@ class _Fields:
     @property
     def in_chance(self) -> str:
         return "" if self.own_estimate.chance is None else f" (chance {self.chance})"
-
-    @property
-    def above_chance(self) -> str:
-        return beyond_chance(self.done)
 
     @property
     def is_above_chance(self) -> str:
@@ -387,8 +357,7 @@ class _Fields:
 
     @property
     def try_next(self) -> str:
-        numbers = self.at_chance.instances if self.at_chance else ()
-        return what_to_try(self.done, numbers)
+        return what_to_try(self)
 
     @property
     def baseline(self) -> str:

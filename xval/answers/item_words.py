@@ -1,7 +1,4 @@
-"""What texts call an item: speaker, actor, patient ..., as the setting ``item_name`` has it, or else the corpus.
-
-Comes in: instances. Goes out: words.
-"""
+"""What texts call an item: speaker, actor, patient ..., as the setting ``item_name`` has it, or else the corpus."""
 
 from collections.abc import Iterable
 

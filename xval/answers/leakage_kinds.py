@@ -1,33 +1,17 @@
 """The kinds of leakage of Kapoor and Narayanan, and what is known of each in an experiment.
 
-Comes in: the verdicts of the audit, and whether the examples were handed in as arrays. Goes out: a `Kind` for each row of the
-table in the protocol.
-
 Source: Kapoor and Narayanan (2023), "Leakage and the reproducibility crisis in machine-learning-based science", Patterns 4 (9).
 """
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from xval.answers.audit.normaliser import ENROLLED, TRANSDUCTIVE
 from xval.answers.audit.verdict import AuditVerdict, Damage
+from xval.base.findings import Finding
 
 _NOT_AUDITED = "the audit was not run"
 _ARRAYS = "how the arrays were made is not known"
-
-
-class Kind(NamedTuple):
-    """A kind of leakage.
-
-    Attributes:
-        name: As in the paper, with its number.
-        state: ok: it was looked for and not found; leaked: it was found; unknown: it was not, or could not be, looked for.
-        reason: What this rests on.
-    """
-
-    name: str
-    state: Literal["ok", "leaked", "unknown"]
-    reason: str
 
 
 class _Row(NamedTuple):
@@ -79,8 +63,10 @@ _ROWS = (
 )
 
 
-def leakage_by_kind(verdicts: Sequence[AuditVerdict] | None, *, is_custom: bool) -> list[Kind]:
-    """Return what is known of each kind of leakage.
+def leakage_by_kind(verdicts: Sequence[AuditVerdict] | None, *, is_custom: bool) -> list[Finding]:
+    """Return what is known of each kind of leakage: its name is the slug, the message says what its level rests on.
+
+    The level is ok: it was looked for and not found; leaked: it was found; unknown: it was not, or could not be, looked for.
 
     Args:
         verdicts: Of the audit; None: it was not run, and nothing is known.
@@ -90,23 +76,23 @@ def leakage_by_kind(verdicts: Sequence[AuditVerdict] | None, *, is_custom: bool)
     return [_judge(row, by_rule, is_custom=is_custom, is_audited=verdicts is not None) for row in _ROWS]
 
 
-def _judge(row: _Row, by_rule: dict[str, AuditVerdict], *, is_custom: bool, is_audited: bool) -> Kind:
+def _judge(row: _Row, by_rule: dict[str, AuditVerdict], *, is_custom: bool, is_audited: bool) -> Finding:
     if not row.rules:
-        return Kind(row.name, "unknown", row.holds)
+        return Finding(slug=row.name, level="unknown", message=row.holds)
     if not is_audited:
-        return Kind(row.name, "unknown", _NOT_AUDITED)
+        return Finding(slug=row.name, level="unknown", message=_NOT_AUDITED)
     verdicts = [by_rule[rule] for rule in row.rules if rule in by_rule]
     broken = {verdict.rule: [fault for fault in verdict.faults if not isinstance(fault, Damage)] for verdict in verdicts}
     if failed := [f"{rule}: {faults[0]}" for rule, faults in broken.items() if faults]:
-        return Kind(row.name, "leaked", "; ".join(failed))
+        return Finding(slug=row.name, level="leaked", message="; ".join(failed))
     if is_custom and row.of_arrays:
-        return Kind(row.name, "unknown", _ARRAYS)
+        return Finding(slug=row.name, level="unknown", message=_ARRAYS)
     doubts = [
         f"{verdict.rule}: {(*verdict.faults, *verdict.not_checkable, *verdict.warnings)[0]}"
         for verdict in verdicts
         if verdict.state != "ok"
     ]
     if doubts or len(verdicts) < len(row.rules):
-        return Kind(row.name, "unknown", "; ".join(doubts) or _NOT_AUDITED)
+        return Finding(slug=row.name, level="unknown", message="; ".join(doubts) or _NOT_AUDITED)
     by_item = [note for verdict in verdicts for note in verdict.notes if TRANSDUCTIVE in note or ENROLLED in note]
-    return Kind(row.name, "ok", "; ".join([row.holds, *by_item]))
+    return Finding(slug=row.name, level="ok", message="; ".join([row.holds, *by_item]))

@@ -1,22 +1,21 @@
-"""Repeats of a fold, which differ in their seed alone: averaged within the fold, and never chosen among.
+"""Seeds of a fold, which are averaged within the fold and never chosen among, and repeats of the cross-validation, in words.
 
-Comes in: instances. Goes out: the variance of a figure between folds apart from that between seeds; and the instances that
-ought to have been repeats, because they differ in their seed alone. The reasons, with measurements: Bouthillier et al.,
-Accounting for variance in machine learning benchmarks, 2021.
+The variance of a score between folds is separated from that between seeds, and instances that differ only in their seed are
+named. The reasons, with measurements: Bouthillier et al., Accounting for variance in machine learning benchmarks, 2021.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, sqrt
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from xval.answers.figure_text import rounded
-from xval.answers.finding import Finding, capital, make_finding
 from xval.answers.names import name_numbers
 from xval.answers.next_step import call_variants
 from xval.answers.summary import metric_words
-from xval.base.errors import counted
+from xval.base.errors import capital, counted
+from xval.base.findings import Finding
 from xval.results.instance import InstanceResults
-from xval.settings.finding_codes import Code
 from xval.settings.parameters import hash_parameters
 
 if TYPE_CHECKING:
@@ -24,6 +23,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from xval.measures.statistics.components import Components
+
+
+COPIES = Finding.coded(
+    "xv308_same_settings",
+    "{Variants} have the same settings and seed, so they are one model.",
+    "Remove {others}, or change the setting in which they should differ.",
+)
+TWINS = Finding.coded(
+    "xv305_variants_differ_in_seed",
+    "Variants {listed} differ only in their seed, so they are one method and share one rank.",
+    "Declare one variant with repeats = {n} instead.",
+)
 
 
 def repeat_values(instance: InstanceResults, side: str, metric: str) -> "NDArray[np.float64]":
@@ -62,6 +73,14 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
     )
 
 
+def describe_deals(instance: InstanceResults, side: str, metric: str) -> str:
+    """Return the mean of each repeat of the cross-validation in a metric; nothing where there is one."""
+    values = instance.fold_values(side, metric)
+    of_deals = {deal: [values[fold] for fold in folds if fold in values] for deal, folds in instance.folds_by_repeat.items()}
+    means = [f"{rounded(fmean(of_deal))[0]} in repeat {deal}" for deal, of_deal in of_deals.items() if of_deal]
+    return f"{metric_words(metric)} {', '.join(means)}" if instance.n_deals > 1 and means else ""
+
+
 def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
     """Return the numbers of instances that differ in their seed alone (and their comments), a tuple per group of several."""
     if len({of_instance.get("seed") for of_instance in parameters.values()}) < 2:
@@ -84,7 +103,7 @@ def copies(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ..
 def describe_copies(group: Sequence[int]) -> Finding:
     """Say what one group of `copies` is, and what to do."""
     variants, others = (call_variants(map(str, numbers)) for numbers in (group, group[1:]))
-    return make_finding(Code.COPIES, "", group, Variants=capital(variants), others=others)
+    return COPIES.fill(group, Variants=capital(variants), others=others)
 
 
 def describe_seed_twins(group: Sequence[int], parameters: Mapping[int, Mapping[str, object]]) -> Finding:
@@ -92,7 +111,7 @@ def describe_seed_twins(group: Sequence[int], parameters: Mapping[int, Mapping[s
     first_of_seed: dict[object, int] = {}
     for number in group:
         first_of_seed.setdefault(parameters[number].get("seed"), number)
-    return make_finding(Code.SEEDS, "", group, listed=name_numbers(first_of_seed.values()), n=len(first_of_seed))
+    return TWINS.fill(group, listed=name_numbers(first_of_seed.values()), n=len(first_of_seed))
 
 
 def parameters_of(instances: Iterable[InstanceResults]) -> dict[int, dict[str, object]]:

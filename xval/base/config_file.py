@@ -10,7 +10,13 @@ in the current folder, changes the defaults, if it belongs to xval and not to an
 
 import os
 import sys
-from configparser import ConfigParser
+from configparser import (
+    ConfigParser,
+    DuplicateOptionError,
+    DuplicateSectionError,
+    MissingSectionHeaderError,
+    ParsingError,
+)
 from configparser import Error as ConfigParserError
 from difflib import get_close_matches
 from functools import cache
@@ -53,7 +59,6 @@ def study_around(start: Path) -> Path | None:
 
 
 def _starts() -> tuple[Path, Path]:
-    """Return the folder of the script and the current one."""
     return (Path(sys.argv[0]).resolve().parent if sys.argv[0] else Path.cwd(), Path.cwd())
 
 
@@ -105,7 +110,7 @@ def _why_foreign(path: Path) -> str:
     try:
         own = _read(path)
     except SettingsError as error:
-        return f"{str(error).removeprefix(f'{path}: ')} A config.ini of xval has sections: {sections}."
+        return f"{str(error).removeprefix(str(path)).lstrip(', :')} A config.ini of xval has sections: {sections}."
     meant = {section: next(iter(get_close_matches(section, known, n=1)), "") for section in own}
     if own.keys() <= known.keys() or any(own[section].keys() & known.get(meant[section], frozenset()) for section in own):
         return ""
@@ -159,9 +164,9 @@ def read_defaults(path: Path = CONFIG_PATH) -> dict[str, dict[str, str]]:
             raise SettingsError(f"{own}: unknown section [{section}]. {suggestion(section, known)}")
         for key in values:
             if key not in known[section]:
-                raise SettingsError(
-                    f"{own}: unknown key '{key}' in [{section}]. {describe_synonym(key) or suggestion(key, known[section])}"
-                )
+                place = next((f"Move it to [{other}]." for other, keys in known.items() if key in keys), "")
+                advice = place or describe_synonym(key) or suggestion(key, known[section])
+                raise SettingsError(f"{own}: unknown key '{key}' in [{section}]. {advice}")
         sections[section] = sections.get(section, {}) | values
     is_study = find_study() is not None
     for key in FOLDERS:
@@ -193,7 +198,7 @@ def _parse(text: str, path: Path) -> dict[str, dict[str, str]]:
     try:
         parser.read_string(text, source=str(path))
     except ConfigParserError as error:
-        raise SettingsError(f"{path}: {error}") from error
+        raise SettingsError(f"{path}{_describe_fault(error)}") from error
     sections = {name: dict(parser[name]) for name in parser.sections()}
     seen: dict[str, str] = {}
     for section, values in sections.items():
@@ -202,6 +207,20 @@ def _parse(text: str, path: Path) -> dict[str, dict[str, str]]:
                 raise SettingsError(f"{path}: '{key}' is in [{seen[key]}] and in [{section}]. Keep one of them.")
             seen[key] = section
     return sections
+
+
+def _describe_fault(error: ConfigParserError) -> str:
+    """Return where a config file is wrong and what to write instead, as the end of a line that begins with its path."""
+    if isinstance(error, DuplicateSectionError):
+        return f", line {error.lineno}: [{error.section}] is there twice. Put its lines into the first [{error.section}]."
+    if isinstance(error, DuplicateOptionError):
+        return f", line {error.lineno}: '{error.option}' is there twice in [{error.section}]. Keep one of the two lines."
+    if isinstance(error, MissingSectionHeaderError):
+        return f", line {error.lineno}: received {error.line!r} before any section. Put one above it, such as [training]."
+    if isinstance(error, ParsingError):
+        number, line = error.errors[0]
+        return f", line {number}: received {line}; expected 'name = value', '# comment' or '[section]'."
+    return f": {error}"
 
 
 def default_folder(name: str) -> Path:

@@ -105,6 +105,11 @@ def join_words(words: Sequence[str]) -> str:
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
+def capital(text: str) -> str:
+    """Return a text that begins with a capital letter."""
+    return f"{text[:1].upper()}{text[1:]}"
+
+
 def shortened(name: str, most: int) -> str:
     """Return a name of at most so many characters."""
     return name if len(name) <= most else f"{name[: most - 1]}…"

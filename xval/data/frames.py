@@ -194,7 +194,6 @@ class FrameExamples:
         return frames_of_sequences
 
     def _sequence(self, position: int) -> tuple[Recording, int]:
-        """Return the recording of a sequence and its first frame there."""
         return self.recordings[self._recording_of[position]], int(self._starts[position])
 
     def _label(self) -> None:

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from preprocessing.console import GOES_ON, carry_out
 from preprocessing.options.argument_parser import Parser, add_settings_argument
-from preprocessing.visible_console import LastingConsole
+from preprocessing.visible_console import LastingConsole, VisibleConsole
 from xval.base.errors import SettingsError
 from xval.base.operating_system import quote
 from xval.experiment.run import RunRequest, run_experiment
@@ -30,17 +30,18 @@ _WIDTH_OF_FILES = 160
 
 def main_of_script(declaration: Declaration, arguments: Sequence[str]) -> int:
     """Run an experiment script's command line; return the exit code."""
-    return carry_out(
-        lambda: run_experiment(
-            declaration, _command(_parser(declaration).parse_all(arguments), declaration), make_wide_console()
-        ),
-        kept=GOES_ON,
-    )
+
+    def run() -> int:
+        command = _command(_parser(declaration).parse_all(arguments), declaration)
+        only_prints = command.list_only or command.dry_run
+        return run_experiment(declaration, command, make_wide_console(VisibleConsole if only_prints else LastingConsole))
+
+    return carry_out(run, kept=GOES_ON)
 
 
-def make_wide_console(*, quiet: bool = False) -> Console:
+def make_wide_console(kind: type[VisibleConsole] = LastingConsole, *, quiet: bool = False) -> Console:
     """Return the console of a run: as wide as the terminal, wide in a file; in a notebook rich knows what to do."""
-    console = LastingConsole(quiet=quiet)
+    console = kind(quiet=quiet)
     is_terminal = sys.stdout is not None and sys.stdout.isatty()  # None where a shell has closed it (>&-)
     if not console.is_jupyter and not is_terminal and "COLUMNS" not in os.environ:
         console.width = _WIDTH_OF_FILES

@@ -28,15 +28,17 @@ from xval.answers.chosen_instance import choose_instance
 from xval.answers.estimates import over_items_of
 from xval.answers.figure_text import decimals, format_time
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.whole_repeats import whole_repeats
+from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.base.json_files import write_json
-from xval.engine.worker.classical import PooledFeatures, train_and_test
+from xval.engine.learners.estimator import PooledFeatures, fit_features
 from xval.experiment.feature_stores import make_instance_store
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.jobs.job import Job, job_seed
+from xval.jobs.observers import Observers
+from xval.jobs.plan import make_job
 from xval.jobs.written_settings import restore_instance
 from xval.measures.metrics import find
 from xval.results.folder import ExperimentFolder
@@ -135,7 +137,6 @@ class _Study:
 
     @cached_property
     def items(self) -> list[str]:
-        """The items of all folds, which are permuted."""
         return sorted({item for record in self.instance.folds.values() for side in SIDES for item in record["items"][side]})
 
     @cached_property
@@ -203,10 +204,9 @@ class _Study:
                     )
                     place = Path(folder) / f"{number}_{fold}"
                     place.mkdir()
-                    record = train_and_test(
-                        own, place, store=store, source_of=lambda *given: _KeptFeatures(self.kept, *given), is_kept=False
-                    )
-                    paths[fold], class_names = place / "predictions.parquet", record.get("class_names", [])
+                    evaluation = fit_features(own, store, _KeptFeatures(self.kept, own, store)).evaluate(Observers())
+                    evaluation.write(place)
+                    paths[fold], class_names = place / "predictions.parquet", evaluation.facts["class_names"]
                 examples.append(read_examples(task, paths, class_names, averaging))
         return MetricOverItems(find(task.name, self.metric), examples, is_mean=self.figure["of"] == "items").figure()
 
@@ -325,7 +325,7 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
 
     number = result.number
     results = open_results(folder)
-    over_items = over_items_of(results, result, results.folder.state(number), [], None)
+    over_items = over_items_of(result, [])
     metric = result.task.main_metrics[0]
     figure = replace(result, over_items=over_items).item_figure("clip_test" if result.has_windows else "test", metric)
     repeats = whole_repeats(result)
@@ -345,18 +345,7 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
     store = make_instance_store(corpus, instance, console, where=f"instance {number}")
     augmented = corpus.index[corpus.index["augmented"].astype(bool)]
     sources = dict(zip(augmented["clip"], augmented["source_clip"], strict=True))
-    job = Job(
-        experiment_folder=str(folder.path.resolve()),
-        code_folder="",
-        store_folder=str(store.folder.resolve()),
-        instance=number,
-        fold=folds.folds[0],
-        settings=instance.settings,
-        options=instance.options,
-        settings_hash=instance.settings_hash,
-        folds_hash=folds.hash,
-        seed=0,
-    )
+    job = make_job(folder, instance, folds.folds[0], folds.hash, store=store.folder, code=Path(), own_code={})
     return _Study(result, repeats, metric, figure, store, sources), job
 
 

@@ -149,12 +149,13 @@ def cut_clips(planned: Plan) -> list[str]:
     if not cutting:
         return []
     from preprocessing.corpus import open_corpus
-    from preprocessing.quality.cautions import cut
+    from preprocessing.quality.findings.durations import cut
+    from preprocessing.quality.rules import Features
 
     settings = planned.instances[0].settings
     corpus = open_corpus(settings.dataset, Path(settings.data_folder))
     clips = corpus.index[~corpus.index["augmented"]]
-    return [] if corpus.is_custom else [text for features in cutting for text in cut(clips, features)]
+    return [found.caution for features in cutting for found in cut.find(Features(corpus, clips, features))]
 
 
 def planned_item_word(planned: Plan) -> str:
@@ -194,7 +195,6 @@ def restore_settings(planned: Plan, declaration: Declaration) -> bool:
 
 
 def _set_aside(planned: Plan, numbers: Sequence[int]) -> None:
-    """Put results aside that this run replaces."""
     staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
     for number in numbers:
         present = {key for key in planned.folder.jobs(number) if key.fold not in staying}

@@ -1,8 +1,7 @@
 """Train the final model of an instance, on all items, as long as its folds chose.
 
-Comes in: the results folder of an experiment and the number of an instance, all of whose folds and repeats are done. Goes out:
-``instance_<i>/refit/`` with a model that nothing has tested. It is a job like those of the folds, run on this
-machine; its seed is derived from the instance's as theirs are, with 0 for the number of the fold.
+It is a job like those of the folds, run on this machine, whose fold has no item to test. Its seed is derived as theirs are,
+with 0 for the number of the fold.
 """
 
 from collections.abc import Mapping
@@ -27,22 +26,27 @@ from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
 from xval.base.operating_system import quote
 from xval.base.user_code.files import own_folders
-from xval.base.user_code.identity import describe_changes
 from xval.base.user_code.modules import looking_in
 from xval.engine.executors import Executor, find_executor
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
 from xval.experiment.feature_stores import check_store, make_instance_store
-from xval.experiment.refit_plan import is_there, plan_refit
+from xval.experiment.refit_plan import (
+    Chosen,
+    all_items,
+    describe_choice,
+    is_there,
+    plan_refit,
+    refuse_what_needs_folds,
+    search_all_items,
+)
 from xval.experiment.search import feature_variants
-from xval.experiment.search_all_items import Chosen, search_all_items
 from xval.folds.plan import FoldPlan
-from xval.jobs.job import Job, Refit, job_seed
+from xval.jobs.job import Job, Refit
 from xval.jobs.outcome import FAILED
-from xval.jobs.plan import done_jobs
-from xval.jobs.refit import all_items, describe_choice, refuse_what_needs_folds
+from xval.jobs.plan import identity_of, make_job
 from xval.jobs.written_settings import restore_instance, with_values
-from xval.models.saved.initial import find_initial_model, has_changed, name_model
+from xval.models.saved.initial import find_initial_model, name_model
 from xval.report.model_card import write_card
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ALL_ITEMS, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder, find_experiment
@@ -102,8 +106,8 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: RefitRequest, 
     folds = open_results(folder).folds.plan
     records = _finished_jobs(folder, instance, folds)
     _refit_networks(instance, request, console)
-    make_job = partial(_make_job, folder, instance, folds, records, request, console)
-    chosen = _search(*make_job(), instance, request, console) if instance.settings.search else None
+    make = partial(_make_job, folder, instance, folds, records, request, console)
+    chosen = _search(*make(), instance, request, console) if instance.settings.search else None
     refit = plan_refit(folder, instance, records, request.epochs, chosen)
     search_facts = chosen.job.chosen if chosen else None
     console.print(describe_choice(instance.number, records.values(), request.epochs, refit, search_facts), soft_wrap=True)
@@ -112,7 +116,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: RefitRequest, 
     if not request.overwrite and is_there(folder, instance, folds, refit, parameters):
         console.print(f"Nothing to do: {path} already exists with these settings. To train it again, give --overwrite.")
     else:
-        job = chosen.job if chosen else make_job()[0]
+        job = chosen.job if chosen else make()[0]
         slot = _make_slots(instance, request, console)[0]
         _train(replace(job, refit=refit), slot, console, _item_word(folder, instance.number))
     remove_finished_checkpoints(folder)
@@ -158,7 +162,8 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
     """Return the records of all folds and repeats, which must be there and have started from the models that lie there now."""
     ran = open_results(folder).done(folder.jobs(instance.number))
-    texts = (describe_changes(record.get("own_code"), instance.own_code) for record in ran.values())
+    identities = {key: identity_of(instance, folds.hash_of(key.fold)) for key in ran}
+    texts = (identities[key].code_changes(record) for key, record in ran.items())
     if code := [text for text in dict.fromkeys(texts) if text]:
         raise ResultsError(
             f"{folder.instance_folder(instance.number)}: its folds ran on different code than the current one: "
@@ -166,7 +171,8 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
             "that its folds tested."
         )
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], count_repeats(instance.parameters))
-    records = done_jobs(folder, instance, folds, sorted({*wanted, *folder.jobs(instance.number)}))
+    changes = {key: identities[key].changes(record) for key, record in sorted(ran.items())}
+    records = {key: ran[key] for key, changed in changes.items() if changed in ([], ["models"])}
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:
         given = [name for name, source in instance.sources.items() if source == "--set"]
@@ -178,8 +184,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
             f"{verb_of(len(missing))} not done with its current settings ({'; '.join(missing)}) but a final model needs the "
             f"epochs and test scores of all of them. Run them first: {run}"
         )
-    changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
-    if changed:
+    if changed := [key.of_instance for key in records if changes[key]]:
         raise ResultsError(
             f"instance {instance.number}: {'; '.join(changed)} started from another model than the one now at "
             f"{name_model(instance.settings)}. Restore that model, or run the instance again with --overwrite."
@@ -243,19 +248,7 @@ def _make_job(
     code = snapshot.take_snapshot(code_folder, scripts[0] if scripts else Path(), sorted(instance.settings.own_modules()))
     if code.name not in ran:
         console.print(f"The code has changed since the folds were run: code/{', code/'.join(ran)}, now code/{code.name}.")
-    job = Job(
-        experiment_folder=str(folder.path.resolve()),
-        code_folder=str(code.resolve()),
-        store_folder=str(store.folder.resolve()),
-        instance=instance.number,
-        fold=fold,
-        settings=instance.settings,
-        options=instance.options,
-        settings_hash=instance.settings_hash,
-        folds_hash=folds.hash,
-        seed=job_seed(settings.seed, fold.number),
-        own_code=instance.own_code,
-    )
+    job = make_job(folder, instance, fold, folds.hash, store=store.folder, code=code, own_code=instance.own_code)
     return job, corpus
 
 

@@ -35,6 +35,7 @@ _SECONDS_BEFORE_FIRST = 1.0  # a fold that is trained sooner costs nothing
 _LONGEST_TEXT = 64
 _MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError)
 _RUNNING: list["FoldCheckpoints"] = []  # one at most, of this process
+_NOT_BOUND = ("format_version", "status", "code_hash", "search")  # a search may have tried more, and chosen the same
 _NO_TRAINING = ("script", "experiments", "study")  # parts of a copy of the code that only declare
 
 
@@ -219,9 +220,7 @@ def _set_states(parts: Mapping[str, Stateful], states: Mapping[str, Any]) -> Non
 
 def _bind(job: Job, belongings: Mapping[str, object]) -> dict[str, str]:
     """Return all that decides the numbers of a training, by name, as texts that can be compared."""
-    described = {
-        name: value for name, value in describe_job(job).items() if name not in ("format_version", "status", "code_hash")
-    }
+    described = {name: value for name, value in describe_job(job).items() if name not in _NOT_BOUND}
     parts: dict[str, object] = {
         **described,
         "items": asdict(job.fold),

@@ -1,7 +1,4 @@
-"""The first part of the record of a fold.
-
-Comes in: a job. Goes out: what was asked for, and the versions of what computes it.
-"""
+"""The parts of the record of a fold that models of all kinds have: the job, and the versions of what computes it."""
 
 import csv
 import platform
@@ -16,20 +13,20 @@ from preprocessing.store import open_store
 from xval.base.errors import CorpusError, XvalError
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.version import __version__
+from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import find_tested
 from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
 from xval.models.saved.embedder import foreign_embedder, own_embedder
-from xval.models.saved.leakage import Leakage, judge
 from xval.models.saved.preset import judge_preset
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Leakage, Provenance
 
 if TYPE_CHECKING:
     from xval.data.fold import FoldData
 
 
 def describe_job(job: Job) -> dict[str, Any]:
-    """Return the first part of every record: which job, and the hashes of all that made it."""
+    """Return the first part of every record: the job, its items, what its search chose, and the hashes of what made it."""
     return {
         "format_version": FORMAT_VERSION,
         "status": "failed",
@@ -42,6 +39,8 @@ def describe_job(job: Job) -> dict[str, Any]:
         "folds_hash": job.folds_hash,
         "store": Path(job.store_folder).name,
         "seed": job.seed,
+        "items": {side: list(getattr(job.fold, side)) for side in SIDES},
+        **({"search": dict(job.chosen)} if job.chosen else {}),
         **({"embedder_hash": _embedder_hash(job)} if job.settings.features == "embedding" else {}),
         **_count_enrolment(job),
         **_judge_embedder(job),
@@ -60,14 +59,14 @@ def _count_enrolment(job: Job) -> dict[str, dict[str, int]]:
 
 
 def _judge_embedder(job: Job) -> dict[str, Any]:
-    """Return the verdict on an embedder that xval has trained, or on a preset, by what it has heard; of others nothing."""
+    """Return the verdict on an embedder that xval has trained, or on a preset, by what trained it; of others nothing."""
     features = job.settings.feature_settings()
     path, foreign = own_embedder(features), foreign_embedder(features)
     leakage: Leakage | None = None
     try:
         if path is not None:
             counted = read_clips_of(job.settings, _corpus_folder(job))
-            leakage = judge(read_seen(path), job.fold, job.settings.dataset, _corpus_folder(job), counted)
+            leakage = Provenance(path).verdict(job.fold, job.settings.dataset, _corpus_folder(job), counted)
         elif foreign is not None:
             leakage = judge_preset(foreign, _corpus_folder(job))
     except XvalError as error:  # damage of a file beside it must not cost the work of the job
@@ -99,12 +98,12 @@ def _embedder_hash(job: Job) -> str | None:
     return made_by.hash if made_by else None
 
 
-def describe_untested(job: Job, data: "FoldData", class_names: Sequence[str]) -> dict[str, Any]:
-    """Return what the record of a model that has heard all items says in the place of figures."""
+def describe_untested(job: Job, data: "FoldData") -> dict[str, Any]:
+    """Return what the record of a model that was trained on all items says in the place of scores."""
     heard = data.sides["training"].table
     return {
         "status": "untested",
-        "class_names": list(class_names),
+        "class_names": list(data.class_names) if job.settings.task.has_classes else [],
         "n_examples": {"training": len(heard)},
         "n_training_examples": len(data.training),
         "n_training_clips": int(heard["clip"].nunique()),

@@ -4,15 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from preprocessing.quality.cautions import lost_audio
+from preprocessing.quality.findings.durations import lost_audio
 from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.comparison.text import describe_methods
 from xval.answers.figure_text import interval_clause
-from xval.answers.finding import capital
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.summary import metric_words, side_name, test_side
-from xval.base.errors import counted, plural_of, verb_of
+from xval.base.errors import capital, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.folds.plan import Fold
 from xval.folds.random_split import is_random_split
@@ -258,7 +257,6 @@ def _describe_training(contents: PageContents) -> str:
 
 
 def _describe_augmentation(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return how training examples were augmented, a sentence for each way."""
     ways: dict[str, list[int]] = {}
     networks = [each for each in instances if trains_network(name := each.settings.architecture) and name != ENSEMBLE]
     for instance in networks:
@@ -273,7 +271,6 @@ def _describe_augmentation(instances: Sequence[InstanceResults]) -> list[str]:
 
 
 def _describe_searches(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return how hyper-parameters were searched, a sentence for each way."""
     ways: dict[str, list[int]] = {}
     for instance in instances:
         if plan := instance.settings.search_plan:

@@ -12,9 +12,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from markupsafe import Markup, escape
 
 from xval.answers.figure_text import fixed
-from xval.answers.finding import capital
 from xval.answers.summary import metric_words
-from xval.base.errors import counted
+from xval.base.errors import capital, counted
 from xval.base.terminal import visible
 
 _FOLDER = Path(__file__).with_name("templates")

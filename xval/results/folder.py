@@ -40,7 +40,7 @@ _WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
 _LOCK = ".rebuild.lock"
 _NEW = ".new"
-_BEFORE_ANY_JOB = {"description.txt", "leases.json", _LOCK, _NEW}
+_BEFORE_ANY_JOB = {"description.txt", "folds.json", "phases.csv", "code", "cells", "leases.json", _LOCK, _NEW}
 
 
 KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
@@ -104,12 +104,56 @@ class ExperimentFolder(JobLocks):
                 with suppress(OSError):
                     mark.unlink(missing_ok=True)
 
+    @contextmanager
+    def restored_if_refused(self, instances: Collection[int]) -> Iterator[None]:
+        """Put settings and replaced results of instances back where a run is refused before any of its jobs has ended."""
+        settings = {number: self._settings_text(number) for number in instances}
+        jobs = {number: self.jobs(number) for number in instances}
+        replacing = {number for number in instances if self.replaced_folder(number).exists()}
+        try:
+            yield
+        except UsageError:
+            with self.lock():
+                for number in instances:
+                    if number not in replacing and not set(self.jobs(number)) - set(jobs[number]) and self._put_back(number):
+                        self._restore_settings(number, settings[number])
+                if (self.path / _NEW).exists() and not self.instances():
+                    self.folds_file.unlink(missing_ok=True)  # nothing is derived of it
+            raise
+
+    def _put_back(self, instance: int) -> bool:
+        """Move replaced results back; return False where one of them has its successor."""
+        replaced = self.replaced_folder(instance)
+        if any(self.is_replacement(*key) for key in self.jobs(instance)):
+            return False
+        for key in self.replaced_jobs(instance):
+            (replaced / self.fold_folder(*key).name).rename(self.fold_folder(*key))
+        for search in replaced.glob(f".{SEARCH}.*"):
+            search.rename(self.instance_folder(instance) / SEARCH)
+        remove_tree(replaced)
+        return True
+
+    def _settings_text(self, instance: int) -> bytes | None:
+        with suppress(FileNotFoundError):
+            return (self.instance_folder(instance) / "settings.json").read_bytes()
+        return None
+
+    def _restore_settings(self, instance: int, text: bytes | None) -> None:
+        path = self.instance_folder(instance) / "settings.json"
+        if text is not None:
+            write_atomically(path, text)
+            return
+        path.unlink(missing_ok=True)
+        with suppress(OSError):  # another run may have begun a job in it
+            path.parent.rmdir()
+
     def _remove_unused(self, new: Sequence[Path]) -> None:
         """Remove a folder without jobs in which no other run has begun, and those above it; the first of `new` is its own."""
         with suppress(OSError), self.lock():
             if (self.path / _NEW).exists() and self._has_only(_BEFORE_ANY_JOB):
                 for name in _BEFORE_ANY_JOB:
-                    (self.path / name).unlink(missing_ok=True)
+                    path = self.path / name
+                    remove_tree(path) if path.is_dir() else path.unlink(missing_ok=True)
                 for folder in new:
                     folder.rmdir()
 

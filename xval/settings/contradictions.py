@@ -1,19 +1,24 @@
-"""Check that settings fit together, and that the parts that they name exist."""
+"""Check that settings fit together, and that the parts that they name exist: a table of what contradicts, and of its texts."""
 
 import re
-from collections.abc import Collection, Iterable, Mapping
-from typing import Annotated, Any, cast
+from collections.abc import Callable, Collection, Mapping
+from typing import Annotated, Any, TypeAlias, cast
 
 from pydantic import AfterValidator, TypeAdapter
 
 from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
+from xval.base.findings import Finding
 from xval.base.setting_fields import written_type
 from xval.base.user_code import definitions
 from xval.measures import binary, metrics
 from xval.measures.task import Task
 from xval.settings import architectures, further_metrics, model_address, optimizers
+from xval.settings.options import Architecture
 from xval.settings.schema import DEFAULTS, Settings
+
+_Find: TypeAlias = Callable[[Settings], object]
+"""Returns whether settings contradict each other: anything true, or a mapping of what their text names besides settings."""
 
 
 def checked_settings(values: Mapping[str, object]) -> Settings:
@@ -28,17 +33,10 @@ def checked_settings(values: Mapping[str, object]) -> Settings:
 
 def _check_together(settings: Settings) -> Settings:
     settings = _with_known_names(settings)
-    _check_secrets(settings)
-    _check_names(settings)
-    _check_class_shares(settings)
-    _check_refused(settings)
-    _check_monitor(settings)
-    _check_rank_by(settings)
-    _check_training(settings)
-    _check_item_scaling(settings)
-    _check_task(settings)
-    _check_transfer(settings)
-    _check_augmentation(settings)
+    for text, find in CONTRADICTIONS.items():
+        if found := find(settings):
+            fields = {**dict(settings), **(found if isinstance(found, Mapping) else {})}
+            raise ValueError(Finding(text).fill(**fields).message)
     return settings
 
 
@@ -62,21 +60,32 @@ def _known_name(task: Task, name: str, further: Collection[str]) -> str:
 _CHECKED: TypeAdapter[Any] = TypeAdapter(Annotated[written_type(Settings), AfterValidator(_check_together)])  # type: ignore[arg-type]
 
 
-def _check_secrets(settings: Settings) -> None:
-    """Raise an error for a password, because settings are written into records; the error does not repeat it."""
+def _used(condition: _Find, names: Collection[str], off: Collection[object] = (0, None)) -> _Find:
+    """Return what finds the first of some settings that is not switched off, where a condition holds."""
+
+    def find(settings: Settings) -> object:
+        used = [name for name in names if getattr(settings, name) not in off] if condition(settings) else []
+        return used and {"name": used[0], "value": getattr(settings, used[0])}
+
+    return find
+
+
+def _architecture(settings: Settings) -> Architecture:
+    return architectures.find_architecture(settings.architecture)
+
+
+def _has_password(settings: Settings) -> object:
+    """Return whether a password would be written into records; the error does not repeat it."""
     url = settings.search_storage or ""
     user, separator, _ = url.partition("://")[2].rpartition("@")
     named = re.findall(r"[?&]([^=&]*(?:pass|pwd|secret|token|key)[^=&]*)=(?!\$\{\w+\}(?:&|$))", url, re.IGNORECASE)
-    if named or (separator and ":" in user and not re.fullmatch(r"\$\{\w+\}", user.partition(":")[2])):
-        raise ValueError(
-            "search_storage contains a password, but settings are written into records. Put it into an environment variable: "
-            "postgresql://me:${PASSWORD}@host/db, or ${URL} for all of it"
-        )
+    return named or (separator and ":" in user and not re.fullmatch(r"\$\{\w+\}", user.partition(":")[2]))
 
 
-def _check_names(settings: Settings) -> None:
+def _unknown_part(settings: Settings) -> object:
+    """Return what is wrong with the first part that is not there."""
     try:
-        architecture = architectures.find_architecture(settings.architecture)
+        _architecture(settings)
         settings.task.loss_name(settings.loss)
         optimizers.check_options(settings)
         further_metrics.directions(settings.task_type, settings.metrics)
@@ -86,114 +95,8 @@ def _check_names(settings: Settings) -> None:
         if settings.initial_model is not None and model_address.is_address(settings.initial_model):
             model_address.parse_address(settings.initial_model)
     except SettingsError as error:
-        raise ValueError(str(error)) from error
-    if settings.task_type not in architecture.task_types:
-        allowed, others = ", ".join(architecture.task_types), ", ".join(architectures.doing(settings.task_type))
-        raise ValueError(
-            f"architecture '{settings.architecture}' supports {allowed}; received task_type={settings.task_type}. "
-            f"Architectures for it: {others}"
-        )
-    if architecture.backends and settings.backend not in architecture.backends:
-        raise ValueError(
-            f"architecture '{settings.architecture}' runs only on {' and '.join(architecture.backends)}; received "
-            f"backend={settings.backend}. Set backend = {architecture.backends[0]}"
-        )
-    if architecture.is_pretrained != (settings.encoder is not None):
-        raise ValueError(
-            f"architecture '{settings.architecture}' fine-tunes an encoder. Set encoder = wav2vec2-base, or transformers:FOLDER"
-            if architecture.is_pretrained
-            else f"encoder={settings.encoder} needs architecture = encoder; received '{settings.architecture}'. To use only "
-            f"its embeddings: features = embedding, embedding_model = {settings.encoder}"
-        )
-    if settings.padding == "masked" and architecture.defaults.get("padding") != "masked":
-        raise ValueError(f"padding=masked: architecture '{settings.architecture}' does not support masking. Remove it")
-    if settings.frames and settings.frontend == "none" and architecture.reshaping_type != "none":
-        raise ValueError(
-            f"architecture '{settings.architecture}' reads spectrograms. Set features=waveform and frontend=logmel (or stft)"
-        )
-
-
-def _check_refused(settings: Settings) -> None:
-    """Raise an error for a setting that the task does not support, unless it has its default."""
-    for name, why_not in settings.task.refused.items():
-        value = getattr(settings, name)
-        if value != DEFAULTS[name]:
-            raise ValueError(why_not.format(value=value, task=settings.task_type))
-    if settings.item_decision == "vote" and not settings.task.has_classes:
-        raise ValueError(f"item_decision='vote' counts classes, but {settings.task.name} has numbers; expected none or mean")
-
-
-def _check_class_shares(settings: Settings) -> None:
-    """Raise an error for settings that give an example shares of several classes if the loss needs one class."""
-    task = settings.task
-    loss = task.loss_name(settings.loss)
-    if (definitions.is_dotted(loss) or keras_objects.is_object(loss)) and task.target_form(loss) == "class":
-        why = f"gives examples shares of classes, but loss '{loss}' needs the number of one class"
-        _refuse(settings, ("augment_mixup", "label_smoothing"), why)
-
-
-def _check_monitor(settings: Settings) -> None:
-    task = settings.task
-    monitors = task.monitors(further_metrics.directions(settings.task_type, settings.metrics))
-    if settings.monitor.removeprefix("val_") in task.final_metrics:
-        raise ValueError(f"monitor '{settings.monitor}': {task.why_final}: {', '.join(monitors)}")
-    if settings.monitor not in monitors:
-        raise ValueError(
-            f"monitor '{settings.monitor}' is not a metric of this instance. {suggestion(settings.monitor, monitors)}"
-        )
-
-
-def _check_rank_by(settings: Settings) -> None:
-    task = settings.task
-    further = further_metrics.directions(settings.task_type, settings.metrics)
-    allowed = dict.fromkeys(["auto", "loss", *metrics.metric_names(task.name), *task.recorded_metrics, *further])
-    if settings.rank_by not in allowed:
-        raise ValueError(
-            f"rank_by '{settings.rank_by}' is not a validation metric of this instance. "
-            f"{suggestion(settings.rank_by, allowed)} To use another metric, add it to the setting metrics too"
-        )
-
-
-def _check_training(settings: Settings) -> None:
-    if settings.weight_column is not None and settings.frames:
-        raise ValueError(
-            f"weight_column='{settings.weight_column}' weighs clips, but frames have their own weights. Set weight_column=none"
-        )
-    if settings.sampling == "balanced" and settings.class_weights != "none":
-        raise ValueError(
-            f"sampling='balanced' and class_weights='{settings.class_weights}' would balance classes twice. Set one of them "
-            "to none"
-        )
-    if not settings.early_stopping:
-        why = "needs early_stopping=true. Set that, or remove it"
-        _refuse(settings, ("min_delta", "start_from_epoch"), why)
-    if settings.start_from_epoch >= settings.num_epochs:
-        raise ValueError(
-            f"start_from_epoch={settings.start_from_epoch} leaves no epoch of num_epochs={settings.num_epochs}. Lower it"
-        )
-    if settings.tensorboard_batches and not settings.tensorboard:
-        raise ValueError("tensorboard_batches needs tensorboard=true. Set that too")
-    if settings.validation == "next_fold" and settings.fold_strategy == "balanced" and settings.num_folds < 3:
-        raise ValueError(f"validation='next_fold' needs at least three folds; received num_folds={settings.num_folds}")
-    if settings.fold_repeats > 1 and settings.fold_strategy != "balanced":
-        raise ValueError(
-            f"fold_repeats={settings.fold_repeats} needs fold_strategy=balanced; received "
-            f"fold_strategy='{settings.fold_strategy}'. Set fold_repeats=1, or to train the same folds with several seeds, "
-            "the setting repeats"
-        )
-
-
-def _check_item_scaling(settings: Settings) -> None:
-    if settings.normalization == "per_item" and settings.features == "waveform":
-        raise ValueError(
-            "normalization='per_item' needs stored features, but features='waveform' stores samples. Set features to logmel, "
-            "mfcc, stft or embedding, or normalization to per_bin"
-        )
-    if settings.enrolment_s is not None and settings.normalization != "per_item":
-        raise ValueError(
-            f"enrolment_s={settings.enrolment_s:g} needs normalization='per_item'; received "
-            f"normalization='{settings.normalization}'. Set normalization=per_item, or enrolment_s=none"
-        )
+        return {"unknown": error}
+    return False
 
 
 def _check_callbacks(settings: Settings) -> None:
@@ -203,128 +106,232 @@ def _check_callbacks(settings: Settings) -> None:
         definitions.find_definition(name).check_signature(0, "callback()")
 
 
-def _check_task(settings: Settings) -> None:
-    frames = settings.frames
-    if frames is None:
-        return
-    if settings.features != "waveform":
-        raise ValueError(
-            f"frame_classification needs samples; received features='{settings.features}'. Set features='waveform', and "
-            "frontend='logmel' for architectures that read spectrograms (crnn)"
-        )
-    frame_samples = frames.frame_samples(settings.sample_rate_hz)
-    if settings.frontend != "none" and frame_samples % settings.hop_length:
-        raise ValueError(
-            f"hop_length={settings.hop_length} does not divide the {frame_samples} samples of a frame of "
-            f"label_frame_s={settings.label_frame_s:g}. Choose a hop_length that divides them, so that each frame has a "
-            "whole number of spectrogram columns"
-        )
-    moving = ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s")
-    for name in moving:
-        if getattr(settings, name) is not None:
-            raise ValueError(
-                f"{name}={getattr(settings, name)} would shift audio against its annotations. For frame_classification set "
-                f"{name}=none; sequence_frames sets the length of examples"
-            )
-    if settings.vad != "none":
-        raise ValueError(f"vad={settings.vad} would shift audio against its annotations. For frame_classification set vad=none")
-    why = "would shift audio against its annotations. Use random_excerpts, which shifts both"
-    _refuse(settings, ("augment_time_shift_s", "augment_speed"), why)
-    if settings.event_median_frames % 2 == 0:
-        raise ValueError(f"event_median_frames={settings.event_median_frames}; expected an odd number")
+def _other_task(settings: Settings) -> object:
+    allowed = _architecture(settings).task_types
+    others = architectures.doing(settings.task_type)
+    return settings.task_type not in allowed and {"allowed": ", ".join(allowed), "others": ", ".join(others)}
 
 
-def _check_transfer(settings: Settings) -> None:
-    if settings.unfreeze_every and not settings.frozen_layers and settings.frozen == "none":
-        raise ValueError(f"unfreeze_every={settings.unfreeze_every}: nothing is frozen. Set frozen_layers or frozen")
-    if settings.unfreeze_every >= settings.num_epochs:
-        raise ValueError(
-            f"unfreeze_every={settings.unfreeze_every} would unfreeze nothing in num_epochs={settings.num_epochs}. Lower it"
-        )
-    if settings.frozen_layers and settings.frozen != "none":
-        raise ValueError(
-            f"frozen_layers={settings.frozen_layers} and frozen='{settings.frozen}' contradict each other. Set only one of them"
-        )
-    if settings.initial_model is None:
-        is_pretrained = architectures.find_architecture(settings.architecture).is_pretrained
-        if (settings.frozen_layers or settings.frozen != "none") and not is_pretrained:
-            name, value = ("frozen_layers", settings.frozen_layers) if settings.frozen_layers else ("frozen", settings.frozen)
-            raise ValueError(
-                f"{name}={value!r} would freeze random weights. Set initial_model or architecture = encoder, or remove it"
-            )
-        if settings.initial_model_match != "all":
-            raise ValueError(
-                f"initial_model_match='{settings.initial_model_match}' has no effect without initial_model. Set "
-                "initial_model, or remove it"
-            )
-    elif model_address.is_address(settings.initial_model):
-        return
-    elif not settings.initial_model.endswith(".keras") or set("{}") & set(settings.initial_model.replace("{fold}", "")):
-        raise ValueError(
-            f"initial_model={settings.initial_model!r}; expected none, the path of a .keras file, in which {{fold}} is "
-            "replaced by the number of the fold, or an address, https://...#sha256=..."
-        )
+def _other_backend(settings: Settings) -> object:
+    backends = _architecture(settings).backends
+    return backends and settings.backend not in backends and {"backends": " and ".join(backends), "first": backends[0]}
 
 
-def _check_augmentation(settings: Settings) -> None:
-    masks = {"augment_time_masks": "augment_time_mask_frames", "augment_frequency_masks": "augment_frequency_mask_bins"}
-    for number, width in masks.items():
+def _needs_one_class(settings: Settings) -> object:
+    loss = settings.task.loss_name(settings.loss)
+    return (definitions.is_dotted(loss) or keras_objects.is_object(loss)) and settings.task.target_form(loss) == "class"
+
+
+def _refused_by_task(settings: Settings) -> object:
+    """Return why the task does not support a setting, unless it has its default."""
+    for name, why_not in settings.task.refused.items():
+        value = getattr(settings, name)
+        if value != DEFAULTS[name]:
+            return {"why": why_not.format(value=value, task=settings.task_type)}
+    return False
+
+
+def _wrong_monitor(settings: Settings) -> object:
+    task = settings.task
+    monitors = task.monitors(further_metrics.directions(settings.task_type, settings.metrics))
+    if settings.monitor.removeprefix("val_") in task.final_metrics:
+        return {"why": f": {task.why_final}: {', '.join(monitors)}"}
+    why = f" is not a metric of this instance. {suggestion(settings.monitor, monitors)}"
+    return settings.monitor not in monitors and {"why": why}
+
+
+def _wrong_rank_by(settings: Settings) -> object:
+    task = settings.task
+    further = further_metrics.directions(settings.task_type, settings.metrics)
+    allowed = dict.fromkeys(["auto", "loss", *metrics.metric_names(task.name), *task.recorded_metrics, *further])
+    return settings.rank_by not in allowed and {"suggestion": suggestion(settings.rank_by, allowed)}
+
+
+def _split_frame(settings: Settings) -> object:
+    if settings.frames is None or settings.frontend == "none":
+        return False
+    frame_samples = settings.frames.frame_samples(settings.sample_rate_hz)
+    return frame_samples % settings.hop_length != 0 and {"frame_samples": frame_samples}
+
+
+def _frozen_at_random(settings: Settings) -> object:
+    if settings.initial_model is not None or _architecture(settings).is_pretrained:
+        return False
+    if settings.frozen_layers:
+        return {"name": "frozen_layers", "value": settings.frozen_layers}
+    return settings.frozen != "none" and {"name": "frozen", "value": settings.frozen}
+
+
+def _no_model_path(settings: Settings) -> object:
+    model = settings.initial_model
+    if model is None or model_address.is_address(model):
+        return False
+    return not model.endswith(".keras") or set("{}") & set(model.replace("{fold}", ""))
+
+
+def _half_a_mask(settings: Settings) -> object:
+    for number, width in _MASKS.items():
         n_masks, widest = getattr(settings, number), getattr(settings, width)
         if bool(n_masks) != bool(widest):
-            raise ValueError(f"{number}={n_masks} with {width}={widest} masks nothing. Set both, or neither")
-    is_waveform = settings.features == "waveform"
-    step_s = (1 if is_waveform else settings.hop_length) / settings.sample_rate_hz
-    if settings.augment_time_shift_s and round(settings.augment_time_shift_s / step_s) == 0:
-        raise ValueError(f"augment_time_shift_s={settings.augment_time_shift_s} rounds to 0 in steps of {step_s:g} s")
-    if settings.padding == "masked" and is_waveform:
-        blind = ("augment_noise", "augment_mixup", "augment_time_shift_s")
-        _refuse(settings, blind, "does not support padding=masked. Set it to 0")
-    if settings.batch_size == 1:
-        _refuse(settings, ("augment_mixup", "augment_mixstyle"), "mixes the examples of a batch, but batch_size is 1")
-    if settings.crop_s is not None and settings.augment_time_shift_s >= settings.crop_s:
-        raise ValueError(
-            f"augment_time_shift_s={settings.augment_time_shift_s} empties crops of crop_s={settings.crop_s}. Lower it"
-        )
-    on_bins = ("augment_frequency_shift_bins", "augment_vocal_tract")
-    has_bins = settings.features in ("logmel", "stft", "waveform") and not settings.feature_deltas
-    if not has_bins:
-        also = " with feature_deltas" if settings.feature_deltas else ""
-        _refuse(settings, on_bins, f"needs bins of frequency; received features='{settings.features}'{also}")
-        if settings.features not in ("mfcc", "embedding"):
-            _refuse(
-                settings,
-                ("augment_gain_db",),
-                f"does not support all bins of features='{settings.features}'{also}. Set it to 0",
-            )
-    if settings.features == "embedding":
-        why = "changes samples, but features='embedding' are computed before training. Set it to 0"
-        _refuse(settings, ("augment_gain_db", "augment_time_shift_s"), why)
-    for_recorders = ("augment_response_db", "augment_noise_floor_db")
-    if settings.scale != "db" or not has_bins:
-        why = f"needs spectra in dB (scale = db); received features='{settings.features}', scale='{settings.scale}'"
-        _refuse(settings, for_recorders, why)
-    on_features = [*masks, *on_bins, "augment_mixstyle", "augment_speed", *for_recorders]
-    on_features += [] if is_waveform else ["augment_time_shift_s", "augment_noise"]
-    if is_waveform and settings.frontend == "none":
-        _refuse(settings, on_features, "works on frames and bins, but samples have none. Set frontend to logmel or stft")
-    if settings.normalization == "none":
-        why = (
-            "needs features of mean 0 and standard deviation 1, but normalization='none'. Set normalization to per_bin or "
-            "global"
-        )
-        _refuse(settings, on_features, why)
-    if settings.normalization == "per_item":
-        why = "changes features before scaling, but normalization='per_item' scales them before the network"
-        _refuse(settings, ("augment_gain_db", *for_recorders), f"{why}. Set it to 0 or none")
-    if settings.augment_gain_db and settings.features != "mfcc" and settings.normalization == "per_clip":
-        raise ValueError("augment_gain_db has no effect with normalization='per_clip', which removes the gain")
-    has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not (is_waveform and settings.frontend == "none"))
-    if settings.augment_gain_db and settings.db_reference == "max" and has_decibels:
-        raise ValueError("augment_gain_db contradicts db_reference='max', which removes the loudness from the features")
+            return {"masks": f"{number}={n_masks} with {width}={widest}"}
+    return False
 
 
-def _refuse(settings: Settings, names: Iterable[str], why: str) -> None:
-    """Raise an error for the first of some settings that is not switched off."""
-    for name in names:
-        if getattr(settings, name) not in (0, None):
-            raise ValueError(f"{name} {why}")
+def _shift_of_no_step(settings: Settings) -> object:
+    step_s = (1 if _is_waveform(settings) else settings.hop_length) / settings.sample_rate_hz
+    is_lost = settings.augment_time_shift_s != 0 and round(settings.augment_time_shift_s / step_s) == 0
+    return is_lost and {"step_s": step_s}
+
+
+def _is_waveform(settings: Settings) -> object:
+    return settings.features == "waveform"
+
+
+def _has_bins(settings: Settings) -> object:
+    return settings.features in ("logmel", "stft", "waveform") and not settings.feature_deltas
+
+
+def _has_samples_only(settings: Settings) -> object:
+    return _is_waveform(settings) and settings.frontend == "none"
+
+
+def _gains_without_loudness(settings: Settings) -> object:
+    has_decibels = settings.features == "mfcc" or (settings.scale == "db" and not _has_samples_only(settings))
+    return settings.augment_gain_db and settings.db_reference == "max" and has_decibels
+
+
+_MASKS = {"augment_time_masks": "augment_time_mask_frames", "augment_frequency_masks": "augment_frequency_mask_bins"}
+_ON_BINS = ("augment_frequency_shift_bins", "augment_vocal_tract")
+_OF_RECORDERS = ("augment_response_db", "augment_noise_floor_db")
+_ON_FEATURES = (*_MASKS, *_ON_BINS, "augment_mixstyle", "augment_speed", *_OF_RECORDERS)
+
+
+def _unscaled(settings: Settings) -> object:
+    names = _ON_FEATURES if _is_waveform(settings) else (*_ON_FEATURES, "augment_time_shift_s", "augment_noise")
+    return _used(lambda s: s.normalization == "none", names)(settings)
+
+
+CONTRADICTIONS: dict[str, _Find] = {
+    "search_storage contains a password, but settings are written into records. Put it into an environment variable: "
+    "postgresql://me:${{PASSWORD}}@host/db, or ${{URL}} for all of it": _has_password,
+    # The parts that settings name.
+    "{unknown}": _unknown_part,
+    "architecture '{architecture}' supports {allowed}; received task_type={task_type}. Architectures for "
+    "it: {others}": _other_task,
+    "architecture '{architecture}' runs only on {backends}; received backend={backend}. Set backend = {first}": _other_backend,
+    "architecture '{architecture}' fine-tunes an encoder. Set encoder = wav2vec2-base, or transformers:FOLDER": lambda s: (
+        _architecture(s).is_pretrained and s.encoder is None
+    ),
+    "encoder={encoder} needs architecture = encoder; received '{architecture}'. To use only its embeddings: "
+    "features = embedding, embedding_model = {encoder}": lambda s: not _architecture(s).is_pretrained and s.encoder is not None,
+    "padding=masked: architecture '{architecture}' does not support masking. Remove it": lambda s: (
+        s.padding == "masked" and _architecture(s).defaults.get("padding") != "masked"
+    ),
+    "architecture '{architecture}' reads spectrograms. Set features=waveform and frontend=logmel (or stft)": lambda s: (
+        s.frames and s.frontend == "none" and _architecture(s).reshaping_type != "none"
+    ),
+    # What the task and its metrics support.
+    "{name} gives examples shares of classes, but loss '{loss}' needs the number of one class": _used(
+        _needs_one_class, ("augment_mixup", "label_smoothing")
+    ),
+    "{why}": _refused_by_task,
+    "item_decision='vote' counts classes, but {task_type} has numbers; expected none or mean": lambda s: (
+        s.item_decision == "vote" and not s.task.has_classes
+    ),
+    "monitor '{monitor}'{why}": _wrong_monitor,
+    "rank_by '{rank_by}' is not a validation metric of this instance. {suggestion} To use another metric, add it to the "
+    "setting metrics too": _wrong_rank_by,
+    # Training and folds.
+    "weight_column='{weight_column}' weighs clips, but frames have their own weights. Set weight_column=none": lambda s: (
+        s.weight_column is not None and s.frames
+    ),
+    "sampling='balanced' and class_weights='{class_weights}' would balance classes twice. Set one of them to none": lambda s: (
+        s.sampling == "balanced" and s.class_weights != "none"
+    ),
+    "{name} needs early_stopping=true. Set that, or remove it": _used(
+        lambda s: not s.early_stopping, ("min_delta", "start_from_epoch")
+    ),
+    "start_from_epoch={start_from_epoch} leaves no epoch of num_epochs={num_epochs}. Lower it": lambda s: (
+        s.start_from_epoch >= s.num_epochs
+    ),
+    "tensorboard_batches needs tensorboard=true. Set that too": lambda s: s.tensorboard_batches and not s.tensorboard,
+    "validation='next_fold' needs at least three folds; received num_folds={num_folds}": lambda s: (
+        s.validation == "next_fold" and s.fold_strategy == "balanced" and s.num_folds < 3
+    ),
+    "fold_repeats={fold_repeats} needs fold_strategy=balanced; received fold_strategy='{fold_strategy}'. Set "
+    "fold_repeats=1, or to train the same folds with several seeds, the setting repeats": lambda s: (
+        s.fold_repeats > 1 and s.fold_strategy != "balanced"
+    ),
+    "normalization='per_item' needs stored features, but features='waveform' stores samples. Set features to logmel, "
+    "mfcc, stft or embedding, or normalization to per_bin": lambda s: s.normalization == "per_item" and _is_waveform(s),
+    "enrolment_s={enrolment_s:g} needs normalization='per_item'; received normalization='{normalization}'. Set "
+    "normalization=per_item, or enrolment_s=none": lambda s: s.enrolment_s is not None and s.normalization != "per_item",
+    # Frames.
+    "frame_classification needs samples; received features='{features}'. Set features='waveform', and frontend='logmel' "
+    "for architectures that read spectrograms (crnn)": lambda s: s.frames and not _is_waveform(s),
+    "hop_length={hop_length} does not divide the {frame_samples} samples of a frame of label_frame_s={label_frame_s:g}. "
+    "Choose a hop_length that divides them, so that each frame has a whole number of spectrogram columns": _split_frame,
+    "{name}={value} would shift audio against its annotations. For frame_classification set {name}=none; "
+    "sequence_frames sets the length of examples": _used(
+        lambda s: s.frames, ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s"), (None,)
+    ),
+    "vad={vad} would shift audio against its annotations. For frame_classification set vad=none": lambda s: (
+        s.frames and s.vad != "none"
+    ),
+    "{name} would shift audio against its annotations. Use random_excerpts, which shifts both": _used(
+        lambda s: s.frames, ("augment_time_shift_s", "augment_speed")
+    ),
+    "event_median_frames={event_median_frames}; expected an odd number": lambda s: s.frames and s.event_median_frames % 2 == 0,
+    # Transfer.
+    "unfreeze_every={unfreeze_every}: nothing is frozen. Set frozen_layers or frozen": lambda s: (
+        s.unfreeze_every and not s.frozen_layers and s.frozen == "none"
+    ),
+    "unfreeze_every={unfreeze_every} would unfreeze nothing in num_epochs={num_epochs}. Lower it": lambda s: (
+        s.unfreeze_every >= s.num_epochs
+    ),
+    "frozen_layers={frozen_layers} and frozen='{frozen}' contradict each other. Set only one of them": lambda s: (
+        s.frozen_layers and s.frozen != "none"
+    ),
+    "{name}={value!r} would freeze random weights. Set initial_model or architecture = encoder, or "
+    "remove it": _frozen_at_random,
+    "initial_model_match='{initial_model_match}' has no effect without initial_model. Set initial_model, or remove "
+    "it": lambda s: s.initial_model is None and s.initial_model_match != "all",
+    "initial_model={initial_model!r}; expected none, the path of a .keras file, in which {{fold}} is replaced by the "
+    "number of the fold, or an address, https://...#sha256=...": _no_model_path,
+    # Augmentation.
+    "{masks} masks nothing. Set both, or neither": _half_a_mask,
+    "augment_time_shift_s={augment_time_shift_s} rounds to 0 in steps of {step_s:g} s": _shift_of_no_step,
+    "{name} does not support padding=masked. Set it to 0": _used(
+        lambda s: s.padding == "masked" and _is_waveform(s), ("augment_noise", "augment_mixup", "augment_time_shift_s")
+    ),
+    "{name} mixes the examples of a batch, but batch_size is 1": _used(
+        lambda s: s.batch_size == 1, ("augment_mixup", "augment_mixstyle")
+    ),
+    "augment_time_shift_s={augment_time_shift_s} empties crops of crop_s={crop_s}. Lower it": lambda s: (
+        s.crop_s is not None and s.augment_time_shift_s >= s.crop_s
+    ),
+    "{name} needs bins of frequency; received features='{features}'{feature_deltas:? with feature_deltas}": _used(
+        lambda s: not _has_bins(s), _ON_BINS
+    ),
+    "{name} does not support all bins of features='{features}'{feature_deltas:? with feature_deltas}. Set it to 0": _used(
+        lambda s: not _has_bins(s) and s.features not in ("mfcc", "embedding"), ("augment_gain_db",)
+    ),
+    "{name} changes samples, but features='embedding' are computed before training. Set it to 0": _used(
+        lambda s: s.features == "embedding", ("augment_gain_db", "augment_time_shift_s")
+    ),
+    "{name} needs spectra in dB (scale = db); received features='{features}', scale='{scale}'": _used(
+        lambda s: s.scale != "db" or not _has_bins(s), _OF_RECORDERS
+    ),
+    "{name} works on frames and bins, but samples have none. Set frontend to logmel or stft": _used(
+        _has_samples_only, _ON_FEATURES
+    ),
+    "{name} needs features of mean 0 and standard deviation 1, but normalization='none'. Set normalization to per_bin or "
+    "global": _unscaled,
+    "{name} changes features before scaling, but normalization='per_item' scales them before the network. Set it to 0 or "
+    "none": _used(lambda s: s.normalization == "per_item", ("augment_gain_db", *_OF_RECORDERS)),
+    "augment_gain_db has no effect with normalization='per_clip', which removes the gain": lambda s: (
+        s.augment_gain_db and s.features != "mfcc" and s.normalization == "per_clip"
+    ),
+    "augment_gain_db contradicts db_reference='max', which removes the loudness from the features": _gains_without_loudness,
+}
+"""What contradicts by its text, in the order in which it is looked for; fields in braces are settings, or what was found."""

@@ -1,8 +1,4 @@
-"""Fit the model of one fold.
-
-Comes in: a compiled model, the fold's data and the settings. Goes out: the model with the weights of its best epoch, and a
-`History`.
-"""
+"""Fit the model of one fold."""
 
 import time
 from dataclasses import dataclass

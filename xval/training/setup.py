@@ -1,8 +1,4 @@
-"""All that a fold needs before its first training step, from a frozen job.
-
-Comes in: a job. Goes out: the fold's examples, its model, built, compiled and with the values that its variables have at the
-start, and its checkpoints.
-"""
+"""All that a fold needs before its first training step, from a frozen job."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext

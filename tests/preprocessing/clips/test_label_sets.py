@@ -10,7 +10,6 @@ from preprocessing.clips.label_sets import join_labels, multi_hot, split_labels
 from preprocessing.clips.table import check_clips, class_names_of
 from preprocessing.corpora.table import list_clips
 from preprocessing.corpus import open_corpus
-from preprocessing.quality.cautions import lonely_classes, one_label_per_row
 from xval.base.errors import CorpusError
 
 TASK = "multilabel_classification"
@@ -93,12 +92,6 @@ def test_lists_of_labels_that_cannot_be_used_are_refused(tmp_path, labels, fault
     clips = pd.DataFrame({"path": ["0.wav", "1.wav"], "item": ["a", "b"], "label": labels})
     with pytest.raises(CorpusError, match=fault):
         check_clips(clips, tmp_path, task_type=TASK)
-
-
-def test_a_label_of_one_item_is_named():
-    clips = pd.DataFrame({"item": ["a", "a", "b"], "label": ["dog;rain", "", "dog"]})
-
-    assert lonely_classes(one_label_per_row(clips)).startswith("1 of 2 classes has clips of only one item (rain)")
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,9 @@ from preprocessing.clips.table import check_clips
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, draw_speaker, speak
 from preprocessing.quality.facts import measure, read_headers
+from preprocessing.quality.findings.identical import nearly_identical
 from preprocessing.quality.near_duplicates import find_near_duplicates, fingerprint, likeness, short_fingerprint
-from preprocessing.quality.rules import Criteria, nearly_identical
+from preprocessing.quality.rules import Criteria
 from xval.base.errors import CorpusError
 
 WORDS = ("had", "heed", "hod")

@@ -7,17 +7,16 @@ import pytest
 
 from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.text import describe_limits, describe_to_publish
-from xval.answers.deals import describe_deals, folds_of_deals, group_runs
 from xval.answers.findings import find_findings
 from xval.answers.read import read_instances
-from xval.answers.tested_items import item_means
+from xval.answers.repeats import describe_deals
+from xval.answers.training_runs import group_runs, item_means
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.measures import metrics
 from xval.measures.statistics.comparison import item_difference
 from xval.measures.statistics.intervals import mean_interval
 from xval.report.rebuild import is_stale, rebuild
-from xval.settings.finding_codes import Code
 
 N_CLIPS = 10
 # Of 10 clips those that are right, by fold and item; folds 1 and 2 are the first deal.
@@ -101,7 +100,7 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     pooled = [auc_of(RIGHT[1], RIGHT[2]), auc_of(RIGHT[3], RIGHT[4])]
     assert pooled[0] != pooled[1]
     assert found.item_figure("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
-    assert folds_of_deals(found) == {1: [1, 2], 2: [3, 4]}
+    assert found.folds_by_repeat == {1: [1, 2], 2: [3, 4]}
     assert describe_deals(found, "test", "accuracy") == "accuracy 0.600 in repeat 1, 0.600 in repeat 2"
     sheet = openpyxl.load_workbook(folder.workbook)["items"]
     assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
@@ -124,8 +123,9 @@ def test_intervals_hold_what_another_deal_changes(make):
 
 
 def test_the_seeds_of_a_deal_are_one_training_run():
-    assert group_runs([{1, 2}, {1, 2}, {3, 4}, {3, 4}]) == [[0, 1], [2, 3]]
-    assert group_runs([{1, 2}, {1, 2}, {1, 2}]) == [[0], [1], [2]]
+    first, second = frozenset({1, 2}), frozenset({3, 4})
+    assert group_runs([(first, 1), (first, 2), (second, 1), (second, 2)]) == [[0, 1], [2, 3]]
+    assert group_runs([(first, 1), (first, 2), (first, 0), (first, 0), (first, 1)]) == [[0, 4], [1], [2], [3]]
     assert group_runs([]) == []
 
 
@@ -134,7 +134,7 @@ def test_pooled_figures_leave_a_deal_out_that_is_not_whole(make):
 
     assert found.item_figure("test", "auc")["pooled"] == pytest.approx(auc_of(RIGHT[1], RIGHT[2]))
     assert [each["accuracy"] for each in item_means(found).values()] == pytest.approx([0.6, 0.7, 0.8, 0.3])
-    assert any(finding.code == Code.FOLDS_MISSING for finding in find_findings([found]))
+    assert any(finding.code == "XV201" for finding in find_findings([found]))
 
 
 def test_other_deals_than_those_of_folds_json_count_nowhere_and_are_kept(make):

@@ -2,9 +2,11 @@
 
 import pytest
 
-from xval.answers.audit import RULES
 from xval.answers.audit.verdict import AuditVerdict, Damage, Findings
 from xval.answers.leakage_kinds import _ROWS, leakage_by_kind
+from xval.base.findings import rules_of
+
+RULES = rules_of("xval.answers.audit")
 
 ALWAYS_UNKNOWN = {"L3.1 temporal leakage", "L3.2 one speaker under two names", "L3.3 sampling bias in the test set"}
 
@@ -14,27 +16,27 @@ def verdicts(**states):
     states = {name.replace("_", " "): state for name, state in states.items()}
     made = []
     for rule in RULES:
-        state = states.get(rule.name, "ok")
+        state = states.get(rule.findings[0].slug, "ok")
         texts = {"FAILED": "faults", "not checkable": "not_checkable", "warning": "warnings"}
         said = {texts[state]: ("fold 1: unchanged",)} if state in texts else {}
-        made.append(AuditVerdict(rule.name, rule.statement, state, 1, **said))
+        made.append(AuditVerdict(rule.findings[0].slug, rule.findings[0].message, state, 1, **said))
     return made
 
 
 def states_of(found):
-    return {kind.name: kind.state for kind in found}
+    return {kind.name: kind.level for kind in found}
 
 
 def test_every_rule_that_a_kind_rests_on_is_there():
-    assert {rule for row in _ROWS for rule in row.rules} <= {rule.name for rule in RULES}
+    assert {rule for row in _ROWS for rule in row.rules} <= {rule.findings[0].slug for rule in RULES}
 
 
 def test_where_all_rules_hold_only_what_no_rule_looks_at_is_unknown():
     found = leakage_by_kind(verdicts(), is_custom=False)
 
-    assert {kind.name for kind in found if kind.state == "unknown"} == ALWAYS_UNKNOWN
-    assert {kind.state for kind in found} == {"ok", "unknown"}
-    assert all(kind.reason for kind in found)
+    assert {kind.name for kind in found if kind.level == "unknown"} == ALWAYS_UNKNOWN
+    assert {kind.level for kind in found} == {"ok", "unknown"}
+    assert all(kind.message for kind in found)
 
 
 @pytest.mark.parametrize(
@@ -46,19 +48,19 @@ def test_a_rule_that_fails_is_leakage_of_its_kind_and_one_that_cannot_be_checked
     rule = "near-duplicates" if rule == "near_duplicates" else rule
     for state, expected in (("FAILED", "leaked"), ("not checkable", "unknown"), ("warning", "unknown")):
         (judged,) = [row for row in leakage_by_kind(verdicts(**{rule: state}), is_custom=False) if row.name == kind]
-        assert (judged.state, judged.reason) == (expected, f"{rule.replace('_', ' ')}: fold 1: unchanged")
+        assert (judged.level, judged.message) == (expected, f"{rule.replace('_', ' ')}: fold 1: unchanged")
 
 
 def test_a_rule_that_fails_for_a_damaged_file_leaves_its_kind_unknown():
-    (rule,) = (rule for rule in RULES if rule.name == "seen audio")
+    (rule,) = (rule for rule in RULES if rule.findings[0].slug == "seen audio")
     findings = Findings()
     findings.add_faults("fold 1", [Damage("seen_audio.npy: damaged")])
-    others = [verdict for verdict in verdicts() if verdict.rule != rule.name]
+    others = [verdict for verdict in verdicts() if verdict.rule != rule.findings[0].slug]
     for state in ("unknown", "leaked"):
         (kind,) = [kind for kind in leakage_by_kind([*others, findings.verdict(rule)], is_custom=False) if "L2" in kind.name]
-        assert kind.state == state
+        assert kind.level == state
         findings.add_faults("fold 2", ["its model was trained on another version of a tested clip"])
-    assert kind.reason == "seen audio: fold 2: its model was trained on another version of a tested clip"
+    assert kind.message == "seen audio: fold 2: its model was trained on another version of a tested clip"
 
 
 def test_what_was_done_to_arrays_is_unknown():

@@ -34,7 +34,7 @@ COMMANDS = {
         "explanations",
     ),
     "ensemble": (["ensemble", RESULTS, "1,3"], None, f"{RESULTS}/instance_901"),
-    "ensemble's fold": (["ensemble", RESULTS, "1,3"], "xval.reuse.ensembles.make.combine_fold", f"{RESULTS}/instance_901"),
+    "ensemble's fold": (["ensemble", RESULTS, "1,3"], "xval.reuse.ensembles.make.run_fold", f"{RESULTS}/instance_901"),
     "export": (["export", MODEL, "--format", "weights_h5"], "xval.extras.export.write._write_and_check", ".weights.h5"),
     "refit": (["refit", f"{RESULTS}:1", "--gpu", "cpu"], None, "/instance_1/"),
     "new": (["new", "study"], None, "study"),
@@ -48,7 +48,7 @@ MOMENTS = {
     "predict csv": "preprocessing.file_replacement.flush",
     "evaluate": "xval.report.new_data.folder.write_json",
     "explain": "preprocessing.file_replacement.flush",
-    "ensemble": "xval.reuse.ensembles.make.combine_fold",
+    "ensemble": "xval.reuse.ensembles.make.run_fold",
     "export": "xval.extras.export.write._publish",
     "refit": "xval.results.folder.flush_all",
 }

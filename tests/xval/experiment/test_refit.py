@@ -29,15 +29,15 @@ from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.engine.worker.run import run_job
 from xval.experiment import refit
 from xval.experiment.refit import RefitRequest, refit_instance
+from xval.experiment.refit_plan import choose_epochs
 from xval.experiment.run import RunRequest, run_experiment
 from xval.folds.plan import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
-from xval.jobs.refit import choose_epochs
 from xval.models.saved.description import read_description
-from xval.models.saved.heard_audio import read_audio_hashes
 from xval.models.saved.initial import hash_model
 from xval.models.saved.load import read_keras_model
+from xval.models.saved.provenance import Provenance
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -367,7 +367,7 @@ def test_another_corpus_than_that_of_the_folds_is_refused(make, tmp_path):
 
 def test_a_failing_training_says_why_and_leaves_nothing(experiment, make, monkeypatch):
     full = OSError(errno.ENOSPC, "No space left on device")
-    monkeypatch.setattr("xval.engine.worker.run.save_model", lambda *_: (_ for _ in ()).throw(full))
+    monkeypatch.setattr("xval.engine.worker.run.describe_model", lambda *_: (_ for _ in ()).throw(full))
 
     with pytest.raises(JobError, match=r"instance 1: training on all items failed: .*test_refit.*: OSError: .*No space left"):
         make()
@@ -475,9 +475,9 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
 
     path = refit_instance(folder, RefitRequest(1), Console(file=StringIO()))
 
-    of_folds = [set(read_audio_hashes(folder.fold_folder(1, fold) / "seen_audio.npy")) for fold in (1, 2)]
-    assert set(read_audio_hashes(path.with_name("seen_audio.npy"))) == of_folds[0] | of_folds[1]
-    assert len(read_audio_hashes(path.with_name("seen_audio.npy"))) == 12
+    of_folds = [set(Provenance(folder.fold_folder(1, fold) / "model.keras").audio) for fold in (1, 2)]
+    assert set(Provenance(path).audio) == of_folds[0] | of_folds[1]
+    assert len(Provenance(path).audio) == 12
     saved = xval.load_model(path)
     assert saved.is_untested
     assert set(saved.predict(tmp_path / "audio" / f"{ITEMS[0]}_1.wav")["predicted"]) <= {"low", "mid", "high"}

@@ -116,7 +116,7 @@ def test_the_table_is_followed_by_three_lines_and_details_explain_the_rest(finis
         assert text.index("[ ]: 95 %") < text.index("Result:") < text.index("Evidence:") < text.index("Next:")
         assert all(line in text for line in find_headline(instances))
     assert f"{len(findings)} findings (--details adds advice):" in shown[False]
-    assert all(f"- {finding.message}" in shown[False] for finding in findings)
+    assert all(f"- {finding.short_line}" in shown[False] for finding in findings)
     assert not any(f"- {finding.line}" in shown[False] for finding in findings)
     assert "is selected: best mean" not in shown[False]
     assert all(f"- {finding.line}" in shown[True] for finding in findings)

@@ -7,48 +7,11 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from xval.answers.audit import (
-    augmented_copies,
-    clips,
-    earlier_models,
-    figures,
-    files,
-    hashes,
-    identical_audio,
-    items,
-    members,
-    normaliser,
-    seeds,
-    thresholds,
-)
 from xval.answers.audit.evidence import Evidence
-from xval.answers.audit.verdict import AuditVerdict, Findings, Rule
+from xval.answers.audit.verdict import AuditVerdict, Findings
+from xval.base.findings import Rule, rules_of
 from xval.base.item_word import ITEM, call_items
 from xval.results.folder import ExperimentFolder
-
-RULES: tuple[Rule, ...] = (
-    files.FILES,
-    figures.FIGURES,
-    items.ITEMS,
-    clips.CLIPS,
-    identical_audio.IDENTICAL_AUDIO,
-    identical_audio.NEAR_DUPLICATES,
-    identical_audio.SEEN_AUDIO,
-    augmented_copies.AUGMENTED_COPIES,
-    normaliser.NORMALISER,
-    earlier_models.EARLIER_MODELS,
-    members.MEMBERS,
-    hashes.FOLDS_HASH,
-    hashes.CORPUS_HASH,
-    hashes.SETTINGS_HASH,
-    hashes.CODE_HASH,
-    seeds.SEEDS,
-    seeds.REPEATS,
-    thresholds.THRESHOLDS,
-    items.RANDOM_SPLIT,
-    items.SHARED_COLUMNS,
-)
-"""The rules, in the order of their verdicts."""
 
 NOT_CHECKED = (
     "one speaker under two names: items are distinguished only by their names and by columns of the dataset",
@@ -60,7 +23,7 @@ NOT_CHECKED = (
 """What no rule looks at."""
 
 
-_OF_RECORDS = (figures.FIGURES, items.ITEMS, hashes.FOLDS_HASH, hashes.SETTINGS_HASH)
+_OF_RECORDS = ("figures", "items", "folds hash", "settings hash")
 
 
 def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_checksums: bool = True) -> list[AuditVerdict]:
@@ -71,12 +34,13 @@ def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_che
         data_folder: The folder of corpora; None: that of the experiment's settings, relative to the current folder.
         with_checksums: Read the feature stores whole, to compare their checksums; a run has done so at its beginning.
     """
-    return _verdicts(RULES, Evidence(folder, data_folder, with_checksums=with_checksums))
+    return _verdicts(rules_of(__name__), Evidence(folder, data_folder, with_checksums=with_checksums))
 
 
 def faults_of_records(folder: ExperimentFolder, instances: Collection[int]) -> list[str]:
     """Return what `audit` says against the records of some instances by their own files: no store or model is read."""
-    verdicts = _verdicts(_OF_RECORDS, Evidence(folder, None, instances=instances))
+    rules = [rule for rule in rules_of(__name__) if rule.findings[0].slug in _OF_RECORDS]
+    verdicts = _verdicts(rules, Evidence(folder, None, instances=instances))
     return [f"{verdict.rule}: {fault}" for verdict in verdicts for fault in verdict.faults]
 
 
@@ -86,7 +50,7 @@ def _verdicts(rules: Sequence[Rule], evidence: Evidence) -> list[AuditVerdict]:
     verdicts = []
     for rule in rules:
         findings = Findings()
-        rule.check(evidence, findings)
+        rule.find(evidence, findings)
         verdict = findings.verdict(rule)
         verdicts.append(replace(verdict, statement=call_items(verdict.statement, word)))
     return verdicts

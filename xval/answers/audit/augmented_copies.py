@@ -1,13 +1,12 @@
-"""The rule that augmented copies only train, and on the side of the clip that they were made of.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rule that augmented copies only train, and on the side of the clip that they were made of."""
 
 from xval.answers.audit.evidence import Evidence
 from xval.answers.audit.identical_audio import shared_faults
-from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.audit.verdict import Findings, quoted
+from xval.base.findings import Finding, Rule
 
 
+@Rule(8, Finding("no augmented copy is in validation or test, or on another side than its source", slug="augmented copies"))
 def _check(evidence: Evidence, findings: Findings) -> None:
     copies: set[str] = set()
     with findings.looking_at(""):
@@ -28,8 +27,3 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                     f"the augmented copy {quoted(set(clips))} is in the {side} predictions" for side, clips in evaluated
                 ]
             findings.add_faults(job.name, known[content_hash])
-
-
-AUGMENTED_COPIES = Rule(
-    "augmented copies", "no augmented copy is in validation or test, or on another side than its source", _check
-)

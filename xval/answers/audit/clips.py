@@ -1,6 +1,6 @@
 """The rule that every clip of a validation or test item is predicted once, on its side, and no other clip.
 
-Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
+Augmented copies have a rule of their own.
 """
 
 from typing import TYPE_CHECKING
@@ -10,8 +10,9 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from preprocessing.store.moments import DAMAGE
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Damage, Findings, Rule, quoted
+from xval.answers.audit.verdict import Damage, Findings, quoted
 from xval.base.errors import XvalError, brief
+from xval.base.findings import Finding, Rule
 from xval.data.examples import WaveformExamples
 from xval.measures.task import find_task
 from xval.settings.schema import FRAME_KEYS
@@ -29,6 +30,13 @@ _SETTINGS = (
 )  # that decide what is predicted
 
 
+@Rule(
+    4,
+    Finding(
+        "every clip of a validation or test item is predicted exactly once, on that side of its fold, and no other clip",
+        slug="clips",
+    ),
+)
 def _check(evidence: Evidence, findings: Findings) -> None:
     # The jobs of a fold test the same clips in all instances, so most of them are like one that has been looked at.
     known: dict[tuple[object, ...], list[str]] = {}
@@ -140,10 +148,3 @@ def _annotated(job: JobEvidence, store: FeatureStore) -> set[str]:
         return set(resolve_recordings(store.annotations.rename(columns={"clip": "path"}), job.settings.annotation_policy))
     except XvalError as error:
         raise NotCheckableError(str(error)) from error
-
-
-CLIPS = Rule(
-    "clips",
-    "every clip of a validation or test item is predicted exactly once, on that side of its fold, and no other clip",
-    _check,
-)

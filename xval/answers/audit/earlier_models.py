@@ -1,15 +1,15 @@
 """The rule that neither a model nor any that it was made of has seen its test items, or was trained on its validation items.
 
-Comes in: evidence. Goes out: findings. model.json lists the items that a model and its earlier models have seen; the
-record says what is known of an initial model, of what made the features, and of weights that the build() of a network has from
-elsewhere.
+model.json lists the items that a model and its earlier models have seen; the record says what is known of an initial model,
+of what made the features, and of weights that the build() of a network has from elsewhere.
 """
 
 from preprocessing.corpus_folder import names_of
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.audit.verdict import Findings, quoted
 from xval.answers.pretrained import Origin, explain, judge_record
 from xval.base.errors import CorpusError
+from xval.base.findings import Finding, Rule
 from xval.results.read import fitted_sides
 
 
@@ -23,17 +23,22 @@ def _corpus_names(evidence: Evidence) -> tuple[str, ...]:
         raise NotCheckableError(str(error)) from error
 
 
+@Rule(
+    10,
+    Finding(
+        "no model, nor any that it was made from, has seen an item that its fold tests, or was trained on a validation item",
+        slug="earlier models",
+    ),
+)
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             names = {job.settings.dataset, *_corpus_names(evidence)}
-            by_corpus, trained_by_corpus = (job.description().get(name) for name in ("seen_items", "trained_items"))
-            if not by_corpus or not trained_by_corpus:
+            provenance = job.provenance()
+            by_corpus = provenance.items, provenance.trained_items
+            if not all(by_corpus):
                 raise NotCheckableError("its model.json does not list the items it has seen and those it was trained on")
-            seen, trained = (
-                {item for name in names for item in items_by_corpus.get(name, ())}
-                for items_by_corpus in (by_corpus, trained_by_corpus)
-            )
+            seen, trained = ({item for name in names for item in items.get(name, ())} for items in by_corpus)
             sides = job.sides
             if tested := seen & sides["test"]:
                 findings.faults.append(
@@ -66,10 +71,3 @@ def _check_origin(job: JobEvidence, findings: Findings) -> None:
     if origin.state != "clean":
         said = findings.faults if origin.state == "leaked" else findings.warnings
         said.append(f"{job.name}: {explain(origin)}")
-
-
-EARLIER_MODELS = Rule(
-    "earlier models",
-    "no model, nor any that it was made from, has seen an item that its fold tests, or was trained on a validation item",
-    _check,
-)

@@ -1,7 +1,7 @@
 """The rule that figures are those of the predictions: a record may have been edited, or its predictions replaced.
 
-Comes in: evidence. Goes out: findings. The main metrics of each task, of examples, clips and items, and the confusion matrix
-are computed again from predictions.parquet; the folds that the figures over items are of have to be there.
+The main metrics of each task, of examples, clips and items, and the confusion matrix are computed again from
+predictions.parquet; the folds that the figures over items are of have to be there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -11,9 +11,10 @@ from typing import Any
 from numpy.typing import NDArray
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.audit.verdict import Findings
 from xval.answers.estimates import kept_jobs
 from xval.base.errors import XvalError
+from xval.base.findings import Finding, Rule
 from xval.measures import metrics
 from xval.measures.confusion import confusion_matrix
 from xval.results.job_key import JobKey
@@ -25,6 +26,10 @@ _TOLERANCE = 1e-6
 _Measure = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
 
 
+@Rule(
+    2,
+    Finding("the main scores of every record are those of its predictions, and no fold with scores is missing", slug="figures"),
+)
 def _check_figures(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
@@ -85,10 +90,3 @@ def _compare(of: str, written: Mapping[str, float], measured: Mapping[str, float
         are_undefined = not isfinite(known) and not isfinite(value)
         if not are_undefined and not isclose(known, value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
             yield f"{SCORES_FILE} has {of} {name} {known:.6g}; its predictions give {value:.6g}"
-
-
-FIGURES = Rule(
-    "figures",
-    "the main scores of every record are those of its predictions, and no fold with scores is missing",
-    _check_figures,
-)

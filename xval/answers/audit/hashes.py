@@ -1,19 +1,21 @@
 """The rules that folds, corpus, settings and code are those that the records were made with.
 
-Comes in: evidence. Goes out: findings. Hashes are computed again.
+Hashes are computed again.
 """
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.audit.verdict import Findings
 from xval.base.code_hash import find_changed_copies
 from xval.base.errors import CorpusError, SettingsError
-from xval.base.user_code.identity import describe_changes
+from xval.base.findings import Finding, Rule
 from xval.base.user_code.modules import looking_in
+from xval.results.identity import JobIdentity
 from xval.settings.parameters import hash_parameters
 
 _UNKNOWN_CODE = "which of your own code it used is not known, because an earlier version of xval wrote its record"
 
 
+@Rule(12, Finding("folds.json matches its hash, and every record was made on its folds", slug="folds hash"))
 def _check_folds(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         plan = evidence.folds.plan
@@ -23,10 +25,11 @@ def _check_folds(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             wanted = evidence.folds.hash_of(job.key.fold)
-            if wanted and job.record["folds_hash"] != wanted:  # the rule on items names a fold that is not there
+            if JobIdentity(folds_hash=wanted or None).changes(job.record):  # the rule on items names a fold that is not there
                 findings.faults.append(f"{job.name}: was run on folds {job.record['folds_hash']}, but folds.json has {wanted}")
 
 
+@Rule(13, Finding("the dataset has the index from which the folds were made", slug="corpus hash"))
 def _check_corpus(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         corpus = evidence.written_corpus
@@ -45,6 +48,7 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
             )
 
 
+@Rule(14, Finding("settings.json matches its hash and every record", slug="settings hash"))
 def _check_settings(evidence: Evidence, findings: Findings) -> None:
     for instance, written in evidence.instances.items():
         computed = hash_parameters(written.parameters)
@@ -58,10 +62,11 @@ def _check_settings(evidence: Evidence, findings: Findings) -> None:
             if job.written is None:
                 raise NotCheckableError("settings.json cannot be read")
             ran, has = job.record["settings_hash"], job.written.settings_hash
-            if ran != has:
+            if JobIdentity(settings_hash=has).changes(job.record):
                 findings.faults.append(f"{job.name}: was run with settings {ran}, but settings.json has {has}")
 
 
+@Rule(15, Finding("all folds ran on the same code, and your own parts are unchanged", slug="code hash"))
 def _check_code(evidence: Evidence, findings: Findings) -> None:
     codes: dict[str, list[str]] = {}
     changed: dict[str, list[str]] = {}
@@ -97,10 +102,4 @@ def _own_changes(job: JobEvidence) -> str:
     if ran is None and now:
         raise NotCheckableError(_UNKNOWN_CODE)
     with looking_in(written.own_folders):
-        return describe_changes(ran, now)
-
-
-FOLDS_HASH = Rule("folds hash", "folds.json matches its hash, and every record was made on its folds", _check_folds)
-CORPUS_HASH = Rule("corpus hash", "the dataset has the index from which the folds were made", _check_corpus)
-SETTINGS_HASH = Rule("settings hash", "settings.json matches its hash and every record", _check_settings)
-CODE_HASH = Rule("code hash", "all folds ran on the same code, and your own parts are unchanged", _check_code)
+        return JobIdentity(user_code=now).code_changes(job.record)

@@ -1,6 +1,6 @@
 """The rules that no audio is on two sides of a fold: by the hashes and stretches of the corpus, and by what models have seen.
 
-Comes in: evidence. Goes out: findings. Augmented copies have a rule of their own.
+Augmented copies have a rule of their own.
 """
 
 import hashlib
@@ -14,16 +14,15 @@ from preprocessing.clips.fingerprints import short_hashes
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from xval.answers.audit.earlier_models import judge_origin
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Damage, Findings, Rule, quoted
+from xval.answers.audit.verdict import Damage, Findings, quoted
 from xval.answers.pretrained import clause
 from xval.base.errors import CorpusError, ResultsError, counted
+from xval.base.findings import Finding, Rule
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import describe_shared_file, find_shared_audio, find_shared_files, find_tested
 from xval.jobs.fold_part import Clips
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
-from xval.models.saved.leakage import heard_elsewhere, known_again
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, Provenance
 from xval.results.read import fitted_sides
 
 if TYPE_CHECKING:
@@ -67,6 +66,12 @@ def _files_on_two_sides(evidence: Evidence) -> Iterator[str]:
                 break
 
 
+@Rule(
+    5,
+    Finding(
+        "no two clips of the dataset share audio, or a segment of a file, across the sides of a fold", slug="identical audio"
+    ),
+)
 def _check_corpus(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         findings.faults += shared_faults(evidence, copies=False)
@@ -81,6 +86,13 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
             )
 
 
+@Rule(
+    6,
+    Finding(
+        "no tested clip nearly equals one in training or validation (another level or encoding, or added noise)",
+        slug="near-duplicates",
+    ),
+)
 def _check_near(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         corpus = evidence.corpus
@@ -113,39 +125,50 @@ def _uses_of_folds(evidence: Evidence) -> Iterator[tuple[Fold, Clips]]:
     yield from ((fold, {}) for fold in evidence.folds.plan.folds if fold.number not in begun)
 
 
+@Rule(
+    7,
+    Finding(
+        "no model has seen a clip that its fold tests, or was trained on a validation clip; the clips it has seen are stored "
+        "next to it",
+        slug="seen audio",
+    ),
+)
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
-    known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have heard the same in most instances
+    known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have seen the same in most instances
     for job in evidence.jobs:
         with findings.looking_at(job.name):
+            provenance = Provenance(job.model_path)
             try:
-                heard, trained = (read_audio_hashes(job.folder / name) for name in (SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME))
+                seen, trained = provenance.audio, provenance.trained_audio
             except ResultsError as error:
                 findings.add_faults(job.name, [Damage(error)])
                 continue
-            if heard is None or trained is None:
+            if seen is None or trained is None:
                 raise NotCheckableError(
                     f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} next to its model: it is lost, or the dataset, or a model "
                     "that it was made from, had no audio hashes"
                 )
             sides = job.sides
             held_out = sides["validation"] - set().union(*(sides[side] for side in fitted_sides(job.record)))
-            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values(), held_out
+            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (seen, trained)), *sides.values(), held_out
             if key not in known:
-                known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides, held_out)
+                known[key] = _faults_of_seen(evidence.corpus.index, seen, trained, sides, held_out)
             findings.add_faults(job.name, known[key])
-            findings.add_faults(job.name, _heard_in_another_form(job, evidence, known))
+            findings.add_faults(job.name, _other_versions(job, provenance, evidence, known))
             if (origin := judge_origin(job)).state == "unknown":
                 raise NotCheckableError(clause(origin))
 
 
-def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tuple[object, ...], list[str]]) -> list[str]:
-    """Return which tested clips a model, or one that it was made of, has heard in another encoding or at another level.
+def _other_versions(
+    job: JobEvidence, provenance: Provenance, evidence: Evidence, known: dict[tuple[object, ...], list[str]]
+) -> list[str]:
+    """Return which tested clips a model, or one that it was made from, has seen in another encoding or at another level.
 
-    Fingerprints are compared once for all models that have heard the same elsewhere, and are tested by the same items.
+    Fingerprints are compared once for all models that have seen the same elsewhere, and are tested by the same items.
     """
-    seen, index = read_seen(job.model_path), evidence.corpus.index
+    index = evidence.corpus.index
     has_hash = index["audio_hash"].fillna("") != ""
-    elsewhere = heard_elsewhere(seen, index[has_hash])
+    elsewhere = provenance.audio_elsewhere(index[has_hash])
     tested = index[has_hash & index["item"].isin(job.sides["test"])]
     if not len(elsewhere):
         return []
@@ -153,11 +176,11 @@ def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tup
     tested = tested if chosen is None else tested[tested["clip"].isin(chosen)]
     if tested.empty:
         return []
-    prints = None if seen.fingerprints is None else seen.fingerprints.of(elsewhere)
+    prints = None if provenance.fingerprints is None else provenance.fingerprints.of(elsewhere)
     key = elsewhere.tobytes(), None if prints is None else prints.tobytes(), job.sides["test"], chosen
     if key not in known:
         try:
-            alike = known_again(tested, seen, elsewhere, evidence.corpus.folder)
+            alike = provenance.other_versions(tested, elsewhere, evidence.corpus.folder)
         except CorpusError as error:
             raise NotCheckableError(str(error)) from error
         if isinstance(alike, str):
@@ -169,15 +192,15 @@ def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tup
 
 def _faults_of_seen(
     index: "pd.DataFrame",
-    heard: NDArray[np.uint64],
+    seen: NDArray[np.uint64],
     trained: NDArray[np.uint64],
     sides: Mapping[str, Collection[str]],
     held_out: Collection[str],
 ) -> list[str]:
-    """Return what is wrong with the lists of audio that a model has heard and was trained on; none of it may be `held_out`."""
+    """Return what is wrong with the lists of audio that a model has seen and was trained on; none of it may be `held_out`."""
     index = index[index["audio_hash"].fillna("") != ""]
     hashes = short_hashes(index["audio_hash"])
-    is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
+    is_seen, has_trained = np.isin(hashes, seen), np.isin(hashes, trained)
     known = {*sides["training"], *sides["validation"]}
     faults: list[str] = []
     if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):
@@ -187,21 +210,3 @@ def _faults_of_seen(
     if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
         faults.append(Damage(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which was in training or validation"))
     return faults
-
-
-IDENTICAL_AUDIO = Rule(
-    "identical audio",
-    "no two clips of the dataset share audio, or a segment of a file, across the sides of a fold",
-    _check_corpus,
-)
-NEAR_DUPLICATES = Rule(
-    "near-duplicates",
-    "no tested clip nearly equals one in training or validation (another level or encoding, or added noise)",
-    _check_near,
-)
-SEEN_AUDIO = Rule(
-    "seen audio",
-    "no model has seen a clip that its fold tests, or was trained on a validation clip; the clips it has seen are stored "
-    "next to it",
-    _check_seen,
-)

@@ -1,7 +1,4 @@
-"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each deal, and no single clip.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each deal, and no single clip."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -10,8 +7,9 @@ from itertools import combinations
 from preprocessing.clips.columns import with_columns
 from preprocessing.quality.cautions import shared_columns
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule, quoted
+from xval.answers.audit.verdict import Findings, quoted
 from xval.base.errors import XvalError
+from xval.base.findings import Finding, Rule
 from xval.base.user_code.definitions import is_dotted
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.predefined import SIDES
@@ -19,6 +17,13 @@ from xval.folds.random_split import describe_random_split
 from xval.jobs.fold_part import part_of_fold, uses_part
 
 
+@Rule(
+    3,
+    Finding(
+        "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repeat)",
+        slug="items",
+    ),
+)
 def _check_items(evidence: Evidence, findings: Findings) -> None:
     planned: dict[int, dict[str, frozenset[str]]] = {}
     with findings.looking_at(""):
@@ -87,6 +92,7 @@ def _tested_otherwise(plan: FoldPlan) -> list[str]:
     return faults
 
 
+@Rule(19, Finding("most items have several clips, which the folds keep on one side", slug="random split"))
 def _check_split(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         index = evidence.corpus.index
@@ -95,6 +101,13 @@ def _check_split(evidence: Evidence, findings: Findings) -> None:
             findings.warnings.append(text)
 
 
+@Rule(
+    20,
+    Finding(
+        "no value of an extra column of the dataset, such as the speaker of sessions, is on two sides of a fold",
+        slug="shared columns",
+    ),
+)
 def _check_columns(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         folds = evidence.folds.plan.folds
@@ -103,16 +116,3 @@ def _check_columns(evidence: Evidence, findings: Findings) -> None:
                 f"{column.describe(evidence.corpus.item_name)}: one '{column.column}' is in training and test. {column.advice}"
             )
             (findings.faults if column.is_leak else findings.warnings).append(said)
-
-
-ITEMS = Rule(
-    "items",
-    "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repeat)",
-    _check_items,
-)
-RANDOM_SPLIT = Rule("random split", "most items have several clips, which the folds keep on one side", _check_split)
-SHARED_COLUMNS = Rule(
-    "shared columns",
-    "no value of an extra column of the dataset, such as the speaker of sessions, is on two sides of a fold",
-    _check_columns,
-)

@@ -1,15 +1,14 @@
-"""The rule that an ensemble was made of what its members predicted, and of their models, as they are now.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rule that an ensemble was made of what its members predicted, and of their models, as they are now."""
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.audit.verdict import Findings
 from xval.base.errors import SettingsError, brief
+from xval.base.findings import Finding, Rule
 from xval.models.saved.initial import hash_bytes, hash_member
 from xval.results.job_key import JobKey
 
 
+@Rule(11, Finding("every ensemble was made from the current predictions and models of its members", slug="members"))
 def _check(evidence: Evidence, findings: Findings) -> None:
     jobs = {job.key: job for job in evidence.jobs}
     ensembles = [job for job in evidence.jobs if job.is_ensemble]
@@ -36,6 +35,3 @@ def _check_member(job: JobEvidence, made_of: JobEvidence, member: dict[str, obje
             findings.faults.append(f"{job.name}: {made_of.name} has another model than when it was made; {again}")
     except (OSError, SettingsError, KeyError) as error:
         raise NotCheckableError(f"its member {made_of.name} cannot be read ({brief(error, 300)})") from error
-
-
-MEMBERS = Rule("members", "every ensemble was made from the current predictions and models of its members", _check)

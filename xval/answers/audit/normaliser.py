@@ -1,7 +1,7 @@
 """The rule that each saved model normalises by the statistics of its training items alone, features and targets.
 
-Comes in: evidence. Goes out: findings. The statistics of the saved model are compared with those that are computed again from
-the sums, or the targets, that the feature store has for each item.
+The statistics of the saved model are compared with those that are computed again from the sums, or the targets, that the
+feature store has for each item.
 """
 
 from collections.abc import Callable, Collection
@@ -13,8 +13,9 @@ from preprocessing.store.moments import Moments
 from preprocessing.store.waveforms import waveform_moments
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.saved_scaling import Scaling, read_scaling, read_target_scaling
-from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.audit.verdict import Findings
 from xval.base.errors import CorpusError
+from xval.base.findings import Finding, Rule
 from xval.data.target_scaling import target_scaling
 
 TRANSDUCTIVE = "each item, of any side, is scaled by its own clips without their labels (transductive)"
@@ -28,6 +29,7 @@ _WITHOUT_STATISTICS = {
 _TOLERANCE = 1e-5
 
 
+@Rule(9, Finding("every model is normalised only by the training items of its fold", slug="normaliser"))
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
@@ -149,6 +151,3 @@ def _are_equal(saved: Scaling, wanted: Scaling) -> bool:
     deviation = np.sqrt(wanted[1])
     close = np.abs(saved[0] - wanted[0]) <= _TOLERANCE * (np.abs(wanted[0]) + deviation)
     return bool(close.all() and np.allclose(saved[1], wanted[1], rtol=_TOLERANCE, atol=np.finfo(np.float32).tiny))
-
-
-NORMALISER = Rule("normaliser", "every model is normalised only by the training items of its fold", _check)

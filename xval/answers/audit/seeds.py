@@ -1,12 +1,10 @@
-"""The rules on seeds: a job has the seed that follows from the settings, and no repeat of a fold is another one of them.
-
-Comes in: evidence. Goes out: findings.
-"""
+"""The rules on seeds: a job has the seed that follows from the settings, and no repeat of a fold is another one of them."""
 
 import hashlib
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.audit.verdict import Findings
+from xval.base.findings import Finding, Rule
 from xval.base.operating_system import open_regular
 from xval.jobs.job import job_seed
 from xval.results.folder import KERAS_NAME
@@ -15,6 +13,7 @@ from xval.results.job_key import JobKey
 _WITH_SEED = (KERAS_NAME, "predictions.parquet")  # never the same with two seeds
 
 
+@Rule(16, Finding("every job has the same seed in all instances, derived from the setting seed", slug="seeds"))
 def _check_seeds(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
@@ -29,6 +28,7 @@ def _check_seeds(evidence: Evidence, findings: Findings) -> None:
         findings.warnings.append(f"instances have different seeds, so they also differ by chance ({listed})")
 
 
+@Rule(17, Finding("every model belongs to its job, and no seed of a fold is a copy of another", slug="repeats"))
 def _check_repeats(evidence: Evidence, findings: Findings) -> None:
     by_fold: dict[tuple[int, int], list[JobEvidence]] = {}
     for job in evidence.jobs:
@@ -54,7 +54,3 @@ def _check_repeats(evidence: Evidence, findings: Findings) -> None:
                         findings.faults.append(
                             f"{job.name}: its {name} belongs to {owner}, which was trained with another seed"
                         )
-
-
-SEEDS = Rule("seeds", "every job has the same seed in all instances, derived from the setting seed", _check_seeds)
-REPEATS = Rule("repeats", "every model belongs to its job, and no seed of a fold is a copy of another", _check_repeats)

@@ -1,6 +1,6 @@
 """The rule on what validation clips alone choose after training: thresholds of several labels, the temperature of a network.
 
-Comes in: evidence. Goes out: findings. Both are computed again from the stored predictions of the validation clips.
+Both are computed again from the stored predictions of the validation clips.
 """
 
 import math
@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, Rule
+from xval.answers.audit.verdict import Findings
 from xval.base.errors import ResultsError
+from xval.base.findings import Finding, Rule
 from xval.measures.calibration import TEMPERATURES, temperature_of_clips
 from xval.measures.statistics.thresholds import find_thresholds
 from xval.results.tested_examples import TestedExamples, read_examples
@@ -19,6 +20,10 @@ _TOLERANCE = 1e-6
 _RELATIVE = 0.02  # of a temperature, which is found again from probabilities in float32
 
 
+@Rule(
+    18,
+    Finding("the thresholds of labels and the calibration of networks are based only on validation clips", slug="thresholds"),
+)
 def _check(evidence: Evidence, findings: Findings) -> None:
     with_thresholds = [job for job in evidence.jobs if "thresholds" in job.record]
     if not with_thresholds:
@@ -61,10 +66,3 @@ def _validation(job: JobEvidence, averaging: Any) -> TestedExamples:
         return read_examples(job.settings.task, paths, job.record["class_names"], averaging, "validation")
     except (ResultsError, FileNotFoundError) as error:
         raise NotCheckableError(f"its predictions.parquet cannot be read ({error})") from error
-
-
-THRESHOLDS = Rule(
-    "thresholds",
-    "the thresholds of labels and the calibration of networks are based only on validation clips",
-    _check,
-)

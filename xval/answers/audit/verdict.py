@@ -1,18 +1,13 @@
-"""What a rule of the audit finds, and its verdict.
+"""What a rule of the audit finds, and its verdict; it is never ok if nothing was checked."""
 
-Comes in: the findings of one rule. Goes out: a `AuditVerdict`, which is never ok if nothing was checked.
-"""
-
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from xval.answers.audit.evidence import NotCheckableError
 from xval.base.errors import ResultsError, first_of
-
-if TYPE_CHECKING:
-    from xval.answers.audit.evidence import Evidence
+from xval.base.findings import Rule
 
 _MOST_QUOTED = 5
 VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
@@ -22,15 +17,6 @@ class Damage(str):
     """A fault by a file that is damaged, cut short or lost: it is not known whether what the rule says is broken."""
 
     __slots__ = ()
-
-
-@dataclass(frozen=True)
-class Rule:
-    """A rule of the audit: its name, what it states, and the check that fills `Findings`."""
-
-    name: str
-    statement: str
-    check: Callable[["Evidence", "Findings"], None]
 
 
 @dataclass(frozen=True)
@@ -101,7 +87,13 @@ class Findings:
         elif self.warnings:
             state = "warning"
         texts = (self.faults, not_checkable, self.warnings, self.notes)
-        return AuditVerdict(rule.name, rule.statement, state, self.n_checked, *(tuple(dict.fromkeys(lines)) for lines in texts))
+        return AuditVerdict(
+            rule.findings[0].slug,
+            rule.findings[0].message,
+            state,
+            self.n_checked,
+            *(tuple(dict.fromkeys(lines)) for lines in texts),
+        )
 
 
 def quoted(names: Collection[str]) -> str:

@@ -1,8 +1,7 @@
 """Read the instances to compare, which `refuse` judges.
 
-Comes in: the folder of an experiment and names: an instance, ``3``; ``nested`` or ``selected``; ``results/demo/experiment_2``,
-all instances of another experiment, or ``results/demo/experiment_2:3`` one of them. Or instances that are read already. Goes
-out: a `Comparison`. Nothing is trained, and nothing is written.
+An instance is named ``3``, ``nested`` or ``selected``, and one of another experiment ``results/demo/experiment_2:3``; without a
+number, all of that experiment are compared. Nothing is trained, and nothing is written.
 """
 
 import math
@@ -16,7 +15,6 @@ from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.outcome import ROPE, Comparison
 from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
 from xval.answers.estimates import over_items_of
-from xval.answers.finding import capital
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
 from xval.answers.leaking_column import leaking_column
@@ -28,7 +26,7 @@ from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies
 from xval.answers.summary import has_windows, metric_words, side_name
-from xval.base.errors import ResultsError, SettingsError, counted
+from xval.base.errors import ResultsError, SettingsError, capital, counted
 from xval.base.operating_system import quote
 from xval.base.shelf import load_offers
 from xval.base.user_code.definitions import is_dotted
@@ -162,7 +160,7 @@ def _compare(
     notes = [f"{capital(call_compared([name]))}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
     notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' is in training and test." for column in columns]
-    notes += [found.text for found in map(describe_copies, _copies(chosen))]
+    notes += [found.message for found in map(describe_copies, _copies(chosen))]
     leaks = tuple(name for name, instance in chosen.items() if judge_instance(instance).state == "leaked")
     leaks = tuple(chosen) if leaking_column(numbered) else leaks
     corrections = tuple(text for offer in load_offers("comparison_note") for text in offer.describe(chosen))
@@ -337,10 +335,7 @@ def _over_items(instance: InstanceResults) -> InstanceResults:
     """Return an instance with its figures over items, where it has been read without them and they can be known."""
     if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
-    results, number = open_results(instance.experiment), instance.number
-    known = over_items_of(
-        results, instance, results.folder.state(number), [], None
-    )  # of what cannot be read folds are compared
+    known = over_items_of(instance, [])  # of what cannot be read folds are compared
     return replace(instance, over_items=known) if known else instance
 
 

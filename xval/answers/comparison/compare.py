@@ -20,11 +20,10 @@ import numpy as np
 from xval.answers.comparison.competitor import Competitor, are_alike
 from xval.answers.comparison.item_values import ItemValues
 from xval.answers.comparison.outcome import FEWEST_FOLDS_OF_EQUALITY, ROPE, Comparison, Pair
-from xval.answers.finding import capital
 from xval.answers.item_words import call_items_of, item_word, items_word
 from xval.answers.names import call_compared
 from xval.answers.next_step import ways_to_retrain
-from xval.base.errors import ResultsError, counted, first_of
+from xval.base.errors import ResultsError, capital, counted, first_of
 from xval.measures.statistics.comparison import corrected_t, holm, item_difference
 from xval.measures.statistics.differences import cut_difference
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds

@@ -1,7 +1,6 @@
 """Build the models of jobs before any of them is trained.
 
-Comes in: the jobs of an experiment. Goes out: a line for each instance whose model, loss, optimizer, schedule or metrics cannot
-be used. It runs in the process that will train, or in one like it.
+It runs in the process that will train, or in one like it.
 """
 
 import json
@@ -102,7 +101,7 @@ def _check_model(job: Job) -> int:
     if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
         return len(store.class_names) or len(store.target_names)
     if job.settings.architecture == COMBINATION:
-        from xval.engine.worker.combination import cut_models
+        from xval.engine.learners.combination import cut_models
         from xval.settings.combination import CombinationOptions
 
         if all(

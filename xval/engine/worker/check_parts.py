@@ -1,8 +1,4 @@
-"""Use every part of Keras, or for it, that an instance names once, before anything is trained.
-
-Comes in: the settings of an instance and the number of outputs of its model. Goes out: nothing, or the error of a loss,
-optimizer, schedule or callback that cannot be used.
-"""
+"""Use every part of Keras, or for it, that an instance names once, before anything is trained."""
 
 from collections.abc import Callable
 from typing import Any

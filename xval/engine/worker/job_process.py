@@ -1,7 +1,7 @@
 """The process of one job file: it trains, tests, publishes the fold, and writes what became of it.
 
-Comes in: a job file. Goes out: a fold folder, the outcome beside the job file, an exit code. run-job started it with the
-device, the backend and the threads in its environment, and with the copy of the code first on its path.
+run-job started it with the device, the backend and the threads in its environment, and with the copy of the code first on its
+path.
 """
 
 import os

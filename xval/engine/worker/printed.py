@@ -1,7 +1,6 @@
 """What the user's own code prints in the process of a job, callbacks above all: told line by line to what waits for the job.
 
-Comes in: a function that takes a line. Goes out: a stream for ``sys.stdout``. What libraries write to the descriptor itself
-goes where it went before.
+What libraries write to the descriptor itself goes where it went before.
 """
 
 import io

@@ -1,7 +1,4 @@
-"""All that a job does, in small, before the first job: what fails here would fail after hours of training.
-
-Comes in: a job that trains a network. Goes out: nothing; or the error of the first part that fails.
-"""
+"""All that a job does, in small, before the first job: what fails here would fail after hours of training."""
 
 import errno
 import io
@@ -41,6 +38,7 @@ def sanity_check(job: Job) -> None:
     Raises:
         SettingsError: It names the part that fails.
     """
+    from xval.engine.learners.network import FoldNetwork
     from xval.engine.worker.run import test_and_save
     from xval.models.predict import predict
     from xval.models.saved.registered import check_registered
@@ -70,7 +68,8 @@ def sanity_check(job: Job) -> None:
                     predicted = predict(model, side, job.settings.batch_size)
                     if np.isfinite(predicted).all():
                         with _undefined_is_no_fault():
-                            saved = test_and_save(job, setup, history, folder, observers).model
+                            fitted = FoldNetwork(job, setup.data, [], setup, history)
+                            saved = fitted.calibrated(test_and_save(fitted, folder, observers).get("temperature"))
                 if not (folder / KERAS_NAME).exists():
                     return
                 with _named("loading its saved model"):

@@ -1,9 +1,7 @@
 """A worker process: it runs the jobs that come in on its standard input.
 
-Comes in: orders to check or to run jobs. Goes out: lines of JSON, events while jobs run, among them what the user's own code
-prints, and an outcome after each. The executor started it with the device, the backend and the threads in its environment, and
-with the snapshot of the code first on its path. It ends when its standard input does, also when the executor was killed in the
-middle of a job.
+The executor started it with the device, the backend and the threads in its environment, and with the snapshot of the code first
+on its path. It ends when its standard input does, also when the executor was killed in the middle of a job.
 """
 
 import json

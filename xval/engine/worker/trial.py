@@ -1,47 +1,45 @@
 """One trial of a search: train with what is tried, and score it by the items that validate; nothing is tested or saved.
 
-Comes in: a job with a `Trial`, whose fold has no test items. Goes out: history.csv and the content of the record: the monitored
-value of the best epoch, and how the trial ended.
+It leaves history.csv, and in its record the monitored value of the best epoch and how it ended.
 """
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from xval.base.errors import DivergenceError
+from xval.engine.learners import Fit
 from xval.jobs.job import COMPLETE, DIVERGED, PRUNED, Job
 from xval.jobs.observers import Observer, Observers
 from xval.jobs.record import write_history
 from xval.results.scores import Scores, write_scores
 from xval.settings.further_metrics import monitor_is_maximised
 
+if TYPE_CHECKING:
+    from xval.engine.learners.network import FoldNetwork
 
-def train_and_score(job: Job, temporary: Path, observers: Observers) -> dict[str, Any]:
-    """Train a trial as a fold is trained, and return what its record says beside the job.
+
+def score_trial(job: Job, folder: Path, observers: Observers, fit: Fit) -> dict[str, Any]:
+    """Train a trial as a fold is trained, and return what its record says besides the job.
 
     Training ends where the best value so far is worse than the limit of an epoch. A loss that is NaN or infinite is a result,
     in whichever epoch: the trial has diverged, as it would each time.
     """
-    from xval.training.fit import train_model
-    from xval.training.setup import set_up_fold
-
     limits = EpochLimits(job)
     observers.add(limits, is_needed=True)
     try:
-        with set_up_fold(job, temporary, observers) as setup:
-            history = train_model(
-                setup.compiled, setup.data, job.settings, seed=job.seed, observers=observers, checkpoints=setup.checkpoints
-            )
+        with fit(job, folder, observers) as fitted:
+            history = cast("FoldNetwork", fitted).history
     except DivergenceError:
         history = None
     if history is None or history.diverged:
         ended = limits.describe(DIVERGED)
     else:
-        write_history(temporary / "history.csv", history.epochs)
+        write_history(folder / "history.csv", history.epochs)
         ended = limits.describe(PRUNED if limits.is_reached else COMPLETE, history.best_epoch)
     score = {} if ended["score"] is None else {job.settings.monitor: ended["score"]}
-    write_scores(temporary, Scores({"validation": score}))
+    write_scores(folder, Scores({"validation": score}))
     return ended
 
 

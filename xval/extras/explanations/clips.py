@@ -16,7 +16,7 @@ from xval.extras.explanations.gradients import input_gradients
 from xval.models.cut import compile_for_prediction
 from xval.models.saved.description import ModelDescription
 from xval.reuse.inference.batches import undefined_answer
-from xval.reuse.inference.members import EstimatorMember, Member
+from xval.reuse.inference.members import Member
 from xval.reuse.inference.model import SavedModel
 from xval.reuse.inference.network import Network
 from xval.reuse.inference.sources import Audio, list_sources
@@ -88,16 +88,15 @@ def explain(
         raise SettingsError(
             f"--of {output_name}: {model.path} has no class or target of this name. {suggestion(output_name, names)}"
         )
-    if isinstance(member, EstimatorMember) and member.fitted.pooling is None and not member.fitted.networks:
+    if not isinstance(member, Network) and member.pooling is None and not member.networks:
         raise SettingsError(
             f"{model.path}: a combination without networks reads statistics of a whole clip, which cannot be shown over "
             "time. Give a fold of its instance without clips for the feature importance of each group."
         )
-    if isinstance(member, EstimatorMember) and method == "integrated_gradients":
+    if not isinstance(member, Network) and method == "integrated_gradients":
         raise SettingsError(f"{model.path}: a scikit-learn estimator has no gradients. Use --method occlusion.")
     for source in list_sources(audio, sample_rate_hz=None, is_custom=model.description.is_custom):
-        for inputs in model._inputs(source, "file", None):
-            model._checked(inputs, source)
+        for inputs in model._groups[0].inputs(source, "file", None):
             for row in range(len(inputs.predictors)):
                 chosen = names.index(output_name) if output_name else None
                 output, features, attribution = _explain_example(source.name, member, inputs, row, chosen, method, steps)
@@ -138,7 +137,7 @@ def _single_member(model: SavedModel) -> Member:
 
 
 def _n_outputs(member: Member) -> int:
-    return int(member.model.output.shape[-1] if isinstance(member, Network) else member.fitted.fitted.n_outputs)
+    return int(member.model.output.shape[-1] if isinstance(member, Network) else member.fitted.n_outputs)
 
 
 def _explain_example(

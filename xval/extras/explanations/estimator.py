@@ -25,8 +25,8 @@ from xval.models.predict import predict
 from xval.results.folder import find_experiment
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
+from xval.reuse.inference.estimator import load_estimator
 from xval.training.classical.pooling import Pooling
-from xval.training.classical.saved import load
 from xval.training.combination.basic_features import read_basic_features
 from xval.training.combination.short_term import FEATURE_NAMES
 
@@ -115,7 +115,7 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     if key is None or record is None or record["status"] != "done":
         raise no_fold
     settings = results.settings(key.instance).settings
-    estimator, features = load(folder), settings.feature_settings()
+    estimator, features = load_estimator(folder), settings.feature_settings()
     corpus = find_corpus_folder(settings.dataset, data_folder or Path(settings.data_folder))
     store = open_store(corpus / "features" / Path(record["store"]).name)
     fold = Fold(key.fold, *(tuple(record["items"][side]) for side in ("training", "validation", "test")))
@@ -133,12 +133,12 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     if estimator.pooling is not None and isinstance(test, StoredExamples):
         parts.append(estimator.pooling.pool_examples(test))
     sizes = {f"network {number}": part.shape[1] for number, part in enumerate(parts, start=1)}
-    if estimator.has_basic_features:
+    if estimator.needs_basic:
         parts.append(read_basic_features(store, features, test.table))
     metric = metrics.find(settings.task.name, settings.task.main_metrics[0])
     sign = 1 if metric.higher_is_better else -1
     values = np.concatenate(parts, axis=1)
-    groups = feature_groups(sizes, basic=estimator.has_basic_features)
+    groups = feature_groups(sizes, basic=estimator.needs_basic)
     if estimator.pooling is not None and len(store.example_shape) == 1:
         groups = vector_groups(estimator.pooling.settings, values.shape[1])
     elif estimator.pooling is not None:

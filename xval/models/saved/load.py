@@ -1,9 +1,8 @@
 """Read a model.keras of a fold folder, also if its architecture has layers of its own.
 
-Comes in: the path of a .keras file. Goes out: the Keras model. The file is checked before Keras reads any of it
-(keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's own are taken only from imported code, so the
-architecture that model.json names is imported first, if it is one of xval or the experiment runs here (`user_code.imports`),
-and nothing else.
+The file is checked before Keras reads any of it (keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's
+own are taken only from imported code, so the architecture that model.json names is imported first, if it is one of xval or the
+experiment runs here (`user_code.imports`), and nothing else.
 """
 
 import json

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from xval.answers.finding import Finding
 from xval.answers.names import names_of
 from xval.answers.ranking import Ranking
+from xval.base.findings import Finding
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import Curves

@@ -25,8 +25,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column, width in enumerate(_WIDTHS.values(), start=1):
         sheet.set_width(column, width)
     for row, finding in enumerate(contents.findings, start=2):
-        numbers = describe_numbers(finding.instances) if finding.instances else "all"
-        for column, text in enumerate((finding.name, finding.text, finding.advice, numbers), start=1):
+        numbers = describe_numbers(map(int, finding.where)) if finding.where else "all"
+        for column, text in enumerate((finding.name, finding.message, finding.advice, numbers), start=1):
             sheet.put(row, column, text, "", cells.WRAPPED)
         sheet.fit_height(row)
     last_row = 1 + len(contents.findings)

@@ -8,10 +8,9 @@ from collections.abc import Sequence
 from itertools import groupby
 from math import ceil
 
-from xval.answers.finding import capital
 from xval.answers.summary import metric_words
 from xval.answers.tested_items import ItemRow, rank_items
-from xval.base.errors import first_of
+from xval.base.errors import capital, first_of
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet

@@ -1,8 +1,5 @@
 """Combine the answers of several models: by their mean, by weights that validation chooses, or by a regression on them.
 
-Comes in: the answers of the members on the same validation examples, and the targets. Goes out: a `Combiner`; and what it
-answers on validation examples that took no part in fitting it.
-
 Means of probabilities: Lakshminarayanan et al. 2017. Greedy forward selection with replacement: Caruana et al. 2004. Stacking:
 Wolpert 1992.
 """

@@ -1,11 +1,8 @@
-"""One fold of an ensemble, from the stored predictions of its members to the files and the record of a fold.
-
-Comes in: a job of architecture ``ensemble`` and its members. Goes out: predictions.parquet, model.ensemble, model.json and
-seen_audio.npy in its folder, and the content of its record.
-"""
+"""Fit an ensemble to the stored predictions of its members."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -21,22 +18,22 @@ from xval.base.errors import ResultsError
 from xval.base.json_files import write_json
 from xval.data.fold import Examples, FoldData, load_fold
 from xval.data.frames import FrameExamples
-from xval.folds.predefined import SIDES
+from xval.engine.learners import Fitted
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
-from xval.jobs.model_files import describe_model, write_heard_audio
-from xval.jobs.record import describe_job, versions
+from xval.jobs.observers import Observers
+from xval.jobs.record import versions
 from xval.measures import metrics
 from xval.models.losses import data_loss
 from xval.models.saved.initial import hash_bytes, hash_member
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Provenance
 from xval.results.folder import ENSEMBLE_NAME
 from xval.results.read import fitted_sides
 from xval.reuse.ensembles import model_file
 from xval.reuse.ensembles.combine import Combiner, choose_members, cross_predict, mean_of, stack_members
 from xval.reuse.ensembles.members import Member, answers_of, are_same_examples
 from xval.settings import further_metrics
-from xval.training.evaluation.fold import KEPT_SIDES, evaluate_predictions
+from xval.training.evaluation.fold import KEPT_SIDES, Evaluation, evaluate_predictions
 
 
 @dataclass(frozen=True)
@@ -50,67 +47,76 @@ class _ClipRows:
         return len(self.table)
 
 
-def combine_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
-    """Combine what the members of a fold predicted, test it, and write what a fold leaves into the temporary folder.
+@contextmanager
+def fit_members(members: Sequence[Member], method: str, job: Job, *_: object) -> "Iterator[FoldEnsemble]":
+    """Combine what the members of a fold predicted; the method is mean, choose or stack, see combine.py.
 
-    The weights are fitted to the validation examples alone. The validation figures of what was fitted are those of answers that
-    took no part in it; see `cross_predict`. The method is mean, choose or stack; see combine.py.
-
-    Returns:
-        The record, but for what only the end knows.
+    Weights are fitted to the validation examples only.
     """
-    settings = job.settings
     same_examples = are_same_examples(members)
     data = _read_data(job, members, same_examples=same_examples)
     rows, answers = answers_of(members, "validation", same_examples=same_examples)
     combiner, validated = _fit(job, data, rows, answers, method)
-    by_side = {
-        "validation": validated,
-        "test": combiner.combine(answers_of(members, "test", same_examples=same_examples)[1]),
-    }
-    for side, values in by_side.items():
-        examples = data.sides[side]
-        by_side[side] = examples.split(values) if isinstance(examples, FrameExamples) else values
-    trusted = further_metrics.without(settings.metrics, further_metrics.untrusted(settings.metrics))
-    evaluation = evaluate_predictions(by_side, data, settings.model_copy(update={"metrics": trusted}), {})
-    evaluation.write(temporary)
-    combined = "examples" if same_examples else "clips"
+    tested = combiner.combine(answers_of(members, "test", same_examples=same_examples)[1])
     described = [
         model_file.Member(path=_relative(member.model, job), hash=hash_member(member.model), weight=float(weight))
         for member, weight in zip(members, combiner.weights, strict=True)
     ]
-    content = model_file.describe(combiner, described, combined)
-    write_json(temporary / ENSEMBLE_NAME, content.model_dump(), flushed=False)
-    store = open_store(Path(job.store_folder))
-    seen = [read_seen(member.model) for member in members]
-    class_names = evaluation.facts["class_names"]
-    thresholds = evaluation.facts.get("thresholds")
-    write_json(temporary / "model.json", describe_model(job, store, class_names, seen, thresholds), flushed=False)
-    write_heard_audio(temporary, job, store, seen)
-    counts = [member.record["n_parameters"] for member in members]
-    fitted = {side for member in members for side in fitted_sides(member.record)}
-    return {
-        **describe_job(job),
-        "items": {side: list(getattr(job.fold, side)) for side in SIDES},
-        **({"fitted_to": sorted(fitted)} if len(fitted) > 1 else {}),
-        "status": "done",
-        **evaluation.facts,
-        "n_parameters": None if None in counts else sum(counts),
-        "method": method,
-        "combined": combined,
-        "members_origin": to_record(worst(judge_record(member.record, member.settings.model_dump()) for member in members)),
-        "members": [
-            {
-                **member.key._asdict(),
-                "weight": described_member.weight,
-                "path": described_member.path,
-                "hash": described_member.hash,
-                "predictions_hash": hash_bytes(member.folder / "predictions.parquet"),
-            }
-            for member, described_member in zip(members, described, strict=True)
-        ],
-        "versions": versions(),
-    }
+    content = model_file.describe(combiner, described, "examples" if same_examples else "clips")
+    earlier, predictions = [Provenance(member.model) for member in members], {"validation": validated, "test": tested}
+    yield FoldEnsemble(job, data, earlier, list(zip(members, described, strict=True)), content, predictions)
+
+
+@dataclass(frozen=True)
+class FoldEnsemble(Fitted):
+    """The ensemble of a fold.
+
+    Attributes:
+        members: With what model.ensemble says of each; there it lacks those without a weight.
+        content: Of model.ensemble.
+        predictions: Of each side; on validation examples by combiners that were not fitted to them, see `cross_predict`.
+    """
+
+    members: Sequence[tuple[Member, model_file.Member]]
+    content: model_file.EnsembleFile
+    predictions: Mapping[str, NDArray[np.float32]]
+
+    def evaluate(self, observers: Observers) -> Evaluation:  # noqa: ARG002 - as of any model
+        """Compute all metrics whose code is imported."""
+        settings, by_side = self.job.settings, dict(self.predictions)
+        for side, values in self.predictions.items():
+            examples = self.data.sides[side]
+            by_side[side] = examples.split(values) if isinstance(examples, FrameExamples) else values
+        trusted = further_metrics.without(settings.metrics, further_metrics.untrusted(settings.metrics))
+        return evaluate_predictions(by_side, self.data, settings.model_copy(update={"metrics": trusted}), {})
+
+    def save(self, folder: Path, tested: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as of any model
+        """Write model.ensemble."""
+        write_json(folder / ENSEMBLE_NAME, self.content.model_dump(), flushed=False)
+        return {}
+
+    def facts(self) -> Mapping[str, Any]:
+        """Return what the record says of it, besides its scores."""
+        members = [member for member, _ in self.members]
+        counts = [member.record["n_parameters"] for member in members]
+        fitted = {side for member in members for side in fitted_sides(member.record)}
+        origin = worst(judge_record(member.record, member.settings.model_dump()) for member in members)
+        return {
+            **({"fitted_to": sorted(fitted)} if len(fitted) > 1 else {}),
+            "n_parameters": None if None in counts else sum(counts),
+            "method": self.job.options["method"],
+            "combined": self.content.combined,
+            "members_origin": to_record(origin),
+            "members": [
+                {
+                    **member.key._asdict(),
+                    **described.model_dump(),
+                    "predictions_hash": hash_bytes(member.folder / "predictions.parquet"),
+                }
+                for member, described in self.members
+            ],
+            "versions": versions(),
+        }
 
 
 def _read_data(job: Job, members: Sequence[Member], *, same_examples: bool) -> FoldData:

@@ -1,7 +1,6 @@
-"""Make an ensemble of finished instances: an instance of the same experiment, with records like theirs, without training.
+"""Make an ensemble of finished instances: an instance of the same experiment, without training.
 
-Comes in: a results folder, numbers of instances and how they are combined. Goes out: instance_<n>/ with a folder for each fold,
-all of them or none.
+All of its folds are made, or none.
 """
 
 import shutil
@@ -9,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,17 @@ from xval.answers.summary import MEMBERS_DIFFER
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.base.json_files import name_refused, write_json
 from xval.base.operating_system import peak_memory_mb, read_regular
+from xval.engine.worker.run import run_fold
 from xval.folds.plan import Fold
-from xval.jobs.job import Job, job_seed
-from xval.jobs.plan import write_settings
+from xval.folds.predefined import SIDES
+from xval.jobs.job import Job
+from xval.jobs.observers import Observers
+from xval.jobs.plan import make_job, write_settings
 from xval.jobs.written_settings import restore_instance
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
-from xval.reuse.ensembles.fold import combine_fold
+from xval.reuse.ensembles.fold import fit_members
 from xval.reuse.ensembles.members import Member, find_members
 from xval.settings.architectures import ENSEMBLE
 from xval.settings.further_metrics import untrusted
@@ -122,7 +125,9 @@ def _make_folds(
 def _make_fold(job: Job, temporary: Path, members: Sequence[Member], method: str) -> dict[str, Any]:
     """Write what a fold leaves, record.json included, and return its record."""
     started = time.monotonic()
-    record = combine_fold(job, temporary, members, method)
+    observers = Observers()
+    record = run_fold(job, temporary, observers, partial(fit_members, members, method))
+    observers.complete(record)
     record |= {"seconds": round(time.monotonic() - started, 3), "peak_memory_mb": peak_memory_mb(), "device": "cpu"}
     write_json(temporary / "record.json", record, flushed=False)
     return record
@@ -178,17 +183,8 @@ def _describe(folder: ExperimentFolder, numbers: Sequence[int], method: str, num
 
 
 def _make_job(folder: ExperimentFolder, instance: Instance, first: Member, corpus: Path, folds_hash: str) -> Job:
-    items, fold = first.record["items"], first.key.fold
-    return Job(
-        experiment_folder=str(folder.path.resolve()),
-        code_folder=str((folder.path / "code" / str(first.record["code_hash"])).resolve()),
-        store_folder=str((corpus / "features" / Path(first.record["store"]).name).resolve()),
-        instance=instance.number,
-        fold=Fold(fold, tuple(items["training"]), tuple(items["validation"]), tuple(items["test"])),
-        settings=instance.settings,
-        options=instance.options,
-        settings_hash=instance.settings_hash,
-        folds_hash=folds_hash,
-        seed=job_seed(instance.settings.seed, fold),
-        own_code={},
-    )
+    """Return the job of a fold, as its first member had it."""
+    record = first.record
+    fold = Fold(first.key.fold, *(tuple(record["items"][side]) for side in SIDES))
+    store, code = corpus / "features" / Path(record["store"]).name, folder.path / "code" / str(record["code_hash"])
+    return make_job(folder, instance, fold, folds_hash, store=store, code=code, own_code={})

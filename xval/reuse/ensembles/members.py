@@ -1,8 +1,4 @@
-"""The members of an ensemble: the finished jobs of some instances, with the predictions that they left.
-
-Comes in: a results folder and the numbers of instances. Goes out: for each fold its `Member`s, which predict the same clips
-of the same items; what does not fit together is refused by name.
-"""
+"""The members of an ensemble: the finished jobs of some instances, with the predictions that they left."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,8 +1,4 @@
-"""model.ensemble: the models of the members by path and hash, and how their answers are combined.
-
-Comes in: the combiner of a fold and the folders of its members; later the path of the file. Goes out: the file, JSON; and an
-`EnsembleFile`, checked.
-"""
+"""model.ensemble: the models of the members by path and hash, and how their answers are combined."""
 
 from pathlib import Path
 from typing import Annotated, Literal, Self

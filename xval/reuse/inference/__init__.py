@@ -1,6 +1,6 @@
 """Apply a saved model to audio files, with the settings that it was trained with.
 
-Comes in: the path of a model of an experiment. Goes out: a `SavedModel`. It needs only the model and the files beside it.
+It needs only the model and the files beside it.
 """
 
 import logging
@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from xval.base.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.keras_backends import installed_or_default
 from xval.base.user_code import imports
 from xval.models.saved.description import ModelDescription, read_description
@@ -63,14 +63,16 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
     _bind(descriptions[0].backend, gpu, needs_keras=not is_without_network)
     with imports.reading_model(modules):
         import_named(selection.members)
-        if all(member.name == ENSEMBLE_NAME for member in selection.members):
-            from xval.reuse.inference.ensemble import load_ensemble
-
-            return load_ensemble(Path(path), selection.note, selection.members)
         from xval.reuse.inference.members import load_member
         from xval.reuse.inference.model import SavedModel
 
-        return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
+        if selection.members[0].name != ENSEMBLE_NAME:
+            return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
+        from xval.reuse.inference.ensemble import Ensemble
+
+        ensemble = Ensemble(Path(path), selection.members, descriptions)
+        members = [load_member(member, read_description(member)) for member in ensemble.members]
+        return SavedModel(Path(path), selection.note or f"{path}: {counted(len(members), 'model')}", members, ensemble)
 
 
 def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:

@@ -1,7 +1,4 @@
-"""Answers of a model as tables: a row for each clip, window, segment or frame, or the events of recordings.
-
-Comes in: the answers of all members for a source. Goes out: the columns that `SavedModel.predict` documents.
-"""
+"""Answers of a model as tables: a row for each clip, window, segment or frame, or the events of recordings."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,7 +1,4 @@
-"""Answer inputs in batches that may span several sources.
-
-Comes in: inputs, piece by piece, and the members' functions. Goes out: the answers of all members, source by source.
-"""
+"""Answer inputs in batches that may span several sources."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace

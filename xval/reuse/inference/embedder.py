@@ -1,7 +1,4 @@
-"""A saved model as the embedder of another one: ``embedding_model = keras:FILE``.
-
-Comes in: the path of a .keras file. Goes out: an `Embedder`, as preprocessing/embeddings/ wants it.
-"""
+"""A saved model as the embedder of another one: ``embedding_model = keras:FILE``."""
 
 from pathlib import Path
 

@@ -1,7 +1,4 @@
-"""Make the inputs of a model from audio, as the experiment made its examples: clips, windows, segments, frames.
-
-Comes in: a source, and the description of a model. Goes out: `Inputs`, piece by piece.
-"""
+"""Make the inputs of a model from audio, as the experiment made its examples: clips, windows, segments, frames."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

@@ -1,7 +1,4 @@
-"""Scale the inputs of a model by the clips of each item (normalization = per_item), as its experiment did.
-
-Comes in: the inputs of all clips of an item. Goes out: the same, scaled by their own moments.
-"""
+"""Scale the inputs of a model by the clips of each item (normalization = per_item), as its experiment did."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace

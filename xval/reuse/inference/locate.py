@@ -1,6 +1,6 @@
 """Find the saved models in a path: one file, the folds of an instance, or the selected instance of an experiment.
 
-Comes in: a path. Goes out: the models, and a note on how they were chosen. No backend is loaded.
+No backend is loaded.
 """
 
 from pathlib import Path

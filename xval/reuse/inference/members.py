@@ -1,112 +1,110 @@
-"""One saved model of an ensemble, which predicts or embeds.
+"""Saved models that predict or embed batches, each with its description; and audio as those of one kind of input read it."""
 
-Comes in: the path of a model.keras or model.skops and its description. Goes out: a `Member` that answers batches.
-"""
-
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
-import numpy as np
-from numpy.typing import NDArray
-
-from preprocessing.clips.fingerprints import short_hashes
-from xval.base.errors import SettingsError
+from xval.base.errors import AudioError
 from xval.models.saved.description import ModelDescription
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
-from xval.models.saved.novelty import read_novelty
+from xval.models.saved.provenance import find_seen
 from xval.results.folder import ESTIMATOR_NAME
-from xval.reuse.inference.batches import Answer, Answered
-from xval.reuse.inference.inputs import Inputs
-from xval.reuse.inference.sources import ClipToPredict
+from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, find_undefined, join_answers
+from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
+from xval.reuse.inference.item_scaling import group_by_item, scaled
+from xval.reuse.inference.request import Per, PredictionRequest
+from xval.reuse.inference.sources import ClipToPredict, Failures, LeftOut, list_sources
 
 if TYPE_CHECKING:
+    from xval.reuse.inference.estimator import SavedEstimator
     from xval.reuse.inference.network import Network
 
-Member: TypeAlias = Union["Network", "EstimatorMember"]  # Keras is loaded for networks alone
-
-_VECTORS = 2  # axes of several vectors
-
-
-@dataclass(frozen=True)
-class EstimatorMember:
-    """A member that is an estimator of scikit-learn."""
-
-    path: Path
-    description: ModelDescription
-    fitted: Any
-
-    @property
-    def needs_basic(self) -> bool:
-        """Whether it reads basic features too."""
-        return bool(self.fitted.has_basic_features)
-
-    @property
-    def pooled(self) -> Callable[[Inputs], Inputs] | None:
-        """What makes the vectors that are scaled by item of examples; None: frames alone are scaled."""
-        pooling = self.fitted.pooling
-        if pooling is None or not pooling.scales_pooled:
-            return None
-        return lambda inputs: replace(inputs, predictors=pooling.pool(inputs.predictors, inputs.end_s - inputs.start_s))
-
-    @property
-    def input_shape(self) -> tuple[int | None, ...] | None:
-        """Shape of one example, with None for any length; None without networks, where features are counted instead."""
-        return tuple(self.fitted.networks[0].input.shape[1:]) if self.fitted.networks else None
-
-    def reads_rows(self, shape: tuple[int, ...]) -> bool:
-        """Return whether an array of ready features is several examples, and not one."""
-        if self.input_shape is not None:
-            return len(shape) == len(self.input_shape) + 1
-        n_read, about = self.fitted.fitted.pipeline.n_features_in_, self.description.combination
-        n_pooled = len(about.pooling) * about.time_parts if about and len(shape) > _VECTORS else 1
-        return len(shape) >= _VECTORS and math.prod(shape[2:] or shape[1:]) * n_pooled == n_read
-
-    @property
-    def n_layers(self) -> int:
-        """Layers with a kernel: none."""
-        return 0
-
-    def predictor(self) -> Answer:
-        """Return the function that gives probabilities or numbers."""
-        novelty = read_novelty(self.path, self.description.novelty)
-
-        def answer(
-            predictors: NDArray[np.float32], basic: NDArray[np.float32] | None, durations_s: NDArray[np.float64]
-        ) -> Answered:
-            features, estimator = self.fitted.features(predictors, basic, durations_s), self.fitted.fitted
-            return estimator.answers(features), None if novelty is None else novelty.of(estimator.scaled(features))
-
-        return answer
-
-    def embedder(self, layers_dropped: int | None, layer: str | None) -> Answer:  # noqa: ARG002 - as of any member
-        """Raise an error: an estimator has no layers."""
-        if not self.fitted.networks:
-            raise SettingsError(f"{self.path}: a scikit-learn estimator has no layers. Use a network for embeddings.")
-        raise SettingsError(
-            f"{self.path}: a combination of features has no layers. Use the networks that it was made from; record.json next "
-            "to it lists their files (models)."
-        )
+Member: TypeAlias = Union["Network", "SavedEstimator"]  # Keras is loaded for networks alone
+Collected: TypeAlias = tuple[dict[int, Answers], list[ClipToPredict], list[LeftOut]]
+"""The answers for each source by its number, all sources, and what is left out."""
 
 
 def load_member(path: Path, description: ModelDescription) -> Member:
     """Load a model.keras or model.skops, and check that its description fits."""
     if path.name == ESTIMATOR_NAME:
-        from xval.training.classical.saved import load
+        from xval.reuse.inference.estimator import load_estimator
 
-        return EstimatorMember(path, description, load(path.parent))
+        return load_estimator(path.parent)
     from xval.reuse.inference.network import load_network
 
     return load_network(path, description)
 
 
+class MemberGroup(NamedTuple):
+    """Members that read the same inputs, and their places among all members of a model."""
+
+    members: list[Member]
+    places: list[int]
+
+    @property
+    def description(self) -> ModelDescription:
+        """How inputs are made."""
+        return self.members[0].description
+
+    def collect(self, request: PredictionRequest, answers: Sequence[Answer]) -> Collected:
+        """Return the answers for each readable source by its number, all sources, and what is left out.
+
+        The functions that answer are those of all members of the model.
+        """
+        request.check(self.description)
+        sources = list_sources(request.audio, sample_rate_hz=request.sample_rate_hz, is_custom=self.description.is_custom)
+        failures, paths = Failures(are_skipped=request.skip_unreadable), [member.path for member in self.members]
+
+        def inputs(numbers: Iterable[int]) -> Iterator[tuple[int, Inputs]]:
+            for number in numbers:
+                try:
+                    for examples in self.inputs(sources[number], request.per, request.every_s):
+                        yield number, examples
+                except AudioError as error:
+                    failures.add(number, error)
+
+        pieces: dict[int, list[Answers]] = defaultdict(list)
+        if self.description.scaled_by_item:
+            groups = group_by_item([source.name for source in sources], request)
+            pooled = self.members[0].pooled
+            of_items = (scaled(item, inputs(numbers), request.enrolment, pooled) for item, numbers in groups.items())
+            given: Iterable[tuple[int, Inputs]] = chain.from_iterable(of_items)
+        else:
+            given = inputs(range(len(sources)))
+        for number, piece in answer_in_batches(given, [answers[place] for place in self.places]):
+            failures.add(number, find_undefined(piece, sources[number].name, paths))
+            pieces[number].append(piece)
+        answered = {number: join_answers(pieces[number]) for number in sorted(pieces.keys() - failures.numbers)}
+        return answered, sources, failures.listed(sources)
+
+    def inputs(self, source: ClipToPredict, per: Per, every_s: float | None) -> Iterator[Inputs]:
+        """Yield the inputs of a source; refuse those whose shape a member does not read, as of ready features."""
+        with_basic = any(member.needs_basic for member in self.members)
+        made: Iterable[Inputs]
+        if self.description.frames is not None:
+            made = sequence_inputs(source, self.description)
+        elif per == "segment":
+            made = segment_inputs(source, self.description, every_s, with_basic=with_basic)
+        else:
+            made = [clip_inputs(source, self.description, with_basic=with_basic)]
+        for inputs in made:
+            shape = inputs.predictors.shape[1:]
+            for member in self.members:
+                wanted = member.input_shape
+                if wanted is not None and (
+                    len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True))
+                ):
+                    raise AudioError(f"{source.name}: gives examples of shape {shape}, but {member.path} reads {wanted}.")
+            yield inputs
+
+
 def names_of_seen(members: Sequence[Member], sources: Sequence[ClipToPredict]) -> list[str] | None:
     """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
-    known = [read_audio_hashes(member.path.with_name(SEEN_AUDIO_NAME)) for member in members]
-    hashes = [heard for heard in known if heard is not None]
-    if members[0].description.is_custom or len(hashes) < len(known):
+    import pandas as pd
+
+    if members[0].description.is_custom:
         return None
-    is_seen = np.isin(short_hashes(source.audio_hash for source in sources), np.concatenate(hashes))
-    return [source.name for source, seen in zip(sources, is_seen, strict=True) if seen]
+    clips = pd.DataFrame({"item": "", "audio_hash": [source.audio_hash for source in sources]})
+    is_seen = find_seen([member.path for member in members], clips, ()).by_audio
+    return None if is_seen is None else [source.name for source, seen in zip(sources, is_seen, strict=True) if seen]

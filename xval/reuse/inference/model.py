@@ -1,13 +1,8 @@
-"""A saved model, or an ensemble of the folds of an instance, applied to audio.
+"""A saved model, an ensemble of the folds of an instance, or an ensemble of instances, applied to audio."""
 
-Comes in: members, and audio. Goes out: tables of predictions, events or embeddings.
-"""
-
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, cached_property, partial
 from importlib import import_module
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +10,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from xval.base.errors import AudioError, SettingsError, counted
+from xval.base.errors import SettingsError, counted
 from xval.measures.columns import PROBABILITY, decode_outputs
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.reuse.inference.answer_tables import joined, table_of, tabulate
-from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, find_undefined, join_answers
-from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
-from xval.reuse.inference.item_scaling import group_by_item, scaled
-from xval.reuse.inference.members import Member, names_of_seen
+from xval.reuse.inference.batches import Answer
+from xval.reuse.inference.ensemble import Ensemble, group_members
+from xval.reuse.inference.members import Collected, Member, MemberGroup, names_of_seen
 from xval.reuse.inference.request import Per, PredictionRequest
-from xval.reuse.inference.sets import Sets, read_sets
-from xval.reuse.inference.sources import Audio, ClipToPredict, Failures, LeftOut, list_sources, one_rate
+from xval.reuse.inference.sets import read_sets
+from xval.reuse.inference.sources import Audio, one_rate
 
 if TYPE_CHECKING:
     from xval.reuse.new_data.from_python import Scores
@@ -38,7 +32,7 @@ class SavedModel:
         path: What was loaded.
         note: How its members were chosen; empty if one model was named.
         descriptions: Of each member.
-        description: Of the first member.
+        description: Of the first member; of an ensemble of instances that of its first fold.
         task_type: Such as classification.
         class_names: Of the outputs; empty without classes.
         target_names: Of the targets of a regression; empty without names.
@@ -46,16 +40,22 @@ class SavedModel:
         is_untested: Whether it was trained on all items, so that none was left to test it.
     """
 
-    def __init__(self, path: Path, note: str, members: tuple[Member, ...]) -> None:
+    def __init__(self, path: Path, note: str, members: Sequence[Member], ensemble: Ensemble | None = None) -> None:
         self.path = path
         self.note = note
-        self._members = members
+        self._members, self._ensemble = members, ensemble
+        self._groups = group_members(members) if ensemble else [MemberGroup(list(members), list(range(len(members))))]
         self.descriptions: tuple[ModelDescription, ...] = tuple(member.description for member in members)
-        self.description = self.descriptions[0]
+        tested = ensemble.descriptions if ensemble else self.descriptions
+        folders = ensemble.folders if ensemble else [member.path.parent for member in members]
+        self.description = tested[0]
+        if ensemble and (scaling := [about for about in self.descriptions if about.scaled_by_item]):
+            scaled = {"scaled_by_item": True, "enrolment_s": scaling[0].enrolment_s}  # as its members read speakers
+            self.description = tested[0].model_copy(update=scaled)
         self.task_type = self.description.task_type
         self.class_names, self.target_names = self.description.class_names, self.description.target_names
-        self.thresholds = mean_thresholds(self.descriptions)
-        self._sets = cache(partial(read_sets, [member.path.parent for member in members], self.description))  # files read once
+        self.thresholds = mean_thresholds(tested)
+        self._sets = cache(partial(read_sets, folders, tested[0]))  # files read once
         self.is_untested = any(description.is_untested for description in self.descriptions)
 
     def __repr__(self) -> str:
@@ -157,7 +157,12 @@ class SavedModel:
         rate_hz = one_rate(sample_rate_hz, sampling_rate)
         request = PredictionRequest(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items, enrolment)
         of_source, sources, left_out = self._collect(request, self._predictors)
-        tables = [self._tabulate(sources[number], answered, per, sets) for number, answered in of_source.items()]
+        if self._ensemble is not None:
+            of_source = {number: self._ensemble.combine(answered) for number, answered in of_source.items()}
+        tables = [
+            tabulate(sources[number], answered, per, self.description, self.thresholds, sets)
+            for number, answered in of_source.items()
+        ]
         table = joined(tables, of_source, sources, left_out)
         table.attrs["speakers"] = None if sets is None else (sets.scores.n_items, sets.n_needed)
         table.attrs["seen"] = names_of_seen(self._members, [sources[number] for number in of_source])
@@ -272,56 +277,7 @@ class SavedModel:
         array = np.asarray(audio)
         return list(array) if self._members[0].reads_rows(array.shape) else audio
 
-    def _collect(
-        self, request: PredictionRequest, answers: list[Answer]
-    ) -> tuple[dict[int, Answers], list[ClipToPredict], list[LeftOut]]:
-        """Return the answers for each readable source by its number, all sources, and what is left out."""
-        audio, per, every_s, sample_rate_hz, skip_unreadable, *_ = request
-        request.check(self.description)
-        sources = list_sources(audio, sample_rate_hz=sample_rate_hz, is_custom=self.description.is_custom)
-        failures = Failures(are_skipped=skip_unreadable)
-
-        def inputs(numbers: Iterable[int]) -> Iterator[tuple[int, Inputs]]:
-            for number in numbers:
-                source = sources[number]
-                try:
-                    for examples in self._inputs(source, per, every_s):
-                        yield number, self._checked(examples, source)
-                except AudioError as error:
-                    failures.add(number, error)
-
-        pieces: dict[int, list[Answers]] = defaultdict(list)
-        if self.description.scaled_by_item:
-            groups = group_by_item([source.name for source in sources], request)
-            pooled = self._members[0].pooled
-            of_items = (scaled(item, inputs(numbers), request.enrolment, pooled) for item, numbers in groups.items())
-            given: Iterable[tuple[int, Inputs]] = chain.from_iterable(of_items)
-        else:
-            given = inputs(range(len(sources)))
-        for number, piece in answer_in_batches(given, answers):
-            failures.add(number, find_undefined(piece, sources[number].name, self.members))
-            pieces[number].append(piece)
-        answered = {number: join_answers(pieces[number]) for number in sorted(pieces.keys() - failures.numbers)}
-        return answered, sources, failures.listed(sources)
-
-    def _inputs(self, source: ClipToPredict, per: Per, every_s: float | None) -> Iterator[Inputs]:
-        with_basic = any(member.needs_basic for member in self._members)
-        if self.description.frames is not None:
-            yield from sequence_inputs(source, self.description)
-        elif per == "segment":
-            yield from segment_inputs(source, self.description, every_s, with_basic=with_basic)
-        else:
-            yield clip_inputs(source, self.description, with_basic=with_basic)
-
-    def _checked(self, inputs: Inputs, source: ClipToPredict) -> Inputs:
-        """Refuse inputs whose shape a member does not read, as of ready features."""
-        shape = inputs.predictors.shape[1:]
-        for member in (candidate for candidate in self._members if candidate.input_shape is not None):
-            wanted = member.input_shape or ()
-            if len(wanted) != len(shape) or any(size not in (None, got) for size, got in zip(wanted, shape, strict=True)):
-                raise AudioError(f"{source.name}: gives examples of shape {shape}, but {member.path} reads {wanted}.")
-        return inputs
-
-    def _tabulate(self, source: ClipToPredict, answers: Answers, per: Per, sets: Sets | None = None) -> pd.DataFrame:
-        """Return the rows of one source."""
-        return tabulate(source, answers, per, self.description, self.thresholds, sets)
+    def _collect(self, request: PredictionRequest, answers: Sequence[Answer]) -> Collected:
+        if self._ensemble is not None:
+            return self._ensemble.collect(self._groups, request, answers)
+        return self._groups[0].collect(request, answers)

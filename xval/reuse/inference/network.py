@@ -1,7 +1,4 @@
-"""A saved network as a member of an ensemble.
-
-Comes in: the path of a model.keras and its description. Goes out: a `Network`, which answers batches.
-"""
+"""A saved network, which predicts or embeds batches."""
 
 from dataclasses import dataclass
 from pathlib import Path

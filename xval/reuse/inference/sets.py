@@ -1,8 +1,4 @@
-"""Sets of classes for new audio, and abstaining where a model is uncertain.
-
-Comes in: the folders of saved models, for what their validation speakers got; the answers of the models. Goes out: columns of
-`SavedModel.predict`.
-"""
+"""Sets of classes for new audio, and abstaining where a model is uncertain."""
 
 from collections.abc import Sequence
 from pathlib import Path

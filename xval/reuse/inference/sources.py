@@ -1,7 +1,4 @@
-"""The audio that a model is applied to: files, folders, stretches of files, or samples in memory.
-
-Comes in: paths and arrays. Goes out: `ClipToPredict`s, each read whole or block by block at the rate of the model.
-"""
+"""The audio that a model is applied to: files, folders, stretches of files, or samples in memory."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -21,6 +21,4 @@ probabilities (calibration.py). With ``fit_on = training`` the validation items 
 
 ``feature_combination`` (xval/training/combination) reads what networks make of an example, and hand-made features, with one of
 these.
-
-Comes in: a job of such an instance. Goes out: its fold folder with model.skops in place of model.keras.
 """

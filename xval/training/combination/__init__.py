@@ -15,6 +15,4 @@ An instance with ``architecture = "feature_combination"`` trains no network. Its
 
 Of the parameters of config.ini, class_weights (of the classifier), seed, threads_per_job, backend, batch_size and the features
 have an effect; those of training a network are refused. Folds, metrics and workbook are those of every other instance.
-
-Comes in: a job of such an instance. Goes out: its fold folder with model.skops in place of model.keras.
 """

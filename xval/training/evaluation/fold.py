@@ -1,8 +1,4 @@
-"""Test a fitted model: predictions, and the figures that its task gives them, of examples, of clips and of items.
-
-Comes in: a model with its best weights and the fold's data, or predictions. Goes out: an `Evaluation`, the figures of the
-record and the table of predictions.
-"""
+"""Test a fitted model: predictions, and the figures that its task gives them, of examples, of clips and of items."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

@@ -1,53 +1,40 @@
-"""How far from its training examples a fitted network's validation clips lie, in its own embedding.
+"""How far from its training examples a fitted model's validation clips lie, in its own embedding."""
 
-Comes in: a fitted model and the fold's data. Goes out: a `Novelty`.
-"""
+from collections.abc import Callable
+from typing import TypeAlias
 
-import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.base.errors import SettingsError
-from xval.data.batches import in_batches
-from xval.data.fold import Examples, FoldData
-from xval.models.cut import read_by_last_layer
+from xval.data.fold import FoldData
+from xval.jobs.job import Job
 from xval.models.saved.novelty import Novelty, choose_kept, measure_novelty
-from xval.settings.schema import Settings
+from xval.settings.architectures import trains_network
+
+Embed: TypeAlias = Callable[[str, NDArray[np.int64]], NDArray[np.float32]]
+"""From a side and the numbers of some of its examples to their embeddings, float32 (n_examples, n_features)."""
 
 
-def novelty_of_network(
-    model: keras.Model, data: FoldData, settings: Settings, *, limit_ratio: float | None = None
-) -> Novelty | None:
-    """Measure from which distance on an input is unlike what a network was trained on.
+def find_novelty(job: Job, data: FoldData, embed: Embed | None) -> Novelty | None:
+    """Measure from which distance on an input is unlike what a model was trained on.
 
     Args:
-        model: With its best weights.
-        data: The fold.
-        settings: Of the instance.
-        limit_ratio: See `measure_novelty`.
+        job: Its training items are those that count, also where the model was fitted to the others as well.
+        data: What the model was fitted to.
+        embed: Embeds examples; None: it has no embedding.
 
     Returns:
-        None where it cannot be known: see `measure_novelty`; or the network is no plain functional model; or it answers frames
-        or rebuilds its input, whose error says how unlike it is.
+        None where it cannot be known: it has no embedding, or see `measure_novelty`.
     """
-    if settings.frames or settings.task.target == "input":
+    if embed is None:
         return None
-    try:
-        embed = read_by_last_layer(model, where=settings.architecture)
-    except SettingsError:
-        return None
-
-    def embedded(examples: Examples, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        lengths = None if examples.lengths is None else examples.lengths[positions]
-        batches = in_batches(np.arange(len(positions)), lengths, settings.batch_size)
-        values = [embed(examples.predictors(positions[batch])) for batch in batches]
-        return np.concatenate(values)[np.argsort(np.concatenate(batches))]
-
-    training, validation = data.sides["training"], data.sides.get("validation")
-    n_features = embedded(training, np.arange(1)).shape[1]
-    of_training = embedded(training, choose_kept(len(training), n_features))
+    is_network, validation = trains_network(job.settings.architecture), data.sides.get("validation")
+    rows = np.flatnonzero(data.sides["training"].table["item"].isin(job.fold.training))
+    n_features = embed("training", rows[:1]).shape[1]
+    training = embed("training", rows[choose_kept(len(rows), n_features)])
     if validation is None:
-        return measure_novelty(of_training, None, None, is_network=True, limit_ratio=limit_ratio)
+        limit_ratio = job.refit.facts.get("novelty_limit_ratio") if job.refit else None
+        return measure_novelty(training, None, None, is_network=is_network, limit_ratio=limit_ratio)
     measured = choose_kept(len(validation), 1)
     clips = validation.table["clip"].to_numpy()[measured]
-    return measure_novelty(of_training, embedded(validation, measured), clips, is_network=True)
+    return measure_novelty(training, embed("validation", measured), clips, is_network=is_network)

@@ -1,7 +1,4 @@
-"""What a model rebuilds of its features: errors of reconstruction per example, and embeddings.
-
-Comes in: a fitted model and the fold's data. Goes out: what it answered on each side, and the embeddings.
-"""
+"""What a model rebuilds of its features: errors of reconstruction per example, and embeddings."""
 
 import math
 

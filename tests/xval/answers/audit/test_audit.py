@@ -9,11 +9,12 @@ import pytest
 from pyarrow import parquet
 
 from preprocessing import corpus
-from xval.answers.audit import RULES, audit
+from xval.answers.audit import audit
 from xval.answers.audit.evidence import Evidence
-from xval.answers.audit.files import FILES
+from xval.answers.audit.files import _check as check_files
 from xval.answers.audit.verdict import Findings
 from xval.base.errors import XvalError
+from xval.base.findings import rules_of
 from xval.results.folder import ExperimentFolder
 from xval.results.read import read_folds
 from xval.reuse.inference import load_model
@@ -22,7 +23,9 @@ from xval.reuse.inference import load_model
 def test_every_rule_is_ok_where_nothing_is_wrong(copy):
     verdicts = copy.audit()
 
-    assert {rule: verdict.state for rule, verdict in verdicts.items()} == {rule.name: "ok" for rule in RULES}
+    assert {rule: verdict.state for rule, verdict in verdicts.items()} == {
+        rule.findings[0].slug: "ok" for rule in rules_of("xval.answers.audit")
+    }
     assert not [
         fault for verdict in verdicts.values() for fault in (*verdict.faults, *verdict.not_checkable, *verdict.warnings)
     ]
@@ -125,7 +128,7 @@ def test_what_predict_refuses_of_a_model_json_check_refuses_too(copy):
             parent[where[-1]] = value
         model.write_text(json.dumps(content))
         findings = Findings()
-        FILES.check(evidence, findings)
+        check_files.find(evidence, findings)
         try:
             load_model(copy.fold()).predict(np.ones(8000, np.float32), sample_rate_hz=8000)
         except XvalError:

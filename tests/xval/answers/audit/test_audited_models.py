@@ -34,7 +34,7 @@ def test_a_training_clip_that_is_missing_from_what_a_model_has_seen(copy):
     np.save(path, np.load(path)[1:])
 
     assert "instance 1, fold 1: seen_audio.npy lacks clip '" in copy.faults_of_only("seen audio")
-    kinds = {kind.name[:2]: kind.state for kind in leakage_by_kind([*copy.audit().values()], is_custom=False)}
+    kinds = {kind.name[:2]: kind.level for kind in leakage_by_kind([*copy.audit().values()], is_custom=False)}
     assert kinds["L2"] == "unknown"  # whether it has heard what is tested
 
 

@@ -25,6 +25,7 @@ from xval.experiment.search import make_searches, run_searches
 from xval.jobs.folds_file import load_folds
 from xval.jobs.job import COMPLETE, PRUNED
 from xval.jobs.plan import make_jobs, make_plan
+from xval.jobs.record import describe_job
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.space import SearchPlan
@@ -82,9 +83,7 @@ def train(job, _temporary, observers):
 
 
 def _record(job, found):
-    from xval.engine.worker.run import _describe
-
-    return _describe(job) | found
+    return describe_job(job) | found
 
 
 def make_jobs_of(folder, space=None, storage=None, **plan):

@@ -15,10 +15,10 @@ from xval.answers.comparison.choose import compare_instances
 from xval.answers.read import read_instance
 from xval.answers.summary import shown_parameter
 from xval.base.errors import CorpusError, ResultsError, SettingsError
+from xval.engine.worker.run import run_fold
 from xval.results.folder import ExperimentFolder
 from xval.results.open import open_results
 from xval.results.scores import read_scores
-from xval.reuse.ensembles.fold import combine_fold
 from xval.reuse.ensembles.make import make_ensemble, read_description
 from xval.reuse.inference import load_model
 
@@ -79,9 +79,7 @@ def test_a_try_that_ended_between_its_folds_leaves_nothing_and_is_made_again(exp
     expected = experiment.make(1, 2).weights
     shutil.rmtree(experiment.path / "instance_901")
     with monkeypatch.context() as patch:
-        patch.setattr(
-            "xval.reuse.ensembles.make.combine_fold", stopped_at_the_second(combine_fold, OSError("the disk is full"))
-        )
+        patch.setattr("xval.reuse.ensembles.make.run_fold", stopped_at_the_second(run_fold, OSError("the disk is full")))
         with pytest.raises(OSError, match="full"):
             experiment.make(1, 2)
     assert not (experiment.path / "instance_901").exists()
@@ -96,7 +94,7 @@ def test_a_finished_ensemble_stays_where_another_try_is_refused_or_stopped(exper
     before = contents(experiment.path / "instance_901")
 
     with monkeypatch.context() as patch:
-        patch.setattr("xval.reuse.ensembles.make.combine_fold", stopped_at_the_second(combine_fold, KeyboardInterrupt()))
+        patch.setattr("xval.reuse.ensembles.make.run_fold", stopped_at_the_second(run_fold, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             experiment.make(1, 2)
     (experiment.path / "instance_2" / "fold_2" / "model.keras").unlink()

@@ -13,9 +13,10 @@ import pytest
 from preprocessing import store
 from xval import load_model
 from xval.answers.audit import audit
-from xval.engine.worker.classical import train_and_test
+from xval.engine.worker.run import run_fold
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
+from xval.jobs.observers import Observers
 from xval.results.folder import ExperimentFolder
 from xval.results.scores import read_scores
 from xval.settings.classical import CLASSICAL
@@ -50,7 +51,7 @@ def toy(tmp_path):
 def run(tmp_path):
     """Return a function that runs fold 1 of a baseline, and returns its record and folder."""
 
-    def run_fold(opened, task, name="once", **own):
+    def run(opened, task, name="once", **own):
         few = {key: value[0] if key == "n_trees" else value for key, value in FEW.items()}
         known = CLASSICAL[own["architecture"]].options
         own = {key: value for key, value in few.items() if key in known} | own
@@ -58,9 +59,9 @@ def run(tmp_path):
         folder = tmp_path / name
         folder.mkdir()
         job = Job("r", "code", str(opened.folder), 1, FOLD, instance.settings, instance.options, "h", "f", seed=1)
-        return train_and_test(job, folder), folder
+        return run_fold(job, folder, Observers()), folder
 
-    return run_fold
+    return run
 
 
 @pytest.mark.parametrize(("name", "task"), CASES)
@@ -129,7 +130,7 @@ def test_the_loss_is_that_of_keras(toy, run, monkeypatch):
     for task, name in (("classification", "knn"), ("regression", "ridge")):
         _, found = run(toy(task), task, f"{task} without", architecture=name)
         with monkeypatch.context() as patch:
-            patch.setattr("xval.engine.worker.classical.loss_without_keras", lambda *_: None)
+            patch.setattr("xval.engine.learners.estimator.loss_without_keras", lambda *_: None)
             _, wanted = run(toy(task), task, f"{task} with", architecture=name)
         found_loss, wanted_loss = (read_scores(folder, {}).side("test")["loss"] for folder in (found, wanted))
         assert found_loss == pytest.approx(wanted_loss, rel=1e-5), opened
@@ -168,7 +169,7 @@ def test_a_baseline_goes_the_way_of_a_network_from_the_script_to_a_final_model(p
 
 def test_a_process_that_fits_baselines_alone_does_not_load_keras():
     code = (
-        "import sys; from xval.engine.worker import serve, classical, check_models, run\n"
+        "import sys; from xval.engine.learners import estimator; from xval.engine.worker import serve, check_models, run\n"
         "serve.load_training(); print('keras' in sys.modules)"
     )
     variables = os.environ | {"XVAL_FIRST_JOB": "no_network"}

@@ -103,8 +103,11 @@ def make_network(tmp_path):
     """Return a function that trains nothing, but leaves a network as a run does, and returns its path."""
     import keras
 
-    from xval.jobs.model_files import save_model
+    from xval.base.json_files import write_json
+    from xval.data.fold import load_fold
+    from xval.jobs.model_files import describe_model
     from xval.models.build import build_model
+    from xval.models.saved.provenance import write_seen_audio
 
     def make(opened, name="cnn", fold=FOLD, parameters=None, **own):
         own = {"architecture": "cnn_small", "n_filters": (4, 6), **own}
@@ -115,7 +118,10 @@ def make_network(tmp_path):
         keras.utils.set_random_seed(3)
         model = build_model(instance.settings, instance.options, opened, fold.training)
         job = Job("r", "code", str(opened.folder), 1, fold, instance.settings, instance.options, "h", "f", seed=1)
-        save_model(model, folder, job, opened, opened.class_names)
+        model.save(folder / "model.keras")
+        data = load_fold(opened, fold, instance.settings.feature_settings(), in_memory=False)
+        write_json(folder / "model.json", describe_model(job, data, [], {"class_names": opened.class_names}))
+        write_seen_audio(folder, data)
         items = {side: list(getattr(fold, side)) for side in ("training", "validation", "test")}
         (folder / "record.json").write_text(json.dumps({"format_version": 1, "items": items}))
         return folder / "model.keras"

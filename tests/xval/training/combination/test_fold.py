@@ -7,10 +7,11 @@ import pytest
 
 from preprocessing import store
 from xval.base.errors import FoldsError, SettingsError
-from xval.engine.worker.classical import train_and_test
+from xval.engine.worker.run import run_fold
 from xval.folds.plan import Fold
+from xval.jobs.observers import Observers
 from xval.results.scores import read_scores
-from xval.training.classical.saved import load
+from xval.reuse.inference.estimator import load_estimator
 from xval.training.combination.basic_features import make_basic_features
 
 
@@ -26,7 +27,7 @@ def combination_of(opened, make_job, make_network):
 
 
 def test_a_fold_leaves_what_a_trained_network_leaves(custom_store, make_job, make_network, folder):
-    record = train_and_test(combination_of(custom_store, make_job, make_network), folder)
+    record = run_fold(combination_of(custom_store, make_job, make_network), folder, Observers())
 
     assert {path.name for path in folder.iterdir()} == {
         "grid.csv",
@@ -64,17 +65,17 @@ def test_nothing_that_is_fitted_changes_with_the_items_that_are_tested(
 ):
     predictors, targets = arrays
     job = combination_of(custom_store, make_job, make_network)
-    train_and_test(job, folder)
-    first = load(folder).fitted
+    run_fold(job, folder, Observers())
+    first = load_estimator(folder).fitted
     rng = np.random.default_rng(9)
     changed = {item: rng.normal(5, 3, values.shape) if item in ("s4", "s5") else values for item, values in predictors.items()}
     store.write("toy", changed, targets, data_folder=tmp_path / "data")
 
     again = tmp_path / "again"
     again.mkdir()
-    train_and_test(job, again)
+    run_fold(job, again, Observers())
 
-    second = load(again).fitted
+    second = load_estimator(again).fitted
     np.testing.assert_array_equal(first.pipeline["scaler"].mean_, second.pipeline["scaler"].mean_)
     np.testing.assert_array_equal(first.pipeline["pca"].components_, second.pipeline["pca"].components_)
     np.testing.assert_array_equal(first.pipeline[-1].support_vectors_, second.pipeline[-1].support_vectors_)
@@ -92,7 +93,7 @@ def test_networks_and_basic_features_stand_side_by_side(tones, tone_store, make_
     make_basic_features(corpus, tone_store, settings)
     path = make_network(tone_store, parameters=given)
 
-    record = train_and_test(make_job(tone_store, parameters=given, models=[str(path)]), folder)
+    record = run_fold(make_job(tone_store, parameters=given, models=[str(path)]), folder, Observers())
 
     assert record["n_features"] == 12 + 136
     scores = read_scores(folder, record)
@@ -107,7 +108,7 @@ def test_a_model_that_has_seen_the_test_items_is_refused_also_where_the_job_runs
     )  # fmt: skip
 
     with pytest.raises(FoldsError, match=r"has heard what fold 2 tests: item s0, s1 and \d+ of its"):
-        train_and_test(job, folder)
+        run_fold(job, folder, Observers())
 
 
 def test_a_network_of_other_shapes_is_refused(tmp_path, arrays, custom_store, make_job, make_network, folder):
@@ -116,4 +117,4 @@ def test_a_network_of_other_shapes_is_refused(tmp_path, arrays, custom_store, ma
     store.write("toy", {item: values[:, :7] for item, values in predictors.items()}, targets, data_folder=tmp_path / "data")
 
     with pytest.raises(SettingsError, match=r"reads examples of shape \(8, 6\), but the feature store .* has \(7, 6\)"):
-        train_and_test(job, folder)
+        run_fold(job, folder, Observers())

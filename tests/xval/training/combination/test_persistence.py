@@ -10,10 +10,11 @@ from skops import io
 
 from xval import load_model
 from xval.base.errors import ResultsError, SettingsError
-from xval.engine.worker.classical import train_and_test
+from xval.engine.worker.run import run_fold
+from xval.jobs.observers import Observers
 from xval.models.predict import predict
+from xval.reuse.inference.estimator import load_estimator
 from xval.training.classical.estimators import EstimatorSpec
-from xval.training.classical.saved import load
 from xval.training.classical.search import Part, fit_estimator
 from xval.training.combination.basic_features import all_examples, make_basic_features, read_basic_features
 
@@ -33,7 +34,9 @@ def on_tones(tones, tone_store, make_job, make_network, folder):
     corpus, settings = tones
     given = {"dataset": "tones", **settings.model_dump()}
     make_basic_features(corpus, tone_store, settings)
-    train_and_test(make_job(tone_store, parameters=given, models=[str(make_network(tone_store, parameters=given))]), folder)
+    run_fold(
+        make_job(tone_store, parameters=given, models=[str(make_network(tone_store, parameters=given))]), folder, Observers()
+    )
     kept = pd.read_parquet(folder / "predictions.parquet")
     return kept[kept["side"] == "test"].sort_values(["item", "row"]).reset_index(drop=True)
 
@@ -44,9 +47,9 @@ def probabilities(table):
 
 def answers(folder, store, settings=None):
     """Return what a loaded combination says of the test items of a store, float32 (n_examples, n_classes)."""
-    combination, examples = load(folder), all_examples(store, settings, TESTED)
+    combination, examples = load_estimator(folder), all_examples(store, settings, TESTED)
     parts = [predict(network, examples, 32) for network in combination.networks]
-    if combination.has_basic_features:
+    if combination.needs_basic:
         parts.append(read_basic_features(store, settings, examples.table))
     return combination.fitted.answers(np.concatenate(parts, axis=1))
 
@@ -55,7 +58,8 @@ def test_a_loaded_combination_predicts_the_same_for_a_store(on_tones, tones, ton
     found = answers(folder, tone_store, tones[1])
 
     np.testing.assert_array_equal(found, probabilities(on_tones))
-    assert [load(folder).class_names[number] for number in found.argmax(axis=1)] == on_tones["predicted"].tolist()
+    names = load_estimator(folder).description.class_names
+    assert [names[number] for number in found.argmax(axis=1)] == on_tones["predicted"].tolist()
 
 
 def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folder):
@@ -76,7 +80,7 @@ def test_a_loaded_combination_predicts_the_same_for_audio(on_tones, tones, folde
 def test_hand_crafted_features_alone_predict_audio_too(tones, tone_store, make_job, folder):
     corpus, settings = tones
     make_basic_features(corpus, tone_store, settings)
-    train_and_test(make_job(tone_store, parameters={"dataset": "tones", **settings.model_dump()}), folder)
+    run_fold(make_job(tone_store, parameters={"dataset": "tones", **settings.model_dump()}), folder, Observers())
     kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
     paths = corpus.index.set_index("clip").loc[kept["clip"].unique(), "path"]
 
@@ -97,7 +101,7 @@ def test_what_is_loaded_needs_nothing_but_its_folder(on_tones, tmp_path, tones, 
 @pytest.mark.parametrize("name", ["svm", "random_forest", "logistic_regression"])
 def test_each_classifier_comes_back_without_pickle(custom_store, make_job, make_network, folder, name):
     job = make_job(custom_store, models=[str(make_network(custom_store))], basic_features=False, classifier=name)
-    train_and_test(job, folder)
+    run_fold(job, folder, Observers())
 
     kept = pd.read_parquet(folder / "predictions.parquet").query("side == 'test'").sort_values(["item", "row"])
     np.testing.assert_array_equal(answers(folder, custom_store), probabilities(kept))
@@ -141,32 +145,32 @@ def test_a_doctored_description_of_a_combination_is_refused(folder, name, value,
     save(fitted_forest(), **{name: value})
 
     with pytest.raises(ResultsError, match=rf"model\.json: does not describe a model .*combination\.{name}"):
-        load(folder)
+        load_estimator(folder)
 
 
 def test_a_classifier_of_other_classes_is_refused(folder, save):
     save(fitted_forest())
-    assert load(folder).class_names == ("a", "b")
+    assert load_estimator(folder).description.class_names == ("a", "b")
 
     save(fitted_forest(), class_names=("a",))
     with pytest.raises(ResultsError, match=r"model\.skops: its classifier has the classes .*from 0 to 0"):
-        load(folder)
+        load_estimator(folder)
 
     negative = fitted_forest()
     negative[-1].classes_ = np.array([-1, 0])
     save(negative)
     with pytest.raises(ResultsError, match="expected numbers from 0 to 1"):
-        load(folder)
+        load_estimator(folder)
 
 
 def test_what_is_no_classifier_of_xval_is_refused(folder, save):
     save(Pipeline([("any", FunctionTransformer(exec))]))
     with pytest.raises(ResultsError, match="not loaded, because it has parts that no classifier of xval has"):
-        load(folder)
+        load_estimator(folder)
 
     save([1, 2])
     with pytest.raises(ResultsError, match="has a list; expected a Pipeline"):
-        load(folder)
+        load_estimator(folder)
 
 
 @pytest.mark.parametrize(("field", "value"), [("left_child", 10_000), ("left_child", 0), ("feature", 77), ("feature", -9)])
@@ -179,13 +183,13 @@ def test_a_tree_that_points_outside_is_refused(folder, field, value, save):
     save(pipeline)
 
     with pytest.raises(ResultsError, match="a tree of its forest points at nodes or features that do not exist"):
-        load(folder)
+        load_estimator(folder)
 
 
 def test_a_folder_without_a_combination_is_named(tmp_path, folder, save):
     with pytest.raises(ResultsError, match="has no scikit-learn"):
-        load(tmp_path)
+        load_estimator(tmp_path)
     save(Pipeline([("any", FunctionTransformer())]))
     (folder / "model.skops").write_bytes(b"no zip")
     with pytest.raises(ResultsError, match=r"model\.skops: not loaded, because it is not a zip archive"):
-        load(folder)
+        load_estimator(folder)

@@ -1,0 +1,46 @@
+"""Networks, estimators and ensembles leave the same description, which says what has been seen on the way to them."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+pytestmark = pytest.mark.long
+
+
+def described(study, instance, fold=1):
+    """Return model.json of a fold."""
+    return json.loads((study.fold(instance, fold) / "model.json").read_text())
+
+
+def test_all_kinds_of_models_are_described_by_the_same_entries(copied):
+    ended = copied.xval("ensemble", copied.EXPERIMENT, "1,3")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+
+    network, estimator, ensemble = (described(copied, number) for number in (1, 3, 901))
+
+    assert set(network) - {"novelty"} == set(estimator) - {"novelty", "combination"} == set(ensemble)
+    assert network["seen_items"] == estimator["seen_items"] == ensemble["seen_items"]
+
+
+def test_what_an_embedder_has_seen_is_seen_by_the_models_that_read_its_embeddings(copied):
+    clips, rng = pd.read_csv(copied.folder / "audio" / "clips.csv"), np.random.default_rng(1)
+    for path in clips["path"]:
+        samples, rate_hz = soundfile.read(copied.folder / "audio" / path)
+        other = copied.folder / "other" / path
+        other.parent.mkdir(parents=True, exist_ok=True)
+        soundfile.write(other, 0.1 * rng.normal(size=len(samples)), rate_hz)
+    clips.assign(item="new_" + clips["item"]).to_csv(copied.folder / "other" / "clips.csv", index=False)
+    prepared = copied.prepare("table", "other/clips.csv", "--dataset", "other")
+    assert prepared.returncode == 0, prepared.stderr
+    embedder = copied.fold() / "model.keras"
+    reads = {"features": "embedding", "embedding_model": f"keras:{embedder}"}
+    copied.train({"architecture": "mlp", **reads}, {"architecture": "svm", "C": (1.0,), **reads}, dataset="other", num_epochs=1)
+
+    for instance in (1, 2):
+        model = copied.folder / "results" / "other" / "experiment_1" / f"instance_{instance}" / "fold_1" / "model.json"
+        seen = json.loads(model.read_text())["seen_items"]
+        assert seen["small"] == described(copied, 1)["seen_items"]["small"]
+        assert set(seen["other"]) < set("new_" + clips["item"])

@@ -1,0 +1,64 @@
+"""A run that is refused before its first job has ended leaves the results folder as it was."""
+
+import openpyxl
+import pytest
+
+NETS = """
+import keras
+
+
+def fine(input_shape, output_shape):
+    inputs = keras.Input(input_shape)
+    return keras.Model(inputs, keras.layers.Dense(output_shape[-1])(keras.layers.Flatten()(inputs)))
+
+
+def broken(input_shape, output_shape):
+    raise RuntimeError("on purpose")
+"""
+
+
+@pytest.fixture
+def nets(study):
+    study.file("nets.py", NETS)
+    study.corpus()
+    return study
+
+
+def content(folder):
+    """Return the bytes of all files of the instances, and what the workbook has of them."""
+    files = (path for path in folder.glob("instance_*/**/*") if path.is_file() and not path.name.startswith("."))
+    workbook = openpyxl.load_workbook(folder / "results.xlsx")
+    cells = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in workbook}
+    return {str(path.relative_to(folder)): path.read_bytes() for path in files} | cells
+
+
+def test_the_first_run_leaves_no_folder(nets):
+    nets.script({"architecture": "nets.broken"})
+
+    assert "on purpose" in nets.mistake("exp.py")
+
+    assert not nets.results.exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--set", "overwrite_results=true")])
+def test_results_stay_as_they_are(nets, options):
+    nets.train({"architecture": "nets.fine"})
+    before = content(nets.results)
+    nets.script({"architecture": "nets.broken"})
+
+    said = nets.mistake("exp.py", *options)
+
+    assert "on purpose" in said or "overwrite" in said
+    assert content(nets.results) == before
+    assert nets.xval("status", nets.results).stdout.count("wait here for new ones") == 0
+    nets.script({"architecture": "nets.fine"})
+    assert "Nothing to do" in nets.run().stdout
+
+
+def test_a_second_instance_that_is_refused_is_in_no_table(nets):
+    nets.train({"architecture": "nets.fine"})
+    nets.script({"architecture": "nets.fine"}, {"architecture": "nets.broken"})
+
+    assert "on purpose" in nets.mistake("exp.py")
+
+    assert not (nets.results / "instance_2").exists()

@@ -1,0 +1,42 @@
+"""A network that a support vector machine beats has not learned what is in the features.
+
+It is too large for the dataset, or badly trained. Compared by the mean main validation metric over the same folds, never by
+test scores and not by the loss, because estimators are calibrated.
+"""
+
+import math
+from collections.abc import Iterator
+
+from xval.answers.figure_text import rounded
+from xval.answers.summary import direction, has_windows, metric_words, side_name
+from xval.answers.variants import Variants, is_network
+from xval.base.findings import Finding, Rule
+from xval.base.numbers import finite_or_nan
+from xval.settings.classical import CLASSICAL
+
+FINDING = Finding.coded(
+    __name__,
+    "The {n:network|networks of} {who} {n:is|are} worse than the estimator {best}: {metric} {value}{n:| at best} against "
+    "{of_best}.",
+    "Train longer (num_epochs), with another learning_rate or a smaller network, or use the estimator.",
+)
+
+
+@Rule(23, FINDING)
+def _find(variants: Variants) -> Iterator[Finding]:
+    done, metric = variants.done, variants.main_metric
+    side = "clip_validation" if has_windows(done) else "validation"
+    sign = 1 if direction(done, metric) else -1
+    means = {instance.number: sign * finite_or_nan(instance.over_folds(side, metric)["mean"]) for instance in done}
+    known = [instance for instance in done if math.isfinite(means[instance.number])]
+    estimators = [instance for instance in known if instance.settings.architecture in CLASSICAL]
+    best = max(estimators, key=lambda instance: (len(instance.folds), means[instance.number]), default=None)
+    if best is None:
+        return
+    networks = [one for one in known if is_network(one) and one.folds.keys() == best.folds.keys()]
+    worse = [instance.number for instance in networks if means[instance.number] < means[best.number]]
+    if worse:
+        value, of_best = rounded(sign * max(means[number] for number in worse), sign * means[best.number])
+        score = f"{side_name(side, done)} {metric_words(metric)}"
+        named = {"who": variants.call(worse), "best": variants.call([best.number])}
+        yield FINDING.fill(worse, n=len(worse), metric=score, value=value, of_best=of_best, **named)

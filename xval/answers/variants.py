@@ -1,0 +1,134 @@
+"""Some variants of one experiment, and what their findings and the three lines both ask of them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from functools import cached_property
+
+from xval.answers.item_words import item_word, items_word
+from xval.answers.names import name_instances
+from xval.answers.nested_selection import NestedInstance, choose_nested
+from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.summary import direction, metric_words, side_name, test_side
+from xval.results.instance import InstanceResults
+from xval.results.item_figures import ItemFigure
+from xval.settings.architectures import ENSEMBLE, trains_network
+from xval.settings.finding_codes import silenced
+
+IGNORES_THE_AUDIO = "constant"
+
+
+class Variants:
+    """Some variants of one experiment, of which at least one has a finished fold wherever more than that is asked.
+
+    Attributes:
+        instances: All of them.
+        done: Those with a finished fold.
+    """
+
+    def __init__(self, instances: Sequence[InstanceResults]) -> None:
+        self.instances = instances
+        self.done = [instance for instance in instances if instance.folds]
+
+    @cached_property
+    def silenced(self) -> frozenset[str]:
+        """The codes of the findings that all of them silence."""
+        return silenced(instance.parameters.get("silence") for instance in self.done)
+
+    @property
+    def item(self) -> str:
+        """What an item is called: ``speaker``."""
+        return item_word(self.done)
+
+    @property
+    def items(self) -> str:
+        """What several items are called: ``speakers``."""
+        return items_word(self.done)
+
+    def call(self, numbers: Collection[int]) -> str:
+        """Return ``SVM (3)``, or of many ``variants 3-5, 7``."""
+        return name_instances(numbers, self.done)
+
+    @cached_property
+    def ranking(self) -> Ranking:
+        """How validation ranks those that are done."""
+        return rank_instances(self.done)
+
+    @cached_property
+    def nested(self) -> NestedInstance | None:
+        """The choice as each fold makes it."""
+        return choose_nested(self.done, self.ranking)
+
+    def by_nested(self, numbers: Collection[int]) -> str:
+        """Return how texts say which of some variants is judged by the choice; empty: none is."""
+        return f" ({self.nested.number} by its nested estimate)" if self.nested and self.nested.number in numbers else ""
+
+    @property
+    def side(self) -> str:
+        """The side of the main test score: ``clip_test`` where clips are cut into windows, else ``test``."""
+        return test_side(self.done)
+
+    @property
+    def main_metric(self) -> str:
+        """The first metric of the task."""
+        return self.done[0].task.main_metrics[0]
+
+    @property
+    def main_score(self) -> str:
+        """What texts call the main metric of the test."""
+        return f"{side_name(self.side, self.done)} {metric_words(self.main_metric)}"
+
+    @property
+    def above_chance(self) -> str:
+        """``above chance``; where less is better, as of an error, ``better than chance``."""
+        return "above chance" if direction(self.done, self.main_metric) else "better than chance"
+
+    @cached_property
+    def baselines(self) -> set[int]:
+        """Those that predict a constant."""
+        return {instance.number for instance in self.done if instance.settings.architecture == IGNORES_THE_AUDIO}
+
+    @cached_property
+    def main_figures(self) -> Mapping[int, ItemFigure]:
+        """The main test score of each that has one, by number: of the chosen one that of nested selection."""
+        figures = {instance.number: instance.item_figure(self.side, self.main_metric) for instance in self.done}
+        nested = self.nested.item_figure(self.side, self.main_metric) if self.nested else None
+        if self.nested and nested and nested["chance"] is not None:  # not known where predictions are gone
+            figures[self.nested.number] = nested
+        return {number: figure for number, figure in figures.items() if figure}
+
+    @cached_property
+    def at_chance(self) -> tuple[int, ...]:
+        """Those with a main test score whose interval contains chance or is worse; those without one are not.
+
+        A constant prediction is a baseline, and not named where another variant is above chance, unless it is the selected one.
+
+        The variant that was chosen among others has the nested score: with random labels and 30 variants, its own is above
+        chance in every third study.
+        """
+        sign = 1 if direction(self.done, self.main_metric) else -1
+        numbers = [n for n, figure in self.main_figures.items() if not is_better(figure, figure["chance"], sign)]
+        baselines = self.baselines - {self.ranking.selected}
+        if any(number not in numbers for number in self.main_figures if number not in baselines):
+            numbers = [number for number in numbers if number not in baselines]
+        return tuple(numbers)
+
+
+def is_network(instance: InstanceResults) -> bool:
+    """Return whether an instance trains a network of its own."""
+    name = instance.settings.architecture
+    return trains_network(name) and name != ENSEMBLE
+
+
+def weighs_classes(instance: InstanceResults) -> bool:
+    """Return whether rare classes count more in training."""
+    return instance.parameters.get("class_weights", "none") != "none" or instance.parameters.get("sampling") == "balanced"
+
+
+def is_better(figure: ItemFigure, level: float | None, sign: int) -> bool:
+    """Return whether the worse end of an interval is better than a level; True where that is not known.
+
+    `sign` is 1 where more is better, else -1.
+    """
+    worst = figure["low"] if sign > 0 else figure["high"]
+    if worst is None:
+        worst = figure[figure["of"]]  # all items have the same score, or there are few
+    return worst is None or level is None or sign * (worst - level) > 0
