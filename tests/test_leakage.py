@@ -127,7 +127,7 @@ def write_store(folder: Path, clips: dict[str, Clip], *, is_waveform: bool) -> F
     with StoreWriter(
         folder, task_type="classification", class_names=("x", "y"), clip_samples=60, is_waveform=is_waveform
     ) as writer:
-        for number, (name, clip) in enumerate(clips.items()):
+        for number, (name, clip) in sorted(enumerate(clips.items()), key=lambda numbered: numbered[1][1].item):
             n_examples = 1 if is_waveform else 1 + number % 2  # windows of a clip
             shape = (1, 30 + number % 30) if is_waveform else (n_examples, 2, 2)
             target = "xy".index(clip.label)

@@ -343,8 +343,8 @@ def test_a_model_trains_on_crops_and_is_tested_on_whole_clips_many_of_one_length
     assert len(history.epochs) == 2
     assert 0 < describe_now("0")["data_share"] < 1
     assert found.predictions["clip"].tolist() == [*(f"c{take}" for take in range(7)), "d0", "d1"]
-    assert found.figures["n_examples"] == {"training": 5, "validation": 7, "test": 2}
-    assert found.figures["n_training_examples"] == 7
+    assert found.facts["n_examples"] == {"training": 5, "validation": 7, "test": 2}
+    assert found.facts["n_training_examples"] == 7
 
 
 # sides and files

@@ -291,7 +291,7 @@ def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
     fold = project.results / "instance_1" / "fold_1"
     stored = pd.read_parquet(fold / "predictions.parquet").query("side == 'test'")
     item = stored["item"].iloc[0]
-    arrays = open_store(next((project.folder / "data" / "toy" / "features").glob("*"))).predictors(item)
+    arrays = open_store(next((project.folder / "data" / "toy" / "features").glob("*/store.json")).parent).predictors(item)
     model = xval.load_model(fold)
 
     found = model.predict(list(arrays))
