@@ -44,6 +44,8 @@ stands: is; lie: are; lies: is; deal: repeat; deals: repeats; alone: only; besid
 
 # A human listener hears, a user asks, and the program that is described in its own module docstring stays out of this.
 ALLOWED = ("can be heard", "to hear it")
+# Values of the column `level` in quality.csv, as the page of findings shows them.
+LEVELS = re.compile(r"\| (refused|left out) \||\*(refused|left out)\*")
 
 
 def phrases(listed: str) -> list[str]:
@@ -96,7 +98,7 @@ def helps() -> Iterator[tuple[str, str]]:
             yield str(path.relative_to(ROOT)), str(value)
     for path in sorted((ROOT / "docs/reference").glob("*.md")):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            yield f"docs/reference/{path.name}:{number}", line
+            yield f"docs/reference/{path.name}:{number}", LEVELS.sub("", line)
 
 
 HELP = list(helps())
@@ -123,6 +125,7 @@ def test_no_help_has_the_word(word: str) -> None:
         f"{place}: {text[:120]}"
         for place, text in HELP
         if re.search(rf"\b{word}\b", text.replace("knows-the-speaker", ""), re.IGNORECASE)
+        and not any(allowed in text for allowed in ALLOWED)
     ]
     assert found == []
 

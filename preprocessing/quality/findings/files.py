@@ -23,7 +23,7 @@ _UNREADABLE = {
         "Pointers: git lfs pull (git annex get .) in the folder fetches the audio. Others: fetch the file again.",
     ),
     DOES_NOT_OPEN: (
-        "The file has no audio header, an impossible sample rate, or fewer samples than its header says.",
+        "The file has no audio header, an impossible sample rate, or fewer samples than its header states.",
         "Fetch the file again, or convert it to wav with the program that wrote it.",
     ),
     OUTSIDE: (
@@ -79,7 +79,7 @@ FAULTS = (
         12,
         "longer than its header",
         "doubtful",
-        "The file is longer than its header says, as after joining files or a power loss of the recorder.",
+        "The file is longer than its header states, as after joining files or a power loss of the recorder.",
         "All of it is read. Check that it belongs to one recording; other programs may stop at the header.",
         shows_first=True,
     )(files_with("longer")),

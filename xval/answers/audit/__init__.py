@@ -23,7 +23,7 @@ NOT_CHECKED = (
 """What no rule looks at."""
 
 
-_OF_RECORDS = ("figures", "items", "folds hash", "settings hash")
+_OF_RECORDS = ("scores", "items", "folds hash", "settings hash")
 
 
 def audit(folder: ExperimentFolder, data_folder: Path | None = None, *, with_checksums: bool = True) -> list[AuditVerdict]:

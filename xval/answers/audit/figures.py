@@ -28,7 +28,7 @@ _Measure = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
 
 @Rule(
     2,
-    Finding("the main scores of every record are those of its predictions, and no fold with scores is missing", slug="figures"),
+    Finding("the main scores of every job are those of its predictions, and no fold with scores is missing", slug="scores"),
 )
 def _check_figures(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
