@@ -149,7 +149,6 @@ def on_jax(model: keras.Model, data: Arrays, batch_size: int, n_epochs: int, key
 
 
 def _programs(model: keras.Model) -> tuple[Any, Any]:
-    """Return the program of an epoch and that of a validation."""
     import jax
 
     loss_of = keras.losses.SparseCategoricalCrossentropy()

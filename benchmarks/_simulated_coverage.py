@@ -112,7 +112,6 @@ def _recalls(right: np.ndarray, clips: np.ndarray, truth: float) -> Drawn:
 
 
 def _beta(mean: float, deviation: float, rng: np.random.Generator, n_items: int) -> np.ndarray:
-    """Return accuracies of speakers."""
     concentration = mean * (1 - mean) / deviation**2 - 1
     return rng.beta(concentration * mean, concentration * (1 - mean), n_items)
 

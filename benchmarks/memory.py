@@ -22,7 +22,6 @@ import pandas as pd
 from numpy.lib import format as npy
 
 from preprocessing import store
-from preprocessing.store.layout import array_name
 from xval.backend.devices import Slot
 from xval.engine.executors import processes
 from xval.folds.plan import Fold
@@ -49,20 +48,19 @@ def write_sparse_store(folder: Path, n_gigabytes: float) -> store.FeatureStore:
     """Write a store whose arrays are that large together, and take hardly any room on the disk."""
     made = write_store(folder, "large", LARGE_SHAPE, 1)
     n_examples = round(n_gigabytes * 1e9 / (4 * np.prod(LARGE_SHAPE)) / len(ITEMS))
-    for item in ITEMS:
-        for kind, shape, dtype in (("predictors", LARGE_SHAPE, "<f4"), ("targets", (), "<i8")):
-            with (made.folder / kind / array_name(item)).open("r+b") as file:
-                header = {"descr": dtype, "fortran_order": False, "shape": (n_examples, *shape)}
-                npy.write_array_header_1_0(file, header)
-                if kind == "predictors":
-                    file.truncate(file.tell() + n_examples * 4 * int(np.prod(shape)))
-                else:
-                    file.write(np.arange(n_examples).astype("<i8") % 2)
+    n_rows = n_examples * len(ITEMS)
+    np.save(made.folder / "targets.npy", np.arange(n_rows) % n_examples % 2)
+    with (made.folder / "predictors.npy").open("r+b") as file:
+        npy.write_array_header_1_0(file, {"descr": "<f4", "fortran_order": False, "shape": (n_rows, *LARGE_SHAPE)})
+        file.truncate(file.tell() + n_rows * 4 * int(np.prod(LARGE_SHAPE)))
     rows = [(item, row, f"{item}#{row}") for item in ITEMS for row in range(n_examples)]
     table = pd.DataFrame(rows, columns=["item", "row", "clip"]).assign(start_s=np.nan, end_s=np.nan, augmented=False)
+    table = table.assign(first_row=np.arange(n_rows), stop_row=np.arange(n_rows) + 1)
     table.to_parquet(made.folder / "examples.parquet", index=False)
     description = made.folder / "store.json"
-    content = json.loads(description.read_bytes()) | {"item_counts": dict.fromkeys(ITEMS, n_examples)}
+    content = json.loads(description.read_bytes()) | dict.fromkeys(
+        ("item_counts", "item_rows"), dict.fromkeys(ITEMS, n_examples)
+    )
     description.write_text(json.dumps(content))
     return store.open_store(made.folder)
 

@@ -31,8 +31,6 @@ from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
 from xval.jobs.plan import make_jobs, make_plan, write_settings
 from xval.jobs.stages import in_stages
-from xval.report.background_rebuild import BackgroundRebuild
-from xval.report.rebuild import rebuild
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 
@@ -48,22 +46,20 @@ STEPS = {
     "predictions.parquet": (("fold.py", "write"),),
     "model.keras": (("saving_api.py", "save_model"),),
     "model.json": (("model_files.py", "describe_model"),),
-    "seen audio": (("model_files.py", "write_seen_audio"),),
+    "seen audio": (("provenance.py", "write_seen_audio"),),
     "JSON files": (("json_files.py", "write_json"),),
     "publish": (("folder.py", "publish"),),
 }
 
 
-def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> float:
+def measure_idle_jobs(jobs: Sequence[Job], template: Path) -> float:
     """Return the seconds per job of no work: what surrounds it in a run, in one warm worker.
 
     Args:
-        folder: Where the results go.
         jobs: The jobs; an outcome is yielded of each.
         template: A real fold folder, whose files every job writes.
     """
     console = Console(file=io.StringIO())
-    derived = BackgroundRebuild(ExperimentFolder(folder), seconds_between=2.0)
     progress = JobProgress(console, jobs, quiet=False)
     watched = WatchedJobs(jobs, progress.watch)
     ended: list[float] = []
@@ -74,9 +70,7 @@ def measure_idle_jobs(folder: Path, jobs: Sequence[Job], template: Path) -> floa
             if outcome.status != "done":
                 raise RuntimeError(f"instance {outcome.instance}, fold {outcome.fold}: {outcome.error}")
             watched.end(outcome)
-            derived.update()
             ended.append(time.perf_counter())
-    derived.close()
     return (ended[-1] - ended[0]) / (len(ended) - 1)
 
 
@@ -205,7 +199,7 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         results = write_finished(folder, declaration)
         print(f"{n_instances} instances of {n_folds} folds; {n_idle} jobs of no work")
         idle = plan_jobs(folder, declaration, "idle")[:n_idle]
-        judge("a job of no work in a warm worker", 0.05, measure_idle_jobs(folder / "idle", idle, results.fold_folder(1, 1)))
+        judge("a job of no work in a warm worker", 0.05, measure_idle_jobs(idle, results.fold_folder(1, 1)))
         judge(f"plan of {n_jobs:,} jobs", max(2 * share, 0.5), *measure(lambda: plan_anew(folder, declaration)))
         commands = {name: ("-m", "xval", name, str(results.path)) for name in ("rebuild", "status", "audit")}
         target_s = max(30 * share, 5)
@@ -214,8 +208,6 @@ def main(n_instances: int, n_folds: int, n_idle: int) -> None:
         judge(f"rebuild of {n_instances:,} metric dicts and the workbook", target_s, *rebuilt)
         rebuilt = measure(lambda: run_python(folder, *commands["rebuild"]), 1)
         judge("the same where the metric dicts have not changed", target_s, *rebuilt)
-        rebuild(results)
-        judge("the workbook alone", max(6 * share, 1), *measure(lambda: rebuild(results, changed_only=True), 1))
         restarted = measure(lambda: run_script(folder, "--quiet"))
         judge(f"finished experiment of {n_jobs:,} jobs found done", max(5 * share, 2.5), *restarted)
         show("status of it", *measure(lambda: run_python(folder, *commands["status"]), 1))

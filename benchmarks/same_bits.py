@@ -17,7 +17,7 @@ Compared, by its place below the job's folder:
 
 - model.keras and model.skops: configuration or pipeline, and each array with its type and shape
 - predictions.parquet, embeddings, the corpus and its feature stores: each column or array
-- history.csv and all other tables, those of load_results, load_figures and load_predictions among them, as they are written
+- history.csv and all other tables, those of load_results, load_scores and load_predictions among them, as they are written
 - metrics.json: the figures of a side by their names, the parameters, the curves and the searches; model.json, and JSON that
   commands were asked for
 - results.xlsx: each cell with its value, number format, style and link, the layout of each sheet, and the charts

@@ -4,7 +4,7 @@ python benchmarks/statistics_again.py EXPERIMENT
 
 Of a classification of clips with balanced folds: accuracy (a mean over items) and balanced accuracy (pooled), their intervals,
 the nested values, and all comparisons with the first instance, with p and p by Holm. Only predictions.parquet,
-scores.parquet, record.json and folds.json are read for it; `xval.load_figures` and `xval.compare_instances` give what is to be
+scores.parquet, record.json and folds.json are read for it; `xval.load_scores` and `xval.compare_instances` give what is to be
 checked. Prints the largest difference last. Formulas: docs/statistics.md.
 """
 
@@ -133,7 +133,7 @@ def choose(jobs: pd.DataFrame) -> pd.DataFrame:
 
 def check(folder: Path) -> float:
     """Print a row for each number, and return the largest difference."""
-    figures = xval.load_figures(folder)
+    figures = xval.load_scores(folder)
     figures = figures[figures["side"].isin(["test", "clip_test"])]
     numbers = sorted(figures["instance"].unique().tolist())
     jobs = read_jobs(folder)

@@ -124,7 +124,6 @@ def _meaning(name: str, field: FieldInfo) -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    """Return the default of a setting as config.ini has it."""
     text = "none" if field.default is None else str(field.default)
     return text.lower() if isinstance(field.default, bool) else text
 

@@ -59,7 +59,6 @@ class _Limited:
         self.flush = file.flush
 
     def write(self, piece: bytes) -> None:
-        """Write a piece of what comes."""
         if self._left is not None:
             self._left -= len(piece)
             if self._left < 0:

@@ -23,10 +23,11 @@ runpy.run_path("exp.py", run_name="__main__")
 # Compares what a saved model says with what was kept of it, without this project.
 SAVED_MODEL = """
 import sys, json, keras, numpy as np, pandas as pd
-folder, predictors = sys.argv[1:]
+folder, store = sys.argv[1:]
 model = keras.models.load_model(folder + "/model.keras")
 kept = pd.read_parquet(folder + "/predictions.parquet")
-x = np.concatenate([np.load(f"{predictors}/{i}.npy")[r:r + 1] for i, r in zip(kept["item"], kept["row"])])
+examples = pd.read_parquet(store + "/examples.parquet").set_index(["item", "row"])
+x = np.load(store + "/predictors.npy")[examples.loc[list(zip(kept["item"], kept["row"])), "first_row"]]
 columns = [name for name in kept if name.startswith("probability_")]
 difference = float(np.abs(model.predict(x, verbose=0) - kept[columns].to_numpy()).max())
 imported = sorted({"xval", "architectures", "preprocessing"} & set(sys.modules))
@@ -239,8 +240,8 @@ def test_the_whole_path_on_each_backend(project, backend, network, run_on):
     assert min(record["metrics"]["training"]["accuracy"] for record in found.values()) > 0.6
     check = project.folder / "check.py"
     check.write_text(SAVED_MODEL)
-    predictors = next((project.folder / "data" / "toy" / "features").glob("*/predictors"))
-    found = json.loads(run_on(backend, check, project.results / "instance_1" / "fold_1", predictors))
+    store = next((project.folder / "data" / "toy" / "features").glob("*/predictors.npy")).parent
+    found = json.loads(run_on(backend, check, project.results / "instance_1" / "fold_1", store))
     assert found["backend"] == backend
     assert found["imported"] == []
     assert found["difference"] < 1e-5

@@ -20,9 +20,9 @@ if _ROOT not in sys.path:
 
 if TYPE_CHECKING:
     from xval.answers.comparison.choose import compare_instances as compare_instances
-    from xval.answers.dataframes import load_figures as load_figures
     from xval.answers.dataframes import load_jobs as load_jobs
     from xval.answers.dataframes import load_results as load_results
+    from xval.answers.dataframes import load_scores as load_scores
     from xval.answers.predictions import load_predictions as load_predictions
     from xval.backend.torch_module import TorchModule as TorchModule
     from xval.base.errors import XvalError as XvalError
@@ -52,7 +52,7 @@ _PUBLIC = {
     "compare_instances": "xval.answers.comparison.choose",
     "cross_validate": "xval.experiment.cross_validate",
     "integers": "xval.settings.space",
-    "load_figures": "xval.answers.dataframes",
+    "load_scores": "xval.answers.dataframes",
     "load_jobs": "xval.answers.dataframes",
     "load_model": "xval.reuse.inference",
     "load_predictions": "xval.answers.predictions",
@@ -64,7 +64,7 @@ _PUBLIC = {
 }
 
 
-_NOW = {"Stretch": "Segment"}
+_NOW = {"Stretch": "Segment", "load_figures": "load_scores"}
 """Names of earlier versions."""
 
 

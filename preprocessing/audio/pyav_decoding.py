@@ -184,7 +184,6 @@ class PyavAudio:
         return samples
 
     def _refusal(self, error: Exception, reason: str) -> str:
-        """Return why a file could not be opened."""
         import av
 
         with suppress(OSError), self._path.open("rb") as file:
@@ -208,7 +207,6 @@ def _values(frame: "AudioFrame") -> NDArray[Any]:
 
 
 def _pcm_name(match: re.Match[str]) -> str:
-    """Return libsndfile's name of uncompressed samples."""
     kind, n_bits = match.groups()
     if kind == "f":
         return "FLOAT" if n_bits == "32" else "DOUBLE"

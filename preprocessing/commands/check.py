@@ -220,7 +220,6 @@ def _write(
 
 
 def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Finding]", subject: "Subject") -> None:
-    """Print what was found, the worst first."""
     original = facts[~facts["augmented"]]
     n_copies = len(facts) - len(original)
     copies = f", {n_copies} augmented copies" if n_copies else ""

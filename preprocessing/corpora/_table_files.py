@@ -307,7 +307,6 @@ def _sheet_text(value: object, sheet: "Worksheet", row: int, column: int) -> str
 
 
 def _shown(names: Iterable[str]) -> str:
-    """Return the first names."""
     listed = list(names)
     return ", ".join(listed[:_N_SHOWN]) + ", ..." * (len(listed) > _N_SHOWN)
 

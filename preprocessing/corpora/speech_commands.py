@@ -60,7 +60,6 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
 
 
 def _choose_words(words: str, there: set[str]) -> set[str]:
-    """Return the words that ``--words`` stands for."""
     if words == "35":
         return there
     chosen = _TEN if words == "10" else split_names(words)

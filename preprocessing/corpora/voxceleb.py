@@ -113,7 +113,6 @@ def list_clips(
 
 
 def _check_options(item: str, labels: list[str], phases: str, draw_phases: bool) -> None:
-    """Refuse options that contradict each other."""
     refuse_unknown("label", labels, _LABELS, "unknown.", error=SettingsError)
     if phases != "none" and draw_phases:
         raise SettingsError(f"--phases {phases} and --draw-phases true cannot be combined. Give one of them.")

@@ -122,7 +122,6 @@ def _read_and_embed(
 
 
 def _gather(made: Iterable[tuple[Outcome, float]], work: Work) -> list[Outcome]:
-    """Return what the clips of a part have become."""
     began = time.perf_counter()
     outcomes = []
     for outcome, audio_s in made:

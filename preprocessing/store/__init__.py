@@ -5,7 +5,6 @@ arrays stay on disk until they are used.
 """
 
 import json
-import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -74,7 +73,7 @@ class FeatureStore:
     @property
     def is_waveform(self) -> bool:
         """Whether it holds the samples of clips, each of its own length, one behind the other."""
-        return self.description.item_samples is not None
+        return self.description.is_waveform
 
     @property
     def target_shape(self) -> tuple[int, ...]:
@@ -95,28 +94,37 @@ class FeatureStore:
         """Return an item's examples and their targets, as `predictors` and `targets` do."""
         return self.predictors(item), self.targets(item)
 
-    def predictors(self, item: str | int) -> Mapped:
-        """Return an item's examples, float32 (n_examples, *example_shape), memory-mapped and read-only.
+    def predictors(self, item: str | int | None = None) -> Mapped:
+        """Return an item's examples, float32 (n_examples, *example_shape), memory-mapped and read-only; None: those of all.
 
-        Of waveforms the samples of all its clips, float32 (n_samples,); `examples` says where each lies in them.
+        Of waveforms the samples of all clips, float32 (n_samples,), one clip after the other; see `examples`.
         """
-        item = str(item)
-        shape = (self._count(item), *self.example_shape)
-        if self.description.item_samples is not None:
-            shape = (self.description.item_samples[item],)
-        return self._array(layout.PREDICTORS_NAME, item, shape, layout.PREDICTORS_DTYPE)
+        shape = () if self.is_waveform else self.example_shape
+        rows = self._array(layout.PREDICTORS_NAME, (sum(self.description.item_rows.values()), *shape), layout.PREDICTORS_DTYPE)
+        return rows if item is None else rows[self._find(str(item), self.item_slices)]  # type: ignore[return-value] # mapped
 
-    def targets(self, item: str | int) -> Mapped:
-        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape), memory-mapped, read-only."""
-        item = str(item)
-        shape = (self._count(item), *self.target_shape)
-        return self._array(layout.TARGETS_NAME, item, shape, layout.TARGETS_DTYPES[self.task_type])
+    def targets(self, item: str | int | None = None) -> Mapped:
+        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape); see `predictors`.
+
+        Those of all are in the order of `examples`.
+        """
+        shape = (sum(self.description.item_counts.values()), *self.target_shape)
+        rows = self._array(layout.TARGETS_NAME, shape, layout.TARGETS_DTYPES[self.task_type])
+        if item is not None:
+            rows = rows[self._find(str(item), _slices(self.description.item_counts))]  # type: ignore[assignment] # mapped
+        return rows
+
+    @cached_property
+    def item_slices(self) -> dict[str, slice]:
+        """Return which of all predictors are those of each item."""
+        return _slices(self.description.item_rows)
 
     @cached_property
     def examples(self) -> "pd.DataFrame":
-        """Return item, row, clip, start_s, end_s (in the clip's file) and augmented, sorted by item and row.
+        """Return the table of examples, sorted by item and row, as all targets are.
 
-        Of waveforms also first and stop: where the clip's samples lie among those of its item.
+        Its columns are item, row (among those of the item), clip, start_s, end_s (in the clip's file), augmented, first_row and
+        stop_row. From first_row until before stop_row of all predictors are those of the example: a row, or its samples.
 
         Raises:
             CorpusError: examples.parquet is missing or damaged.
@@ -172,13 +180,13 @@ class FeatureStore:
         except (OSError, ValueError) as error:
             raise _damaged(self.folder / name, self.folder, str(error)) from error
 
-    def _count(self, item: str) -> int:
-        if item not in self.description.item_counts:
+    def _find(self, item: str, slices: Mapping[str, slice]) -> slice:
+        if item not in slices:
             raise CorpusError(f"{self.folder}: the feature store has no item '{item}'. {suggestion(item, self.items)}")
-        return self.description.item_counts[item]
+        return slices[item]
 
-    def _array(self, name: str, item: str, shape: tuple[int, ...], dtype: str) -> Mapped:
-        path = self.folder / name / layout.array_name(item)
+    def _array(self, name: str, shape: tuple[int, ...], dtype: str) -> Mapped:
+        path = self.folder / name
         try:
             array = np.load(path, mmap_mode="r", allow_pickle=False)
             n_bytes = path.stat().st_size
@@ -198,12 +206,13 @@ def open_store(folder: str | Path) -> FeatureStore:
         folder: data/<dataset>/features/<key>.
 
     Raises:
-        CorpusError: There is none, it is of a newer format version, or a file of it is missing or cut off.
+        CorpusError: There is none, it is of another format version, or a file of it is missing or cut off.
     """
     folder = Path(folder)
     path = folder / layout.DESCRIPTION_NAME
     if not folder.is_dir():
         raise CorpusError(f"{folder}: there is no feature store. {layout.how_to_rebuild(folder)}")
+    layout.refuse_outdated(folder)
     try:
         content = json.loads(read_regular(path))
         version = content["format_version"]
@@ -215,14 +224,8 @@ def open_store(folder: str | Path) -> FeatureStore:
         store = FeatureStore(folder, layout.StoreDescription(**content))
     except (OSError, ValidationError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise _damaged(path, folder, str(error)) from error
-    samples = store.description.item_samples
-    for item, count in store.counts.items():
-        n_values = samples[item] if samples is not None else math.prod((count, *store.example_shape))
-        for name, size, dtype in (
-            (layout.PREDICTORS_NAME, n_values, layout.PREDICTORS_DTYPE),
-            (layout.TARGETS_NAME, math.prod((count, *store.target_shape)), layout.TARGETS_DTYPES[store.task_type]),
-        ):
-            _check_size(folder, name, item, size * np.dtype(dtype).itemsize)
+    store.predictors()
+    store.targets()
     return store
 
 
@@ -273,15 +276,10 @@ def write(
     return open_store(write_arrays(arrays, dataset=dataset, data_folder=Path(data_folder)))
 
 
-def _check_size(folder: Path, name: str, item: str, n_bytes: int) -> None:
-    """Refuse an array file that is missing or shorter than its values; its header is read when it is used."""
-    path = folder / name / layout.array_name(item)
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise _damaged(path, folder, str(error.strerror)) from error
-    if size <= n_bytes:
-        raise _damaged(path, folder, f"cut off, {size} bytes")
+def _slices(sizes: Mapping[str, int]) -> dict[str, slice]:
+    """Return where each of some parts is that follow each other."""
+    stops = np.cumsum(list(sizes.values())).tolist()
+    return dict(zip(sizes, map(slice, [0, *stops[:-1]], stops), strict=True))
 
 
 def _damaged(path: Path, folder: Path, reason: str) -> CorpusError:

@@ -1,7 +1,4 @@
-"""examples.parquet: which clip each example of a feature store was cut from.
-
-Comes in: the path, and what store.json says. Goes out: a row per example, in the order of the arrays.
-"""
+"""examples.parquet: which clip each example of a feature store was cut from, and where its rows are."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +13,8 @@ if TYPE_CHECKING:
 
 _COLUMNS: dict[str, Kind] = {
     "item": "text", "row": "whole number", "clip": "text", "start_s": "number", "end_s": "number", "augmented": "yes or no",
+    "first_row": "whole number", "stop_row": "whole number",
 }  # fmt: skip
-_OF_WAVEFORMS: dict[str, Kind] = {"first": "whole number", "stop": "whole number"}
 
 
 def read_examples(path: Path, description: StoreDescription) -> "pd.DataFrame":
@@ -27,18 +24,16 @@ def read_examples(path: Path, description: StoreDescription) -> "pd.DataFrame":
         OSError: The file is missing or cannot be read.
         ValueError: It is damaged, or not of this store.
     """
-    samples, counts = description.item_samples, description.item_counts
-    table = read_frame(path, _COLUMNS if samples is None else _COLUMNS | _OF_WAVEFORMS, columns=())
-    n_examples = list(counts.values())
-    if len(table) != sum(n_examples):
-        raise ValueError(f"{len(table)} rows, store.json says {sum(n_examples)}")
-    items = np.repeat(np.array(list(counts), object), n_examples)
-    rows = np.concatenate([np.arange(count) for count in n_examples])
+    table = read_frame(path, _COLUMNS, columns=())
+    counts = list(description.item_counts.values())
+    if len(table) != sum(counts):
+        raise ValueError(f"{len(table)} rows, store.json says {sum(counts)}")
+    items = np.repeat(np.array(list(description.item_counts), object), counts)
+    rows = np.concatenate([np.arange(count) for count in counts])
     if (table["item"].to_numpy(object) != items).any() or (table["row"].to_numpy() != rows).any():
         raise ValueError("its rows are not those of the items in store.json")
-    if samples is not None:
-        longest = np.repeat(list(samples.values()), n_examples)
-        first, stop = table["first"].to_numpy(), table["stop"].to_numpy()
-        if ((first < 0) | (stop < first) | (stop > longest)).any():
-            raise ValueError("a clip is outside of the samples of its item")
+    first, stop = table["first_row"].to_numpy(), table["stop_row"].to_numpy()
+    ends = np.cumsum(list(description.item_rows.values()))
+    if first.tolist() != [0, *stop[:-1].tolist()] or stop[np.cumsum(counts) - 1].tolist() != ends.tolist():
+        raise ValueError("its examples are not those of predictors.npy")
     return table

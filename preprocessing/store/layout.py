@@ -4,21 +4,20 @@ Comes in: nothing. Goes out: names and the `StoreDescription`, by which writer.p
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 
 from preprocessing.clips.table import TaskType
 from preprocessing.corpus import CUSTOM
 from preprocessing.embeddings.embedder import EmbedderFacts
-from preprocessing.store.naming import file_name
+from xval.base.errors import CorpusError
 
-# Part of the key of every feature store: raise it when the files change.
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 
 DESCRIPTION_NAME = "store.json"
-PREDICTORS_NAME = "predictors"
-TARGETS_NAME = "targets"
+PREDICTORS_NAME = "predictors.npy"
+TARGETS_NAME = "targets.npy"
 EXAMPLES_NAME = "examples.parquet"
 MOMENTS_NAME = "moments.npz"
 ANNOTATIONS_NAME = "annotations.parquet"
@@ -53,8 +52,9 @@ class StoreDescription(BaseModel):
         target_shape: Shape of one target; () for classification, (n_classes,), 0 or 1, where a clip has several labels.
         item_counts: Examples of each item, sorted by item.
         embedder: What made the embeddings that it holds; None: it holds none.
-        item_samples: Samples of each item in a store of waveforms, whose clips lie one behind the other; None: examples have
-            one shape.
+        item_rows: Rows of each item in predictors.npy, where items follow each other in this order. A row is an example; of a
+            store of waveforms a sample.
+        is_waveform: A row is a sample, and examples have lengths of their own.
         frame_samples: Values of a frame that a script handed in; None: there are none.
     """
 
@@ -71,9 +71,27 @@ class StoreDescription(BaseModel):
     example_shape: tuple[PositiveInt, ...] = Field(min_length=1)
     target_shape: tuple[PositiveInt, ...]
     item_counts: dict[str, PositiveInt] = Field(min_length=1)
-    item_samples: dict[str, PositiveInt] | None = None
+    item_rows: dict[str, PositiveInt]
+    is_waveform: bool = False
     embedder: EmbedderFacts | None = None
     frame_samples: int | None = None
+
+    @model_validator(mode="after")
+    def _check_items(self) -> Self:
+        if [*self.item_rows] != [*self.item_counts]:
+            raise ValueError("item_rows and item_counts have other items")
+        return self
+
+
+def is_outdated(folder: Path) -> bool:
+    """Return whether a store was made by an earlier version of xval, which wrote a file for each item."""
+    return (folder / "predictors").is_dir()
+
+
+def refuse_outdated(folder: Path) -> None:
+    """Refuse a store that `is_outdated`."""
+    if is_outdated(folder):
+        raise CorpusError(f"{folder}: made by an earlier version of xval. {how_to_rebuild(folder)}")
 
 
 def how_to_rebuild(folder: Path) -> str:
@@ -81,8 +99,3 @@ def how_to_rebuild(folder: Path) -> str:
     if folder.name == CUSTOM:
         return "Run the script that writes it with preprocessing.store.write again."
     return f"Delete the folder {folder}; the next run makes it again."
-
-
-def array_name(item: str) -> str:
-    """Return the file name of an item's predictors and of its targets."""
-    return f"{file_name(item)}.npy"

@@ -29,13 +29,16 @@ from preprocessing.features.voice import detector_version
 from preprocessing.features.windows import ClipExamples, clip_samples, make_examples
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
-from preprocessing.store.layout import FORMAT_VERSION, LEFT_OUT_NAME
+from preprocessing.store.layout import LEFT_OUT_NAME, is_outdated
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.csv_text import read_csv
 from xval.base.errors import AudioError, CorpusError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+_KEY_VERSION = 2  # of what is hashed for the name of a store's folder, by which results name their store
 
 
 class _Clip(NamedTuple):
@@ -64,7 +67,7 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
     """
     if corpus.is_custom:
         return corpus.folder / "features" / CUSTOM
-    made_of: list[Any] = [FORMAT_VERSION, FEATURES_VERSION, corpus.index_hash, settings.stored()]
+    made_of: list[Any] = [_KEY_VERSION, FEATURES_VERSION, corpus.index_hash, settings.stored()]
     if settings.features == "embedding":
         identity = identify(settings)
         stored = at_its_rate(settings, identity).stored()
@@ -77,10 +80,10 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
 def make_store(
     corpus: Corpus, settings: FeatureSettings, *, n_processes: int = 1, progress: Progress | None = None
 ) -> tuple[FeatureStore, "pd.DataFrame"]:
-    """Open the feature store of a corpus with these settings, and make it first where it is not there.
+    """Open the feature store of a corpus with these settings, and make it first where it is not there, or outdated.
 
-    A complete store is never touched. A clip that cannot be read any more is left out; examples come in the order of the
-    index, and their numbers do not depend on ``n_processes``.
+    Any other complete store is never touched. A clip that cannot be read any more is left out; examples come in the order of
+    the index, and their numbers do not depend on ``n_processes``.
 
     Args:
         corpus: The opened corpus.
@@ -92,7 +95,7 @@ def make_store(
         The store, and the clips left out (path, item, reason), which are in its left_out.csv too.
     """
     folder = store_folder(corpus, settings)
-    if not folder.exists() and not corpus.is_custom:
+    if not corpus.is_custom and (not folder.exists() or is_outdated(folder)):
         _build(folder, corpus, settings, n_processes, progress)
     store = open_store(folder)
     if store.description.index_hash != corpus.index_hash:
@@ -127,7 +130,8 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
         is_waveform=settings.features == "waveform",
         annotations=corpus.annotations() if corpus.task_type == "frame_classification" else None,
     ) as writer:
-        if not folder.exists():
+        outdated = is_outdated(folder)
+        if outdated or not folder.exists():
             columns = [corpus.index[column].tolist() for column in _Clip._fields[:-1]]
             targets = zip(*(corpus.index[column].tolist() for column in corpus.target_columns.values()), strict=True)
             clips = [_Clip(*row) for row in zip(*columns, targets, strict=True)]
@@ -142,9 +146,8 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
                 made = map_in_processes(extract, clips, n_processes=n_processes, progress=progress)
             with closing(made) as outcomes:
                 _append_all(writer, clips, outcomes, _target_finder(corpus))
-            writer.publish(
-                index_hash=corpus.index_hash, embedder=_describe_embedder(settings, writer, work) if is_embedding else None
-            )
+            embedder = _describe_embedder(settings, writer, work) if is_embedding else None
+            writer.publish(index_hash=corpus.index_hash, embedder=embedder, replace=outdated)
     shutil.rmtree(parts, ignore_errors=True)
 
 

@@ -161,7 +161,7 @@ def make_moments(
     if path.exists():
         return
     table = store.examples
-    clips = [_ClipSamples(*row) for row in zip(table["item"], table["first"], table["stop"], strict=True)]
+    clips = [_ClipSamples(*row) for row in zip(table["item"], table["first_row"], table["stop_row"], strict=True)]
     padded, longest = _clip_form(store, settings)
     measure = partial(_clip_sums, folder=store.folder, settings=settings, padded=padded, longest=longest)
     sums = {item: ItemSums(n_bins(settings)) for item in store.items}
@@ -189,14 +189,14 @@ def waveform_moments(
         table = store.examples[store.examples["item"].isin(list(items)) & store.examples["clip"].isin(clips)]
         padded, longest = _clip_form(store, settings)
         sums = ItemSums(n_bins(settings))
-        for row in zip(table["item"], table["first"], table["stop"], strict=True):
+        for row in zip(table["item"], table["first_row"], table["stop_row"], strict=True):
             sums.merge(_clip_sums(_ClipSamples(*row), folder=store.folder, settings=settings, padded=padded, longest=longest))
         return sums.moments()
     return read_moments(_moments_path(store, settings), store.items, items, n_bins=n_bins(settings))
 
 
 class _ClipSamples(NamedTuple):
-    """Where the samples of a clip lie among those of its item."""
+    """Where the samples of a clip are in the store."""
 
     item: str
     first: int
@@ -226,7 +226,7 @@ def _clip_sums(
     clip: _ClipSamples, *, folder: Path, settings: FeatureSettings, padded: int | None, longest: int | None
 ) -> ItemSums:
     stop = clip.stop if longest is None else min(clip.stop, clip.first + longest)
-    samples: NDArray[np.float32] = np.asarray(_open(os.fspath(folder)).predictors(clip.item)[clip.first : stop])
+    samples: NDArray[np.float32] = np.asarray(_open(os.fspath(folder)).predictors()[clip.first : stop])
     sums = ItemSums(n_bins(settings))
     if settings.frontend == "none":
         values = (

@@ -24,7 +24,7 @@ from preprocessing.clips.parquet_files import write_table
 from preprocessing.embeddings.embedder import EmbedderFacts
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import layout
-from preprocessing.store.array_files import ArrayFiles
+from preprocessing.store.array_files import ArrayFile
 from preprocessing.store.checksums import write_checksums
 from preprocessing.store.moments import ItemSums, write_moments
 from xval.base.csv_text import guard
@@ -102,7 +102,8 @@ class StoreWriter:
         self._items: dict[str, _Item] = {}
         self._target_shape: tuple[int, ...] = ()
         self._left_out: list[tuple[str, str, str]] = []
-        self._files = ArrayFiles(self._temporary)
+        self._predictors = ArrayFile(self._temporary / layout.PREDICTORS_NAME)
+        self._targets = ArrayFile(self._temporary / layout.TARGETS_NAME)
 
     def __enter__(self) -> Self:
         with self._writing():
@@ -115,7 +116,7 @@ class StoreWriter:
         try:
             with self._writing():
                 self._remove_leftovers()
-                self._files.make_folders()
+                self._temporary.mkdir()
         except BaseException:  # a signal too
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._lock.release()
@@ -124,15 +125,17 @@ class StoreWriter:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         with suppress(OSError):
-            self._files.close()
+            self._predictors.close()
+        with suppress(OSError):
+            self._targets.close()
         shutil.rmtree(self._temporary, ignore_errors=True)
         self._lock.release()
 
     def append(self, item: str, predictors: ArrayLike, targets: ArrayLike, examples: Sequence[Example]) -> None:
-        """Add examples behind those that the item has.
+        """Add examples at the end.
 
         Args:
-            item: The item they belong to.
+            item: The item they belong to. Items come in sorted order, all examples of one together.
             predictors: float32 (n_examples, ...), at least one axis behind the first; the last one holds the feature bins. For
                 a store of waveforms: float32 (1, n_samples), one clip at a time.
             targets: int64 (n_examples,) for classification, float32 (n_examples, ...) for regression.
@@ -151,16 +154,18 @@ class StoreWriter:
                 f"Item '{item}': received predictors of shape {x.shape} and targets of shape {y.shape} for {len(examples)} "
                 f"examples; expected {wanted[0]} and {wanted[1]}, at least one example, and the same shape for every example."
             )
-        if self.is_waveform:
-            x = x.reshape(-1)
+        if self._items and item < (last := next(reversed(self._items))):
+            raise CorpusError(f"Item '{item}' came after '{last}'; expected items in sorted order. Sort them first.")
+        rows = x.reshape(-1) if self.is_waveform else x
         known = self._items.get(item) or _Item(1 if self.is_waveform else x.shape[-1])
-        if not (known.sums.add(x[:, np.newaxis] if self.is_waveform else x) and np.isfinite(y).all()):
+        if not (known.sums.add(rows[:, np.newaxis] if self.is_waveform else rows) and np.isfinite(y).all()):
             raise CorpusError(f"Item '{item}', clip '{examples[0].clip}': predictors or targets are NaN or infinite.")
         with self._writing():
-            self._files.append(item, x, y)
+            self._predictors.append(rows)
+            self._targets.append(y)
             os.utime(self._temporary)  # other machines see that its builder lives
         known.examples.extend(examples)
-        known.lengths.append(len(x))
+        known.lengths.extend([len(rows)] if self.is_waveform else [1] * len(rows))
         self._items[item] = known
 
     def leave_out(self, path: str, item: str, reason: str) -> None:
@@ -204,18 +209,12 @@ class StoreWriter:
 
     def _complete(self, index_hash: str, embedder: EmbedderFacts | None) -> None:
         """Write everything but the arrays' values, and make sure that all of it is on the disk."""
-        self._files.close()
-        items = sorted(self._items)
-        for item in items:
-            n_examples = len(self._items[item].examples)
-            shape = (sum(self._items[item].lengths),) if self.is_waveform else (n_examples, *self.example_shape)
-            self._files.finish(layout.PREDICTORS_NAME, item, layout.PREDICTORS_DTYPE, shape)
-            targets_dtype = layout.TARGETS_DTYPES[self.task_type]
-            self._files.finish(layout.TARGETS_NAME, item, targets_dtype, (n_examples, *self._target_shape))
-        self._write_examples(items)
+        self._predictors.finish()
+        self._targets.finish()
+        self._write_examples()
         if self.annotations is not None:
             write_table(self._temporary / layout.ANNOTATIONS_NAME, self.annotations)
-        write_moments(self._temporary / layout.MOMENTS_NAME, [self._items[item].sums for item in items])
+        write_moments(self._temporary / layout.MOMENTS_NAME, [item.sums for item in self._items.values()])
         with (self._temporary / layout.LEFT_OUT_NAME).open("w", encoding="utf-8", newline="") as file:
             rows = (map(guard, row) for row in self._left_out)
             csv.writer(file, lineterminator="\n").writerows([layout.LEFT_OUT_COLUMNS, *rows])
@@ -232,8 +231,9 @@ class StoreWriter:
             clip_samples=self.clip_samples,
             example_shape=self.example_shape,
             target_shape=self._target_shape,
-            item_counts={item: len(self._items[item].examples) for item in items},
-            item_samples={item: sum(self._items[item].lengths) for item in items} if self.is_waveform else None,
+            item_counts={name: len(item.examples) for name, item in self._items.items()},
+            item_rows={name: sum(item.lengths) for name, item in self._items.items()},
+            is_waveform=self.is_waveform,
             embedder=embedder,
             frame_samples=self.own_frames[1] if self.own_frames else None,
         )
@@ -242,19 +242,16 @@ class StoreWriter:
         for path in [*self._temporary.iterdir(), self._temporary]:
             flush(path)
 
-    def _write_examples(self, items: list[str]) -> None:
+    def _write_examples(self) -> None:
         import pyarrow
 
-        rows = [(item, row, *example) for item in items for row, example in enumerate(self._items[item].examples)]
-        columns = ("item", "row", *Example._fields)
-        types = (pyarrow.string(), pyarrow.int64(), pyarrow.string(), pyarrow.float64(), pyarrow.float64(), pyarrow.bool_())
-        arrays = [pyarrow.array(values, type=kind) for values, kind in zip(zip(*rows, strict=True), types, strict=True)]
-        table = pyarrow.table(arrays, names=columns)
-        if self.is_waveform:
-            stops = [np.cumsum(self._items[item].lengths) for item in items]
-            firsts = [np.concatenate([[0], ends[:-1]]) for ends in stops]
-            for name, values in (("first", firsts), ("stop", stops)):
-                table = table.append_column(name, pyarrow.array(np.concatenate(values), type=pyarrow.int64()))
+        rows = [(name, row, *example) for name, item in self._items.items() for row, example in enumerate(item.examples)]
+        stops = np.cumsum([length for item in self._items.values() for length in item.lengths])
+        columns = [*zip(*rows, strict=True), np.concatenate([[0], stops[:-1]]), stops]
+        whole, number, text = pyarrow.int64(), pyarrow.float64(), pyarrow.string()
+        types = (text, whole, text, number, number, pyarrow.bool_(), whole, whole)
+        arrays = [pyarrow.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
+        table = pyarrow.table(arrays, names=("item", "row", *Example._fields, "first_row", "stop_row"))
         write_table(self._temporary / layout.EXAMPLES_NAME, table)
 
     def _remove_leftovers(self) -> None:

@@ -216,8 +216,8 @@ def run_jobs(folder: Path, written: store.FeatureStore) -> dict:
 def each_clip(written: store.FeatureStore, item: str) -> Iterator[np.ndarray]:
     """Yield the samples of each clip of an item, as they are."""
     table = written.examples[written.examples["item"] == item].sort_values("row")
-    for first, stop in zip(table["first"], table["stop"], strict=True):
-        yield np.array(written.predictors(item)[first:stop])
+    for first, stop in zip(table["first_row"], table["stop_row"], strict=True):
+        yield np.array(written.predictors()[first:stop])
 
 
 def resume(folder: Path, written: store.FeatureStore) -> dict:

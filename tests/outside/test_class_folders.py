@@ -188,7 +188,7 @@ def test_python_takes_lists_of_folders(apart):
         "    preprocessing.prepare(folders, labels=['x', 'y'], dataset='p', settings=small, workers=1, quiet=True)\n"
         "    results, _ = xval.cross_validate(folders, item_pattern='(s[0-9])_', refit=False, quiet=True, num_folds=2,\n"
         "        fold_repeats=1, workers=1, architecture='svm', C=(1.0,), executor='inline', **small)\n"
-        "    print(results.figures.shape)\n",
+        "    print(results.scores.shape)\n",
     )
 
     ended = apart.python("call.py")
@@ -240,7 +240,7 @@ def test_an_autoencoder_is_trained_on_a_flat_folder(flat):
         "        item_pattern='(s[0-9])_', refit=False, quiet=True, num_folds=2, fold_repeats=1, workers=1, num_epochs=1,\n"
         "        executor='inline',\n"
         "        n_mels=8, sample_rate_hz=4000, n_fft=64, win_length=64, hop_length=32)\n"
-        "    print(list(results.figures.columns))\n",
+        "    print(list(results.scores.columns))\n",
     )
 
     ended = flat.python("call.py")

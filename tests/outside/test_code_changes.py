@@ -135,3 +135,74 @@ def build(input_shape, output_shape):
 
     copied = {path.name for path in study.results.glob("code/*/my_folder/**/*.py")}
     assert copied == {"nets.py", "blocks.py", "sizes.py"}
+
+
+REGISTERING = """
+import keras
+from keras import layers
+import my_kinds
+
+reshaping_type = "none"
+SIZES = {}
+
+
+def register(name):
+    def keep(function):
+        SIZES[name] = function
+        return function
+    return keep
+
+
+def timed(function):
+    return function
+
+
+@register("wide")
+def wide():
+    return 4
+
+
+@timed
+def other(input_shape, output_shape):
+    return 1
+
+
+class Halved(my_kinds.Head):
+    n_units = 3
+
+
+def build(input_shape, output_shape):
+    clip = keras.Input(input_shape)
+    hidden = layers.Flatten()(clip)
+    for size in SIZES.values():
+        hidden = layers.Dense(size())(hidden)
+    hidden = layers.Dense(my_kinds.Head.kinds[0].n_units)(hidden)
+    return keras.Model(clip, layers.Dense(output_shape[-1])(hidden))
+"""
+KINDS = "class Head:\n    kinds = []\n\n    def __init_subclass__(cls):\n        Head.kinds.append(cls)\n"
+
+
+def test_what_registers_itself_or_is_declared_is_noticed_and_nothing_else(study):
+    study.file("my_kinds.py", KINDS)
+    study.file("my_parts.py", REGISTERING)
+    study.train({"architecture": "my_parts.build"}, num_epochs=1)
+
+    edit(study, "my_parts.py", "    return 1\n", "    return 2\n")
+    assert "Nothing to do" in study.run().stdout
+    for before, after, said in (
+        ("    return 4\n", "    return 5\n", "my_parts.py: wide has changed."),
+        ("n_units = 3", "n_units = 2", "my_parts.py: Halved has changed."),
+        ('reshaping_type = "none"', 'reshaping_type = "rnn"', "my_parts.py: reshaping_type has changed."),
+    ):
+        edit(study, "my_parts.py", before, after)
+        ended = study.run("--dry-run")
+        assert (ended.returncode, said in ended.stderr) == (2, True), ended.stdout + ended.stderr
+        edit(study, "my_parts.py", after, before)
+    for path in study.results.glob("instance_1/fold_*/record.json"):
+        content = json.loads(path.read_text())
+        former = {name: text for name, text in content["own_code"].items() if not text.startswith("registered ")}
+        assert {f"my_parts:{name}" for name in ("wide", "Halved", "reshaping_type")} <= content[
+            "own_code"
+        ].keys() - former.keys()
+        path.write_text(json.dumps(content | {"own_code": former | {":": "2"}}))
+    assert "Nothing to do" in study.run().stdout

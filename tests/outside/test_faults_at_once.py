@@ -72,7 +72,7 @@ def test_intervals_of_metrics_of_scikit_learn_keep_within_their_range(empty):
     write("small", predictors, dict.fromkeys(predictors, labels), data_folder=empty.folder / "data")
     names = "sklearn:f1_macro, sklearn:recall_macro, sklearn:log_loss"
     empty.train({"architecture": "knn", "n_neighbors": (1,)}, num_folds=3, metrics=names)
-    scores = xval.load_figures(empty.results).query("side == 'test'").set_index("metric")
+    scores = xval.load_scores(empty.results).query("side == 'test'").set_index("metric")
     assert scores.loc[["f1_macro", "recall_macro"], "high"].max() <= 1
     assert scores.loc["log_loss", "low"] >= 0
     assert scores.loc["f1_macro", "high"] > scores.loc["f1_macro", "mean"]

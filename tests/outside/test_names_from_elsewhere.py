@@ -25,10 +25,15 @@ def test_a_setting_of_another_library(study, setting, answer):
     assert answer in study.mistake("exp.py", "--dry-run", "--set", setting)
 
 
-def test_an_earlier_name_of_the_package(empty):
-    name = "Stretch"
+@pytest.mark.parametrize(("name", "now"), [("Stretch", "Segment"), ("load_figures", "load_scores")])
+def test_an_earlier_name_of_the_package(empty, name, now):
     ended = empty.python("-c", f"from xval import {name}")
-    assert "ImportError: xval.Stretch is now xval.Segment: from xval import Segment" in ended.stderr
+    assert f"ImportError: xval.{name} is now xval.{now}: from xval import {now}" in ended.stderr
+
+
+def test_an_earlier_name_of_the_scores(empty):
+    ended = empty.python("-c", "from xval import Results; Results.figures.fget(None)")
+    assert "AttributeError: Results.figures is now Results.scores" in ended.stderr
 
 
 @pytest.mark.parametrize("is_there", [False, True])

@@ -43,7 +43,7 @@ def test_sensitivity_at_a_fixed_specificity_is_that_of_the_roc_and_has_an_interv
     ]
     shown = clinic.python(
         "-c",
-        f"import xval; of = xval.load_figures('{clinic.EXPERIMENT}').set_index('metric'); "
+        f"import xval; of = xval.load_scores('{clinic.EXPERIMENT}').set_index('metric'); "
         f"print(of.loc[{list(names)}, ['pooled', 'low', 'high', 'chance']].to_json(orient='values'))",
     )
     assert shown.returncode == 0, shown.stderr

@@ -35,7 +35,7 @@ results = experiment.run(quiet=True)
 print(json.dumps({{
     "rows": len(results.summary), "columns": list(results.summary.columns), "best": results.best,
     "folds": len(results.folds), "tested": int((results.predictions["side"] == "test").sum()),
-    "figures": len(results.figures), "not_done": len(results.not_done), "text": str(results),
+    "figures": len(results.scores), "not_done": len(results.not_done), "text": str(results),
     "better": len(results.compare(1, 2, baseline=1).table),
 }}))
 """))  # fmt: skip
@@ -68,7 +68,7 @@ def test_tables_of_an_experiment_agree_with_its_files(finished):
 import json
 where = {finished.EXPERIMENT!r}
 results, jobs = xval.load_results(where), xval.load_jobs(where)
-figures, predictions = xval.load_figures(where), xval.load_predictions(where, instances=[1])
+figures, predictions = xval.load_scores(where), xval.load_predictions(where, instances=[1])
 print(json.dumps({{"results": sorted(results.columns), "jobs": sorted(jobs.columns), "states": sorted(set(jobs["status"])),
     "figures": sorted(figures.columns), "predictions": sorted(predictions.columns), "n": [len(jobs), len(predictions)],
     "accuracy": results.query("instance == 1 and fold == 1 and side == 'test' and metric == 'accuracy'")["value"].tolist()}}))

@@ -77,7 +77,7 @@ def test_tables_have_the_test_value_of_the_metric_that_ranks(study):
     study.train(
         {"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "logistic", "C": (1.0,)}, rank_by="auc", page="complete"
     )
-    value = xval.load_figures(study.results).query("side == 'test' and metric == 'auc' and instance == 2")["pooled"].item()
+    value = xval.load_scores(study.results).query("side == 'test' and metric == 'auc' and instance == 2")["pooled"].item()
     page, sheet = (
         (study.results / "report.html").read_text(),
         pd.read_excel(study.results / "results.xlsx", "summary", header=4),

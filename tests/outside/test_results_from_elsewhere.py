@@ -26,7 +26,7 @@ for name in [*sys.modules]:
     if name.partition(".")[0] == "sklearn":
         del sys.modules[name]
 import xval
-xval.load_results(sys.argv[1]), xval.load_figures(sys.argv[1]), xval.load_predictions(sys.argv[1])
+xval.load_results(sys.argv[1]), xval.load_scores(sys.argv[1]), xval.load_predictions(sys.argv[1])
 print(xval.compare_instances(sys.argv[1], metric="cohen_kappa_score").metric)
 print(xval.load_model(sys.argv[1] + "/instance_3").class_names)
 """

@@ -165,7 +165,7 @@ def test_a_constant_orders_nothing(study):
     patients(study)
     study.train(*BOTH, num_folds=4)
 
-    table = xval.load_figures(study.results)
+    table = xval.load_scores(study.results)
 
     of_constant = table[(table["instance"] == 2) & table["metric"].isin(["auc", "eer"])].set_index("metric")["pooled"]
     assert dict(of_constant) == {"auc": 0.5, "eer": 0.5}

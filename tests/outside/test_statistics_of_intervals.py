@@ -36,7 +36,7 @@ def clips_of(study, instance=1):
 
 
 def figures(study, instance=1, **options):
-    table = xval.load_figures(study.results, **options)
+    table = xval.load_scores(study.results, **options)
     return table[(table["instance"] == instance) & (table["side"] == "test")].set_index("metric")
 
 
@@ -159,7 +159,7 @@ def test_a_bootstrap_is_that_of_scipy_and_the_same_each_time(study):
     assert misplaced.returncode == 2
     assert "--latex or --markdown" in misplaced.stderr
     with pytest.raises(xval.XvalError, match="interval='boot'"):
-        xval.load_figures(study.results, interval="boot")
+        xval.load_scores(study.results, interval="boot")
     kept = json.loads((study.results / "instance_1" / "estimates.json").read_text())
     assert "bootstrap" not in json.dumps(kept)
 

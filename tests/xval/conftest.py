@@ -185,8 +185,9 @@ def save_untrained(tmp_path_factory):
     from xval.data.fold import load_fold
     from xval.folds.plan import Fold
     from xval.jobs.job import Job
-    from xval.jobs.model_files import describe_model, write_seen_audio
+    from xval.jobs.model_files import describe_model
     from xval.models.build import build_model
+    from xval.models.saved.provenance import write_seen_audio
     from xval.settings.resolve import Declaration, resolve
 
     folder = tmp_path_factory.mktemp("tones")

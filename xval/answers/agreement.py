@@ -1,6 +1,6 @@
 """How predicted numbers agree with true ones: bias, limits of agreement, and the bias of each item.
 
-Comes in: what was tested of an instance. Goes out: an `Agreement` for each target, which the page draws as a Bland-Altman plot.
+The page draws each target as a Bland-Altman plot.
 
 A difference is predicted minus true. 95 % of the differences of new clips are to lie within the limits of agreement, 1.96
 standard deviations below and above the bias (Bland and Altman, Lancet 327, 1986). Clips of an item are alike, so that the
@@ -15,9 +15,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.deals import group_runs
 from xval.answers.instance_predictions import InstancePredictions
 from xval.answers.operating_points import Value
+from xval.answers.training_runs import group_runs
 from xval.measures.statistics.components import variance_components
 from xval.measures.statistics.intervals import MOST_LEFT_OUT, figure_interval
 from xval.results.tested_examples import TestedExamples
@@ -81,7 +81,7 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
 
     everyone = of_items(np.arange(n_items))
     n_clips = np.array([[len(rows) for rows in repeats[0].rows]])
-    runs = group_runs([np.unique(one.folds).tolist() for one in repeats], [one.seed for one in repeats])
+    runs = group_runs([one.run for one in repeats])
     values = []
     for place in range(3):
 

@@ -1,7 +1,6 @@
-"""The results of experiments as pandas DataFrames: every figure of every fold, and of every instance.
+"""The results of experiments as pandas DataFrames: every score of every fold, and of every instance.
 
-Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: a tidy table, read from the
-fold records. Predictions: xval.answers.predictions.
+`xval.answers.predictions` has the predictions.
 
     from xval import load_results
     table = load_results("results/demo/experiment_1")
@@ -35,7 +34,7 @@ _DTYPES = {
     "metric": "str", "value": "float64",
 }  # fmt: skip
 # What is read most stands at both ends: a printed table leaves out the columns in the middle.
-_FIGURE_DTYPES = {
+_SCORE_DTYPES = {
     "instance": "int64", "side": "str", "metric": "str", "mean": "float64", "std": "float64", "n_folds": "int64",
     "dataset": "str", "experiment": "int64", "items": "float64", "n_items": "int64", "strategy": "str", "method": "object",
     "covers": "object",
@@ -47,7 +46,7 @@ _JOB_DTYPES = {
     "code_hash": "str", "path": "str",
 }  # fmt: skip
 IntervalKind = Literal["t", "bootstrap", "bca"]
-"""Of the intervals of `load_figures`."""
+"""Of the intervals of `load_scores`."""
 _ITEM_SIDE = "item_test"
 _DESCRIBED = ("comment_1", "comment_2", "architecture")
 
@@ -119,13 +118,13 @@ def load_jobs(folder: str | Path) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(_JOB_DTYPES)).astype(_JOB_DTYPES)
 
 
-def load_figures(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataFrame:
-    """Return the test figures of instances, each by its name, with 95 % intervals over items and chance.
+def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataFrame:
+    """Return the test scores of instances, each by its name, with 95 % intervals over items and chance.
 
     Args:
         folder: As for `load_results`, but no single fold.
         interval: ``t``, which covers best where items are few; ``bootstrap``: percentiles of 2,000 resamples of items;
-            ``bca``: bias-corrected and accelerated ones. A bootstrap takes seconds a metric, and a figure that would take
+            ``bca``: bias-corrected and accelerated ones. A bootstrap takes seconds a metric, and a score that would take
             minutes has none.
 
     Returns:
@@ -161,7 +160,7 @@ def load_figures(folder: str | Path, *, interval: IntervalKind = "t") -> pd.Data
                 of_folds = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
                 names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
                 rows.append(instance.keys | names | of_folds | item_figure)
-    table = pd.DataFrame(rows, columns=list(_FIGURE_DTYPES)).astype(_FIGURE_DTYPES)
+    table = pd.DataFrame(rows, columns=list(_SCORE_DTYPES)).astype(_SCORE_DTYPES)
     table.attrs["not_done"] = warn_of_not_done(instances)
     return table
 
@@ -173,7 +172,7 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
         By instance (int64): is_selected (bool), whether the validation figures select it; comment_1, architecture (text); of
         the validation figure that ranks, and of each main test figure, columns ``<side>_<metric>_<number>``, float64, NaN where
         undefined or not known; seconds (float64) of all jobs; n_folds and n_folds_done (int64). The numbers: mean and std over
-        folds; and of test figures estimate, over items or pooled (`load_figures` says which), low and high, its 95 % interval,
+        folds; and of test figures estimate, over items or pooled (`load_scores` says which), low and high, its 95 % interval,
         and chance, what can be reached without listening. leakage (text) is what its models may have been trained on of what is
         tested (`xval.answers.pretrained`), empty where nothing is known.
     """

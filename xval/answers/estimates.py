@@ -1,23 +1,22 @@
-"""What is computed from the predictions of an instance: figures of further metrics, and figures over items.
+"""Scores that are computed from the predictions of an instance: of metrics that are added later, and over its items.
 
-Comes in: an experiment. Goes out: both, and estimates.json of the instance, which keeps them with the records and predictions
-that they are of. What is not there, or is of others, is computed anew.
+The first become rows of scores.parquet. Those over items are kept in estimates.json, and are computed again where that was
+computed from other predictions.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from xval.base.errors import ResultsError, XvalError
-from xval.base.json_files import JsonObject
 from xval.base.user_code import imports
 from xval.base.user_code.modules import looking_in
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
-from xval.results.estimates_file import Estimates, write_estimates
+from xval.results.estimates_file import write_estimates
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
@@ -154,70 +153,60 @@ def _has_scores(results: OpenResults, instance: int, done: Mapping[JobKey, Recor
 
 
 def over_items_of(
-    results: OpenResults,
-    instance: InstanceResults,
-    state: object,
-    damaged: list[str],
-    further: Mapping[str, Metric] | None,
+    instance: InstanceResults, damaged: list[str], further: Mapping[str, Metric] | None = None
 ) -> OverItems | None:
     """Return the figures over items of the finished jobs; None: they cannot be computed.
 
     Further metrics, and the user's own of the instance, are among them if all finished jobs have them.
 
     Args:
-        results: Of the experiment.
         instance: Without figures over items.
-        state: Of the files of the instance before its records were read, as of `ExperimentFolder.state`.
-        damaged: Is given a line for what cannot be computed.
+        damaged: What is wrong with the instance and with further metrics; is given a line for what cannot be computed.
         further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
             user's own are computed.
     """
-    number, done = instance.number, instance.done
-    old = _kept(results, number)
-    if old.over_items and _is_known(results, old.over_items["of"], instance):
-        return cast("OverItems", old.over_items["figures"])
+    results, path = open_results(instance.experiment), instance.estimates_file
+    jobs = {instance.folder(key).relative_to(path.parent).as_posix(): key for key in instance.done}
+    known = results.estimates(path)
+    if known and _is_known(results, known["of"], instance, jobs):
+        return cast("OverItems", known["figures"])
+    numbers = sorted({instance.trained_job(key).instance for key in instance.done})
+    state = [instance.experiment.state(number) for number in numbers]
     if further is None:
-        computed, faults = results.once(("over items", number), state, partial(compute_over_items, instance, None))
+        make = partial(compute_over_items, instance, None)
+        computed, faults = results.once(("over items", path), (jobs, state), make)
     else:
-        jobs = {key.folder_name: source_of_figures(results, key, instance.scores[key]) for key in done}
+        sources = {
+            name: results.source(instance.trained_job(key)) | {"further": _versions(instance.scores[key])}
+            for name, key in jobs.items()
+        }
         computed, faults = compute_over_items(instance, further)
-        if computed and is_worth_keeping(faults):
-            over_items = {"of": {"version": OVER_ITEMS_VERSION, "jobs": jobs}, "figures": computed}
-            _keep(results, number, state, Estimates(over_items))
+        is_unchanged = state == [instance.experiment.state(number) for number in numbers]
+        # Code that was not named here may be named by another call.
+        if computed and is_unchanged and not ((faults or damaged) and imports.is_restricted()):
+            write_estimates(path, {"version": OVER_ITEMS_VERSION, "jobs": sources}, computed)
     damaged += faults
     return computed
 
 
 def kept_jobs(results: OpenResults, instance: int) -> list[str]:
     """Return the names of the folders of the jobs that the kept figures over items are of."""
-    return list(_kept(results, instance).over_items.get("of", {"jobs": {}})["jobs"])
+    return list(results.estimates(results.folder.estimates_file(instance)).get("of", {"jobs": {}})["jobs"])
 
 
-def _is_known(results: OpenResults, of: Mapping[str, Any], instance: InstanceResults) -> bool:
-    """Return whether figures were computed by this version of the code, of the finished jobs of an instance."""
-    jobs = of["jobs"]
-    if of["version"] != OVER_ITEMS_VERSION or jobs.keys() != {key.folder_name for key in instance.done}:
+def _is_known(results: OpenResults, of: Mapping[str, Any], instance: InstanceResults, jobs: Mapping[str, JobKey]) -> bool:
+    """Return whether figures were computed by this version of the code, of the jobs of an instance as they are now."""
+    known = of["jobs"]
+    if of["version"] != OVER_ITEMS_VERSION or known.keys() != jobs.keys():
         return False
-    return all(is_source_of_figures(results, jobs[key.folder_name], key, instance.scores[key]) for key in instance.done)
-
-
-def source_of_figures(results: OpenResults, key: JobKey, scores: Scores) -> JsonObject:
-    """Return what figures over items are of: the files of a job, and the versions of the metrics that were added to it."""
-    return results.source(key) | {"further": _versions(scores)}
-
-
-def is_source_of_figures(results: OpenResults, known: Mapping[str, Any], key: JobKey, scores: Scores) -> bool:
-    """Return whether `known`, of `source_of_figures`, is of a job as it is now."""
-    return bool(known["further"] == _versions(scores)) and results.is_source(known, key)
+    return all(
+        known[name]["further"] == _versions(instance.scores[key]) and results.is_source(known[name], instance.trained_job(key))
+        for name, key in jobs.items()
+    )
 
 
 def _versions(scores: Scores) -> dict[str, str]:
     return {name: facts.version for name, facts in scores.added.items()}
-
-
-def is_worth_keeping(faults: Sequence[str]) -> bool:
-    """Return whether figures are all that can be known; code that was not named here may be named by another call."""
-    return not (faults and imports.is_restricted())
 
 
 def compute_over_items(
@@ -252,20 +241,6 @@ def compute_over_items(
             whose = f"{', '.join(chosen)} of " if chosen else ""
             faults.append(f"{error} The pooled values of {whose}instance {instance.number} are missing.")
     return None, faults
-
-
-def _kept(results: OpenResults, instance: int) -> Estimates:
-    """Return what is kept of an instance; nothing of a file that is damaged or cannot be read."""
-    try:
-        return results.kept_estimates(instance)
-    except (ResultsError, OSError):
-        return Estimates({})
-
-
-def _keep(results: OpenResults, instance: int, state: object, estimates: Estimates) -> None:
-    """Write estimates that are not there yet, unless the files of a job have changed since that state."""
-    if estimates != _kept(results, instance) and results.folder.state(instance) == state:
-        write_estimates(results.folder.estimates_file(instance), estimates)
 
 
 def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedMetric) -> list[ScoreRow]:

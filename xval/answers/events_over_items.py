@@ -1,7 +1,6 @@
-"""The figures of segments and events over all test items of an instance: pooled, with intervals and chance.
+"""The scores of segments and events over all test items of an instance: pooled, with intervals and chance.
 
-Comes in: the fold folders of a frame_classification. Goes out: an `ItemFigure` of each figure. Frames without weight, where
-annotators disagree, are ignored for all labels: the files do not say for which.
+Frames without weight, where annotators disagree, are ignored for all labels: the files do not say for which.
 """
 
 import math

@@ -1,7 +1,4 @@
-"""Figures as text, one way for all tables: means with deviations and intervals, chance, durations, counts of folds.
-
-Comes in: figures. Goes out: text.
-"""
+"""Scores as text, in the same way in all tables: means with deviations and intervals, chance, durations, counts of folds."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence

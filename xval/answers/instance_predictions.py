@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from xval.answers.item_words import item_word
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.whole_repeats import read_repeats, whole_repeats
+from xval.answers.training_runs import read_repeats, whole_repeats
 from xval.base.errors import ResultsError
 from xval.base.item_word import ITEM
 from xval.data.clip_average import Averaging

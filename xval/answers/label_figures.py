@@ -1,7 +1,4 @@
-"""The figures of each label over all test clips of an instance, where a clip may have several.
-
-Comes in: the records of an instance. Goes out: a `LabelFigures` for each label, for the workbook and the page.
-"""
+"""The scores of each label over all test clips of an instance, where a clip may have several."""
 
 import math
 from statistics import fmean

@@ -1,7 +1,6 @@
-"""A metric of test examples over their items: the figure of all, of any of them, and its interval.
+"""A metric of test examples over their items: its value for all of them or for some, and its interval.
 
-Comes in: the examples of each repeat. Goes out: numbers. Pooled figures, groups and gaps, which draw items or leave them out,
-ask here.
+All that draws items or leaves them out uses this class: pooled values, subgroups and gaps.
 """
 
 from collections.abc import Sequence
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.deals import group_runs
+from xval.answers.training_runs import group_runs
 from xval.base.errors import counted
 from xval.measures.confusion import THRESHOLD
 from xval.measures.metrics import Metric, all_examples
@@ -67,7 +66,7 @@ class MetricOverItems:
         self._n_values = sum(examples.predictions[0].size for examples in repeats) * sum(map(len, self._rows[0].values()))
         is_mean = metric.is_mean if is_mean is None else is_mean
         self.is_too_large = not is_mean and self._n_values * min(len(self.items), MOST_LEFT_OUT) > MOST_VALUES_OF_INTERVAL
-        self._runs = group_runs([np.unique(one.folds).tolist() for one in repeats], [one.seed for one in repeats])
+        self._runs = group_runs([one.run for one in repeats])
         self._known: dict[bytes, NDArray[np.float64]] = {}  # intervals and comparisons leave the same items out
         self._values = (
             np.array([self._of_repeats([item]) for item in self.items.tolist()]) if is_mean else None

@@ -1,19 +1,18 @@
-"""What choosing among instances reaches, as nested selection estimates it.
+"""The nested estimate of choosing among instances: each fold chooses by its own validation score.
 
-Comes in: instances and their ranking. Goes out: the jobs that each fold chooses by its own validation figure, as an instance
-that is measured and compared like any other; see `xval.measures.statistics.selection`.
+The chosen jobs are measured and compared like any other instance; see `xval.measures.statistics.selection`.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from math import lcm
 from pathlib import Path
-from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.estimates import compute_over_items, is_source_of_figures, is_worth_keeping, load_requested, source_of_figures
+from xval.answers.estimates import load_requested, over_items_of
 from xval.answers.figure_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
@@ -23,9 +22,7 @@ from xval.answers.repeats import copies, parameters_of, seed_twins
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested
-from xval.results.estimates_file import Estimates, read_estimates, write_estimates
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import OVER_ITEMS_VERSION, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.read import Record
@@ -68,9 +65,14 @@ class NestedInstance(InstanceResults):
         """What it is called in tables."""
         return f"chosen among {self.n_competing}"
 
-    def folder(self, key: JobKey) -> Path:
-        """Return the folder of the job that one of its jobs is."""
-        return super().folder(self.chosen[key])
+    @property
+    def estimates_file(self) -> Path:
+        """What was computed from the predictions of the chosen jobs."""
+        return self.experiment.nested_estimates_file
+
+    def trained_job(self, key: JobKey) -> JobKey:
+        """Return the job that one of its jobs is."""
+        return self.chosen[key]
 
 
 def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
@@ -85,7 +87,7 @@ def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedIn
     instance = _choose(done, ranking)
     if isinstance(instance, str):
         return None
-    return replace(instance, over_items=_kept(instance) or _compute(instance))
+    return replace(instance, over_items=over_items_of(instance, []))
 
 
 def why_not_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
@@ -165,52 +167,19 @@ def _share(of_folds: Sequence[Sequence[Sequence[JobKey]]]) -> tuple[int, int]:
     return min(lcm(*map(len, of_folds)), max(1, _MOST_WAYS // n_seeds)), n_seeds
 
 
-def _kept(instance: NestedInstance) -> OverItems | None:
-    """Return the figures over items that are kept, where they are of the same jobs."""
-    results = open_results(instance.experiment)
-    jobs = {str(of): (of, instance.scores[own]) for own, of in instance.chosen.items()}
-    try:
-        kept = read_estimates(instance.experiment.nested_estimates_file).over_items
-        if not kept or kept["version"] != OVER_ITEMS_VERSION or kept["jobs"].keys() != jobs.keys():
-            return None
-        is_same = all(is_source_of_figures(results, kept["jobs"][name], *job) for name, job in jobs.items())
-    except (ResultsError, OSError):
-        return None
-    return cast("OverItems", kept["figures"]) if is_same else None
-
-
-def _compute(instance: NestedInstance) -> OverItems | None:
-    """Return the figures over items without those of the user's own metrics, computed once for the same jobs.
-
-    Whoever looks at results runs no code that came with them; a rebuild, which may, keeps all figures (`keep_nested`).
-    """
-    results = open_results(instance.experiment)
-    try:
-        sources = [results.source(key) for key in instance.chosen.values()]
-        return results.once("nested selection", sources, lambda: compute_over_items(instance, None)[0])
-    except (ResultsError, OSError):
-        return None  # a rebuild names what cannot be read
-
-
 def keep_nested(instances: Sequence[InstanceResults]) -> None:
     """Write what is computed of the chosen jobs into nested_estimates.json, where there is something to choose.
 
-    Its metrics are all that instances have: of the task, of the user's own, and those that were asked for.
+    Its metrics are all that instances have: of the task, of the user's own, and those that were asked for. Whoever looks at
+    results runs no code that came with them, but a rebuild may.
     """
     done = [instance for instance in instances if instance.folds]
     nested = _choose(done, rank_instances(done)) if done else ""
-    if isinstance(nested, str) or _kept(nested):
-        return
-    results, path = open_results(nested.experiment), nested.experiment.nested_estimates_file
-    try:
-        loaded, errors = load_requested(results, nested.number)
-        further = {name: added.metric for name, added in loaded.items() if added}
-        computed, faults = compute_over_items(nested, further)
-        jobs = {str(of): source_of_figures(results, of, nested.scores[own]) for own, of in nested.chosen.items()}
-    except (ResultsError, OSError):
-        return  # instances have named it
-    if computed and is_worth_keeping([*faults, *map(str, errors.values())]):
-        write_estimates(path, Estimates({"version": OVER_ITEMS_VERSION, "jobs": jobs, "figures": computed}))
+    if isinstance(nested, NestedInstance):
+        with suppress(ResultsError, OSError):  # instances have named it
+            loaded, errors = load_requested(open_results(nested.experiment), nested.number)
+            further = {name: added.metric for name, added in loaded.items() if added}
+            over_items_of(nested, list(map(str, errors.values())), further)
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:

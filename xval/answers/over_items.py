@@ -1,12 +1,9 @@
-"""The figures of an instance over all its test items, beside the means over folds: mean over items, pooled, interval, chance.
+"""The scores of an instance over all its test items: mean over items, pooled, interval and chance.
 
-Comes in: an instance and its predictions.parquet files. Goes out: `OverItems`, which
-`xval.answers.estimates` keeps.
-
-Pooled figures are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
-against means over folds: a fold without some class has no AUC, and another macro F1 than the whole corpus. With several deals
-they are those of each deal, averaged, and the figures of an item are averaged over deals first. Intervals hold what other deals
-and seeds change, where there are several.
+Pooled scores are those of the test examples of all folds together, as Forman and Scholz (SIGKDD Explorations 12, 2010) weigh
+against means over folds: a fold without some class has no AUC, and another macro F1 than the whole dataset. With several
+repeats of the cross-validation they are those of each repeat, averaged, and the scores of an item are averaged over repeats
+first. Intervals cover what other repeats and seeds change, where there are several.
 """
 
 import math
@@ -19,11 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.answers.class_recalls import class_recalls
-from xval.answers.deals import group_runs
 from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.tested_items import item_means
-from xval.answers.whole_repeats import read_repeats, seed_of, whole_repeats
+from xval.answers.training_runs import group_runs, item_means, read_repeats, run_of, whole_repeats
 from xval.base.numbers import finite_or_nan, finite_or_none
 from xval.measures import metrics
 from xval.measures.label_counts import decide
@@ -35,7 +30,7 @@ from xval.results.added_metrics import constant_chance
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
 from xval.results.job_key import JobKey
-from xval.results.tested_examples import TestedExamples
+from xval.results.tested_examples import Run, TestedExamples
 
 MOST_VALUES = 50_000_000  # probabilities that are read; more would take gigabytes
 _TWO_SIDED = 1.96  # deviations of a normal distribution that 97.5 % lie below
@@ -88,8 +83,8 @@ def measure_over_items(
     settings, task = instance.settings, instance.task
     clip_side = "clip_test" if instance.has_windows else "test"
     repeats = whole_repeats(instance)
-    seeds = [seed_of(instance, jobs) for jobs in repeats]
-    of_record = _read_values(instance, by_item, repeats, seeds)
+    runs = [run_of(instance, jobs) for jobs in repeats]
+    of_record = _read_values(instance, by_item, repeats, runs)
     class_names = records[0].get("class_names", [])
     n_examples = {fold: record["n_examples"]["test"] for fold, record in instance.folds.items()}
     n_values = sum(n_examples[fold] for jobs in repeats for fold in jobs) * max(1, len(class_names))
@@ -121,11 +116,9 @@ def measure_over_items(
     over_items["figures"][clip_side] = known_figures | of_clips
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
-        runs = [
-            [instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(repeats, seeds)
-        ]
+        folders = [[instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(runs)]
         over_items["figures"]["test"].update(
-            measure_events(runs, class_names, frames, over_items["figures"]["test"], bootstrap)
+            measure_events(folders, class_names, frames, over_items["figures"]["test"], bootstrap)
         )
     return over_items
 
@@ -134,7 +127,7 @@ def _read_values(
     instance: InstanceResults,
     by_item: Mapping[str, Mapping[str, float]],
     repeats: Sequence[Mapping[int, JobKey]],
-    seeds: Sequence[int],
+    runs: Sequence[Run],
 ) -> dict[str, _ItemValues]:
     """Return the metrics of each item that records have, the items in the order of their names."""
     of_repeats = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
@@ -145,13 +138,13 @@ def _read_values(
             for of_folds in of_repeats
         ]
         of_items = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
-        values[name] = _ItemValues(of_items, _of_runs(means, repeats, seeds))
+        values[name] = _ItemValues(of_items, _of_runs(means, runs))
     return values
 
 
-def _of_runs(of_repeats: Sequence[float], repeats: Sequence[Collection[int]], seeds: Sequence[int]) -> list[float]:
-    """Return the mean of each training run from the figures of the repeats, whose folds and seeds are given too."""
-    return [fmean(of_repeats[place] for place in run) for run in group_runs(repeats, seeds)]
+def _of_runs(values: Sequence[float], runs: Sequence[Run]) -> list[float]:
+    """Return the mean of each unit of `group_runs` from the values of the runs."""
+    return [fmean(values[place] for place in unit) for unit in group_runs(runs)]
 
 
 def _measure(
@@ -182,15 +175,14 @@ def _measure(
         if (known_metric := metrics.find(task.name, name)).ranks:
             pooled[name] = float(np.mean([known_metric.function(one.targets, one.levelled) for one in repeats]))
     if of_items is None:
-        folds, seeds = [np.unique(examples.folds).tolist() for examples in repeats], [examples.seed for examples in repeats]
         by_repeat = [
             [metrics.compute(task.name, examples.targets[own], examples.predictions[own], further) for own in examples.rows]
             for examples in repeats
         ]
-        of_items = {}
+        of_items, runs = {}, [examples.run for examples in repeats]
         for name in pooled:
             table = np.array([[values[name] for values in of_repeat] for of_repeat in by_repeat])  # (n_repeats, n_items)
-            of_items[name] = _ItemValues(table.mean(axis=0), _of_runs(table.mean(axis=1).tolist(), folds, seeds))
+            of_items[name] = _ItemValues(table.mean(axis=0), _of_runs(table.mean(axis=1).tolist(), runs))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     item_figures = {}
     for name in pooled if chosen is None else [name for name in pooled if name in chosen]:

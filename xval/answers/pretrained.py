@@ -11,9 +11,9 @@ from typing import Any
 from preprocessing.corpus import CUSTOM
 from xval.base.errors import counted
 from xval.models.saved.embedder import is_foreign, is_own
-from xval.models.saved.leakage import State
+from xval.models.saved.provenance import State
 from xval.results.instance import InstanceResults
-from xval.settings.architectures import ENSEMBLE, may_load_weights
+from xval.settings.architectures import ENSEMBLE, may_load_weights, trains_network
 
 ORIGIN = "leakage"
 """The header of the clauses in tables."""
@@ -125,7 +125,8 @@ def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator
             "unknown", ("its members",), ("made by a version that did not store their origin",)
         )
         return
-    initial, stated = parameters.get("initial_model"), record.get("initial_model_items")
+    initial = parameters.get("initial_model") if trains_network(architecture) else None  # a setting of networks
+    stated = record.get("initial_model_items")
     if stated in ("leaked", "unknown") or (initial is not None and stated != "unseen"):
         yield _of_model(stated, f"initial_model {initial or ''}".strip(), record.get("initial_model_reason"))
     for model in record.get("models", ()):

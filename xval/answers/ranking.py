@@ -1,8 +1,4 @@
-"""Rank instances, and find the best of each column of a table.
-
-Comes in: instances. Goes out: the best means and deviations of a metric, the ranking of the instances, the table at the end
-of a run. Test figures are never used for ranking.
-"""
+"""Rank instances by validation scores, and find the best of each column of a table. Test scores are never used for ranking."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean

@@ -1,8 +1,4 @@
-"""Read instances with all that their records and predictions say.
-
-Comes in: a results folder. Goes out: an `InstanceResults` for each instance. What is read is that of `open_results`, so that a
-command reads an instance once.
-"""
+"""Read instances with all that their scores and predictions give; a command reads each of them once."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -11,7 +7,7 @@ from functools import partial
 from xval.answers.estimates import over_items_of, update_further
 from xval.base.errors import ResultsError
 from xval.base.garbage_collection import without_collector
-from xval.results.folder import ExperimentFolder, file_state
+from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.open import OpenResults, open_results
 
@@ -64,13 +60,11 @@ def read_what_can_be(
     results = open_results(folder)
     _ = results.folds  # an error if it cannot be read
     further = update_further(results, number, damaged) if writes else None
-    of_further = folder.added_metrics.exists() and file_state(folder.estimates_file(number))
-    state = folder.state(number)
-    instance, faults = results.once(("instance", number), (state, of_further), partial(_read, results, number))
+    instance, faults = results.once(("instance", number), folder.state(number), partial(_read, results, number))
     damaged += faults
     if instance is None or not over_items or not instance.done:
         return instance
-    known = over_items_of(results, instance, state, damaged, further)
+    known = over_items_of(instance, damaged, further)
     return replace(instance, over_items=known) if known else instance
 
 

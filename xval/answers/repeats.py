@@ -1,12 +1,12 @@
-"""Repeats of a fold, which differ in their seed alone: averaged within the fold, and never chosen among.
+"""Seeds of a fold, which are averaged within the fold and never chosen among, and repeats of the cross-validation, in words.
 
-Comes in: instances. Goes out: the variance of a figure between folds apart from that between seeds; and the instances that
-ought to have been repeats, because they differ in their seed alone. The reasons, with measurements: Bouthillier et al.,
-Accounting for variance in machine learning benchmarks, 2021.
+The variance of a score between folds is separated from that between seeds, and instances that differ only in their seed are
+named. The reasons, with measurements: Bouthillier et al., Accounting for variance in machine learning benchmarks, 2021.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, sqrt
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 from xval.answers.figure_text import rounded
@@ -71,6 +71,14 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
         f"{metric_words(metric)} {mean}; standard deviation {of_folds} between folds, {of_seeds} between seeds within a fold "
         f"({counted(parts.n_folds, 'fold')}, {parts.n_repeats:.3g} seeds)"
     )
+
+
+def describe_deals(instance: InstanceResults, side: str, metric: str) -> str:
+    """Return the mean of each repeat of the cross-validation in a metric; nothing where there is one."""
+    values = instance.fold_values(side, metric)
+    of_deals = {deal: [values[fold] for fold in folds if fold in values] for deal, folds in instance.folds_by_repeat.items()}
+    means = [f"{rounded(fmean(of_deal))[0]} in repeat {deal}" for deal, of_deal in of_deals.items() if of_deal]
+    return f"{metric_words(metric)} {', '.join(means)}" if instance.n_deals > 1 and means else ""
 
 
 def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:

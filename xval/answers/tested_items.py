@@ -1,15 +1,12 @@
-"""One metric of each test item by each instance: which items are hard, and for whom.
+"""One metric of each test item by each instance: which items are hard, and for whom."""
 
-Comes in: instances. Goes out: the figures of their items; an `ItemRow` per item, the hardest first.
-"""
-
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite, nan
 from statistics import fmean
 from typing import NamedTuple
 
-from xval.base.numbers import finite_or_nan
-from xval.results.instance import InstanceResults, mean_of
+from xval.answers.training_runs import item_means
+from xval.results.instance import InstanceResults
 
 
 class ItemRow(NamedTuple):
@@ -28,24 +25,6 @@ class ItemRow(NamedTuple):
     n_clips: int
     mean: float | None
     values: list[float | None]
-
-
-def item_means(instance: InstanceResults) -> dict[str, dict[str, float]]:
-    """Return n_clips and the metrics of each tested item, averaged over repeats, then over deals; NaN: undefined."""
-    of_items: dict[str, dict[int, list[Mapping[str, object]]]] = {}
-    for key in instance.done:
-        for item, scores in instance.scores[key].items.items():
-            of_items.setdefault(item, {}).setdefault(key.fold, []).append(scores)
-    return {item: _means([_means(of_repeats) for of_repeats in of_folds.values()]) for item, of_folds in of_items.items()}
-
-
-def _means(rows: Sequence[Mapping[str, object]]) -> dict[str, float]:
-    """Return the mean of each figure over the rows in which it is defined."""
-    means = {}
-    for name in dict.fromkeys(name for row in rows for name in row):
-        defined = [value for row in rows if isfinite(value := finite_or_nan(row.get(name)))]
-        means[name] = mean_of(defined) if defined else nan
-    return means
 
 
 def rank_items(instances: Sequence[InstanceResults]) -> tuple[str, bool, list[ItemRow]]:

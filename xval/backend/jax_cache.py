@@ -36,7 +36,6 @@ def jax_cache() -> Mapping[str, str]:
 
 @cache
 def _processor() -> str:
-    """Return a name for what this machine's processor can do."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:

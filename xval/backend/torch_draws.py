@@ -64,7 +64,6 @@ class Draws(TorchFunctionMode):  # type: ignore[misc]
                 draw.numbers.copy_(draw.draw())
 
     def _generator(self, seed: Any) -> torch.Generator:
-        """Return the generator of the next draw."""
         if isinstance(seed, keras.random.SeedGenerator):
             seed.next()
         elif not isinstance(seed, int):

@@ -59,7 +59,6 @@ def study_around(start: Path) -> Path | None:
 
 
 def _starts() -> tuple[Path, Path]:
-    """Return the folder of the script and the current one."""
     return (Path(sys.argv[0]).resolve().parent if sys.argv[0] else Path.cwd(), Path.cwd())
 
 

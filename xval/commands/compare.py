@@ -111,7 +111,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _test_by_permutation(options: argparse.Namespace) -> int:
-    """Print the permutation test of one instance."""
     from xval.answers.chosen_instance import choose_instance
     from xval.answers.comparison.choose import find_home
     from xval.experiment.permutation_test import describe_test, permute_labels

@@ -146,7 +146,6 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         return _filled(given, targets, weights, self.batch_size) if self._constant else (given, targets, weights)
 
     def _draws(self, index: int) -> np.random.Generator:
-        """Return what mixes a batch."""
         # From 1: NumPy takes no notice of zeros at the end of a seed, and the epoch's order has the seed without a batch.
         return np.random.default_rng([self._shuffle_seed or 0, 1 + self._epoch, 1 + index])
 

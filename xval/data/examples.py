@@ -51,20 +51,17 @@ class StoredExamples:
         scaling: ItemScaling | None = None,
         settings: FeatureSettings | None = None,
     ) -> None:
-        self.table = _rows(store, items, augmented=augmented, clips=clips)
+        self.table, positions = _rows(store, items, augmented=augmented, clips=clips)
+        self.targets: NDArray[Any] = (store.targets() if held is None else held.targets)[positions]
         self._settings = settings
         self._bounds = self.table["start_s"].to_numpy(np.float64), self.table["end_s"].to_numpy(np.float64)
-        self._items = sorted(self.table["item"].unique())
-        self._held = held
-        self._files = StoreFiles(store, scaling)
+        self._rows = self.table["first_row"].to_numpy(np.int64)
+        self._items = self.table["item"].tolist()
+        self._scaling = scaling
+        self._source = StoreFiles(store) if held is None else held
         self._shape = store.example_shape
         n_frames = None if settings is None else count_unpadded(*self._bounds, settings)
         self.masked_lengths = None if n_frames is None else few_lengths(n_frames, self._shape[0])
-        self._item_of = np.searchsorted(np.array(self._items, dtype=object), self.table["item"].to_numpy(dtype=object))
-        self._row_of = self.table["row"].to_numpy(dtype=np.int64)
-        self.targets = self._gather_targets(store if held is None else held)
-        if held is not None:
-            self._row_in_memory = np.array([held.first[item] for item in self._items], np.int64)[self._item_of] + self._row_of
 
     def __len__(self) -> int:
         return len(self.table)
@@ -77,15 +74,15 @@ class StoredExamples:
     @property
     def is_streamed(self) -> bool:
         """Whether predictors are read from files."""
-        return self._held is None
+        return isinstance(self._source, StoreFiles)
 
     @property
     def indexed(self) -> Indexed | None:
         """Which rows of the store in memory the examples are; None: they are streamed."""
-        if self._held is None or self._is_masked:
+        if isinstance(self._source, StoreFiles) or self._is_masked:
             return None
-        rows = self._row_in_memory.astype(np.int32)
-        return Indexed(self._held.everything, rows.__getitem__)
+        rows = self._rows.astype(np.int32)
+        return Indexed(self._source.everything, rows.__getitem__)
 
     def begin_epoch(self, rng: np.random.Generator) -> None:
         """Draw what is random about the examples of an epoch: nothing."""
@@ -103,25 +100,19 @@ class StoredExamples:
         return self._settings is not None and self._settings.padding == "masked"
 
     def _gathered(self, positions: NDArray[np.int64]) -> NDArray[np.float32]:
-        if self._held is not None:
-            rows_in_memory: NDArray[np.float32] = self._held.everything[self._row_in_memory[positions]]
+        rows = self._rows[positions]
+        if isinstance(self._source, HeldStore):
+            rows_in_memory: NDArray[np.float32] = self._source.everything[rows]
             return rows_in_memory
         gathered = np.empty((len(positions), *self._shape), np.float32)
-        items, rows = self._item_of[positions], self._row_of[positions]
-        # Neighbours in the batch that are neighbours in a file are read at once.
-        begins = np.flatnonzero(np.diff(items, prepend=-1) | (np.diff(rows, prepend=-1) - 1)).tolist()
+        # Neighbours in the batch that are neighbours in the file are read at once.
+        begins = np.flatnonzero(np.diff(rows, prepend=-2) != 1).tolist()
         for begin, end in zip(begins, [*begins[1:], len(positions)], strict=True):
-            self._files.fill(self._items[items[begin]], int(rows[begin]), gathered[begin:end])
+            self._source.fill(int(rows[begin]), gathered[begin:end])
+        if self._scaling is not None:
+            for number, position in enumerate(positions):
+                self._scaling.apply(self._items[position], gathered[number : number + 1])
         return gathered
-
-    def _gather_targets(self, source: FeatureStore | HeldStore) -> NDArray[Any]:
-        """Return the targets of all examples in their order."""
-        if not self._items:
-            return np.empty(0, np.float32)
-        targets: list[NDArray[Any]] = [np.array(source.targets(item)) for item in self._items]
-        first = np.cumsum([0, *(len(item_targets) for item_targets in targets[:-1])])
-        in_order: NDArray[Any] = np.concatenate(targets)[first[self._item_of] + self._row_of]
-        return in_order
 
 
 class WaveformExamples:
@@ -151,10 +142,10 @@ class WaveformExamples:
         crop: bool = False,
         clips: Collection[str] | None = None,
     ) -> None:
-        whole = _rows(store, items, augmented=augmented, clips=clips)
+        whole, positions = _rows(store, items, augmented=augmented, clips=clips)
         self._lengths: Lengths = example_lengths(store, settings)
         self._crop = crop
-        first, stop = whole["first"].to_numpy(np.int64), whole["stop"].to_numpy(np.int64)
+        first, stop = whole["first_row"].to_numpy(np.int64), whole["stop_row"].to_numpy(np.int64)
         if crop or settings.example_length_s is None:
             clip_of, begin, end = np.arange(len(whole)), first, stop
             if self._lengths.n_longest is not None:
@@ -172,12 +163,8 @@ class WaveformExamples:
         self.table["row"] = self.table.groupby("item").cumcount()
         self._begin, self._end = begin, end
         self._offset = np.zeros(len(begin), np.int64)
-        self._item_of: list[str] = self.table["item"].tolist()
-        items_here = sorted(set(self._item_of))
         self._source = StoreFiles(store) if held is None else held
-        targets = {item: np.array((store if held is None else held).targets(item)) for item in items_here}
-        rows = zip(whole["item"], whole["row"], strict=True)
-        self.targets: NDArray[Any] = np.array([targets[item][row] for item, row in rows])[clip_of]
+        self.targets: NDArray[Any] = (store.targets() if held is None else held.targets)[positions[clip_of]]
 
     def __len__(self) -> int:
         return len(self.table)
@@ -214,8 +201,8 @@ class WaveformExamples:
             (length,) = {whole_length(int(n), self._lengths.n_shortest) for n in (self._end - self._begin)[positions]}
         gathered = np.empty((len(positions), length), np.float32)
         begins, ends = self._bounds(positions, length)
-        for row, (position, begin, end) in enumerate(zip(positions, begins.tolist(), ends.tolist(), strict=True)):
-            samples = self._source.piece(self._item_of[position], begin, end)
+        for row, (begin, end) in enumerate(zip(begins.tolist(), ends.tolist(), strict=True)):
+            samples = self._source.piece(begin, end)
             gathered[row] = samples if len(samples) == length else fill_example(samples, length, self._lengths)
         return gathered
 
@@ -225,12 +212,11 @@ class WaveformExamples:
         length, held = self._length, self._source
         if length is None or isinstance(held, StoreFiles) or self._lengths.is_masked:
             return None
-        item_starts = np.array([held.first[item] for item in self._item_of], np.int64)
 
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
             begins, ends = self._bounds(positions, length)
             is_continued = self._lengths.n_shortest > 1  # as `fill_example` has it
-            return stretches(item_starts[positions] + begins, ends - begins, length, continued=is_continued)
+            return stretches(begins, ends - begins, length, continued=is_continued)
 
         return in_stretches(held, places, (length,))
 
@@ -240,16 +226,18 @@ class WaveformExamples:
         return self._lengths.training if self._crop else self._lengths.tested
 
     def _bounds(self, positions: NDArray[np.int64], length: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Return where the examples at some positions begin and end among the samples of their items."""
+        """Return where the examples at some positions begin and end among all samples."""
         begins = self._begin[positions] + self._offset[positions]
         return begins, np.minimum(self._end[positions], begins + length)
 
 
-def _rows(store: FeatureStore, items: tuple[str, ...], *, augmented: bool, clips: Collection[str] | None) -> "pd.DataFrame":
-    """Return the examples of some items, and of some clips of them, in the order of items and rows."""
+def _rows(
+    store: FeatureStore, items: tuple[str, ...], *, augmented: bool, clips: Collection[str] | None
+) -> "tuple[pd.DataFrame, NDArray[np.int64]]":
+    """Return the examples of some items, and of some clips of them, and their rows in the table of the store."""
     table: pd.DataFrame = store.examples[store.examples["item"].isin(items)]
     if clips is not None:
         table = table[table["clip"].isin(clips)]
     if not augmented:
         table = table[~table["augmented"]]
-    return table.sort_values(["item", "row"], kind="stable").reset_index(drop=True)
+    return table.reset_index(drop=True), table.index.to_numpy(np.int64)

@@ -43,6 +43,5 @@ def _labels(store: FeatureStore, table: pd.DataFrame) -> NDArray[np.int64]:
     """Return a number for the class of each example, or for its first label; 0 for all where they have none."""
     if store.task_type in ("regression", "frame_classification"):
         return np.zeros(len(table), np.int64)
-    targets = {item: np.asarray(store.targets(item)) for item in table["item"].unique()}
-    rows = [targets[item][row] for item, row in zip(table["item"], table["row"], strict=True)]
-    return np.array([np.argmax(row) if np.ndim(row) else row for row in rows], np.int64)
+    targets = store.targets()[table.index]
+    return np.array([np.argmax(row) if np.ndim(row) else row for row in targets], np.int64)

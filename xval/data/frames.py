@@ -33,7 +33,7 @@ class Recording:
     """The frames of one recording.
 
     Attributes:
-        first: Where its samples begin among those of its item.
+        first: Where its samples begin among those of the store.
         targets: int64 (n_frames,) class numbers, or float32 (n_frames, n_classes).
         weights: float32 (n_frames,), 0 where annotators disagree and the policy says so.
         events: DataFrame, the events that the policy makes of the annotations: start_s, end_s, label.
@@ -142,7 +142,7 @@ class FrameExamples:
             recording, start = self._sequence(position)
             first = recording.first + start * size
             n_samples = min(self._length, recording.n_frames - start) * size
-            gathered[row, :n_samples] = self._source.piece(recording.item, first, first + n_samples)
+            gathered[row, :n_samples] = self._source.piece(first, first + n_samples)
         return gathered.reshape(len(positions), self._length, size)
 
     @property
@@ -152,7 +152,7 @@ class FrameExamples:
         if isinstance(held, StoreFiles):
             return None
         recording_of_sequence = [self.recordings[number] for number in self._recording_of]
-        first = np.array([held.first[recording.item] + recording.first for recording in recording_of_sequence], np.int64)
+        first = np.array([recording.first for recording in recording_of_sequence], np.int64)
         n_frames = np.array([recording.n_frames for recording in recording_of_sequence], np.int64)
 
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
@@ -194,7 +194,6 @@ class FrameExamples:
         return frames_of_sequences
 
     def _sequence(self, position: int) -> tuple[Recording, int]:
-        """Return the recording of a sequence and its first frame there."""
         return self.recordings[self._recording_of[position]], int(self._starts[position])
 
     def _label(self) -> None:
@@ -229,7 +228,7 @@ def _read_recordings(
     recordings = []
     # What the one annotator who is believed has not annotated is neither background nor anything else.
     clips = clips[clips["clip"].isin(resolved if chosen is None else set(resolved) & set(chosen))]
-    for item, clip, first, stop in clips[["item", "clip", "first", "stop"]].itertuples(index=False):
+    for item, clip, first, stop in clips[["item", "clip", "first_row", "stop_row"]].itertuples(index=False):
         n_frames = int(stop - first) // size
         if not n_frames:
             raise SettingsError(describe_too_short(clip, (stop - first) / sample_rate_hz, settings))

@@ -1,4 +1,4 @@
-"""Read rows of a feature store's predictors from its files into new arrays, without memory-mapping and without open files.
+"""Read segments of a feature store's predictors from their file, without mapping it and without leaving it open.
 
 The pages of a mapped file count as memory of the process, which would grow with the dataset; and for single rows of many items
 mapping is many times slower than plain reading.
@@ -12,55 +12,33 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore
 from xval.base.errors import CorpusError
-from xval.data.item_scaling import ItemScaling
 
 
 class StoreFiles:
-    """The predictors of a store on disk, scaled as they are read; several threads may read at a time."""
+    """The predictors of a store on disk; several threads may read at a time."""
 
-    def __init__(self, store: FeatureStore, scaling: ItemScaling | None = None) -> None:
-        self._store, self._scaling = store, scaling
-        self._places: dict[str, tuple[Path, int]] = {}
+    def __init__(self, store: FeatureStore) -> None:
+        mapped = store.predictors()
+        self._path, self._offset, self._row_shape = Path(str(mapped.filename)), mapped.offset, mapped.shape[1:]
 
-    def piece(self, item: str, first: int, stop: int) -> NDArray[np.float32]:
-        """Return the rows of an item from ``first`` until before ``stop``; of a store of waveforms, its samples.
-
-        Returns:
-            float32 (stop - first, *example_shape); of waveforms (stop - first,).
-        """
-        shape = () if self._store.is_waveform else self._store.example_shape
-        rows = np.empty((max(0, stop - first), *shape), np.float32)
-        self.fill(item, first, rows)
+    def piece(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return the rows from ``first`` until before ``stop``, float32 (stop - first, ...), as `FeatureStore.predictors`."""
+        rows = np.empty((max(0, stop - first), *self._row_shape), np.float32)
+        self.fill(first, rows)
         return rows
 
-    def fill(self, item: str, first: int, rows: NDArray[np.float32]) -> None:
-        """Fill an array with rows of an item.
-
-        Args:
-            item: The item.
-            first: The first of the rows.
-            rows: float32 (n_rows, *example_shape), or (n_samples,), contiguous; filled here.
-        """
+    def fill(self, first: int, rows: NDArray[np.float32]) -> None:
+        """Fill a contiguous array, float32 (n_rows, ...), with the rows from ``first`` on."""
         if not rows.size:
             return
-        path, offset = self._place(item)
         try:
-            with FileIO(path) as file:
-                file.seek(offset + first * rows[0].nbytes)
+            with FileIO(self._path) as file:
+                file.seek(self._offset + first * rows[0].nbytes)
                 left = rows.data.cast("B")
                 while left:
                     n_bytes = file.readinto(left)
                     if not n_bytes:
-                        raise CorpusError(f"{path}: cut off while in use. Run the command again.")
+                        raise CorpusError(f"{self._path}: cut off while in use. Run the command again.")
                     left = left[n_bytes:]
         except OSError as error:
-            raise CorpusError(f"{path}: cannot be read ({error.strerror}). Run the command again.") from error
-        if self._scaling is not None:
-            self._scaling.apply(item, rows)
-
-    def _place(self, item: str) -> tuple[Path, int]:
-        """Return the file of an item and where its values begin; its header is checked once."""
-        if item not in self._places:
-            mapped = self._store.predictors(item)
-            self._places[item] = (Path(str(mapped.filename)), mapped.offset)
-        return self._places[item]
+            raise CorpusError(f"{self._path}: cannot be read ({error.strerror}). Run the command again.") from error

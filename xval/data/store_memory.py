@@ -5,7 +5,6 @@ store of its present job, within a limit of memory, and perhaps that of the next
 trains.
 """
 
-import math
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
@@ -17,6 +16,7 @@ from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore, layout, open_store
 from xval.data.item_scaling import ItemScaling
+from xval.data.store_files import StoreFiles
 
 
 class _Identity(NamedTuple):
@@ -35,37 +35,25 @@ class HeldStore:
 
     Attributes:
         store: The store, with its tables read.
-        everything: float32 (n_examples, *example_shape), or (n_samples,) of waveforms: the predictors of all items, in the
-            order of `store.items`.
-        first: Where the rows of each item begin in it.
+        everything: The predictors of all items, float32 (n_examples, *example_shape), or (n_samples,) of waveforms.
+        targets: Those of all, int64 (n_examples,) or float32 (n_examples, *target_shape).
     """
 
     def __init__(self, store: FeatureStore, scaling: ItemScaling | None = None) -> None:
         self.store = store
-        sizes = store.description.item_samples or store.counts
-        stops = np.cumsum([sizes[item] for item in store.items])
-        self.first = dict(zip(store.items, (stops - [sizes[item] for item in store.items]).tolist(), strict=True))
-        shape = () if store.is_waveform else store.example_shape
-        self.everything = np.empty((int(stops[-1]), *shape), np.float32)
-        for item, first in self.first.items():
-            self.everything[first : first + sizes[item]] = store.predictors(item)
-            if scaling is not None:
-                scaling.apply(item, self.everything[first : first + sizes[item]])
+        self.everything = StoreFiles(store).piece(0, sum(store.description.item_rows.values()))
+        if scaling is not None:
+            for item, rows in store.item_slices.items():
+                scaling.apply(item, self.everything[rows])
         self.everything.flags.writeable = False
-        self._targets = {item: np.array(store.targets(item)) for item in store.items}
-        self._sizes = sizes
+        self.targets: NDArray[Any] = np.array(store.targets())
         store.examples  # noqa: B018 - read once, and kept with the store
         if store.task_type == "frame_classification":
             store.annotations  # noqa: B018
 
-    def piece(self, item: str, first: int, stop: int) -> NDArray[np.float32]:
-        """Return some rows of an item, as `StoreFiles.piece` does; a view."""
-        begin, end = self.first[item], self.first[item] + self._sizes[item]
-        return self.everything[begin:end][first:stop]
-
-    def targets(self, item: str) -> NDArray[Any]:
-        """Return an item's targets, int64 (n_examples,) or float32 (n_examples, *target_shape)."""
-        return self._targets[item]
+    def piece(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return some rows, as `StoreFiles.piece` does; a view."""
+        return self.everything[first:stop]
 
 
 class StoreMemory:
@@ -145,12 +133,7 @@ class _ReadElsewhereError(Exception):
 
 def store_mb(store: FeatureStore) -> float:
     """Return what the predictors and targets of a store take in memory (MB)."""
-    description = store.description
-    counts = sum(description.item_counts.values())
-    n_values = sum(description.item_samples.values()) if description.item_samples else counts * math.prod(store.example_shape)
-    targets_dtype = np.dtype(layout.TARGETS_DTYPES[store.task_type])
-    n_bytes = n_values * np.dtype(layout.PREDICTORS_DTYPE).itemsize
-    return (n_bytes + counts * math.prod(store.target_shape) * targets_dtype.itemsize) / 2**20
+    return (store.predictors().nbytes + store.targets().nbytes) / 2**20
 
 
 def _identify(folder: Path, scaling: ItemScaling | None = None) -> _Identity:

@@ -32,8 +32,7 @@ def target_scaling(store: FeatureStore, items: Collection[str], clips: Collectio
     examples = store.examples[~store.examples["augmented"] & store.examples["item"].isin(items)]
     if clips is not None:
         examples = examples[examples["clip"].isin(clips)]
-    rows = examples.groupby("item")["row"]
-    targets = np.concatenate([store.targets(str(item))[rows_of_item] for item, rows_of_item in rows]).astype(np.float64)
+    targets = store.targets()[examples.index].astype(np.float64)
     mean, deviation = targets.mean(axis=0), targets.std(axis=0)
     varies = deviation > _SMALLEST_DEVIATION * np.abs(mean)
     return TargetScaling(mean.astype(np.float32), np.where(varies, deviation, 1).astype(np.float32))

@@ -30,9 +30,8 @@ from xval.measures.binary import check_class
 from xval.measures.metrics import least_outputs
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.initial import find_initial_model
-from xval.models.saved.leakage import judge
 from xval.models.saved.preset import judge_preset
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Provenance
 from xval.results.job_key import JobKey
 from xval.settings import further_metrics
 from xval.settings.architectures import find_architecture, trains_network
@@ -205,9 +204,9 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
     path = own_embedder(settings)
     if path is None:
         return _warn_of_foreign(settings, corpus_folder)
-    seen = read_seen(path)
+    provenance = Provenance(path)
     counted = read_clips_of(settings, corpus_folder)
-    verdicts = {fold.number: judge(seen, fold, settings.dataset, corpus_folder, counted) for fold in folds}
+    verdicts = {fold.number: provenance.verdict(fold, settings.dataset, corpus_folder, counted) for fold in folds}
     faults = [
         f"fold {number}: embedding_model: {path} {verdict.reason}"
         for number, verdict in verdicts.items()

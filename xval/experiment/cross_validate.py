@@ -19,12 +19,12 @@ from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import default_folder
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
-from xval.base.user_code.identity import find_changes
 from xval.experiment.declare import Experiment
 from xval.experiment.grid import comment_of
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.other_script import OF_ANY_SCRIPT
+from xval.results.identity import JobIdentity
 from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import EXPERIMENT_KEYS
@@ -113,7 +113,7 @@ def cross_validate(
 
     Example:
         >>> results, model = xval.cross_validate("recordings", item_pattern="([^/_]+)_[0-9]+[.]wav", architecture="cnn_small")
-        >>> results.figures
+        >>> results.scores
         >>> xval.load_model(model).predict("new.wav")
     """
     labels, classes = (names.split(",") if isinstance(names, str) else names for names in (labels, classes))
@@ -197,7 +197,7 @@ def choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit
     matching_numbers = [
         number
         for number, done in records.items()
-        if not any(find_changes(record.get("own_code"), instance.own_code) for record in done)
+        if not any(JobIdentity(user_code=instance.own_code).changes(record) for record in done)
     ]
     return matching_numbers[0] if matching_numbers else max(numbers, default=0) + 1
 

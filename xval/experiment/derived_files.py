@@ -1,4 +1,4 @@
-"""Keep the workbook, the metric dicts and the page of a run, and the index of the results folder, up to date while it runs."""
+"""Write the workbook, the metric dicts and the page when a run ends, and the index of the results folder."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -12,7 +12,6 @@ from xval.base.errors import one_line
 from xval.base.operating_system import quote
 from xval.jobs.plan import Plan
 from xval.report import rebuild
-from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.index_page import update_index
 from xval.report.request import PageRequest
 from xval.report.write import write_page
@@ -22,22 +21,14 @@ _MOST_AUDITED = 200  # jobs whose leakage audit a run adds to the page
 
 
 @contextmanager
-def derived_files(planned: Plan, console: Console) -> Iterator[BackgroundRebuild]:
-    """Update the derived files in the background, and rebuild them when the block ends, however it ends.
-
-    A job does not fail because of them, and the run continues: what cannot be written is printed.
-    """
+def derived_files(planned: Plan, console: Console) -> Iterator[None]:
+    """Write the derived files when the block ends, however it ends; what cannot be written is printed, not raised."""
     has_ended = False
-    derived = BackgroundRebuild(
-        planned.folder,
-        write_page=lambda: update_page(planned, console, is_final=False),
-        say=lambda error: _print_unwritten(planned.folder, error, console),
-    )
     try:
-        yield derived
+        yield
         has_ended = True
     finally:
-        print_damaged(derived.close(), console)
+        renew(planned.folder, console)
         update_page(planned, console, is_final=has_ended)
 
 
@@ -52,8 +43,9 @@ def renew(folder: ExperimentFolder, console: Console) -> None:
 def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     """Write the page, if there is to be one; a run does not fail because of it.
 
-    Audio and leakage audit are left out until the end, and the audit of a large experiment then too: it reads every model. A
-    page without them is older than the workbook by its date, so that the next run, with nothing to do, writes it anew.
+    A run that was interrupted leaves out audio and leakage audit, and that of a large experiment, which reads every model, is
+    always left out. A page without them is older than the workbook by its date, so that the next run, with nothing to do,
+    writes it again.
     """
     page = planned.instances[0].settings.page
     if page == "none" or not planned.folder.folds_file.exists():  # without the folds the run failed before any training
@@ -62,7 +54,7 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
     request = PageRequest(
         with_audio=is_final and page == "complete",
         with_audit=is_final and n_jobs <= _MOST_AUDITED,
-        run="has ended" if is_final else "goes on",
+        run="has ended" if is_final else "was interrupted",
     )
     _write(planned.folder, request, console)
     if not is_final:

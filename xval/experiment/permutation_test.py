@@ -28,7 +28,7 @@ from xval.answers.chosen_instance import choose_instance
 from xval.answers.estimates import over_items_of
 from xval.answers.figure_text import decimals, format_time
 from xval.answers.metric_over_items import MetricOverItems
-from xval.answers.whole_repeats import whole_repeats
+from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
 from xval.base.json_files import write_json
@@ -90,8 +90,8 @@ class _PermutedStore(FeatureStore):
 
     permuted: Targets = field(default_factory=dict)
 
-    def targets(self, item: str | int) -> Any:
-        return self.permuted[str(item)]
+    def targets(self, item: str | int | None = None) -> Any:
+        return np.concatenate([self.permuted[name] for name in (self.items if item is None else [str(item)])])
 
 
 class _KeptFeatures(PooledFeatures):
@@ -137,7 +137,6 @@ class _Study:
 
     @cached_property
     def items(self) -> list[str]:
-        """The items of all folds, which are permuted."""
         return sorted({item for record in self.instance.folds.values() for side in SIDES for item in record["items"][side]})
 
     @cached_property
@@ -326,7 +325,7 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
 
     number = result.number
     results = open_results(folder)
-    over_items = over_items_of(results, result, results.folder.state(number), [], None)
+    over_items = over_items_of(result, [])
     metric = result.task.main_metrics[0]
     figure = replace(result, over_items=over_items).item_figure("clip_test" if result.has_windows else "test", metric)
     repeats = whole_repeats(result)

@@ -195,7 +195,6 @@ def restore_settings(planned: Plan, declaration: Declaration) -> bool:
 
 
 def _set_aside(planned: Plan, numbers: Sequence[int]) -> None:
-    """Put results aside that this run replaces."""
     staying = {fold.number for fold in planned.folds.folds} - set(planned.chosen_folds)
     for number in numbers:
         present = {key for key in planned.folder.jobs(number) if key.fold not in staying}

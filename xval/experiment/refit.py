@@ -26,7 +26,6 @@ from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
 from xval.base.operating_system import quote
 from xval.base.user_code.files import own_folders
-from xval.base.user_code.identity import describe_changes
 from xval.base.user_code.modules import looking_in
 from xval.engine.executors import Executor, find_executor
 from xval.engine.worker.run import record_failure
@@ -45,9 +44,9 @@ from xval.experiment.search import feature_variants
 from xval.folds.plan import FoldPlan
 from xval.jobs.job import Job, Refit
 from xval.jobs.outcome import FAILED
-from xval.jobs.plan import done_jobs, make_job
+from xval.jobs.plan import identity_of, make_job
 from xval.jobs.written_settings import restore_instance, with_values
-from xval.models.saved.initial import find_initial_model, has_changed, name_model
+from xval.models.saved.initial import find_initial_model, name_model
 from xval.report.model_card import write_card
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ALL_ITEMS, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder, find_experiment
@@ -163,7 +162,8 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
     """Return the records of all folds and repeats, which must be there and have started from the models that lie there now."""
     ran = open_results(folder).done(folder.jobs(instance.number))
-    texts = (describe_changes(record.get("own_code"), instance.own_code) for record in ran.values())
+    identities = {key: identity_of(instance, folds.hash_of(key.fold)) for key in ran}
+    texts = (identities[key].code_changes(record) for key, record in ran.items())
     if code := [text for text in dict.fromkeys(texts) if text]:
         raise ResultsError(
             f"{folder.instance_folder(instance.number)}: its folds ran on different code than the current one: "
@@ -171,7 +171,8 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
             "that its folds tested."
         )
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], count_repeats(instance.parameters))
-    records = done_jobs(folder, instance, folds, sorted({*wanted, *folder.jobs(instance.number)}))
+    changes = {key: identities[key].changes(record) for key, record in sorted(ran.items())}
+    records = {key: ran[key] for key, changed in changes.items() if changed in ([], ["models"])}
     missing = [key.of_instance for key in wanted if key not in records]
     if missing:
         given = [name for name, source in instance.sources.items() if source == "--set"]
@@ -183,8 +184,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
             f"{verb_of(len(missing))} not done with its current settings ({'; '.join(missing)}) but a final model needs the "
             f"epochs and test scores of all of them. Run them first: {run}"
         )
-    changed = [key.of_instance for key, record in records.items() if has_changed(record, instance.settings)]
-    if changed:
+    if changed := [key.of_instance for key in records if changes[key]]:
         raise ResultsError(
             f"instance {instance.number}: {'; '.join(changed)} started from another model than the one now at "
             f"{name_model(instance.settings)}. Restore that model, or run the instance again with --overwrite."

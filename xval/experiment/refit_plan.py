@@ -16,15 +16,15 @@ from xval.answers.read import read_instance
 from xval.answers.summary import test_side
 from xval.base.csv_text import read_csv
 from xval.base.errors import REMEDY, JobError, ResultsError, SettingsError
-from xval.base.user_code.identity import describe_changes
 from xval.experiment.search import RunJobs, check_search, make_search, run_searches
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import part_of_fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.outcome import JobOutcome
+from xval.jobs.plan import identity_of
 from xval.jobs.written_settings import differences, with_values
-from xval.models.saved.initial import has_changed, name_model
+from xval.models.saved.initial import name_model
 from xval.models.saved.novelty import limit_ratio_of
 from xval.results.folder import ALL_ITEMS, ExperimentFolder
 from xval.results.instance import InstanceResults
@@ -192,15 +192,17 @@ def is_there(
     if record is None:
         return False
     changes = differences(record["parameters"], parameters)
-    if record["folds_hash"] != folds.hash:
+    identity = identity_of(instance, folds.hash)
+    changed = identity.changes(record)
+    if "folds_hash" in changed:
         changes.append(f"the folds or the dataset were different (hash {record['folds_hash']}, now {folds.hash})")
     if record["epochs"] != refit.epochs:
         changes.append(f"epochs was {record['epochs']}, now {refit.epochs}")
     if record["expected"] != refit.facts["expected"]:
         changes.append("the folds have run again since and have other test scores")
-    if code := describe_changes(record.get("own_code"), instance.own_code):
+    if code := identity.code_changes(record):
         changes.append(code)
-    if has_changed(record, instance.settings):
+    if "models" in changed:
         changes.append(f"another model was at {name_model(instance.settings)}")
     if changes:
         raise ResultsError(
@@ -226,7 +228,7 @@ def all_items(folds: FoldPlan, settings: Settings, clips: "pd.DataFrame") -> Fol
 
 def refuse_what_needs_folds(instance: Instance, epochs: int | None = None) -> None:
     """Refuse instances that read models of folds without a final form, and epochs for an architecture that has none."""
-    where, initial = f"instance {instance.number}", instance.settings.initial_model
+    where, initial = f"instance {instance.number}", instance.settings.start_model
     if instance.settings.architecture == COMBINATION:
         try:
             CombinationOptions.of(instance.options).final_paths()

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Collection
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
 from preprocessing.console import make_console
 from xval.answers.ranking import rank_instances, summary_table
@@ -38,7 +38,7 @@ class Results:
 
     Example:
         >>> results = experiment.run()
-        >>> results.figures.query("side == 'test' and metric == 'accuracy'")
+        >>> results.scores.query("side == 'test' and metric == 'accuracy'")
         >>> results.compare().table
         >>> results.load_model().predict("new_recordings")
     """
@@ -59,7 +59,7 @@ class Results:
         main test score columns such as test_accuracy_mean, test_accuracy_std (over folds), test_accuracy_estimate with
         test_accuracy_low and test_accuracy_high, its 95 % interval, and test_accuracy_chance: float64, NaN where undefined or
         not known; then seconds, n_folds, n_folds_done, and leakage (text), what its models may have been trained on of what is
-        tested. `figures` has a row for each test score, and more of it.
+        tested. `scores` has a row for each test score, and more of it.
 
         Raises:
             ResultsError: No fold is finished, or a file is damaged.
@@ -83,11 +83,16 @@ class Results:
         return _without_warning(load_results, self.folder)
 
     @property
-    def figures(self) -> "pd.DataFrame":
-        """Every test score by its name, with interval and chance; see `xval.load_figures`."""
-        from xval.answers.dataframes import load_figures
+    def scores(self) -> "pd.DataFrame":
+        """Every test score by its name, with interval and chance; see `xval.load_scores`."""
+        from xval.answers.dataframes import load_scores
 
-        return _without_warning(load_figures, self.folder)
+        return _without_warning(load_scores, self.folder)
+
+    @property
+    def figures(self) -> NoReturn:
+        """The name that `scores` had in earlier versions: an error."""
+        raise AttributeError("Results.figures is now Results.scores")
 
     @property
     def predictions(self) -> "pd.DataFrame":
@@ -195,10 +200,10 @@ class Results:
     def __repr__(self) -> str:
         """Return the folder and, where a fold is finished, the table that a run ends with; ``*``: selected by validation."""
         name = f"Results({str(self.folder)!r})"
-        return f"{name}\n{self._closing_table().to_string()}" if self._has_figures() else name
+        return f"{name}\n{self._closing_table().to_string()}" if self._has_scores() else name
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(str(self.folder))}</p>{self._closing_table().to_html() if self._has_figures() else ''}"
+        return f"<p>{escape(str(self.folder))}</p>{self._closing_table().to_html() if self._has_scores() else ''}"
 
     def _closing_table(self) -> "pd.DataFrame":
         """Return the summary as text, as a run prints it."""
@@ -207,7 +212,7 @@ class Results:
         header, rows, _ = summary_table(read_finished(self._experiment))
         return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
-    def _has_figures(self) -> bool:
+    def _has_scores(self) -> bool:
         return len(self.folds) > 0
 
 

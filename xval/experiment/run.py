@@ -1,7 +1,7 @@
 """Run an experiment: from what the script declares to the workbook.
 
-Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are kept up to date. The
-run ends with a table and an exit code.
+Everything is checked first; then feature stores are made, an executor runs the jobs, and derived files are written. The run
+ends with a table and an exit code.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -39,12 +39,11 @@ from xval.jobs.job import Job
 from xval.jobs.observers import Observer, WatchedJobs
 from xval.jobs.other_script import refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome
-from xval.jobs.plan import Plan, done_jobs, make_plan
+from xval.jobs.plan import Plan, identity_of, make_plan
 from xval.jobs.stages import in_stages
 from xval.jobs.written_settings import other_backends, with_written_unused
 from xval.report import rebuild
 from xval.report import terminal as tables
-from xval.report.background_rebuild import BackgroundRebuild
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey, job_keys
@@ -156,8 +155,8 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
             choose_lock(folder.path, settings.lock, settings.lease_s)
             with at_work, _observing(folder, settings, numbers, console) as observers:
                 folder.prepare(declaration.description)
-                with derived_files(planned, console) as derived, folder.restored_if_refused(numbers):
-                    outcomes = _run(planned, declaration, command, console, derived, observers, notes)
+                with derived_files(planned, console), folder.restored_if_refused(numbers):
+                    outcomes = _run(planned, declaration, command, console, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
             console.print(line, soft_wrap=True, markup=False)
@@ -253,7 +252,6 @@ def _run(
     declaration: Declaration,
     command: RunRequest,
     console: Console,
-    derived: BackgroundRebuild,
     observers: Sequence[Observer],
     first_lines: Sequence[str],
 ) -> list[JobOutcome]:
@@ -305,7 +303,6 @@ def _run(
                         _record_failure(job, outcome, console)
                     outcomes.append(outcome)
                     watched.end(outcome)
-                    derived.update()
     return [*search_outcomes, *outcomes]
 
 
@@ -336,7 +333,9 @@ def _end_replacing(planned: Plan) -> None:
     for instance in planned.instances:
         if planned.folder.replaced_folder(instance.number).exists():
             available = job_keys(instance.number, folds, count_repeats(instance.parameters))
-            done = done_jobs(planned.folder, instance, planned.folds, available)
+            records = open_results(planned.folder).done(available)
+            identities = {key: identity_of(instance, planned.folds.hash_of(key.fold)) for key in records}
+            done = [key for key, record in records.items() if not identities[key].changes(record)]
             planned.folder.end_replacing(instance.number, done, available)
 
 

@@ -6,6 +6,7 @@ instances have the settings that their folds have chosen.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import groupby
@@ -16,7 +17,6 @@ from rich.console import Console
 from preprocessing.clips.columns import with_columns
 from xval.base.errors import SettingsError, how_to_install
 from xval.base.json_files import write_json
-from xval.base.user_code.identity import find_changes
 from xval.engine.search.replay import FoldSearch
 from xval.engine.search.storage import hide_values, open_storage
 from xval.experiment.feature_stores import SCALING
@@ -159,12 +159,12 @@ def _is_kept(job: Job) -> bool:
     """
     folder, chosen = job.folder, job.chosen or {}
     record = folder.record(*job.key)
-    if not record or record["status"] != "done" or record["folds_hash"] != job.folds_hash or not record.get("search"):
+    if not record or record["status"] != "done" or not record.get("search"):
         return False
     earlier = record["search"]
     n_earlier = len(earlier["trials"])
     is_same = all(earlier[name] == chosen[name] for name in ("trial", "values", "score")) and n_earlier < len(chosen["trials"])
-    if not is_same or find_changes(record.get("own_code"), job.own_code):
+    if not is_same or replace(job.identity, settings_hash=None).changes(record):
         return False
     path = folder.fold_folder(*job.key) / "record.json"
     write_json(path, record | {"settings_hash": job.settings_hash, "search": dict(chosen)})

@@ -120,7 +120,6 @@ def _has_numbers(index: "pd.DataFrame", *, has_classes: bool) -> bool:
 
 
 def _target(index: "pd.DataFrame") -> str:
-    """Return the column of the first label."""
     return str(next(column for column in index.columns if column.startswith("label")))
 
 

@@ -20,7 +20,6 @@ from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome, Status
 from xval.results.checkpoint_note import checkpoint_path
-from xval.results.read import is_current
 from xval.results.scores import Scores, read_scores
 
 Report = Callable[[Mapping[str, Any]], None]
@@ -138,7 +137,7 @@ class ClaimedFold:
         finished = self._folder.record(*self.job.key)
         if not finished or finished["status"] != "done":
             return None
-        if is_current(finished, *self.job.identity):
+        if not self.job.identity.changes(finished):
             return self._done(finished)
         if self.job.settings.overwrite_results or self.job.trial or _is_searched_on(finished, self.job):
             return None

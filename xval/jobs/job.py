@@ -14,6 +14,7 @@ from xval.base.file_forms import form_of
 from xval.base.setting_scope import Scope
 from xval.folds.plan import Fold
 from xval.results.folder import ExperimentFolder
+from xval.results.identity import JobIdentity
 from xval.results.job_key import JobKey
 from xval.settings.parameters import from_parameters, to_parameters
 from xval.settings.schema import Settings, names_of
@@ -111,9 +112,9 @@ class Job:
         return Path(self.code_folder).name
 
     @property
-    def identity(self) -> tuple[str, str, Mapping[str, str] | None]:
-        """What a record has to fit to be the one of this job: settings_hash, folds_hash and own_code, as of `is_current`."""
-        return self.settings_hash, self.folds_hash, self.own_code
+    def identity(self) -> JobIdentity:
+        """What a record has to agree with to be the one of this job."""
+        return JobIdentity(self.settings_hash, self.folds_hash, self.own_code)
 
     @cached_property
     def parameters(self) -> dict[str, object]:

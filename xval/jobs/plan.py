@@ -3,8 +3,9 @@
 A plan that contradicts what the results folder holds is refused here, before anything is trained.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +15,6 @@ from xval.base.keras_backends import BACKENDS, installed_backends
 from xval.base.setting_fields import later_values
 from xval.base.setting_scope import Scope
 from xval.base.user_code.files import own_folders
-from xval.base.user_code.identity import describe_changes
 from xval.folds.plan import Fold, FoldPlan
 from xval.folds.shared_columns import SharedColumn
 from xval.jobs.folds_file import SPLITTER_CHANGES
@@ -22,9 +22,10 @@ from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
 from xval.models.saved.initial import has_changed
 from xval.results.folder import ExperimentFolder
+from xval.results.identity import JobIdentity
 from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
-from xval.results.read import Record, is_current
+from xval.results.read import Record
 from xval.settings.parameters import hash_parameters
 from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Instance, describe_numbers
@@ -54,13 +55,10 @@ class Plan:
         return [key for key in (*self.done, *self.to_do) if key.instance == instance]
 
 
-def done_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan, jobs: Iterable[JobKey]) -> dict[JobKey, Record]:
-    """Return the records of those jobs that are finished, with the settings of an instance and on these folds."""
-    return {
-        key: record
-        for key, record in open_results(folder).done(jobs).items()
-        if is_current(record, instance.settings_hash, folds.hash_of(key.fold), instance.own_code)
-    }
+def identity_of(instance: Instance, folds_hash: str) -> JobIdentity:
+    """Return what a record of an instance has to agree with, so that it counts."""
+    has_other_models = partial(has_changed, settings=instance.settings)
+    return JobIdentity(instance.settings_hash, folds_hash, instance.own_code, has_other_models)
 
 
 class AboutCorpus(NamedTuple):
@@ -140,16 +138,9 @@ def make_plan(
     for instance in instances:
         records = open_results(folder).done(key for key in folder.jobs(instance.number) if key.fold in available)
         others = {
-            key: record
-            for key, record in records.items()
-            if not is_current(record, instance.settings_hash, folds.hash_of(key.fold), instance.own_code)
-            or has_changed(record, instance.settings)
+            key: record for key, record in records.items() if identity_of(instance, folds.hash_of(key.fold)).changes(record)
         }
-        continued = {
-            key
-            for key, record in others.items()
-            if is_of_shorter_search(record, instance, folds.hash_of(key.fold)) and not has_changed(record, instance.settings)
-        }
+        continued = {key for key, record in others.items() if is_of_shorter_search(record, instance, folds.hash_of(key.fold))}
         staying = {
             key: record for key, record in others.items() if key not in continued and (not overwrite or key.fold not in chosen)
         }
@@ -170,7 +161,7 @@ def is_of_shorter_search(record: Record, instance: Instance, folds_hash: str) ->
     if plan is None or not 0 < n_tried < plan.n_trials:
         return False
     shorter = instance.parameters | {"search": replace(plan, n_trials=n_tried).to_text()}
-    return is_current(record, hash_parameters(shorter), folds_hash, instance.own_code)
+    return not replace(identity_of(instance, folds_hash), settings_hash=hash_parameters(shorter)).changes(record)
 
 
 def make_jobs(plan: Plan, code_folder: Path, stores: Mapping[int, Path], parts: Mapping[JobKey, Fold]) -> list[Job]:
@@ -259,13 +250,13 @@ def _describe_difference(
     written = folder.settings(instance.number) or {"parameters": {}}
     before, now = written["parameters"], instance.parameters
     settings = differences(before, now) if hash_parameters(before) != instance.settings_hash else []
-    texts = (describe_changes(record.get("own_code"), instance.own_code) for record in others.values())
+    texts = map(JobIdentity(user_code=instance.own_code).code_changes, others.values())
     code = [text for text in dict.fromkeys(texts) if text]
     if not settings and not code:
         models = {
             "embedding_model": instance.settings.embedding_model,
             "encoder": instance.settings.encoder,
-            "initial_model": instance.settings.initial_model,
+            "initial_model": instance.settings.start_model,
             "models": instance.options.get("models"),
         }
         settings = [f"another model was at {name}={path!r}" for name, path in models.items() if path]

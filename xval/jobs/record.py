@@ -18,9 +18,8 @@ from xval.folds.shared_audio import find_tested
 from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
 from xval.models.saved.embedder import foreign_embedder, own_embedder
-from xval.models.saved.leakage import Leakage, judge
 from xval.models.saved.preset import judge_preset
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Leakage, Provenance
 
 if TYPE_CHECKING:
     from xval.data.fold import FoldData
@@ -60,14 +59,14 @@ def _count_enrolment(job: Job) -> dict[str, dict[str, int]]:
 
 
 def _judge_embedder(job: Job) -> dict[str, Any]:
-    """Return the verdict on an embedder that xval has trained, or on a preset, by what it has heard; of others nothing."""
+    """Return the verdict on an embedder that xval has trained, or on a preset, by what trained it; of others nothing."""
     features = job.settings.feature_settings()
     path, foreign = own_embedder(features), foreign_embedder(features)
     leakage: Leakage | None = None
     try:
         if path is not None:
             counted = read_clips_of(job.settings, _corpus_folder(job))
-            leakage = judge(read_seen(path), job.fold, job.settings.dataset, _corpus_folder(job), counted)
+            leakage = Provenance(path).verdict(job.fold, job.settings.dataset, _corpus_folder(job), counted)
         elif foreign is not None:
             leakage = judge_preset(foreign, _corpus_folder(job))
     except XvalError as error:  # damage of a file beside it must not cost the work of the job

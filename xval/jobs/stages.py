@@ -42,7 +42,7 @@ def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
 
 def _read(job: Job) -> set[Path]:
     """Return the models that a job combines or starts from, as far as they are files of this machine."""
-    initial = job.settings.initial_model
+    initial = job.settings.start_model
     paths = [] if initial is None or is_address(initial) else [initial.replace("{fold}", str(job.fold.number))]
     if job.settings.architecture == COMBINATION:
         combined = CombinationOptions.of(job.options).model_paths(job.fold.number)

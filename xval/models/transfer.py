@@ -178,7 +178,7 @@ def _copy(
     else:
         # What is the output there, of an encoder say, may be a layer in the middle here.
         pairs = match_layers(hidden, [*initial_hidden, *initial_output], settings.initial_model_match)
-    is_same = _answers(initial.description) == (settings.task_type, class_names(store, settings), store.target_names)
+    is_same = _answers(initial.provenance.described) == (settings.task_type, class_names(store, settings), store.target_names)
     initial_scale, scale = _target_scale(initial_model), _target_scale(model)
     is_same &= len(output) == len(initial_output) and all(map(is_alike, zip(output, initial_output, strict=True)))
     is_same &= initial_scale == scale or _is_linear(output)

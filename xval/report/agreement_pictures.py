@@ -30,7 +30,6 @@ class _Axis(NamedTuple):
     transform: Callable[[float], float] = float
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value (px)."""
         return self.scale(float(self.transform(value)))
 
 
@@ -77,7 +76,6 @@ def draw_agreement(agreement: Agreement) -> Markup:
 
 
 def _draw(caption: str, axes: Sequence[_Axis], curves: Iterable[NDArray[np.float64]], dots: _Points, chance: _Points) -> Markup:
-    """Draw curves, dots on them, and the line of chance."""
     across, up = axes
     parts = []
     for tick in across.ticks:

@@ -171,7 +171,7 @@ def read_contents(folder: ExperimentFolder, request: PageRequest, explained_befo
         sound_note = "This page has no audio."
     elif not request.with_audio:
         sound_note = "This page has no audio."
-        if request.run == "goes on":
+        if request.run == "was interrupted":
             sound_note = (
                 f"Clips to listen to are added when the run has ended; if it was interrupted: {_report_command(folder)}."
             )

@@ -257,7 +257,6 @@ def _describe_training(contents: PageContents) -> str:
 
 
 def _describe_augmentation(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return how training examples were augmented, a sentence for each way."""
     ways: dict[str, list[int]] = {}
     networks = [each for each in instances if trains_network(name := each.settings.architecture) and name != ENSEMBLE]
     for instance in networks:
@@ -272,7 +271,6 @@ def _describe_augmentation(instances: Sequence[InstanceResults]) -> list[str]:
 
 
 def _describe_searches(instances: Sequence[InstanceResults]) -> list[str]:
-    """Return how hyper-parameters were searched, a sentence for each way."""
     ways: dict[str, list[int]] = {}
     for instance in instances:
         if plan := instance.settings.search_plan:

@@ -8,7 +8,6 @@ files are skipped and named.
 import errno
 import time
 from collections.abc import Mapping
-from functools import partial
 
 from xval.answers.headline import hash_texts
 from xval.answers.nested_selection import keep_nested
@@ -26,7 +25,6 @@ from xval.results.open import OpenResults, open_results
 from xval.results.read import Curves
 from xval.results.summaries import content_of_files, is_current, read_summary, state_of_files
 
-_Read = tuple[InstanceResults | None, Mapping[JobKey, Curves]]
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _MOST_AHEAD_NS = 60 * 10**9  # of the clock of a file server
 _MOST_VALUES_OF_HISTORY = 1_000_000  # 13 MB of metrics.json
@@ -74,10 +72,8 @@ def is_page_stale(folder: ExperimentFolder) -> bool:
     return is_from_future or (workbook.exists() and page_ns < workbook.stat().st_mtime_ns)
 
 
-def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str]:
+def rebuild(folder: ExperimentFolder) -> list[str]:
     """Write metrics.json of every instance, and the workbook; old files stay where the disk is full.
-
-    With `changed_only` metrics.json of instances that have not changed since this `ExperimentFolder` wrote it is left.
 
     Returns:
         The damaged files that were left out, a line each: records, settings of instances, histories.
@@ -95,10 +91,11 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
         content, known = content_of_files(folder), read_summary(folder)
         if known and known.content == content and known.ended is not None:
             ended = known.ended  # of a copy, whose files have the time of copying
-        if not changed_only:
-            for number in folder.instances():
-                results.forget(("metrics.json", number))
-        read = [_write_instance(results, number, damaged) for number in folder.instances()]
+        read = []
+        for number in folder.instances():
+            faults: list[str] = []
+            read.append(_write_instance(results, number, faults))
+            damaged += faults
         instances = [instance for instance, _ in read if instance]
         if not instances:
             return damaged
@@ -112,23 +109,13 @@ def rebuild(folder: ExperimentFolder, *, changed_only: bool = False) -> list[str
     return damaged
 
 
-def _write_instance(results: OpenResults, instance: int, damaged: list[str]) -> _Read:
+def _write_instance(
+    results: OpenResults, number: int, faults: list[str]
+) -> tuple[InstanceResults | None, Mapping[JobKey, Curves]]:
     """Write metrics.json of an instance where it has changed; return it with the histories of its finished jobs."""
-    name, path = ("metrics.json", instance), results.folder.metrics_file(instance)
-    if not path.exists():
-        results.forget(name)
-    read, faults = results.once(name, results.folder.state(instance), partial(_read_and_write, results, instance))
-    if faults:
-        results.forget(name)  # damage is named by every rebuild
-    damaged += faults
-    return read
-
-
-def _read_and_write(results: OpenResults, number: int) -> tuple[_Read, list[str]]:
-    faults: list[str] = []
     instance = read_what_can_be(results.folder, number, faults, writes=True)
     if instance is None:
-        return (None, {}), faults
+        return None, {}
     records, histories = instance.jobs, dict[JobKey, Curves]()
     for key in records:
         try:
@@ -139,7 +126,7 @@ def _read_and_write(results: OpenResults, number: int) -> tuple[_Read, list[str]
             named = f"{place}: {error.strerror or error}." if isinstance(error, OSError) else str(error)
             faults.append(f"{named} Its curves are missing from the workbook.")
     write_if_changed(results.folder.metrics_file(number), {**metrics_content(instance), **_history(histories)})
-    return (instance, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}), faults
+    return instance, {key: curves for key, curves in histories.items() if records[key]["status"] == "done"}
 
 
 def _history(histories: Mapping[JobKey, Curves]) -> dict[str, object]:

@@ -17,7 +17,7 @@ class PageRequest:
         with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
         with_audit: Run the leakage audit.
         explain: How the worst answers are explained; None: not at all, and a page on which they are is kept.
-        run: Whether a run writes the page: one that continues (or was interrupted), or one that has ended; empty: none does.
+        run: Whether a run writes the page: one that was interrupted, or one that has ended; empty: none does.
     """
 
     instance: int | None = None
@@ -25,7 +25,7 @@ class PageRequest:
     with_audio: bool = True
     with_audit: bool = True
     explain: ExplainMethod | Literal["none"] | None = None
-    run: Literal["", "goes on", "has ended"] = ""
+    run: Literal["", "was interrupted", "has ended"] = ""
 
     @property
     def explain_method(self) -> ExplainMethod | None:

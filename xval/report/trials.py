@@ -64,7 +64,6 @@ class _Axis:
         self._scale = svg.Scale(low, high, _HEIGHT - 14, _TOP + 2)
 
     def __call__(self, value: Any) -> float:
-        """Return the place of a value (px)."""
         return self._scale(self._number(value) if self._is_number else float(self._texts.index(value_text(value))))
 
     def marks(self) -> list[tuple[float, str]]:

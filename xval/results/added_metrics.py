@@ -1,11 +1,10 @@
-"""Metrics that are asked for after the training: which can be computed from stored predictions, and which were asked for.
+"""Metrics that are added after the training: which can be computed from stored predictions, and which were added.
 
-Comes in: names, as the parameter ``metrics`` takes them. Goes out: added_metrics.json in the folder of the experiment, which
-later rebuilds follow, for folds that end later too; and the metrics themselves. Without this file they are gone.
+added_metrics.json in the folder of the experiment lists them, and rebuilds compute them also for folds that end later. Without
+this file they are gone.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -23,9 +22,8 @@ from xval.measures import binary, metrics, operating_points
 from xval.measures.metrics import Chance, Metric
 from xval.measures.task import Task
 from xval.results.folder import ExperimentFolder
-from xval.results.open import OpenResults, open_results
-from xval.results.read import Record, WrittenInstance
-from xval.results.scores import Scores
+from xval.results.instance import InstanceResults
+from xval.results.open import open_results
 from xval.settings import further_metrics
 
 T = TypeVar("T")
@@ -56,21 +54,21 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
         results = open_results(folder)
         known = results.requested_metrics
         wanted, figure_names = list(known), dict[str, str]()
-        instances = [read for number in folder.instances() if (read := _read_done(results, number)).records]
+        read = [results.instance(number, damaged=[]) for number in folder.instances()]  # the rebuild names what is damaged
+        instances = [instance for instance in read if instance.done]
         if not instances:
             raise ResultsError(f"{folder.path}: no fold is finished, so there are no predictions. Run the experiment first.")
         by_short = {path.rpartition(".")[2]: path for path in known}
         for name in (by_short.get(name, name) for name in names):
-            for finished in instances:
-                instance = finished.written
-                with looking_in(results.own_folders(instance.instance)):
-                    canonical, is_there = _resolve(finished, name, positive_class)
+            for instance in instances:
+                with looking_in(results.own_folders(instance.number)):
+                    canonical, is_there = _resolve(instance, name, positive_class)
                     short = canonical.rpartition(".")[2]
                     figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
                     if not is_there and canonical not in wanted:
                         # Loaded so that what cannot be imported is not noted.
                         added = load_metric(instance.settings.task_type, canonical)
-                        n_outputs = len(finished.records[0].get("class_names", [])) or 1
+                        n_outputs = len(_class_names(instance)) or 1
                         further_metrics.check_direction(instance.task, added.name, added.metric, n_outputs)
                         wanted.append(canonical)
         all_short = [name.rpartition(".")[2] for name in wanted]
@@ -164,38 +162,20 @@ def constant_chance(
     return Chance(value, "always the shares of the classes" if is_class else "always the mean of the targets")
 
 
-class _Finished(NamedTuple):
-    """The settings of an instance, and the records and scores of its finished jobs."""
-
-    written: WrittenInstance
-    records: list[Record]
-    scores: list[Scores]
+def _class_names(instance: InstanceResults) -> list[str]:
+    return list(next(iter(instance.done.values())).get("class_names", []))
 
 
-def _read_done(results: OpenResults, instance: int) -> _Finished:
-    """Return the finished jobs of an instance; those that are damaged are named by the rebuild."""
-    current = results.current(instance, results.records(instance)[0])
-    finished = _Finished(results.settings(instance), [], [])
-    for key, record in current.items():
-        with suppress(ResultsError):
-            if record["status"] == "done":
-                finished.scores.append(results.scores(key, record))
-                finished.records.append(record)
-    return finished
-
-
-def _resolve(finished: _Finished, name: str, positive_class: str | None) -> tuple[str, bool]:
+def _resolve(instance: InstanceResults, name: str, positive_class: str | None) -> tuple[str, bool]:
     """Return the written name of a metric, without alias, and whether all jobs were trained with it."""
-    instance, records = finished.written, finished.records
-    task = instance.task
+    task, classes = instance.task, _class_names(instance)
     canonical = metrics.canonical_name(task.name, name)
     short = canonical.rpartition(".")[2]
-    have = [short in scores.side("test") and short not in scores.added for scores in finished.scores]
+    have = [short in scores.side("test") and short not in scores.added for scores in instance.scores.values()]
     trained_with = further_metrics.split_names(str(instance.parameters.get("metrics", "auto")))
     if all(have) and (canonical == short or canonical in trained_with):
         return canonical, True
     if positive_names := further_metrics.positive_metrics(task.name, canonical):
-        classes = records[0].get("class_names", [])
         chosen = positive_class or instance.settings.positive_class
         binary.check_class(positive_names, chosen, classes, "--positive-class {}")
         return f"{binary.WRITTEN}{binary.number_of(chosen, classes)}.{positive_names[0]}", False
@@ -205,11 +185,11 @@ def _resolve(finished: _Finished, name: str, positive_class: str | None) -> tupl
         further_metrics.directions(task.name, canonical)
         if any(have):
             raise SettingsError(
-                f"add-metrics {name}: records of instance {instance.instance} already have another '{short}'. Rename yours."
+                f"add-metrics {name}: records of instance {instance.number} already have another '{short}'. Rename yours."
             )
         return canonical, False
-    if reason := _why_not(task, canonical, records):
-        hint = suggestion(canonical, _computable(task, records))
+    if reason := _why_not(task, canonical, len(classes)):
+        hint = suggestion(canonical, _computable(task, len(classes)))
         raise SettingsError(
             f"add-metrics {name}: {reason}. Your own functions (my_module.my_metric) and the metrics of the task can be "
             f"computed from stored predictions. {hint}"
@@ -217,11 +197,11 @@ def _resolve(finished: _Finished, name: str, positive_class: str | None) -> tupl
     return canonical, False
 
 
-def _why_not(task: Task, name: str, records: Sequence[Record]) -> str:
+def _why_not(task: Task, name: str, n_classes: int) -> str:
     """Return why a metric cannot be computed from stored predictions; empty: it can be."""
     if not task.takes_further_metrics:
         return "metrics of a representation need its features, and no predictions of them are stored"
-    if name in _computable(task, records):
+    if name in _computable(task, n_classes):
         return ""
     if name in metrics.metric_names(task.name):
         return f"it needs at least {metrics.least_outputs(task.name, name)} classes"
@@ -234,11 +214,10 @@ def _why_not(task: Task, name: str, records: Sequence[Record]) -> str:
     return f"unknown metric of {task.name}"
 
 
-def _computable(task: Task, records: Sequence[Record]) -> list[str]:
-    """Return the metrics of a task, under all their names, that are computed for so many classes."""
+def _computable(task: Task, n_classes: int) -> list[str]:
+    """Return the metrics of a task, under all their names, that are computed for so many classes; 0: it has none."""
     if not task.takes_further_metrics:
         return []
-    n_classes = len(records[0].get("class_names", []))
     names = [
         name for name in metrics.metric_names(task.name) if not n_classes or metrics.least_outputs(task.name, name) <= n_classes
     ]

@@ -1,14 +1,13 @@
-"""estimates.json of an instance: the one cache of figures that are computed from its predictions.
+"""The cache of what is computed from predictions: estimates.json of an instance, nested_estimates.json of the chosen jobs.
 
-Comes in: what was computed, with what it was computed of: the hashes of each record and of its predictions. Goes out: the same,
-for those who have the same records and predictions. Anyone may have edited the file; it has a checksum, and what
-is damaged or of others is computed anew. Predictions that are gone leave what was computed of them.
+It has the hashes of the records and predictions that it was computed of, and counts where these are the same. Predictions that
+are gone leave what was computed of them. What is damaged or was edited, which a checksum shows, is computed again.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, JsonObject, hash_text, part_of, read_json, without_nan
@@ -19,38 +18,29 @@ from xval.results.folder import file_state
 _READ = ("scores.parquet", "predictions.parquet", "events.csv")
 
 
-class Estimates(NamedTuple):
-    """The content of estimates.json.
-
-    Attributes:
-        over_items: ``of``, the version of the code and the sources by job; and ``figures``; empty: there are none.
-    """
-
-    over_items: JsonObject
-
-
-def read_estimates(path: Path) -> Estimates:
-    """Return the estimates of a file, empty ones where there is none; one that is damaged or was edited is a `ResultsError`."""
+def read_estimates(path: Path) -> JsonObject:
+    """Return ``of`` and ``figures`` of `write_estimates`; nothing where the file is missing, damaged or was edited."""
     try:
-        content = read_json(path)
-    except ResultsError:
-        content = {}
-    if content is None or "further" in content:  # of an earlier version
-        return Estimates({})
-    parts: list[Any] = [content.get(name) for name in Estimates._fields]
-    if not all(isinstance(part, dict) for part in parts) or content.get("checksum") != _checksum(parts):
-        raise ResultsError(f"{path}: damaged. Delete it; xval rebuild writes it again.")
-    return Estimates(*parts)
+        content = read_json(path) or {}
+    except (ResultsError, OSError):
+        return {}
+    estimates = content.get("over_items")
+    if (
+        isinstance(estimates, dict)
+        and estimates.keys() == {"of", "figures"}
+        and content.get("checksum") == _checksum(estimates)
+    ):
+        return estimates
+    return {}
 
 
-def write_estimates(path: Path, estimates: Estimates) -> None:
-    """Write estimates, with None in the place of NaN; without waiting for the disk, since what is damaged is computed anew."""
-    parts = without_nan(estimates._asdict())
-    content = {"format_version": FORMAT_VERSION, **parts, "checksum": _checksum([*parts.values()])}
+def write_estimates(path: Path, of: JsonObject, figures: Mapping[str, Any]) -> None:
+    """Write what was computed, and of what; without waiting for the disk, since what is damaged is computed again."""
+    estimates = without_nan({"of": of, "figures": figures})
+    content = {"format_version": FORMAT_VERSION, "over_items": estimates, "checksum": _checksum(estimates)}
     with part_of(path) as temporary:
-        temporary.write_text(
-            json.dumps(content, allow_nan=False), encoding="utf-8"
-        )  # in a line, which takes a tenth of the time
+        text = json.dumps(content, allow_nan=False)  # in a line, which takes a tenth of the time
+        temporary.write_text(text, encoding="utf-8")
         replace(temporary, path)
 
 
@@ -83,5 +73,5 @@ def _hash_file(path: str) -> str:
         return ""  # nothing can be computed of it
 
 
-def _checksum(parts: object) -> str:
-    return hash_text(json.dumps(parts).encode())
+def _checksum(estimates: object) -> str:
+    return hash_text(json.dumps([estimates]).encode())

@@ -1,8 +1,7 @@
-"""An instance with the jobs of it that count, and the table of their figures.
+"""An instance with its jobs that count, and the table of their scores.
 
-Comes in: settings.json and the records of the jobs. Goes out: an `InstanceResults`: columns of the table, their means over the
-repeats of a fold, and over folds. All tables, rankings, comparisons and pictures are made of these. Undefined are NaN here and
-None in files.
+All tables, rankings, comparisons and pictures are made of its columns, their means over the seeds of a fold, and over folds. An
+undefined score is NaN here and None in files.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -155,6 +154,15 @@ class InstanceResults:
             return counts
 
     @property
+    def folds_by_repeat(self) -> dict[int, list[int]]:
+        """The finished folds of each repeat of the cross-validation that has one, by its number."""
+        size = self.n_folds // self.n_deals
+        folds: dict[int, list[int]] = {}
+        for fold in self.folds:
+            folds.setdefault((fold - 1) // size + 1, []).append(fold)
+        return folds
+
+    @property
     def failed_folds(self) -> set[int]:
         """The folds of which a job failed."""
         return {key.fold for key in self.failed}
@@ -209,9 +217,18 @@ class InstanceResults:
                 jobs.append(self.keys | key._asdict() | {"status": status, "error": error})
         return jobs
 
+    @property
+    def estimates_file(self) -> Path:
+        """What was computed from its predictions."""
+        return self.experiment.estimates_file(self.number)
+
+    def trained_job(self, key: JobKey) -> JobKey:
+        """Return the job that was trained for one of its jobs: the same one."""
+        return key
+
     def folder(self, key: JobKey) -> Path:
         """Return the folder of a job."""
-        return self.experiment.fold_folder(*key)
+        return self.experiment.fold_folder(*self.trained_job(key))
 
     def predictions_file(self, key: JobKey) -> Path:
         """Return the predictions.parquet of a job."""

@@ -1,7 +1,7 @@
-"""The one reader of an experiment: its folds, its settings, and the record of each job, each file read once.
+"""The one reader of an experiment: its folds, its settings, and the record and scores of each job.
 
-Comes in: the folder of an experiment. Goes out: an `OpenResults`, which reads a file when it is asked for it, and again only
-where the file has been written since; so that all that a command shows is of one reading.
+A file is read when it is asked for, and again only where it has been written since, so that all that a command shows is of one
+reading.
 """
 
 from array import array
@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import JsonObject
-from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
+from xval.results.estimates_file import is_of, read_estimates, source_of
 from xval.results.folder import ExperimentFolder, file_state, find_experiment
+from xval.results.identity import JobIdentity
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey, job_keys
 from xval.results.read import (
@@ -22,7 +23,6 @@ from xval.results.read import (
     Record,
     WrittenFolds,
     WrittenInstance,
-    is_current,
     own_folders_in,
     read_folds,
     read_history,
@@ -32,9 +32,6 @@ from xval.results.read import (
 )
 from xval.results.scores import SCORES_FILE, Scores, read_scores
 from xval.settings.randomness import count_repeats, has_randomness
-
-if TYPE_CHECKING:
-    pass
 
 _Content = TypeVar("_Content")
 
@@ -69,10 +66,6 @@ class OpenResults:
         if isinstance(content, ResultsError):
             raise content.with_traceback(None)
         return content  # type: ignore[no-any-return]
-
-    def forget(self, name: object) -> None:
-        """Have `once` make something again."""
-        self._known.pop(name, None)
 
     @property
     def folds(self) -> WrittenFolds:
@@ -119,9 +112,8 @@ class OpenResults:
         """Return whether `source` would return what is known, but for files that are gone; see `is_of`."""
         return is_of(known, self._place(key), self._hashed_record(key)[1])
 
-    def kept_estimates(self, instance: int) -> Estimates:
-        """Return what was computed from the predictions of an instance."""
-        path = self.folder.estimates_file(instance)
+    def estimates(self, path: Path) -> JsonObject:
+        """Return what was computed from predictions; see `read_estimates`."""
         return self._read(path, partial(read_estimates, path))
 
     @property
@@ -156,7 +148,8 @@ class OpenResults:
     def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
         """Return the records of an instance that count: made with its present settings, on the present folds."""
         folds, settings_hash = self.folds, self.settings(instance).settings_hash
-        return {key: record for key, record in records.items() if is_current(record, settings_hash, folds.hash_of(key.fold))}
+        identities = {key: JobIdentity(settings_hash, folds.hash_of(key.fold)) for key in records}
+        return {key: record for key, record in records.items() if not identities[key].changes(record)}
 
     def instance(self, number: int, chosen: JobKey | None = None, damaged: list[str] | None = None) -> InstanceResults:
         """Return an instance with its jobs, or with one of them.

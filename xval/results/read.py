@@ -1,8 +1,4 @@
-"""Read the files of an experiment, and say what is wrong with one that is damaged.
-
-Comes in: a results folder, in which anything may be missing, cut short or edited. Goes out: folds, settings, records and
-histories that have what their readers need, or a `ResultsError` that names the file.
-"""
+"""Read the files of an experiment, in which anything may be missing, cut short or edited, and say what is damaged."""
 
 import csv
 import io
@@ -22,7 +18,7 @@ from xval.base.json_files import read_hashed_json, read_json
 from xval.base.operating_system import open_regular
 from xval.base.size_limits import LARGEST_TABLE_BYTES
 from xval.base.user_code.definitions import find_definition, has_module
-from xval.base.user_code.identity import find_changes, hash_definitions
+from xval.base.user_code.identity import hash_definitions
 from xval.base.user_code.modules import CellFolder, looking_in
 from xval.folds.plan import FoldPlan
 from xval.folds.predefined import SIDES
@@ -218,14 +214,6 @@ def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder)
 def fitted_sides(record: Record) -> list[str]:
     """Return the sides whose items a model was fitted to; of an estimator also those that validate, by answers out of fold."""
     return list(record.get("fitted_to", ["training"]))
-
-
-def is_current(
-    record: Mapping[str, Any], settings_hash: str, folds_hash: str, own_code: Mapping[str, str] | None = None
-) -> bool:
-    """Return whether a record was made with these settings on these folds, and where known with this code of the user's own."""
-    is_same = (record["settings_hash"], record["folds_hash"]) == (settings_hash, folds_hash)
-    return is_same and not find_changes(record.get("own_code"), own_code)
 
 
 def read_history(path: Path, *needed: str) -> dict[str, list[float]]:

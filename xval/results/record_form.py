@@ -1,9 +1,4 @@
-"""The form of a record.json: what its readers rely on, down to single figures.
-
-Comes in: the content of a file that anyone may have edited. Goes out: what is wrong with it, in words.
-
-Further entries are allowed, and kept.
-"""
+"""The form of a record.json, which anyone may have edited: what its readers rely on. Further entries are allowed, and kept."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal

@@ -1,8 +1,7 @@
 """The summaries of experiments, by which a folder with a thousand of them is listed: one small file each, and no other is read.
 
-Comes in: the folders of experiments. Goes out: a `Listed` for each. A summary counts where it was made of the very files that
-the experiment has now, which their times and sizes tell, or of a copy what is in them; without one that counts, figures are
-unknown.
+A summary counts where it was made of the files that the experiment has now, by their times and sizes, or of a copy by their
+content. Otherwise scores are unknown.
 """
 
 import os

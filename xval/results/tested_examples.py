@@ -21,6 +21,8 @@ from xval.results.read import PREDICTION_COLUMNS
 
 _SAME_ANSWER = 1e-6  # probabilities that differ by less, but for rounding
 _WEIGHT = "weight"  # a column of frames, which are not combined
+Run: TypeAlias = tuple[frozenset[int], int]
+"""What identifies a training run: its folds, and which of their seeds it has; 0: another one than all others."""
 _Arrays: TypeAlias = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.float32]]
 
 
@@ -57,6 +59,11 @@ class TestedExamples:
         names, codes = np.unique(items.astype(str), return_inverse=True)
         self.items, self.names, self.clips, self.folds = codes, tuple(names.tolist()), clips, folds
         self.targets, self.predictions = targets, predictions
+
+    @property
+    def run(self) -> Run:
+        """The training run that has tested them."""
+        return frozenset(np.unique(self.folds).tolist()), self.seed
 
     @cached_property
     def levelled(self) -> NDArray[np.float32]:

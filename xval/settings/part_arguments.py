@@ -87,7 +87,6 @@ def check_arguments(part: Part, name: str, text: str | None, settings: Iterable[
 
 
 def _value(value: object) -> object:
-    """Return a value, read from text where it is one."""
     if not isinstance(value, str):
         return value
     if value.strip().lower() in _WORDS:

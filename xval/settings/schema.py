@@ -123,6 +123,11 @@ class Settings(  # pydantic orders the fields from the last class to the first
         is_plain = self.loss == "auto" and self.callbacks is None and all(without_keras)
         return architectures.trains_network(self.architecture) or self.architecture == architectures.COMBINATION or not is_plain
 
+    @property
+    def start_model(self) -> str | None:
+        """The `initial_model` of its network; None: it has none, or is an estimator, of which that setting says nothing."""
+        return self.initial_model if architectures.trains_network(self.architecture) else None
+
     def own_parts(self) -> set[str]:
         """Return the dotted paths in the settings whose code changes the scores of a fold.
 
@@ -135,10 +140,14 @@ class Settings(  # pydantic orders the fields from the last class to the first
         for name, tried in self.search_plan.space.items() if self.search_plan else ():
             if name in named and isinstance(tried, Choice):
                 named[name] += map(str, tried.options)
-        networks = [architectures.find_architecture(name).build_path for name in named.pop("architecture")]
+        names = named.pop("architecture")
+        networks = [architectures.find_architecture(name).build_path for name in names]
         texts = [text for values in named.values() for text in values]
         parts = {name for text in texts for name in further_metrics.split_names(text)}
         paths = {keras_objects.parse(name).own_path if keras_objects.is_object(name) else name for name in parts}
+        if self.reshaping_type == "auto":
+            own = [path for name, path in zip(names, networks, strict=True) if architectures.may_load_weights(name)]
+            networks += [f"{path.rpartition('.')[0]}.reshaping_type" for path in own]
         return {path for path in paths if definitions.is_dotted(path)} | {path for path in networks if path}
 
     def own_modules(self) -> set[str]:

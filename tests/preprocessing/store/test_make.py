@@ -142,7 +142,7 @@ def test_any_number_of_processes_makes_the_same_store(tmp_path: Path) -> None:
         store, _ = make_store(corpus_of(clips, folder), settings_with(), n_processes=n_processes)
         contents.append(content(store))
     assert contents[0] == contents[1] == contents[2]
-    assert len(contents[0]) == 4 * 2 + 5
+    assert len(contents[0]) == 7
 
 
 def test_clips_of_other_rates_are_resampled(tmp_path: Path) -> None:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore, open_store, write
-from preprocessing.store.naming import file_name
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import CorpusError
 
@@ -27,8 +26,8 @@ def predictors_of(item: str, n_examples: int = 5) -> NDArray[np.float32]:
 
 def build(folder: Path) -> FeatureStore:
     with StoreWriter(folder, task_type="classification", class_names=("no", "yes")) as writer:
-        for n_examples in (2, 3):  # the items come by turns, as in an index that is not sorted
-            for item in reversed(ITEMS):
+        for item in sorted(ITEMS):
+            for n_examples in (2, 3):
                 part = predictors_of(item)[:2] if n_examples == 2 else predictors_of(item)[2:]
                 examples = [Example(f"{item}-{n_examples}-{row}", 0.5 * row, 1.0 * row, row == 1) for row in range(n_examples)]
                 writer.append(item, part, np.arange(n_examples) % 2, examples)
@@ -64,15 +63,19 @@ def test_arrays_stay_on_disk_and_are_not_written(store: FeatureStore) -> None:
         predictors[0] = 0
 
 
-def test_every_array_is_a_plain_npy_file(store: FeatureStore) -> None:
-    plain = np.load(store.folder / "predictors" / f"{file_name('Bob/../x')}.npy", allow_pickle=False)
-    np.testing.assert_array_equal(plain, predictors_of("Bob/../x"))
-    assert {path.parent.parent for path in store.folder.rglob("*.npy")} == {store.folder}
+def test_items_in_another_order_are_refused(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "store", task_type="classification", class_names=("no",)) as writer:
+        writer.append("bob", predictors_of("bob"), np.zeros(5), [Example("c", 0.0, 1.0)] * 5)
+        with pytest.raises(
+            CorpusError, match=r"Item 'anna' came after 'bob'; expected items in sorted order\. Sort them first"
+        ):
+            writer.append("anna", predictors_of("anna"), np.zeros(5), [Example("d", 0.0, 1.0)] * 5)
 
 
 def test_examples_are_sorted_by_item_and_row(store: FeatureStore) -> None:
     examples = store.examples
-    assert list(examples.columns) == ["item", "row", "clip", "start_s", "end_s", "augmented"]
+    assert list(examples.columns) == ["item", "row", "clip", "start_s", "end_s", "augmented", "first_row", "stop_row"]
+    assert list(zip(examples["first_row"], examples["stop_row"], strict=True)) == [(row, row + 1) for row in range(20)]
     assert list(zip(examples["item"], examples["row"], strict=True)) == [(i, row) for i in sorted(ITEMS) for row in range(5)]
     assert list(examples["clip"][:5]) == [f"{sorted(ITEMS)[0]}-{k}-{row}" for k in (2, 3) for row in range(k)]
     assert list(examples["end_s"][:5]) == [0.0, 1.0, 0.0, 1.0, 2.0]
@@ -132,7 +135,7 @@ def use_all(folder: Path) -> None:
     assert len(store.examples)
 
 
-@pytest.mark.parametrize("name", ["predictors/bob.npy", "targets/bob.npy", "moments.npz", "examples.parquet", "store.json"])
+@pytest.mark.parametrize("name", ["predictors.npy", "targets.npy", "moments.npz", "examples.parquet", "store.json"])
 @pytest.mark.parametrize("damage", [Path.unlink, cut, garble, lambda path: path.write_bytes(b"")])
 def test_damage_is_reported_with_the_file_and_the_cure(
     store: FeatureStore, name: str, damage: Callable[[Path], object]
@@ -149,6 +152,8 @@ def test_damage_is_reported_with_the_file_and_the_cure(
         (lambda table: table.assign(start_s=["x"] * len(table)), "'start_s' has .*string; expected number"),
         (lambda table: table.iloc[:0], r"0 rows, store\.json says 20"),
         (lambda table: table.iloc[::-1], r"not those of the items in store\.json"),
+        (lambda table: table.assign(first_row=table["first_row"] + 1), r"its examples are not those of predictors\.npy"),
+        (lambda table: table.assign(stop_row=table["stop_row"] + 1), r"its examples are not those of predictors\.npy"),
     ],
 )
 def test_examples_that_were_edited_are_refused(store: FeatureStore, change, message: str) -> None:
@@ -159,9 +164,9 @@ def test_examples_that_were_edited_are_refused(store: FeatureStore, change, mess
 
 
 def test_a_missing_or_short_array_is_found_when_the_store_is_opened(store: FeatureStore) -> None:
-    cut_off = store.folder / "targets" / "anna.npy"
-    cut_off.write_bytes(cut_off.read_bytes()[:40])
-    with pytest.raises(CorpusError, match=r"targets/anna\.npy: missing or damaged \(cut off, 40 bytes\)"):
+    cut_off = store.folder / "targets.npy"
+    cut_off.write_bytes(cut_off.read_bytes()[:-1])
+    with pytest.raises(CorpusError, match=r"targets\.npy: missing or damaged \("):
         open_store(store.folder)
 
 
@@ -170,7 +175,7 @@ def test_a_missing_or_short_array_is_found_when_the_store_is_opened(store: Featu
 @example(8, 117)  # the length of the header: the values would begin a byte too early
 @example(8, 54)
 def test_a_changed_header_never_gives_other_values(shared_store: FeatureStore, position: int, value: int) -> None:
-    path = shared_store.folder / "predictors" / "anna.npy"
+    path = shared_store.folder / "predictors.npy"
     whole = path.read_bytes()
     changed = bytearray(whole)
     changed[position] = value
@@ -195,7 +200,7 @@ class Trap:
 
 def test_a_pickled_array_is_refused_and_runs_nothing(store: FeatureStore, tmp_path: Path) -> None:
     trap = np.array([Trap(tmp_path / "sprung")] * 500, dtype=object)
-    np.save(store.folder / "predictors" / "bob.npy", trap, allow_pickle=True)
+    np.save(store.folder / "predictors.npy", trap, allow_pickle=True)
     np.savez(store.folder / "moments.npz", count=trap)
     with pytest.raises(CorpusError, match="missing or damaged"):
         store.predictors("bob")
@@ -210,9 +215,9 @@ def edit(folder: Path, **changes: object) -> None:
 
 
 def test_a_newer_store_is_not_read(store: FeatureStore) -> None:
-    edit(store.folder, format_version=3)
+    edit(store.folder, format_version=4)
     with pytest.raises(
-        CorpusError, match=r"format version 3 is newer than this version of xval reads \(2\)\. Update xval, or: Delete"
+        CorpusError, match=r"format version 4 is newer than this version of xval reads \(3\)\. Update xval, or: Delete"
     ):
         open_store(store.folder)
 
@@ -225,6 +230,10 @@ def test_a_newer_store_is_not_read(store: FeatureStore) -> None:
         {"item_counts": {}},
         {"item_counts": {"bob": 5, "carl": 1}},
         {"item_counts": {"bob": 6}},
+        {"item_rows": {"bob": 20}},
+        {"item_rows": {}},
+        {"item_rows": {"anna": 4, "Bob/../x": 6, "bob": 5, "Zo\u00eb": 5}},
+        {"is_waveform": True},
         {"example_shape": []},
         {"example_shape": [7, 4]},
         {"format_version": "one"},
@@ -247,8 +256,8 @@ def test_examples_of_another_store_are_refused(store: FeatureStore, tmp_path: Pa
 
 def test_an_array_of_more_examples_than_described_is_refused(store: FeatureStore) -> None:
     edit(store.folder, item_counts={**store.counts, "bob": 4})
-    with pytest.raises(CorpusError, match=r"bob\.npy: .* does not have <f4 \(4, 7, 3\) as store\.json says"):
-        open_store(store.folder).predictors("bob")
+    with pytest.raises(CorpusError, match=r"targets\.npy: .* does not have <i8 \(19,\) as store\.json says"):
+        open_store(store.folder)
 
 
 @pytest.mark.parametrize("content", ["[]", "3", "null", '"text"', "{}", "[" * 100_000])

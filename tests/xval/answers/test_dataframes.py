@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import xval
-from xval import load_figures, load_predictions, load_results
+from xval import load_predictions, load_results, load_scores
 from xval.base.errors import CorpusError, ResultsError
 from xval.base.json_files import write_json
 from xval.results.open import open_results
@@ -104,7 +104,7 @@ def test_several_experiments_are_told_apart(tmp_path, make_results, name):
 
 def test_figures_over_items_are_not_asked_of_a_fold_alone(two_instances):
     with pytest.raises(ResultsError, match=r"fold_1: .* need all folds\. Give the folder of the instance, .*instance_1"):
-        load_figures(two_instances.folder.fold_folder(1, 1))
+        load_scores(two_instances.folder.fold_folder(1, 1))
 
 
 def test_two_folders_of_one_experiment_are_refused(tmp_path, make_results):
@@ -265,7 +265,7 @@ def test_predictions_have_the_index_of_a_segmented_table_of_audformat(finished, 
     some = load_predictions(finished.results, instances=1, columns=["side"], audformat=True, data_folder=data_folder)
     pd.testing.assert_frame_equal(some, table[["instance", "fold", "repeat", "side"]])
 
-    tested, figures = table.query("side == 'test'"), load_figures(finished.results).set_index(["instance", "side", "metric"])
+    tested, figures = table.query("side == 'test'"), load_scores(finished.results).set_index(["instance", "side", "metric"])
     database = audformat.Database("tones")
     database["predictions"], database["figures"] = audformat.Table(tested.index), audformat.MiscTable(figures.index)
     for name, values in (("predictions", tested["predicted"]), ("figures", figures["mean"])):

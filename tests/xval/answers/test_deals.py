@@ -7,10 +7,10 @@ import pytest
 
 from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.text import describe_limits, describe_to_publish
-from xval.answers.deals import describe_deals, folds_of_deals, group_runs
 from xval.answers.findings import find_findings
 from xval.answers.read import read_instances
-from xval.answers.tested_items import item_means
+from xval.answers.repeats import describe_deals
+from xval.answers.training_runs import group_runs, item_means
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
 from xval.measures import metrics
@@ -100,7 +100,7 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     pooled = [auc_of(RIGHT[1], RIGHT[2]), auc_of(RIGHT[3], RIGHT[4])]
     assert pooled[0] != pooled[1]
     assert found.item_figure("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
-    assert folds_of_deals(found) == {1: [1, 2], 2: [3, 4]}
+    assert found.folds_by_repeat == {1: [1, 2], 2: [3, 4]}
     assert describe_deals(found, "test", "accuracy") == "accuracy 0.600 in repeat 1, 0.600 in repeat 2"
     sheet = openpyxl.load_workbook(folder.workbook)["items"]
     assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
@@ -123,8 +123,9 @@ def test_intervals_hold_what_another_deal_changes(make):
 
 
 def test_the_seeds_of_a_deal_are_one_training_run():
-    assert group_runs([{1, 2}, {1, 2}, {3, 4}, {3, 4}]) == [[0, 1], [2, 3]]
-    assert group_runs([{1, 2}, {1, 2}, {1, 2}]) == [[0], [1], [2]]
+    first, second = frozenset({1, 2}), frozenset({3, 4})
+    assert group_runs([(first, 1), (first, 2), (second, 1), (second, 2)]) == [[0, 1], [2, 3]]
+    assert group_runs([(first, 1), (first, 2), (first, 0), (first, 0), (first, 1)]) == [[0, 4], [1], [2], [3]]
     assert group_runs([]) == []
 
 

@@ -36,7 +36,9 @@ def with_interval(instance, low, high, *, value=None, chance=0.5, metric="balanc
 def nested_low(monkeypatch):
     """Give the nested value an interval: there are no predictions to measure it of."""
     given = {"low": 0.51}
-    monkeypatch.setattr(nested_selection, "_kept", lambda nested: with_interval(nested, given["low"], 0.65).over_items)
+    monkeypatch.setattr(
+        nested_selection, "over_items_of", lambda nested, _: with_interval(nested, given["low"], 0.65).over_items
+    )
     return given
 
 

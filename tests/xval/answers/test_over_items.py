@@ -291,7 +291,7 @@ def test_they_are_a_table_for_pandas(run):
     run(draw(n_folds=3), metrics="none")
     run.results.add_instance(2)
     with pytest.warns(UserWarning, match="3 fold"):
-        table = xval.load_figures(run.results.folder.path)
+        table = xval.load_scores(run.results.folder.path)
     assert table.dtypes[["mean", "pooled", "low", "chance"]].tolist() == [np.dtype("float64")] * 4
     row = table.set_index(["instance", "side", "metric"]).loc[1, "test", "balanced_accuracy"]
     found = read_instances(run.results.folder, [1])[0].item_figure("test", "balanced_accuracy")

@@ -7,7 +7,7 @@ import pytest
 from xval.answers.confusion import find_confusion
 from xval.answers.figure_text import format_folds
 from xval.answers.repeats import components_of, describe_components, repeat_values
-from xval.answers.tested_items import item_means
+from xval.answers.training_runs import item_means
 from xval.results.job_key import JobKey, job_keys
 
 # Two folds with three repeats: means 0.5 and 0.8, variance within them 0.01 (mean square with 4 degrees of freedom).

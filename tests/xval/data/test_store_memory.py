@@ -42,14 +42,14 @@ def write(folder, name="small", *, shift=0.0, n_columns=3):
 
 @pytest.fixture
 def reads(monkeypatch):
-    """Return the items whose predictors are read from files, in turn."""
-    found, read = [], FeatureStore.predictors
+    """Return the corpora whose predictors are read from files, in turn."""
+    found, read = [], StoreFiles.piece
 
-    def predictors(self, item):
-        found.append((self.folder.parents[1].name, item))
-        return read(self, item)
+    def piece(self, *bounds):
+        found.append(self._path.parents[2].name)
+        return read(self, *bounds)
 
-    monkeypatch.setattr(FeatureStore, "predictors", predictors)
+    monkeypatch.setattr(StoreFiles, "piece", piece)
     return found
 
 
@@ -58,7 +58,7 @@ def test_folds_are_rows_of_one_array_that_is_read_once(tmp_path, reads):
 
     folds = [load_fold(open_store(store.folder), fold, in_memory=True) for fold in (FOLD, OTHER, FOLD)]
 
-    assert reads == [("small", item) for item in "abcd"]
+    assert reads == ["small"]
     arrays = [examples.indexed.everything for data in folds for examples in data.sides.values()]
     assert all(array is arrays[0] for array in arrays)
     assert not arrays[0].flags.writeable
@@ -109,7 +109,7 @@ def test_the_present_and_the_next_store_are_held_and_no_other(tmp_path, reads):
     assert memory.hold(one, MB) is first
     assert memory.hold(three, MB) is not first
     assert names() == ["three"]
-    assert len(reads) == 3 * 4
+    assert sorted(reads) == ["one", "three", "two"]
     assert memory.hold(two, 0) is None
     assert names() == ["three"]  # the one that was announced last
     memory.preload(two, 0)
@@ -120,10 +120,10 @@ def test_who_asks_for_a_store_that_a_thread_is_reading_waits_for_it(tmp_path, mo
     store, memory = write(tmp_path), StoreMemory()
     started, may_go_on, read = threading.Event(), threading.Event(), FeatureStore.targets
 
-    def targets(self, item):
+    def targets(self):
         started.set()
         assert may_go_on.wait(20)
-        return read(self, item)
+        return read(self)
 
     monkeypatch.setattr(FeatureStore, "targets", targets)
     found = []
@@ -145,7 +145,7 @@ def test_who_asks_for_a_store_that_a_thread_is_reading_waits_for_it(tmp_path, mo
 
 def test_reading_ahead_says_nothing_of_damage_and_the_job_does(tmp_path):
     store, memory = write(tmp_path), StoreMemory()
-    (array,) = store.folder.glob("predictors/c*.npy")
+    array = store.folder / "predictors.npy"
     array.write_bytes(array.read_bytes() + b"more")
 
     store_memory.preload(store.folder, MB)
@@ -159,7 +159,7 @@ def test_reading_ahead_says_nothing_of_damage_and_the_job_does(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("changes", "n_read"), [({}, 4), ({"generator": True}, 0), ({"architecture": "feature_combination"}, 0)]
+    ("changes", "n_read"), [({}, 1), ({"generator": True}, 0), ({"architecture": "feature_combination"}, 0)]
 )
 def test_what_a_job_does_not_hold_is_not_read_ahead(tmp_path, reads, changes, n_read, make_settings):
     store = write(tmp_path)
@@ -168,7 +168,7 @@ def test_what_a_job_does_not_hold_is_not_read_ahead(tmp_path, reads, changes, n_
 
     assert len(reads) == n_read
     load_fold(store, FOLD, in_memory=True)
-    assert len(reads) == 4
+    assert len(reads) == 1
 
 
 # files
@@ -178,26 +178,24 @@ def test_pieces_of_files_are_the_rows_that_were_written(tmp_path):
     store = write(tmp_path)
     files = StoreFiles(store)
 
-    for item in "abcd":
-        n_rows = store.counts[item]
-        for first in range(n_rows):
-            assert np.array_equal(files.piece(item, first, n_rows), store.predictors(item)[first:])
-    assert files.piece("a", 2, 2).shape == (0, 3)
+    for stop in range(12):
+        for first in range(stop + 1):
+            assert np.array_equal(files.piece(first, stop), store.predictors()[first:stop])
+    assert files.piece(2, 2).shape == (0, 3)
 
 
 def test_a_file_that_is_cut_off_while_it_is_used_is_an_error(tmp_path):
     store = write(tmp_path)
     files = StoreFiles(store)
-    files.piece("c", 0, 1)
-    (array,) = store.folder.glob("predictors/c*.npy")
+    array = store.folder / "predictors.npy"
     array.write_bytes(array.read_bytes()[:-4])
 
-    assert files.piece("c", 0, 1).shape == (1, 3)
-    with pytest.raises(CorpusError, match=r"predictors.c.*cut off while in use"):
-        files.piece("c", 3, 4)
+    assert files.piece(0, 1).shape == (1, 3)
+    with pytest.raises(CorpusError, match=r"predictors\.npy.*cut off while in use"):
+        files.piece(10, 11)
     array.unlink()
-    with pytest.raises(CorpusError, match=r"predictors.c.*cannot be read \(No such file"):
-        files.piece("c", 0, 1)
+    with pytest.raises(CorpusError, match=r"predictors\.npy.*cannot be read \(No such file"):
+        files.piece(0, 1)
 
 
 def test_streaming_does_not_make_the_process_larger(tmp_path):

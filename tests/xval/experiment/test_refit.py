@@ -35,9 +35,9 @@ from xval.folds.plan import Fold
 from xval.jobs.job import Job, Refit
 from xval.jobs.plan import write_settings
 from xval.models.saved.description import read_description
-from xval.models.saved.heard_audio import read_audio_hashes
 from xval.models.saved.initial import hash_model
 from xval.models.saved.load import read_keras_model
+from xval.models.saved.provenance import Provenance
 from xval.results.checkpoint_note import checkpoint_path
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
@@ -475,9 +475,9 @@ def test_features_are_made_again_and_every_clip_is_known_as_heard(tmp_path):
 
     path = refit_instance(folder, RefitRequest(1), Console(file=StringIO()))
 
-    of_folds = [set(read_audio_hashes(folder.fold_folder(1, fold) / "seen_audio.npy")) for fold in (1, 2)]
-    assert set(read_audio_hashes(path.with_name("seen_audio.npy"))) == of_folds[0] | of_folds[1]
-    assert len(read_audio_hashes(path.with_name("seen_audio.npy"))) == 12
+    of_folds = [set(Provenance(folder.fold_folder(1, fold) / "model.keras").audio) for fold in (1, 2)]
+    assert set(Provenance(path).audio) == of_folds[0] | of_folds[1]
+    assert len(Provenance(path).audio) == 12
     saved = xval.load_model(path)
     assert saved.is_untested
     assert set(saved.predict(tmp_path / "audio" / f"{ITEMS[0]}_1.wav")["predicted"]) <= {"low", "mid", "high"}

@@ -13,11 +13,11 @@ def results(finished):
 
 def test_tables_are_those_of_the_loading_functions(results, finished):
     pd.testing.assert_frame_equal(results.folds, xval.load_results(finished.results))
-    pd.testing.assert_frame_equal(results.figures, xval.load_figures(finished.results))
+    pd.testing.assert_frame_equal(results.scores, xval.load_scores(finished.results))
     pd.testing.assert_frame_equal(results.predictions, xval.load_predictions(finished.results))
     assert results.not_done == []
     with pd.option_context("display.width", 80, "display.max_columns", 0):
-        assert "pooled" in repr(results.figures).partition("\n")[0]
+        assert "pooled" in repr(results.scores).partition("\n")[0]
 
 
 def test_the_summary_has_numbers_and_marks_the_best_instance_which_validation_selects(results):
@@ -28,7 +28,7 @@ def test_the_summary_has_numbers_and_marks_the_best_instance_which_validation_se
     assert summary[["n_folds", "n_folds_done"]].to_numpy().tolist() == [[2, 2]] * 3
     numbers = summary.drop(columns=["is_selected", "comment_1", "architecture", "n_folds", "n_folds_done", "leakage"])
     assert set(numbers.dtypes.astype(str)) == {"float64"}
-    figures = results.figures.query("side == 'test' and metric == 'accuracy'").set_index("instance")
+    figures = results.scores.query("side == 'test' and metric == 'accuracy'").set_index("instance")
     for name in ("mean", "std", "low", "high", "chance"):
         assert summary[f"test_accuracy_{name}"].tolist() == figures[name].tolist()
     for number, figure in figures.iterrows():

@@ -1,4 +1,4 @@
-"""Derived files while a run goes on: what has changed is written, nothing else; and no job waits for it."""
+"""Derived files: what has changed is written, nothing else."""
 
 import errno
 import json
@@ -10,11 +10,8 @@ import pytest
 
 from xval.answers.read import read_instances
 from xval.base.json_files import read_json, write_json
-from xval.report.background_rebuild import BackgroundRebuild
 from xval.report.rebuild import is_page_stale, is_stale, rebuild, rebuild_if_stale
 from xval.results import folder as folder_module
-
-WAIT_S = 120
 
 
 @pytest.fixture
@@ -52,11 +49,11 @@ def written(folder, instance):
 def test_only_what_has_changed_is_written_again(folder, end_fold):
     end_fold(1, 1, 0.5)
     end_fold(2, 1, 0.6)
-    assert rebuild(folder, changed_only=True) == []
+    assert rebuild(folder) == []
     before = written(folder, 1), written(folder, 2)
 
     end_fold(2, 2, 0.75)
-    rebuild(folder, changed_only=True)
+    rebuild(folder)
 
     assert (written(folder, 1) == before[0], written(folder, 2) > before[1]) == (True, True)
     assert figures(folder) == {(1, 1): 0.5, (2, 1): 0.6, (2, 2): 0.75}
@@ -66,7 +63,7 @@ def test_only_what_has_changed_is_written_again(folder, end_fold):
 def test_it_writes_what_a_rebuild_from_nothing_writes(folder, end_fold):
     for fold, accuracy in ((1, 0.5), (2, 0.25)):
         end_fold(1, fold, accuracy)
-        rebuild(folder, changed_only=True)
+        rebuild(folder)
     found = figures(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()
     (folder.instance_folder(1) / "metrics.json").unlink()
 
@@ -106,7 +103,7 @@ def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, en
     (folder.fold_folder(1, 2) / "record.json").write_text("{")
     end_fold(1, 1, 0.875)
 
-    named = [rebuild(folder, changed_only=True), rebuild(folder, changed_only=True)]
+    named = [rebuild(folder), rebuild(folder)]
 
     assert [len(lines) for lines in named] == [1, 1]
     assert "fold_2/record.json: not readable as JSON" in named[0][0]
@@ -287,39 +284,3 @@ def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(fold
 
     assert figures(folder) == {(1, 1): 0.5}
     assert is_stale(folder)
-
-
-def test_derived_files_follow_while_jobs_end_and_the_last_rebuild_has_them_all(folder, end_fold):
-    derived = BackgroundRebuild(folder, seconds_between=0.05)
-    end_fold(1, 1, 0.5)
-    derived.update()
-    assert not folder.workbook.exists()
-    until = time.monotonic() + WAIT_S
-    while not folder.workbook.exists() and time.monotonic() < until:
-        time.sleep(0.02)
-        derived.update()
-    assert figures(folder) == {(1, 1): 0.5}
-
-    end_fold(1, 2, 0.25)
-
-    assert derived.close() == []
-    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.25}
-
-
-def test_what_the_thread_meets_is_said_and_stops_no_job(folder, end_fold):
-    end_fold(1, 1, 0.5)
-    folder.folds_file.write_text("{")
-    said = []
-    derived = BackgroundRebuild(folder, seconds_between=0.0, say=said.append)
-    until = time.monotonic() + WAIT_S
-    while not said and time.monotonic() < until:
-        derived.update()
-        time.sleep(0.01)
-    for _ in range(10):
-        derived.update()
-        time.sleep(0.01)
-    assert ["folds.json: not readable" in str(error) for error in said] == [True]
-
-    assert derived.close() == []
-
-    assert len(said) == 2

@@ -116,7 +116,7 @@ def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", stored: "pd.
     """Return the clips of a side of which some examples are missing."""
     if find_task(store.task_type).target == "frame":
         size = count_frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
-        n_frames = (wanted["stop"] - wanted["first"]) // size
+        n_frames = (wanted["stop_row"] - wanted["first_row"]) // size
         n_rows = wanted["clip"].map(stored["clip"].value_counts())
         return set(wanted.loc[n_frames.to_numpy() != n_rows.to_numpy(), "clip"])
     if store.is_waveform:  # its windows are cut when they are read

@@ -34,13 +34,11 @@ def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             names = {job.settings.dataset, *_corpus_names(evidence)}
-            by_corpus, trained_by_corpus = (job.description().get(name) for name in ("seen_items", "trained_items"))
-            if not by_corpus or not trained_by_corpus:
+            provenance = job.provenance()
+            by_corpus = provenance.items, provenance.trained_items
+            if not all(by_corpus):
                 raise NotCheckableError("its model.json does not list the items it has seen and those it was trained on")
-            seen, trained = (
-                {item for name in names for item in items_by_corpus.get(name, ())}
-                for items_by_corpus in (by_corpus, trained_by_corpus)
-            )
+            seen, trained = ({item for name in names for item in items.get(name, ())} for items in by_corpus)
             sides = job.sides
             if tested := seen & sides["test"]:
                 findings.faults.append(

@@ -15,9 +15,10 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore, open_store
 from preprocessing.store.moments import DAMAGE
 from xval.base.errors import CorpusError, ResultsError, SettingsError, brief
-from xval.base.json_files import JsonObject, read_json
+from xval.base.json_files import JsonObject
 from xval.folds.predefined import SIDES
 from xval.jobs.fold_part import Clips, read_clips_of
+from xval.models.saved.provenance import Provenance
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
@@ -109,15 +110,20 @@ class JobEvidence:
         except (ValueError, ResultsError) as error:
             raise NotCheckableError(f"its settings.json has no valid feature settings ({type(error).__name__})") from error
 
-    def description(self) -> JsonObject:
-        """Return the content of model.json."""
+    def provenance(self) -> Provenance:
+        """Return what trained its model, with a description that can be read."""
+        provenance = Provenance(self.model_path)
         try:
-            description = read_json(self.folder / "model.json")
+            _ = provenance.described
         except (ResultsError, OSError) as error:
             raise NotCheckableError("model.json is damaged") from error
-        if description is None:
+        if not self.model_path.with_suffix(".json").is_file():
             raise NotCheckableError("model.json is missing")
-        return description
+        return provenance
+
+    def description(self) -> JsonObject:
+        """Return the content of model.json."""
+        return self.provenance().described
 
     def predictions(self) -> "pd.DataFrame":
         """Return item, clip, start_s, side and, if there is one, row of predictions.parquet."""

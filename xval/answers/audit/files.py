@@ -8,11 +8,12 @@ from preprocessing.store.checksums import find_damage
 from preprocessing.store.moments import DAMAGE
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
 from xval.answers.audit.verdict import Findings
-from xval.base.errors import ResultsError, brief
+from xval.base.errors import ResultsError, SettingsError, brief
 from xval.base.findings import Finding, Rule
 from xval.models.saved.description import ModelDescription, read_description
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
+from xval.models.saved.initial import has_changed, name_model
 from xval.models.saved.load import find_architecture
+from xval.models.saved.provenance import SEEN_AUDIO_NAME
 
 
 @Rule(1, Finding("every finished fold has all its files, and they and the feature stores are undamaged", slug="files"))
@@ -46,6 +47,7 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
         faults.append(str(error))
     except (ResultsError, OSError) as error:
         faults.append(str(error).removeprefix(f"{job.folder}{os.sep}").removesuffix("."))
+    faults += _replaced_models(job)
     predictions = job.folder / "predictions.parquet"
     try:
         missing = {"item", "clip", "side"} - set(column_names(predictions))
@@ -57,11 +59,24 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     return faults
 
 
+def _replaced_models(job: JobEvidence) -> list[str]:
+    """Return that a model which a fold started from, combines or has its features from is another one now."""
+    try:
+        settings = job.settings
+        return (
+            [f"another model is at {name_model(settings)} than it was made with"] if has_changed(job.record, settings) else []
+        )
+    except NotCheckableError:  # other rules say why
+        return []
+    except SettingsError as error:
+        return [str(error).removesuffix(".")]
+
+
 def _audio_hashes(job: JobEvidence, evidence: Evidence) -> tuple[str, ...]:
     """Return the file of audio hashes that a fold must have, where the corpus has hashes and no earlier model is used."""
     with suppress(NotCheckableError):
         settings, hashes = job.settings, evidence.corpus.index["audio_hash"].fillna("")
-        uses_models = job.is_ensemble or settings.initial_model or settings.embedding_model or job.record.get("models")
+        uses_models = job.is_ensemble or settings.start_model or settings.embedding_model or job.record.get("models")
         return (SEEN_AUDIO_NAME,) if (hashes != "").all() and not uses_models else ()
     return ()  # other rules say why
 

@@ -8,8 +8,8 @@ from xval.answers.audit.verdict import Findings
 from xval.base.code_hash import find_changed_copies
 from xval.base.errors import CorpusError, SettingsError
 from xval.base.findings import Finding, Rule
-from xval.base.user_code.identity import describe_changes
 from xval.base.user_code.modules import looking_in
+from xval.results.identity import JobIdentity
 from xval.settings.parameters import hash_parameters
 
 _UNKNOWN_CODE = "which of your own code it used is not known, because an earlier version of xval wrote its record"
@@ -25,7 +25,7 @@ def _check_folds(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             wanted = evidence.folds.hash_of(job.key.fold)
-            if wanted and job.record["folds_hash"] != wanted:  # the rule on items names a fold that is not there
+            if JobIdentity(folds_hash=wanted or None).changes(job.record):  # the rule on items names a fold that is not there
                 findings.faults.append(f"{job.name}: was run on folds {job.record['folds_hash']}, but folds.json has {wanted}")
 
 
@@ -62,7 +62,7 @@ def _check_settings(evidence: Evidence, findings: Findings) -> None:
             if job.written is None:
                 raise NotCheckableError("settings.json cannot be read")
             ran, has = job.record["settings_hash"], job.written.settings_hash
-            if ran != has:
+            if JobIdentity(settings_hash=has).changes(job.record):
                 findings.faults.append(f"{job.name}: was run with settings {ran}, but settings.json has {has}")
 
 
@@ -102,4 +102,4 @@ def _own_changes(job: JobEvidence) -> str:
     if ran is None and now:
         raise NotCheckableError(_UNKNOWN_CODE)
     with looking_in(written.own_folders):
-        return describe_changes(ran, now)
+        return JobIdentity(user_code=now).code_changes(job.record)

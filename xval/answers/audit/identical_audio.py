@@ -22,9 +22,7 @@ from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 from xval.folds.shared_audio import describe_shared_file, find_shared_audio, find_shared_files, find_tested
 from xval.jobs.fold_part import Clips
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, read_audio_hashes
-from xval.models.saved.leakage import heard_elsewhere, known_again
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, Provenance
 from xval.results.read import fitted_sides
 
 if TYPE_CHECKING:
@@ -136,38 +134,41 @@ def _uses_of_folds(evidence: Evidence) -> Iterator[tuple[Fold, Clips]]:
     ),
 )
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
-    known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have heard the same in most instances
+    known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have seen the same in most instances
     for job in evidence.jobs:
         with findings.looking_at(job.name):
+            provenance = Provenance(job.model_path)
             try:
-                heard, trained = (read_audio_hashes(job.folder / name) for name in (SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME))
+                seen, trained = provenance.audio, provenance.trained_audio
             except ResultsError as error:
                 findings.add_faults(job.name, [Damage(error)])
                 continue
-            if heard is None or trained is None:
+            if seen is None or trained is None:
                 raise NotCheckableError(
                     f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} next to its model: it is lost, or the dataset, or a model "
                     "that it was made from, had no audio hashes"
                 )
             sides = job.sides
             held_out = sides["validation"] - set().union(*(sides[side] for side in fitted_sides(job.record)))
-            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (heard, trained)), *sides.values(), held_out
+            key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (seen, trained)), *sides.values(), held_out
             if key not in known:
-                known[key] = _faults_of_seen(evidence.corpus.index, heard, trained, sides, held_out)
+                known[key] = _faults_of_seen(evidence.corpus.index, seen, trained, sides, held_out)
             findings.add_faults(job.name, known[key])
-            findings.add_faults(job.name, _heard_in_another_form(job, evidence, known))
+            findings.add_faults(job.name, _other_versions(job, provenance, evidence, known))
             if (origin := judge_origin(job)).state == "unknown":
                 raise NotCheckableError(clause(origin))
 
 
-def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tuple[object, ...], list[str]]) -> list[str]:
-    """Return which tested clips a model, or one that it was made of, has heard in another encoding or at another level.
+def _other_versions(
+    job: JobEvidence, provenance: Provenance, evidence: Evidence, known: dict[tuple[object, ...], list[str]]
+) -> list[str]:
+    """Return which tested clips a model, or one that it was made from, has seen in another encoding or at another level.
 
-    Fingerprints are compared once for all models that have heard the same elsewhere, and are tested by the same items.
+    Fingerprints are compared once for all models that have seen the same elsewhere, and are tested by the same items.
     """
-    seen, index = read_seen(job.model_path), evidence.corpus.index
+    index = evidence.corpus.index
     has_hash = index["audio_hash"].fillna("") != ""
-    elsewhere = heard_elsewhere(seen, index[has_hash])
+    elsewhere = provenance.audio_elsewhere(index[has_hash])
     tested = index[has_hash & index["item"].isin(job.sides["test"])]
     if not len(elsewhere):
         return []
@@ -175,11 +176,11 @@ def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tup
     tested = tested if chosen is None else tested[tested["clip"].isin(chosen)]
     if tested.empty:
         return []
-    prints = None if seen.fingerprints is None else seen.fingerprints.of(elsewhere)
+    prints = None if provenance.fingerprints is None else provenance.fingerprints.of(elsewhere)
     key = elsewhere.tobytes(), None if prints is None else prints.tobytes(), job.sides["test"], chosen
     if key not in known:
         try:
-            alike = known_again(tested, seen, elsewhere, evidence.corpus.folder)
+            alike = provenance.other_versions(tested, elsewhere, evidence.corpus.folder)
         except CorpusError as error:
             raise NotCheckableError(str(error)) from error
         if isinstance(alike, str):
@@ -191,15 +192,15 @@ def _heard_in_another_form(job: JobEvidence, evidence: Evidence, known: dict[tup
 
 def _faults_of_seen(
     index: "pd.DataFrame",
-    heard: NDArray[np.uint64],
+    seen: NDArray[np.uint64],
     trained: NDArray[np.uint64],
     sides: Mapping[str, Collection[str]],
     held_out: Collection[str],
 ) -> list[str]:
-    """Return what is wrong with the lists of audio that a model has heard and was trained on; none of it may be `held_out`."""
+    """Return what is wrong with the lists of audio that a model has seen and was trained on; none of it may be `held_out`."""
     index = index[index["audio_hash"].fillna("") != ""]
     hashes = short_hashes(index["audio_hash"])
-    is_seen, has_trained = np.isin(hashes, heard), np.isin(hashes, trained)
+    is_seen, has_trained = np.isin(hashes, seen), np.isin(hashes, trained)
     known = {*sides["training"], *sides["validation"]}
     faults: list[str] = []
     if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):

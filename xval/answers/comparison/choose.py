@@ -1,8 +1,7 @@
 """Read the instances to compare, which `refuse` judges.
 
-Comes in: the folder of an experiment and names: an instance, ``3``; ``nested`` or ``selected``; ``results/demo/experiment_2``,
-all instances of another experiment, or ``results/demo/experiment_2:3`` one of them. Or instances that are read already. Goes
-out: a `Comparison`. Nothing is trained, and nothing is written.
+An instance is named ``3``, ``nested`` or ``selected``, and one of another experiment ``results/demo/experiment_2:3``; without a
+number, all of that experiment are compared. Nothing is trained, and nothing is written.
 """
 
 import math
@@ -336,10 +335,7 @@ def _over_items(instance: InstanceResults) -> InstanceResults:
     """Return an instance with its figures over items, where it has been read without them and they can be known."""
     if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
-    results, number = open_results(instance.experiment), instance.number
-    known = over_items_of(
-        results, instance, results.folder.state(number), [], None
-    )  # of what cannot be read folds are compared
+    known = over_items_of(instance, [])  # of what cannot be read folds are compared
     return replace(instance, over_items=known) if known else instance
 
 

@@ -1,7 +1,4 @@
-"""One test metric of an instance: per fold and repeat, and per item.
-
-Comes in: an instance. Goes out: a `Competitor`.
-"""
+"""One test metric of an instance that is compared: by fold and seed, and by item."""
 
 import math
 from collections import Counter

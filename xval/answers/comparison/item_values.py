@@ -1,7 +1,7 @@
 """A test metric of each item in each training run, for comparisons.
 
-Comes in: an instance and the folds to compare it on. Goes out: `ItemValues`. A mean is read off the records. Of a figure that
-is none, each item is left out in turn of all that was tested, which estimates.json keeps for the main metrics.
+A mean over items is read from the scores of the jobs. For a metric that is none, each item is left out in turn of all that was
+tested, which estimates.json keeps for the main metrics.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -12,22 +12,19 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.deals import folds_of_deals
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.over_items import MOST_VALUES
-from xval.answers.tested_items import item_means
-from xval.answers.whole_repeats import read_repeats, seed_of, whole_repeats
+from xval.answers.training_runs import item_means, read_repeats, run_of, whole_repeats
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import find, metric_names
 from xval.measures.statistics.components import variance_components
 from xval.results.instance import InstanceResults
 from xval.results.item_figures import LeftOut
 from xval.results.job_key import JobKey
-from xval.results.tested_examples import TestedExamples
+from xval.results.tested_examples import Run, TestedExamples
 
 Basis = Literal["items", "pooled"]
-_Run = tuple[frozenset[int], int]
-_AVERAGED: _Run = frozenset(), 0
+_AVERAGED: Run = frozenset(), 0
 
 
 class ItemValues(NamedTuple):
@@ -45,7 +42,7 @@ class ItemValues(NamedTuple):
 
     of: Basis
     items: tuple[str, ...]
-    runs: tuple[_Run, ...]
+    runs: tuple[Run, ...]
     figures: NDArray[np.float64]
     values: NDArray[np.float64]
     weights: NDArray[np.float64] | None = None
@@ -62,7 +59,7 @@ class ItemValues(NamedTuple):
         deals = self._replace(runs=tuple((folds, 0) for folds, _ in self.runs))
         return deals.by(dict.fromkeys(deals.runs))
 
-    def by(self, runs: Iterable[_Run]) -> "ItemValues":
+    def by(self, runs: Iterable[Run]) -> "ItemValues":
         """Return the means over what belongs to each of these runs; where each is one, the values themselves."""
         merged = tuple(runs)
         if merged == self.runs:
@@ -95,7 +92,7 @@ class ItemValues(NamedTuple):
         between = float(np.var([np.mean(figures) for figures in of_deals.values()], ddof=1))
         return min(1.0, parts.seed / parts.n_repeats / between) if between else nan
 
-    def in_runs(self, runs: Sequence[_Run]) -> "ItemValues":
+    def in_runs(self, runs: Sequence[Run]) -> "ItemValues":
         """Return the values in these runs, each that of the run with the same folds, whatever its seed."""
         places = {folds: place for place, (folds, _) in enumerate(self.runs)}
         if not all(folds in places for folds, _ in runs):
@@ -157,12 +154,12 @@ def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey
 def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues | None:
     """Return the values of items, as the records have them; where not all repeats are whole, the means over those of a deal."""
     items = tuple(sorted(item_means(instance)))
-    by_run: dict[_Run, list[JobKey]] = {}
+    by_run: dict[Run, list[JobKey]] = {}
     for jobs in repeats:
-        by_run.setdefault(_run_of(instance, jobs), []).extend(jobs.values())
+        by_run.setdefault(run_of(instance, jobs), []).extend(jobs.values())
     runs, jobs_of = tuple(by_run), list(by_run.values())
     if sum(map(len, repeats)) != len(instance.done):
-        deals = [frozenset(folds) for folds in folds_of_deals(instance).values()]
+        deals = [frozenset(folds) for folds in instance.folds_by_repeat.values()]
         runs, jobs_of = (
             tuple((deal, 0) for deal in deals),
             [[key for key in instance.done if key.fold in deal] for deal in deals],
@@ -180,13 +177,9 @@ def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapp
     n_items = len(without)
     items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.scores[key].items})
     names = items if len(items) == n_items else [f"group {number}" for number in range(1, n_items + 1)]
-    runs = tuple(_run_of(instance, jobs) for jobs in repeats)
+    runs = tuple(run_of(instance, jobs) for jobs in repeats)
     if len(figures) < len(runs):  # events of the seeds of a deal are counted together
         runs = tuple(dict.fromkeys((folds, 0) for folds, _ in runs))
-        runs = runs if len(runs) == len(figures) else tuple(dict.fromkeys(_run_of(instance, jobs) for jobs in repeats))
+        runs = runs if len(runs) == len(figures) else tuple(dict.fromkeys(run_of(instance, jobs) for jobs in repeats))
     values, weights = n_items * figures - (n_items - 1) * without, np.array(left_out["weights"], np.float64)
     return ItemValues("pooled", tuple(names), runs, figures, values, weights).by(dict.fromkeys(runs))
-
-
-def _run_of(instance: InstanceResults, jobs: Mapping[int, JobKey]) -> _Run:
-    return frozenset(jobs), seed_of(instance, jobs)

@@ -155,7 +155,6 @@ class _Writing:
         self._add_definition(found)
 
     def text(self) -> str:
-        """Return the source of the module."""
         future = [line for line in self.imports if line.startswith("from __future__")]
         imports = [*future, *sorted(line for line in self.imports if line not in future)]
         head = f'"""Written by a run: {self._name} of a notebook or a session, and what it uses."""'

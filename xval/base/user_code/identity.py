@@ -5,6 +5,7 @@ These count:
 
 - the functions, classes, variables and imports at the top level of the user's modules that the part uses, in turn;
 - what these modules, and the modules that they import, run outside of definitions when they are imported;
+- what registers itself there with something that the part uses: by a decorator, or by the `__init_subclass__` of a base class;
 - data files whose names are written in what counts.
 """
 
@@ -38,17 +39,23 @@ Definitions = Mapping[str, str]
 """Hashes by ``module:name``; see `hash_definitions`."""
 
 FORM = ":"
-"""The key of the form of such hashes. They lack it if they are of a version of xval that saw neither imports nor files."""
-_FORM_NOW = "2"
+"""The key of the form of such hashes. They lack it if they are of a version of xval that saw neither imports nor files.
+
+Form 2 lacks what registers itself, and what a network's module declares.
+"""
+_FORM_NOW = "3"
 
 # What precedes a hash:
 _SHIPPED = "shipped "  # of a definition in a file of architectures/ that is as xval ships it
 _IMPORTED = "imported "  # of what is run or used only because a module is imported of which nothing is used
+_REGISTERED = "registered "  # of what is used only because it registers itself, or because a network's module declares it
 _FILE = "file "  # of a data file, whose name stands in place of a definition's
 
 # What a module runs outside of definitions, in place of a definition's name:
 _RUN = ""
 _RUN_BY_IMPORT = "import"  # only because it is imported
+_RUN_BY_REGISTERED = "registered"  # only because of what registers itself
+_DECLARED = "reshaping_type"  # which a network's module declares next to its build()
 
 _DECLARING = {"Experiment", "cross_validate"}
 _READ_ANY_NAME = {"globals", "vars", "locals", "eval", "exec"}
@@ -83,12 +90,13 @@ _READ: dict[tuple[tuple[str, ...], tuple[str, ...]], tuple[dict[Path, _State | N
 def find_changes(before: Definitions | None, now: Definitions | None) -> list[str]:
     """Return the definitions and files that differ; none where one side is not known, or xval has shipped both.
 
-    Files are compared where both sides have them: code that reads another one differs itself. What runs because it is imported
-    is compared where both sides are of a version of xval that saw it.
+    Files are compared where both sides have them: code that reads another one differs itself. What runs because it is imported,
+    and what registers itself, is compared where both sides are of a version of xval that saw it.
     """
     if before is None or now is None or before == now:
         return []
-    on_both_sides = (_FILE,) if FORM in before and FORM in now else (_FILE, _IMPORTED)
+    forms = {before.get(FORM, ""), now.get(FORM, "")}
+    on_both_sides = (_FILE, _REGISTERED, _IMPORTED)[: 3 if "" in forms else len(forms)]
     changed = []
     for name in sorted({*before, *now} - {FORM}):
         hashes = [side[name] for side in (before, now) if name in side]
@@ -106,7 +114,9 @@ def describe_changes(before: Definitions | None, now: Definitions | None) -> str
     for changed in find_changes(before, now):
         module, _, name = changed.partition(":")
         verb = "is gone" if changed not in (now or {}) else "has changed" if changed in (before or {}) else "is new"
-        what = {_RUN: "code outside of functions and classes", _RUN_BY_IMPORT: "code run when it is imported"}.get(name, name)
+        by_import = "code run when it is imported"
+        runs = {_RUN: "code outside of functions and classes", _RUN_BY_IMPORT: by_import, _RUN_BY_REGISTERED: by_import}
+        what = runs.get(name, name)
         changes_by_module.setdefault(module, []).append(f"{what} {verb}")
     texts = []
     for module, changes in changes_by_module.items():
@@ -121,7 +131,7 @@ def hash_file(tree: ast.Module) -> str:
 
 
 class _Place(NamedTuple):
-    """A name at the top level of a module; `ALL_NAMES`: all of them; `_RUN`, `_RUN_BY_IMPORT`: what it runs."""
+    """A name at the top level of a module; `ALL_NAMES`: all of them; `_RUN` and others: what it runs."""
 
     module: str
     name: str
@@ -139,7 +149,7 @@ class _Module:
         effects: The statements that do more than to define or to assign.
         stars: The modules all of whose names it imports.
         loaded: The dotted paths that it imports, used or not, when it is imported itself or when what counts of it runs.
-        decorated: Definitions with a decorator, which may note them somewhere.
+        definitions: Its functions and classes.
         is_script: Whether it declares an experiment.
         is_shipped: Whether it is an architecture as xval ships it.
         folders: Where it may have data files.
@@ -154,7 +164,7 @@ class _Module:
         self.effects: list[ast.stmt] = []
         self.stars: list[str] = []
         self.loaded: list[str] = []
-        self.decorated: list[ast.stmt] = []
+        self.definitions: list[DEFINITIONS] = []
         defined = set()
         for node in without_docstring(tree.body):
             if isinstance(node, ast.If) and source_of(node.test) in _NOT_RUN:
@@ -172,7 +182,7 @@ class _Module:
                 self._bind(bound, node)
             if isinstance(node, DEFINITIONS):
                 defined.add(node.name)
-                self.decorated += [node] if node.decorator_list else []
+                self.definitions.append(node)
             elif not is_assignment(node):
                 self.effects.append(node)
         self.variables = self.bindings.keys() - defined
@@ -207,21 +217,83 @@ class _Reading:
         self._find_own = cache(self._find_own_spec)
 
     def hash_all(self, parts: Iterable[_Place]) -> dict[str, str]:
-        """Return the hashes of some parts and of all that they use."""
-        self._follow([*parts], _RUN)
+        places = [*parts]
+        self._follow([place for place in places if place.name != _DECLARED], _RUN)
         used = {*self._counted}
-        while modules := self._modules_to_import():
-            noted = [(module, node) for module in modules if module for node in module.decorated]
-            self._follow([place for pair in noted for place in self._count_run(*pair, _RUN_BY_IMPORT)], _RUN_BY_IMPORT)
+        self._follow_imports(_RUN_BY_IMPORT)
+        imported, registered = {*self._counted}, [place for place in places if place.name == _DECLARED]
+        while registered:
+            self._follow(registered, _RUN_BY_REGISTERED)
+            self._follow_imports(_RUN_BY_REGISTERED)
+            registered = [*self._registered()]
         shipped = {name for name, module in self._modules.items() if module and module.is_shipped}
         texts: dict[_Place, str] = {}
         for place, bindings in self._counted.items():
             if place in used or place.module not in shipped:
-                kind = _SHIPPED if place.module in shipped else "" if place in used else _IMPORTED
+                kind = "" if place in used else _IMPORTED if place in imported else _REGISTERED
+                kind = _SHIPPED if place.module in shipped else kind
                 texts[place] = f"{kind}{_hash_place(place, bindings)}"
         texts |= {place: f"{_FILE}{_hash_content(path)}" for place, path in self._files.items() if place.module not in shipped}
         form = {} if all(text.startswith(_SHIPPED) for text in texts.values()) else {FORM: _FORM_NOW}
         return form | {f"{module}:{name}": text for (module, name), text in sorted(texts.items())}
+
+    def _follow_imports(self, run_as: str) -> None:
+        """Count what modules run, and what they decorate, that are only imported; and all that it uses."""
+        while modules := self._modules_to_import():
+            noted = [(module, node) for module in modules if module for node in module.definitions if node.decorator_list]
+            self._follow([place for pair in noted for place in self._count_run(*pair, run_as)], run_as)
+
+    def _registered(self) -> list[_Place]:
+        """Return the definitions, not counted yet, that register themselves with something that is used."""
+        own = [module for module in self._modules.values() if module and not module.is_shipped]
+        return [
+            place
+            for module in own
+            for node in module.definitions
+            if (place := _Place(module.name, node.name)) not in self._counted and node not in self._run
+            if any(self._keeps(*meant) for decorator in node.decorator_list for meant in self._meant(module, decorator))
+            or any(map(self._is_told, self._ancestors(module, node)))
+        ]
+
+    def _keeps(self, module: _Module, node: ast.stmt) -> bool:
+        """Return whether a decorator, by its definition, may register something with a variable or class that is used."""
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            return any(node in bindings for bindings in self._counted.values())
+        return any(_Place(module.name, head) in self._counted for head, *_ in names_used(node) if head in module.variables)
+
+    def _is_told(self, node: ast.stmt) -> bool:
+        """Return whether a class is used and told of its subclasses."""
+        inner = node.body if isinstance(node, ast.ClassDef) else []
+        is_told = any(isinstance(part, DEFINITIONS) and part.name == "__init_subclass__" for part in inner)
+        return is_told and any(node in bindings for bindings in self._counted.values())
+
+    def _ancestors(self, module: _Module, node: ast.stmt) -> list[ast.stmt]:
+        """Return the classes of the user's own that a class inherits from."""
+        waiting, found = [(module, node)], list[ast.stmt]()
+        while waiting:
+            module, node = waiting.pop()
+            if isinstance(node, ast.ClassDef) and node not in found:
+                found.append(node)
+                waiting += [meant for base in node.bases for meant in self._meant(module, base)]
+        return found[1:]
+
+    def _meant(self, module: _Module, expression: ast.expr) -> Iterator[tuple[_Module, ast.stmt]]:
+        """Yield the statements of the user's own that give a decorator or a base class its meaning, with their modules."""
+        while isinstance(expression, ast.Call | ast.Subscript):
+            expression = expression.func if isinstance(expression, ast.Call) else expression.value
+        waiting, followed = [_Place(module.name, source_of(expression))], set[_Place]()
+        while waiting:
+            place = waiting.pop()
+            target, (head, _, attributes) = self._modules.get(place.module), place.name.partition(".")
+            if target is None or place in followed:
+                continue
+            followed.add(place)
+            waiting += [_Place(f"{place.module}.{head}", attributes), *(_Place(star, place.name) for star in target.stars)]
+            for binding in target.bindings.get(head, []):
+                if isinstance(binding, _Place):
+                    waiting.append(_Place(binding.module, ".".join(filter(None, (binding.name, attributes)))))
+                else:
+                    yield target, binding
 
     def _modules_to_import(self) -> list[_Module | None]:
         """Read the modules that those read so far import, with the packages that they lie in; return them."""
@@ -243,7 +315,6 @@ class _Reading:
                 return
 
     def _count_run(self, module: _Module, node: ast.stmt, run_as: str) -> Iterator[_Place]:
-        """Count what a module runs; yield what it uses."""
         self._run.add(node)
         self._counted.setdefault(_Place(module.name, run_as), []).append(node)
         yield from self._uses_of(module, node)
@@ -258,7 +329,6 @@ class _Reading:
         return is_used or not (module.is_script or acted_on <= module.variables)
 
     def _reach(self, place: _Place) -> Iterator[_Place]:
-        """Count a place that is used; yield what it uses."""
         module = self._module(place.module)
         if module is None or place in self._reached:
             return
@@ -276,7 +346,6 @@ class _Reading:
             yield from (_Place(star, place.name) for star in module.stars)
 
     def _uses_of(self, module: _Module, node: ast.stmt) -> Iterator[_Place]:
-        """Yield what a statement of a module uses."""
         for text, path in named_files(node, module.folders):
             self._files[_Place(module.name, text)] = path
             self.states[path] = _state(path)

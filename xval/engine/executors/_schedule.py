@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from itertools import islice
 
 from xval.jobs.job import Job
-from xval.results.read import is_current
 
 ATTEMPTS = 2
 """How often a job is tried that crashes."""
@@ -83,7 +82,7 @@ class Schedule:
             folder = job.folder
             for key in islice(folder.jobs(job.instance), _RECORDS_PER_INSTANCE):
                 record = folder.record(*key)
-                if record and record["status"] == "done" and is_current(record, *job.identity):
+                if record and record["status"] == "done" and not job.identity.changes(record):
                     self.learn(job, record.get("seconds", 0.0), n_training_items=len(record["items"]["training"]))
 
     def _key(self, job: Job) -> int:

@@ -59,7 +59,6 @@ class _Workers:
 
     @property
     def are_busy(self) -> bool:
-        """Whether some worker has a job without an outcome."""
         return any(worker.has for worker in self._workers.values())
 
     def begin(self, jobs: Sequence[Job]) -> None:
@@ -106,7 +105,6 @@ class _Workers:
             remove_leftovers(job)
 
     def warn(self, number: int) -> None:
-        """Pass a warning signal on to all workers."""
         for worker in list(self._workers.values()):
             worker.warn(number)
 

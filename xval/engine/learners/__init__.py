@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
-from xval.models.saved.seen import Seen
+from xval.models.saved.provenance import Provenance
 from xval.settings.architectures import COMBINATION, trains_network
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Fitted(ABC):
 
     job: Job
     data: "FoldData"
-    earlier: Sequence[Seen]
+    earlier: Sequence[Provenance]
 
     def embedder(self) -> "Embed | None":
         """Return the function that embeds examples; None: there is no embedding."""

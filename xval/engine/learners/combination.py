@@ -17,7 +17,7 @@ from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.models.saved.fetch import find_model
 from xval.models.saved.initial import hash_model
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Provenance
 from xval.settings.combination import CombinationOptions
 from xval.settings.model_address import is_address
 from xval.training.classical.estimators import EstimatorSpec
@@ -44,7 +44,7 @@ class CombinedFeatures:
         fetched = [is_address(path) for path in self._options.model_paths(job.fold.number)]
         described = zip(self._paths, fetched, strict=True)
         self.facts = {"models": [self._describe_model(path, is_fetched=is_fetched) for path, is_fetched in described]}
-        self.earlier = [read_seen(path) for path in self._paths]
+        self.earlier = [Provenance(path) for path in self._paths]
         self.search_on_validation = bool(self._paths)
         self._networks: list[Any] = []
         if self._paths:

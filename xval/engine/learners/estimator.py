@@ -22,7 +22,7 @@ from xval.jobs.job import Job, job_seed
 from xval.jobs.model_files import seen_by_embedder
 from xval.jobs.observers import Observers
 from xval.jobs.record import versions
-from xval.models.saved.seen import Seen
+from xval.models.saved.provenance import Provenance
 from xval.results.folder import ESTIMATOR_NAME
 from xval.settings.classical import fits_validation
 from xval.settings.schema import Settings
@@ -55,7 +55,7 @@ class PooledFeatures:
         self._pooling = Pooling(options["pooling"], options["time_parts"], settings, scales_pooled)
         self.spec = EstimatorSpec.of(job.settings.architecture, options)
         self.search_on_validation = False
-        self.earlier: list[Seen] = []
+        self.earlier: list[Provenance] = []
         self.facts: dict[str, Any] = {"models": []}
         self.about = {
             "pooling": self._pooling.statistics,

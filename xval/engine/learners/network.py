@@ -45,7 +45,7 @@ def fit(job: Job, folder: Path, observers: Observers) -> "Iterator[FoldNetwork]"
             refit=job.refit,
             checkpoints=setup.checkpoints,
         )
-        earlier = [setup.initial.seen] if setup.initial else []
+        earlier = [setup.initial.provenance] if setup.initial else []
         yield FoldNetwork(job, setup.data, [*earlier, *seen_by_embedder(job)], setup, history)
 
 

@@ -100,7 +100,6 @@ def _bracket(number: int, n_epochs: int) -> int:
 
 
 def _rungs(bracket: int, n_epochs: int) -> list[int]:
-    """Return the epochs after which a trial of a bracket may be ended."""
     first = max(1, n_epochs // _FACTOR**bracket)
     rungs = []
     while first < n_epochs:

@@ -22,7 +22,7 @@ from xval.engine.search.storage import copy_study
 from xval.folds.plan import Fold
 from xval.jobs.job import COMPLETE, FAILED, PRUNED, Job, Trial, job_seed
 from xval.results.job_key import SEARCH, JobKey
-from xval.results.read import Record, is_current
+from xval.results.read import Record
 from xval.settings.further_metrics import monitor_is_maximised
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Instance
@@ -98,7 +98,7 @@ class FoldSearch:
         for trial in (tried for tried in generation if tried.state == COMPLETE):
             job = self._job(trial, inner)
             record: Record | None = self._folder.record(*job.key)
-            if not record or not is_current(record, *job.identity):
+            if not record or job.identity.changes(record):
                 missing.append(job)
             elif record["status"] != "done":
                 if job.key not in failed:

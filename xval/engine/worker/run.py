@@ -13,11 +13,12 @@ from xval.engine.observers import job_observers
 from xval.engine.worker.trial import score_trial
 from xval.jobs.claim import ClaimedFold, Report
 from xval.jobs.job import Job
-from xval.jobs.model_files import describe_model, write_seen_audio
+from xval.jobs.model_files import describe_model
 from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome
 from xval.jobs.record import describe_job, describe_untested, write_history
 from xval.models.saved.novelty import describe_novelty
+from xval.models.saved.provenance import write_seen_audio
 
 Work = Callable[[Job, Path, Observers], Mapping[str, Any]]
 """What is done in a claimed fold: it writes files into its temporary folder, and returns its record."""

@@ -11,9 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.answers.deals import group_runs
 from xval.answers.item_words import items_word
-from xval.answers.whole_repeats import seed_of, whole_repeats
+from xval.answers.training_runs import group_runs, run_of, whole_repeats
 from xval.data.clip_average import Averaging
 from xval.measures.calibration import are_probabilities
 from xval.measures.conformal import Answers, RiskCurve, SpeakerScores, prediction_sets, risk_curve, score_clips, speakers_needed
@@ -117,7 +116,7 @@ def measure_abstention(instance: InstanceResults) -> Abstention | None:
     calibration = [_calibration_scores(*sides) for sides in zip(validation, tested, strict=True)]
     n_speakers = min(scores.n_items for speakers in calibration for scores in speakers)
     needed = {coverage: speakers_needed(coverage) for coverage in COVERAGES}
-    runs = group_runs([list(jobs) for jobs in repeats], [seed_of(instance, jobs) for jobs in repeats])
+    runs = group_runs([run_of(instance, jobs) for jobs in repeats])
     sets = tuple(
         RequestedCoverage(coverage, least, _score_sets(coverage, calibration, tested, runs) if n_speakers >= least else None)
         for coverage, least in needed.items()

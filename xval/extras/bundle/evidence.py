@@ -18,8 +18,8 @@ from xval.extras.bundle.places import find_places, read_portable
 from xval.extras.export.api import export_name
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import foreign_embedder, is_own, own_embedder
-from xval.models.saved.heard_audio import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.models.saved.novelty import NOVELTY_NAME
+from xval.models.saved.provenance import FINGERPRINTS_NAME, SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME
 from xval.results.folder import ESTIMATOR_NAME, ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey

@@ -79,7 +79,6 @@ class _NoveltyScore(keras.Operation):  # type: ignore[misc]
         return ops.sqrt(-nearest[:, -1:]) / settings.limit
 
     def compute_output_spec(self, embeddings: Any) -> Any:
-        """Return the shape of the scores, (batch, 1)."""
         return keras.KerasTensor((embeddings.shape[0], 1), "float32")
 
 

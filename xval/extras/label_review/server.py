@@ -155,7 +155,6 @@ class _Handler(BaseHTTPRequestHandler):
         return None
 
     def _send_json(self, make: Any) -> None:
-        """Call a function, and send its return value or its error as JSON."""
         try:
             code, content = HTTPStatus.OK, make()
         except (XvalError, OSError) as error:
@@ -163,7 +162,6 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(code, "application/json", json.dumps(content))
 
     def _send(self, code: int, kind: str, text: str) -> None:
-        """Send a response with a status code and a text of a MIME type."""
         content = text.encode()
         self.send_response(code)
         for name, value in {**_HEADERS, "Content-Type": f"{kind}; charset=utf-8", "Content-Length": str(len(content))}.items():

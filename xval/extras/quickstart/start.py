@@ -179,7 +179,6 @@ def _advise_options(text: str, path: Path, reader: str | None, name: str) -> str
 
 
 def _script(dataset: str) -> Path:
-    """Return the path of the experiment script of a dataset."""
     return experiments_folder() / f"start_{dataset}.py"
 
 

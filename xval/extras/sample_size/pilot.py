@@ -19,7 +19,7 @@ from xval.answers.comparison.refuse import check_metric
 from xval.answers.item_words import item_word
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
-from xval.answers.whole_repeats import whole_repeats
+from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, suggestion
 from xval.measures.metrics import Metric, canonical_name, find
 from xval.measures.statistics.comparison import item_difference

@@ -170,7 +170,6 @@ def describe_gap(groups: Groups) -> str:
 
 
 def _signed(number: float) -> str:
-    """Return a number with its sign: ``+0.120``."""
     (text,) = rounded(number)
     return text if text.startswith("-") else f"+{text}"
 

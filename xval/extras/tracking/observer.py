@@ -124,7 +124,6 @@ def observe(
 
 
 def _print_stopped(error: BaseException, folder: ExperimentFolder, console: Console) -> None:
-    """Print that the tracking has stopped because of an error."""
     message = f"tracking has stopped: {one_line(error)}. The run continues; its results are in {folder.path}."
     console.print(message, style="red", soft_wrap=True, markup=False)
 

@@ -138,7 +138,6 @@ def _first_event(targets: Targets) -> int:
 
 
 def _count_events(targets: Targets, predictions: Predictions) -> ClassCounts:
-    """Count the frames of each class of events."""
     first = _first_event(targets)
     return ClassCounts(*(n_frames[first:] for n_frames in count_classes(targets, predictions)))
 

@@ -1,13 +1,15 @@
-"""Compare the header of a .npy file with its size, before memory is taken for the array.
-
-Comes in: an open .npy file and its size. Goes out: nothing, or the reason why it is refused.
-"""
+"""Read a .npy file from elsewhere, whose header is compared with its size before memory is taken for the array."""
 
 import math
+from pathlib import Path
 from tokenize import TokenError
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
+import numpy as np
 from numpy.lib import format as npy_format
+from numpy.typing import NDArray
+
+from xval.base.errors import ResultsError
 
 _READERS = {(1, 0): npy_format.read_array_header_1_0, (2, 0): npy_format.read_array_header_2_0}
 
@@ -42,3 +44,20 @@ def check_array_header(file: BinaryIO, n_bytes: int) -> None:
     announced, held = math.prod(shape) * dtype.itemsize, n_bytes - file.tell()
     if announced != held:
         raise ValueError(f"its header announces {announced} bytes, but {held} follow")
+
+
+def read_array(path: Path) -> NDArray[Any] | None:
+    """Return the array of a .npy file next to a model, or None if there is none.
+
+    Raises:
+        ResultsError: The file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        with path.open("rb") as file:
+            check_array_header(file, path.stat().st_size)
+        array: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise ResultsError(f"{path}: damaged ({error}). Copy it again from the fold folder, or delete it.") from error
+    return array

@@ -20,8 +20,8 @@ from xval.base.setting_fields import PositiveFloat, written_type
 from xval.base.size_limits import MOST_SAMPLES
 from xval.measures.task import Task, find_task
 from xval.measures.tasks.frame_classification import TASK as FRAME_CLASSIFICATION
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME
 from xval.models.saved.novelty import NoveltySettings
+from xval.models.saved.provenance import SEEN_AUDIO_NAME
 from xval.settings.classical import Statistic
 from xval.settings.schema import FRAME_KEYS
 from xval.settings.validators import TaskType

@@ -6,13 +6,15 @@ others now.
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import family_of
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.errors import ResultsError, SettingsError
-from xval.models.saved.description import ModelDescription
+
+if TYPE_CHECKING:
+    from xval.models.saved.description import ModelDescription
 
 _OWN = "keras:"
 _UNTRAINED = ("opensmile", "praat", "duration_level")  # families whose features are computed by hand-made rules
@@ -52,7 +54,7 @@ def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
         return False
 
 
-def check_embedder(path: Path, description: ModelDescription) -> None:
+def check_embedder(path: Path, description: "ModelDescription") -> None:
     """Refuse a model whose embedder is not there, or another one now, or not named in model.json."""
     settings = description.feature_settings
     if settings.features != "embedding" or description.is_custom:

@@ -1,7 +1,7 @@
 """The saved model that training starts from: which file it is for a fold, what it holds, and which items it has seen.
 
 Comes in: `initial_model` of the settings and a fold. Goes out: an `InitialModel`, checked without loading Keras: the file is
-whole, and it has neither heard what the fold tests nor been trained on what it validates with, as far as is known (leakage.py).
+whole, and it has neither seen what the fold tests nor been trained on what it validates with, as far as is known.
 """
 
 from collections.abc import Collection, Mapping
@@ -13,15 +13,13 @@ from types import MappingProxyType
 from typing import Any
 
 from xval.base.errors import SettingsError, UnsafeModelError
-from xval.base.json_files import read_json
 from xval.base.operating_system import open_regular
 from xval.folds.plan import Fold
 from xval.models.saved import embedder
 from xval.models.saved.archive import read_chunks
 from xval.models.saved.fetch import cached_path, fetch_model
 from xval.models.saved.keras_file import open_model
-from xval.models.saved.leakage import Leakage, judge
-from xval.models.saved.seen import Seen, read_seen
+from xval.models.saved.provenance import Leakage, Provenance
 from xval.settings.architectures import COMBINATION
 from xval.settings.model_address import is_address, parse_address
 from xval.settings.schema import Settings
@@ -37,14 +35,13 @@ class InitialModel:
     Attributes:
         path: The .keras file.
         hash: Sixteen hex digits of its architecture and weights; saving the same model again does not change them.
-        description: The content of the .json file beside it, which has its name otherwise; empty where there is none.
-        leakage: Whether it has heard what the fold tests or validates with: clean or unknown.
+        provenance: What trained it, and the content of the .json file next to it.
+        leakage: Whether it has seen what the fold tests or validates with: clean or unknown.
     """
 
     path: Path
     hash: str
-    description: Mapping[str, Any]
-    seen: Seen
+    provenance: Provenance
     leakage: Leakage
 
     @property
@@ -69,30 +66,30 @@ def find_initial_model(
             1, or an address of `parse_address`, from which it is fetched once; and dataset.
         fold: The fold.
         corpus_folder: data/<dataset>, whose index has the audio hashes of the fold's clips.
-        counted: The clips that count, by side, as of `judge`.
+        counted: The clips that count, by side, as of `Provenance.verdict`.
 
     Returns:
         The model; None where the settings name none.
 
     Raises:
-        SettingsError: There is no such file, it cannot be fetched, it is damaged or no .keras file, it has heard what the fold
+        SettingsError: There is no such file, it cannot be fetched, it is damaged or no .keras file, it has seen what the fold
             tests, or it was trained on what the fold validates with.
     """
-    if settings.initial_model is None:
+    pattern = settings.start_model
+    if pattern is None:
         return None
-    is_elsewhere = is_address(settings.initial_model)
-    path = fetch_model(parse_address(settings.initial_model)) if is_elsewhere else _path(settings.initial_model, fold.number)
+    path = fetch_model(parse_address(pattern)) if is_address(pattern) else _path(pattern, fold.number)
     if not path.is_file():
         raise SettingsError(
             f"fold {fold.number}: initial_model: there is no file {path}. Train that model first, or correct the path; "
             f"{_FOLD} in it is replaced by the number of the fold, from 1."
         )
     content_hash = _hash_of(path, fold.number)
-    seen = read_seen(path)
-    leakage = judge(seen, fold, settings.dataset, corpus_folder, counted)
+    provenance = Provenance(path)
+    leakage = provenance.verdict(fold, settings.dataset, corpus_folder, counted)
     if leakage.state == "leaked":
         raise SettingsError(f"fold {fold.number}: initial_model: {path} {leakage.reason}")
-    return InitialModel(path, content_hash, read_json(path.with_suffix(".json")) or {}, seen, leakage)
+    return InitialModel(path, content_hash, provenance, leakage)
 
 
 def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
@@ -100,8 +97,8 @@ def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
     if embedder.has_changed(record, settings):
         return True
     read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
-    if settings.initial_model is not None:
-        read[_path(settings.initial_model, record["fold"])] = record.get("initial_model_hash")
+    if settings.start_model is not None:
+        read[_path(settings.start_model, record["fold"])] = record.get("initial_model_hash")
     return any(path.is_file() and hash_model(path) != known for path, known in read.items())
 
 
@@ -109,7 +106,7 @@ def name_model(settings: Settings) -> str:
     """Return the setting that names the model that training starts from, that made the features, or that is combined."""
     if settings.architecture == COMBINATION:
         return "models"
-    name = "initial_model" if settings.initial_model else settings.pretrained or "initial_model"
+    name = "initial_model" if settings.start_model else settings.pretrained or "initial_model"
     return f"{name}='{getattr(settings, name)}'"
 
 

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xval.base.errors import ResultsError
 from xval.base.setting_fields import PositiveFloat
-from xval.models.saved.heard_audio import read_array
+from xval.models.saved.array_header import read_array
 
 NOVELTY_NAME = "novelty.npy"
 """Embeddings of training examples, float16 (n_kept, n_features)."""

@@ -8,7 +8,7 @@ from pathlib import Path
 from preprocessing.corpora import find_corpus
 from preprocessing.corpus import open_corpus
 from preprocessing.encoders import preset_of
-from xval.models.saved.leakage import Leakage
+from xval.models.saved.provenance import Leakage
 
 
 def judge_preset(name: str, corpus_folder: Path) -> Leakage | None:

@@ -100,7 +100,6 @@ def _pictures(subject: Subject, outcome: Outcome) -> dict[str, bytes]:
 
 
 def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescription, ...]) -> dict[str, Any]:
-    """Return the content of metrics.json."""
     figures, calibration = outcome.figures, outcome.figures.calibration
     seen = outcome.seen
     content: dict[str, Any] = {

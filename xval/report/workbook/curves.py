@@ -135,7 +135,6 @@ def _make_chart(
 
 
 def _values(sheet: Sheet, first_column: int, n_epochs: int) -> list[float]:
-    """Return the numbers of both curves of an instance."""
     columns = range(first_column, first_column + len(_COLOURS))
     values = [value for column in columns for value in sheet.values(range(4, 4 + n_epochs), column)]
     return [float(value) for value in values if isinstance(value, int | float)]

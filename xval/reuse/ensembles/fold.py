@@ -26,7 +26,7 @@ from xval.jobs.record import versions
 from xval.measures import metrics
 from xval.models.losses import data_loss
 from xval.models.saved.initial import hash_bytes, hash_member
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Provenance
 from xval.results.folder import ENSEMBLE_NAME
 from xval.results.read import fitted_sides
 from xval.reuse.ensembles import model_file
@@ -63,7 +63,7 @@ def fit_members(members: Sequence[Member], method: str, job: Job, *_: object) ->
         for member, weight in zip(members, combiner.weights, strict=True)
     ]
     content = model_file.describe(combiner, described, "examples" if same_examples else "clips")
-    earlier, predictions = [read_seen(member.model) for member in members], {"validation": validated, "test": tested}
+    earlier, predictions = [Provenance(member.model) for member in members], {"validation": validated, "test": tested}
     yield FoldEnsemble(job, data, earlier, list(zip(members, described, strict=True)), content, predictions)
 
 

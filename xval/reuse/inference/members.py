@@ -6,12 +6,9 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
-import numpy as np
-
-from preprocessing.clips.fingerprints import short_hashes
 from xval.base.errors import AudioError
 from xval.models.saved.description import ModelDescription
-from xval.models.saved.heard_audio import SEEN_AUDIO_NAME, read_audio_hashes
+from xval.models.saved.provenance import find_seen
 from xval.results.folder import ESTIMATOR_NAME
 from xval.reuse.inference.batches import Answer, Answers, answer_in_batches, find_undefined, join_answers
 from xval.reuse.inference.inputs import Inputs, clip_inputs, segment_inputs, sequence_inputs
@@ -104,9 +101,10 @@ class MemberGroup(NamedTuple):
 
 def names_of_seen(members: Sequence[Member], sources: Sequence[ClipToPredict]) -> list[str] | None:
     """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
-    known = [read_audio_hashes(member.path.with_name(SEEN_AUDIO_NAME)) for member in members]
-    hashes = [heard for heard in known if heard is not None]
-    if members[0].description.is_custom or len(hashes) < len(known):
+    import pandas as pd
+
+    if members[0].description.is_custom:
         return None
-    is_seen = np.isin(short_hashes(source.audio_hash for source in sources), np.concatenate(hashes))
-    return [source.name for source, seen in zip(sources, is_seen, strict=True) if seen]
+    clips = pd.DataFrame({"item": "", "audio_hash": [source.audio_hash for source in sources]})
+    is_seen = find_seen([member.path for member in members], clips, ()).by_audio
+    return None if is_seen is None else [source.name for source, seen in zip(sources, is_seen, strict=True) if seen]

@@ -25,9 +25,9 @@ from xval.measures.events.annotated import AnnotatedRecordings, label_frames
 from xval.measures.events.recordings import answer_recordings
 from xval.measures.forms import FigureOptions
 from xval.measures.labels import MatchedLabels, TrueLabels, describe_unknown
+from xval.models.saved.provenance import SeenClips, find_seen
 from xval.reuse.new_data.figures import Figures, measure, tabulate_clips
 from xval.reuse.new_data.labelled_clips import LabelledClips, add_hashes
-from xval.reuse.new_data.seen import Seen, describe_seen, find_seen
 
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
@@ -38,6 +38,7 @@ Watch: TypeAlias = Callable[[str], AbstractContextManager[Progress]]
 _FEWEST_CLIPS = 3  # with fewer there are no intervals
 # So many clips are predicted at a time, so that progress shows.
 _CLIPS_AT_ONCE = 512
+_N_NAMED = 3
 _ENROLLED = "used to scale the other clips of its speaker"
 
 
@@ -74,7 +75,7 @@ class Outcome:
 
     figures: Figures
     clips: LabelledClips
-    seen: Seen
+    seen: SeenClips
     unknown_labels: dict[str, int]
     lacking_classes: tuple[str, ...]
     left_out: pd.DataFrame
@@ -99,8 +100,8 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
             f"None of the {counted(len(unreadable), 'clip')} can be read. {unreadable['path'][0]}: {unreadable['reason'][0]}"
         )
     labelled = _keep(labelled, labelled.clips.table["clip"].isin(hashed.table["clip"]).to_numpy())._replace(clips=hashed)
-    seen = find_seen(hashed, model.members, model.descriptions)
-    about_seen = describe_seen(hashed, seen, n_members=len(model.members), left_out=choices.leave_out_seen)
+    seen = find_seen(model.members, hashed.table, hashed.corpus_names)
+    about_seen = _describe_seen(hashed, seen, n_members=len(model.members), left_out=choices.leave_out_seen)
     left_out = [without_label, unreadable]
     if choices.leave_out_seen and seen.either.any():
         if seen.either.all():
@@ -159,7 +160,7 @@ def _output_names(model: "SavedModel") -> tuple[str, ...]:
 
 
 def _measure(
-    model: "SavedModel", labelled: _Labelled, seen: Seen, progress: Progress
+    model: "SavedModel", labelled: _Labelled, seen: SeenClips, progress: Progress
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]:
     """Return the figures, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
     clips = labelled.clips
@@ -305,3 +306,29 @@ def _warn_of_items(clips: LabelledClips) -> list[str]:
         "table."
     )
     return [warning]
+
+
+def _describe_seen(clips: LabelledClips, seen: SeenClips, *, n_members: int, left_out: bool) -> list[str]:
+    """Return warnings about seen clips, which are left out of the scores or make them optimistic."""
+    lines = []
+    n_seen = int(seen.either.sum())
+    if n_seen:
+        n_audio = 0 if seen.by_audio is None else int(seen.by_audio.sum())
+        counts = {"audio": n_audio, "item": int(seen.by_item.sum())}
+        ways = [f"{count} by their {way}" for way, count in counts.items() if count]
+        examples = clips.table["clip"][seen.either].head(_N_NAMED).tolist()
+        shown = ", ".join(examples) + (", ..." if n_seen > len(examples) else "")
+        model = "this model" if n_members == 1 else f"at least one of the {n_members} models"
+        end = "excluded" if left_out else "the scores are optimistically biased. --leave-out-seen excludes them"
+        lines.append(
+            f"{n_seen} of {counted(len(clips), 'clip')} {verb_of(n_seen)} in the training data of {model} "
+            f"({', '.join(ways)}; {shown}): {end}."
+        )
+    if seen.by_audio is None:
+        lines.append("Cannot check whether the model was trained on these clips: seen_audio.npy is missing.")
+    if perhaps := sorted(set(clips.table["item"][seen.perhaps])):
+        shown = ", ".join(perhaps[:_N_NAMED]) + (", ..." if len(perhaps) > _N_NAMED else "")
+        lines.append(
+            f"{counted(len(perhaps), 'item')} with the same name as a training item of the model ({shown}), perhaps the same."
+        )
+    return lines

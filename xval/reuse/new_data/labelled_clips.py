@@ -8,7 +8,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -282,17 +281,16 @@ def _read_arrays(corpus: Corpus, table: pd.DataFrame) -> LabelledClips:
     store = open_store(corpus.folder / "features" / CUSTOM)
     examples = store.examples.set_index("clip").loc[table["clip"]]
     if store.is_waveform:
-        stretches = zip(examples["item"], examples["first"], examples["stop"], strict=True)
-        size = store.description.frame_samples or 1
-        frames = tuple(store.predictors(item)[first:stop].reshape(-1, size) for item, first, stop in stretches)
+        samples, size = store.predictors(), store.description.frame_samples or 1
+        segments = zip(examples["first_row"], examples["stop_row"], strict=True)
+        frames = tuple(samples[first:stop].reshape(-1, size) for first, stop in segments)
         return LabelledClips(
             corpus.dataset, names_of(corpus.folder), corpus.folder, table, annotations=corpus.annotations(), features=frames
         )
-    arrays: dict[str, Any] = {item: store.predictors(item) for item in store.items}
-    features = tuple(arrays[item][row] for item, row in zip(examples["item"], examples["row"], strict=True))
+    arrays, places = store.predictors(), examples["first_row"].to_numpy()
+    features = tuple(arrays[place] for place in places)
     if len(store.target_names) > 1:
-        targets = {item: store.targets(item) for item in store.items}
-        rows = np.stack([targets[item][row] for item, row in zip(examples["item"], examples["row"], strict=True)])
+        rows = store.targets()[places]
         if rows.ndim != 2:
             raise CorpusError(f"{corpus.folder}: its targets have the shape {rows.shape[1:]}; expected numbers (n_outputs,).")
         columns = {f"{NAMED}{name}": rows[:, number] for number, name in enumerate(store.target_names)}

@@ -14,8 +14,7 @@ from xval.base.json_files import read_json
 from xval.base.setting_fields import later_values
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import Clips
-from xval.models.saved.leakage import Leakage, judge
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Leakage, Provenance
 from xval.results.folder import ESTIMATOR_NAME
 
 
@@ -57,8 +56,8 @@ def no_network(path: Path) -> str:
 
 
 def judge_model(path: Path, fold: Fold, dataset: str, corpus_folder: Path, counted: Clips) -> Leakage:
-    """Return what is known of a model and a fold, as `judge` does; refuse one that has heard what is tested."""
-    verdict = judge(read_seen(path), fold, dataset, corpus_folder, counted)
+    """Return what is known of a model and a fold, as `Provenance.verdict` does; refuse one that has seen what is tested."""
+    verdict = Provenance(path).verdict(fold, dataset, corpus_folder, counted)
     if verdict.state == "leaked":
         raise FoldsError(f"fold {fold.number}: models: {path} {verdict.reason}")
     return verdict

@@ -86,17 +86,17 @@ def test_epochs_can_be_followed_while_a_fold_runs_and_stay_when_it_fails(jobs, f
 
 
 def test_a_loss_that_is_nan_is_not_blamed_on_the_learning_rate_where_the_store_holds_nan(jobs, tmp_path):
-    arrays = tmp_path / "custom" / "predictors"
-    arrays.mkdir(parents=True)
+    path = tmp_path / "custom" / "predictors.npy"
+    path.parent.mkdir()
     values = np.ones((3, 2), np.float32)
-    job = replace(jobs[0], store_folder=str(arrays.parent))
+    job = replace(jobs[0], store_folder=str(path.parent))
 
     def diverge(*_):
         raise DivergenceError("loss is nan after epoch 1. Lower learning_rate (0.001)")
 
-    np.save(arrays / "a.npy", values)
+    np.save(path, values)
     assert "Lower learning_rate" in run_job(job, lambda event: None, work=diverge).error
     values[1, 0] = np.nan
-    np.save(arrays / "a.npy", values)
+    np.save(path, values)
     error = run_job(job, lambda event: None, work=diverge).error
-    assert f"{arrays / 'a.npy'}: row 1 has NaN or infinite numbers, so the features are damaged. Run the script" in error
+    assert f"{path}: row 1 has NaN or infinite numbers, so the features are damaged. Run the script" in error

@@ -13,8 +13,8 @@ from xval.base.errors import ResultsError, UnsafeModelError
 from xval.base.json_files import read_json
 from xval.base.size_limits import LARGEST_TEXT_BYTES
 from xval.models.saved.description import check_description, read_description
-from xval.models.saved.heard_audio import read_audio_hashes
 from xval.models.saved.load import read_keras_model
+from xval.models.saved.provenance import Provenance
 
 DEEP = b'{"a":' + b"[" * 200_000
 
@@ -178,30 +178,30 @@ def npy(descr, shape, content=b""):
 def test_hashes_of_audio_that_are_none_are_refused(trap, tmp_path, content, match):
     (tmp_path / "seen_audio.npy").write_bytes(content)
     with pytest.raises(ResultsError, match=match):
-        read_audio_hashes(tmp_path / "seen_audio.npy")
+        _ = Provenance(tmp_path / "model.keras").audio
 
 
 def test_pickled_hashes_are_refused(trap, tmp_path):
     path = tmp_path / "seen_audio.npy"
     np.save(path, np.array([Payload(trap)], dtype=object), allow_pickle=True)
     with pytest.raises(ResultsError, match="contains Python objects"):
-        read_audio_hashes(tmp_path / "seen_audio.npy")
+        _ = Provenance(tmp_path / "model.keras").audio
     path.write_bytes(pickle.dumps(Payload(trap)))
     with pytest.raises(ResultsError, match="damaged"):
-        read_audio_hashes(tmp_path / "seen_audio.npy")
+        _ = Provenance(tmp_path / "model.keras").audio
 
 
 def test_good_hashes_are_read(trap, tmp_path):
     np.save(tmp_path / "seen_audio.npy", np.array([1, 2], np.uint64))
-    assert read_audio_hashes(tmp_path / "seen_audio.npy").tolist() == [1, 2]
+    assert Provenance(tmp_path / "model.keras").audio.tolist() == [1, 2]
 
 
 @pytest.mark.parametrize("change", [(b"}", b"{"), (b"'descr'", b"'descr "), (b"(2,)", b"(2,]")])
 def test_hashes_with_a_damaged_header_are_refused(tmp_path, change):
     path = tmp_path / "seen_audio.npy"
     np.save(path, np.arange(2, dtype=np.uint64))
-    assert read_audio_hashes(path).tolist() == [0, 1]
+    assert Provenance(path).audio.tolist() == [0, 1]
     path.write_bytes(path.read_bytes().replace(*change))
 
     with pytest.raises(ResultsError, match=r"seen_audio\.npy: damaged"):
-        read_audio_hashes(path)
+        _ = Provenance(path).audio

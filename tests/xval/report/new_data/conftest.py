@@ -10,11 +10,11 @@ import pytest
 from xval.measures.answered import Answered
 from xval.measures.forms import FigureOptions
 from xval.measures.task import find_task
+from xval.models.saved.provenance import SeenClips
 from xval.report.new_data.text import Subject
 from xval.reuse.new_data.evaluation import Outcome
 from xval.reuse.new_data.figures import measure, tabulate_clips
 from xval.reuse.new_data.labelled_clips import LabelledClips
-from xval.reuse.new_data.seen import Seen
 
 
 @cache
@@ -31,7 +31,7 @@ def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=(), item_word="i
     task = find_task("classification")
     figures = measure(task, side, options, tabulate_clips(task, table, side, names, options, is_known=True))
     clips = LabelledClips("new", (), Path("new"), table, item_word=item_word)
-    seen = Seen(np.zeros(n_clips, bool), np.zeros(n_clips, bool), ())
+    seen = SeenClips(*np.zeros((3, n_clips), bool))
     left_out = pd.DataFrame({"path": ["x.wav"], "item": ["s9"], "reason": ["no audio"]})
     outcome = Outcome(figures, clips, seen, {"wolf": 2}, names[:1], left_out, tuple(warnings))
     return Subject("m", "new", "classification", names), outcome

@@ -7,6 +7,7 @@ import pytest
 import soundfile
 
 import xval
+from preprocessing.store import open_store
 from xval.base.errors import AudioError, ResultsError, SettingsError, UndefinedAnswerError
 from xval.reuse.inference import Segment
 from xval.reuse.inference.inputs import clip_inputs, segment_inputs
@@ -290,7 +291,7 @@ def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
     fold = project.results / "instance_1" / "fold_1"
     stored = pd.read_parquet(fold / "predictions.parquet").query("side == 'test'")
     item = stored["item"].iloc[0]
-    arrays = np.load(next((project.folder / "data" / "toy" / "features").rglob(f"predictors/{item}.npy")))
+    arrays = open_store(next((project.folder / "data" / "toy" / "features").glob("*"))).predictors(item)
     model = xval.load_model(fold)
 
     found = model.predict(list(arrays))

@@ -9,6 +9,7 @@ import pytest
 import soundfile
 
 from xval.base.errors import AudioError
+from xval.base.json_files import write_json
 from xval.models.saved.description import ModelDescription, mean_thresholds
 from xval.reuse.inference import LeftOut
 
@@ -19,7 +20,7 @@ class ModelOfTables:
     """Answers as `xval.reuse.inference.SavedModel` does, from what each file is said to hold.
 
     Args:
-        folder: Where seen_audio.npy of its one member may lie.
+        folder: Of its one member, with model.json and perhaps seen_audio.npy.
         description: The content of its model.json.
         answers: For the name of a file, or a number for arrays in their order, the values of its row.
         unreadable: Files that it cannot read.
@@ -70,6 +71,7 @@ def make_model(tmp_path, make_description):
         if seen is not None:
             np.save(folder / "seen_audio.npy", np.sort(np.array(list(seen), np.uint64)))
         description = make_description(**{"class_names": ("a", "b", "c")} | changes)
+        write_json(folder / "model.json", description)
         return ModelOfTables(folder, description, answers, unreadable)
 
     return make

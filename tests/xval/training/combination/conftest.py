@@ -105,8 +105,9 @@ def make_network(tmp_path):
 
     from xval.base.json_files import write_json
     from xval.data.fold import load_fold
-    from xval.jobs.model_files import describe_model, write_seen_audio
+    from xval.jobs.model_files import describe_model
     from xval.models.build import build_model
+    from xval.models.saved.provenance import write_seen_audio
 
     def make(opened, name="cnn", fold=FOLD, parameters=None, **own):
         own = {"architecture": "cnn_small", "n_filters": (4, 6), **own}

@@ -7,8 +7,7 @@ from preprocessing import store
 from preprocessing.clips.fingerprints import N_VALUES, Fingerprints, short_hashes, to_array, write_fingerprints
 from xval.base.json_files import write_json
 from xval.folds.plan import Fold
-from xval.models.saved.leakage import judge
-from xval.models.saved.seen import parts_of_unknown_origin, read_clips, read_seen
+from xval.models.saved.provenance import Provenance, read_clips
 
 FOLD = Fold(2, ("a", "b"), ("c",), ("d",))
 
@@ -36,7 +35,7 @@ def judge_model(tmp_path, corpus):
         for file, of in (("seen_audio", [*trained_audio, *(chose if audio_chose is None else audio_chose)]),
                          ("trained_audio", [*trained_audio])):  # fmt: skip
             np.save(tmp_path / f"{file}.npy", short_hashes(clips["audio_hash"][clips["item"].isin(of)]))
-        return judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus)
+        return Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", corpus)
 
     return judge_model
 
@@ -86,16 +85,16 @@ def test_a_model_without_one_of_its_files_is_unknown(tmp_path, corpus, judge_mod
     judge_model()
     (tmp_path / lacking).unlink()
 
-    assert judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus).state == "unknown"
+    assert Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", corpus).state == "unknown"
 
 
 def test_without_hashes_of_the_corpus_items_alone_are_compared(tmp_path, judge_model):
     assert judge_model().state == "clean"
-    verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
+    verdict = Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", tmp_path / "none")
     assert (verdict.state, verdict.reason) == ("unknown", "the dataset of the fold has no audio hashes to compare")
 
     judge_model("ad")
-    verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", tmp_path / "none")
+    verdict = Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", tmp_path / "none")
     assert (verdict.state, verdict.reason.partition(".")[0]) == ("leaked", "has heard what fold 2 tests: item d")
 
 
@@ -121,7 +120,7 @@ def judge_stranger(tmp_path, corpus):
         np.save(tmp_path / "seen_audio.npy", everything)
         prints = Fingerprints(everything, np.concatenate([values[of] for of in heard]))
         np.save(tmp_path / "seen_fingerprints.npy", to_array(prints))
-        return judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus, counted)
+        return Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", corpus, counted)
 
     return judge_stranger
 
@@ -157,7 +156,7 @@ def test_without_fingerprints_a_model_of_another_corpus_is_unknown(tmp_path, cor
     judge_stranger("ab")
     (tmp_path / lacking).unlink()
 
-    verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus)
+    verdict = Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", corpus)
 
     assert (verdict.state, reason in verdict.reason) == ("unknown", True)
 
@@ -175,8 +174,9 @@ def test_without_fingerprints_a_model_of_another_corpus_is_unknown(tmp_path, cor
         ({"embedder": {"name": "onnx:a.onnx"}, "architecture": "own.net", "unknown_parts": []}, []),
     ],
 )
-def test_parts_of_unknown_origin_go_with_a_model(described, parts):
-    assert parts_of_unknown_origin(described) == parts
+def test_parts_of_unknown_origin_go_with_a_model(tmp_path, described, parts):
+    write_json(tmp_path / "model.json", described)
+    assert Provenance(tmp_path / "model.keras").unknown_parts == parts
 
 
 def test_a_model_of_the_corpus_before_it_was_renamed_is_one_of_its_own(tmp_path, judge_model):

@@ -1,4 +1,4 @@
-"""The same recordings, re-encoded under other speaker names: a model that heard them is known to have."""
+"""The same recordings, re-encoded under other speaker names: a model that was trained on them is recognised."""
 
 from types import SimpleNamespace
 
@@ -12,10 +12,8 @@ from preprocessing.corpus import make_corpus
 from preprocessing.quality.near_duplicates import write_across_items
 from xval.base.json_files import write_json
 from xval.folds.plan import Fold
-from xval.jobs.model_files import write_seen_audio
 from xval.jobs.record import _count_near_duplicates
-from xval.models.saved.leakage import judge
-from xval.models.saved.seen import read_seen
+from xval.models.saved.provenance import Provenance, write_seen_audio
 
 WORDS, N_SPEAKERS = ("had", "heed"), 4
 FOLD = Fold(1, ("s1", "s2"), ("s3",), ("s4",))
@@ -65,7 +63,7 @@ def test_a_model_of_re_encoded_recordings_is_known(tmp_path, words, heard, state
     items = {"other": ["anna", "bob"]}
     write_json(tmp_path / "model.json", {"seen_items": items, "trained_items": items, "unknown_parts": []})
 
-    verdict = judge(read_seen(tmp_path / "model.keras"), FOLD, "speech", corpus.folder)
+    verdict = Provenance(tmp_path / "model.keras").verdict(FOLD, "speech", corpus.folder)
 
     assert verdict.state == state
     assert ("2 of its 2 clips by their fingerprints, in another version" in verdict.reason) == (state == "leaked")

@@ -1,0 +1,84 @@
+"""The training runs of an instance: which finished jobs belong together, what they tested, and the scores of the tested items.
+
+A run is one seed of one repeat of the cross-validation: it tests every item once.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
+from math import isfinite, nan
+from pathlib import Path
+
+from xval.data.clip_average import Averaging
+from xval.results.instance import InstanceResults, mean_of
+from xval.results.job_key import JobKey
+from xval.results.tested_examples import Run, TestedExamples, read_examples
+
+
+def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
+    """Return the jobs by fold, of each run that has all finished folds of its repeat of the cross-validation.
+
+    All of them have the same items: those of the repeat that has tested most so far.
+    """
+    deals = instance.folds_by_repeat.values()
+    items = [{item for fold in folds for item in instance.scores[instance.first_jobs[fold]].items} for folds in deals]
+    whole = []
+    for folds, tested in zip(deals, items, strict=True):
+        by_repeat: dict[int, dict[int, JobKey]] = {}
+        for key in instance.done:
+            if key.fold in folds:
+                by_repeat.setdefault(key.repeat, {})[key.fold] = key
+        if tested == max(items, key=len):
+            whole += [jobs for _, jobs in sorted(by_repeat.items()) if jobs.keys() == set(folds)]
+    return whole
+
+
+def run_of(instance: InstanceResults, jobs: Mapping[int, JobKey]) -> Run:
+    """Return what identifies the run of some jobs, by fold."""
+    return frozenset(jobs), instance.seed_of(next(iter(jobs.values())).repeat)
+
+
+def group_runs(runs: Sequence[Run]) -> list[list[int]]:
+    """Return the places of runs that are one unit: those with the same folds, or those with the same seed of the same folds.
+
+    Folds are units where there are several sets of them, because the seeds of one set share its folds.
+    """
+    by_folds: dict[frozenset[int], list[int]] = {}
+    by_seed: dict[int, list[int]] = {}
+    for place, (folds, seed) in enumerate(runs):
+        by_folds.setdefault(folds, []).append(place)
+        by_seed.setdefault(seed or -place - 1, []).append(place)
+    return list(by_folds.values()) if len(by_folds) > 1 else list(by_seed.values())
+
+
+def read_repeats(
+    instance: InstanceResults, repeats: Iterable[Mapping[int, JobKey]], averaging: Averaging | None
+) -> list[TestedExamples]:
+    """Return all that was tested in each run; the arguments are those of `whole_repeats` and `read_examples`."""
+    class_names = next(iter(instance.folds.values())).get("class_names", [])
+    read: dict[tuple[Path, ...], TestedExamples] = {}  # of instances that tie, runs have the same jobs
+    examples = []
+    for jobs in repeats:
+        paths = {fold: instance.predictions_file(key) for fold, key in jobs.items()}
+        same = tuple(paths.values())
+        read[same] = read.get(same) or read_examples(instance.task, paths, class_names, averaging)
+        examples.append(copy(read[same]))
+        examples[-1].seed = run_of(instance, jobs)[1]
+    return examples
+
+
+def item_means(instance: InstanceResults) -> dict[str, dict[str, float]]:
+    """Return n_clips and the metrics of each tested item, averaged over seeds, then over repeats; NaN: undefined."""
+    by_item: dict[str, dict[int, list[Mapping[str, float]]]] = {}
+    for key in instance.done:
+        for item, scores in instance.scores[key].items.items():
+            by_item.setdefault(item, {}).setdefault(key.fold, []).append(scores)
+    return {item: _means([_means(of_fold) for of_fold in by_fold.values()]) for item, by_fold in by_item.items()}
+
+
+def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
+    """Return the mean of each metric over the rows in which it is defined."""
+    means = {}
+    for name in dict.fromkeys(name for row in rows for name in row):
+        defined = [row[name] for row in rows if isfinite(row.get(name, nan))]
+        means[name] = mean_of(defined) if defined else nan
+    return means
