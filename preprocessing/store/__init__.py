@@ -111,13 +111,17 @@ class FeatureStore:
         shape = (sum(self.description.item_counts.values()), *self.target_shape)
         rows = self._array(layout.TARGETS_NAME, shape, layout.TARGETS_DTYPES[self.task_type])
         if item is not None:
-            rows = rows[self._find(str(item), _slices(self.description.item_counts))]  # type: ignore[assignment] # mapped
+            rows = rows[self._find(str(item), self._target_slices)]  # type: ignore[assignment] # mapped
         return rows
 
     @cached_property
     def item_slices(self) -> dict[str, slice]:
         """Return which of all predictors are those of each item."""
         return _slices(self.description.item_rows)
+
+    @cached_property
+    def _target_slices(self) -> dict[str, slice]:
+        return _slices(self.description.item_counts)
 
     @cached_property
     def examples(self) -> "pd.DataFrame":
