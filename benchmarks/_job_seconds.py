@@ -114,7 +114,7 @@ def multiplications(n_frames: int, n_bins: int, n_classes: int, n_filters: Seque
     return total + n_bins * n_channels * n_classes
 
 
-def of_training(records: Sequence[dict[str, Any]], store: Path) -> int:
+def training_scores(records: Sequence[dict[str, Any]], store: Path) -> int:
     """Return the multiplications of the training of some folds on a feature store of log-mel spectrograms."""
     n_frames, n_bins, *_ = open_store(store).example_shape
     forward = multiplications(n_frames, n_bins, len(records[0]["class_names"]))

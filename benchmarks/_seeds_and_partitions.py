@@ -37,19 +37,21 @@ def satterthwaite(table: np.ndarray) -> float:
     return max(added.p, found._replace(components=found.components[:1]).p)
 
 
-def draw(rng: np.random.Generator, n_speakers: int, n_deals: int, n_seeds: int, partition: float) -> tuple[np.ndarray, float]:
-    """Return the differences, float64 (n_speakers, n_deals, n_seeds), of equal algorithms; and the mean effect of the folds."""
-    of_deals = rng.normal(0, partition, (n_deals, 1))
-    values = rng.normal(0, SPEAKER, (n_speakers, 1, 1)) + of_deals + rng.normal(0, SEED, (n_deals, n_seeds))
-    return values + rng.normal(0, REST, (n_speakers, n_deals, n_seeds)), float(of_deals.mean())
+def draw(
+    rng: np.random.Generator, n_speakers: int, n_fold_repeats: int, n_seeds: int, partition: float
+) -> tuple[np.ndarray, float]:
+    """Return differences, float64 (n_speakers, n_fold_repeats, n_seeds), of equal algorithms; and the mean effect of folds."""
+    of_deals = rng.normal(0, partition, (n_fold_repeats, 1))
+    values = rng.normal(0, SPEAKER, (n_speakers, 1, 1)) + of_deals + rng.normal(0, SEED, (n_fold_repeats, n_seeds))
+    return values + rng.normal(0, REST, (n_speakers, n_fold_repeats, n_seeds)), float(of_deals.mean())
 
 
-def measure(n_speakers: int, n_deals: int, n_seeds: int, partition: float, n_repetitions: int) -> dict[str, float]:
+def measure(n_speakers: int, n_fold_repeats: int, n_seeds: int, partition: float, n_repetitions: int) -> dict[str, float]:
     """Return errors: with each seed as a training, with seeds averaged, of `compare`, and of that about these very folds."""
     rng = np.random.default_rng(0)
     found = {"before": 0, "seeds averaged": 0, "compare": 0, "compare, these folds": 0}
     for _ in range(n_repetitions):
-        values, of_folds = draw(rng, n_speakers, n_deals, n_seeds, partition)
+        values, of_folds = draw(rng, n_speakers, n_fold_repeats, n_seeds, partition)
         table = by_training(values)
         test = item_difference(table)
         found["before"] += satterthwaite(values.reshape(len(values), -1)) <= LEVEL
@@ -62,10 +64,10 @@ def measure(n_speakers: int, n_deals: int, n_seeds: int, partition: float, n_rep
 def print_seeds(n_repetitions: int) -> float:
     """Print the table, and return the highest error of what `compare` does with several repetitions."""
     rows = {
-        (n_speakers, partition, n_deals, n_seeds): measure(n_speakers, n_deals, n_seeds, partition, n_repetitions)
+        (n_speakers, partition, n_fold_repeats, n_seeds): measure(n_speakers, n_fold_repeats, n_seeds, partition, n_repetitions)
         for n_speakers in SPEAKERS
         for partition in PARTITIONS
-        for n_deals, n_seeds in STUDIES
+        for n_fold_repeats, n_seeds in STUDIES
     }
     table = pd.DataFrame(rows).T.rename_axis(["speakers", "partition", "repetitions", "seeds"])
     error = math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions)

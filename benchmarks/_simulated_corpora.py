@@ -37,7 +37,7 @@ class Cell:
         n_repeats: Number of seeds.
         is_uneven: Speakers have unlike numbers of clips, and unlike classes.
         n_windows: Number of windows of each clip.
-        n_deals: How many times the speakers are assigned to folds.
+        n_fold_repeats: How many times the speakers are assigned to folds.
     """
 
     n_items: int
@@ -45,12 +45,12 @@ class Cell:
     n_repeats: int
     is_uneven: bool = False
     n_windows: int = 1
-    n_deals: int = 1
+    n_fold_repeats: int = 1
 
     def __str__(self) -> str:
         uneven = ", uneven" if self.is_uneven else ""
         windows = f", {self.n_windows} windows" if self.n_windows > 1 else ""
-        deals = f", {self.n_deals} deals" if self.n_deals > 1 else ""
+        deals = f", {self.n_fold_repeats} deals" if self.n_fold_repeats > 1 else ""
         return f"{self.n_items}/{self.n_folds}/{self.n_repeats}{uneven}{windows}{deals}"
 
 
@@ -62,7 +62,7 @@ class Layout:
         labels: int64 (n_items, n_clips), any number where there is no clip.
         is_clip: bool (n_items, n_clips).
         is_training: float64 (n_folds, n_items), 1 for items that train; the folds of all repeats.
-        fold_of: int64 (n_items,), the fold that tests the item; of several repeats (n_deals, n_items).
+        fold_of: int64 (n_items,), the fold that tests the item; of several repeats (n_fold_repeats, n_items).
         ratio: Number of test items over that of training items, mean of the folds.
         n_windows: Number of windows of each clip.
     """
@@ -91,13 +91,13 @@ def make_layout(cell: Cell, seed: int) -> Layout:
     index = pd.DataFrame({"item": [f"{item:02}" for item in items], "label": labels[is_clip].astype(str)})
     index = index.assign(clip=names, audio_hash=names, augmented=False, source_clip=None)
     index = index.assign(path=names, start_s=np.nan, end_s=np.nan)
-    settings = FoldSettings(num_folds=cell.n_folds, fold_seed=seed, fold_repeats=cell.n_deals)
+    settings = FoldSettings(num_folds=cell.n_folds, fold_seed=seed, fold_repeats=cell.n_fold_repeats)
     folds = make_folds(index, "", task_type="classification", has_classes=True, settings=settings).folds
-    is_training, fold_of = np.zeros((len(folds), cell.n_items)), np.zeros((cell.n_deals, cell.n_items), dtype=np.int64)
+    is_training, fold_of = np.zeros((len(folds), cell.n_items)), np.zeros((cell.n_fold_repeats, cell.n_items), dtype=np.int64)
     for number, fold in enumerate(folds):
         is_training[number, [int(item) for item in fold.training]] = 1
         fold_of[number // cell.n_folds, [int(item) for item in fold.test]] = number
-    fold_of = fold_of if cell.n_deals > 1 else fold_of[0]
+    fold_of = fold_of if cell.n_fold_repeats > 1 else fold_of[0]
     ratio = float(np.mean([len(fold.test) / len(fold.training) for fold in folds]))
     return Layout(labels, is_clip, is_training, fold_of, ratio, cell.n_windows)
 
@@ -115,7 +115,7 @@ def draw_answers(
 
     Returns:
         int64 (n_items, n_repeats, n_algorithms, n_clips): the class that each clip is taken for when its item is tested; of
-        several repeats (n_deals, n_items, ...).
+        several repeats (n_fold_repeats, n_items, ...).
         float64 (n_folds, n_repeats, n_algorithms, n_features, n_classes): the weights of the models.
     """
     n_items, n_algorithms, n_folds = len(layout.labels), len(separations), len(layout.is_training)

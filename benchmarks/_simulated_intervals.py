@@ -21,9 +21,9 @@ N_LAYOUTS = 20
 N_COMPETING = 30
 SELECTION_CELLS = (Cell(12, 6, 1), Cell(24, 6, 1))
 METHOD_CELLS = tuple(
-    Cell(n_items, 3 if n_items == 6 and n_deals > 1 else 6, n_seeds, n_deals=n_deals)
+    Cell(n_items, 3 if n_items == 6 and n_fold_repeats > 1 else 6, n_seeds, n_fold_repeats=n_fold_repeats)
     for n_items in (6, 12, 24, 60)
-    for n_deals, n_seeds in ((1, 1), (3, 1), (5, 1), (1, 3), (1, 5))
+    for n_fold_repeats, n_seeds in ((1, 1), (3, 1), (5, 1), (1, 3), (1, 5))
 )
 BETA_MEAN, BETA_CONCENTRATIONS, BETA_CLIPS = 0.97, (10, 30), (20, 60)
 
@@ -76,7 +76,7 @@ def _cover_method(n_repetitions: int, accuracy: str, cell: Cell) -> dict[str, fl
 
 def _confusions(answers: np.ndarray, layout: Layout, cell: Cell) -> np.ndarray:
     """Return float64 (n_items, n_runs, n_classes, n_classes), counts by item and training run, a row per true class."""
-    given = answers[..., 0, :] if cell.n_deals > 1 else answers[np.newaxis, :, :, 0, :]
+    given = answers[..., 0, :] if cell.n_fold_repeats > 1 else answers[np.newaxis, :, :, 0, :]
     given = np.moveaxis(given, (0, 2), (1, 2)).reshape(cell.n_items, -1, answers.shape[-1])  # (n_items, n_runs, n_clips)
     is_true = np.eye(N_CLASSES)[layout.labels] * layout.is_clip[..., np.newaxis]
     return np.asarray(np.einsum("ict,irca->irta", is_true, np.eye(N_CLASSES)[given]))

@@ -24,12 +24,12 @@ LEVEL = 0.05
 SEPARATION, BETTER = 2.0, 2.5
 N_LAYOUTS = 20
 STUDIES = tuple(
-    Cell(n_items, 6, n_seeds, n_deals=n_deals)
+    Cell(n_items, 6, n_seeds, n_fold_repeats=n_fold_repeats)
     for n_items in (6, 12, 24, 60)
-    for n_deals, n_seeds in ((1, 1), (1, 3), (3, 1), (3, 3))
-    if n_items > 6 or n_deals == 1  # six items in six folds have one repeat
+    for n_fold_repeats, n_seeds in ((1, 1), (1, 3), (3, 1), (3, 3))
+    if n_items > 6 or n_fold_repeats == 1  # six items in six folds have one repeat
 )
-MIXED_STUDIES = tuple(study for study in STUDIES if study.n_deals + study.n_repeats == 4)
+MIXED_STUDIES = tuple(study for study in STUDIES if study.n_fold_repeats + study.n_repeats == 4)
 N_MIXED = 200  # a fit takes long
 
 
@@ -67,9 +67,9 @@ def _by_training(values: np.ndarray) -> np.ndarray:
 
 def over_folds(values: np.ndarray, layout: Layout) -> Difference:
     """The corrected resampled t test over the folds of all repeats, seeds averaged."""
-    n_items, n_deals, _ = values.shape
+    n_items, n_fold_repeats, _ = values.shape
     of_deals = values.mean(axis=2)
-    fold_of = layout.fold_of.reshape(n_deals, n_items)
+    fold_of = layout.fold_of.reshape(n_fold_repeats, n_items)
     folds = [of_deals[of_fold == fold, deal].mean() for deal, of_fold in enumerate(fold_of) for fold in np.unique(of_fold)]
     return corrected_t(np.array(folds), layout.ratio)
 
@@ -98,7 +98,7 @@ WAYS: dict[str, Callable[[np.ndarray, Layout], Difference]] = {
 def draw(cell: Cell, n_repetitions: int, *separations: float) -> Iterator[tuple[np.ndarray, np.ndarray, Layout]]:
     """Yield the differences of algorithms to the first, and of a study with one run those on new speakers.
 
-    They are float64 (n_algorithms - 1, n_items, n_deals, n_seeds) and (n_algorithms - 1,).
+    They are float64 (n_algorithms - 1, n_items, n_fold_repeats, n_seeds) and (n_algorithms - 1,).
     """
     layouts = [make_layout(cell, seed) for seed in range(min(N_LAYOUTS, n_repetitions))]
     rng = np.random.default_rng(1)
@@ -107,9 +107,9 @@ def draw(cell: Cell, n_repetitions: int, *separations: float) -> Iterator[tuple[
         answers, weights = draw_answers(rng, layout, cell.n_repeats, np.array(separations))
         is_right = (answers == layout.labels[:, np.newaxis, np.newaxis]) & layout.is_clip[:, np.newaxis, np.newaxis]
         accuracies = is_right.sum(axis=-1) / layout.is_clip.sum(axis=1)[:, np.newaxis, np.newaxis]
-        accuracies = accuracies.reshape(cell.n_deals, cell.n_items, cell.n_repeats, -1).transpose(3, 1, 0, 2)
+        accuracies = accuracies.reshape(cell.n_fold_repeats, cell.n_items, cell.n_repeats, -1).transpose(3, 1, 0, 2)
         new = np.zeros(len(separations))
-        if cell.n_deals * cell.n_repeats == 1:
+        if cell.n_fold_repeats * cell.n_repeats == 1:
             shares = np.bincount(layout.fold_of.ravel()) / layout.fold_of.size
             recalls = [
                 np.trace(answer_new(rng, weights[:, :, place], separation, 1), axis1=2, axis2=3).mean(axis=1) / N_CLASSES
@@ -153,8 +153,8 @@ def print_ways(n_repetitions: int) -> float:
     limit = LEVEL + 2 * math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions)
     rows = {}
     for cell in STUDIES:
-        claim = "these models" if cell.n_deals * cell.n_repeats == 1 else "this training"
-        rows[cell.n_items, cell.n_deals, cell.n_repeats, claim] = measure(cell, n_repetitions)
+        claim = "these models" if cell.n_fold_repeats * cell.n_repeats == 1 else "this training"
+        rows[cell.n_items, cell.n_fold_repeats, cell.n_repeats, claim] = measure(cell, n_repetitions)
     table = pd.DataFrame(rows).T.rename_axis(["speakers", "deals", "seeds", "claim"])
     print(f"{n_repetitions} corpora per study, 6 folds; errors of at most {limit:.3f} wanted, Monte Carlo error of 5 %: "
           f"{math.sqrt(LEVEL * (1 - LEVEL) / n_repetitions):.3f}")  # fmt: skip

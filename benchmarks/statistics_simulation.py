@@ -49,7 +49,11 @@ CELLS = (
     Cell(4, 4, 1), Cell(6, 6, 1), Cell(6, 6, 5), Cell(6, 5, 3, is_uneven=True), Cell(6, 6, 1, n_windows=4), Cell(10, 5, 1),
     Cell(10, 4, 3, is_uneven=True), Cell(12, 12, 2), Cell(24, 6, 1), Cell(24, 5, 5, is_uneven=True),
 )  # fmt: skip
-DEAL_CELLS = (Cell(6, 3, 1, n_deals=4), Cell(12, 4, 1, n_deals=5), Cell(12, 4, 3, is_uneven=True, n_deals=3))
+DEAL_CELLS = (
+    Cell(6, 3, 1, n_fold_repeats=4),
+    Cell(12, 4, 1, n_fold_repeats=5),
+    Cell(12, 4, 3, is_uneven=True, n_fold_repeats=3),
+)
 POWER_CELLS = (Cell(6, 6, 1), Cell(6, 6, 5), Cell(12, 12, 5), Cell(24, 6, 5))
 SEPARATIONS = (2.0, 2.2, 2.4, 2.7, 3.1, 3.6)
 WANTED = ("corrected t", "Holm, 3 tests")
@@ -135,7 +139,7 @@ def simulate(cell: Cell, n_repetitions: int, *, separation: float = SEPARATION, 
             rows[-1] |= estimate(answers, layout, answer_new(rng, weights[:, :, 0], SEPARATION, cell.n_windows))
     table = pd.DataFrame(rows).astype(float)
     found = table.mean()
-    n_folds = cell.n_deals * cell.n_folds
+    n_folds = cell.n_fold_repeats * cell.n_folds
     found["planned power"] = power(found["difference"], math.sqrt(found["variance"]), n_folds - 1)
     for name in FIGURES if has_figures else ():
         low, high = table[f"{name} low"], table[f"{name} high"]

@@ -36,7 +36,7 @@ from typing import Any
 
 import numpy as np
 from _experiments import DIGITS, QUICK_DEMO, Cost, call, read_records, results_folder, write_script
-from _job_seconds import divide, divide_run, of_training, peak_per_s, start_worker
+from _job_seconds import divide, divide_run, peak_per_s, start_worker, training_scores
 from _processor import describe, hold_to_avx2, is_held
 
 WANTED = 0.55
@@ -125,7 +125,7 @@ def run_project(folder: Path, recordings: Path | None) -> tuple[Run, dict[str, A
     }
     folds = [Fold(each["fold"], each["epochs"], each["seconds"], each["test_scores"]["accuracy"]) for each in records]
     store = folder / "data" / dataset / "features" / records[0]["store"]
-    return Run(parts, prepared.cpu_s + trained.cpu_s, folds, store, of_training(records, store)), job
+    return Run(parts, prepared.cpu_s + trained.cpu_s, folds, store, training_scores(records, store)), job
 
 
 def run_script(folder: Path, job: Mapping[str, Any]) -> Run:

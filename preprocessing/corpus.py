@@ -164,8 +164,8 @@ def make_corpus(
     if annotations is None:
         listed = add_copies(listed, audio_folder)
     else:
-        annotations = _of_listed(annotations, listed["path"], audio_folder)
-        check_names(_heard(annotations)["label"], "classes", answer)
+        annotations = _listed_annotations(annotations, listed["path"], audio_folder)
+        check_names(_with_events(annotations)["label"], "classes", answer)
         check_names(filter(None, annotations["annotator"]), "annotators", answer)
     described = describe_clips(listed, audio_folder, n_processes=n_processes, progress=progress)
     described, applied = (described, {}) if corrections is None else correct(described, corrections, answer)
@@ -196,7 +196,9 @@ def make_corpus(
     events = None if annotations is None else events_of(annotations, index)
     classes, listed_classes = (
         class_names_of(labelled["label"], task_type) if "label" in labelled else ()
-        for labelled in ((index, described) if events is None or annotations is None else (_heard(events), _heard(annotations)))
+        for labelled in (
+            (index, described) if events is None or annotations is None else (_with_events(events), _with_events(annotations))
+        )
     )
     left_out.attrs["lost_classes"] = tuple(name for name in listed_classes if name not in classes)
     opened = write_index(
@@ -215,7 +217,7 @@ def make_corpus(
     return opened, left_out
 
 
-def _of_listed(annotations: "pd.DataFrame", listed: Iterable[str], audio_folder: Path) -> "pd.DataFrame":
+def _listed_annotations(annotations: "pd.DataFrame", listed: Iterable[str], audio_folder: Path) -> "pd.DataFrame":
     """Return annotations with the paths of the listed recordings, however they were written; refuse those of others."""
     names = {path: plain_path(path, audio_folder) for path in annotations["path"].unique()}
     if unknown := sorted(set(names.values()) - set(listed)):
@@ -225,7 +227,7 @@ def _of_listed(annotations: "pd.DataFrame", listed: Iterable[str], audio_folder:
     return annotations.assign(path=annotations["path"].map(names))
 
 
-def _heard(annotations: "pd.DataFrame") -> "pd.DataFrame":
+def _with_events(annotations: "pd.DataFrame") -> "pd.DataFrame":
     """Return the events, without the rows that say that there is none."""
     return annotations.dropna(subset=["start_s"])
 

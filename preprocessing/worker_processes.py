@@ -42,7 +42,7 @@ class WorkerProcesses:
         self._variables = dict(variables)
         self._when_lost = when_lost
         self._threads = ThreadPoolExecutor(number)
-        self._of_thread = threading.local()  # the pipe to the process that this thread hands work to
+        self._thread_local = threading.local()  # the pipe to the process that this thread hands work to
         self._processes: list[SpawnProcess] = []
         self._starting, self._is_closing = threading.Lock(), threading.Event()
         self._end = weakref.finalize(self, _end, self._processes, self._threads, self._starting, self._is_closing)
@@ -59,12 +59,12 @@ class WorkerProcesses:
         self._end()
 
     def _call(self, function: Callable[..., Any], calls: Sequence[tuple[Any, ...]]) -> list[Any]:
-        pipe = getattr(self._of_thread, "pipe", None) or self._start()
+        pipe = getattr(self._thread_local, "pipe", None) or self._start()
         try:
             pipe.send((function, calls))
             results, error = pipe.recv()
         except (EOFError, OSError) as lost:
-            del self._of_thread.pipe
+            del self._thread_local.pipe
             raise WorkerError(self._when_lost) from lost
         if error is not None:
             raise error
@@ -72,12 +72,12 @@ class WorkerProcesses:
 
     def _start(self) -> Connection:
         """Start the process of this thread, and return the pipe to it."""
-        self._of_thread.pipe, theirs = multiprocessing.Pipe()
+        self._thread_local.pipe, theirs = multiprocessing.Pipe()
         with theirs, self._starting:  # theirs must be closed here: the pipe ends with the worker
             if self._is_closing.is_set():
                 raise WorkerError(self._when_lost)
             self._processes.append(_start_worker(theirs, self._variables))
-        pipe: Connection = self._of_thread.pipe
+        pipe: Connection = self._thread_local.pipe
         return pipe
 
 

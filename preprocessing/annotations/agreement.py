@@ -33,12 +33,12 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
     columns = {name: f"{name or 'annotated'}_s" for name in names}
     rows: list[dict[str, object]] = []
     for path, annotations in annotations_by_recording.items():
-        for label, heard in intervals_by_label(annotations).items():
-            seconds = {name: intervals.total(stretches) / NS_PER_S for name, stretches in heard.items()}
-            agreed_ns, any_ns = intervals.total(common(heard)), intervals.total(intervals.join(heard.values()))
-            compared = len(heard) > 1
+        for label, annotated in intervals_by_label(annotations).items():
+            seconds = {name: intervals.total(segments) / NS_PER_S for name, segments in annotated.items()}
+            agreed_ns, any_ns = intervals.total(common(annotated)), intervals.total(intervals.join(annotated.values()))
+            compared = len(annotated) > 1
             rows.append(
-                {"path": path, "label": label, "n_annotators": len(heard)}
+                {"path": path, "label": label, "n_annotators": len(annotated)}
                 | {columns[name]: seconds.get(name, math.nan) for name in names}
                 | {
                     "agreed_s": agreed_ns / NS_PER_S if compared else math.nan,

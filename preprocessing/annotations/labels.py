@@ -67,15 +67,15 @@ def resolve(annotations: Annotations, policy: str) -> Resolved:
     by_label = intervals_by_label(annotations)
     if policy not in POLICIES:
         _check_annotator(policy, annotations)
-        return Resolved(_table({label: heard[policy] for label, heard in by_label.items()}), _table({}))
-    any_heard = {label: intervals.join(heard.values()) for label, heard in by_label.items()}
+        return Resolved(_table({label: annotated[policy] for label, annotated in by_label.items()}), _table({}))
+    joined = {label: intervals.join(annotated.values()) for label, annotated in by_label.items()}
     if policy == "union":
-        return Resolved(_table(any_heard), _table({}))
-    all_heard = {label: common(heard) for label, heard in by_label.items()}
+        return Resolved(_table(joined), _table({}))
+    agreed = {label: common(annotated) for label, annotated in by_label.items()}
     if policy == "intersection":
-        return Resolved(_table(all_heard), _table({}))
-    disputed = {label: intervals.subtract(any_heard[label], all_heard[label]) for label in by_label}
-    return Resolved(_table(all_heard), _table(disputed))
+        return Resolved(_table(agreed), _table({}))
+    disputed = {label: intervals.subtract(joined[label], agreed[label]) for label in by_label}
+    return Resolved(_table(agreed), _table(disputed))
 
 
 def resolve_recordings(annotations: Annotations, policy: str) -> dict[str, Resolved]:
@@ -113,9 +113,9 @@ def intervals_by_label(annotations: Annotations) -> dict[str, dict[str, Interval
     }
 
 
-def common(heard: dict[str, Intervals]) -> Intervals:
+def common(annotated: dict[str, Intervals]) -> Intervals:
     """Return what all annotators heard: int64 (n, 2), ns."""
-    first, *others = heard.values()
+    first, *others = annotated.values()
     for other in others:
         first = intervals.intersect(first, other)
     return first
@@ -155,22 +155,22 @@ def frame_labels(
             f"frames of {frame_samples} samples with an overlap of {overlap:g}; expected 1 sample or more, and an overlap "
             "above 0 and at most 1."
         )
-    heard_names = class_names[1:] if form == "multi_class" else class_names
+    event_names = class_names[1:] if form == "multi_class" else class_names
     unknown = sorted({*events["label"], *disputed["label"]} - set(class_names))
     if unknown:
         raise CorpusError(f"Events have the label '{unknown[0]}', which is not a class. {suggestion(unknown[0], class_names)}")
 
     def targets(*tables: "pd.DataFrame") -> NDArray[Any]:
-        heard = heard_samples(tables, heard_names, n_frames, frame_samples, sample_rate_hz)
+        annotated = annotated_samples(tables, event_names, n_frames, frame_samples, sample_rate_hz)
         needed = needed_samples(overlap, frame_samples)
-        return (heard >= needed).astype(np.float32) if form == "multi_label" else largest_classes(heard, needed)
+        return (annotated >= needed).astype(np.float32) if form == "multi_label" else largest_classes(annotated, needed)
 
     values = targets(events)
     differs = (values != targets(events, disputed)).reshape(n_frames, -1).any(axis=1)
     return FrameLabels(values, np.where(differs, 0, 1).astype(np.float32))
 
 
-def heard_samples(
+def annotated_samples(
     tables: "Sequence[pd.DataFrame]", names: Sequence[str], n_frames: int, frame_samples: int, sample_rate_hz: int
 ) -> NDArray[np.int64]:
     """Return how many samples of each frame events of each class cover.
@@ -200,16 +200,16 @@ def needed_samples(overlap: float, frame_samples: int) -> int:
     return max(1, math.ceil(overlap * frame_samples - 1e-6))  # the share times the length may miss a whole number
 
 
-def largest_classes(heard: NDArray[np.int64], needed: int) -> NDArray[np.int64]:
+def largest_classes(annotated: NDArray[np.int64], needed: int) -> NDArray[np.int64]:
     """Return the class of each frame, of those heard the one that covers more, from 1; 0 where none covers enough.
 
     Args:
-        heard: As of `heard_samples`.
+        annotated: As of `annotated_samples`.
         needed: As of `needed_samples`.
     """
     # One more column, so that there is a largest one where the background is the only class.
-    largest = np.argmax(np.column_stack([heard, np.zeros(len(heard), dtype=np.int64)]), axis=1)
-    return np.where((heard >= needed).any(axis=1), largest + 1, 0).astype(np.int64)
+    largest = np.argmax(np.column_stack([annotated, np.zeros(len(annotated), dtype=np.int64)]), axis=1)
+    return np.where((annotated >= needed).any(axis=1), largest + 1, 0).astype(np.int64)
 
 
 def _check_annotator(name: str, annotations: Annotations) -> None:

@@ -223,7 +223,7 @@ def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
             return None
         start, n_bytes = struct.unpack(">II", head)
         return None if n_bytes == _UNKNOWN else _Samples(kind, 4, start, n_bytes)
-    place, n_head, of_64_bits, frames_at = kind.first, struct.calcsize(kind.head), 0, None
+    place, n_head, n_bytes_64, frames_at = kind.first, struct.calcsize(kind.head), 0, None
     for _ in range(_MOST_CHUNKS):
         file.seek(place)
         head = file.read(n_head)
@@ -232,13 +232,13 @@ def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
         name, n_bytes = struct.unpack(kind.head, head)
         n_bytes -= n_head if kind.counts_head else 0
         if name == b"ds64" and len(sizes := file.read(16)) == 16:
-            of_64_bits = struct.unpack("<QQ", sizes)[1]
-        if name == b"COMM" and len(of_frames := file.read(8)) == 8:
-            n_channels, _, n_bits = struct.unpack(">HIH", of_frames)
+            n_bytes_64 = struct.unpack("<QQ", sizes)[1]
+        if name == b"COMM" and len(common_chunk := file.read(8)) == 8:
+            n_channels, _, n_bits = struct.unpack(">HIH", common_chunk)
             frames_at = place + n_head + 2, max(1, n_channels * ((n_bits + 7) // 8))
         if name == kind.data:
             if magic in (b"RF64", b"BW64") and n_bytes == _UNKNOWN:
-                n_bytes = of_64_bits
+                n_bytes = n_bytes_64
             return _Samples(kind, place, place + n_head, n_bytes, frames_at) if 0 <= n_bytes <= size else None
         place += n_head + n_bytes + (-n_bytes % kind.alignment)
     return None
@@ -262,9 +262,9 @@ def _is_no_audio(file: io.BufferedReader, samples: _Samples, n_bytes: int, size:
             return True
         if len(head) < n_head or head.startswith(_FILES):
             continue
-        name, of_chunk = struct.unpack(samples.kind.head, head)
-        of_chunk -= n_head if samples.kind.counts_head else 0
-        if re.fullmatch(rb"[ -~]{4}", name[:4]) and name != samples.kind.data and begin + n_head + of_chunk <= size + 1:
+        name, n_chunk = struct.unpack(samples.kind.head, head)
+        n_chunk -= n_head if samples.kind.counts_head else 0
+        if re.fullmatch(rb"[ -~]{4}", name[:4]) and name != samples.kind.data and begin + n_head + n_chunk <= size + 1:
             return True
     return re.fullmatch(rb"[\t\n\r -~]{64,}\0*", rest[:4096]) is not None
 
@@ -287,9 +287,9 @@ def _write_header(file: io.BufferedReader, samples: _Samples, n_bytes: int) -> b
     most = (1 << 8 * n_size) - 1
     place = 8 if magic == b".snd" else samples.start - n_size
     struct.pack_into(form, header, place, min(n_bytes + n_head * kind.counts_head, most))
-    place, of_file = kind.size_at
+    place, size_format = kind.size_at
     if place >= 0:
-        struct.pack_into(of_file, header, place, min(samples.start + n_bytes - 8 * (not kind.counts_head), most))
+        struct.pack_into(size_format, header, place, min(samples.start + n_bytes - 8 * (not kind.counts_head), most))
     if samples.frames_at is not None:
         place, n_frame = samples.frames_at
         struct.pack_into(">I", header, place, min((n_bytes - 8) // n_frame, most))

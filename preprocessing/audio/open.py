@@ -156,7 +156,7 @@ def check_channel(name: Path | str, n_channels: int, channel: int | None) -> Non
         raise AudioError(f"{name}: there is no channel {channel}; expected 0 to {n_channels - 1}.")
 
 
-def find_stretch(
+def find_segment(
     path: Path, audio: OpenAudio, start_s: float | None, end_s: float | None, *, may_be_long: bool = False
 ) -> tuple[int, int | None]:
     """Return the first sample of a segment and the one behind its last, None for an end that is not known yet.

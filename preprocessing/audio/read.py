@@ -20,7 +20,7 @@ import soxr
 from numpy.typing import NDArray
 
 from preprocessing.audio.lost_sound import shares_above, smallest_kept
-from preprocessing.audio.open import OpenAudio, check_channel, check_size, find_stretch, open_audio
+from preprocessing.audio.open import OpenAudio, check_channel, check_size, find_segment, open_audio
 from xval.base.errors import AudioError, counted
 
 # A clip whose samples all stay below this counts as silent: -80 dBFS, under the noise of a 16-bit recording's room.
@@ -141,7 +141,7 @@ def decode(
     with closing(open_audio(path)) as audio:
         rate_hz = audio.sample_rate_hz
         check_channel(path, audio.n_channels, channel)
-        first, stop = find_stretch(path, audio, start_s, end_s)
+        first, stop = find_segment(path, audio, start_s, end_s)
         digest = _begin_hash(rate_hz) if with_hash else None
         samples = np.empty(0, np.float32)
         n_samples = 0
@@ -159,7 +159,7 @@ def decode(
                 samples.resize(max(end, int(samples.size * _GROWTH)), refcheck=False)
             samples[n_samples:end] = chosen
             n_samples = end
-        find_stretch(path, audio, start_s, end_s)  # now the length is known, if it was not before
+        find_segment(path, audio, start_s, end_s)  # now the length is known, if it was not before
     if not n_samples:
         raise AudioError(f"{path}: contains no samples.")
     samples.resize(n_samples, refcheck=False)
@@ -186,7 +186,7 @@ def read_blocks(
     """
     with closing(open_audio(path)) as audio:
         check_channel(path, audio.n_channels, channel)
-        first, stop = find_stretch(path, audio, start_s, end_s, may_be_long=True)
+        first, stop = find_segment(path, audio, start_s, end_s, may_be_long=True)
         resampler = None
         if audio.sample_rate_hz != sample_rate_hz:
             resampler = soxr.ResampleStream(audio.sample_rate_hz, sample_rate_hz, 1, dtype="float32", quality="HQ")
@@ -196,7 +196,7 @@ def read_blocks(
             if on_hash is not None:
                 digest.update(np.ascontiguousarray(mean, dtype="<f4").data)
             yield samples if resampler is None else resampler.resample_chunk(samples)
-        find_stretch(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
+        find_segment(path, audio, start_s, end_s, may_be_long=True)  # now the length is known, if it was not before
         if resampler is not None:
             yield resampler.resample_chunk(np.empty(0, np.float32), last=True)
         if on_hash is not None:

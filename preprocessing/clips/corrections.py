@@ -250,7 +250,11 @@ def read_corrections(path: Path) -> Corrections:
     by_clip: dict[str, list[LabelVerdict]] = {}
     for verdict in verdicts:
         by_clip.setdefault(composed(verdict.clip), []).append(verdict)
-    agreed = {clip: of_clip[-1] for clip, of_clip in by_clip.items() if len({(row.verdict, row.new) for row in of_clip}) == 1}
+    agreed = {
+        clip: clip_verdicts[-1]
+        for clip, clip_verdicts in by_clip.items()
+        if len({(row.verdict, row.new) for row in clip_verdicts}) == 1
+    }
     if not any(verdict.verdict in (WRONG, BAD) for verdict in agreed.values()):
         raise CorpusError(
             f"--corrections {path}: its reviewers agree on no wrong label and no bad recording, so there is nothing to change."
@@ -307,13 +311,13 @@ def correct(clips: "pd.DataFrame", corrections: Corrections, answer: str = "") -
             f"--corrections {source}: {other[0]} was reviewed as '{agreed[other[0]].old}', but has the label "
             f"'{labels[other[0]]}' here ({counted(len(other), 'such clip')}). Review this version of the dataset."
         )
-    of_copies = clips["source_clip"].where(clips["source_clip"].notna(), clips["clip"])
+    source_clips = clips["source_clip"].where(clips["source_clip"].notna(), clips["clip"])
     new = {clip: verdict.new for clip, verdict in agreed.items() if verdict.verdict == WRONG}
     bad = {clip for clip, verdict in agreed.items() if verdict.verdict == BAD}
     corrected = clips.assign(
-        label=of_copies.map(new).fillna(clips["label"]),
+        label=source_clips.map(new).fillna(clips["label"]),
         reason=clips["reason"].where(
-            clips["reason"].notna() | ~of_copies.isin(bad), "a bad recording according to its reviewers"
+            clips["reason"].notna() | ~source_clips.isin(bad), "a bad recording according to its reviewers"
         ),
     )
     check_names(corrected["label"], "classes", answer)

@@ -34,7 +34,7 @@ class FileSegment(NamedTuple):
     end_s: float | None
 
 
-def list_stretches(clips: "pd.DataFrame", audio_folder: Path) -> list[FileSegment]:
+def list_segments(clips: "pd.DataFrame", audio_folder: Path) -> list[FileSegment]:
     """Return the segment of a file that each clip is, from its path, start_s and end_s."""
     import pandas as pd
 
@@ -63,8 +63,8 @@ def describe_clips(
 
     from preprocessing.parallel import map_in_processes
 
-    stretches = list_stretches(clips, Path(audio_folder))
-    outcomes = list(map_in_processes(_describe, stretches, n_processes=n_processes, progress=progress))
+    segments = list_segments(clips, Path(audio_folder))
+    outcomes = list(map_in_processes(_describe, segments, n_processes=n_processes, progress=progress))
     facts = pd.DataFrame(outcomes, columns=[*_FACTS, "reason"]).astype({"reason": object})
     for row, reason in implausible_rates(facts["sample_rate_hz"].where(facts["reason"].isna())).items():
         facts.loc[row, "reason"] = reason
@@ -89,12 +89,12 @@ def implausible_rates(rates_hz: "pd.Series") -> "dict[Any, str]":
     }
 
 
-def _describe(stretch: FileSegment) -> dict[str, object]:
+def _describe(segment: FileSegment) -> dict[str, object]:
     """Read one clip; return its facts, or the reason why it cannot be used."""
     from preprocessing.audio.read import describe_audio
 
     try:
-        facts = describe_audio(*stretch)
+        facts = describe_audio(*segment)
     except AudioError as error:
-        return {"reason": str(error).removeprefix(f"{stretch.path}: ")}
+        return {"reason": str(error).removeprefix(f"{segment.path}: ")}
     return {name: getattr(facts, name) for name in _FACTS}

@@ -113,12 +113,12 @@ def from_array(array: NDArray[Any]) -> Fingerprints:
     return Fingerprints(array["audio"], array["values"])
 
 
-def find_alike(clips: NDArray[np.int8], heard: NDArray[np.int8]) -> NDArray[np.bool_]:
+def find_alike(clips: NDArray[np.int8], seen: NDArray[np.int8]) -> NDArray[np.bool_]:
     """Return which clips hold a recording that a model has seen, bool (n_clips,); arguments are fingerprints, int8 (n, 64)."""
-    wanted = _of_length_1(heard[heard.any(axis=1)])
+    wanted = _normalised(seen[seen.any(axis=1)])
     if not len(wanted):
         return np.zeros(len(clips), np.bool_)
-    blocks = (_of_length_1(block) @ wanted.T for block in _blocks(clips))
+    blocks = (_normalised(block) @ wanted.T for block in _blocks(clips))
     nearest = [block.max(axis=1) for block in blocks]
     return np.concatenate([*nearest, np.zeros(0, np.float32)]) >= SMALLEST_COSINE
 
@@ -128,7 +128,7 @@ def _blocks(values: NDArray[np.int8]) -> Iterator[NDArray[np.int8]]:
         yield values[first : first + _CLIPS_AT_ONCE]
 
 
-def _of_length_1(values: NDArray[np.int8]) -> NDArray[np.float32]:
+def _normalised(values: NDArray[np.int8]) -> NDArray[np.float32]:
     numbers = values.astype(np.float32)
     numbers /= np.maximum(np.linalg.norm(numbers, axis=1, keepdims=True), 1)
     return numbers

@@ -103,8 +103,8 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         checked[column] = pd.Series(_values(clips, column, math.nan), dtype="float64")
     checked["phase"] = _values(clips, "phase", None)
     checked["fold"] = pd.array(_values(clips, "fold", None), dtype="Int64")
-    stretches = [_stretch_name(*stretch) for stretch in zip(checked["path"], checked["start_s"], checked["end_s"], strict=True)]
-    names = [plain_name(clip) for clip in clips["clip"]] if "clip" in clips else stretches
+    segments = [_segment_name(*segment) for segment in zip(checked["path"], checked["start_s"], checked["end_s"], strict=True)]
+    names = [plain_name(clip) for clip in clips["clip"]] if "clip" in clips else segments
     refuse_unwritable(names, "clips")
     checked.insert(0, "clip", names)
     as_listed = {composed(name): name for name in names}  # a name that is a path has the letters of the disk
@@ -127,7 +127,7 @@ def check_clips(clips: "pd.DataFrame", audio_folder: Path, *, task_type: str) ->
         _refuse(checked, checked["clip"] == "", "no clip name")
         _refuse(checked, ~checked["phase"].isin([None, *PHASES]), f"a phase other than {', '.join(PHASES)}")
         _refuse(checked, impossible, "a segment that begins before 0 s, or does not end after its beginning")
-        _refuse_repeated(checked, pd.Series(stretches), "clip (file and segment)")
+        _refuse_repeated(checked, pd.Series(segments), "clip (file and segment)")
         _refuse_repeated(checked, checked["clip"], "clip name")
         if clips.attrs.get(OVERLAPS) == ASK:
             _refuse_overlaps(checked, audio_folder)
@@ -208,9 +208,9 @@ def with_common_names(clips: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
     separator = {MULTI_LABEL: SEPARATOR, "frame_classification": "+"}.get(task_type)
     labels = clips["label"].map(join_labels if task_type == MULTI_LABEL else lambda label: plain_name(_named_truth(label)))
     names = [label.split(separator) if separator else [label] for label in labels]
-    spellings = common_spellings(name for of_clip in names for name in of_clip)
+    spellings = common_spellings(name for clip_labels in names for name in clip_labels)
     changed["label"] = [
-        (separator or "").join(dict.fromkeys(spellings.get(name, name) for name in of_clip)) for of_clip in names
+        (separator or "").join(dict.fromkeys(spellings.get(name, name) for name in clip_labels)) for clip_labels in names
     ]
     return changed
 
@@ -366,7 +366,7 @@ def _label_sets(labels: Sequence[Any], paths: Sequence[str]) -> list[str]:
     return joined
 
 
-def _stretch_name(path: str, start_s: float, end_s: float) -> str:
+def _segment_name(path: str, start_s: float, end_s: float) -> str:
     """Return the name of a clip that has none: its path, and its segment where it is not the whole file."""
     start_s = 0.0 if math.isnan(start_s) else start_s
     if start_s == 0 and math.isnan(end_s):

@@ -61,8 +61,8 @@ class CopyFormat:
 
     def settings(self) -> dict[str, object]:
         """Return what the folder of the copies notes; copies of whole files have the note that they always had."""
-        of_speech = ("longest_pause_s", "speech_hash")
-        return {name: value for name, value in asdict(self).items() if name not in of_speech or value is not None}
+        speech_settings = ("longest_pause_s", "speech_hash")
+        return {name: value for name, value in asdict(self).items() if name not in speech_settings or value is not None}
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def convert_folder(
     refuse_nested(("IN", source), ("OUT", target), "copies would be mistaken for recordings")
     words = read_words(source, speech_table) if speech_table is not None else {}
     pause_s = copy_format.longest_pause_s
-    kept = {path: without_pauses(of_file, pause_s) for path, of_file in words.items()} if pause_s is not None else {}
+    kept = {path: without_pauses(file_words, pause_s) for path, file_words in words.items()} if pause_s is not None else {}
     with open_output(target, NOTE_NAME, copy_format.settings(), overwrite=overwrite) as output:
         output.begin({path: SourceFile(stamp_of(source / path), (copy,)) for path, copy in copies.items()})
         to_do = [path for path, copy in copies.items() if not (target / copy).exists()]
@@ -175,13 +175,13 @@ def _convert(task: "tuple[Path, Path, Sequence[tuple[float, float]] | None]", *,
     """Write the copy of one file, or of segments of it, whole or not at all."""
     import numpy as np
 
-    source, copy, stretches = task
+    source, copy, segments = task
     try:
         samples, rate_hz = read_audio(source, sample_rate_hz=copy_format.sample_rate_hz, channel=copy_format.channel)
     except AudioError as error:
         return _Outcome(str(error).removeprefix(f"{source}: "))
-    if stretches is not None:
-        samples = np.concatenate([samples[round(start_s * rate_hz) : round(end_s * rate_hz)] for start_s, end_s in stretches])
+    if segments is not None:
+        samples = np.concatenate([samples[round(start_s * rate_hz) : round(end_s * rate_hz)] for start_s, end_s in segments])
     if not samples.size:
         return _Outcome("its words are shorter than one sample.")
     write_wav(copy, samples, rate_hz, copy_format.subtype)

@@ -62,8 +62,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _refuse_what_does_not_go_together(known: argparse.Namespace) -> None:
-    of_making = {"--corrections": known.corrections, "--download": known.download or None}
-    for option, value in (of_making if known.check else options_of_check(known)).items():
+    making_options = {"--corrections": known.corrections, "--download": known.download or None}
+    for option, value in (making_options if known.check else options_of_check(known)).items():
         if value is not None:
             raise SettingsError(f"{option}: {'does not go' if known.check else 'goes'} with --check.")
 

@@ -100,9 +100,9 @@ def make_parser() -> Parser:
 def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
     """Return the clips that are wanted, and the length of the longest clip of their corpus, where they have one."""
     if values.dataset is None:
-        stretch = "" if values.start_s is None and values.end_s is None else _stretch_text(values.start_s, values.end_s)
+        segment = "" if values.start_s is None and values.end_s is None else _segment_text(values.start_s, values.end_s)
         return [
-            _Clip(Path(name), values.start_s, values.end_s, f"{Path(name).name}{stretch}", Path(name).stem)
+            _Clip(Path(name), values.start_s, values.end_s, f"{Path(name).name}{segment}", Path(name).stem)
             for name in values.clips
         ], None
     from preprocessing.clips.notation import composed
@@ -158,7 +158,7 @@ def _draw(clip: _Clip, settings: "FeatureSettings", longest_s: float | None, pat
     return f"{samples.size / rate_hz:.2f} s, {counted(n_examples, 'example')} of {' x '.join(map(str, shape))}"
 
 
-def _stretch_text(start_s: float | None, end_s: float | None) -> str:
+def _segment_text(start_s: float | None, end_s: float | None) -> str:
     return f", {start_s or 0:g} s to {'its end' if end_s is None else f'{end_s:g} s'}"
 
 

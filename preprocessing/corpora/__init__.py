@@ -268,8 +268,8 @@ def find_corpus(name: str) -> CorpusReader:
     own = [argument for argument in arguments if not _is_rows(argument)]
     options = [_option(argument, helps.get(argument.name, ""), module) for argument in own]
     options += row_options() if len(own) < len(arguments) else []
-    description, of_folder = inspect.getdoc(module) or "", helps.get("audio_folder", "")
-    return CorpusReader(name, description, _with_rows(module.list_clips), tuple(options), of_folder, module)
+    description, folder_help = inspect.getdoc(module) or "", helps.get("audio_folder", "")
+    return CorpusReader(name, description, _with_rows(module.list_clips), tuple(options), folder_help, module)
 
 
 def row_options() -> "list[Option]":

@@ -266,8 +266,8 @@ def _locate_numbers(annotation: Path, recordings: Recordings, quoting: Quoting |
     """Let recordings be found by their numbers (FileID), where a table says which file each is: its own, or FileInfo.csv."""
     header, _ = read_table(annotation, _EXPECTED, others=False, quoting=quoting)
     columns = list(map(lower_name, header))
-    beside = (folder / FILE_INFO for folder in (annotation.parent, recordings.folder, recordings.folder.absolute().parent))
-    table = annotation if _is_file_info(header) else next((path for path in beside if path.exists()), None)
+    info_files = (folder / FILE_INFO for folder in (annotation.parent, recordings.folder, recordings.folder.absolute().parent))
+    table = annotation if _is_file_info(header) else next((path for path in info_files if path.exists()), None)
     if {"fileid", "file_name"} <= set(columns):
         table = annotation
     elif "fileid" not in columns and table != annotation:
@@ -292,7 +292,7 @@ def _cells_of_recordings(table: Path, quoting: Quoting | None) -> list[tuple[int
     return [(number, dict(zip(columns, map(str.strip, cells), strict=False))) for number, cells in lines]
 
 
-def read_stretches(
+def read_segments(
     annotation: Path,
     recordings: Recordings,
     *,
@@ -370,7 +370,7 @@ def has_no_event(row: Mapping[str, str | float]) -> bool:
     return isinstance(row["start_s"], float) and math.isnan(row["start_s"])
 
 
-def check_stretch(start: float, end: float, unit: str, path: str, header: tuple[int, float]) -> tuple[float, float]:
+def check_segment(start: float, end: float, unit: str, path: str, header: tuple[int, float]) -> tuple[float, float]:
     """Return begin and end in seconds.
 
     Args:
@@ -405,11 +405,11 @@ def read_number(text: str, column: str) -> float:
     return float(text)
 
 
-def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFrame, Annotations]":
+def recording_tables(segments: "pd.DataFrame", item: str) -> "tuple[pd.DataFrame, Annotations]":
     """Return the recordings and their annotations.
 
     Args:
-        stretches: path, start_s, end_s, item, label, annotator. A row without begin and end, or with the label background, is
+        segments: path, start_s, end_s, item, label, annotator. A row without begin and end, or with the label background, is
             no event: its annotator listened to the recording.
         item: What the option says, for the error.
 
@@ -420,7 +420,7 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
     import pandas as pd
 
     recordings = []
-    for path, rows in stretches.groupby("path", sort=True):
+    for path, rows in segments.groupby("path", sort=True):
         items = sorted(set(rows["item"]))
         if len(items) > 1:
             raise CorpusError(
@@ -429,12 +429,12 @@ def recording_tables(stretches: "pd.DataFrame", item: str) -> "tuple[pd.DataFram
             )
         is_event = rows["start_s"].notna() & (rows["label"] != BACKGROUND)
         recordings.append((path, items[0], "+".join(sorted(set(rows.loc[is_event, "label"]))) or BACKGROUND))
-    heard = stretches[stretches["start_s"].notna() & (stretches["label"] != BACKGROUND)]
+    sounding = segments[segments["start_s"].notna() & (segments["label"] != BACKGROUND)]
     pairs = ["path", "annotator"]
-    silent = stretches[pairs].drop_duplicates().merge(heard[pairs].drop_duplicates(), how="left", indicator=True)
+    silent = segments[pairs].drop_duplicates().merge(sounding[pairs].drop_duplicates(), how="left", indicator=True)
     silent = silent.loc[silent["_merge"] == "left_only", pairs].assign(start_s=math.nan, end_s=math.nan, label="")
     columns = ["path", "start_s", "end_s", "label", "annotator"]
-    annotations = pd.concat([rows[columns] for rows in (heard, silent) if len(rows)], ignore_index=True)
+    annotations = pd.concat([rows[columns] for rows in (sounding, silent) if len(rows)], ignore_index=True)
     annotations = annotations.sort_values(["path", "start_s", "end_s", "annotator"], kind="stable", ignore_index=True)
     return pd.DataFrame(recordings, columns=["path", "item", "label"]), annotations
 
@@ -460,10 +460,10 @@ def _read_row(columns: Sequence[str], cells: Sequence[str], recordings: Recordin
     header = None if path is None else checked(recordings.header, path)
     unit = "s" if "start_s" in row else "sample"
     sides = [f"{side}_{unit}" for side in ("start", "end")]
-    stretch: tuple[float, float] | None = (math.nan, math.nan)
+    segment: tuple[float, float] | None = (math.nan, math.nan)
     if any(row[side] for side in sides):
         numbers = [checked(read_number, row[side], side) for side in sides]
         # Without a header the end is still known to be behind the start.
-        stretch = None if None in numbers else checked(check_stretch, *numbers, unit, path, header or (1, math.inf))
-    times = {"start_s": 0.0} if stretch is None else dict(zip(("start_s", "end_s"), stretch, strict=True))
+        segment = None if None in numbers else checked(check_segment, *numbers, unit, path, header or (1, math.inf))
+    times = {"start_s": 0.0} if segment is None else dict(zip(("start_s", "end_s"), segment, strict=True))
     return {**row, "path": path or "", **times}, wrong

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from preprocessing.corpora._annotation_tables import Recordings, has_no_event, read_header_line, read_stretches
+from preprocessing.corpora._annotation_tables import Recordings, has_no_event, read_header_line, read_segments
 from preprocessing.corpora._reading import Reading
 from xval.base.errors import CorpusError, counted, first_of, verb_of
 
@@ -33,22 +33,22 @@ def cut_to_speech(
     """
     words = read_words(audio_folder, table, called)
     cut = clips.copy()
-    stretches, without = [], []
+    segments, without = [], []
     for path, start_s, end_s in zip(clips["path"], _times(clips, "start_s"), _times(clips, "end_s"), strict=True):
         first_s, last_s = (0.0 if math.isnan(start_s) else start_s), (math.inf if math.isnan(end_s) else end_s)
         inside = [(start, end) for start, end in words.get(Path(path).as_posix(), []) if end > first_s and start < last_s]
         if inside:
             starts, ends = zip(*inside, strict=True)
-            stretches.append((max(first_s, min(starts)), min(last_s, max(ends))))
+            segments.append((max(first_s, min(starts)), min(last_s, max(ends))))
         else:
-            stretches.append((start_s, end_s))
+            segments.append((start_s, end_s))
             without.append(str(path))
     if len(without) == len(clips):
         raise CorpusError(
             f"{table}: none of the {counted(len(clips), 'clip')} ({first_of(without, 1)}) has a word in it. Check that it is "
             "the table of this dataset."
         )
-    cut["start_s"], cut["end_s"] = zip(*stretches, strict=True)
+    cut["start_s"], cut["end_s"] = zip(*segments, strict=True)
     if without:
         note = (
             f"{len(without)} of {len(clips)} clips {verb_of(len(without), 'have')} no word in {table.name} and "
@@ -66,8 +66,8 @@ def read_words(
     columns, _ = read_header_line(table, reading=every_text)
     labels = [name for name in columns if name == "label"]
     words: dict[str, list[tuple[float, float]]] = {}
-    # Silence may have an empty label, which read_stretches would refuse.
-    for row in read_stretches(
+    # Silence may have an empty label, which read_segments would refuse.
+    for row in read_segments(
         table, Recordings(audio_folder, called=called), item="recording", labels=(), alike=labels, reading=every_text
     ):
         if not has_no_event(row) and not (labels and str(row["label"]).lower() in SILENCE):

@@ -114,8 +114,8 @@ class _OpenQuoteError(CorpusError):
 
     def __init__(self, table: Path, line: int, wrong: str, advice: str) -> None:
         self.line = line
-        mend = 'Write quotes within a text twice ("") and put the text in quotes'
-        super().__init__(f"{table}, line {line}: a quote that opens in this line {wrong}. {mend}{advice}.")
+        how_to_fix = 'Write quotes within a text twice ("") and put the text in quotes'
+        super().__init__(f"{table}, line {line}: a quote that opens in this line {wrong}. {how_to_fix}{advice}.")
 
 
 def _read_csv(table: Path, text: str, wanted: Wanted) -> list[Row]:
@@ -204,7 +204,7 @@ def _read_json(table: Path, text: str, wanted: Wanted) -> Iterator[Row]:
             )
         if record.repeated:
             raise CorpusError(f"{table}, line {number}: a record has the key '{record.repeated}' twice. Keep one of the two.")
-        _add_stretch(record)
+        _add_segment(record)
     names = list(dict.fromkeys(name for _, record in records for name in record))
     yield 0, names
     for number, record in records:
@@ -250,7 +250,7 @@ def _is_one(value: object) -> bool:
     return not isinstance(value, list | dict)
 
 
-def _add_stretch(record: dict[str, Any]) -> None:
+def _add_segment(record: dict[str, Any]) -> None:
     """Say the segment of a record as NeMo's manifests have it, offset and duration (s), as begin and end."""
     offset, duration = record.get("offset"), record.get("duration")
     begins = [name for name in record if usual_name(name) == "start_s"]  # next to one, the offset is an end

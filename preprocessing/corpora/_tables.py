@@ -60,7 +60,7 @@ def refuse_measurements(labels: Sequence[str], where: str) -> None:
         )
 
 
-def find_beside(path: Path, audio_folder: Path, *, default: Path) -> Path | None:
+def find_nearby(path: Path, audio_folder: Path, *, default: Path) -> Path | None:
     """Return the first that exists: the path as it stands, in the audio folder, next to the audio folder.
 
     Args:

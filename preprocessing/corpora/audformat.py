@@ -65,19 +65,21 @@ def list_clips(
         _refuse_files_and_segments(database, known, names)
     values = {name: _values(database, known, name, tables) for name in names}
     by_clip, by_file = _item_values(database, known, item)
-    keys = sorted(set.union(*(set(of_label) for of_label in values.values())), key=lambda key: (key[0], key[1], str(key[2])))
+    keys = sorted(
+        set.union(*(set(label_values) for label_values in values.values())), key=lambda key: (key[0], key[1], str(key[2]))
+    )
     phases = _phases(database, tables, known, names)
     find = AudioFiles(audio_folder).find
     rows: list[dict[str, Any]] = []
     n_unlabelled = 0
     for key in keys:
-        row = {name: of_label.get(key) for name, of_label in values.items()}
+        row = {name: label_values.get(key) for name, label_values in values.items()}
         if any(value is None for value in row.values()):
             n_unlabelled += 1
             continue
         file, start_s, end_s = key
-        of_item = file if item == "file" else by_clip.get(key, by_file.get(file))
-        rows.append({"path": find(file), item: of_item, **row, "start_s": start_s, "end_s": end_s, "phase": phases.get(key)})
+        item_value = file if item == "file" else by_clip.get(key, by_file.get(file))
+        rows.append({"path": find(file), item: item_value, **row, "start_s": start_s, "end_s": end_s, "phase": phases.get(key)})
     clips = _finish(rows, audio_folder, names, item, task_type, n_unlabelled)
     clips.attrs["note"] = "; ".join(filter(None, [clips.attrs["note"], *not_opened]))
     return clips
@@ -117,8 +119,8 @@ def _refuse_files_and_segments(database: Any, known: dict[str, list[_Source]], n
     """Ask which table is meant where one has the labels of files and one those of segments of the same files."""
     labelled: dict[str, set[str]] = {}
     for source in (source for name in names for source in known[name]):
-        of_table = {key[0] for key, value in _read(database, source) if value is not None}
-        labelled.setdefault(source.table, set()).update(of_table)
+        table_files = {key[0] for key, value in _read(database, source) if value is not None}
+        labelled.setdefault(source.table, set()).update(table_files)
     segmented = [name for name in labelled if not database.tables[name].is_filewise]
     for whole in (name for name in labelled if name not in segmented):
         for part in segmented:
@@ -182,13 +184,13 @@ def _values(database: Any, known: dict[str, list[_Source]], name: str, tables: l
 def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> tuple[dict[_Key, Any], dict[str, Any]]:
     """Return the items by clip, and by file where all of a file have one."""
     by_clip: dict[_Key, Any] = {}
-    of_file: dict[str, set[Any]] = {}
+    file_items: dict[str, set[Any]] = {}
     for source in known.get(item, []) if item != "file" else []:
         for key, value in _read(database, source):
             if value is not None:
                 by_clip[key] = value
-                of_file.setdefault(key[0], set()).add(value)
-    return by_clip, {file: next(iter(items)) for file, items in of_file.items() if len(items) == 1}
+                file_items.setdefault(key[0], set()).add(value)
+    return by_clip, {file: next(iter(items)) for file, items in file_items.items() if len(items) == 1}
 
 
 def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], names: list[str]) -> dict[_Key, str]:

@@ -21,14 +21,14 @@ from preprocessing.corpora._annotation_tables import (
     FILE_INFO,
     FileLine,
     Recordings,
-    check_stretch,
+    check_segment,
     naming,
     read_file_info,
     read_number,
     recording_tables,
 )
 from preprocessing.corpora._reading import Reading
-from preprocessing.corpora._tables import Fault, find_beside, read_table, refuse_faults, wrong_widths
+from preprocessing.corpora._tables import Fault, find_nearby, read_table, refuse_faults, wrong_widths
 from preprocessing.corpora._usual_names import lower_name
 from xval.base.errors import CorpusError, counted, suggestion, verb_of
 
@@ -169,12 +169,12 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
                 if not path:
                     missing.add(name)
                     continue
-                stretches = _read_stretches(line, path, audio)
+                segments = _read_segments(line, path, audio)
             except ValueError as error:
                 faults.append(Fault(line.number, str(error)))
                 continue
             about = (table.annotator, line.cells.get(item, ""), line.cells.get(label, ""))
-            rows += [(path, start_s, end_s, *about) for start_s, end_s in stretches]
+            rows += [(path, start_s, end_s, *about) for start_s, end_s in segments]
         refuse_faults(table.path, faults, "wrong calls")
     if not rows:
         raise CorpusError(
@@ -184,18 +184,18 @@ def _read_calls(tables: Sequence[_Table], audio: Recordings, item: str, label: s
     return pd.DataFrame(rows, columns=["path", "start_s", "end_s", "annotator", "item", "label"]), len(missing)
 
 
-def _read_stretches(line: FileLine, path: str, audio: Recordings) -> list[tuple[float, float]]:
+def _read_segments(line: FileLine, path: str, audio: Recordings) -> list[tuple[float, float]]:
     """Return begin and end of the calls of a line, s; one pair of NaN where there is none.
 
     Raises:
         ValueError: A call that cannot be.
     """
     header = audio.header(path)
-    stretches = []
+    segments = []
     for texts in line.calls:
         start, end = (read_number(text, f"{side} sample") for side, text in zip(("start", "end"), texts, strict=True))
-        stretches.append(check_stretch(start, end, "sample", path, header))
-    return stretches or [(math.nan, math.nan)]
+        segments.append(check_segment(start, end, "sample", path, header))
+    return segments or [(math.nan, math.nan)]
 
 
 def _skipped(n_recordings: int) -> str:
@@ -217,9 +217,9 @@ def _read_tables(audio_folder: Path, file_info: Path, annotation: Path, reading:
 
 def _locate(path: Path, audio_folder: Path, default: Path) -> Path | None:
     """Return where a table is; None: it is not there, and was not asked for."""
-    table = find_beside(path, audio_folder, default=default)
+    table = find_nearby(path, audio_folder, default=default)
     if table is None and path == _ANNOTATION:
-        table = find_beside(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
+        table = find_nearby(_PUBLISHED_ANNOTATION, audio_folder, default=_PUBLISHED_ANNOTATION)
     if table is None and path != default:
         raise CorpusError(f"There is no file {path}, neither in {audio_folder} nor next to it.")
     return table

@@ -23,7 +23,7 @@ from preprocessing.corpora._annotation_tables import (
     has_no_event,
     plain_name,
     read_header_line,
-    read_stretches,
+    read_segments,
     recording_tables,
 )
 from preprocessing.corpora._columns import column_of_items
@@ -131,7 +131,7 @@ def list_recordings(
     audio = Recordings(audio_folder)
     reading = rows.reading()
     listed = _read_events(annotation, audio, item_column, names, alike=(*names, "annotator"), reading=reading)
-    stretches = pd.DataFrame(
+    segments = pd.DataFrame(
         [
             {
                 "path": row["path"],
@@ -144,8 +144,8 @@ def list_recordings(
             for row in listed
         ]
     )
-    reading.refuse_unused(stretches["label"])
-    recordings, annotations = recording_tables(stretches, item_column)
+    reading.refuse_unused(segments["label"])
+    recordings, annotations = recording_tables(segments, item_column)
     n_left_out = audio.n_files - len(recordings)
     left_out = (
         f"{n_left_out} of {counted(audio.n_files, 'recording')} {verb_of(n_left_out)} skipped, because {annotation.name} does "
@@ -194,8 +194,8 @@ def _read_events(
 ) -> list[Row]:
     """Return the rows of the annotation; where no column is the label, all of one class."""
     if names != [_NO_LABEL]:
-        return read_stretches(annotation, recordings, item=item, labels=names, alike=alike, reading=reading)
-    rows = read_stretches(annotation, recordings, item=item, labels=(), alike=alike, reading=reading)
+        return read_segments(annotation, recordings, item=item, labels=names, alike=alike, reading=reading)
+    rows = read_segments(annotation, recordings, item=item, labels=(), alike=alike, reading=reading)
     return [{**row, _NO_LABEL: "event"} for row in rows]
 
 

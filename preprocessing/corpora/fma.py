@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 from preprocessing.corpora._download import Archive
 from preprocessing.corpora._layout import clip_table, read_names, refuse_unknown, split_names
-from preprocessing.corpora._tables import find_beside
+from preprocessing.corpora._tables import find_nearby
 from xval.base.csv_text import read_csv
 from xval.base.errors import CorpusError, verb_of
 from xval.base.operating_system import open_regular
@@ -104,7 +104,7 @@ def default_dataset(*, label: str, **_: object) -> str:
 
 
 def _find_table(metadata: Path, audio_folder: Path) -> Path:
-    place = find_beside(metadata, audio_folder, default=_METADATA)
+    place = find_nearby(metadata, audio_folder, default=_METADATA)
     table = place / "tracks.csv" if place is not None and place.is_dir() else place
     if table is None or not table.is_file():
         raise CorpusError(

@@ -114,11 +114,11 @@ def list_labelled(
     else:
         (folder,) = _places(audio_folder)
         paths = list_audio(folder, _EXPECTED if are_classes else "audio files")
-        beside = [path for path in paths if "/" not in path]
-        if beside and are_classes:
+        loose_files = [path for path in paths if "/" not in path]
+        if loose_files and are_classes:
             raise CorpusError(
-                f"{folder} has {len(beside)} audio files outside of class folders: {first_names(beside)}. Expected: "
-                f"{_EXPECTED}. Move them into folders, one per class; or {advise_patterns(beside)}. If {folder} is one "
+                f"{folder} has {len(loose_files)} audio files outside of class folders: {first_names(loose_files)}. Expected: "
+                f"{_EXPECTED}. Move them into folders, one per class; or {advise_patterns(loose_files)}. If {folder} is one "
                 "class, give the folders of the other classes too (evaluate accepts one class, with --labels NAME). Without "
                 f"classes, for an autoencoder: xval prepare folders {quote(str(folder))} --task-type "
                 "representation"

@@ -169,8 +169,8 @@ def _write_audio(
         if not (folder / path).is_file() or (folder / path).read_bytes() != content:
             replace_file(folder / path, partial(Path.write_bytes, data=content), among_many=True)
         for name, feature in classes.items():
-            of_row = row[name] if isinstance(row[name], list) else [row[name]]
-            named = [feature.int2str(value) for value in of_row if value is not None and value >= 0]
+            row_labels = row[name] if isinstance(row[name], list) else [row[name]]
+            named = [feature.int2str(value) for value in row_labels if value is not None and value >= 0]
             row[name] = named if isinstance(row[name], list) else next(iter(named), None)
         yield path, row
 

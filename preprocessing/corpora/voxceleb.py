@@ -22,7 +22,7 @@ from preprocessing.corpora._tables import (
     PHASE_NAMES,
     PHASES,
     Fault,
-    find_beside,
+    find_nearby,
     read_table,
     read_text,
     refuse_faults,
@@ -220,7 +220,7 @@ def _read_meta(meta: Path, audio_folder: Path, speakers: set[str]) -> "pd.DataFr
     """Return speaker, gender and nationality of the speakers; nationality is not known of VoxCeleb2."""
     import pandas as pd
 
-    path = find_beside(meta, audio_folder, default=_META)
+    path = find_nearby(meta, audio_folder, default=_META)
     if path is None:
         raise CorpusError(
             f"There is no file {meta}, neither in {audio_folder} nor next to it. Download {_META_URL}, or give --meta."

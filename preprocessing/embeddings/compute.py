@@ -103,8 +103,8 @@ def embed_clips(
         for first, stop in bounds:
             outcomes = known.pop(first)
             if outcomes is None:
-                of_part = islice(made, stop - first)
-                outcomes = _embed(list(of_part), settings, n_samples, call, work) if in_one else _gather(of_part, work)
+                part_pieces = islice(made, stop - first)
+                outcomes = _embed(list(part_pieces), settings, n_samples, call, work) if in_one else _gather(part_pieces, work)
                 replace_file(parts_folder / _name(first), partial(_write_part, outcomes))
             for number, outcome in enumerate(outcomes, start=first + 1):
                 yield outcome
@@ -135,17 +135,19 @@ def _embed(
     pieces: list[Pieces | str], settings: FeatureSettings, n_samples: int | None, call: Callable[..., Any], work: Work
 ) -> list[Outcome]:
     """Embed the clips of a part; pieces of one length go together, whichever clip they are of."""
-    of_length: dict[int, list[tuple[int, int, NDArray[np.float32]]]] = defaultdict(list)
+    length_pieces: dict[int, list[tuple[int, int, NDArray[np.float32]]]] = defaultdict(list)
     for clip, cut in enumerate(pieces):
         for piece, samples in enumerate(() if isinstance(cut, str) else cut.samples):
-            of_length[samples.size].append((clip, piece, samples))
+            length_pieces[samples.size].append((clip, piece, samples))
     embedded: dict[tuple[int, int], NDArray[np.float32]] = {}
     began = time.perf_counter()
-    for length, alike in of_length.items():
+    for length, alike in length_pieces.items():
         size = batch_size(length, settings.sample_rate_hz)
         for batch in (alike[first : first + size] for first in range(0, len(alike), size)):
             made = call(embed_pieces, np.stack([samples for *_, samples in batch]), settings, n_samples)
-            embedded.update({(clip, piece): of_piece for (clip, piece, _), of_piece in zip(batch, made, strict=True)})
+            embedded.update(
+                {(clip, piece): piece_embedding for (clip, piece, _), piece_embedding in zip(batch, made, strict=True)}
+            )
             work.audio_s += len(batch) * length / settings.sample_rate_hz
     work.seconds += time.perf_counter() - began
     return [cut if isinstance(cut, str) else _join(cut, clip, embedded) for clip, cut in enumerate(pieces)]

@@ -94,7 +94,7 @@ def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_sa
         return np.reshape(pooled, (len(pooled), -1))
     kept = frames.swapaxes(1, 2).reshape(len(frames), frames.shape[2], -1)
     if settings.stretch_frames is not None:
-        return np.stack([extract.stretch(frames, settings.stretch_frames) for frames in kept])
+        return np.stack([extract.stretch_time(frames, settings.stretch_frames) for frames in kept])
     if n_samples is None:
         return kept
     n_frames = _count_frames(n_samples, settings, identify(settings).hash)

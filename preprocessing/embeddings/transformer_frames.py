@@ -127,16 +127,16 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
         """
         parts = []
         for first in range(0, max(map(len, clips)), self.longest):
-            stretches = [clip[first : first + self.longest] for clip in clips]
-            filled = [np.pad(stretch, (0, max(0, self.shortest - len(stretch)))) for stretch in stretches]
-            parts.append(self._read(filled, max(map(len, stretches)), layers))
+            segments = [clip[first : first + self.longest] for clip in clips]
+            filled = [np.pad(segment, (0, max(0, self.shortest - len(segment)))) for segment in segments]
+            parts.append(self._read(filled, max(map(len, segments)), layers))
         return torch.cat(parts, dim=2)
 
     def count_frames(self, n_samples: int) -> int:
         """Return how many frames a clip has."""
         whole, rest = divmod(max(n_samples, 1), self.longest)
-        n_rest = self._frames_of_stretch(rest) if rest else 0
-        return int(whole) * self._frames_of_stretch(self.longest) + n_rest
+        n_rest = self._frames_of_segment(rest) if rest else 0
+        return int(whole) * self._frames_of_segment(self.longest) + n_rest
 
     def blocks(self) -> tuple[list[nn.Module], ...]:
         """Return what learns at one rate and is frozen together, from the input on: convolutions, transformer blocks.
@@ -156,7 +156,7 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
         blocks[-1] += [] if last is None else [last]
         return first, *blocks
 
-    def _frames_of_stretch(self, n_samples: int) -> int:
+    def _frames_of_segment(self, n_samples: int) -> int:
         if self.kind == WHISPER:
             return int(-(-n_samples // (self.longest // self.model.config.max_source_positions)))
         if self.kind == AST:
@@ -187,7 +187,7 @@ class TransformerFrames(nn.Module):  # type: ignore[misc]
                 given["is_longer"] = torch.zeros_like(given["is_longer"])  # the extractor marks a random clip
             embedding: torch.Tensor = self.model.get_audio_features(**given).pooler_output[:, None, None]
             return embedding
-        n_frames = self._frames_of_stretch(n_samples)
+        n_frames = self._frames_of_segment(n_samples)
         masks = {"attention_mask": given["attention_mask"]} if is_masked else {}
         if self.kind in SPEECH:
             config = self.model.config  # SpecAugment refuses clips that are shorter than its masks

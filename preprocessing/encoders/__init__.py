@@ -64,7 +64,7 @@ class Preset(BaseModel):
     obstacle: str = ""
 
     @property
-    def heard(self) -> str:
+    def training_data(self) -> str:
         """What it was trained on, in words."""
         if not self.trained_on:
             return "nothing (hand-crafted features)" if self.list_source else "its training data are not known"

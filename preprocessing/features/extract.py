@@ -39,7 +39,7 @@ def extract(samples: NDArray[np.float32], settings: FeatureSettings, *, n_sample
     if settings.feature_deltas:
         features = with_deltas(features, settings.feature_deltas)
     if settings.stretch_frames is not None:
-        features = stretch(features, settings.stretch_frames)
+        features = stretch_time(features, settings.stretch_frames)
     return np.ascontiguousarray(features, dtype=np.float32)
 
 
@@ -102,7 +102,7 @@ def _emphasised(samples: NDArray[np.float32], coefficient: float) -> NDArray[np.
     return emphasised
 
 
-def stretch(features: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
+def stretch_time(features: NDArray[np.float32], n_frames: int) -> NDArray[np.float32]:
     """Interpolate linearly between frames; the first and the last stay what they are."""
     position = np.linspace(0, len(features) - 1, n_frames)
     before = np.minimum(position.astype(np.intp), len(features) - 1)

@@ -38,15 +38,15 @@ def pitch(samples: NDArray[np.float32], n_samples: int, settings: FeatureSetting
     rate_hz = settings.sample_rate_hz
     longest = math.ceil(rate_hz / settings.f0_min_hz) + 1
     shortest = max(1, math.floor(rate_hz / settings.f0_max_hz))
-    stretches = _stretches(samples, n_samples, 3 * longest, settings)
-    blocks = (stretches[first : first + BLOCK_FRAMES] for first in range(0, len(stretches), BLOCK_FRAMES))
+    segments = _frame_segments(samples, n_samples, 3 * longest, settings)
+    blocks = (segments[first : first + BLOCK_FRAMES] for first in range(0, len(segments), BLOCK_FRAMES))
     return np.concatenate([_pitch_of(block, shortest, longest, settings) for block in blocks])
 
 
-def _pitch_of(stretches: NDArray[np.float32], shortest: int, longest: int, settings: FeatureSettings) -> NDArray[np.float32]:
+def _pitch_of(segments: NDArray[np.float32], shortest: int, longest: int, settings: FeatureSettings) -> NDArray[np.float32]:
     """Return the pitch of segments, float32 (n_frames, 2), whose period has from `shortest` to `longest` samples."""
     rate_hz = settings.sample_rate_hz
-    dips = _normalised_difference(stretches, longest)[:, shortest:]
+    dips = _normalised_difference(segments, longest)[:, shortest:]
     is_dip = (dips[:, 1:-1] <= dips[:, :-2]) & (dips[:, 1:-1] < dips[:, 2:])
     is_deep = is_dip & (dips[:, 1:-1] < _FIRST_DIP)
     place = 1 + np.where(is_deep.any(axis=1), is_deep.argmax(axis=1), dips[:, 1:-1].argmin(axis=1))
@@ -54,13 +54,15 @@ def _pitch_of(stretches: NDArray[np.float32], shortest: int, longest: int, setti
     bend = before - 2 * at + behind
     offset = np.clip(np.where(bend > 0, (before - behind) / (2 * np.where(bend > 0, bend, 1)), 0), -0.5, 0.5)
     semitones = 12 * np.log2(rate_hz / (shortest + place + offset) / settings.f0_min_hz)
-    is_sounding = np.mean(np.square(stretches), axis=1) > _SMALLEST_SQUARE
+    is_sounding = np.mean(np.square(segments), axis=1) > _SMALLEST_SQUARE
     is_voiced = is_sounding & (at < _VOICED_DIP)
     periodicity = np.where(is_sounding, np.clip(1 - at, 0, 1), 0)
     return np.stack([np.where(is_voiced, np.maximum(semitones, 0), 0), periodicity], axis=1).astype(np.float32)
 
 
-def _stretches(samples: NDArray[np.float32], n_samples: int, length: int, settings: FeatureSettings) -> NDArray[np.float32]:
+def _frame_segments(
+    samples: NDArray[np.float32], n_samples: int, length: int, settings: FeatureSettings
+) -> NDArray[np.float32]:
     """Return the samples around the middle of each frame, float32 (n_sounding, length)."""
     n_sounding = min(count_frames(n_samples, settings), 1 + (samples.size + settings.n_fft // 2 - 1) // settings.hop_length)
     padded = np.zeros(max((n_sounding - 1) * settings.hop_length, samples.size) + length, np.float32)
@@ -68,11 +70,11 @@ def _stretches(samples: NDArray[np.float32], n_samples: int, length: int, settin
     return sliding_window_view(padded, length)[:: settings.hop_length][:n_sounding]
 
 
-def _normalised_difference(stretches: NDArray[np.float32], longest: int) -> NDArray[np.float64]:
+def _normalised_difference(segments: NDArray[np.float32], longest: int) -> NDArray[np.float64]:
     """Return YIN's cumulative mean normalised difference for lags 0 to longest, float64 (n_frames, longest + 1)."""
-    width = stretches.shape[1] - longest
-    values = stretches.astype(np.float64)
-    size = scipy.fft.next_fast_len(stretches.shape[1], real=True)
+    width = segments.shape[1] - longest
+    values = segments.astype(np.float64)
+    size = scipy.fft.next_fast_len(segments.shape[1], real=True)
     products = scipy.fft.rfft(values, size) * np.conj(scipy.fft.rfft(values[:, :width], size))
     correlation = scipy.fft.irfft(products, size)[:, : longest + 1]
     energy_until = np.pad(np.cumsum(np.square(values), axis=1), ((0, 0), (1, 0)))

@@ -63,11 +63,11 @@ def find_voice(samples: NDArray[np.float32], sample_rate_hz: int) -> tuple[int, 
     Returns:
         None where there is no speech.
     """
-    stretches = speech_stretches(speech_probabilities(samples, sample_rate_hz))
-    if not stretches:
+    segments = speech_segments(speech_probabilities(samples, sample_rate_hz))
+    if not segments:
         return None
-    first_s = stretches[0][0] * _FRAME / _RATE_HZ - _PADDING_S
-    stop_s = stretches[-1][1] * _FRAME / _RATE_HZ + _PADDING_S
+    first_s = segments[0][0] * _FRAME / _RATE_HZ - _PADDING_S
+    stop_s = segments[-1][1] * _FRAME / _RATE_HZ + _PADDING_S
     return max(0, round(first_s * sample_rate_hz)), min(samples.size, round(stop_s * sample_rate_hz))
 
 
@@ -82,23 +82,23 @@ def speech_probabilities(samples: NDArray[np.float32], sample_rate_hz: int) -> N
     probabilities, hidden, cell = [], np.zeros(_STATE, np.float32), np.zeros(_STATE, np.float32)
     for first in range(0, n_frames, _AT_ONCE):
         block = np.ascontiguousarray(frames[first : first + _AT_ONCE])
-        of_block, hidden, cell = _session().run(None, {"input": block, "h": hidden, "c": cell})
-        probabilities.append(of_block)
+        block_probabilities, hidden, cell = _session().run(None, {"input": block, "h": hidden, "c": cell})
+        probabilities.append(block_probabilities)
     return np.concatenate(probabilities)
 
 
-def speech_stretches(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
+def speech_segments(probabilities: NDArray[np.float32]) -> list[tuple[int, int]]:
     """Return the first frame of each segment of speech, and the one behind its last."""
-    stretches, first, last = [], None, 0
+    segments, first, last = [], None, 0
     for frame, probability in enumerate(probabilities):
         if probability >= _SPEECH or (first is not None and probability >= _NO_SPEECH):
             first, last = frame if first is None else first, frame
         elif first is not None and frame - last >= _LONGEST_PAUSE:
-            stretches.append((first, last + 1))
+            segments.append((first, last + 1))
             first = None
     if first is not None:
-        stretches.append((first, last + 1))
-    return [(first, stop) for first, stop in stretches if stop - first >= _SHORTEST_SPEECH]
+        segments.append((first, last + 1))
+    return [(first, stop) for first, stop in segments if stop - first >= _SHORTEST_SPEECH]
 
 
 def _model_path() -> Path | None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from preprocessing.audio.lost_sound import shares_above
 from preprocessing.audio.open import END_TOLERANCE_S, NotFetchedError
 from preprocessing.audio.read import decode, read_header
-from preprocessing.clips.facts import FileSegment, implausible_rates, list_stretches
+from preprocessing.clips.facts import FileSegment, implausible_rates, list_segments
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.quality.near_duplicates import fingerprint
 from xval.base.errors import AudioError
@@ -97,7 +97,7 @@ def measure(
     import pandas as pd
 
     readable = facts.index[facts["broken"].isna()]
-    tasks = list_stretches(facts.loc[readable], audio_folder)
+    tasks = list_segments(facts.loc[readable], audio_folder)
     outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress))
     columns = [*MEASURED_COLUMNS, *_ARRAYS, "duration_s", "broken", "reason"]
     measured = pd.DataFrame(outcomes, index=readable, columns=columns).astype({"broken": "object", "reason": "object"})

@@ -27,12 +27,15 @@ def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFram
     limits = {"min_duration_s": criteria.min_duration_s, "clipped_share": 100 * criteria.clipped_share}
     found = [(rule.findings[0], rule.find(facts, criteria)) for rule in rules_of(PACKAGE, Fault)]
     findings = [finding.fill(reasons, **limits) for finding, reasons in found if reasons]
-    of_clips: list[dict[str, str]] = [{} for _ in range(len(facts))]
+    clip_reasons: list[dict[str, str]] = [{} for _ in range(len(facts))]
     for finding in findings:
         for row, reason in finding.where.items():
             if isinstance(row, int):
-                of_clips[row][finding.slug] = reason
-    slugs, reasons = (";".join(of_clip) for of_clip in of_clips), ("; ".join(of_clip.values()) for of_clip in of_clips)
+                clip_reasons[row][finding.slug] = reason
+    slugs, reasons = (
+        (";".join(own_reasons) for own_reasons in clip_reasons),
+        ("; ".join(own_reasons.values()) for own_reasons in clip_reasons),
+    )
     return facts.assign(faults=list(slugs), reason=list(reasons)), findings
 
 

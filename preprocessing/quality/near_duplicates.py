@@ -24,7 +24,7 @@ from scipy import fft
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS, read_audio, resample
 from preprocessing.clips import fingerprints
-from preprocessing.clips.facts import FileSegment, list_stretches
+from preprocessing.clips.facts import FileSegment, list_segments
 from preprocessing.clips.near_pairs import MOST_COMPARED, write_pairs
 from preprocessing.corpus import Corpus
 from preprocessing.parallel import Progress, map_in_processes
@@ -117,8 +117,8 @@ def find_near_duplicates(
     compared = facts[facts["broken"].isna() & ~facts["augmented"] & (facts["peak_dbfs"] >= SILENCE_PEAK_DBFS)]
     compared = compared.drop_duplicates("audio_hash")
     pairs = find_candidates(compared["fingerprint"])
-    items, stretches = facts["item"].tolist(), list_stretches(facts, audio_folder)
-    judged = _judge_pairs(pairs, stretches, n_processes=n_processes, progress=progress)
+    items, segments = facts["item"].tolist(), list_segments(facts, audio_folder)
+    judged = _judge_pairs(pairs, segments, n_processes=n_processes, progress=progress)
     alike = [(items[first] != items[second], peak, first, second) for first, second, peak in judged]
     with_twins = facts.assign(twin=None, likeness=np.nan).astype({"twin": "Int64"})
     for _, peak, first, second in sorted(alike):  # the last one stays: of another item if there is such, the most alike
@@ -146,10 +146,10 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
     clips = corpus.index[~corpus.index["augmented"]].drop_duplicates("audio_hash").reset_index(drop=True)
     first_minute_s = clips["start_s"].fillna(0.0) + _LONGEST_S  # no more of a long recording is read
     clips["end_s"] = clips["end_s"].where(clips["duration_s"] <= _LONGEST_S, first_minute_s)
-    stretches = list_stretches(clips, corpus.audio_folder)
+    segments = list_segments(clips, corpus.audio_folder)
     is_compared = len(clips) <= MOST_COMPARED
     prints, shortened = {}, np.zeros((len(clips), fingerprints.N_VALUES), np.int8)
-    made_of = map_in_processes(_fingerprints_of, stretches, n_processes=n_processes, progress=progress)
+    made_of = map_in_processes(_fingerprints_of, segments, n_processes=n_processes, progress=progress)
     for row, (values, shortened[row]) in enumerate(made_of):
         if is_compared and values.any():
             prints[row] = values
@@ -160,7 +160,7 @@ def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progre
         return None
     items, names = clips["item"].tolist(), clips["clip"].tolist()
     pairs = [(first, second) for first, second in find_candidates(pd.Series(prints)) if items[first] != items[second]]
-    judged = _judge_pairs(pairs, stretches, n_processes=n_processes)
+    judged = _judge_pairs(pairs, segments, n_processes=n_processes)
     rows = [(names[first], items[first], names[second], items[second], peak) for first, second, peak in judged]
     return write_pairs(corpus.folder, corpus.index_hash, rows)
 
@@ -190,10 +190,10 @@ def _fingerprints_of(clip: FileSegment) -> tuple[NDArray[np.float32], NDArray[np
 
 
 def _judge_pairs(
-    pairs: Sequence[tuple[int, int]], stretches: Sequence[FileSegment], *, n_processes: int, progress: Progress | None = None
+    pairs: Sequence[tuple[int, int]], segments: Sequence[FileSegment], *, n_processes: int, progress: Progress | None = None
 ) -> Iterator[tuple[int, int, float]]:
     """Yield the pairs that hold one recording, with how alike they are."""
-    tasks = [(stretches[first], stretches[second]) for first, second in pairs]
+    tasks = [(segments[first], segments[second]) for first, second in pairs]
     peaks = map_in_processes(_judge, tasks, n_processes=n_processes, progress=progress)
     yield from ((*pair, peak) for pair, peak in zip(pairs, peaks, strict=True) if peak >= SMALLEST_LIKENESS)
 

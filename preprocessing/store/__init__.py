@@ -159,12 +159,12 @@ class FeatureStore:
             is_chosen = self.examples["item"].isin(list(items))
             chosen = self.examples[is_chosen if clips is None else is_chosen & self.examples["clip"].isin(clips)]
             sums = ItemSums(n_bins)
-            for item, of_item in chosen.groupby("item"):
-                values = self.predictors(str(item))[of_item["row"].to_numpy()]
+            for item, clips_of_item in chosen.groupby("item"):
+                values = self.predictors(str(item))[clips_of_item["row"].to_numpy()]
                 if settings is not None and is_masked:
                     from preprocessing.features.windows import mark_padding  # here, because it loads scipy
 
-                    mark_padding(values, of_item["start_s"].to_numpy(), of_item["end_s"].to_numpy(), settings)
+                    mark_padding(values, clips_of_item["start_s"].to_numpy(), clips_of_item["end_s"].to_numpy(), settings)
                     values = values[np.isfinite(values[..., 0])]
                 sums.add(values)
             return sums.moments()

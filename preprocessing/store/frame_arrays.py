@@ -78,11 +78,11 @@ def write_frame_arrays(
                 with np.errstate(over="ignore"):
                     values = sequence.astype(np.float32).reshape(1, -1)
                 writer.append(item, values, np.zeros(1, TARGETS_DTYPES[_TASK]), [Example(clip, 0.0, duration_s)])
-                of_clip = _events(clip, active[item][row], names, frame_s)
-                heard = sorted({label for *_, label in of_clip})
+                clip_events = _events(clip, active[item][row], names, frame_s)
+                event_labels = sorted({label for *_, label in clip_events})
                 hashed = blake2b(values.tobytes(), digest_size=16).hexdigest()
-                rows.append((clip, item, "+".join(heard) or BACKGROUND, duration_s, hashed))
-                events += of_clip or [(clip, math.nan, math.nan, "")]
+                rows.append((clip, item, "+".join(event_labels) or BACKGROUND, duration_s, hashed))
+                events += clip_events or [(clip, math.nan, math.nan, "")]
         index = pd.DataFrame(rows, columns=["clip", "item", "label", "duration_s", "audio_hash"])
         index = index.assign(sample_rate_hz=rate_hz, **WITHOUT_AUDIO)
         table = pd.DataFrame(events, columns=["clip", "start_s", "end_s", "label"]).assign(annotator="")

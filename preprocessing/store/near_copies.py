@@ -95,11 +95,11 @@ def _nearest(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 def _largest_ratio(distances: NDArray[np.float64]) -> float | None:
     """Return up to which share of the distance of its last neighbour a neighbour is a copy; None: no share tells copies."""
-    of_shape = distances[:, _FIRST_OF_SHAPE - 1 :]
-    of_shape = of_shape[of_shape[:, 0] > _SMALLEST_DEVIATION]
-    if not len(of_shape):
+    shape_distances = distances[:, _FIRST_OF_SHAPE - 1 :]
+    shape_distances = shape_distances[shape_distances[:, 0] > _SMALLEST_DEVIATION]
+    if not len(shape_distances):
         return None
-    logs = np.log(of_shape[:, -1:] / of_shape[:, :-1]).mean()
+    logs = np.log(shape_distances[:, -1:] / shape_distances[:, :-1]).mean()
     # What the mean would be in one dimension: neighbour j of ten lies sum of 1/i, i from j to 9, below the tenth.
     inverses = 1 / np.arange(_FIRST_OF_SHAPE, _N_NEIGHBOURS)
     in_one_dimension = np.cumsum(inverses[::-1])[::-1].mean()

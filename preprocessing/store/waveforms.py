@@ -52,7 +52,7 @@ class Lengths:
     is_masked: bool = False
 
     @property
-    def of_model(self) -> int | None:
+    def model_length(self) -> int | None:
         """Samples that the model reads at once; None: any number."""
         return self.training if self.training == self.tested and not self.is_masked else None
 
@@ -130,7 +130,7 @@ def example_shape(store: FeatureStore, settings: FeatureSettings) -> tuple[int |
     """
     if not store.is_waveform:
         return (None, *store.example_shape[1:]) if settings.padding == "masked" else store.example_shape
-    length = example_lengths(store, settings).of_model
+    length = example_lengths(store, settings).model_length
     if settings.frontend == "none":
         return (length, 1)
     return (None if length is None else count_frames(length, settings), n_bins(settings))
@@ -166,8 +166,8 @@ def make_moments(
     measure = partial(_clip_sums, folder=store.folder, settings=settings, padded=padded, longest=longest)
     sums = {item: ItemSums(n_bins(settings)) for item in store.items}
     with closing(map_in_processes(measure, clips, n_processes=n_processes, progress=progress)) as outcomes:
-        for clip, of_clip in zip(clips, outcomes, strict=True):
-            sums[clip.item].merge(of_clip)
+        for clip, clip_moments in zip(clips, outcomes, strict=True):
+            sums[clip.item].merge(clip_moments)
     replace_file(path, lambda temporary: write_moments(temporary, list(sums.values())))
 
 

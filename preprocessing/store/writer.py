@@ -96,9 +96,9 @@ class StoreWriter:
     example_shape: tuple[int, ...] = field(init=False, default=())
 
     def __post_init__(self) -> None:
-        beside, name = self.folder.parent, self.folder.name
-        self._lock = FileLock(beside / f".{name}.lock", fallback_to_soft=False)
-        self._temporary = beside / f".{name}.{process_name()}.{secrets.token_hex(4)}.tmp"
+        parent_folder, name = self.folder.parent, self.folder.name
+        self._lock = FileLock(parent_folder / f".{name}.lock", fallback_to_soft=False)
+        self._temporary = parent_folder / f".{name}.{process_name()}.{secrets.token_hex(4)}.tmp"
         self._items: dict[str, _Item] = {}
         self._target_shape: tuple[int, ...] = ()
         self._left_out: list[tuple[str, str, str]] = []

@@ -24,7 +24,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import few_lengths
 from preprocessing.store.waveforms import make_moments
 from preprocessing.store.writer import Example, StoreWriter
-from xval.data.batches import of_like_length
+from xval.data.batches import group_by_length
 from xval.engine.worker.run import run_job
 from xval.folds.plan import Fold
 from xval.jobs.job import Job
@@ -133,7 +133,7 @@ def loop_by_hand(
     for epoch in range(2):
         rng = np.random.default_rng([seed, epoch])
         lengths = few_lengths([len(clip) for clip in clips], padded.shape[1])
-        batches = of_like_length(rng.permutation(len(clips)), lengths, BATCH, rng)
+        batches = group_by_length(rng.permutation(len(clips)), lengths, BATCH, rng)
         sums = []
         loader = torch.utils.data.DataLoader(batches, None)
         for rows in loader:

@@ -46,6 +46,6 @@ def test_training_multiplies_three_times_for_each_example_and_epoch(job_seconds,
     made = store.write("made", {"a": np.zeros((2, 65, 40), np.float32)}, {"a": ["x", "y"]}, data_folder=tmp_path)
     record = {"class_names": ["x", "y"], "n_training_examples": 2000}
 
-    counted = job_seconds.of_training([record | {"epochs": 3}, record | {"epochs": 5}], made.folder)
+    counted = job_seconds.training_scores([record | {"epochs": 3}, record | {"epochs": 5}], made.folder)
 
     assert counted == 3 * 2000 * 8 * job_seconds.multiplications(65, 40, 2)

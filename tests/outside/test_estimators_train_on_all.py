@@ -20,13 +20,13 @@ def sides(study, instance: int = 1, fold: int = 1) -> dict[str, set[str]]:
 
 def test_the_model_of_a_fold_knows_training_and_validation_items_and_no_tested_one(study):
     study.train(SVM, {**SVM, "fit_on": "training"}, num_folds=3)
-    of_all, of_training = study.record(1), study.record(2)
+    of_all, training_scores = study.record(1), study.record(2)
 
-    assert of_all["items"] == of_training["items"]
-    assert (of_all["fitted_to"], of_training.get("fitted_to")) == (["training", "validation"], None)
-    assert (of_all["searched_on"], of_training["searched_on"]) == ("inner_folds", "training_items_left_out")
+    assert of_all["items"] == training_scores["items"]
+    assert (of_all["fitted_to"], training_scores.get("fitted_to")) == (["training", "validation"], None)
+    assert (of_all["searched_on"], training_scores["searched_on"]) == ("inner_folds", "training_items_left_out")
     n_of = {side: 12 * len(items) for side, items in of_all["items"].items()}
-    assert of_all["n_training_examples"] == n_of["training"] + n_of["validation"] > of_training["n_training_examples"]
+    assert of_all["n_training_examples"] == n_of["training"] + n_of["validation"] > training_scores["n_training_examples"]
     assert {side: of_all["n_examples"][side] for side in ("validation", "test")} == {
         side: n_of[side] for side in ("validation", "test")
     }
@@ -133,11 +133,11 @@ def test_first_clips_that_scale_a_validation_item_neither_train_nor_validate(emp
     assert empty.prepare("table", "audio/clips.csv", "--dataset", "small").returncode == 0
     scaled = {"architecture": "logistic", "C": (1.0,), "normalization": "per_item", "enrolment_s": 0.2}
     empty.train({**scaled, "fit_on": "all"}, {**scaled, "fit_on": "training"}, num_folds=3, **FEATURES)
-    of_all, of_training = empty.record(1), empty.record(2)
+    of_all, training_scores = empty.record(1), empty.record(2)
     pd.testing.assert_frame_equal(*(empty.predictions(number).query("side == 'test'")[["item", "clip"]] for number in (1, 2)))
     n_validated = of_all["n_examples"]["validation"]
-    assert n_validated == of_training["n_examples"]["validation"] < 4 * len(of_all["items"]["validation"])
-    assert of_all["n_training_examples"] == of_training["n_training_examples"] + n_validated
+    assert n_validated == training_scores["n_examples"]["validation"] < 4 * len(of_all["items"]["validation"])
+    assert of_all["n_training_examples"] == training_scores["n_training_examples"] + n_validated
     assert empty.xval("audit", empty.EXPERIMENT).returncode == 0
 
 

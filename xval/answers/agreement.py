@@ -73,20 +73,22 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
     by_item = [[of[rows] for rows in examples.rows] for of, examples in zip(differences, repeats, strict=True)]
     n_items, known = len(repeats[0].names), dict[bytes, NDArray[np.float64]]()
 
-    def of_items(items: NDArray[np.intp]) -> NDArray[np.float64]:
+    def item_limits(items: NDArray[np.intp]) -> NDArray[np.float64]:
         """Return bias and limits by each training, float64 (n_repeats, 3)."""
         if (key := items.tobytes()) not in known:
-            known[key] = np.array([_limits([of_repeat[item] for item in items.tolist()]) for of_repeat in by_item])
+            known[key] = np.array(
+                [_limits([repeat_differences[item] for item in items.tolist()]) for repeat_differences in by_item]
+            )
         return known[key]
 
-    everyone = of_items(np.arange(n_items))
+    everyone = item_limits(np.arange(n_items))
     n_clips = np.array([[len(rows) for rows in repeats[0].rows]])
     runs = group_runs([one.run for one in repeats])
     values = []
     for place in range(3):
 
         def figure(items: NDArray[np.intp], place: int = place) -> float:
-            return float(of_items(items)[:, place].mean())
+            return float(item_limits(items)[:, place].mean())
 
         is_quick = len(repeats) * n_items * min(n_items, MOST_LEFT_OUT) <= _MOST_ITEMS_LEFT_OUT
         by_run = [everyone[run, place].mean() for run in runs]
@@ -96,26 +98,29 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
                 figure_interval(n_items, figure, bounds=None, runs=by_run, weights=n_clips) if is_quick else None,
             )
         )
-    biases = [_bias_of_item(repeats[0].names[item], [of_repeat[item] for of_repeat in by_item]) for item in range(n_items)]
+    biases = [
+        _bias_of_item(repeats[0].names[item], [repeat_differences[item] for repeat_differences in by_item])
+        for item in range(n_items)
+    ]
     means = np.concatenate([(own + other) / 2 for own, other in zip(predicted, true, strict=True)])
-    by_size = sorted(biases, key=lambda of_item: -abs(of_item.bias))
+    by_size = sorted(biases, key=lambda item_bias: -abs(item_bias.bias))
     bias, low, high = values
     return Agreement(name, bias, low, high, tuple(by_size), means, np.concatenate(differences))
 
 
-def _limits(of_items: Sequence[NDArray[np.float64]]) -> tuple[float, float, float]:
+def _limits(item_differences: Sequence[NDArray[np.float64]]) -> tuple[float, float, float]:
     """Return the mean of the differences of some items and the limits of agreement; NaN of a single difference."""
-    table = np.full((len(of_items), max(map(len, of_items))), np.nan)
-    for row, differences in zip(table, of_items, strict=True):
+    table = np.full((len(item_differences), max(map(len, item_differences))), np.nan)
+    for row, differences in zip(table, item_differences, strict=True):
         row[: len(differences)] = differences
     components = variance_components(table)
     variances = [variance for variance in (components.fold, components.seed) if math.isfinite(variance)]
-    bias = float(np.concatenate(of_items).mean())
+    bias = float(np.concatenate(item_differences).mean())
     deviation = math.sqrt(math.fsum(variances)) if variances else math.nan
     return bias, bias - _WIDTH * deviation, bias + _WIDTH * deviation
 
 
-def _bias_of_item(item: str, of_repeats: Sequence[NDArray[np.float64]]) -> ItemBias:
-    deviations = [differences.std(ddof=1) if len(differences) > 1 else math.nan for differences in of_repeats]
-    bias = float(np.mean([differences.mean() for differences in of_repeats]))
-    return ItemBias(item, len(of_repeats[0]), bias, float(np.mean(deviations)))
+def _bias_of_item(item: str, repeat_differences: Sequence[NDArray[np.float64]]) -> ItemBias:
+    deviations = [differences.std(ddof=1) if len(differences) > 1 else math.nan for differences in repeat_differences]
+    bias = float(np.mean([differences.mean() for differences in repeat_differences]))
+    return ItemBias(item, len(repeat_differences[0]), bias, float(np.mean(deviations)))

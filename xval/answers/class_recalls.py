@@ -28,14 +28,16 @@ def class_recalls(repeats: Sequence[TestedExamples], class_names: Sequence[str])
         repeats: All clips that were tested, in each repeat of each deal; of several labels with 0 and 1 for probabilities.
         class_names: Of the outputs.
     """
-    of_repeats = [all_classes(examples.targets, examples.predictions) for examples in repeats]
+    repeat_counts = [all_classes(examples.targets, examples.predictions) for examples in repeats]
     has_intervals = len(class_names) * len(repeats[0].names) <= _MOST_INTERVALS
     recalls = {}
     for number, name in enumerate(class_names):
-        true = [is_true[:, number] for is_true, _ in of_repeats]
+        true = [is_true[:, number] for is_true, _ in repeat_counts]
         if not true[0].any():
             continue
-        answered = [_with_predictions(examples, own[1][:, number]) for examples, own in zip(repeats, of_repeats, strict=True)]
+        answered = [
+            _with_predictions(examples, own[1][:, number]) for examples, own in zip(repeats, repeat_counts, strict=True)
+        ]
         over_items = MetricOverItems(_RECALL, answered, true, is_mean=False)
         interval = over_items.interval() if has_intervals else None
         recalls[name] = ClassRecall(

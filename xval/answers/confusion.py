@@ -46,16 +46,16 @@ class Confusion(NamedTuple):
 
 def find_confusion(instance: InstanceResults) -> Confusion | None:
     """Return the confusion matrix over all folds; None where there is none."""
-    of_folds: dict[int, list[list[list[int]]]] = {}
+    fold_matrices: dict[int, list[list[list[int]]]] = {}
     for key, record in instance.done.items():
         if "confusion_matrix" in record:
-            of_folds.setdefault(key.fold, []).append(record["confusion_matrix"]["test"])
-    if not of_folds:
+            fold_matrices.setdefault(key.fold, []).append(record["confusion_matrix"]["test"])
+    if not fold_matrices:
         return None
     names = next(iter(instance.folds.values()))["class_names"]
     cells = range(len(names))
     counts = [
-        [sum(mean_of([repeat[true][answer] for repeat in repeats]) for repeats in of_folds.values()) for answer in cells]
+        [sum(mean_of([repeat[true][answer] for repeat in repeats]) for repeats in fold_matrices.values()) for answer in cells]
         for true in cells
     ]
     return Confusion(tuple(names), counts)

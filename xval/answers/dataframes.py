@@ -84,8 +84,8 @@ def load_results(folder: str | Path, *, parameters: bool = True, items: bool = F
         instances = find_instances(Path(folder))
         described = _parameter_columns(instances, taken=dtypes) if parameters else {}
         for instance in instances:
-            of_instance = tuple(_plain(instance.written.parameters.get(name)) for name in described.values())
-            rows += [(*row, *of_instance) for row in _rows(instance, with_items=items)]
+            instance_values = tuple(_plain(instance.written.parameters.get(name)) for name in described.values())
+            rows += [(*row, *instance_values) for row in _rows(instance, with_items=items)]
         table = pd.DataFrame(rows, columns=[*dtypes, *described]).astype(dtypes)
     table.attrs["not_done"] = warn_of_not_done(instances)
     return table
@@ -108,13 +108,13 @@ def load_jobs(folder: str | Path) -> pd.DataFrame:
     rows = []
     for instance in find_instances(Path(folder)):
         results = open_results(instance.experiment)
-        chosen = instance.wanted if JobKey.of_folder(0, Path(folder).resolve().name) else None
+        chosen = instance.wanted if JobKey.from_folder(0, Path(folder).resolve().name) else None
         for key, record in results.records(instance.number, chosen)[0].items():
             counts, path = key in instance.jobs, str(instance.folder(key))
             facts = (record["status"], counts, record["seconds"], record.get("error", ""))
             hashes = (record[name] for name in ("settings_hash", "folds_hash", "code_hash"))
             keys = instance.keys | key._asdict()
-            rows.append((*keys.values(), results.folds.plan.deal_of(key.fold) or 0, *facts, *hashes, path))
+            rows.append((*keys.values(), results.folds.plan.fold_repeat_of(key.fold) or 0, *facts, *hashes, path))
     return pd.DataFrame(rows, columns=list(_JOB_DTYPES)).astype(_JOB_DTYPES)
 
 
@@ -144,7 +144,7 @@ def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataF
     if interval not in (known := get_args(IntervalKind)):
         raise SettingsError(f"interval='{interval}'. {suggestion(interval, known)}")
     instances, path = find_instances(Path(folder)), Path(folder).resolve()
-    if JobKey.of_folder(0, path.name):
+    if JobKey.from_folder(0, path.name):
         raise ResultsError(f"{folder}: scores over items need all folds. Give the folder of the instance, {path.parent}.")
     rows = []
     for place in instances:
@@ -157,9 +157,9 @@ def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataF
         for side, figures in over_items["figures"].items():
             for metric, item_figure in figures.items():
                 folds = instance.over_folds(side, metric)
-                of_folds = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
+                fold_statistics = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
                 names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
-                rows.append(instance.keys | names | of_folds | item_figure)
+                rows.append(instance.keys | names | fold_statistics | item_figure)
     table = pd.DataFrame(rows, columns=list(_SCORE_DTYPES)).astype(_SCORE_DTYPES)
     table.attrs["not_done"] = warn_of_not_done(instances)
     return table

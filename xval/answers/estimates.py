@@ -108,9 +108,10 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
         raise ResultsError("\n".join(faults))
     figures = {
         side: {
-            name: _with_ends(figure, _drawn(computed["figures"].get(side, {}).get(name))) for name, figure in of_side.items()
+            name: _with_ends(figure, _drawn(computed["figures"].get(side, {}).get(name)))
+            for name, figure in side_scores.items()
         }
-        for side, of_side in instance.over_items["figures"].items()
+        for side, side_scores in instance.over_items["figures"].items()
     }
     return replace(instance, over_items=instance.over_items | {"figures": figures})
 
@@ -232,7 +233,9 @@ def compute_over_items(
             class_names = next(iter(instance.done.values()), {}).get("class_names", [])
             positive = instance.settings.positive_number(class_names)
             own = trained_with(instance.task.name, str(instance.parameters.get("metrics")), positive, faults)
-        further = {name: metric for name, metric in {**own, **further}.items() if all(name in of_job for of_job in tested)}
+        further = {
+            name: metric for name, metric in {**own, **further}.items() if all(name in job_scores for job_scores in tested)
+        }
     for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
         try:
             names = None if only is None else [*only, *(chosen or ())]
@@ -257,6 +260,6 @@ def _measure(written: WrittenInstance, record: Record, path: Path, added: AddedM
     rows = [ScoreRow(side, "", added.name, measure(part.targets, part.predictions)) for side, part in sides.items()]
     clips = sides["clip_test"]
     return rows + [
-        ScoreRow("test", item, added.name, measure(clips.targets[of_item], clips.predictions[of_item]))
-        for item, of_item in zip(clips.names, clips.rows, strict=True)
+        ScoreRow("test", item, added.name, measure(clips.targets[item_rows], clips.predictions[item_rows]))
+        for item, item_rows in zip(clips.names, clips.rows, strict=True)
     ]

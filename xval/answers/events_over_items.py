@@ -31,7 +31,7 @@ def measure_events(
     runs: Sequence[Sequence[Path]],
     class_names: Sequence[str],
     settings: FrameSettings,
-    of_record: Mapping[str, ItemFigure],
+    record_scores: Mapping[str, ItemFigure],
     bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemFigure]:
     """Return the figures of segments and events.
@@ -43,19 +43,20 @@ def measure_events(
         runs: The folders of the finished folds, by training run as of `group_runs`; their counts are added.
         class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
-        of_record: The figures that the records have, with their means over items; no others are computed.
+        record_scores: The figures that the records have, with their means over items; no others are computed.
         bootstrap: Of the intervals, as of `figure_interval`; the figures of all thresholds have none then, as they are slow.
     """
     labels = [name for name in class_names if name != BACKGROUND]
-    scored = [name for name in SCORE_METRICS if name in of_record]
+    scored = [name for name in SCORE_METRICS if name in record_scores]
     read = [
         [recording for folder in folders for recording in _recordings(read_frames(folder, labels if scored else ()), labels)]
         for folders in runs
     ]
-    recordings = [(item, events) for of_run in read for item, events, _ in of_run]
+    recordings = [(item, events) for run_recordings in read for item, events, _ in run_recordings]
     items = sorted({item for item, _ in recordings})
     by_run = [
-        [_count([events for name, events, _ in of_run if name == item], labels, settings) for item in items] for of_run in read
+        [_count([events for name, events, _ in run_recordings if name == item], labels, settings) for item in items]
+        for run_recordings in read
     ]
     by_item = [_add(counts) for counts in zip(*by_run, strict=True)]
     run_figures = [_figures(_add(counts)) for counts in by_run]
@@ -74,7 +75,7 @@ def measure_events(
     }
 
     item_figures = {}
-    for name in (name for name in EVENT_METRICS if name in of_record):
+    for name in (name for name in EVENT_METRICS if name in record_scores):
 
         def compute(drawn: NDArray[np.intp], name: str = name) -> float:
             return _figures(_add([by_item[number] for number in drawn]))[name]
@@ -86,9 +87,9 @@ def measure_events(
         run_values = [figures[name] for figures in run_figures]
         interval = figure_interval(len(items), compute, bounds=bounds, runs=run_values, weights=weights, bootstrap=bootstrap)
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
-        item_figures[name] = make_figure(of_record[name]["items"], pooled[name], "pooled", interval, chance)
+        item_figures[name] = make_figure(record_scores[name]["items"], pooled[name], "pooled", interval, chance)
         _keep_left_out(item_figures[name], run_values, [[of[name] for of in runs] for runs in without], weights)
-    return item_figures | (_measure_scores(read, items, labels, settings, of_record, weights, bootstrap) if scored else {})
+    return item_figures | (_measure_scores(read, items, labels, settings, record_scores, weights, bootstrap) if scored else {})
 
 
 def _measure_scores(
@@ -96,14 +97,16 @@ def _measure_scores(
     items: Sequence[str],
     labels: Sequence[str],
     settings: FrameSettings,
-    of_record: Mapping[str, ItemFigure],
+    record_scores: Mapping[str, ItemFigure],
     weights: NDArray[np.float64],
     bootstrap: Bootstrap | None,
 ) -> dict[str, ItemFigure]:
     """Return the figures of events at all thresholds; chance is that of frames that all have the same score."""
     by_training: list[_Tables] = [{item: [] for item in items} for _ in read]
     silent = []
-    for number, item, events, rows in ((number, *recording) for number, of_run in enumerate(read) for recording in of_run):
+    for number, item, events, rows in (
+        (number, *recording) for number, run_recordings in enumerate(read) for recording in run_recordings
+    ):
         scores = rows[[f"probability_{label}" for label in labels]].to_numpy(np.float32)
         frame_s = events.duration_s / len(rows)
         smoothing = (settings.event_min_duration_s, settings.event_median_frames)
@@ -113,13 +116,13 @@ def _measure_scores(
     n_runs = sum(
         len(label_runs.lengths_ns)
         for by_item in by_training
-        for of_item in by_item.values()
-        for runs in of_item
+        for item_runs in by_item.values()
+        for runs in item_runs
         for label_runs in runs
     )
     everyone = np.arange(len(items))
     item_figures = {}
-    for name in (name for name in SCORE_METRICS if name in of_record):
+    for name in (name for name in SCORE_METRICS if name in record_scores):
 
         def compute(drawn: NDArray[np.intp], name: str = name, of: Sequence[_Tables] = by_training) -> float:
             return psds([runs for by_item in of for number in drawn for runs in by_item[items[number]]], SCENARIOS[name])
@@ -135,15 +138,17 @@ def _measure_scores(
                 [compute(np.delete(everyone, own), of=[by_item]) for by_item in by_training] for own in left_out(len(items))
             ]
         chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
-        item_figures[name] = make_figure(of_record[name]["items"], compute(everyone), "pooled", interval, chance)
+        item_figures[name] = make_figure(record_scores[name]["items"], compute(everyone), "pooled", interval, chance)
         _keep_left_out(item_figures[name], by_run, without, weights)
     return item_figures
 
 
-def _keep_left_out(figure: ItemFigure, of_runs: list[float], without: list[list[float]], weights: NDArray[np.float64]) -> None:
+def _keep_left_out(
+    figure: ItemFigure, run_scores: list[float], without: list[list[float]], weights: NDArray[np.float64]
+) -> None:
     """Keep a figure in each training run, of all items and without each in turn, where all of these are defined."""
-    if len(without) >= FEWEST_ITEMS and np.isfinite(of_runs).all() and np.isfinite(without).all():
-        figure["left_out"] = LeftOut(figures=of_runs, without=without, weights=sum_left_out(weights).astype(int).tolist())
+    if len(without) >= FEWEST_ITEMS and np.isfinite(run_scores).all() and np.isfinite(without).all():
+        figure["left_out"] = LeftOut(figures=run_scores, without=without, weights=sum_left_out(weights).astype(int).tolist())
 
 
 def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:

@@ -115,10 +115,10 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
     items = items_word(instances)
     for instance in instances:
         sides = instance.over_items["figures"].values() if instance.over_items else ()
-        of_all = [figure for figures in sides for figure in figures.values()]
-        covers, methods = {figure["covers"] for figure in of_all}, {str(figure.get("method")) for figure in of_all}
+        all_scores = [figure for figures in sides for figure in figures.values()]
+        covers, methods = {figure["covers"] for figure in all_scores}, {str(figure.get("method")) for figure in all_scores}
         if "method" in covers:
-            times = ", repeats of the cross-validation" if instance.n_deals > 1 else ""
+            times = ", repeats of the cross-validation" if instance.n_fold_repeats > 1 else ""
             clause = f"over {items}{times} and seeds"
         else:
             clause = f"over {items}, for these trained models; training again would widen it"
@@ -140,8 +140,8 @@ def format_chance(chance: ChanceLevel | None) -> str:
     """
     if chance is None:
         return "chance NaN"
-    lowest, highest, *of_groups = rounded(chance.lowest, chance.highest, chance.of_groups)
-    by_group = "".join(f", {text} with one prediction for all items of the same classes" for text in of_groups)
+    lowest, highest, *group_level = rounded(chance.lowest, chance.highest, chance.group_level)
+    by_group = "".join(f", {text} with one prediction for all items of the same classes" for text in group_level)
     return (f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}") + by_group
 
 

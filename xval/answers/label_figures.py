@@ -57,12 +57,12 @@ def label_figures(instance: InstanceResults) -> list[LabelFigures]:
     """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
     records = [record for record in instance.done.values() if record.get("thresholds")]
     return [
-        _of_label(str(name), records, instance.class_recalls.get(name))
+        _label_scores(str(name), records, instance.class_recalls.get(name))
         for name in (records[0]["thresholds"] if records else ())
     ]
 
 
-def _of_label(name: str, records: list[dict[str, object]], recall: ClassRecall | None) -> LabelFigures:
+def _label_scores(name: str, records: list[dict[str, object]], recall: ClassRecall | None) -> LabelFigures:
     label_metrics = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
     right, invented, missed, others = (sum(int(job_metrics[count]) for job_metrics in label_metrics) for count in _COUNTS)
     areas: dict[object, list[float]] = {}

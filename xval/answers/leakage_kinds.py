@@ -20,7 +20,7 @@ class _Row(NamedTuple):
     name: str
     rules: tuple[str, ...]
     holds: str
-    of_arrays: bool = False
+    from_arrays: bool = False
 
 
 _ROWS = (
@@ -29,13 +29,13 @@ _ROWS = (
         "L1.2 preprocessing on training and test set",
         ("normaliser", "thresholds"),
         "features are computed per clip and scaled by the training items",
-        of_arrays=True,
+        from_arrays=True,
     ),
     _Row(
         "L1.3 selection on training and test set",
         ("items",),
         "epochs, settings and features are chosen on items that the fold does not test",
-        of_arrays=True,
+        from_arrays=True,
     ),
     _Row(
         "L1.4 duplicates",
@@ -46,7 +46,7 @@ _ROWS = (
         "L2 features that are not legitimate",
         ("earlier models", "seen audio"),
         "no model, nor a part of it, was trained on clips that its fold tests",
-        of_arrays=True,
+        from_arrays=True,
     ),
     _Row("L3.1 temporal leakage", (), "when the clips were recorded is not known"),
     _Row(
@@ -85,7 +85,7 @@ def _judge(row: _Row, by_rule: dict[str, AuditVerdict], *, is_custom: bool, is_a
     broken = {verdict.rule: [fault for fault in verdict.faults if not isinstance(fault, Damage)] for verdict in verdicts}
     if failed := [f"{rule}: {faults[0]}" for rule, faults in broken.items() if faults]:
         return Finding(slug=row.name, level="leaked", message="; ".join(failed))
-    if is_custom and row.of_arrays:
+    if is_custom and row.from_arrays:
         return Finding(slug=row.name, level="unknown", message=_ARRAYS)
     doubts = [
         f"{verdict.rule}: {(*verdict.faults, *verdict.not_checkable, *verdict.warnings)[0]}"

@@ -36,7 +36,7 @@ def learning_curves(instances: Sequence[InstanceResults], name: str = "train_fra
         if instance.folds and value is not None:
             others = {other: given for other, given in instance.parameters.items() if other != name}
             fitted = ([record["items"][side] for side in fitted_sides(record)] for record in instance.folds.values())
-            n_items = fmean(sum(map(len, of_fold)) for of_fold in fitted)
+            n_items = fmean(sum(map(len, fold_items)) for fold_items in fitted)
             point = CurvePoint(instance.number, value, n_items if name == "train_fraction" else value)
             curves.setdefault(hash_parameters(others), {}).setdefault(value, point)
     return [tuple(by_value[value] for value in sorted(by_value)) for by_value in curves.values() if len(by_value) > 1]

@@ -69,7 +69,7 @@ class MetricOverItems:
         self._runs = group_runs([one.run for one in repeats])
         self._known: dict[bytes, NDArray[np.float64]] = {}  # intervals and comparisons leave the same items out
         self._values = (
-            np.array([self._of_repeats([item]) for item in self.items.tolist()]) if is_mean else None
+            np.array([self._repeat_values([item]) for item in self.items.tolist()]) if is_mean else None
         )  # (n_items, n_repeats)
         self.weights = None if is_mean else self._count(has_classes=has_classes)
 
@@ -153,10 +153,10 @@ class MetricOverItems:
             return np.asarray(self._values[places].mean(axis=0))
         key = items.tobytes()
         if key not in self._known:
-            self._known[key] = self._of_repeats(items.tolist())
+            self._known[key] = self._repeat_values(items.tolist())
         return self._known[key]
 
-    def _of_repeats(self, items: Sequence[int]) -> NDArray[np.float64]:
+    def _repeat_values(self, items: Sequence[int]) -> NDArray[np.float64]:
         figures = []
         for examples, rows in zip(self._repeats, self._rows, strict=True):
             chosen = np.concatenate([rows[item] for item in items])

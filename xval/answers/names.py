@@ -39,7 +39,7 @@ def find_names(parameters: Mapping[_Key, Mapping[str, object]]) -> dict[_Key, st
     Args:
         parameters: Of each instance by name, with the comments, by what sentences call the instance, such as its number.
     """
-    names = {key: _first_part(of_instance) for key, of_instance in parameters.items()}
+    names = {key: _first_part(instance_parameters) for key, instance_parameters in parameters.items()}
     for name in [name for name, n in Counter(names.values()).items() if n > 1]:
         alike = [key for key in names if names[key] == name]
         differing = differing_parameters([parameters[key] for key in alike])

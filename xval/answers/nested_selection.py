@@ -129,15 +129,17 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     if np.isnan(nested.test_mean):
         return ""
     selected = competing[ranking.selected]
-    of_folds: list[list[list[JobKey]]] = []
+    jobs_by_fold: list[list[list[JobKey]]] = []
     for place, fold in enumerate(folds):
         are_tied = [group for group, is_chosen in zip(groups, nested.is_chosen[:, place], strict=True) if is_chosen]
-        of_folds.append([[key for number in group for key in competing[number].done if key.fold == fold] for group in are_tied])
-    n_ties, n_seeds = _share(of_folds)
+        jobs_by_fold.append(
+            [[key for number in group for key in competing[number].done if key.fold == fold] for group in are_tied]
+        )
+    n_ties, n_seeds = _share(jobs_by_fold)
     chosen: dict[JobKey, JobKey] = {}
     jobs: dict[JobKey, Record] = {}
     scores: dict[JobKey, Scores] = {}
-    for fold, tied in zip(folds, of_folds, strict=True):
+    for fold, tied in zip(folds, jobs_by_fold, strict=True):
         for place in range(n_ties * n_seeds):
             seed, tie = divmod(place, n_ties)
             keys = tied[tie % len(tied)]
@@ -150,7 +152,7 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
         jobs=jobs,
         scores=scores,
         n_folds=selected.n_folds,
-        n_deals=selected.n_deals,
+        n_fold_repeats=selected.n_fold_repeats,
         chosen=chosen,
         n_competing=len(groups),
         left_out=tuple(instance.number for instance in done if instance.number not in competing),
@@ -158,13 +160,13 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     )
 
 
-def _share(of_folds: Sequence[Sequence[Sequence[JobKey]]]) -> tuple[int, int]:
+def _share(jobs_by_fold: Sequence[Sequence[Sequence[JobKey]]]) -> tuple[int, int]:
     """Return in how many ways, and with how many seeds, the folds choose together so that all jobs of a fold weigh the same.
 
-    `of_folds` are the jobs of each instance that a fold chooses.
+    `jobs_by_fold` are the jobs of each instance that a fold chooses.
     """
-    n_seeds = min(lcm(*(len(keys) for of_fold in of_folds for keys in of_fold)), _MOST_WAYS)
-    return min(lcm(*map(len, of_folds)), max(1, _MOST_WAYS // n_seeds)), n_seeds
+    n_seeds = min(lcm(*(len(keys) for fold_jobs in jobs_by_fold for keys in fold_jobs)), _MOST_WAYS)
+    return min(lcm(*map(len, jobs_by_fold)), max(1, _MOST_WAYS // n_seeds)), n_seeds
 
 
 def keep_nested(instances: Sequence[InstanceResults]) -> None:
@@ -188,9 +190,9 @@ def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str,
     Both are the figures that have an interval, where they are of one kind (mean over items, or pooled), or else means over
     folds. None: one of them is undefined.
     """
-    own, of_choosing = (estimate(instance, side, metric) for instance in (selected, nested))
-    ours, theirs = own.value, of_choosing.value
-    if own.of != of_choosing.of:
+    own, nested_estimate = (estimate(instance, side, metric) for instance in (selected, nested))
+    ours, theirs = own.value, nested_estimate.value
+    if own.of != nested_estimate.of:
         ours, theirs = (instance.over_folds(side, metric)["mean"] for instance in (selected, nested))
     if ours is None or theirs is None:
         return None

@@ -108,7 +108,7 @@ def describe_next_step(
     margins = [margin for margin in margins if not margin.is_none]
     if few and all(math.isnan(margin.detectable(margin.n_items)) for margin in margins):
         return few
-    is_trained_once = all(instance.n_deals == instance.n_repeats == 1 for instance in instances)
+    is_trained_once = all(instance.n_fold_repeats == instance.n_repeats == 1 for instance in instances)
     ways = ways_to_retrain(instances)
     if is_trained_once and ways and sum(instance.seconds for instance in instances) <= _MOST_SECONDS_TO_REPEAT:
         return step("train again", ways=settings_to_retrain(ways[:1]))

@@ -78,8 +78,8 @@ def operating_points(
     curves = [find_curves(examples.targets == number, examples.predictions[:, number]) for examples in tested.repeats]
     if not all(curves):
         return None
-    of_table = {name: _measure(binary.find(name, number), tested.repeats) for name in ("sensitivity", "specificity")}
-    rows = [PointRow("most probable class", None, **of_table)]
+    table_scores = {name: _measure(binary.find(name, number), tested.repeats) for name in ("sensitivity", "specificity")}
+    rows = [PointRow("most probable class", None, **table_scores)]
     for name, (fixed, least) in FIXED.items():
         points = [point_at(name, examples.targets == number, examples.predictions[:, number]) for examples in tested.repeats]
         defined = [point for point in points if point]

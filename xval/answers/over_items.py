@@ -84,7 +84,7 @@ def measure_over_items(
     clip_side = "clip_test" if instance.has_windows else "test"
     repeats = whole_repeats(instance)
     runs = [run_of(instance, jobs) for jobs in repeats]
-    of_record = _read_values(instance, by_item, repeats, runs)
+    record_scores = _read_values(instance, by_item, repeats, runs)
     class_names = records[0].get("class_names", [])
     n_examples = {fold: record["n_examples"]["test"] for fold, record in instance.folds.items()}
     n_values = sum(n_examples[fold] for jobs in repeats for fold in jobs) * max(1, len(class_names))
@@ -98,22 +98,22 @@ def measure_over_items(
         over_items["missing"] = f"the predictions are {n_values} probabilities; at most {MOST_VALUES} are read"
     for side in () if over_items["missing"] else dict.fromkeys((clip_side, "test")):
         examples = read_repeats(instance, repeats, settings.averaging if side == "clip_test" else None)
-        known = of_record if side == clip_side and list(examples[0].names) == sorted(by_item) else None
+        known = record_scores if side == clip_side and list(examples[0].names) == sorted(by_item) else None
         over_items["figures"][side] = _measure(
             task, examples, known, further or {}, only, class_names=class_names, bootstrap=bootstrap
         )
         decided = examples
         if records[0].get("thresholds"):
-            decided = [_decided(instance, *of_repeat) for of_repeat in zip(repeats, examples, strict=True)]
+            decided = [_decided(instance, *repeat_values) for repeat_values in zip(repeats, examples, strict=True)]
             over_items["figures"][side] |= _measure_decided(task, class_names, decided, bootstrap)
         if side == clip_side and task.has_classes and task.target != "frame":
             over_items["classes"] = class_recalls(decided, class_names)
         over_items["folds_lacking_classes"] = sorted(
-            {fold for of_repeat in examples for fold in _lacking_folds(task, of_repeat)}
+            {fold for repeat_values in examples for fold in _lacking_folds(task, repeat_values)}
         )
-    of_clips = over_items["figures"].get(clip_side, {})
-    known_figures = {name: of_clips.get(name) or _of_record(values) for name, values in of_record.items()}
-    over_items["figures"][clip_side] = known_figures | of_clips
+    clip_scores = over_items["figures"].get(clip_side, {})
+    known_figures = {name: clip_scores.get(name) or _record_score(values) for name, values in record_scores.items()}
+    over_items["figures"][clip_side] = known_figures | clip_scores
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
         folders = [[instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(runs)]
@@ -130,19 +130,19 @@ def _read_values(
     runs: Sequence[Run],
 ) -> dict[str, _ItemValues]:
     """Return the metrics of each item that records have, the items in the order of their names."""
-    of_repeats = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
+    repeat_means = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
     values = {}
     for name in sorted({name for figures in by_item.values() for name in figures} - {"n_clips"}):
         means = [
-            fmean(finite_or_nan(figures.get(name)) for of_fold in of_folds for figures in of_fold.values())
-            for of_folds in of_repeats
+            fmean(finite_or_nan(figures.get(name)) for fold_scores in scores_by_fold for figures in fold_scores.values())
+            for scores_by_fold in repeat_means
         ]
-        of_items = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
-        values[name] = _ItemValues(of_items, _of_runs(means, runs))
+        item_scores = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
+        values[name] = _ItemValues(item_scores, _run_means(means, runs))
     return values
 
 
-def _of_runs(values: Sequence[float], runs: Sequence[Run]) -> list[float]:
+def _run_means(values: Sequence[float], runs: Sequence[Run]) -> list[float]:
     """Return the mean of each unit of `group_runs` from the values of the runs."""
     return [fmean(values[place] for place in unit) for unit in group_runs(runs)]
 
@@ -150,7 +150,7 @@ def _of_runs(values: Sequence[float], runs: Sequence[Run]) -> list[float]:
 def _measure(
     task: Task,
     repeats: Sequence[TestedExamples],
-    of_items: _Values | None,
+    item_scores: _Values | None,
     further: Mapping[str, Metric],
     chosen: Collection[str] | None = None,
     *,
@@ -162,7 +162,7 @@ def _measure(
     Args:
         task: Of the instance.
         repeats: All that were tested, in each repeat of each deal.
-        of_items: Their metrics of each item, in the order of the items' names, where the records have them.
+        item_scores: Their metrics of each item, in the order of the items' names, where the records have them.
         further: Metrics beside those of the task.
         chosen: Only these metrics of the task; None: all.
         class_names: Of the outputs, for texts.
@@ -174,21 +174,23 @@ def _measure(
     for name in set(pooled) & set(metrics.metric_names(task.name)):
         if (known_metric := metrics.find(task.name, name)).ranks:
             pooled[name] = float(np.mean([known_metric.function(one.targets, one.levelled) for one in repeats]))
-    if of_items is None:
+    if item_scores is None:
         by_repeat = [
             [metrics.compute(task.name, examples.targets[own], examples.predictions[own], further) for own in examples.rows]
             for examples in repeats
         ]
-        of_items, runs = {}, [examples.run for examples in repeats]
+        item_scores, runs = {}, [examples.run for examples in repeats]
         for name in pooled:
-            table = np.array([[values[name] for values in of_repeat] for of_repeat in by_repeat])  # (n_repeats, n_items)
-            of_items[name] = _ItemValues(table.mean(axis=0), _of_runs(table.mean(axis=1).tolist(), runs))
+            table = np.array(
+                [[values[name] for values in repeat_values] for repeat_values in by_repeat]
+            )  # (n_repeats, n_items)
+            item_scores[name] = _ItemValues(table.mean(axis=0), _run_means(table.mean(axis=1).tolist(), runs))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     item_figures = {}
     for name in pooled if chosen is None else [name for name in pooled if name in chosen]:
         value = pooled[name]
         metric = further.get(name) or metrics.find(task.name, name)
-        known = of_items.get(name, _ItemValues(np.array([math.nan]), []))
+        known = item_scores.get(name, _ItemValues(np.array([math.nan]), []))
         # A fold of one item has the figure of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
@@ -210,8 +212,8 @@ def _measure(
         if name in further and chance is None:
             groups = rows if basis == "items" else [np.arange(len(targets))]
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
-        of_all = math.nan if metric.is_pooled else float(known.values.mean())
-        item_figures[name] = make_figure(of_all, value, basis, interval, chance or _NO_CHANCE)
+        overall_mean = math.nan if metric.is_pooled else float(known.values.mean())
+        item_figures[name] = make_figure(overall_mean, value, basis, interval, chance or _NO_CHANCE)
         if too_few:
             item_figures[name]["no_interval"] = too_few
         if left_out:
@@ -251,8 +253,8 @@ def _item_chance(
 
 @lru_cache(maxsize=4)  # all instances of an experiment test the same examples
 def _group_level(credit: CreditFunction, basis: Literal["items", "pooled"], targets: bytes, items: bytes) -> float:
-    of_items = np.frombuffer(items, np.intp)
-    return group_level(np.frombuffer(targets, np.intp), _weights(of_items, basis), of_items, credit)
+    item_codes = np.frombuffer(items, np.intp)
+    return group_level(np.frombuffer(targets, np.intp), _weights(item_codes, basis), item_codes, credit)
 
 
 def _mean_chance(metric: Metric, answer: NDArray[Any] | None, targets: NDArray[Any], rows: Sequence[NDArray[np.intp]]) -> float:
@@ -288,7 +290,7 @@ def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {name: float(np.mean([figures[name] for figures in values])) for name in values[0]}
 
 
-def _of_record(known: _ItemValues) -> ItemFigure:
+def _record_score(known: _ItemValues) -> ItemFigure:
     """Return the figure of a metric of which the records have the values of each item, and nothing else is known."""
     return make_figure(float(known.values.mean()), math.nan, "items", known.interval(None), _NO_CHANCE)
 

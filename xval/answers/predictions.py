@@ -72,18 +72,18 @@ def load_predictions(
     predictions = pd.concat(tables, ignore_index=True)[[*_KEY, *wanted]].astype(dict.fromkeys(_KEY, "int64"))
     if audformat:
         corpus = read_corpus(chosen[0].experiment, chosen[0].settings, None if data_folder is None else Path(data_folder))
-        predictions = _by_segment(predictions, corpus, of_frames=chosen[0].task.target == "frame")
+        predictions = _by_segment(predictions, corpus, are_frames=chosen[0].task.target == "frame")
     predictions.attrs["not_done"] = warn_of_not_done(chosen)
     return predictions
 
 
-def _by_segment(predictions: pd.DataFrame, corpus: Corpus, *, of_frames: bool) -> pd.DataFrame:
+def _by_segment(predictions: pd.DataFrame, corpus: Corpus, *, are_frames: bool) -> pd.DataFrame:
     """Return predictions with the index of a segmented table of audformat; see `load_predictions`."""
     if corpus.is_custom:
         raise CorpusError(f"{corpus.folder}: a script made this dataset from arrays, which have no files.")
     clips = corpus.index.set_index("clip").loc[list(predictions["clip"])]
     # Frames are counted from the begin of their recording, clips and windows from that of the file.
-    begins_s = clips["start_s"].fillna(0.0).to_numpy() if of_frames else 0.0
+    begins_s = clips["start_s"].fillna(0.0).to_numpy() if are_frames else 0.0
     times = [
         pd.to_timedelta(predictions[name] + begins_s, unit="s").astype("timedelta64[ns]")  # pandas may choose another unit
         for name in ("start_s", "end_s")

@@ -94,8 +94,8 @@ def explain(origin: Origin) -> str:
 
 def clauses(instances: Iterable[InstanceResults]) -> dict[int, str]:
     """Return the clauses of the instances that are not clean, by their numbers."""
-    of_all = {instance.number: clause(judge_instance(instance)) for instance in instances}
-    return {number: text for number, text in of_all.items() if text}
+    clause_by_number = {instance.number: clause(judge_instance(instance)) for instance in instances}
+    return {number: text for number, text in clause_by_number.items() if text}
 
 
 def to_record(origin: Origin) -> dict[str, Any]:
@@ -128,30 +128,30 @@ def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator
     initial = parameters.get("initial_model") if trains_network(architecture) else None  # a setting of networks
     stated = record.get("initial_model_items")
     if stated in ("leaked", "unknown") or (initial is not None and stated != "unseen"):
-        yield _of_model(stated, f"initial_model {initial or ''}".strip(), record.get("initial_model_reason"))
+        yield _model_origin(stated, f"initial_model {initial or ''}".strip(), record.get("initial_model_reason"))
     for model in record.get("models", ()):
         if model.get("leakage") != "clean":
-            yield _of_model(model.get("leakage"), str(model.get("path")), model.get("leakage_reason"))
+            yield _model_origin(model.get("leakage"), str(model.get("path")), model.get("leakage_reason"))
     if parameters.get("features") == "embedding" and record.get("store") != CUSTOM:
-        yield _of_embedder(str(parameters.get("embedding_model") or ""), record.get("embedder_leakage") or {})
+        yield _embedder_origin(str(parameters.get("embedding_model") or ""), record.get("embedder_leakage") or {})
     if encoder := parameters.get("encoder"):
-        yield _of_embedder(str(encoder), record.get("embedder_leakage") or {})
+        yield _embedder_origin(str(encoder), record.get("embedder_leakage") or {})
     if architecture and may_load_weights(architecture):
-        yield _of_network(architecture, record)
+        yield _network_origin(architecture, record)
 
 
-def _of_model(state: object, name: str, reason: object) -> Origin:
+def _model_origin(state: object, name: str, reason: object) -> Origin:
     return Origin("leaked" if state == "leaked" else "unknown", (name,), (str(reason or _NOT_SAID),))
 
 
-def _of_embedder(name: str, stated: Mapping[str, Any]) -> Origin:
+def _embedder_origin(name: str, stated: Mapping[str, Any]) -> Origin:
     """Return the verdict on the model that made the features: ``stated`` is that on one which xval has trained, or a preset."""
     if not (is_own(name) or is_foreign(name)) or stated.get("state") == "clean":
         return Origin()
-    return _of_model(stated.get("state"), name, stated.get("reason"))
+    return _model_origin(stated.get("state"), name, stated.get("reason"))
 
 
-def _of_network(architecture: str, record: Mapping[str, Any]) -> Origin:
+def _network_origin(architecture: str, record: Mapping[str, Any]) -> Origin:
     """Return the verdict on a network of the user's own, by the weights that its build() has from elsewhere."""
     if "outside_weights" not in record:
         return Origin("unknown", (architecture,), ("made by a version that did not check whether its build() loads weights",))

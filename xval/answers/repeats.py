@@ -66,37 +66,44 @@ def describe_components(instance: InstanceResults, side: str, metric: str) -> st
     parts = components_of(instance, side, metric)
     if parts is None or not isfinite(parts.seed + parts.fold):
         return ""
-    mean, of_folds, of_seeds = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
+    mean, fold_std, seed_std = rounded(parts.mean, sqrt(parts.fold), sqrt(parts.seed))
     return (
-        f"{metric_words(metric)} {mean}; standard deviation {of_folds} between folds, {of_seeds} between seeds within a fold "
+        f"{metric_words(metric)} {mean}; standard deviation {fold_std} between folds, {seed_std} between seeds within a fold "
         f"({counted(parts.n_folds, 'fold')}, {parts.n_repeats:.3g} seeds)"
     )
 
 
-def describe_deals(instance: InstanceResults, side: str, metric: str) -> str:
+def describe_fold_repeats(instance: InstanceResults, side: str, metric: str) -> str:
     """Return the mean of each repeat of the cross-validation in a metric; nothing where there is one."""
     values = instance.fold_values(side, metric)
-    of_deals = {deal: [values[fold] for fold in folds if fold in values] for deal, folds in instance.folds_by_repeat.items()}
-    means = [f"{rounded(fmean(of_deal))[0]} in repeat {deal}" for deal, of_deal in of_deals.items() if of_deal]
-    return f"{metric_words(metric)} {', '.join(means)}" if instance.n_deals > 1 and means else ""
+    scores_by_repeat = {
+        fold_repeat: [values[fold] for fold in folds if fold in values]
+        for fold_repeat, folds in instance.folds_by_repeat.items()
+    }
+    means = [
+        f"{rounded(fmean(repeat_scores))[0]} in repeat {fold_repeat}"
+        for fold_repeat, repeat_scores in scores_by_repeat.items()
+        if repeat_scores
+    ]
+    return f"{metric_words(metric)} {', '.join(means)}" if instance.n_fold_repeats > 1 and means else ""
 
 
 def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
     """Return the numbers of instances that differ in their seed alone (and their comments), a tuple per group of several."""
-    if len({of_instance.get("seed") for of_instance in parameters.values()}) < 2:
+    if len({instance_parameters.get("seed") for instance_parameters in parameters.values()}) < 2:
         return []
     alike: dict[str, dict[int, object]] = {}
-    for number, of_instance in parameters.items():
-        others = {name: value for name, value in of_instance.items() if name != "seed"}
-        alike.setdefault(hash_parameters(others), {})[number] = of_instance.get("seed")
+    for number, instance_parameters in parameters.items():
+        others = {name: value for name, value in instance_parameters.items() if name != "seed"}
+        alike.setdefault(hash_parameters(others), {})[number] = instance_parameters.get("seed")
     return [tuple(sorted(seeds)) for seeds in alike.values() if len(set(seeds.values())) > 1]
 
 
 def copies(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
     """Return the numbers of instances that have the same settings and seed, but for comments, a tuple per group of several."""
     alike: dict[str, list[int]] = {}
-    for number, of_instance in parameters.items():
-        alike.setdefault(hash_parameters(of_instance), []).append(number)
+    for number, instance_parameters in parameters.items():
+        alike.setdefault(hash_parameters(instance_parameters), []).append(number)
     return [tuple(sorted(group)) for group in alike.values() if len(group) > 1]
 
 

@@ -51,13 +51,13 @@ _SPELT = {"f1": "F1"}
 class ChanceLevel(NamedTuple):
     """What the best strategy reaches that does not listen; lowest and highest differ where instances cut clips differently.
 
-    `of_groups` is what one answer for each group of items reaches that have the same classes; None: no more, or not known.
+    `group_level` is what one answer for each group of items reaches that have the same classes; None: no more, or not known.
     """
 
     lowest: float
     highest: float
     strategy: str = ""
-    of_groups: float | None = None
+    group_level: float | None = None
 
 
 def has_windows(instances: Iterable[InstanceResults]) -> bool:
@@ -154,7 +154,7 @@ def differing_parameters(parameters: Sequence[Mapping[str, object]]) -> tuple[st
     their own, the plan of a search, and what belongs to the whole run and cannot change a result (the device, the workers).
     """
     apart = _APART | {"architecture", "search"}
-    names = dict.fromkeys(name for of_instance in parameters for name in of_instance)
+    names = dict.fromkeys(name for instance_parameters in parameters for name in instance_parameters)
     return tuple(name for name in names if name not in apart and _differs(name, parameters))
 
 
@@ -190,8 +190,8 @@ def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = 
         (metric_figure["chance"], metric_figure["strategy"]) for metric_figure in known if metric_figure["chance"] is not None
     ]
     if levels:
-        of_groups = [level for metric_figure in known if (level := metric_figure.get("group_chance")) is not None]
-        return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1], max(of_groups, default=None))
+        group_level = [level for metric_figure in known if (level := metric_figure.get("group_chance")) is not None]
+        return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1], max(group_level, default=None))
     figures = [instance.over_folds("chance", metric) for instance in instances]
     most = max((metric_figure["n"] for metric_figure in figures), default=0)
     means = [
@@ -202,6 +202,6 @@ def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = 
 
 def _differs(name: str, parameters: Sequence[Mapping[str, object]]) -> bool:
     return any(
-        (name in of_instance, of_instance.get(name)) != (name in parameters[0], parameters[0].get(name))
-        for of_instance in parameters
+        (name in instance_parameters, instance_parameters.get(name)) != (name in parameters[0], parameters[0].get(name))
+        for instance_parameters in parameters
     )

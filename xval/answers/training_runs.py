@@ -19,10 +19,10 @@ def whole_repeats(instance: InstanceResults) -> list[dict[int, JobKey]]:
 
     All of them have the same items: those of the repeat that has tested most so far.
     """
-    deals = instance.folds_by_repeat.values()
-    items = [{item for fold in folds for item in instance.scores[instance.first_jobs[fold]].items} for folds in deals]
+    fold_repeats = instance.folds_by_repeat.values()
+    items = [{item for fold in folds for item in instance.scores[instance.first_jobs[fold]].items} for folds in fold_repeats]
     whole = []
-    for folds, tested in zip(deals, items, strict=True):
+    for folds, tested in zip(fold_repeats, items, strict=True):
         by_repeat: dict[int, dict[int, JobKey]] = {}
         for key in instance.done:
             if key.fold in folds:
@@ -72,7 +72,7 @@ def item_means(instance: InstanceResults) -> dict[str, dict[str, float]]:
     for key in instance.done:
         for item, scores in instance.scores[key].items.items():
             by_item.setdefault(item, {}).setdefault(key.fold, []).append(scores)
-    return {item: _means([_means(of_fold) for of_fold in by_fold.values()]) for item, by_fold in by_item.items()}
+    return {item: _means([_means(fold_scores) for fold_scores in by_fold.values()]) for item, by_fold in by_item.items()}
 
 
 def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:

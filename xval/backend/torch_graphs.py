@@ -135,12 +135,12 @@ class RecordedSteps:
 
 def _capture(take_step: Callable[[], Any], batch: Batch) -> tuple[Any, Batch, Any]:
     """Return the graph of a step, what it reads and what it gives."""
-    beside = torch.cuda.Stream()
-    beside.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(beside):
+    side_stream = torch.cuda.Stream()
+    side_stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side_stream):
         for _ in range(_WARM_UP_STEPS):
             take_step()
-    torch.cuda.current_stream().wait_stream(beside)
+    torch.cuda.current_stream().wait_stream(side_stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         output = take_step()

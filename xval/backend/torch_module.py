@@ -103,8 +103,8 @@ class TorchModule(keras.layers.TorchModuleWrapper):  # type: ignore[misc]
 
     def get_config(self) -> dict[str, Any]:
         """Return the options of `make_module`."""
-        of_layer: dict[str, Any] = super(keras.layers.TorchModuleWrapper, self).get_config()
-        return of_layer | {"output_shape": self.output_shape} | dict(self._options)
+        layer_config: dict[str, Any] = super(keras.layers.TorchModuleWrapper, self).get_config()
+        return layer_config | {"output_shape": self.output_shape} | dict(self._options)
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "TorchModule":

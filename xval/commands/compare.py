@@ -143,9 +143,9 @@ def _doubts(home: Path, comparison: "Comparison") -> Iterator[str]:
     for name in (comparison.baseline, *(pair.instance for pair in comparison.pairs)):
         path, _, number = name.rpartition(":")
         numbers.setdefault(Path(path) if path else home, set()).update([int(number)] if number.isdecimal() else [])
-    for folder, of_folder in numbers.items():
+    for folder, folder_numbers in numbers.items():
         experiment = find_experiment(folder)
-        if faults := faults_of_records(experiment, of_folder):
+        if faults := faults_of_records(experiment, folder_numbers):
             yield (
                 f"Do not rely on these values: xval audit {experiment.path} fails what they are of "
                 f"({first_of(faults, _MOST_DOUBTS)})."

@@ -71,11 +71,11 @@ def run(options: argparse.Namespace) -> int:
         replace_file(output, lambda temporary: write_table(temporary, table))
         where = str(output)
     else:
-        values, beside = table[names].to_numpy("float32"), output.with_suffix(".csv")
+        values, csv_path = table[names].to_numpy("float32"), output.with_suffix(".csv")
         # The rows first: an array without names is of no use.
-        replace_file(beside, lambda temporary: guarded(table.drop(columns=names)).to_csv(temporary, index=False))
+        replace_file(csv_path, lambda temporary: guarded(table.drop(columns=names)).to_csv(temporary, index=False))
         replace_file(output, lambda temporary: _save(temporary, values))
-        where = f"{output}, its rows: {beside}"
+        where = f"{output}, its rows: {csv_path}"
     console.print(f"{len(table)} embeddings of {len(names)} numbers: {where}")
     for unread in left_out:
         console.print(unread.line, markup=False)

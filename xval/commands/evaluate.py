@@ -22,7 +22,7 @@ from preprocessing.options.argument_parser import add_data_folder_argument
 from preprocessing.parallel import count_cores
 from xval.base.errors import counted
 from xval.commands import _model_arguments as arguments
-from xval.results.beside import folder_beside
+from xval.results.beside import neighbour_folder
 
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
@@ -69,12 +69,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--audio-folder", type=Path, metavar="DIR", help="folder to which the paths of a table or dataset are relative"
     )
-    of_tables = parser.add_argument_group(
+    table_options = parser.add_argument_group(
         "of a table", "A class of the model is never read as a missing value, even if --missing has its name."
     )
     for option in row_options():
         if option.name != "map_labels":  # which is --rename here
-            option.add_to(of_tables)
+            option.add_to(table_options)
     add_data_folder_argument(parser)
     parser.add_argument(
         "--annotation-policy", metavar="POLICY",
@@ -104,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     )  # fmt: skip
     with naming_reader(options.data[0], options.data_folder):
         clips = read_labelled_clips(options.data, description.task_type, read)
-    output = options.output or folder_beside(options.model) / f"evaluation_{_model_name(options.model)}_on_{clips.name}"
+    output = options.output or neighbour_folder(options.model) / f"evaluation_{_model_name(options.model)}_on_{clips.name}"
     console = make_console()
     if clips.note:
         console.print(f"Note       {clips.note}")

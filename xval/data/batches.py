@@ -27,7 +27,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         weights: float32 (n_examples,), weight of each example in the loss, or (n_examples, n_frames) of each frame. Keras
             divides a loss by all frames; weights of frames are scaled to the mean 1, for a mean over the frames that count.
         shuffle_seed: Shuffle anew for each epoch with this seed, and draw crops; None: keep the order, but batch examples of
-            one length with each other. Where padding is masked, batches are of examples of like length, see `of_like_length`,
+            one length with each other. Where padding is masked, batches are of examples of like length, see `group_by_length`,
             and cut to the longest of them.
         balanced: int64 (n_examples,), the class of each example: an epoch draws all classes equally often, as `balanced_order`
             does; None: it has each example once.
@@ -115,7 +115,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
     def _in_batches(self, order: NDArray[np.int64], rng: np.random.Generator | None) -> list[NDArray[np.int64]]:
         if self._masked_lengths is None:
             return in_batches(order, self._examples.lengths, self.batch_size)
-        return of_like_length(order, self._masked_lengths, self.batch_size, rng)
+        return group_by_length(order, self._masked_lengths, self.batch_size, rng)
 
     def _batch(self, index: int) -> tuple[NDArray[Any], ...]:
         positions = self._batches[index]
@@ -219,8 +219,10 @@ def balanced_order(classes: NDArray[np.int64], rng: np.random.Generator) -> NDAr
     quotas = np.full(len(members), share)
     quotas[rng.permutation(len(members))[:n_left]] += 1
     drawn = [
-        np.concatenate([rng.permutation(of_class) for _ in range(-(-quota // len(of_class)))] or [of_class])[:quota]
-        for of_class, quota in zip(members, quotas.tolist(), strict=True)
+        np.concatenate([rng.permutation(class_members) for _ in range(-(-quota // len(class_members)))] or [class_members])[
+            :quota
+        ]
+        for class_members, quota in zip(members, quotas.tolist(), strict=True)
     ]
     return rng.permutation(np.concatenate(drawn))
 
@@ -240,7 +242,7 @@ def in_batches(order: NDArray[np.int64], lengths: NDArray[np.int64] | None, batc
     return [batch for turn in zip_longest(*cut) for batch in turn if batch is not None]
 
 
-def of_like_length(
+def group_by_length(
     order: NDArray[np.int64], lengths: NDArray[np.int64], batch_size: int, rng: np.random.Generator | None
 ) -> list[NDArray[np.int64]]:
     """Cut an order of examples into batches of examples of like length, as many as without a look at lengths.

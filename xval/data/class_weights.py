@@ -88,7 +88,7 @@ def for_estimator(setting: str, class_names: Sequence[str]) -> dict[int, float] 
     return {number: weights.get(name, 1.0) for number, name in enumerate(class_names)}
 
 
-def of_examples(setting: str, targets: NDArray[np.integer], class_names: Sequence[str]) -> NDArray[np.float32] | None:
+def example_weights(setting: str, targets: NDArray[np.integer], class_names: Sequence[str]) -> NDArray[np.float32] | None:
     """Return a weight per training example, float32 (n_examples,); None: all count alike.
 
     Balanced ones have the mean 1, as ``class_weight="balanced"`` of scikit-learn. Own ones are as they are written, as those of

@@ -22,8 +22,8 @@ class Averaging(NamedTuple):
     @property
     def levels(self) -> list[tuple[str, str]]:
         """The column whose values are combined, and how as `combine_examples` names it, for each level."""
-        of_items = {"none": [], "mean": [("item", "probabilities")], "vote": [("item", "majority")]}
-        return [("clip", self.clips), *of_items[self.items]]
+        item_levels = {"none": [], "mean": [("item", "probabilities")], "vote": [("item", "majority")]}
+        return [("clip", self.clips), *item_levels[self.items]]
 
 
 def combine_examples(predictions: NDArray[np.float32], clip_of: NDArray[np.int64], clip_average: str) -> NDArray[np.float32]:

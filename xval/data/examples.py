@@ -14,7 +14,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import count_unpadded, few_lengths, mark_padding
 from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
-from xval.data.indexed import Indexed, in_stretches, stretches
+from xval.data.indexed import Indexed, index_segments, segment_places
 from xval.data.item_scaling import ItemScaling
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
@@ -216,9 +216,9 @@ class WaveformExamples:
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
             begins, ends = self._bounds(positions, length)
             is_continued = self._lengths.n_shortest > 1  # as `fill_example` has it
-            return stretches(begins, ends - begins, length, continued=is_continued)
+            return segment_places(begins, ends - begins, length, continued=is_continued)
 
-        return in_stretches(held, places, (length,))
+        return index_segments(held, places, (length,))
 
     @property
     def _length(self) -> int | None:

@@ -19,7 +19,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.store import FeatureStore
 from xval.base.errors import FoldsError
 from xval.data import store_memory
-from xval.data.class_weights import BALANCED, of_examples
+from xval.data.class_weights import BALANCED, example_weights
 from xval.data.examples import StoredExamples, WaveformExamples
 from xval.data.frames import FrameExamples, frame_class_names
 from xval.data.item_scaling import scale_items
@@ -62,7 +62,7 @@ class FoldData:
 
     def class_weights(self, setting: str = BALANCED) -> NDArray[np.float32] | None:
         """Return a weight per training example, as `class_weights.of_examples`."""
-        return of_examples(setting, self.training.targets, self.class_names)
+        return example_weights(setting, self.training.targets, self.class_names)
 
 
 def load_fold(

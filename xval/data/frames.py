@@ -14,7 +14,7 @@ from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import BACKGROUND, frame_labels, resolve_recordings
 from preprocessing.store import FeatureStore
 from xval.base.errors import SettingsError
-from xval.data.indexed import Indexed, in_stretches, stretches
+from xval.data.indexed import Indexed, index_segments, segment_places
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
 
@@ -158,9 +158,9 @@ class FrameExamples:
         def places(positions: NDArray[np.int64]) -> NDArray[np.int32]:
             starts = self._starts[positions]
             n_samples = np.minimum(self._length, n_frames[positions] - starts) * size
-            return stretches(first[positions] + starts * size, n_samples, self._length * size)
+            return segment_places(first[positions] + starts * size, n_samples, self._length * size)
 
-        return in_stretches(held, places, (self._length, size))
+        return index_segments(held, places, (self._length, size))
 
     def join(self, predictions: NDArray[np.float32]) -> list[NDArray[np.float32]]:
         """Return the predictions of each recording's frames in their order, without padding.

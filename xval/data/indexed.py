@@ -18,7 +18,7 @@ class Indexed:
     Attributes:
         everything: float32 (n_all, ...), read-only, the same array for all sides, folds and instances that use the store.
         places: Returns the places of the examples at some positions, int32: (n_positions,) rows of `everything`; or, of an
-            `everything` (n_samples,), (n_positions, 3) as of `stretches`.
+            `everything` (n_samples,), (n_positions, 3) as of `segment_places`.
         shape: Of an example that is a segment; None: examples are rows.
     """
 
@@ -27,7 +27,7 @@ class Indexed:
     shape: tuple[int, ...] | None = None
 
 
-def in_stretches(
+def index_segments(
     held: object, places: Callable[[NDArray[np.int64]], NDArray[np.int32]], shape: tuple[int, ...]
 ) -> Indexed | None:
     """Return where examples lie that are segments of samples; None: they are streamed, or too many samples for int32."""
@@ -36,7 +36,7 @@ def in_stretches(
     return Indexed(held.everything, places, shape)
 
 
-def stretches(
+def segment_places(
     first: NDArray[np.int64], n_samples: NDArray[np.int64], length: int, *, continued: bool = False
 ) -> NDArray[np.int32]:
     """Return the places of segments.

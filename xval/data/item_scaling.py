@@ -48,7 +48,7 @@ class ItemScaling:
         self.key = digest.hexdigest()
 
     @classmethod
-    def of_values(cls, values: Mapping[str, Sequence[NDArray[np.float32]]]) -> "ItemScaling":
+    def from_values(cls, values: Mapping[str, Sequence[NDArray[np.float32]]]) -> "ItemScaling":
         """Return the scaling of items by values of theirs, float32 (n_rows, ..., n_bins); rows of NaN do not count."""
         moments = {}
         for item, arrays in values.items():
@@ -111,9 +111,9 @@ def scale_items(
     """
     examples = store.examples[~store.examples["augmented"]]
     enrolled = {item for side in enrolment or {} for item in getattr(fold, side)} & set(store.items)
-    for side, of_side in {**(clips or {}), **(enrolment or {})}.items():
+    for side, side_clips in {**(clips or {}), **(enrolment or {})}.items():
         items = set(getattr(fold, side)) - (set() if side in (enrolment or {}) else enrolled)  # validation items may train, too
-        examples = examples[~examples["item"].isin(items) | examples["clip"].isin(of_side)]
+        examples = examples[~examples["item"].isin(items) | examples["clip"].isin(side_clips)]
     n_clips = examples.groupby("item")["clip"].nunique()
     if silent := sorted(enrolled - set(n_clips.index)):
         raise SettingsError(
@@ -129,5 +129,5 @@ def scale_items(
     is_masked = settings is not None and settings.padding == "masked"
     if len(examples) == len(store.examples) and not is_masked:
         return ItemScaling(store.moments_by_item())
-    by_item = {str(item): set(of_item) for item, of_item in examples.groupby("item")["clip"]}
+    by_item = {str(item): set(item_clips) for item, item_clips in examples.groupby("item")["clip"]}
     return ItemScaling({item: store.moments([item], clips, settings=settings) for item, clips in by_item.items()})

@@ -18,7 +18,7 @@ N_DEALS = 3
 MOST_TRAINED = 20_000  # clips times epochs, of an instance in one fold
 
 
-def settle_deals(
+def settle_fold_repeats(
     declaration: Declaration, overrides: Mapping[str, object], chosen: list[Instance], folder: ExperimentFolder
 ) -> tuple[Declaration, str]:
     """Return the declaration with the number of repeats, and why; unchanged, with an empty text, where it is not `auto`.
@@ -34,9 +34,9 @@ def settle_deals(
     instances = chosen
     with suppress(SettingsError):
         instances = resolve(declaration, None, overrides)
-    n_deals, why = _choose([instance.settings for instance in instances], folder)
-    times = counted(n_deals, "repeat of the cross-validation", "repeats of the cross-validation")
-    return replace(declaration, n_deals=n_deals), f"fold_repeats = auto: {times}, {why}."
+    n_fold_repeats, why = _choose([instance.settings for instance in instances], folder)
+    times = counted(n_fold_repeats, "repeat of the cross-validation", "repeats of the cross-validation")
+    return replace(declaration, n_fold_repeats=n_fold_repeats), f"fold_repeats = auto: {times}, {why}."
 
 
 def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int, str]:
@@ -44,7 +44,7 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     if folder.folds_file.exists() and (results := open_results(folder)).done(
         key for number in folder.instances() for key in folder.jobs(number)
     ):
-        return results.folds.plan.n_deals, "as in the existing results"
+        return results.folds.plan.n_fold_repeats, "as in the existing results"
     if settings.fold_strategy != "balanced":
         return 1, f"because fold_strategy = {settings.fold_strategy} has only one way to split"
     if settings.repeats > 1:

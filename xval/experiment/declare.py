@@ -13,7 +13,7 @@ from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
 from xval.base.errors import SettingsError, UsageError
 from xval.experiment import command_line
-from xval.experiment.auto_deals import settle_deals
+from xval.experiment.auto_deals import settle_fold_repeats
 from xval.experiment.grid import combine
 from xval.experiment.results import Results, report_failures
 from xval.experiment.run import RunRequest, results_folder, run_experiment
@@ -258,7 +258,7 @@ class Experiment:
             declaration = replace(declaration, instances={1: {}})
         (instance, *_) = resolve(declaration)
         corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
-        declaration, _ = settle_deals(declaration, {}, [instance], results_folder(instance.settings))
+        declaration, _ = settle_fold_repeats(declaration, {}, [instance], results_folder(instance.settings))
         (instance, *_) = resolve(declaration)
         plan = load_folds(results_folder(instance.settings), instance.settings)
         return ClipFolds(plan, with_columns(corpus.index, corpus.folder), validation)

@@ -133,7 +133,7 @@ class _Study:
     @cached_property
     def permutes_items(self) -> bool:
         """Whether each item has one class, or one number."""
-        return all(bool((of_item == of_item[0]).all()) for of_item in self.targets.values())
+        return all(bool((item_labels == item_labels[0]).all()) for item_labels in self.targets.values())
 
     @cached_property
     def items(self) -> list[str]:
@@ -151,20 +151,20 @@ class _Study:
         """Return the logarithm of the number of different ways to permute the labels."""
         if self.permutes_items:
             return _log_ways(np.array([self.targets[item][0] for item in self.items]))
-        return math.fsum(_log_ways(self._of_clips(item)) for item in self.items)
+        return math.fsum(_log_ways(self._clip_labels(item)) for item in self.items)
 
     def share_permuted(self) -> float:
         """Return how much of the variance of the labels lies within items, where they are permuted.
 
         Of classes, which are 0 or 1 each, it is how often permuting changes a label, over how often it would among all clips.
         """
-        of_items = [self._of_clips(item) for item in self.items]
-        labels = np.concatenate(of_items)
+        label_groups = [self._clip_labels(item) for item in self.items]
+        labels = np.concatenate(label_groups)
         if labels.dtype.kind not in "fc":
             numbers = np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
             labels = np.eye(numbers.max() + 1)[numbers]
         labels = labels.reshape(len(labels), -1).astype(np.float64)
-        parts = np.split(labels, np.cumsum([len(of_item) for of_item in of_items])[:-1])
+        parts = np.split(labels, np.cumsum([len(item_labels) for item_labels in label_groups])[:-1])
         within = sum(((part - part.mean(axis=0)) ** 2).sum(axis=0) for part in parts)
         total = ((labels - labels.mean(axis=0)) ** 2).sum(axis=0)
         weights = np.ones(len(total)) if self.targets[self.items[0]].dtype.kind in "fc" else total  # outputs have other units
@@ -173,13 +173,13 @@ class _Study:
             return 1.0  # only one label, which `count_ways` refuses
         return float((within / np.where(varies, total, 1))[varies] @ weights[varies] / weights[varies].sum())
 
-    def _of_clips(self, item: str) -> NDArray[Any]:
+    def _clip_labels(self, item: str) -> NDArray[Any]:
         return self.targets[item][np.unique(self.clips[item], return_index=True)[1]]
 
     def permute(self, rng: np.random.Generator) -> tuple[Targets, Mapping[str, str]]:
         """Return targets, and the item that replaces each."""
         if not self.permutes_items:
-            permuted = {item: rng.permutation(self._of_clips(item))[self.clips[item]] for item in self.items}
+            permuted = {item: rng.permutation(self._clip_labels(item))[self.clips[item]] for item in self.items}
             return self.targets | permuted, {}
         in_place_of = dict(zip(self.items, rng.permutation(np.array(self.items, object)).tolist(), strict=True))
         moved = {
@@ -198,7 +198,7 @@ class _Study:
                 paths, class_names = {}, []
                 for fold, key in jobs.items():
                     sides = (self.instance.done[key]["items"][side] for side in SIDES)
-                    moved = [tuple(sorted(in_place_of.get(item, item) for item in of_side)) for of_side in sides]
+                    moved = [tuple(sorted(in_place_of.get(item, item) for item in side_items)) for side_items in sides]
                     own = replace(
                         job, fold=Fold(fold, *moved), repeat=key.repeat, seed=job_seed(settings.seed, fold, key.repeat)
                     )

@@ -164,10 +164,10 @@ def planned_item_word(planned: Plan) -> str:
 
     settings = planned.instances[0].settings
     try:
-        of_corpus = open_corpus(settings.dataset, Path(settings.data_folder)).item_name
+        corpus_word = open_corpus(settings.dataset, Path(settings.data_folder)).item_name
     except CorpusError:  # its folds are there, and a dry run needs no more
-        of_corpus = ""
-    return choose_item_word(settings.item_name, of_corpus) or ITEM
+        corpus_word = ""
+    return choose_item_word(settings.item_name, corpus_word) or ITEM
 
 
 def restore_settings(planned: Plan, declaration: Declaration) -> bool:

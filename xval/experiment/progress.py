@@ -77,14 +77,14 @@ class JobProgress:
         if self.n_ended == self.n_jobs:
             return "all jobs ended"
         now = time.monotonic()
-        return describe_time_left(self._end.steady(self.pace.of_run(now), now))
+        return describe_time_left(self._end.steady(self.pace.run_time_left(now), now))
 
     def end(self, key: JobKey, seconds: float, *, is_done: bool) -> None:
         """Take note that a job has ended."""
         now = time.monotonic()
         self.n_ended += 1
         self.pace.end(key, seconds, now, is_done=is_done)
-        self._end.take(self.pace.of_run(now), now)
+        self._end.take(self.pace.run_time_left(now), now)
 
     @property
     def has_line(self) -> bool:
@@ -105,7 +105,7 @@ class JobProgress:
             values = line.values
             figures = (rounded(values[name])[0] if name in line.shown and name in values else "" for name in columns)
             epochs = f"{values['epoch']:.0f}/{line.settings.num_epochs}"
-            left = self.pace.of_job(line.key, now)
+            left = self.pace.job_time_left(line.key, now)
             time_left = describe_duration(left.seconds) if left else ""
             table.add_row(str(number + 1), *map(str, line.key[: len(job)]), epochs, *figures, time_left)
         return table

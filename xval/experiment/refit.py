@@ -173,7 +173,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     wanted = job_keys(instance.number, [fold.number for fold in folds.folds], count_repeats(instance.parameters))
     changes = {key: identities[key].changes(record) for key, record in sorted(ran.items())}
     records = {key: ran[key] for key, changed in changes.items() if changed in ([], ["models"])}
-    missing = [key.of_instance for key in wanted if key not in records]
+    missing = [key.fold_name for key in wanted if key not in records]
     if missing:
         given = [name for name, source in instance.sources.items() if source == "--set"]
         overrides = "".join(f" --set {quote(f'{name}={instance.parameters[name]}')}" for name in given)
@@ -184,7 +184,7 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
             f"{verb_of(len(missing))} not done with its current settings ({'; '.join(missing)}) but a final model needs the "
             f"epochs and test scores of all of them. Run them first: {run}"
         )
-    if changed := [key.of_instance for key in records if changes[key]]:
+    if changed := [key.fold_name for key in records if changes[key]]:
         raise ResultsError(
             f"instance {instance.number}: {'; '.join(changed)} started from another model than the one now at "
             f"{name_model(instance.settings)}. Restore that model, or run the instance again with --overwrite."

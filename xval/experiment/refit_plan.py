@@ -144,7 +144,7 @@ def plan_refit(
     if chosen is not None:
         n_epochs = epochs or choose_epochs(chosen.best_epochs)
         return Refit(n_epochs, choose_learning_rates(chosen.job.settings, n_epochs, chosen.learning_rates), facts)
-    n_epochs = epochs or choose_epochs([best for of_fold in best_epochs.values() for best in of_fold])
+    n_epochs = epochs or choose_epochs([best for fold_epochs in best_epochs.values() for best in fold_epochs])
     histories = [read_history(folder.fold_folder(*key) / "history.csv", "learning_rate")["learning_rate"] for key in records]
     return Refit(n_epochs, choose_learning_rates(instance.settings, n_epochs, histories), facts)
 
@@ -172,7 +172,7 @@ def _classifier_settings(
 
     from xval.training.classical.estimators import EstimatorSpec
 
-    grid = EstimatorSpec.of_combination(options.classifier, options.pca_components).grid
+    grid = EstimatorSpec.for_combination(options.classifier, options.pca_components).grid
     settings = list(ParameterGrid({name: list(values) for name, values in grid.items()}))  # the rows of grid.csv
     return dict(settings[int(means.argmax())])
 

@@ -232,8 +232,8 @@ def report_failures(results: Results, numbers: Collection[int]) -> None:
     """
     failed = [job for job in results.not_done if job["instance"] in numbers and job["status"] == "failed"]
     errors = "; ".join(dict.fromkeys(str(job["error"]) for job in failed))
-    of_trials = "trials of a search failed; see their records in instance_<i>/search"
-    message = f"{results.folder}: {counted(len(failed), 'job') + f' failed: {errors}' if failed else of_trials}"
+    failed_trials = "trials of a search failed; see their records in instance_<i>/search"
+    message = f"{results.folder}: {counted(len(failed), 'job') + f' failed: {errors}' if failed else failed_trials}"
     if not set(numbers) & set(results.folds["instance"]):
         raise JobError(message)
     warnings.warn(message, UserWarning, stacklevel=3)

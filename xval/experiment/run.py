@@ -25,7 +25,7 @@ from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require
 from xval.base.setting_fields import later_values
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
-from xval.experiment.auto_deals import settle_deals
+from xval.experiment.auto_deals import settle_fold_repeats
 from xval.experiment.check_instance import find_parts
 from xval.experiment.derived_files import derived_files, renew, update_page
 from xval.experiment.feature_stores import name_in_errors
@@ -121,8 +121,10 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         console = make_console(is_error=True)  # the standard output is for its lines
     folder = results_folder(settings)
     backends = other_backends(folder, instances)
-    declaration, deals_note = settle_deals(replace(declaration, backends=backends), command.overrides, instances, folder)
-    if backends or deals_note:
+    declaration, repeats_note = settle_fold_repeats(
+        replace(declaration, backends=backends), command.overrides, instances, folder
+    )
+    if backends or repeats_note:
         instances = resolve(declaration, command.numbers, command.overrides)
         settings = instances[0].settings
     instances = [with_written_unused(folder, instance) for instance in instances]
@@ -134,7 +136,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
         planned = make_plan(folder, instances, folds, fold_numbers=command.fold_numbers, overwrite=settings.overwrite_results)
     backend_note = _check_backends(planned, declaration)
     if command.dry_run:
-        for line in filter(None, [describe_own_config(), deals_note]):
+        for line in filter(None, [describe_own_config(), repeats_note]):
             console.print(line, soft_wrap=True, markup=False)
         items = plural_of(planned_item_word(planned))
         console.print(tables.fold_table(planned, _find_parts(planned, declaration), items), tables.job_table(planned))
@@ -145,7 +147,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
     if command.take_over:
         take_over(folder, declaration)
     own_note = describe_own_config() * bool(planned.to_do)
-    notes = [own_note, backend_note, deals_note * bool(planned.to_do), _describe_changed_engine(planned)]
+    notes = [own_note, backend_note, repeats_note * bool(planned.to_do), _describe_changed_engine(planned)]
     notes.append(_describe_changed_ranking(planned))
     is_restored = restore_settings(planned, declaration)
     if planned.to_do:

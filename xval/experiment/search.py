@@ -83,7 +83,7 @@ def make_search(
         plan.inner_folds,
         corpus.index[corpus.index["clip"].isin(counting)],
         task_type=settings.task_type,
-        has_classes=settings.task.deals_classes,
+        has_classes=settings.task.stratifies_classes,
         settings=settings.fold_settings(),
     )
     find_store = partial(_find_stored, corpus) if list(plan.feature_choices()) else None
@@ -118,7 +118,7 @@ def run_searches(
     while True:
         ahead = {place: search.next_jobs(failed) for place, search in waiting.items()}
         # What has run and has no record is with another process, or handed on to a scheduler.
-        stage = [job for of_fold in ahead.values() if not open_keys & {job.key for job in of_fold} for job in of_fold]
+        stage = [job for fold_jobs in ahead.values() if not open_keys & {job.key for job in fold_jobs} for job in fold_jobs]
         waiting = {place: search for place, search in waiting.items() if ahead[place]}
         if not stage:
             break
@@ -173,11 +173,11 @@ def _is_kept(job: Job) -> bool:
 
 def _copy(searches: Iterable[FoldSearch], console: Console) -> None:
     """Copy searches into the data base of the settings, if there is one; it is a copy, so that a fault of it ends nothing."""
-    for url, of_url in groupby(searches, lambda search: search.job.settings.search_storage):
+    for url, url_searches in groupby(searches, lambda search: search.job.settings.search_storage):
         try:
             if url:
                 storage = open_storage(url)
-                for search in of_url:
+                for search in url_searches:
                     search.copy_to(storage)
         except Exception as error:  # noqa: BLE001 - whatever a driver of a data base raises
             reason = hide_values(str(url), str(error).partition("\n")[0])

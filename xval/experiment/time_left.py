@@ -108,7 +108,7 @@ class Pace:
             ended.first.append(seconds if per_epoch is None else min(seconds, now - job.first_at + per_epoch * job.first_epoch))
         self._warm.add(place)
 
-    def of_job(self, key: JobKey, now: float) -> TimeLeft | None:
+    def job_time_left(self, key: JobKey, now: float) -> TimeLeft | None:
         """Return how long the training of a running job takes at most; None: not known yet."""
         job = self._running.get(key)
         per_epoch = job.seconds_per_epoch() if job else None
@@ -117,7 +117,7 @@ class Pace:
         left = (self._n_epochs[key.instance] - job.epoch) * per_epoch - (now - job.last_at)
         return TimeLeft(max(left, 0.0), is_limit=True)
 
-    def of_run(self, now: float) -> TimeLeft | None:
+    def run_time_left(self, now: float) -> TimeLeft | None:
         """Return how long all jobs take yet, with as many at once as there are workers.
 
         An instance of which nothing is known is taken to be as long as those of its kind. None: not known yet, as while nothing
@@ -133,18 +133,18 @@ class Pace:
             return None
         ahead = {number: count for number, count in self._waiting.items() if count > 0}
         needed = ahead.keys() | {key.instance for key in self._running}
-        of_kind: dict[object, list[float]] = {}
+        kind_seconds: dict[object, list[float]] = {}
         for number, seconds in known.items():
-            of_kind.setdefault(self._kinds.get(number), []).append(seconds)
+            kind_seconds.setdefault(self._kinds.get(number), []).append(seconds)
         unknown = needed - known.keys()
-        if any(self._kinds.get(number) not in of_kind for number in unknown):
+        if any(self._kinds.get(number) not in kind_seconds for number in unknown):
             return None
-        known |= {number: fmean(of_kind[self._kinds.get(number)]) for number in unknown}
+        known |= {number: fmean(kind_seconds[self._kinds.get(number)]) for number in unknown}
         is_limit = bool(needed & (limits.keys() - means.keys()))
         loads = dict.fromkeys(self._workers, 0.0)
         for key, job in self._running.items():
             left = known[key.instance] - self._spent(key, now)
-            if left <= 0 and (longest := self.of_job(key, now)):  # early stopping ended the others before
+            if left <= 0 and (longest := self.job_time_left(key, now)):  # early stopping ended the others before
                 left, is_limit = longest.seconds, True
             loads[job.worker] = max(loads[job.worker], left)
         ends = list(loads.values())

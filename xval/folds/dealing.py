@@ -25,7 +25,7 @@ class Item:
         return self.labels.total()
 
 
-def deal(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: Order = "size") -> list[set[str]]:
+def assign_items(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: Order = "size") -> list[set[str]]:
     """Deal items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them.
 
     By size, items of other sizes are assigned alike by every generator; the other orders are for further repeats.

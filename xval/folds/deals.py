@@ -15,9 +15,9 @@ from xval.folds.plan import Fold
 _MOST_TRIES = 100
 
 
-def add_deals(
+def add_repeats(
     earlier: Sequence[tuple[Fold, ...]],
-    n_deals: int,
+    n_repeats: int,
     seed: int,
     make: Callable[[np.random.Generator, Order, Sequence[Fold]], tuple[Fold, ...]],
 ) -> tuple[Fold, ...]:
@@ -28,30 +28,31 @@ def add_deals(
     `make` returns the folds of a repeat, numbered from 1 as the first ones are, or raises `FoldsError`; it is given the folds
     of all repeats before.
     """
-    deals = list(earlier[:n_deals])
-    known = {_test_sets(folds) for folds in deals}
-    for number in range(len(deals) + 1, n_deals + 1):
+    repeats = list(earlier[:n_repeats])
+    known = {_test_sets(folds) for folds in repeats}
+    for number in range(len(repeats) + 1, n_repeats + 1):
         rng = np.random.default_rng([seed, number])
-        before = [fold for folds in deals for fold in folds]
+        before = [fold for folds in repeats for fold in folds]
         error: FoldsError | None = None
         for attempt in range(_MOST_TRIES):
             try:
-                dealt = make(rng, "blocks" if attempt < _MOST_TRIES // 2 else "any", before)
+                drawn_folds = make(rng, "blocks" if attempt < _MOST_TRIES // 2 else "any", before)
             except FoldsError as caught:
                 error = caught
                 continue
-            if _test_sets(dealt) not in known:
+            if _test_sets(drawn_folds) not in known:
                 break
         else:
             why = f" Some were rejected: {error}" if error else ""
             raise FoldsError(
-                f"fold_repeats={n_deals}: the items can be split into {len(deals[0])} folds in {counted(number - 1, 'way')}, "
+                f"fold_repeats={n_repeats}: the items can be split into {len(repeats[0])} folds in "
+                f"{counted(number - 1, 'way')}, "
                 f"found in {_MOST_TRIES} tries. Use fold_repeats={number - 1}, fewer folds, or the setting repeats, which "
                 f"trains the same folds with other seeds.{why}"
             )
-        known.add(_test_sets(dealt))
-        deals.append(tuple(replace(fold, number=(number - 1) * len(dealt) + fold.number) for fold in dealt))
-    return tuple(fold for folds in deals for fold in folds)
+        known.add(_test_sets(drawn_folds))
+        repeats.append(tuple(replace(fold, number=(number - 1) * len(drawn_folds) + fold.number) for fold in drawn_folds))
+    return tuple(fold for folds in repeats for fold in folds)
 
 
 def _test_sets(folds: tuple[Fold, ...]) -> frozenset[tuple[str, ...]]:

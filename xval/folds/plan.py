@@ -117,28 +117,28 @@ class FoldPlan:
     index_hash: str
 
     @property
-    def n_deals(self) -> int:
+    def n_fold_repeats(self) -> int:
         """How many times the items are assigned to folds."""
         return int(self.settings.get("fold_repeats", 1))  # type: ignore[call-overload, no-any-return]
 
     @property
-    def deals(self) -> tuple[tuple[Fold, ...], ...]:
+    def folds_by_repeat(self) -> tuple[tuple[Fold, ...], ...]:
         """The folds of each repeat, which has as many as the others."""
-        size = -(-len(self.folds) // self.n_deals)
+        size = -(-len(self.folds) // self.n_fold_repeats)
         return tuple(self.folds[start : start + size] for start in range(0, len(self.folds), size))
 
-    def deal_of(self, number: int) -> int:
+    def fold_repeat_of(self, number: int) -> int:
         """Return the repeat, from 1, that a fold belongs to; 0: there is no such fold."""
-        return self._deal_of_folds.get(number, 0)
+        return self._repeat_by_fold.get(number, 0)
 
     @cached_property
-    def _deal_of_folds(self) -> dict[int, int]:
-        return {fold.number: deal for deal, folds in enumerate(self.deals, start=1) for fold in folds}
+    def _repeat_by_fold(self) -> dict[int, int]:
+        return {fold.number: fold_repeat for fold_repeat, folds in enumerate(self.folds_by_repeat, start=1) for fold in folds}
 
     @cached_property
     def deal_hashes(self) -> tuple[str, ...]:
         """The hash of each repeat, as its records have it; further repeats do not change it."""
-        return tuple(self._hash(folds) for folds in self.deals)
+        return tuple(self._hash(folds) for folds in self.folds_by_repeat)
 
     @cached_property
     def hash(self) -> str:
@@ -147,8 +147,8 @@ class FoldPlan:
 
     def hash_of(self, number: int) -> str:
         """Return the hash of the repeat of a fold; empty: there is no such fold."""
-        deal = self.deal_of(number)
-        return self.deal_hashes[deal - 1] if deal else ""
+        fold_repeat = self.fold_repeat_of(number)
+        return self.deal_hashes[fold_repeat - 1] if fold_repeat else ""
 
     def _hash(self, folds: Sequence[Fold]) -> str:
         content = dumps([[asdict(fold) for fold in folds], self.index_hash], sort_keys=True)

@@ -93,8 +93,8 @@ def first_on_two_sides(clips: "pd.DataFrame", column: str, folds: Sequence[Fold]
     """Return the number of the first fold that tests a value of a column which trains or validates too; None: there is none."""
     values = clips[clips[column].notna()].groupby("item")[column].first().to_dict()
     for fold in folds:
-        of_side = {side: {values[item] for item in getattr(fold, side) if item in values} for side in SIDES}
-        if of_side["test"] & (of_side["training"] | of_side["validation"]):
+        side_values = {side: {values[item] for item in getattr(fold, side) if item in values} for side in SIDES}
+        if side_values["test"] & (side_values["training"] | side_values["validation"]):
             return fold.number
     return None
 

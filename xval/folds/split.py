@@ -12,8 +12,8 @@ import numpy as np
 from xval.base.errors import FoldsError, counted
 from xval.base.user_code.definitions import is_dotted
 from xval.folds.check_folds import check_fold, refuse_lonely_labels, refuse_shared_audio
-from xval.folds.dealing import Item, Order, deal, draw
-from xval.folds.deals import add_deals
+from xval.folds.dealing import Item, Order, assign_items, draw
+from xval.folds.deals import add_repeats
 from xval.folds.own_splitter import ask_splitter, naming
 from xval.folds.plan import Fold, FoldPlan, FoldSettings
 from xval.folds.predefined import Split, read_predefined
@@ -40,8 +40,8 @@ def make_folds(
 
     `balanced` assigns whole items, largest first, to the fold that this leaves closest to an equal share of every label; the
     folds differ by one item at most. Every item is tested exactly once by `balanced`, `leave_one_out` and a column `fold`; with
-    `fold_repeats` of `balanced` once in each repeat, see `add_deals`. A strategy of the user's own is asked by `ask_splitter`.
-    Augmented clips never count and, on their own, make no item.
+    `fold_repeats` of `balanced` once in each repeat, see `add_repeats`. A strategy of the user's own is asked by
+    `ask_splitter`. Augmented clips never count and, on their own, make no item.
 
     Args:
         index: One row per clip: item, label, clip, audio_hash, augmented, and phase or fold for `predefined`, further columns
@@ -76,19 +76,19 @@ def make_folds(
             given = ask_splitter(strategy, original, items, has_numbers=_has_numbers(original, has_classes=has_classes))
 
     def make(rng: np.random.Generator, order: Order, before: Sequence[Fold]) -> tuple[Fold, ...]:
-        folds = _make_deal(items, given, settings, rng, order, before, has_classes=has_classes)
+        folds = _make_repeat(items, given, settings, rng, order, before, has_classes=has_classes)
         for fold in folds:
             check_fold(fold, items, has_classes=has_classes)
         refuse_shared_audio(shared, folds)
         return folds
 
     with naming(strategy):
-        deals = earlier or [make(np.random.default_rng(settings.fold_seed), "size", ())]
-    folds = add_deals(deals, settings.fold_repeats, settings.fold_seed, make)
+        earlier_repeats = earlier or [make(np.random.default_rng(settings.fold_seed), "size", ())]
+    folds = add_repeats(earlier_repeats, settings.fold_repeats, settings.fold_seed, make)
     return FoldPlan(folds, settings.as_written(task_type), index_hash)
 
 
-def _make_deal(
+def _make_repeat(
     items: Sequence[Item],
     given: Sequence[Split] | None,
     settings: FoldSettings,
@@ -174,7 +174,7 @@ def _split_tests(items: Sequence[Item], settings: FoldSettings, rng: np.random.G
     if settings.fold_strategy == "holdout":
         n_test = min(max(1, round(settings.test_fraction * len(items))), len(items) - 2)
         return [draw(items, n_test, rng)]
-    return deal(items, settings.num_folds, rng, order)
+    return assign_items(items, settings.num_folds, rng, order)
 
 
 def _choose_validation(

@@ -158,9 +158,7 @@ class FoldCheckpoints(Observer):
         except OSError as error:
             if not self._has_failed and not is_quiet:
                 self._has_failed = True
-                self._observers.note(
-                    f"{self._job.key.of_instance}: its checkpoint cannot be written ({error.strerror or error})"
-                )
+                self._observers.note(f"{self._job.key.fold_name}: its checkpoint cannot be written ({error.strerror or error})")
 
     @contextmanager
     def written_at_signals(self) -> Iterator[None]:
@@ -198,7 +196,7 @@ class FoldCheckpoints(Observer):
 
     def say(self, what: str) -> None:
         """Note what the job does, beside its name."""
-        self._observers.note(f"{self._job.key.of_instance} {what}")
+        self._observers.note(f"{self._job.key.fold_name} {what}")
 
 
 def write_latest() -> None:

@@ -61,9 +61,9 @@ def choose_enrolment(settings: Settings, clips: "pd.DataFrame") -> Clips:
         return {}
     chosen, originals, first = _choose_by_condition(settings, clips), clips[~clips["augmented"].astype(bool)], {}
     for side in ("validation", "test"):
-        of_side = originals[originals["clip"].isin(chosen[side])] if side in chosen else originals
-        is_first = enrolment_of(of_side["item"], of_side["duration_s"], settings.enrolment_s)
-        first[side] = frozenset(of_side["clip"][is_first])
+        side_clips = originals[originals["clip"].isin(chosen[side])] if side in chosen else originals
+        is_first = enrolment_of(side_clips["item"], side_clips["duration_s"], settings.enrolment_s)
+        first[side] = frozenset(side_clips["clip"][is_first])
     return first
 
 
@@ -146,17 +146,17 @@ def part_of_fold(fold: Fold, settings: Settings, clips: "pd.DataFrame", seed: in
     chosen, enrolment = choose_clips(settings, original), choose_enrolment(settings, original)
     labels: dict[str, dict[str, set[str]]] = {}
     for side in SIDES:
-        of_side = original[original["item"].isin(getattr(fold, side))]
+        side_clips = original[original["item"].isin(getattr(fold, side))]
         if side in chosen:
-            enrolled = of_side[of_side["clip"].isin(enrolment.get(side, ()))]
-            of_side = of_side[of_side["clip"].isin(chosen[side])]
+            enrolled = side_clips[side_clips["clip"].isin(enrolment.get(side, ()))]
+            side_clips = side_clips[side_clips["clip"].isin(chosen[side])]
             if len(enrolled):
-                _check_enrolment(fold, side, enrolled, of_side, settings)
-        names: list[list[str]] = [[]] * len(of_side)
-        if settings.task.deals_classes:
-            names = labels_of(of_side["label"], settings.task.corpus_type)
-        labels[side] = {item: set() for item in sorted(set(of_side["item"]))}
-        for item, label in zip(of_side["item"], names, strict=True):
+                _check_enrolment(fold, side, enrolled, side_clips, settings)
+        names: list[list[str]] = [[]] * len(side_clips)
+        if settings.task.stratifies_classes:
+            names = labels_of(side_clips["label"], settings.task.corpus_type)
+        labels[side] = {item: set() for item in sorted(set(side_clips["item"]))}
+        for item, label in zip(side_clips["item"], names, strict=True):
             labels[side][item].update(label)
         if getattr(fold, side) and not labels[side]:
             name = "test_where" if side == "test" else "train_where"
@@ -209,9 +209,11 @@ def _check_enrolment(fold: Fold, side: str, enrolled: "pd.DataFrame", counted: "
             "clips, up to so many seconds, scale a speaker, and the others are tested. Lower enrolment_s, or exclude such "
             f"items by {'test' if side == 'test' else 'train'}_where."
         )
-    if side == "test" and settings.task.deals_classes:
-        heard, tested = (set().union(*labels_of(clips["label"], settings.task.corpus_type)) for clips in (enrolled, counted))
-        if lost := sorted(heard - tested):
+    if side == "test" and settings.task.stratifies_classes:
+        enrolled_labels, tested = (
+            set().union(*labels_of(clips["label"], settings.task.corpus_type)) for clips in (enrolled, counted)
+        )
+        if lost := sorted(enrolled_labels - tested):
             raise FoldsError(
                 f"fold {fold.number}: enrolment_s={settings.enrolment_s:g} leaves no clip of {', '.join(lost)} to test, "
                 "because the first clips of each speaker (by name) have these labels. Lower enrolment_s, or name the clips "

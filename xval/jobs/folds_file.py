@@ -55,14 +55,17 @@ def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
             f"or prepare the dataset with --task-type {settings.task_type}."
         )
     # Results stay those of their folds, also where this version would draw others.
-    stays = written and (written.get("index_hash"), _of_deals(written)) == (opened.index_hash, _of_deals({"settings": made_by}))
+    stays = written and (written.get("index_hash"), _decisive_parts(written)) == (
+        opened.index_hash,
+        _decisive_parts({"settings": made_by}),
+    )
     folds = make_folds(
         with_columns(opened.index, opened.folder) if is_own else opened.index,
         opened.index_hash,
         task_type=settings.task_type,
-        has_classes=settings.task.deals_classes,
+        has_classes=settings.task.stratifies_classes,
         settings=wanted,
-        earlier=read_folds(folder).plan.deals if stays else (),
+        earlier=read_folds(folder).plan.folds_by_repeat if stays else (),
     )
     return replace(folds, settings=made_by)
 
@@ -81,7 +84,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
         "index_hash": folds.index_hash,
         "corpus_fingerprint": fingerprint,
         **({"corrections": dict(corrections)} if corrections else {}),
-        **({"deal_hashes": folds.deal_hashes} if folds.n_deals > 1 else {}),
+        **({"deal_hashes": folds.deal_hashes} if folds.n_fold_repeats > 1 else {}),
         "settings": dict(folds.settings),
         "folds": [asdict(fold) for fold in folds.folds],
     }
@@ -91,7 +94,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
         write_atomically(path, table)
 
 
-def _of_deals(written: Mapping[str, Any]) -> dict[str, object]:
+def _decisive_parts(written: Mapping[str, Any]) -> dict[str, object]:
     """Return the settings of folds.json that each deal depends on: all but the number of deals."""
     return {name: value for name, value in written.get("settings", {}).items() if name != "fold_repeats"}
 
@@ -108,5 +111,5 @@ def _phases(folds: FoldPlan) -> str:
     text = StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(["item", *(f"fold_{fold.number}" for fold in folds.folds)])
-    writer.writerows([guard(item), *(of_fold.get(item, "") for of_fold in sides)] for item in sorted(set().union(*sides)))
+    writer.writerows([guard(item), *(fold_sides.get(item, "") for fold_sides in sides)] for item in sorted(set().union(*sides)))
     return text.getvalue()

@@ -99,7 +99,7 @@ class Job:
     @property
     def key(self) -> JobKey:
         """What names it."""
-        return JobKey.of_numbers(self.instance, self.fold.number, self.repeat, self.trial.number if self.trial else 0)
+        return JobKey.from_numbers(self.instance, self.fold.number, self.repeat, self.trial.number if self.trial else 0)
 
     @property
     def folder(self) -> ExperimentFolder:

@@ -45,7 +45,7 @@ class Observers:
     """All that watch one job. One that raises an error is left out from then on, and the job goes on.
 
     Args:
-        of_xval: Those of xval. They may have ``complete(record)``, which adds to the record of a job that is done, and
+        core_observers: Those of xval. They may have ``complete(record)``, which adds to the record of a job that is done, and
             ``batches(first, losses)``, which takes the losses of the batches of an epoch with the number of the first one,
             counted from 1 over all epochs; and ``printed(line)``, which takes what the user's own code prints.
         own: Those of the user's own; they come first.
@@ -57,8 +57,8 @@ class Observers:
         failed_parts: What the job could do without and has failed, with the error; for the record.
     """
 
-    def __init__(self, of_xval: Iterable[Any] = (), own: Iterable[Any] = (), callbacks: Sequence[Any] = ()) -> None:
-        self._of_xval, self._own, self._needed = list(of_xval), list(own), list[Any]()
+    def __init__(self, core_observers: Iterable[Any] = (), own: Iterable[Any] = (), callbacks: Sequence[Any] = ()) -> None:
+        self._core_observers, self._own, self._needed = list(core_observers), list(own), list[Any]()
         self.callbacks = callbacks
         self.failed_parts: dict[str, str] = {}
         self.epochs: list[dict[str, float]] = []
@@ -67,11 +67,11 @@ class Observers:
     @property
     def wants_batches(self) -> bool:
         """Whether one of them takes the losses of batches."""
-        return any(hasattr(observer, "batches") for observer in self._of_xval)
+        return any(hasattr(observer, "batches") for observer in self._core_observers)
 
     def add(self, observer: Observer, *, is_needed: bool = False) -> None:
         """Take one more of xval, which comes last; errors of one that is needed end the job."""
-        (self._needed if is_needed else self._of_xval).append(observer)
+        (self._needed if is_needed else self._core_observers).append(observer)
 
     def add_own(self, own: Iterable[Any], callbacks: Sequence[Any]) -> None:
         """Take those of the user's own, and the user's Keras callbacks."""
@@ -123,7 +123,7 @@ class Observers:
     def _tell(self, method: str, *content: Any, among: Callable[[Any], bool] = lambda _: True) -> None:
         for observer in [*filter(among, self._needed)]:
             self.has_ended_training |= getattr(observer, method)(*content) is True
-        for kind in (self._own if method in METHODS else [], self._of_xval):
+        for kind in (self._own if method in METHODS else [], self._core_observers):
             for observer in [*filter(among, kind)]:
                 try:
                     self.has_ended_training |= getattr(observer, method)(*content) is True

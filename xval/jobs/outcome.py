@@ -58,4 +58,4 @@ class JobOutcome:
     @property
     def key(self) -> JobKey:
         """What names the job."""
-        return JobKey.of_numbers(self.instance, self.fold, self.repeat, self.trial)
+        return JobKey.from_numbers(self.instance, self.fold, self.repeat, self.trial)

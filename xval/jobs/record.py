@@ -54,8 +54,8 @@ def _count_enrolment(job: Job) -> dict[str, dict[str, int]]:
     if not enrolment:
         return {}
     clips = open_store(Path(job.store_folder)).examples.drop_duplicates("clip")
-    of_side = {side: clips["clip"][clips["item"].isin(getattr(job.fold, side))] for side in enrolment}
-    return {"n_enrolment_clips": {side: int(of_side[side].isin(first).sum()) for side, first in enrolment.items()}}
+    side_clips = {side: clips["clip"][clips["item"].isin(getattr(job.fold, side))] for side in enrolment}
+    return {"n_enrolment_clips": {side: int(side_clips[side].isin(first).sum()) for side, first in enrolment.items()}}
 
 
 def _judge_embedder(job: Job) -> dict[str, Any]:
@@ -100,13 +100,13 @@ def _embedder_hash(job: Job) -> str | None:
 
 def describe_untested(job: Job, data: "FoldData") -> dict[str, Any]:
     """Return what the record of a model that was trained on all items says in the place of scores."""
-    heard = data.sides["training"].table
+    training_table = data.sides["training"].table
     return {
         "status": "untested",
         "class_names": list(data.class_names) if job.settings.task.has_classes else [],
-        "n_examples": {"training": len(heard)},
+        "n_examples": {"training": len(training_table)},
         "n_training_examples": len(data.training),
-        "n_training_clips": int(heard["clip"].nunique()),
+        "n_training_clips": int(training_table["clip"].nunique()),
         **(job.refit.facts if job.refit else {}),
         "parameters": job.parameters,
     }

@@ -98,11 +98,11 @@ def _sides_of(positive: int, sides: Sequence[bool], targets: Targets) -> NDArray
 
 
 def _measure(
-    of_table: Callable[[int, int, int, int], float], positive: int, targets: Targets, predictions: Predictions
+    score_counts: Callable[[int, int, int, int], float], positive: int, targets: Targets, predictions: Predictions
 ) -> float:
     is_positive, is_found = targets == positive, np.argmax(predictions, axis=1) == positive
     hits, found, positives = (int(np.count_nonzero(of)) for of in (is_positive & is_found, is_found, is_positive))
-    return of_table(hits, positives - hits, found - hits, len(targets) - positives - found + hits)
+    return score_counts(hits, positives - hits, found - hits, len(targets) - positives - found + hits)
 
 
 def _measure_at(name: str, positive: int, targets: Targets, predictions: Predictions) -> float:

@@ -97,8 +97,8 @@ def measure_calibration(targets: NDArray[Any], probabilities: NDArray[Any], *, n
 def brier_score(targets: NDArray[Any], probabilities: NDArray[Any]) -> float:
     """Return the `brier` of a `Calibration`; the arguments are those of `measure_calibration`."""
     wide = probabilities.astype(np.float64)
-    of_true = wide[np.arange(len(targets)), targets]
-    return float(np.mean(np.sum(wide**2, axis=1) - 2 * of_true + 1))
+    true_probabilities = wide[np.arange(len(targets)), targets]
+    return float(np.mean(np.sum(wide**2, axis=1) - 2 * true_probabilities + 1))
 
 
 def are_probabilities(predictions: NDArray[Any]) -> bool:

@@ -58,11 +58,11 @@ class SpeakerScores:
         _, item_of, n_clips = np.unique(self.items, return_inverse=True, return_counts=True)
         weights = 1 / n_clips[item_of] / (len(n_clips) + 1)
         p_values = np.full(probabilities.shape[1:], 1 / (len(n_clips) + 1))
-        for number, of_model in enumerate(score_classes(probabilities)):
+        for number, model_scores in enumerate(score_classes(probabilities)):
             rows = np.flatnonzero(self.models == number)
             rows = rows[np.argsort(self.scores[rows])]
             at_least = np.append(np.cumsum(weights[rows][::-1])[::-1], 0.0)
-            p_values += at_least[np.searchsorted(self.scores[rows], of_model - _ROUNDING)]
+            p_values += at_least[np.searchsorted(self.scores[rows], model_scores - _ROUNDING)]
         return np.asarray(p_values, np.float64)
 
 
@@ -154,11 +154,11 @@ def risk_curve(repeats: Sequence[Answers], runs: Sequence[Sequence[int]] = ((0,)
     def risks(speakers: NDArray[np.intp]) -> NDArray[np.float64]:
         if (key := speakers.tobytes()) not in known:
             n_drawn = np.bincount(speakers, minlength=n_items)
-            known[key] = np.array([of_repeat(n_drawn, shares) for of_repeat in curves])  # (n_repeats, n_shares)
+            known[key] = np.array([repeat_curve(n_drawn, shares) for repeat_curve in curves])  # (n_repeats, n_shares)
         return known[key]
 
     everyone = risks(np.arange(n_items))
-    of_runs = np.array([everyone[run].mean(axis=0) for run in map(list, runs)])
+    run_risks = np.array([everyone[run].mean(axis=0) for run in map(list, runs)])
     low, high = np.full((2, _N_SHARES), math.nan)
     if sum(len(answers.targets) for answers in repeats) * min(n_items, MOST_LEFT_OUT) <= MOST_VALUES_OF_INTERVAL:
         for place in range(_N_SHARES):
@@ -166,7 +166,7 @@ def risk_curve(repeats: Sequence[Answers], runs: Sequence[Sequence[int]] = ((0,)
             def risk(speakers: NDArray[np.intp], place: int = place) -> float:
                 return float(risks(speakers)[:, place].mean())
 
-            if interval := figure_interval(n_items, risk, runs=of_runs[:, place]):
+            if interval := figure_interval(n_items, risk, runs=run_risks[:, place]):
                 low[place], high[place] = interval.low, interval.high
     return RiskCurve(shares, everyone.mean(axis=0), low, high)
 

@@ -34,7 +34,7 @@ def chance_balanced(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     return Chance(float(1 / n_classes), "any constant prediction, or guessing")
 
 
-def of_events(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFunction:
+def event_chance(best: Callable[[NDArray[np.float64], bool], Chance]) -> ChanceFunction:
     """Return a chance level that follows from the shares of the events, and whether a frame may have several at once."""
 
     def chance(targets: Targets, weights: NDArray[np.float64]) -> Chance:

@@ -113,9 +113,9 @@ def match_label_sets(
     The texts are all labels of each clip, joined by ``;``. Labels that the model does not know do not count.
     """
     labels = [split_labels(text) for text in texts]
-    matched = match_labels([label for of_clip in labels for label in of_clip], class_names, renames)
-    renamed = ([renames.get(label, label) for label in of_clip] for of_clip in labels)
-    known = [SEPARATOR.join(label for label in of_clip if label in class_names) for of_clip in renamed]
+    matched = match_labels([label for clip_labels in labels for label in clip_labels], class_names, renames)
+    renamed = ([renames.get(label, label) for label in clip_labels] for clip_labels in labels)
+    known = [SEPARATOR.join(label for label in clip_labels if label in class_names) for clip_labels in renamed]
     return matched, multi_hot(known, class_names)
 
 

@@ -101,9 +101,9 @@ def _describe(name: str) -> _Described:
         takes_labels = wants_probabilities and "labels" in inspect.signature(scorer._score_func).parameters
         return _Described(scorer._score_func, True, scorer._sign, wants_probabilities, scorer._kwargs, takes_labels)
     arguments = inspect.signature(function).parameters
-    of_function = next((scorer for scorer in scorers.values() if scorer._score_func is function), None)
-    if of_function is not None:
-        higher_is_better, wants_probabilities = of_function._sign == 1, of_function._response_method != "predict"
+    matching_scorer = next((scorer for scorer in scorers.values() if scorer._score_func is function), None)
+    if matching_scorer is not None:
+        higher_is_better, wants_probabilities = matching_scorer._sign == 1, matching_scorer._response_method != "predict"
     else:
         second = next(iter([*arguments][1:]), "")
         if not _suffix(name) or second not in (*_PROBABILITIES, *_LABELS):

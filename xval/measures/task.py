@@ -109,10 +109,10 @@ class Task(TaskFacts, ABC):
     def evaluate(self, side: Side, options: FigureOptions, *, by_item: bool = True) -> SideFigures:
         """Return all scores of a side, with those of each item if they are wanted; for folds and for new data alike."""
         items = side.by_item() if by_item else ()
-        of_items = {
+        item_scores = {
             item: {"n_clips": side_of_item.n_clips} | self.measure(side_of_item, options) for item, side_of_item in items
         }
-        return SideFigures(self.measure(side, options), of_items, self.class_figures(side, options))
+        return SideFigures(self.measure(side, options), item_scores, self.class_figures(side, options))
 
     def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
         """Return class_metrics, and the confusion_matrix where one class is the right one; nothing without classes."""

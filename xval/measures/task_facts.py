@@ -44,7 +44,7 @@ class TaskFacts:
         worst_first: Which answers are worst, in a sentence.
         built_like: The task whose architectures do this one too.
         has_thresholds: Validation clips choose from which probability on each label is predicted.
-        deals_classes: Folds are stratified by class, each of which some item has to train.
+        stratifies_classes: Folds are stratified by class, each of which some item has to train.
         needs_labels: Corpora are prepared for it; otherwise it reads those of any task.
         draws_numbers: The page draws what is predicted over what is true.
         has_positive_class: One class may be that which is to be found; see `xval.measures.binary`.
@@ -80,7 +80,7 @@ class TaskFacts:
     label_word: str = "clip"
     built_like: str = ""
     has_thresholds: bool = False
-    deals_classes: bool = False
+    stratifies_classes: bool = False
     needs_labels: bool = True
     draws_numbers: bool = False
     has_positive_class: bool = False

@@ -70,14 +70,14 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
          for at in range(0, len(first), 100_000)]
     )  # fmt: skip
 
-    def of_speakers(drawn: NDArray[np.intp]) -> float:
+    def drawn_rate(drawn: NDArray[np.intp]) -> float:
         kept = np.isin(codes, drawn)
         own = kept[first] & kept[second]
         return equal_error_rate(is_same[own], scores[own]) if 0 < is_same[own].sum() < own.sum() else math.nan
 
     n_speakers = int(codes.max()) + 1
     is_quick = len(scores) * min(n_speakers, MOST_LEFT_OUT) <= _MOST_TRIALS_OF_INTERVAL
-    interval = figure_interval(n_speakers, of_speakers, weights=np.bincount(codes)[np.newaxis]) if is_quick else None
+    interval = figure_interval(n_speakers, drawn_rate, weights=np.bincount(codes)[np.newaxis]) if is_quick else None
     return Verification(equal_error_rate(is_same, scores), n_same, len(is_same) - n_same, interval)
 
 

@@ -146,7 +146,7 @@ def class_names(store: FeatureStore, settings: Settings) -> tuple[str, ...]:
     """Return the classes of a model's outputs; empty where they are numbers."""
     if settings.frames:
         return frame_class_names(store, settings.label_form)
-    return store.class_names if settings.task.deals_classes else ()
+    return store.class_names if settings.task.stratifies_classes else ()
 
 
 def _output_shape(store: FeatureStore, settings: Settings, form: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -178,7 +178,7 @@ def _read(store: FeatureStore, settings: Settings) -> tuple[keras.KerasTensor, k
         spectrum = build_frontend(length, chosen.spectral())(keras.layers.Reshape((length,), name="frames_in_a_row")(inputs))
         # The last column is centred on the end: without it each frame has as many as hop_length divides it into.
         return inputs, keras.layers.Cropping1D((0, 1), name="columns_of_frames")(spectrum)
-    length = example_lengths(store, chosen).of_model
+    length = example_lengths(store, chosen).model_length
     inputs = keras.Input((length,), name="samples")
     if chosen.frontend == "none":
         return inputs, keras.layers.Reshape((-1, 1), name="samples_as_frames")(inputs)

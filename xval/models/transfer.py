@@ -86,12 +86,12 @@ def _freeze(frozen: list[Block], settings: Settings) -> dict[str, Any]:
     for layer in (layer for block in frozen for layer in block):
         if not settings.unfreeze_every or _is_batch_normalisation(layer):
             layer.trainable = False
-    of_unfrozen = {
+    unfrozen_layers = {
         str(number * settings.unfreeze_every + 1): [layer.name for layer in block if layer.trainable_weights]
         for number, block in enumerate(reversed(frozen), start=1)
     }
     layers_frozen = [layer.name for layer in _with_weights(frozen)]
-    return {"layers_frozen": layers_frozen, **({"layers_unfrozen": of_unfrozen} if settings.unfreeze_every else {})}
+    return {"layers_frozen": layers_frozen, **({"layers_unfrozen": unfrozen_layers} if settings.unfreeze_every else {})}
 
 
 def network_blocks(model: keras.Model) -> list[Block]:

@@ -39,7 +39,7 @@ def draw_operating_points(found: OperatingPoints) -> list[tuple[str, Markup]]:
 
     points = [(1 - point.specificity.value, point.sensitivity.value) for point in found.points]
     missed = [(false_alarms, 1 - sensitivity) for false_alarms, sensitivity in points]
-    roc, precision_recall, det = ([getattr(of_run, name) for of_run in found.curves] for name in Curves._fields)
+    roc, precision_recall, det = ([getattr(run_curves, name) for run_curves in found.curves] for name in Curves._fields)
     share = float(precision_recall[0][1][0])  # of positive clips: the precision where all are taken for positive
     sides = (_LEFT, _RIGHT), (_BOTTOM, _TOP)
     shares = [_Axis(svg.Scale(0, 1, *ends), (0, 0.2, 0.4, 0.6, 0.8, 1)) for ends in sides]

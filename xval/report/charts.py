@@ -168,8 +168,8 @@ def curve_limits(histories: Iterable[Mapping[JobKey, Curves]], metric: str) -> s
     """Return a scale for the curves of all instances; losses far above the others do not stretch it."""
     values = [
         value
-        for of_folds in histories
-        for history in of_folds.values()
+        for fold_histories in histories
+        for history in fold_histories.values()
         for column in (metric, f"val_{metric}")
         for value in history.get(column, ())
         if math.isfinite(value)

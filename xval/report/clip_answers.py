@@ -25,7 +25,7 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
     """
     options = settings.figure_options(class_names)
     tables = [
-        _answers_in(folder / "predictions.parquet", task, options).assign(job=key.of_instance)
+        _answers_in(folder / "predictions.parquet", task, options).assign(job=key.fold_name)
         for key, folder in folders.items()
         if (folder / "predictions.parquet").exists()
     ]

@@ -34,7 +34,7 @@ def write_confusion(path: Path, instance: InstanceResults, name: str) -> None:
     counts: Sequence[Sequence[float]] = confusion.counts
     matrix = [[round(count) for count in row] for row in counts]
     counted = f"{sum(map(sum, matrix))} {unit}"
-    if instance.n_deals > 1:
-        counted = f"{sum(map(sum, matrix))} predictions: each of the {unit} counts in all {instance.n_deals} repeats"
+    if instance.n_fold_repeats > 1:
+        counted = f"{sum(map(sum, matrix))} predictions: each of the {unit} counts in all {instance.n_fold_repeats} repeats"
     title = f"Test {unit} of {name} (instance {instance.number})\n{counted}"
     write_figure(confusion_figure(matrix, confusion.class_names, title), path)

@@ -28,7 +28,7 @@ class Looks:
     Attributes:
         n_experiments: Experiments, this one among them.
         n_instances: Instances with a finished fold.
-        n_deals: Different folds that items were assigned to.
+        n_fold_repeats: Different folds that items were assigned to.
         n_seeds: Different seeds, of repeats too.
         unknown: Further experiments on the corpus, of which it is not known.
     """
@@ -36,7 +36,7 @@ class Looks:
     n_items: int
     n_experiments: int
     n_instances: int
-    n_deals: int
+    n_fold_repeats: int
     n_seeds: int
     unknown: tuple[Path, ...]
 
@@ -45,9 +45,9 @@ def count_looks(instances: Sequence[InstanceResults]) -> Looks:
     """Return how often the test items of some instances have been looked at, by these and by other experiments."""
     here = instances[0].experiment.path
     items, own = set(tested_items(instances)), what_was_tested(instances)
-    beside = [path for path in find_experiments(here.parent, levels=1) if path.resolve() != here.resolve()]
+    other_experiments = [path for path in find_experiments(here.parent, levels=1) if path.resolve() != here.resolve()]
     known, unknown = [own], list[Path]()
-    for listed in list_experiments(beside):
+    for listed in list_experiments(other_experiments):
         tested = listed.summary.tested if listed.summary else None
         shares = None if tested is None else tested.items == own.items or _tests_any(listed.path, items)
         if tested is None or shares is None:
@@ -58,7 +58,7 @@ def count_looks(instances: Sequence[InstanceResults]) -> Looks:
         n_items=len(items),
         n_experiments=len(known),
         n_instances=sum(tested.n_instances for tested in known),
-        n_deals=_n_different(tested.deals for tested in known),
+        n_fold_repeats=_n_different(tested.deals for tested in known),
         n_seeds=_n_different(tested.seeds for tested in known),
         unknown=tuple(unknown),
     )
@@ -73,7 +73,7 @@ def describe_looks(instances: Sequence[InstanceResults]) -> str:
     who = alone if looks.n_experiments == 1 else f"{looks.n_experiments} experiments in this results folder"
     counts = (
         counted(looks.n_instances, "model"),
-        counted(looks.n_deals, "partition"),
+        counted(looks.n_fold_repeats, "partition"),
         counted(looks.n_seeds, "seed"),
     )
     text = (
@@ -96,4 +96,4 @@ def _tests_any(path: Path, items: set[str]) -> bool | None:
 
 
 def _n_different(lists: Iterable[list[str]]) -> int:
-    return len({text for of_experiment in lists for text in of_experiment})
+    return len({text for experiment_texts in lists for text in experiment_texts})

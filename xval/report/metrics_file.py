@@ -35,7 +35,7 @@ def metrics_content(instance: InstanceResults) -> dict[str, Any]:
         "sources": instance.written.sources,
         "cautions": instance.written.cautions,
         "folds_total": instance.n_folds,
-        "deals": instance.n_deals,
+        "deals": instance.n_fold_repeats,
         "folds_done": len(instance.folds),
         "folds_failed": len(instance.failed_folds),
         "folds": {str(fold): _mean_record(records) for fold, records in by_fold.items()},
@@ -43,7 +43,7 @@ def metrics_content(instance: InstanceResults) -> dict[str, Any]:
         "seconds": instance.seconds,
         "n_parameters": instance.n_parameters,
     }
-    if instance.n_deals == 1:
+    if instance.n_fold_repeats == 1:
         del content["deals"]
     if instance.n_repeats > 1:
         content |= {
@@ -74,10 +74,10 @@ def _in_dicts(scores: Scores, record: Record) -> dict[str, Any]:
 
 
 def _components(instance: InstanceResults, side: str) -> dict[str, dict[str, float | None]]:
-    of_metrics = {name: components_of(instance, side, name) for name in instance.metrics(side)}
+    metric_components = {name: components_of(instance, side, name) for name in instance.metrics(side)}
     return {
         name: {part: value if isfinite(value) else None for part, value in components._asdict().items()}
-        for name, components in of_metrics.items()
+        for name, components in metric_components.items()
         if components
     }
 
@@ -94,8 +94,8 @@ def _mean_record(records: Sequence[Record]) -> Record:
     first = counted[0]
     agreed = {name: value for name, value in first.items() if all(name in other and other[name] == value for other in counted)}
     figures = {name: _mean([record[name] for record in counted]) for name in _AVERAGED if name in first}
-    of_first = {name: first[name] for name in _OF_FIRST if name in first}
-    return of_first | agreed | figures | {"seconds": sum(record["seconds"] for record in records)}
+    first_values = {name: first[name] for name in _OF_FIRST if name in first}
+    return first_values | agreed | figures | {"seconds": sum(record["seconds"] for record in records)}
 
 
 def _mean(values: Sequence[Any]) -> Any:

@@ -216,7 +216,7 @@ def _rows(
 ) -> list[InstanceRow]:
     rows = []
     estimates = [[estimate(instance, column.side, column.name) for column in columns] for instance in contents.instances]
-    by_column = [texts_of([of_instance[place] for of_instance in estimates]) for place in range(len(columns))]
+    by_column = [texts_of([instance_estimates[place] for instance_estimates in estimates]) for place in range(len(columns))]
     validation = [
         instance.over_folds(contents.ranking.side, contents.ranking.metric)["mean"] for instance in contents.instances
     ]

@@ -64,7 +64,7 @@ def make_table(
         cells = [_cell(instance, column.side, column.name, marked) for column in columns]
         if instance is nested and selected:
             others = [estimate(selected, column.side, column.name) for column in columns]
-            cells = [(_of_kind(own, other), mark) for (own, mark), other in zip(cells, others, strict=True)]
+            cells = [(_same_kind(own, other), mark) for (own, mark), other in zip(cells, others, strict=True)]
         rows.append((name, cells))
     titles = [_title(column, direction(instances, column.name)) for column in columns]
     table = PaperTable(titles, rows, _caption(instances))
@@ -125,7 +125,7 @@ def _cell(instance: InstanceResults, side: str, metric: str, comparisons: Mappin
     return estimate(instance, side, metric), _MARKS.get(verdicts.get(str(instance.number), ""), "")
 
 
-def _of_kind(nested: Estimate, selected: Estimate) -> Estimate:
+def _same_kind(nested: Estimate, selected: Estimate) -> Estimate:
     """Return the nested value; none where it is known only by fold, and that below it over items: these are two statistics."""
     is_other = nested.of != selected.of and nested.of == OVER_FOLDS
     return nested._replace(value=None, low=None, high=None) if is_other else nested
@@ -161,9 +161,9 @@ def _title(column: MainColumn, higher_is_better: bool | None) -> str:
 def _caption(instances: Sequence[InstanceResults]) -> str:
     """Return what was tested on which folds; names of datasets are single words, so that their length does not matter."""
     first = instances[0]
-    n_folds, items = first.n_folds // first.n_deals, counted(len(first.n_clips), item_word(instances))
+    n_folds, items = first.n_folds // first.n_fold_repeats, counted(len(first.n_clips), item_word(instances))
     how = f"in {n_folds}-fold cross-validation over {items}" if n_folds > 1 else f"on one split with {items} in the test part"
-    repeated = f", repeated {first.n_deals} times with different partitions" if first.n_deals > 1 else ""
+    repeated = f", repeated {first.n_fold_repeats} times with different partitions" if first.n_fold_repeats > 1 else ""
     seeds = f"; {first.n_repeats} seeds per fold" if first.n_repeats > 1 else ""
     whose = counted(len(instances), "model") if len(instances) > 1 else "one model"
     return f"Test scores of {whose} on {first.settings.dataset} {how}{repeated}{seeds}."

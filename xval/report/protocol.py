@@ -57,9 +57,11 @@ def describe_protocol(contents: PageContents) -> list[str]:
     """Return the protocol, a paragraph per part."""
     first = contents.instances[0]
     settings = contents.by_number[contents.ranking.selected or first.number].settings
-    of_folds = " ".join([_describe_folds(contents, settings), *_describe_parts(contents.instances), *_describe_cut(contents)])
+    fold_sentences = " ".join(
+        [_describe_folds(contents, settings), *_describe_parts(contents.instances), *_describe_cut(contents)]
+    )
     described = (call_items_of(contents.instances, text) for text in (_describe_training(contents), _describe_values(contents)))
-    parts = [of_folds, *described, describe_looks(contents.instances)]
+    parts = [fold_sentences, *described, describe_looks(contents.instances)]
     if contents.comparisons:
         parts.append(describe_methods(contents.comparisons[0]))
     parts.append(describe_audit(contents.verdicts))
@@ -91,8 +93,8 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
     parts_clips = item in _CLIPS and all(is_random_split(instance.n_clips.values()) for instance in instances)
     independent = "" if parts_clips or item == "fold" else f"{item}-independent "
     item = "published fold" if item == "fold" else item
-    n_folds, strategy = len(plan.folds) // plan.n_deals, str(plan.settings.get("fold_strategy", settings.fold_strategy))
-    repeated = f", repeated {plan.n_deals} times with different partitions," if plan.n_deals > 1 else ""
+    n_folds, strategy = len(plan.folds) // plan.n_fold_repeats, str(plan.settings.get("fold_strategy", settings.fold_strategy))
+    repeated = f", repeated {plan.n_fold_repeats} times with different partitions," if plan.n_fold_repeats > 1 else ""
     if n_folds == 1:
         design = f"on one {independent}split of"
     elif strategy == "leave_one_out":
@@ -119,8 +121,8 @@ def _describe_folds(contents: PageContents, settings: Settings) -> str:
         sentences.append(f"Only {counted(len(tested), item)} {'was' if len(tested) == 1 else 'were'} tested.")
     if parts_clips:
         sentences.append("Clips of one speaker may be in training and test, because each clip was an item of its own.")
-    if plan.n_deals > 1:
-        sentences.append(f"Each {item} was tested {plan.n_deals} times, and its values were averaged.")
+    if plan.n_fold_repeats > 1:
+        sentences.append(f"Each {item} was tested {plan.n_fold_repeats} times, and its values were averaged.")
     n_done, n_all = sum(len(each.folds) for each in instances), sum(each.n_folds for each in instances)
     if n_done < n_all:
         sentences.append(f"These results are preliminary: {n_done} of {counted(n_all, 'fold')} {verb_of(n_done)} finished.")
@@ -344,8 +346,8 @@ def _describe_values(contents: PageContents) -> str:
         item_figure["method"]
         for instance in contents.instances
         if instance.over_items
-        for of_side in instance.over_items["figures"].values()
-        for item_figure in of_side.values()
+        for side_scores in instance.over_items["figures"].values()
+        for item_figure in side_scores.values()
         if item_figure["method"]
     }
     kinds = []

@@ -99,7 +99,7 @@ def rebuild(folder: ExperimentFolder) -> list[str]:
         instances = [instance for instance, _ in read if instance]
         if not instances:
             return damaged
-        histories = {key: curves for _, of_instance in read for key, curves in of_instance.items()}
+        histories = {key: curves for _, instance_histories in read for key, curves in instance_histories.items()}
         keep_nested(instances)
         with part_of(folder.workbook) as temporary:
             write_workbook(temporary, instances, histories)

@@ -45,7 +45,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             origin=explain(judge_instance(instance)),
             folds=format_folds(instance),
             differing=[(name, parameter_text(instance, name)) for name in differing],
-            errors=[(key.of_instance, record["error"]) for key, record in instance.failed.items()],
+            errors=[(key.fold_name, record["error"]) for key, record in instance.failed.items()],
             figures=[
                 (
                     f"{side_name(side, [instance])} {metric_words(name)}",
@@ -59,7 +59,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             confusion=own,
             labels=label_figures(instance),
             recalls=recall_texts(instance),
-            deals=instance.n_deals,
+            deals=instance.n_fold_repeats,
             difference=own.shares - reference.shares if has_difference and own and reference else None,
             selected=selected,
             most_classes=_MOST_CLASSES,

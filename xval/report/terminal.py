@@ -21,7 +21,7 @@ from xval.answers.item_words import items_word
 from xval.answers.line_cases import Headline
 from xval.answers.names import name_instances, names_of
 from xval.answers.read import read_instances
-from xval.answers.repeats import describe_components, describe_deals
+from xval.answers.repeats import describe_components, describe_fold_repeats
 from xval.answers.summary import parameter_value, side_name, test_side
 from xval.answers.trials import describe_search
 from xval.base.errors import counted, first_of
@@ -62,8 +62,8 @@ def print_figures(
         console.print(make_table(header, rows))
         clause = interval_clause(instances)
         intervals = [f"[ ]: 95 % interval {clause}."] if clause else []
-        of_windows = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
-        console.print(" ".join([_LEGEND, *intervals, *same, *of_windows]) + "\n", soft_wrap=True, markup=False)
+        window_note = [_OF_WINDOWS] if any(name.startswith("test clip ") for name in header) else []
+        console.print(" ".join([_LEGEND, *intervals, *same, *window_note]) + "\n", soft_wrap=True, markup=False)
         if len(rows) < len(shown):
             console.print(f"The {len(rows)} best of {len(shown)} instances by validation; the workbook has all of them.")
         if len(instances) > len(shown):
@@ -97,7 +97,7 @@ def _print_classes(instances: Sequence[InstanceResults], console: Console) -> No
             console.print(line, soft_wrap=True, markup=False)
         return
     unit = items_word(instances) if shown.decides_items else shown.task.unit
-    often = f", each in {shown.n_deals} repeats of the cross-validation" if shown.n_deals > 1 else ""
+    often = f", each in {shown.n_fold_repeats} repeats of the cross-validation" if shown.n_fold_repeats > 1 else ""
     title = f"Classes of {names_of(instances)[shown.number]} (instance {shown.number}): test {unit} of all folds{often}"
     classes = sorted(report.classes, key=lambda row: row.f1 if isfinite(row.f1) else inf)[:_MOST_CLASSES]
     kept = [row for row in report.classes if row in classes]
@@ -138,7 +138,7 @@ def _details(instances: Sequence[InstanceResults]) -> Iterator[str]:
     names = names_of(instances)
     for instance in instances:
         main, called = instance.task.main_metrics[0], f"{names[instance.number]} (instance {instance.number})"
-        for described in (describe_components(instance, side, main), describe_deals(instance, side, main)):
+        for described in (describe_components(instance, side, main), describe_fold_repeats(instance, side, main)):
             if described:
                 yield f"{called}: {side_name(side, instances)} {described}"
         if searched := describe_search(instance):
@@ -175,7 +175,7 @@ def _list_jobs(keys: Sequence[JobKey]) -> str:
     """Return ``instance 1, folds 1-6; instance 2, folds 1, 3``, of many groups the first; trials of a search one by one."""
     groups: dict[tuple[int, str], list[int]] = {}
     for key in keys:
-        groups.setdefault((key.instance, key.of_instance.removeprefix(f"fold {key.fold}")), []).append(key.fold)
+        groups.setdefault((key.instance, key.fold_name.removeprefix(f"fold {key.fold}")), []).append(key.fold)
     texts = [
         f"instance {instance}, fold{'s' * (len(folds) > 1)} {describe_numbers(folds)}{rest}"
         for (instance, rest), folds in groups.items()
@@ -210,7 +210,7 @@ def fold_table(planned: Plan, parts: Mapping[JobKey, Fold], items: str = "items"
     `parts` are what jobs use of their folds where that is not all; a fold has a row for each choice of items. `items` is what
     these are called.
     """
-    has_deals, rows = planned.folds.n_deals > 1, []
+    has_fold_repeats, rows = planned.folds.n_fold_repeats > 1, []
     for fold in planned.folds.folds:
         used: dict[tuple[int, tuple[str, ...], tuple[str, ...]], set[int]] = {}
         for key in sorted([*planned.done, *planned.to_do]):
@@ -219,9 +219,9 @@ def fold_table(planned: Plan, parts: Mapping[JobKey, Fold], items: str = "items"
                 used.setdefault((len(part.training), part.validation, part.test), set()).add(key.instance)
         for (n_training, validation, test), instances in used.items():
             which = f" (instances {describe_numbers(instances)})" if len(used) > 1 else ""
-            deal = [str(planned.folds.deal_of(fold.number))] * has_deals
-            rows.append((str(fold.number), *deal, str(n_training), _first_of(validation), f"{_first_of(test)}{which}"))
-    return make_table(("fold", *["repeat"] * has_deals, f"training {items}", "validation", "test"), rows)
+            fold_repeat = [str(planned.folds.fold_repeat_of(fold.number))] * has_fold_repeats
+            rows.append((str(fold.number), *fold_repeat, str(n_training), _first_of(validation), f"{_first_of(test)}{which}"))
+    return make_table(("fold", *["repeat"] * has_fold_repeats, f"training {items}", "validation", "test"), rows)
 
 
 def _first_of(items: Sequence[str]) -> str:

@@ -94,16 +94,16 @@ def failing_items(contents: PageContents, task: Task) -> list[FailingItem]:
         return []
     answers = contents.answers[contents.errors_of]
     wrong = answers[answers["error"] > 0].drop_duplicates("clip")
-    of_items = {str(item): rows for item, rows in wrong.groupby("item", sort=False)}
+    rows_by_item = {str(item): rows for item, rows in wrong.groupby("item", sort=False)}
     clips = _clips_of(contents, task)
     failing = []
-    for row in _choose_rows(_rank_wrong(contents, of_items)):
-        own, of_item = of_items[row.item], answers[answers["item"].astype(str) == row.item]
+    for row in _choose_rows(_rank_wrong(contents, rows_by_item)):
+        own, item_answers = rows_by_item[row.item], answers[answers["item"].astype(str) == row.item]
         worst = [clips(clip_row) for clip_row in own.head(_MOST_CLIPS).to_dict("records")]
-        confusions = _confusions(of_item, task) if task.has_classes and not task.has_thresholds else []
-        n_answers = len(of_item) / of_item["clip"].nunique()
-        n_clips = max(row.n_clips, of_item["clip"].nunique())  # one decision counts as one
-        n_wrong = float((of_item["error"] > 0).sum() / n_answers)
+        confusions = _confusions(item_answers, task) if task.has_classes and not task.has_thresholds else []
+        n_answers = len(item_answers) / item_answers["clip"].nunique()
+        n_clips = max(row.n_clips, item_answers["clip"].nunique())  # one decision counts as one
+        n_wrong = float((item_answers["error"] > 0).sum() / n_answers)
         failing.append(FailingItem(row.item, row.mean, n_clips, n_wrong, round(n_answers), confusions, worst))
     return failing
 
@@ -173,7 +173,7 @@ def _clips_of(contents: PageContents, task: Task) -> Callable[[Mapping[Any, Any]
         for number in compared
     }
 
-    def of_row(row: Mapping[Any, Any]) -> WorstClip:
+    def describe_row(row: Mapping[Any, Any]) -> WorstClip:
         clip, true = str(row["clip"]), task.describe_true(str(row["true"]))
         answers = [_answer(contents.errors_of or 0, row, task)]
         answers += [_answer(number, rows[clip], task) for number, rows in others.items() if clip in rows]
@@ -182,7 +182,7 @@ def _clips_of(contents: PageContents, task: Task) -> Callable[[Mapping[Any, Any]
         explained = contents.explanations.get(clip, str(row["job"])) if contents.explanations else ("", "")
         return WorstClip(clip, str(row["item"]), str(row["job"]), true, answers, sound, time_line, *explained)
 
-    return of_row
+    return describe_row
 
 
 def event_labels(contents: PageContents) -> list[str]:
@@ -195,9 +195,9 @@ def _answer(instance: int, row: Mapping[Any, Any], task: Task) -> Answer:
     return Answer(instance, answer, sure, error if isinstance(error, str) else f"error {fixed(error)}", is_right)
 
 
-def _time_line(of_instances: Mapping[int, pd.DataFrame], clip: str, labels: list[str], duration_s: float) -> Markup:
+def _time_line(instance_events: Mapping[int, pd.DataFrame], clip: str, labels: list[str], duration_s: float) -> Markup:
     lanes = {}
-    for number, events in list(of_instances.items())[:_MOST_LANES]:
+    for number, events in list(instance_events.items())[:_MOST_LANES]:
         own = events[events["clip"] == clip].dropna(subset=["start_s"])  # a row without says that there is no event
         lanes["annotated"] = own[own["source"] == "annotated"]
         lanes[f"instance {number}"] = own[own["source"] == "found"]

@@ -9,7 +9,7 @@ from xval.base.errors import ResultsError
 from xval.results.folder import find_experiment
 
 
-def folder_beside(model: Path) -> Path:
+def neighbour_folder(model: Path) -> Path:
     """Return the folder of the experiment of a model; for one that lies elsewhere, the folder that it lies in.
 
     Args:

@@ -48,7 +48,7 @@ def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:
     if not parts:
         return experiment, experiment.instances(), None
     named = re.fullmatch(r"instance_(\d+)", parts[0])
-    chosen = JobKey.of_folder(int(named.group(1)), parts[1]) if named and len(parts) == 2 else None
+    chosen = JobKey.from_folder(int(named.group(1)), parts[1]) if named and len(parts) == 2 else None
     if named is None or (parts[1:] and chosen is None):
         raise ResultsError(
             f"{path}: expected the folder of an experiment, an instance or a fold. The experiment is {experiment.path}."

@@ -237,7 +237,7 @@ class ExperimentFolder(JobLocks):
 
     def fold_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
         """Return the folder of one job."""
-        key = JobKey.of_numbers(instance, fold, repeat, trial)
+        key = JobKey.from_numbers(instance, fold, repeat, trial)
         return self.instance_folder(instance) / ("refit" if fold == ALL_ITEMS and not trial else key.folder_name)
 
     def tensorboard_folder(self, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> Path:
@@ -384,7 +384,7 @@ def file_state(path: Path | str) -> FileState | None:
 
 
 def _jobs(folder: Path, instance: int) -> list[JobKey]:
-    return sorted(key for name in _names(folder) if (key := JobKey.of_folder(instance, name)))
+    return sorted(key for name in _names(folder) if (key := JobKey.from_folder(instance, name)))
 
 
 def _names(folder: Path) -> list[str]:

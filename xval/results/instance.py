@@ -54,7 +54,7 @@ class InstanceResults:
         jobs: The records of its jobs that have ended and were made with its present settings on the present folds, done and
             failed, by fold and repeat.
         n_folds: Folds of the experiment, in all deals together.
-        n_deals: How many times the items are dealt into folds.
+        n_fold_repeats: How many times the items are dealt into folds.
         wanted: The jobs that were asked for.
         scores: Those of the finished jobs.
         over_items: Figures over items; None: they were not asked for, or the predictions cannot be read.
@@ -64,7 +64,7 @@ class InstanceResults:
     written: WrittenInstance
     jobs: Mapping[JobKey, Record]
     n_folds: int
-    n_deals: int = 1
+    n_fold_repeats: int = 1
     wanted: Sequence[JobKey] = ()
     scores: Mapping[JobKey, Scores] = field(default_factory=dict)
     over_items: OverItems | None = None
@@ -156,7 +156,7 @@ class InstanceResults:
     @property
     def folds_by_repeat(self) -> dict[int, list[int]]:
         """The finished folds of each repeat of the cross-validation that has one, by its number."""
-        size = self.n_folds // self.n_deals
+        size = self.n_folds // self.n_fold_repeats
         folds: dict[int, list[int]] = {}
         for fold in self.folds:
             folds.setdefault((fold - 1) // size + 1, []).append(fold)
@@ -278,11 +278,11 @@ class InstanceResults:
 
     def fold_values(self, side: str, metric: str) -> dict[int, float]:
         """Return the mean over the repeats of each fold, without folds in which the metric is undefined."""
-        of_repeats: dict[int, list[float]] = {}
+        repeat_values: dict[int, list[float]] = {}
         for key, value in self.values(side, metric).items():
             if isfinite(value):
-                of_repeats.setdefault(key.fold, []).append(value)
-        return {fold: mean_of(values) for fold, values in of_repeats.items()}
+                repeat_values.setdefault(key.fold, []).append(value)
+        return {fold: mean_of(values) for fold, values in repeat_values.items()}
 
     def over_folds(self, side: str, metric: str) -> Figure:
         """Return a metric of a side over folds; without values if it was never computed."""

@@ -25,10 +25,10 @@ class JobKey(NamedTuple):
     repeat: int = 1
 
     def __str__(self) -> str:
-        return f"instance {self.instance}, {self.of_instance}"
+        return f"instance {self.instance}, {self.fold_name}"
 
     @property
-    def of_instance(self) -> str:
+    def fold_name(self) -> str:
         """What messages call it that have named the instance."""
         return f"fold {self.fold}" + (f", repeat {self.repeat}" if self.repeat > 1 else "")
 
@@ -40,15 +40,15 @@ class JobKey(NamedTuple):
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> "JobKey":
         """Return the key that a record, an event or a model.json holds; without a repeat it is the first."""
-        return cls.of_numbers(values["instance"], values["fold"], values.get("repeat", 1), values.get("trial", 0))
+        return cls.from_numbers(values["instance"], values["fold"], values.get("repeat", 1), values.get("trial", 0))
 
     @classmethod
-    def of_numbers(cls, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> "JobKey":
+    def from_numbers(cls, instance: int, fold: int, repeat: int = 1, trial: int = 0) -> "JobKey":
         """Return the key of a job; of a trial, which has a number above 0, a `TrialKey`."""
         return TrialKey(instance, fold, repeat, trial) if trial else cls(instance, fold, repeat)
 
     @classmethod
-    def of_folder(cls, instance: int, name: str) -> "JobKey | None":
+    def from_folder(cls, instance: int, name: str) -> "JobKey | None":
         """Return the key of a folder of an instance, or None if its name is not that of a job."""
         match = _FOLDER.fullmatch(name)
         return cls(instance, int(match.group(1)), int(match.group(2) or 1)) if match else None
@@ -77,7 +77,7 @@ class TrialKey(JobKey):
         return int(tuple(self)[3])
 
     @property
-    def of_instance(self) -> str:
+    def fold_name(self) -> str:
         """What messages call it that have named the instance."""
         return f"fold {self.fold}, trial {self.trial}" + (f", inner fold {self.repeat}" if self.repeat > 1 else "")
 

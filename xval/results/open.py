@@ -143,7 +143,7 @@ class OpenResults:
         """Return the scores of finished jobs; of metrics that were added, those of the ones that are asked for now."""
         wanted = {path.rpartition(".")[2] for path in self.requested_metrics}
         scores = {key: self.scores(key, record) for key, record in records.items() if record["status"] == "done"}
-        return {key: of_job.without(of_job.added.keys() - wanted) for key, of_job in scores.items()}
+        return {key: job_scores.without(job_scores.added.keys() - wanted) for key, job_scores in scores.items()}
 
     def current(self, instance: int, records: Mapping[JobKey, Record]) -> dict[JobKey, Record]:
         """Return the records of an instance that count: made with its present settings, on the present folds."""
@@ -184,7 +184,7 @@ class OpenResults:
             written,
             dict(sorted(current.items())),
             len(folds.numbers),
-            folds.plan.n_deals,
+            folds.plan.n_fold_repeats,
             tuple(sorted(wanted)),
             scores,
         )

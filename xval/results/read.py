@@ -64,16 +64,16 @@ class WrittenFolds:
 
     def hash_of(self, number: int) -> str:
         """Return the hash in the file of the deal of a fold; empty: there is no such fold."""
-        deal = self.plan.deal_of(number)
-        return self.deal_hashes[deal - 1] if deal else ""
+        fold_repeat = self.plan.fold_repeat_of(number)
+        return self.deal_hashes[fold_repeat - 1] if fold_repeat else ""
 
 
 _AS_THE_CORPUS: tuple[object, ...] = ("auto", None)  # None: of results that are older than the setting
 
 
-def choose_item_word(setting: object, of_corpus: str) -> str:
+def choose_item_word(setting: object, corpus_word: str) -> str:
     """Return what texts call an item: the setting ``item_name``, or else the word of the corpus; empty: not known."""
-    return written_out(of_corpus) if setting in _AS_THE_CORPUS else str(setting)
+    return written_out(corpus_word) if setting in _AS_THE_CORPUS else str(setting)
 
 
 class WrittenInstance(BaseModel):

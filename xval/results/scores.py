@@ -157,9 +157,9 @@ def scores_of_record(record: Mapping[str, Any]) -> Scores:
     """
     try:
         sides = {
-            side: _numbers(record[part][of_part])
-            for side, (part, of_part) in _BEFORE.items()
-            if of_part in record.get(part, {})
+            side: _numbers(record[part][part_key])
+            for side, (part, part_key) in _BEFORE.items()
+            if part_key in record.get(part, {})
         }
         items = {item: _numbers(metrics) for item, metrics in record.get("item_metrics", {}).get("test", {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:

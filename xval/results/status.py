@@ -123,15 +123,15 @@ def read_status(folder: ExperimentFolder, results: OpenResults | None = None) ->
     written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)
     jobs = {number: _read_jobs(results, number, written[number], folds, claimed) for number in written}
-    all_jobs = [job for of_instance in jobs.values() for job in of_instance]
+    all_jobs = [job for instance_jobs in jobs.values() for job in instance_jobs]
     n_at_once = max(1, sum(job.state == "running" for job in all_jobs))
     instances = []
-    for number, of_instance in jobs.items():
+    for number, instance_jobs in jobs.items():
         parameters = _read(partial(_parameters, written[number]), faults) or {}
-        left = _seconds_left(of_instance, all_jobs, n_at_once)
-        instances.append(InstanceStatus(number, parameters, tuple(of_instance), left))
+        left = _seconds_left(instance_jobs, all_jobs, n_at_once)
+        instances.append(InstanceStatus(number, parameters, tuple(instance_jobs), left))
         if replaced := folder.replaced_jobs(number):
-            listed = "; ".join(key.of_instance for key in replaced)
+            listed = "; ".join(key.fold_name for key in replaced)
             faults.append(f"{folder.replaced_folder(number)}: old results of {listed} wait here for new ones.")
     known = [instance.seconds_left for instance in instances if instance.seconds_left is not None]
     total = sum(known) if len(known) == len(instances) else None

@@ -72,8 +72,8 @@ class TestedExamples:
         Such answers differ as the training items of folds do: the more of a class is tested, the less of it has trained. Their
         order would be worse than chance (Forman and Scholz, SIGKDD Explorations 12, 2010; Airola et al., CSDA 55, 2011).
         """
-        of_folds = [self.predictions[self.folds == fold] for fold in np.unique(self.folds)]
-        if any(np.ptp(own, axis=0).max(initial=0) > _SAME_ANSWER for own in of_folds):
+        fold_predictions = [self.predictions[self.folds == fold] for fold in np.unique(self.folds)]
+        if any(np.ptp(own, axis=0).max(initial=0) > _SAME_ANSWER for own in fold_predictions):
             return self.predictions
         return np.broadcast_to(self.predictions.mean(axis=0), self.predictions.shape)
 
@@ -100,7 +100,7 @@ def read_examples(
     parts = []
     for path in paths.values():
         table = _read(path)
-        parts.append(_by_clip(_of_side(task, table, path, class_names, side), _average_of(table, averaging)))
+        parts.append(_by_clip(_read_side(task, table, path, class_names, side), _average_of(table, averaging)))
     items, clips, targets, predictions = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     folds = np.repeat(list(paths), [len(part[0]) for part in parts])
     return TestedExamples(items, clips, folds, targets, predictions)
@@ -144,7 +144,7 @@ def read_fold(
     table = _read(path)
     sides = {}
     for side in ("validation", "test"):
-        examples = _of_side(task, table, path, class_names, side)
+        examples = _read_side(task, table, path, class_names, side)
         if not len(examples[0]):
             raise ResultsError(f"{path}: damaged, it has no {side} examples. {REMEDY}")
         clips = _by_clip(examples, _average_of(table, averaging))
@@ -167,7 +167,7 @@ def read_frames(folder: Path, labels: Sequence[str] = ()) -> Frames:
         raise ResultsError(f"{folder / 'events.csv'}: damaged ({error!r:.150}). {REMEDY}") from error
 
 
-def _of_side(task: Task, table: pa.Table, path: Path, class_names: Sequence[str], side: str) -> _Arrays:
+def _read_side(task: Task, table: pa.Table, path: Path, class_names: Sequence[str], side: str) -> _Arrays:
     """Return items, clips, targets and predictions of a side of a table, which comes from a path."""
     try:
         table = table.filter(pc.equal(table["side"], side))

@@ -42,7 +42,7 @@ class Declaration:
         parameters: Parameters of the experiment, over config.ini.
         instances: The parameters of each numbered instance, over those of the experiment.
         backends: The backend that instances with results ran on; `auto` takes it as long as it is installed.
-        n_deals: The number that fold_repeats = auto stands for.
+        n_fold_repeats: The number that fold_repeats = auto stands for.
     """
 
     script: str
@@ -51,7 +51,7 @@ class Declaration:
     parameters: dict[str, object] = field(default_factory=dict)
     instances: dict[int, dict[str, object]] = field(default_factory=dict)
     backends: Mapping[int, str] = field(default_factory=dict)
-    n_deals: int = 1
+    n_fold_repeats: int = 1
 
     def place(self, *numbers: int) -> str:
         """Return the name of instances in errors: ``experiments/exp1.py, instance 3``, or ``instances 3-5``."""
@@ -160,7 +160,7 @@ def _resolve_one(
     if is_any_backend := merged.get("backend") == AUTO:
         merged["backend"] = installed_or_default(declaration.backends.get(number, ""))
     if merged.get("fold_repeats") == AUTO:
-        merged["fold_repeats"] = declaration.n_deals
+        merged["fold_repeats"] = declaration.n_fold_repeats
     architecture = _architecture(merged.get("architecture", ""))
     for name, value in architecture.defaults.items():
         if sources.get(name) in DEFAULT_SOURCES:

@@ -163,8 +163,8 @@ def _epochs_on_device(compiled: CompiledModel, batches: Batches, held: HeldExamp
 def training_batches(compiled: CompiledModel, data: FoldData, settings: Settings, *, seed: int) -> Batches:
     """Return the training examples of a fold as `fit` gets them: shuffled, weighted and mixed as the settings say."""
     weights = data.class_weights(settings.class_weights)
-    if (of_clips := read_clip_weights(settings, data.store.folder.parents[1])) is not None:
-        own = np.array([of_clips[clip] for clip in data.training.table["clip"]], np.float32)
+    if (clip_weights := read_clip_weights(settings, data.store.folder.parents[1])) is not None:
+        own = np.array([clip_weights[clip] for clip in data.training.table["clip"]], np.float32)
         weights = own / own.mean() * (1 if weights is None else weights)
     mixup = settings.augment_mixup or None
     return _targeted(

@@ -78,11 +78,11 @@ class OnnxEmbedder:
         batch, length = self._input.shape[0], self._input.shape[-1]
         if isinstance(length, int):
             missing = -waveforms.shape[1] % length
-            stretches = np.pad(waveforms, ((0, 0), (0, missing))).reshape(len(waveforms), -1, length).swapaxes(0, 1)
+            segments = np.pad(waveforms, ((0, 0), (0, missing))).reshape(len(waveforms), -1, length).swapaxes(0, 1)
         else:
-            stretches = waveforms[np.newaxis]
+            segments = waveforms[np.newaxis]
         size = batch if isinstance(batch, int) else len(waveforms)
-        return np.concatenate([self._run(stretch, size, layers) for stretch in stretches], axis=2)
+        return np.concatenate([self._run(segment, size, layers) for segment in segments], axis=2)
 
     def _run(self, waveforms: NDArray[np.float32], size: int, layers: tuple[int, ...]) -> NDArray[np.float32]:
         batches = []

@@ -68,7 +68,7 @@ class SpeakerEncoder:
         power = np.mean(waveforms**2, axis=1, keepdims=True)
         raised = 10 ** (_LEVEL_DBFS / 20) / np.sqrt(np.maximum(power, np.finfo(np.float32).tiny))
         waveforms = waveforms * np.where(power > 0, np.maximum(raised, 1), 1).astype(np.float32)
-        firsts = _stretches(waveforms.shape[1])
+        firsts = _segment_starts(waveforms.shape[1])
         missing = max(0, (firsts[-1] + _STRETCH_FRAMES) * _HOP - waveforms.shape[1])
         padded = np.pad(waveforms, ((0, 0), (0, missing)))
         mels = np.stack([extract.extract(samples, _POWERS) for samples in padded])
@@ -82,7 +82,7 @@ class SpeakerEncoder:
         return vectors.reshape(len(waveforms), 1, len(firsts), _WIDTH)
 
 
-def _stretches(n_samples: int) -> list[int]:
+def _segment_starts(n_samples: int) -> list[int]:
     """Return the first frame of each segment; the last one is skipped where most of it would be padding."""
     n_frames = -(-(n_samples + 1) // _HOP)
     firsts = list(range(0, max(1, n_frames - _STRETCH_FRAMES + _STEP_FRAMES + 1), _STEP_FRAMES))

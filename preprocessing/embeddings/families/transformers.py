@@ -158,9 +158,9 @@ def _check_reach(name: str, folder: Path, names: list[str]) -> None:
             shards = set(json.loads(read_regular(folder / index))["weight_map"].values())
         except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise SettingsError(f"{where}: {folder / index} is not an index of weights ({brief(error)}).") from error
-        beside = Path(index).parent
+        index_folder = Path(index).parent
         for shard in sorted(map(str, shards)):
-            if (beside / shard).as_posix() not in names or not shard.endswith(".safetensors"):
+            if (index_folder / shard).as_posix() not in names or not shard.endswith(".safetensors"):
                 raise SettingsError(
                     f"{where}: {folder / index} names '{shard}', which is not a .safetensors file of the folder. Download it "
                     "again."

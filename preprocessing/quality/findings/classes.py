@@ -89,7 +89,7 @@ def _class_of_one_item(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 def _class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     if criteria.task_type not in TASKS_WITH_CLASSES:
         return {}
-    return _of_one_clip(count_labels(facts, criteria.task_type), "label")
+    return _single_clip_reasons(count_labels(facts, criteria.task_type), "label")
 
 
 @Fault(
@@ -102,10 +102,10 @@ def _class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
 )
 def _item_of_one_clip(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     clips = count_clips(facts)
-    return {} if is_random_split(clips["item"].value_counts().tolist()) else _of_one_clip(clips, "item")
+    return {} if is_random_split(clips["item"].value_counts().tolist()) else _single_clip_reasons(clips, "item")
 
 
-def _of_one_clip(clips: "pd.DataFrame", column: str) -> Reasons:
+def _single_clip_reasons(clips: "pd.DataFrame", column: str) -> Reasons:
     single = clips[~clips[column].duplicated(keep=False)]
     return {str(name): f"only {clip}" for name, clip in zip(single[column], single["clip"], strict=True)}
 

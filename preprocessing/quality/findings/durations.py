@@ -141,8 +141,8 @@ def cut(features: Features) -> Iterator[Finding]:
         finding = CUT_TWICE if settings.example_length_s else CUT
         yield finding.fill(lost=text, length=settings.clip_length_s, n_shorter=lost.n_shorter * is_filled)
     if settings.crop_s is not None:
-        of_crops = lost_audio(clips, settings.model_copy(update={"clip_length_s": settings.crop_s}))
-        if text := of_crops.describe():
+        crop_loss = lost_audio(clips, settings.model_copy(update={"clip_length_s": settings.crop_s}))
+        if text := crop_loss.describe():
             yield (CROPPED_WINDOWS if settings.example_length_s else CROPPED).fill(lost=text, crop_s=settings.crop_s)
 
 

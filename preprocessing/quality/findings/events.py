@@ -12,7 +12,7 @@ from preprocessing.annotations.labels import (
     BACKGROUND,
     COLUMNS,
     POLICIES,
-    heard_samples,
+    annotated_samples,
     largest_classes,
     needed_samples,
     resolve_recordings,
@@ -80,14 +80,14 @@ def lost_events(
     size, durations = frames.frame_samples(sample_rate_hz), dict(zip(clips["clip"], clips["duration_s"], strict=True))
     needed = needed_samples(frames.frame_overlap, size)
     resolved = resolve_recordings(annotations.rename(columns={"clip": "path"}), frames.annotation_policy)
-    for clip, (heard, _) in resolved.items():
-        names = sorted(set(heard["label"]) - {BACKGROUND}, key=natural_key)
+    for clip, (annotated, _) in resolved.items():
+        names = sorted(set(annotated["label"]) - {BACKGROUND}, key=natural_key)
         if not names or math.isnan(durations.get(clip, math.nan)):
             continue
-        samples = heard_samples([heard], names, round(durations[clip] * sample_rate_hz) // size, size, sample_rate_hz)
+        samples = annotated_samples([annotated], names, round(durations[clip] * sample_rate_hz) // size, size, sample_rate_hz)
         active = samples >= needed
         number_of = {name: number for number, name in enumerate(names)}
-        for start_s, end_s, label in zip(*(heard[name].tolist() for name in COLUMNS), strict=True):
+        for start_s, end_s, label in zip(*(annotated[name].tolist() for name in COLUMNS), strict=True):
             if label == BACKGROUND:
                 continue
             within = slice(int(start_s * sample_rate_hz) // size, math.ceil(end_s * sample_rate_hz / size))

@@ -51,7 +51,7 @@ def test_more_speakers_than_are_tried_is_no_fault_of_training(command, results):
 
 def test_few_sentences_are_below_the_table():
     """The sentences are the number to record, and the number at the upper limit of the variance of the pilot."""
-    pilot = Pilot.of_deviations(0.02, 0.4, 0.03, n_items=12, n_clips=20, n_runs=2)
+    pilot = Pilot.from_deviations(0.02, 0.4, 0.03, n_items=12, n_clips=20, n_runs=2)
 
     lines = describe_needed(Pilots("a pilot", "accuracy", "speaker", pilot, pilot), 0.3, 2, None)
 

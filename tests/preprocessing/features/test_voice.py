@@ -10,7 +10,7 @@ from preprocessing.corpora._demo_speech import SAMPLE_RATE_HZ, WORDS, draw_speak
 from preprocessing.features import voice
 from preprocessing.features.extract import check_settings, trim
 from preprocessing.features.feature_settings import FeatureSettings
-from preprocessing.features.voice import find_voice, speech_stretches
+from preprocessing.features.voice import find_voice, speech_segments
 from preprocessing.features.windows import make_examples
 from xval.base.errors import SettingsError
 
@@ -106,7 +106,7 @@ def test_silence_within_what_was_found_is_trimmed_too():
     ],
 )
 def test_probabilities_are_read_as_stretches_of_speech(probabilities, stretches):
-    assert speech_stretches(np.array(probabilities, np.float32)) == stretches
+    assert speech_segments(np.array(probabilities, np.float32)) == stretches
 
 
 def test_features_are_stored_under_another_name_only_with_a_detector():

@@ -174,7 +174,7 @@ def test_what_is_no_clip_is_refused(tmp_path: Path, predictors: np.ndarray, mess
 
 
 @pytest.mark.parametrize(
-    ("changes", "lengths", "of_model"),
+    ("changes", "lengths", "model_length"),
     [
         ({}, Lengths(1600, 1600, 1, None), 1600),
         ({"clip_length_s": 0.1}, Lengths(800, 800, 1, 800), 800),
@@ -188,16 +188,16 @@ def test_what_is_no_clip_is_refused(tmp_path: Path, predictors: np.ndarray, mess
     ids=str,
 )
 def test_settings_decide_the_lengths(
-    store: FeatureStore, changes: dict[str, object], lengths: Lengths, of_model: int | None
+    store: FeatureStore, changes: dict[str, object], lengths: Lengths, model_length: int | None
 ) -> None:
     settings = settings_with(**changes)
 
     assert example_lengths(store, settings) == lengths
-    assert lengths.of_model == of_model
-    n_frames = None if of_model is None else count_frames(of_model, settings)
+    assert lengths.model_length == model_length
+    n_frames = None if model_length is None else count_frames(model_length, settings)
     assert example_shape(store, settings) == (n_frames, 20)
     assert example_shape(store, settings_with(**changes, frontend="stft")) == (n_frames, 129)
-    assert example_shape(store, settings_with(**changes, frontend="none")) == (of_model, 1)
+    assert example_shape(store, settings_with(**changes, frontend="none")) == (model_length, 1)
 
 
 def test_stored_features_keep_their_shape(corpus: Corpus) -> None:

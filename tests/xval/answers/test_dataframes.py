@@ -287,13 +287,13 @@ def test_frames_of_a_stretch_lie_in_its_file(finished):
     stretched = replace(corpus, index=corpus.index.assign(start_s=[2.0, np.nan, *corpus.index["start_s"][2:]]))
     frames = pd.DataFrame({"clip": [clip, clip, other], "start_s": [0.0, 0.1, 0.1], "end_s": [0.1, 0.2, 0.2]})
 
-    of_frames = _by_segment(frames, stretched, of_frames=True).index
-    of_windows = _by_segment(frames, stretched, of_frames=False).index
+    are_frames = _by_segment(frames, stretched, are_frames=True).index
+    of_windows = _by_segment(frames, stretched, are_frames=False).index
 
-    assert of_frames.get_level_values("start").total_seconds().tolist() == [2.0, 2.1, 0.1]
+    assert are_frames.get_level_values("start").total_seconds().tolist() == [2.0, 2.1, 0.1]
     assert of_windows.get_level_values("end").total_seconds().tolist() == [0.1, 0.2, 0.2]
     with pytest.raises(CorpusError, match="made this dataset from arrays, which have no files"):
-        _by_segment(frames, replace(corpus, corpus="custom"), of_frames=False)
+        _by_segment(frames, replace(corpus, corpus="custom"), are_frames=False)
 
 
 def test_columns_that_one_instance_lacks_are_nan(two_instances):

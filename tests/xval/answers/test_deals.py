@@ -9,7 +9,7 @@ from xval.answers.comparison.choose import compare_instances
 from xval.answers.comparison.text import describe_limits, describe_to_publish
 from xval.answers.findings import find_findings
 from xval.answers.read import read_instances
-from xval.answers.repeats import describe_deals
+from xval.answers.repeats import describe_fold_repeats
 from xval.answers.training_runs import group_runs, item_means
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
@@ -25,14 +25,14 @@ BETTER = {1: {"a": 6, "b": 7}, 2: {"c": 9, "d": 6}, 3: {"a": 8, "c": 9}, 4: {"b"
 TARGETS = np.arange(N_CLIPS) % 2
 
 
-def write_folds(folder, n_deals):
+def write_folds(folder, n_fold_repeats):
     folds = [
         {"number": fold, "training": sorted({*"abcd"} - {*of_items})[:1], "validation": sorted({*"abcd"} - {*of_items})[1:]}
         | {"test": sorted(of_items)}
-        for fold, of_items in list(RIGHT.items())[: 2 * n_deals]
+        for fold, of_items in list(RIGHT.items())[: 2 * n_fold_repeats]
     ]
-    settings = {"fold_strategy": "balanced"} | ({"fold_repeats": n_deals} if n_deals > 1 else {})
-    content = {"hash": "both", "deal_hashes": ["f", "g"]} if n_deals > 1 else {"hash": "f"}
+    settings = {"fold_strategy": "balanced"} | ({"fold_repeats": n_fold_repeats} if n_fold_repeats > 1 else {})
+    content = {"hash": "both", "deal_hashes": ["f", "g"]} if n_fold_repeats > 1 else {"hash": "f"}
     write_json(folder.folds_file, content | {"index_hash": "i", "settings": settings, "folds": folds})
 
 
@@ -57,9 +57,9 @@ def auc_of(*folds):
 def make(make_results, tmp_path):
     """Return a function that leaves an experiment of some instances, each given as `RIGHT`."""
 
-    def make(*instances, n_deals=2, number=1):
+    def make(*instances, n_fold_repeats=2, number=1):
         results = make_results(tmp_path, number=number)
-        write_folds(results.folder, n_deals)
+        write_folds(results.folder, n_fold_repeats)
         for place, by_fold in enumerate(instances, start=1):
             results.add_instance(place, clip_average="probabilities", seed=1, comment_1=f"comment {place}", batch_size=place)
             for fold, of_items in by_fold.items():
@@ -101,7 +101,7 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     assert pooled[0] != pooled[1]
     assert found.item_figure("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
     assert found.folds_by_repeat == {1: [1, 2], 2: [3, 4]}
-    assert describe_deals(found, "test", "accuracy") == "accuracy 0.600 in repeat 1, 0.600 in repeat 2"
+    assert describe_fold_repeats(found, "test", "accuracy") == "accuracy 0.600 in repeat 1, 0.600 in repeat 2"
     sheet = openpyxl.load_workbook(folder.workbook)["items"]
     assert [[cell.value for cell in row[:3]] for row in sheet.iter_rows(min_row=2, max_row=5)] == [
         ["d", "2, 4", 10], ["a", "1, 3", 10], ["b", "1, 4", 10], ["c", "2, 3", 10],
@@ -118,7 +118,7 @@ def test_intervals_hold_what_another_deal_changes(make):
     assert (accuracy["low"], accuracy["high"]) == pytest.approx(mean_interval(of_items, runs=[0.875, 0.4])[:2])
     assert (accuracy["covers"], auc["covers"]) == ("method", "method")
     assert mean_interval(of_items).low > accuracy["low"]
-    (one,) = gather(make(unlike, n_deals=1, number=2))
+    (one,) = gather(make(unlike, n_fold_repeats=1, number=2))
     assert {figure["covers"] for figure in one.over_items["figures"]["test"].values()} == {"models"}
 
 
@@ -147,9 +147,9 @@ def test_other_deals_than_those_of_folds_json_count_nowhere_and_are_kept(make):
     assert is_stale(folder)
     (found,) = gather(folder)
     assert (found.n_folds, len(found.folds), len(folder.jobs(1))) == (2, 2, 4)
-    assert found.n_deals == 1
+    assert found.n_fold_repeats == 1
     assert [each["accuracy"] for each in item_means(found).values()] == [0.5, 0.7, 0.9, 0.3]
-    assert describe_deals(found, "test", "accuracy") == ""
+    assert describe_fold_repeats(found, "test", "accuracy") == ""
 
 
 def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make):
@@ -158,23 +158,23 @@ def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make
     found = compare_instances(folder.path, baseline=1, metric="accuracy")
 
     (pair,) = found.pairs
-    assert list(pair.of_folds.values()) == pytest.approx([0.05, 0.15, 0.15, 0.15])
-    assert pair.of_items == pytest.approx({"a": 0.1, "b": 0.15, "c": 0.1, "d": 0.15})
+    assert list(pair.fold_differences.values()) == pytest.approx([0.05, 0.15, 0.15, 0.15])
+    assert pair.item_differences == pytest.approx({"a": 0.1, "b": 0.15, "c": 0.1, "d": 0.15})
     expected = item_difference(np.array([[0.1, 0.1], [0.0, 0.3], [0.0, 0.2], [0.3, 0.0]]))  # of both deals
     assert (pair.difference, pair.test.standard_error) == pytest.approx((expected.value, expected.standard_error))
-    assert (pair.n_items, pair.n_deals, pair.n_runs, pair.claim) == (4, 2, 2, "this way of training")
+    assert (pair.n_items, pair.n_fold_repeats, pair.n_runs, pair.claim) == (4, 2, 2, "this way of training")
     text = describe_to_publish(found)
     assert "on the same 4 test folds of 4 items from 2 repeats of the cross-validation, one seed per fold" in text
     assert "Cochran, W. G. (1964)" in text
 
 
 def test_an_experiment_with_fewer_deals_is_compared_on_those_that_both_have(make):
-    folder, other = make(RIGHT), make({fold: BETTER[fold] for fold in (1, 2)}, n_deals=1, number=2)
+    folder, other = make(RIGHT), make({fold: BETTER[fold] for fold in (1, 2)}, n_fold_repeats=1, number=2)
 
     found = compare_instances(folder.path, [1, f"{other.path}:1"], baseline=1, metric="accuracy")
 
-    assert list(found.pairs[0].of_folds) == [1, 2]
-    assert found.pairs[0].n_deals == 1
+    assert list(found.pairs[0].fold_differences) == [1, 2]
+    assert found.pairs[0].n_fold_repeats == 1
     assert "excluded: folds 3-4 (missing)" in " ".join(describe_limits(found))
     content = read_json(other.folds_file)
     write_json(other.folds_file, content | {"hash": "h"})

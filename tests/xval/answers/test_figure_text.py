@@ -10,9 +10,9 @@ from xval.results.item_figures import ItemFigure
 
 @pytest.fixture
 def make(make_instance):
-    def make(number, covers, n_deals=1):
+    def make(number, covers, n_fold_repeats=1):
         figures = {name: ItemFigure(low=0.4, high=0.6, covers=kind) for name, kind in covers.items()}
-        return replace(make_instance(number, [0.5]), over_items={"figures": {"test": figures}}, n_deals=n_deals)
+        return replace(make_instance(number, [0.5]), over_items={"figures": {"test": figures}}, n_fold_repeats=n_fold_repeats)
 
     return make
 
@@ -22,7 +22,7 @@ def test_it_says_what_is_in_the_intervals_and_what_is_not(make):
         "over items, for these trained models; training again would widen it"
     )
     assert interval_clause([make(1, {"accuracy": "method"})]) == "over items and seeds"
-    assert interval_clause([make(number, {"accuracy": "method"}, n_deals=3) for number in (1, 2)]) == (
+    assert interval_clause([make(number, {"accuracy": "method"}, n_fold_repeats=3) for number in (1, 2)]) == (
         "over items, repeats of the cross-validation and seeds"
     )
 

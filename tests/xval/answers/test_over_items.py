@@ -58,14 +58,14 @@ def run(make_results, tmp_path):
             clips = predictions.drop_duplicates("clip")
             by_clip = predictions.groupby("clip", sort=False)["probability_yes"].mean().to_numpy()
             of_clips = compute(clips["target"], by_clip)
-            of_examples = compute(predictions["target"], predictions["probability_yes"])
+            example_weights = compute(predictions["target"], predictions["probability_yes"])
             item = {"n_clips": len(clips), **of_clips}
             results.add_fold(
-                1, fold, of_examples, predictions,
+                1, fold, example_weights, predictions,
                 clip_metrics={"validation": of_clips, "test": of_clips},
                 item_metrics={"test": {str(predictions["item"].iloc[0]): item}},
                 n_examples={"training": 9, "validation": 9, "test": len(predictions)},
-                chance={"test": dict.fromkeys(of_examples, 0.0)},
+                chance={"test": dict.fromkeys(example_weights, 0.0)},
             )  # fmt: skip
         assert rebuild(results.folder) == []
         make.results = results

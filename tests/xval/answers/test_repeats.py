@@ -32,9 +32,9 @@ def make_repeats(make_record, make_failure, make_instance):
 def test_a_key_is_text_and_folder_and_back():
     first, second = JobKey(3, 1), JobKey(3, 1, 12)
     assert [str(first), str(second)] == ["instance 3, fold 1", "instance 3, fold 1, repeat 12"]
-    assert [JobKey.of_folder(3, key.folder_name) for key in (first, second)] == [first, second]
+    assert [JobKey.from_folder(3, key.folder_name) for key in (first, second)] == [first, second]
     names = ("fold_1_repeat_1", "fold_1_repeat_02", "fold_", ".fold_1.lock", "refit")
-    assert not any(JobKey.of_folder(3, name) for name in names)
+    assert not any(JobKey.from_folder(3, name) for name in names)
     assert job_keys(3, [1, 2], 2) == [(3, 1, 1), (3, 2, 1), (3, 1, 2), (3, 2, 2)]
 
 

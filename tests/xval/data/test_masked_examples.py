@@ -12,7 +12,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import few_lengths, mark_padding
 from preprocessing.store import open_store
 from preprocessing.store.writer import Example, StoreWriter
-from xval.data.batches import Batches, of_like_length
+from xval.data.batches import Batches, group_by_length
 from xval.data.examples import StoredExamples
 from xval.data.item_scaling import scale_items
 from xval.data.store_memory import HeldStore
@@ -100,7 +100,7 @@ def test_features_without_frames_have_no_marks() -> None:
 def test_batches_of_like_length_hold_each_example_once_and_are_as_many_as_without(n_examples: int) -> None:
     lengths = few_lengths(np.random.default_rng(1).integers(290, 529, n_examples), 528)
     order = np.random.default_rng(2).permutation(n_examples)
-    batches, again, others = (of_like_length(order, lengths, 16, np.random.default_rng(seed)) for seed in (3, 3, 4))
+    batches, again, others = (group_by_length(order, lengths, 16, np.random.default_rng(seed)) for seed in (3, 3, 4))
 
     assert sorted(np.concatenate([*batches, np.empty(0, int)]).tolist()) == list(range(n_examples))
     assert sorted(map(len, batches), reverse=True) == [16] * (n_examples // 16) + [n_examples % 16] * bool(n_examples % 16)

@@ -6,7 +6,7 @@ from rich.console import Console
 from preprocessing import store
 from xval.base.json_files import write_json
 from xval.experiment import auto_deals
-from xval.experiment.auto_deals import settle_deals
+from xval.experiment.auto_deals import settle_fold_repeats
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.settings.resolve import Declaration, resolve
@@ -30,13 +30,13 @@ def declare(tmp_path, monkeypatch):
 
 def settle(declaration, overrides=None):
     chosen = resolve(declaration, [1], overrides)
-    return settle_deals(declaration, overrides or {}, chosen, results_folder(chosen[0].settings))
+    return settle_fold_repeats(declaration, overrides or {}, chosen, results_folder(chosen[0].settings))
 
 
 def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypatch):
     monkeypatch.setattr(auto_deals, "MOST_TRAINED", 240)
     cheap, why = settle(declare(CNN, SVM))
-    assert cheap.n_deals == 3
+    assert cheap.n_fold_repeats == 3
     assert why == (
         "fold_repeats = auto: 3 repeats of the cross-validation, because an instance trains on 240 clips in all epochs of a "
         "fold, at most 240."
@@ -44,8 +44,8 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
     assert [instance.settings.fold_repeats for instance in resolve(cheap)] == [3, 3]
 
     dear, why = settle(declare(SVM, CNN | {"num_epochs": 21}))  # the instance that is not run counts too: folds are shared
-    assert (dear.n_deals, "252 clips in all epochs of a fold, more than 240" in why) == (1, True)
-    assert settle(declare(SVM))[0].n_deals == 3
+    assert (dear.n_fold_repeats, "252 clips in all epochs of a fold, more than 240" in why) == (1, True)
+    assert settle(declare(SVM))[0].n_fold_repeats == 3
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypat
 )
 def test_where_further_deals_are_impossible_or_needless_there_is_one(declare, parameters, why):
     declaration, said = settle(declare(SVM, **parameters))
-    assert declaration.n_deals == 1
+    assert declaration.n_fold_repeats == 1
     assert why in said
 
 
@@ -69,15 +69,15 @@ def test_a_number_that_is_given_is_kept(declare):
     assert settle(other) == (other, "")
 
 
-@pytest.mark.parametrize("n_deals", [1, 2])
-def test_an_experiment_with_results_keeps_its_number(declare, make_record, n_deals):
+@pytest.mark.parametrize("n_fold_repeats", [1, 2])
+def test_an_experiment_with_results_keeps_its_number(declare, make_record, n_fold_repeats):
     declaration = declare(SVM)
-    (instance,) = resolve(declaration, None, {"fold_repeats": n_deals})
+    (instance,) = resolve(declaration, None, {"fold_repeats": n_fold_repeats})
     folder = results_folder(instance.settings)
     folder.prepare("a test")
     folds = load_folds(folder, instance.settings)
     write_folds(folder, folds, "toy", folder.path.parents[2] / "data")
-    assert settle(declaration)[0].n_deals == 3  # nothing has ended yet
+    assert settle(declaration)[0].n_fold_repeats == 3  # nothing has ended yet
 
     fold = folder.begin_fold(1, 1)
     hashes = {"settings_hash": instance.settings_hash, "folds_hash": folds.hash_of(1), "own_code": {}}
@@ -85,7 +85,7 @@ def test_an_experiment_with_results_keeps_its_number(declare, make_record, n_dea
     folder.publish(fold, 1, 1)
 
     kept, why = settle(declaration)
-    assert (kept.n_deals, "as in the existing results" in why) == (n_deals, True)
+    assert (kept.n_fold_repeats, "as in the existing results" in why) == (n_fold_repeats, True)
 
 
 def test_a_dry_run_says_how_many_deals_there_are(declare, capsys):

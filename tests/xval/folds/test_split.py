@@ -339,18 +339,18 @@ UNLIKE = index_of({f"s{number}": ["a", "b"] * (number + 1) for number in range(9
 
 @pytest.mark.parametrize(("index", "wanted"), [(speakers(12), "20a427d38dd649fc"), (UNLIKE, "82c2ee4c62f762ce")])
 def test_deals_differ_test_each_item_once_and_leave_those_before_as_they_were(index, wanted):
-    once, twice, four = (split(index, fold_repeats=n_deals) for n_deals in (1, 2, 4))
+    once, twice, four = (split(index, fold_repeats=n_fold_repeats) for n_fold_repeats in (1, 2, 4))
 
     assert (once.hash, once.deal_hashes) == (wanted, (wanted,))  # a version that draws others names the change
     assert "fold_repeats" not in once.settings
     assert (twice.folds[:3], four.folds[:6]) == (once.folds, twice.folds)
     assert four.deal_hashes[:2] == twice.deal_hashes
     assert [four.hash_of(number) for number in (1, 3, 4, 12)] == [four.deal_hashes[deal] for deal in (0, 0, 1, 3)]
-    assert (four.hash_of(13), four.deal_of(12)) == ("", 4)
+    assert (four.hash_of(13), four.fold_repeat_of(12)) == ("", 4)
     assert len({four.hash, *four.deal_hashes}) == 5
     assert [fold.number for fold in four.folds] == list(range(1, 13))
-    assert len({frozenset(fold.test for fold in deal) for deal in four.deals}) == 4
-    for deal in four.deals:
+    assert len({frozenset(fold.test for fold in deal) for deal in four.folds_by_repeat}) == 4
+    for deal in four.folds_by_repeat:
         assert sorted(item for fold in deal for item in fold.test) == sorted(index["item"].unique())
         assert max(len(fold.test) for fold in deal) - min(len(fold.test) for fold in deal) <= 1
     written = {"folds": [asdict(fold) for fold in four.folds], "settings": four.settings, "index_hash": "hash"}
@@ -360,7 +360,7 @@ def test_deals_differ_test_each_item_once_and_leave_those_before_as_they_were(in
 def test_deals_are_nearly_as_balanced_as_the_first():
     index = index_of({f"{label}{number}": [label] * (number + 1) for label in "abc" for number in range(8)})
 
-    for deal in split(index, num_folds=4, fold_repeats=5).deals:
+    for deal in split(index, num_folds=4, fold_repeats=5).folds_by_repeat:
         for fold in deal:
             assert sorted(item[0] for item in fold.test) == ["a", "a", "b", "b", "c", "c"]
 
@@ -374,7 +374,7 @@ def test_a_deal_that_leaves_a_label_untrained_is_dealt_again():
 
 @pytest.mark.parametrize(("n_items", "num_folds", "possible"), [(4, 4, 1), (4, 2, 3)])
 def test_more_deals_than_the_items_allow_are_refused_with_the_number_that_is_possible(n_items, num_folds, possible):
-    assert split(speakers(n_items), num_folds=num_folds, fold_repeats=possible).n_deals == possible
+    assert split(speakers(n_items), num_folds=num_folds, fold_repeats=possible).n_fold_repeats == possible
     with pytest.raises(
         FoldsError, match=rf"in {possible} ways?.* Use fold_repeats={possible}, fewer folds, or the setting repeats"
     ):

@@ -149,7 +149,7 @@ def test_folds_of_an_earlier_version_stay_when_deals_are_added_or_the_corpus_is_
     twice = made([{}], fold_repeats=2)
 
     assert (twice.done, twice.to_do) == ([(1, 1, 1), (1, 2, 1), (1, 3, 1)], [(1, 4, 1), (1, 5, 1), (1, 6, 1)])
-    assert twice.folds.deals[0] == plan.folds
+    assert twice.folds.folds_by_repeat[0] == plan.folds
     assert made([{}], fold_repeats=2).folds == twice.folds
     assert made([{}]).folds.folds == plan.folds
 

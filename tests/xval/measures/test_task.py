@@ -64,7 +64,7 @@ def test_every_loss_has_a_value_per_example(task, loss):
 
 @every_task
 def test_a_task_has_its_kind_of_target(task):
-    assert task.deals_classes == (task.target == "clip" and task.has_classes)
+    assert task.stratifies_classes == (task.target == "clip" and task.has_classes)
     assert task.needs_labels == (task.target != "input")
     assert not task.has_thresholds or task.final_metrics
     assert (task.activation == "linear") == (not task.has_classes)

@@ -100,7 +100,7 @@ def test_regression_answers_in_the_scale_of_the_training_items_targets(small, ma
     targets = {item: RNG.normal([40, 7], [12, 0], size=(20, 2)) for item in "abc"}
     numbers = store.write("numbers", {item: small.predictors(item) for item in "abc"}, targets, data_folder=tmp_path,
                           task_type="regression")  # fmt: skip
-    of_training = np.concatenate([targets["a"], targets["b"]])
+    training_scores = np.concatenate([targets["a"], targets["b"]])
     answers = {}
     for scaling in ("none", "standard"):
         keras.utils.set_random_seed(1)
@@ -110,7 +110,7 @@ def test_regression_answers_in_the_scale_of_the_training_items_targets(small, ma
         assert not [variable for variable in model.trainable_variables if "target_scaling" in variable.path]
 
     # The second target does not vary; its deviation is 1.
-    wanted = of_training.mean(axis=0) + answers["none"] * [of_training[:, 0].std(), 1]
+    wanted = training_scores.mean(axis=0) + answers["none"] * [training_scores[:, 0].std(), 1]
     assert answers["standard"] == pytest.approx(wanted, rel=1e-5)
 
 

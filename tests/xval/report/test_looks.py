@@ -45,7 +45,7 @@ def test_experiments_beside_it_are_counted_with_their_instances_deals_and_seeds(
 
     looks, text = looks_of(first)
 
-    assert (looks.n_items, looks.n_experiments, looks.n_instances, looks.n_deals, looks.n_seeds) == (2, 3, 6, 2, 2)
+    assert (looks.n_items, looks.n_experiments, looks.n_instances, looks.n_fold_repeats, looks.n_seeds) == (2, 3, 6, 2, 2)
     assert text.startswith(
         "The 2 test items were used by 3 experiments in this results folder: 6 models, 2 partitions, 2 seeds."
     )

@@ -66,5 +66,5 @@ def test_a_figure_that_one_repeat_lacks_is_the_mean_of_the_others(make_instance,
 
 def test_deals_and_figures_over_items_stand_there_where_there_are_any(make_instance):
     over_items = {"version": 1, "n_items": 2, "folds_lacking_classes": [], "missing": "", "figures": {}}
-    found = metrics_content(replace(make_instance(1, [0.5, 0.6]), n_deals=2, over_items=over_items))
+    found = metrics_content(replace(make_instance(1, [0.5, 0.6]), n_fold_repeats=2, over_items=over_items))
     assert (found["deals"], found["over_items"]) == (2, over_items)

@@ -33,7 +33,7 @@ def planned(make_settings):
     ]
     done = [JobKey(1, 1, 1), JobKey(1, 2, 1)]
     to_do = [JobKey(1, 3, 1), *(JobKey(2, fold, 1) for fold in (1, 2, 3))]
-    plan = SimpleNamespace(folds=folds, n_deals=1, deal_of=lambda _: 1)
+    plan = SimpleNamespace(folds=folds, n_fold_repeats=1, fold_repeat_of=lambda _: 1)
     return SimpleNamespace(folds=plan, instances=instances, chosen_folds=(1, 2, 3), done=done, to_do=to_do)
 
 

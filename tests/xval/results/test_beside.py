@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from xval.results.beside import folder_beside
+from xval.results.beside import neighbour_folder
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def experiment(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("model", ["", "instance_1", "instance_1/fold_1", "instance_1/fold_1/model.keras"])
 def test_what_is_made_of_a_model_goes_into_the_folder_of_its_experiment(experiment, model):
-    assert folder_beside(experiment / model) == experiment
+    assert neighbour_folder(experiment / model) == experiment
 
 
 def test_a_model_that_lies_elsewhere_keeps_it_beside_itself(experiment, tmp_path):
@@ -25,5 +25,5 @@ def test_a_model_that_lies_elsewhere_keeps_it_beside_itself(experiment, tmp_path
     elsewhere.mkdir()
     moved = (experiment / "instance_1" / "fold_1" / "model.keras").rename(elsewhere / "best.keras")
 
-    assert folder_beside(moved) == Path("elsewhere")
-    assert folder_beside(elsewhere) == Path("elsewhere")
+    assert neighbour_folder(moved) == Path("elsewhere")
+    assert neighbour_folder(elsewhere) == Path("elsewhere")

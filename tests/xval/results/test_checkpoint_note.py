@@ -17,7 +17,7 @@ from xval.results.job_key import JobKey
 )
 @pytest.mark.parametrize("trial", [0, 3])
 def test_only_what_was_written_before_its_job_was_done_is_removed(tmp_path, status, newer_s, stays, trial):
-    folder, key = ExperimentFolder(tmp_path), JobKey.of_numbers(1, 2, 1, trial)
+    folder, key = ExperimentFolder(tmp_path), JobKey.from_numbers(1, 2, 1, trial)
     final, path = folder.fold_folder(*key), checkpoint_path(folder, key)
     final.parent.mkdir(parents=True)
     path.touch()

@@ -65,12 +65,12 @@ def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:
     if shared:
         faults.append(f"clip {quoted(shared)} is validated and tested")
     for side in _KEPT_SIDES:
-        of_side = predictions[predictions["side"] == side]
-        foreign = of_side[~of_side["item"].isin(job.sides[side])]
+        side_rows = predictions[predictions["side"] == side]
+        foreign = side_rows[~side_rows["item"].isin(job.sides[side])]
         if len(foreign):
             faults.append(f"{side} has clip {quoted(set(foreign['clip']))} of {quoted(set(foreign['item']))}, no {side} item")
-        key = ["item", "row"] if "row" in of_side else ["item", "clip", "start_s"]
-        doubled = of_side[of_side.duplicated(key)]
+        key = ["item", "row"] if "row" in side_rows else ["item", "clip", "start_s"]
+        doubled = side_rows[side_rows.duplicated(key)]
         if len(doubled):
             faults.append(Damage(f"clip {quoted(set(doubled['clip']))} is in the {side} predictions twice"))
     return faults

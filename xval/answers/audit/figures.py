@@ -46,7 +46,7 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
         for name in kept_jobs(results, instance):
             place = evidence.folder.instance_folder(instance) / name
             if name not in replaced and not place.exists():
-                key = JobKey.of_folder(instance, name)
+                key = JobKey.from_folder(instance, name)
                 findings.faults.append(
                     f"{key}: metrics.json has its scores, but {place} is missing. Restore it, or run the experiment again"
                 )
@@ -69,8 +69,8 @@ def _differing(job: JobEvidence) -> Iterator[str]:
             digest = examples.targets.tobytes() + examples.predictions.tobytes()
             if digest not in known:
                 known[digest] = measure(examples.targets, examples.predictions)
-            of_clips, _, which = side.rpartition("_")
-            yield from _compare(f"the {which} {of_clips}".rstrip(), scores.sides[side], known[digest])
+            side_words, _, which = side.rpartition("_")
+            yield from _compare(f"the {which} {side_words}".rstrip(), scores.sides[side], known[digest])
     yield from _compare_items(record, scores, sides["clip_test"], measure)
 
 

@@ -58,9 +58,9 @@ def _check_items(evidence: Evidence, findings: Findings) -> None:
 def _part(evidence: Evidence, job: JobEvidence) -> Fold:
     """Return the part of its fold that the settings of a job choose."""
     corpus = evidence.corpus
-    dealt = next(fold for fold in evidence.folds.plan.folds if fold.number == job.record["fold"])
+    planned_fold = next(fold for fold in evidence.folds.plan.folds if fold.number == job.record["fold"])
     try:
-        return part_of_fold(dealt, job.settings, with_columns(corpus.index, corpus.folder), job.record["seed"])
+        return part_of_fold(planned_fold, job.settings, with_columns(corpus.index, corpus.folder), job.record["seed"])
     except XvalError as error:
         raise NotCheckableError(str(error)) from error
 
@@ -83,11 +83,11 @@ def _tested_otherwise(plan: FoldPlan) -> list[str]:
         return []
     everyone = {item for fold in plan.folds for side in SIDES for item in getattr(fold, side)}
     faults = []
-    for number, folds in enumerate(plan.deals, start=1):
-        of_deal = f" of repeat {number} of the cross-validation" if plan.n_deals > 1 else ""
+    for number, folds in enumerate(plan.folds_by_repeat, start=1):
+        repeat_words = f" of repeat {number} of the cross-validation" if plan.n_fold_repeats > 1 else ""
         times = Counter(item for fold in folds for item in fold.test)
         never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
-        wrong = {f"in no fold{of_deal}": never, f"in several folds{of_deal}": often}
+        wrong = {f"in no fold{repeat_words}": never, f"in several folds{repeat_words}": often}
         faults += [f"folds.json: {quoted(items)} is tested {how}" for how, items in wrong.items() if items]
     return faults
 

@@ -72,8 +72,8 @@ def compare_instances(
     home, named = (folder, []) if isinstance(folder, ExperimentFolder) else find_home(folder)
     chosen = _choose(home, [*named, *(name for word in instances for name in each_of(str(word), home))], baseline)
     first = None if baseline is None else next(iter(chosen))
-    of_these = first is None and len(chosen) < len(home.instances())
-    (comparison,) = _compare(chosen, [first], metric, rope, of_these=of_these)
+    is_subset = first is None and len(chosen) < len(home.instances())
+    (comparison,) = _compare(chosen, [first], metric, rope, is_subset=is_subset)
     return replace(comparison, nested=_describe_nested(home, chosen, comparison.metric))
 
 
@@ -136,7 +136,7 @@ def _compare(
     metric: str | None,
     rope: float,
     *,
-    of_these: bool = False,
+    is_subset: bool = False,
 ) -> list[Comparison]:
     """Return a comparison with each baseline; None: the instance that validation selects."""
     if len(chosen) < 2:
@@ -154,7 +154,7 @@ def _compare(
     unit: str = "examples" if metric == "loss" and has_windows(numbered) else task.unit
     if metric != "loss" and any(instance.decides_items for instance in numbered):
         unit = items_word(numbered)
-    of_unit = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
+    unit_words = "" if task.target == "frame" else f" of {unit}"  # events and segments are not counted in frames
     bounds = _bounds(numbered, metric)
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
     notes = [f"{capital(call_compared([name]))}: {origin}." for name, origin in origins.items() if origin]
@@ -166,12 +166,12 @@ def _compare(
     corrections = tuple(text for offer in load_offers("comparison_note") for text in offer.describe(chosen))
     comparisons = []
     for baseline in baselines:
-        name, reason = (baseline, "as chosen") if baseline else _select(chosen, numbered, of_these=of_these)
+        name, reason = (baseline, "as chosen") if baseline else _select(chosen, numbered, is_subset=is_subset)
         comparison = compare(
             [competitor for other, competitor in competitors.items() if other != name],
             competitors[name],
             metric=metric,
-            figure=f"test {metric_words(metric)}{of_unit}",
+            figure=f"test {metric_words(metric)}{unit_words}",
             higher_is_better=higher_is_better,
             rope=rope,
             baseline_reason=reason,
@@ -232,7 +232,7 @@ def _copies(chosen: Chosen) -> list[tuple[int, ...]]:
     return copies(own)
 
 
-def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bool) -> tuple[str, str]:
+def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, is_subset: bool) -> tuple[str, str]:
     """Return the name of the instance that validation selects, and why."""
     names = list(chosen)
     instances = [instance for instance in numbered if not isinstance(instance, NestedInstance)]
@@ -240,7 +240,7 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, of_these: bo
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation score to select a baseline by. Use --baseline.")
-    figure = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * of_these}"
+    figure = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * is_subset}"
     reason = f"selected by the best mean {figure}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, which was fitted to its only validation item"
@@ -298,12 +298,12 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         available = ", ".join(map(str, home.instances())) or "none"
         told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
         others = [_describe_other(only) for only in chosen.values()]
-        of_chance = [
+        chance_hint = [
             f" To test it against chance: xval compare {quote(str(only.experiment.path))} {only.number} --permutations 39"
             for only in chosen.values()
             if only.settings.architecture in CLASSICAL
         ]
-        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(others)}{''.join(of_chance)}")
+        raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(others)}{''.join(chance_hint)}")
     return chosen
 
 

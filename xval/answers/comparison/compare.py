@@ -65,7 +65,7 @@ def compare(
             left_out = _describe_left_out(instance, baseline, ())
             lacking = (
                 "it shares no fold with"
-                if _are_dealt_alike(instance, baseline)
+                if _have_same_folds(instance, baseline)
                 else "there are no scores of the same items for it and"
             )
             notes.append(f"{capital(call_compared([instance.name]))} is excluded, because {lacking} the baseline: {left_out}.")
@@ -96,18 +96,18 @@ def compare(
 
 def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, higher_is_better: bool) -> Pair | None:
     """Return the pair, with p values that are not adjusted yet; None: no fold in common, or no item where the folds differ."""
-    is_dealt_alike = _are_dealt_alike(instance, baseline)
-    folds, values = (_share_folds if is_dealt_alike else _share_items)(instance, baseline)
+    have_same_folds = _have_same_folds(instance, baseline)
+    folds, values = (_share_folds if have_same_folds else _share_items)(instance, baseline)
     if not folds:
         return None
-    common = sorted(folds & instance.by_fold.keys() & baseline.by_fold.keys()) if is_dealt_alike else []
+    common = sorted(folds & instance.by_fold.keys() & baseline.by_fold.keys()) if have_same_folds else []
     means, baseline_means = ([fmean(of.by_fold[fold].values()) for fold in common] for of in (instance, baseline))
-    of_folds = {fold: own - other for fold, own, other in zip(common, means, baseline_means, strict=True)}
+    fold_differences = {fold: own - other for fold, own, other in zip(common, means, baseline_means, strict=True)}
     tested = [item for fold in folds for item in instance.instance.folds[fold]["items"]["test"]]
     n_items, n_repeats = len(set(tested)), tuple(sorted(instance.n_repeats(folds) | baseline.n_repeats(folds)))
     both = [instance.instance, baseline.instance]
     item, notes = item_word(both), []
-    if not is_dealt_alike:
+    if not have_same_folds:
         notes.append(
             f"The experiments have different folds, so they are compared over the {items_word(both)} that both have tested."
         )
@@ -119,12 +119,12 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         mean, baseline_mean = float(own.figures.mean()), float(other.figures.mean())
         test = item_difference(differences.values, mean - baseline_mean, own.weights, differences.figures)
         too_few = own.too_few or other.too_few
-        of_items = {} if too_few else dict(zip(own.items, differences.values.mean(axis=1).tolist(), strict=True))
+        item_differences = {} if too_few else dict(zip(own.items, differences.values.mean(axis=1).tolist(), strict=True))
         seed_share = values[0].minus(values[1]).seed_share
     else:
-        mean, baseline_mean, of_items, seed_share, too_few = fmean(means), fmean(baseline_means), {}, math.nan, ""
+        mean, baseline_mean, item_differences, seed_share, too_few = fmean(means), fmean(baseline_means), {}, math.nan, ""
         ratio = fmean(max(instance.ratio(fold), baseline.ratio(fold)) for fold in folds)
-        test = corrected_t(np.array(list(of_folds.values())), ratio)
+        test = corrected_t(np.array(list(fold_differences.values())), ratio)
         notes.append(
             f"The metric has no value per {item}, so folds are compared with the corrected resampled t-test, which has less "
             "power."
@@ -133,7 +133,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         few = f"Only {counted(n_items, item)} tested: too few for a test." if n_items < FEWEST_ITEMS else ""
         if too_few:
             few = f"{capital(call_items_of(both, too_few))} tested: too few for a test."
-        is_none = not any(of_items.values() or of_folds.values())
+        is_none = not any(item_differences.values() or fold_differences.values())
         alike = f"Both have the same scores for every {item}" if is_none else "All differ by the same amount"
         notes.append(few or f"{alike}, so the standard error is unknown and there is no test.")
     if any(len(of.n_repeats(folds)) > 1 for of in (instance, baseline)):
@@ -146,13 +146,13 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         mean=mean,
         baseline_mean=baseline_mean,
         basis=values[0].of if values else "folds",
-        of_folds=of_folds,
-        of_items=of_items,
+        fold_differences=fold_differences,
+        item_differences=item_differences,
         n_items=n_items,
         n_folds=len(folds),
-        has_same_folds=is_dealt_alike,
+        has_same_folds=have_same_folds,
         n_repeats=n_repeats,
-        n_deals=len(tested) / n_items,
+        n_fold_repeats=len(tested) / n_items,
         n_runs=len(values[0].by_training().runs) if values else 1,
         seed_share=seed_share,
         test=test,
@@ -166,11 +166,11 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     )
 
 
-def _are_dealt_alike(instance: Competitor, baseline: Competitor) -> bool:
+def _have_same_folds(instance: Competitor, baseline: Competitor) -> bool:
     """Return whether the deals that both have are the same folds."""
     if instance.instance.experiment.path == baseline.instance.experiment.path:
         return True
-    return are_alike(instance.deals, baseline.deals)
+    return are_alike(instance.folds_by_repeat, baseline.folds_by_repeat)
 
 
 def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[int], _Both | None]:
@@ -196,7 +196,7 @@ def _match_runs(instance: Competitor, own: ItemValues, baseline: Competitor, oth
         own = own if has_randomness(instance.instance.parameters) else own.in_runs(other.runs)
         other = other if has_randomness(baseline.instance.parameters) else other.in_runs(own.runs)
     if own.runs != other.runs:
-        own, other = own.by_deal(), other.by_deal()
+        own, other = own.by_fold_repeat(), other.by_fold_repeat()
     return (own, other) if own.runs == other.runs else (own.averaged(), other.averaged())
 
 
@@ -205,7 +205,7 @@ def _share_items(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
     own, other = (of.item_values(frozenset(of.instance.folds)) if of.instance.folds else None for of in (instance, baseline))
     if own and other and own.of == other.of == "items":
         common = [item for item in own.items if item in other.items]
-        own, other = own.of_items(common), other.of_items(common)
+        own, other = own.select_items(common), other.select_items(common)
     if not own or not other or (own.of, own.items) != (other.of, other.items) or not own.items:
         return frozenset(), None
     return frozenset(instance.instance.folds), (own.averaged(), other.averaged())
@@ -216,9 +216,11 @@ def _describe_left_out(instance: Competitor, baseline: Competitor, folds: Collec
     competitors = {"": instance, f" in the baseline, {call_compared([baseline.name])}": baseline}
     reasons = {where: competitor.left_out for where, competitor in competitors.items()}
     every = {fold for where in competitors for fold in (*competitors[where].by_fold, *reasons[where])} - set(folds)
-    of_reason: dict[str, list[int]] = {}
+    reason_folds: dict[str, list[int]] = {}
     for where, competitor in competitors.items():
         for fold in sorted(every - competitor.by_fold.keys()):
-            of_reason.setdefault(f"{reasons[where].get(fold, 'missing')}{where}", []).append(fold)
-    listed = [f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)} ({reason})" for reason, numbers in of_reason.items()]
+            reason_folds.setdefault(f"{reasons[where].get(fold, 'missing')}{where}", []).append(fold)
+    listed = [
+        f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)} ({reason})" for reason, numbers in reason_folds.items()
+    ]
     return first_of(listed, _MOST_REASONS)

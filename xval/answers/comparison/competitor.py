@@ -35,9 +35,9 @@ class Competitor:
     @cached_property
     def values(self) -> dict[JobKey, float]:
         """The figure of each finished job; NaN: undefined."""
-        of_sides = (self.instance.values(side, self.metric) for side in ("test", "clip_test"))
+        side_values = (self.instance.values(side, self.metric) for side in ("test", "clip_test"))
         undefined = dict.fromkeys(self.instance.done, math.nan)
-        return undefined | {key: value for values in of_sides for key, value in values.items()}
+        return undefined | {key: value for values in side_values for key, value in values.items()}
 
     @cached_property
     def by_fold(self) -> dict[int, dict[int, float]]:
@@ -77,9 +77,9 @@ class Competitor:
         return set(Counter(fold for fold, _ in seeds).values())
 
     @cached_property
-    def deals(self) -> tuple[tuple[Fold, ...], ...]:
+    def folds_by_repeat(self) -> tuple[tuple[Fold, ...], ...]:
         """The folds of each deal."""
-        return open_results(self.instance.experiment).folds.plan.deals
+        return open_results(self.instance.experiment).folds.plan.folds_by_repeat
 
     def item_values(self, folds: frozenset[int]) -> ItemValues | None:
         """Return the figures of the items that some folds test; None: they are not known, as of a loss."""
@@ -93,6 +93,6 @@ def test_metrics(instance: InstanceResults) -> list[str]:
     return sorted({*instance.metrics("test"), *instance.metrics("clip_test")})
 
 
-def are_alike(deals: Iterable[Sequence[Fold]], others: Iterable[Sequence[Fold]]) -> bool:
+def are_alike(fold_repeats: Iterable[Sequence[Fold]], others: Iterable[Sequence[Fold]]) -> bool:
     """Return whether the deals that both have are the same folds."""
-    return all(own == other for own, other in zip(deals, others, strict=False))
+    return all(own == other for own, other in zip(fold_repeats, others, strict=False))

@@ -54,10 +54,10 @@ class ItemValues(NamedTuple):
             runs=(_AVERAGED,), figures=self.figures.mean(keepdims=True), values=self.values.mean(axis=1, keepdims=True)
         )
 
-    def by_deal(self) -> "ItemValues":
+    def by_fold_repeat(self) -> "ItemValues":
         """Return the means over the seeds of each deal."""
-        deals = self._replace(runs=tuple((folds, 0) for folds, _ in self.runs))
-        return deals.by(dict.fromkeys(deals.runs))
+        by_repeat = self._replace(runs=tuple((folds, 0) for folds, _ in self.runs))
+        return by_repeat.by(dict.fromkeys(by_repeat.runs))
 
     def by(self, runs: Iterable[Run]) -> "ItemValues":
         """Return the means over what belongs to each of these runs; where each is one, the values themselves."""
@@ -73,7 +73,7 @@ class ItemValues(NamedTuple):
 
         The seeds of a deal share its folds, and so whatever these bring by luck: see `group_runs`.
         """
-        return self.by_deal() if len({folds for folds, _ in self.runs}) > 1 else self
+        return self.by_fold_repeat() if len({folds for folds, _ in self.runs}) > 1 else self
 
     def minus(self, other: "ItemValues") -> "ItemValues":
         """Return the differences to values of the same items in the same runs."""
@@ -82,14 +82,16 @@ class ItemValues(NamedTuple):
     @property
     def seed_share(self) -> float:
         """Which share of the variance between trainings comes from seeds; NaN: there is one seed, or they do not differ."""
-        of_deals: dict[frozenset[int], list[float]] = {}
+        repeat_scores: dict[frozenset[int], list[float]] = {}
         for (folds, _), figure in zip(self.runs, self.figures.tolist(), strict=True):
-            of_deals.setdefault(folds, []).append(figure)
-        most = max(map(len, of_deals.values()))
-        if most == 1 or len(of_deals) == 1:
+            repeat_scores.setdefault(folds, []).append(figure)
+        most = max(map(len, repeat_scores.values()))
+        if most == 1 or len(repeat_scores) == 1:
             return 1.0 if most > 1 else nan
-        parts = variance_components(np.array([[*figures, *[nan] * (most - len(figures))] for figures in of_deals.values()]))
-        between = float(np.var([np.mean(figures) for figures in of_deals.values()], ddof=1))
+        parts = variance_components(
+            np.array([[*figures, *[nan] * (most - len(figures))] for figures in repeat_scores.values()])
+        )
+        between = float(np.var([np.mean(figures) for figures in repeat_scores.values()], ddof=1))
         return min(1.0, parts.seed / parts.n_repeats / between) if between else nan
 
     def in_runs(self, runs: Sequence[Run]) -> "ItemValues":
@@ -100,7 +102,7 @@ class ItemValues(NamedTuple):
         chosen = [places[folds] for folds, _ in runs]
         return self._replace(runs=tuple(runs), figures=self.figures[chosen], values=self.values[:, chosen])
 
-    def of_items(self, items: Sequence[str]) -> "ItemValues":
+    def select_items(self, items: Sequence[str]) -> "ItemValues":
         """Return the means over some of the items."""
         values = self.values[[self.items.index(item) for item in items]]
         return self._replace(items=tuple(items), values=values, figures=values.mean(axis=0))
@@ -113,7 +115,7 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
         ResultsError: A predictions.parquet is damaged.
     """
     is_whole = set(instance.folds) <= set(folds)
-    part = instance if is_whole else _of_jobs(instance, (key for key in instance.jobs if key.fold in folds))
+    part = instance if is_whole else _with_jobs(instance, (key for key in instance.jobs if key.fold in folds))
     repeats = whole_repeats(part)
     task = instance.task
     figure = instance.item_figure("clip_test", metric) or instance.item_figure("test", metric)
@@ -135,7 +137,7 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
     return _pooled(part, left_out, repeats) if left_out else None
 
 
-def _of_jobs(instance: InstanceResults, jobs: Iterable[JobKey]) -> InstanceResults:
+def _with_jobs(instance: InstanceResults, jobs: Iterable[JobKey]) -> InstanceResults:
     return replace(instance, jobs={key: instance.jobs[key] for key in jobs}, over_items=None, _over_folds={})
 
 
@@ -159,12 +161,12 @@ def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int
         by_run.setdefault(run_of(instance, jobs), []).extend(jobs.values())
     runs, jobs_of = tuple(by_run), list(by_run.values())
     if sum(map(len, repeats)) != len(instance.done):
-        deals = [frozenset(folds) for folds in instance.folds_by_repeat.values()]
+        fold_repeats = [frozenset(folds) for folds in instance.folds_by_repeat.values()]
         runs, jobs_of = (
-            tuple((deal, 0) for deal in deals),
-            [[key for key in instance.done if key.fold in deal] for deal in deals],
+            tuple((fold_repeat, 0) for fold_repeat in fold_repeats),
+            [[key for key in instance.done if key.fold in fold_repeat] for fold_repeat in fold_repeats],
         )
-    figures_of = [item_means(_of_jobs(instance, jobs)) for jobs in jobs_of]
+    figures_of = [item_means(_with_jobs(instance, jobs)) for jobs in jobs_of]
     if any(figures.keys() != set(items) for figures in figures_of):  # a deal is not finished
         runs, figures_of = (_AVERAGED,), [item_means(instance)]
     values = np.array([[figures[item].get(metric, nan) for figures in figures_of] for item in items])

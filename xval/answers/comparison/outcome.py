@@ -29,13 +29,14 @@ class Pair:
         mean: Its figure over these folds.
         baseline_mean: That of the baseline over the same folds.
         basis: What both are: a mean over ``items``; ``pooled``, of all test examples together; a mean over ``folds``.
-        of_folds: Instance minus baseline in each fold in which both are defined, averaged over repeats.
-        of_items: Instance minus baseline for each item; of pooled figures its pseudo-values; empty where they are not known.
+        fold_differences: Instance minus baseline in each fold in which both are defined, averaged over repeats.
+        item_differences: Instance minus baseline for each item; of pooled figures its pseudo-values; empty where they are not
+            known.
         n_items: Number of items that these folds test.
         n_folds: Number of these folds.
         has_same_folds: Whether the baseline was tested in the same folds; otherwise they share items alone.
         n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
-        n_deals: How often an item is tested: the number of deals, if no fold is left out.
+        n_fold_repeats: How often an item is tested: the number of deals, if no fold is left out.
         n_runs: Number of trainings that are told apart: deals, whose seeds are averaged, or the seeds of a single deal.
         seed_share: Which share of the variance between trainings comes from seeds; NaN: it was not measured.
         test: The difference with its error.
@@ -52,13 +53,13 @@ class Pair:
     mean: float
     baseline_mean: float
     basis: Literal["items", "pooled", "folds"]
-    of_folds: Mapping[int, float]
-    of_items: Mapping[str, float]
+    fold_differences: Mapping[int, float]
+    item_differences: Mapping[str, float]
     n_items: int
     n_folds: int
     has_same_folds: bool
     n_repeats: tuple[int, ...]
-    n_deals: float
+    n_fold_repeats: float
     n_runs: int
     seed_share: float
     test: Difference
@@ -78,17 +79,17 @@ class Pair:
     @property
     def is_none(self) -> bool:
         """Whether both have the same value in each fold, and of each item."""
-        differences = [self.difference, *self.of_folds.values(), *self.of_items.values()]
+        differences = [self.difference, *self.fold_differences.values(), *self.item_differences.values()]
         return all(abs(difference) <= ROUNDING for difference in differences)
 
     @property
     def claim(self) -> str:
         """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one deal."""
-        is_trained_again = round(self.n_deals) > 1 or max(self.n_repeats) > 1
+        is_trained_again = round(self.n_fold_repeats) > 1 or max(self.n_repeats) > 1
         if not is_trained_again if self.basis == "folds" else len(self.test.components) < 2:
             return THESE_MODELS
         has_one_partition = self.n_folds == self.n_items  # each item by itself is tested: there is no other
-        return THIS_TRAINING if round(self.n_deals) > 1 or has_one_partition else THESE_FOLDS
+        return THIS_TRAINING if round(self.n_fold_repeats) > 1 or has_one_partition else THESE_FOLDS
 
     @property
     def verdict(self) -> str:
@@ -120,11 +121,11 @@ class Pair:
             return Pilot(components, self.n_items, 1).detectable(n_items, 1, level=self.level)
         if len(components) < 2 or math.isnan(self.seed_share) or "repeats" not in self.ways_to_retrain:
             return math.nan
-        if round(self.n_deals) == 1:
+        if round(self.n_fold_repeats) == 1:
             return Pilot(components, self.n_items, repeats).detectable(n_items, n_repeats, level=self.level)
-        of_items, of_runs = components
+        item_component, run_component = components
         share = 1 - self.seed_share + self.seed_share * repeats / n_repeats
-        planned = of_items, of_runs._replace(variance=of_runs.variance * share)
+        planned = item_component, run_component._replace(variance=run_component.variance * share)
         return Pilot(planned, self.n_items, 1).detectable(n_items, 1, level=self.level)
 
 
@@ -192,12 +193,13 @@ class Comparison:
             "higher_is_better": self.higher_is_better, "mean": pair.mean, "baseline_mean": pair.baseline_mean,
             "basis": pair.basis, "difference": pair.difference, "low": low, "high": high,
             "standard_error": pair.test.standard_error, "df": pair.test.error.freedom,
-            "n_folds": pair.n_folds, "n_items": pair.n_items, "n_repeats": max(pair.n_repeats), "n_fold_repeats": pair.n_deals,
+            "n_folds": pair.n_folds, "n_items": pair.n_items, "n_repeats": max(pair.n_repeats),
+            "n_fold_repeats": pair.n_fold_repeats,
             "n_runs": pair.n_runs, "p": pair.test.p, "p_holm": pair.p_holm, "n_comparisons": self.n_comparisons,
             "rope": self.rope, "p_equal_holm": pair.p_equal,
             "variance_items": variances.get("items", math.nan), "variance_runs": variances.get("runs", math.nan),
             "least_detectable": pair.least_detectable, "verdict": pair.verdict, "claim": pair.claim,
             "notes": " ".join(pair.notes),
-            **{f"difference_fold_{fold}": value for fold, value in pair.of_folds.items()},
-            **{f"difference_item_{item}": value for item, value in pair.of_items.items()},
+            **{f"difference_fold_{fold}": value for fold, value in pair.fold_differences.items()},
+            **{f"difference_item_{item}": value for item, value in pair.item_differences.items()},
         }  # fmt: skip

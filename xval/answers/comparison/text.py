@@ -121,13 +121,13 @@ def describe_columns(comparison: Comparison) -> str:
 
 def describe_limits(comparison: Comparison) -> list[str]:
     """Return what limits the comparison, in sentences; pairs that share a limit share a sentence."""
-    of_note: dict[str, list[str]] = {}
+    note_instances: dict[str, list[str]] = {}
     for pair in comparison.pairs:
         for note in pair.notes:
-            of_note.setdefault(note, []).append(pair.instance)
+            note_instances.setdefault(note, []).append(pair.instance)
     return [
         *comparison.notes,
-        *(f"{capital(call_compared(names))}: {note}" for note, names in of_note.items()),
+        *(f"{capital(call_compared(names))}: {note}" for note, names in note_instances.items()),
     ]
 
 
@@ -163,12 +163,12 @@ def describe_methods(comparison: Comparison) -> str:
     names = call_compared([pair.instance for pair in pairs], "model")
     n_repeats = sorted({number for pair in pairs for number in pair.n_repeats})
     items = _range_of_counts([pair.n_items for pair in pairs], comparison.item)
-    n_deals = max(round(pair.n_deals) for pair in pairs)
-    of_folds = _range_of_counts([pair.n_folds for pair in pairs], "test fold")
-    dealt = f" from {n_deals} repeats of the cross-validation" if n_deals > 1 else ""
-    tested_on = f"the {items} that both have tested, in different folds{dealt}"
+    n_fold_repeats = max(round(pair.n_fold_repeats) for pair in pairs)
+    fold_words = _range_of_counts([pair.n_folds for pair in pairs], "test fold")
+    repeat_words = f" from {n_fold_repeats} repeats of the cross-validation" if n_fold_repeats > 1 else ""
+    tested_on = f"the {items} that both have tested, in different folds{repeat_words}"
     if all(pair.has_same_folds for pair in pairs):
-        tested_on = f"the same {of_folds} of {items}{dealt}"
+        tested_on = f"the same {fold_words} of {items}{repeat_words}"
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     text = (
         f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, "

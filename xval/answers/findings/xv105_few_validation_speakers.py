@@ -22,7 +22,7 @@ def _find(variants: Variants) -> Iterator[Finding]:
     n_items = len(validated.union(*(record["items"]["training"] + record["items"]["test"] for record in records)))
     if len(done) < 2 or not validated or 2 * len(validated) >= n_items:
         return
-    n_folds = done[0].n_folds // done[0].n_deals
+    n_folds = done[0].n_folds // done[0].n_fold_repeats
     can_follow = n_folds >= _FEWEST_OF_NEXT_FOLD and done[0].parameters.get("validation") != "next_fold"
     finding = NEXT_FOLD if can_follow else LUCK
     yield finding.fill(n_validated=len(validated), n_items=n_items, item=variants.item, items=variants.items)

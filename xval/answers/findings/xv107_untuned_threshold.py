@@ -24,5 +24,5 @@ def _find(variants: Variants) -> Iterator[Finding]:
         for label in record.get("untuned_labels", ()):
             folds.setdefault(label, set()).add(record["fold"])
     if folds:
-        listed = first_of((f"'{label}' ({name_folds(of_label)})" for label, of_label in sorted(folds.items())), most=2)
+        listed = first_of((f"'{label}' ({name_folds(label_folds)})" for label, label_folds in sorted(folds.items())), most=2)
         yield FINDING.fill(listed=listed, items=variants.items)

@@ -49,8 +49,8 @@ def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
     for name, path in files.items():
         with suppress(SyntaxError, OSError):  # of a file that nothing may ever import
             for text, data in named_files(parse_module(path), [path.parent]):
-                is_beside = not Path(text).is_absolute() and ".." not in Path(text).parts
-                if is_beside and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED_BYTES:
+                is_nearby = not Path(text).is_absolute() and ".." not in Path(text).parts
+                if is_nearby and data.suffix != ".py" and data.stat().st_size <= LARGEST_COPIED_BYTES:
                     found[(PurePosixPath(name).parent / text).as_posix()] = data
     return found
 

@@ -29,11 +29,11 @@ class SharedGpus:
         self._alone: dict[str, deque[Job]] = defaultdict(deque)
         self._has_alone: dict[str, int] = {}  # device -> worker
         self._memory_mb: dict[str, float] = {}
-        self._of_others_mb: dict[str, float] = {}  # device -> what was in use at the start
+        self._others_mb: dict[str, float] = {}  # device -> what was in use at the start
         self._trained: set[int] = set()  # slots whose workers have trained an epoch since their GPU was asked last
         for device in dict.fromkeys(slot.device for slot in slots if slot.memory_share < 1):
             if reading := read_gpu(device):
-                self._memory_mb[device], self._of_others_mb[device] = reading.memory_mb, reading.used_mb
+                self._memory_mb[device], self._others_mb[device] = reading.memory_mb, reading.used_mb
                 share_mb = reading.memory_mb * self.slots[self.of(device)[0]].memory_share
                 self._keep(device, count_room(reading, share_mb), is_final=False)
 
@@ -58,14 +58,14 @@ class SharedGpus:
         """
         device = self.slots[number].device
         unused = [place for place, slot in enumerate(self.slots) if slot.device == device and place not in self.active]
-        if not unused or device not in self._of_others_mb or not self.takes_work(number):
+        if not unused or device not in self._others_mb or not self.takes_work(number):
             return False
         self._trained.add(number)
         workers = set(self.of(device))
         if not workers <= self._trained or (reading := read_gpu(device)) is None:
             return False
         self._trained -= workers
-        worker_mb = max(CONTEXT_MB, (reading.used_mb - self._of_others_mb[device]) / len(workers))
+        worker_mb = max(CONTEXT_MB, (reading.used_mb - self._others_mb[device]) / len(workers))
         if reading.memory_mb - reading.used_mb < _MARGIN * worker_mb:
             return False
         self.active.add(unused[0])
@@ -109,6 +109,6 @@ class SharedGpus:
         kept = self.of(device)
         self.active -= set(kept[max(1, most) :])
         if is_final:
-            self._of_others_mb.pop(device, None)
+            self._others_mb.pop(device, None)
             for number in self.of(device):
                 self.slots[number] = replace(self.slots[number], memory_share=1 / len(self.of(device)))

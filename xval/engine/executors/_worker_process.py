@@ -138,11 +138,11 @@ class Worker:
 def check_models_apart(jobs: Sequence[Job], slot: Slot, module: str = WORKER_MODULE) -> None:
     """Build the model of every instance once to check it, for each backend in a separate process."""
     for backend in dict.fromkeys(job.settings.backend for job in jobs):
-        of_backend = [job for job in jobs if job.settings.backend == backend]
+        backend_jobs = [job for job in jobs if job.settings.backend == backend]
         messages: Messages = queue.Queue()
-        worker = Worker(0, slot, of_backend[0], messages, module)
+        worker = Worker(0, slot, backend_jobs[0], messages, module)
         try:
-            build_models(worker, of_backend, messages)
+            build_models(worker, backend_jobs, messages)
         finally:
             worker.end()
 

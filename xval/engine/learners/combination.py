@@ -40,7 +40,7 @@ class CombinedFeatures:
         self._job, self._store, self._features = job, store, job.settings.feature_settings()
         self._options = CombinationOptions.of(job.options)
         self._paths = [find_model(path, "models") for path in self._options.model_paths(job.fold.number)]
-        self.spec = EstimatorSpec.of_combination(self._options.classifier, self._options.pca_components)
+        self.spec = EstimatorSpec.for_combination(self._options.classifier, self._options.pca_components)
         fetched = [is_address(path) for path in self._options.model_paths(job.fold.number)]
         described = zip(self._paths, fetched, strict=True)
         self.facts = {"models": [self._describe_model(path, is_fetched=is_fetched) for path, is_fetched in described]}
@@ -100,7 +100,7 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
 
     options, networks = CombinationOptions.of(job.options), []
     settings = job.settings.feature_settings()
-    stored = (example_lengths(store, settings).of_model,) if store.is_waveform else store.example_shape
+    stored = (example_lengths(store, settings).model_length,) if store.is_waveform else store.example_shape
     for name in options.model_paths(job.fold.number):
         path = find_model(name, "models")
         try:
@@ -117,7 +117,7 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
         may_differ = store.is_waveform and not is_address(name) and takes_lengths(settings)
         n_held, n_read = stored[0], wanted[0] if len(wanted) == 1 else None
         if may_differ and n_held is not None and n_read is not None and n_read != n_held:
-            networks.append(_of_length(cut_model(model, options.layers_dropped, where=str(path)), n_held, n_read))
+            networks.append(_with_length(cut_model(model, options.layers_dropped, where=str(path)), n_held, n_read))
             continue
         fits = len(stored) == len(wanted) and all(
             None in pair or pair[0] == pair[1] for pair in zip(stored, wanted, strict=True)
@@ -132,7 +132,7 @@ def cut_models(job: Job, store: FeatureStore) -> list[Any]:
     return networks
 
 
-def _of_length(network: Any, n_samples: int, n_read: int) -> Any:
+def _with_length(network: Any, n_samples: int, n_read: int) -> Any:
     """Return a network that reads clips of another length than it was trained on, cut or followed by silence to its own."""
     import keras
 

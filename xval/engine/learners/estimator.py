@@ -121,7 +121,7 @@ class FoldEstimator(Fitted):
         settings, threads = self.job.settings, self.job.settings.threads_per_job
         predictions = {side: self.fitted.answers(values, threads=threads) for side, values in self.features.items()}
         if self.fitted.out_of_fold is not None:
-            predictions["validation"] = _of_validation(self.fitted.out_of_fold, self.data)
+            predictions["validation"] = _validation_predictions(self.fitted.out_of_fold, self.data)
         return evaluate_predictions(predictions, self.data, settings, loss=loss_without_keras(settings, self.data))
 
     def save(self, folder: Path, tested: Mapping[str, Any]) -> dict[str, Any]:  # noqa: ARG002 - as of any model
@@ -164,7 +164,7 @@ def _with_validation(clips: Clips, fold: Fold, store: FeatureStore) -> Clips:
     return {**clips, "training": frozenset(counted)}
 
 
-def _of_validation(out_of_fold: NDArray[np.float32], data: FoldData) -> NDArray[np.float32]:
+def _validation_predictions(out_of_fold: NDArray[np.float32], data: FoldData) -> NDArray[np.float32]:
     """Return the answers out of fold on the validation examples, in their order, of those on all that trains."""
     known, wanted = (
         zip(examples.table["item"], examples.table["row"], strict=True)
@@ -224,8 +224,8 @@ def loss_without_keras(settings: Settings, data: FoldData) -> Callable[[NDArray[
     name = settings.task.loss_name(settings.loss)
 
     def cross_entropy(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
-        of_target = predictions[np.arange(len(targets)), targets]
-        return float(-np.log(np.clip(of_target, _EPSILON, 1 - _EPSILON)).mean(dtype=np.float64))
+        target_probabilities = predictions[np.arange(len(targets)), targets]
+        return float(-np.log(np.clip(target_probabilities, _EPSILON, 1 - _EPSILON)).mean(dtype=np.float64))
 
     def squared_error(targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
         deviation = data.target_deviation if settings.scales_loss else 1

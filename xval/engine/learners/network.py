@@ -85,7 +85,7 @@ class FoldNetwork(Fitted):
         settings, history = self.job.settings, self.history
         followed = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
         model, known = self.setup.compiled.whole, history.predictions
-        return evaluate_model(model, self.data, settings, known=known, of_training=followed, observers=observers)
+        return evaluate_model(model, self.data, settings, known=known, training_scores=followed, observers=observers)
 
     def facts(self) -> Mapping[str, Any]:
         """Return what the record says of it, besides its scores."""

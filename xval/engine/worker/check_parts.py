@@ -71,10 +71,10 @@ def _check_loss(loss: str, task: Task, n_outputs: int) -> None:
         right, wrong = 0.1 * predictions, predictions + 1
     else:
         right, wrong = targets + 0.1 * predictions, targets + predictions + 1
-    of_right, of_wrong = (float(values(answers, wanted).mean()) for answers in (right, wrong))
-    if not of_right < of_wrong:
+    if_right, if_wrong = (float(values(answers, wanted).mean()) for answers in (right, wrong))
+    if not if_right < if_wrong:
         raise SettingsError(
-            f"loss '{loss}' gave {of_right:.4g} for right predictions and {of_wrong:.4g} for wrong ones; expected a lower "
+            f"loss '{loss}' gave {if_right:.4g} for right predictions and {if_wrong:.4g} for wrong ones; expected a lower "
             "value for right ones, because training minimises a loss. Change its sign, or check how it uses y_true and "
             "y_pred."
         )

@@ -98,7 +98,7 @@ def measure_abstention(instance: InstanceResults) -> Abstention | None:
         ResultsError: A predictions.parquet is damaged.
     """
     repeats = whole_repeats(instance)
-    if not instance.task.deals_classes or instance.task.has_thresholds or not repeats:
+    if not instance.task.stratifies_classes or instance.task.has_thresholds or not repeats:
         return None
     class_names = next(iter(instance.folds.values()))["class_names"]
     records = [instance.done[key] for jobs in repeats for key in jobs.values()]

@@ -143,7 +143,9 @@ def _pretrained_parts(parameters: Mapping[str, object]) -> tuple[str, ...]:
     for setting in ("encoder", "initial_model", *(["embedding_model"] if has_embedding else [])):
         if (name := parameters.get(setting)) and not is_own(str(name)):
             preset = preset_of(str(name))
-            provenance = f"licence {preset.licence}; {preset.heard}" if preset else "licence and training data not known here"
+            provenance = (
+                f"licence {preset.licence}; {preset.training_data}" if preset else "licence and training data not known here"
+            )
             lines.append(f"{setting} {name}: {provenance}")
     return tuple(lines)
 

@@ -30,7 +30,7 @@ from xval.extras.export.api import (
     output_columns,
 )
 from xval.models.saved.novelty import read_novelty
-from xval.results.beside import folder_beside
+from xval.results.beside import neighbour_folder
 from xval.reuse.inference import load_model
 
 CARD_NAME = "README.md"
@@ -97,7 +97,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
         for name in _EXPORTS.values():
             find_format(name).check_packages()
     runtime = read_runtime(request.runtime) if request.runtime else None
-    target = request.to or folder_beside(path) / f"{evidence.name}_bundle"
+    target = request.to or neighbour_folder(path) / f"{evidence.name}_bundle"
     zip_file = target.with_name(f"{target.name}.zip") if request.is_zipped else None
     _check_target(target, zip_file, overwrite=request.overwrite)
     try:

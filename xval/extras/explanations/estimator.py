@@ -109,7 +109,7 @@ def measure_importance(folder: Path, *, data_folder: Path | None = None) -> pd.D
     except ResultsError:  # the model is outside its experiment
         raise no_fold from None
     name = folder.resolve().parent.name.removeprefix("instance_")
-    key = JobKey.of_folder(int(name), folder.resolve().name) if name.isdecimal() else None
+    key = JobKey.from_folder(int(name), folder.resolve().name) if name.isdecimal() else None
     results = open_results(experiment)
     record = results.record(key) if key else None
     if key is None or record is None or record["status"] != "done":

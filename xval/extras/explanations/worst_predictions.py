@@ -52,7 +52,7 @@ class Explanations:
             return "", str(error)
 
     def _load_fold(self, job: str) -> "SavedModel":
-        key = next((key for key in self._folder.jobs(self._instance) if key.of_instance == job), None)
+        key = next((key for key in self._folder.jobs(self._instance) if key.fold_name == job), None)
         if key is None:
             raise ResultsError(f"{self._folder.path}: no {job} of instance {self._instance}.")
         return load_model(self._folder.fold_folder(*key), gpu=None if "keras" in sys.modules else "cpu")

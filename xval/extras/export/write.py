@@ -22,7 +22,7 @@ from xval.extras.export.samples import check_samples
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
 from xval.models.saved.padding import padding_of, samples_padding
-from xval.results.beside import folder_beside
+from xval.results.beside import neighbour_folder
 from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder
 from xval.results.job_key import JobKey
 from xval.results.named import model_path
@@ -79,7 +79,7 @@ def export_model(
             f"{path}: trained with normalization=per_item, which scales a speaker's features by all of its clips before the "
             "model, which an export cannot do. Train with normalization=per_bin, or use xval predict."
         )
-    target = output or folder_beside(path) / f"{export_name(described)}{kind.ending}"
+    target = output or neighbour_folder(path) / f"{export_name(described)}{kind.ending}"
     description = target / "model.json" if kind.is_folder else target.with_name(f"{target.name}.json")
     content = _describe(read_regular(path.with_suffix(".json")), described, from_samples=from_samples)
     _check_target(target, description, content, kind, overwrite=overwrite)

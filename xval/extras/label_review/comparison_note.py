@@ -41,7 +41,8 @@ def describe(chosen: Chosen) -> list[str]:
     for old, new in islice(product(before, after), _MOST_PAIRS):
         texts.append(_describe_change(old, readable[old], new, readable[new]))
     old_repeats, new_repeats = (
-        [written.plan.deals for written in folds.values() if bool(written.corrections) == is_new] for is_new in (False, True)
+        [written.plan.folds_by_repeat for written in folds.values() if bool(written.corrections) == is_new]
+        for is_new in (False, True)
     )
     if not all(are_alike(first, second) for first, second in product(old_repeats, new_repeats)):
         texts.append(_OTHER_FOLDS)

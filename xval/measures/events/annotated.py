@@ -50,9 +50,9 @@ def read_annotations(
         raise SettingsError(f"{error} Give one of {', '.join(POLICIES)}, or an annotator, with --annotation-policy.") from error
     named = [name for name in class_names if name != BACKGROUND]
     known, unknown = {}, {}
-    for clip, (heard, disputed) in resolved.items():
-        known[clip] = Resolved(heard[heard["label"].isin(named)], disputed[disputed["label"].isin(named)])
-        unknown[clip] = heard[~heard["label"].isin([*named, BACKGROUND])]
+    for clip, (annotated_events, disputed) in resolved.items():
+        known[clip] = Resolved(annotated_events[annotated_events["label"].isin(named)], disputed[disputed["label"].isin(named)])
+        unknown[clip] = annotated_events[~annotated_events["label"].isin([*named, BACKGROUND])]
     lacking = tuple(name for name in matched.lacking if name != BACKGROUND)
     return AnnotatedRecordings(known, unknown, matched._replace(lacking=lacking))
 
@@ -80,8 +80,8 @@ def label_frames(
     weights, unknown = labels.weights, annotated.unknown[clip]
     if settings.label_form == "multi_class" and len(unknown):
         edges = np.arange(n_frames + 1, dtype=np.int64) * frame_samples
-        stretches = intervals.union(intervals.from_seconds(unknown["start_s"], unknown["end_s"], sample_rate_hz))
-        weights = np.where(intervals.covered(stretches, edges) > 0, np.float32(0), weights)
+        segments = intervals.union(intervals.from_seconds(unknown["start_s"], unknown["end_s"], sample_rate_hz))
+        weights = np.where(intervals.covered(segments, edges) > 0, np.float32(0), weights)
         rows = [unknown.assign(label=name)[list(COLUMNS)] for name in class_names if name != BACKGROUND]
         disputed = pd.concat([*([disputed] if len(disputed) else []), *rows], ignore_index=True)
     return Recording(item, clip, 0, labels.targets, weights, events, disputed)

@@ -84,9 +84,9 @@ class Counts:
             "error_rate": _ratio(self.n_substitutions + self.n_deletions + self.n_insertions, n_reference),
             **dict(zip(("substitution_rate", "deletion_rate", "insertion_rate"), rates, strict=True)),
         }
-        of_classes = self.by_class().values()
+        scores_by_class = self.by_class().values()
         for name in ("f1", "precision", "recall", "error_rate"):
-            defined = [of_class[name] for of_class in of_classes if not math.isnan(of_class[name])]
+            defined = [class_scores[name] for class_scores in scores_by_class if not math.isnan(class_scores[name])]
             figures[f"macro_{name}"] = _ratio(math.fsum(defined), len(defined))
         return {f"{unit}_{name}": value for name, value in figures.items()}
 
@@ -126,14 +126,14 @@ def count_segments(recordings: Iterable[RecordingEvents], labels: Sequence[str],
     for recording in _checked(recordings, labels):
         duration_ns = round(recording.duration_s * NS_PER_S)
         edges = np.append(np.arange(0, duration_ns, segment_ns, dtype=np.int64), duration_ns)
-        heard = np.zeros((2, len(edges) - 1, len(labels)), dtype=bool)
+        active = np.zeros((2, len(edges) - 1, len(labels)), dtype=bool)
         for number, label in enumerate(labels):
             ignored = _covered(recording.ignored, label)
             is_known = intervals.covered(ignored, edges) < _IGNORED_SHARE * np.diff(edges)
             for side, events in enumerate((recording.reference, recording.estimated)):
                 kept = intervals.subtract(_covered(events, label), ignored)
-                heard[side, :, number] = (intervals.covered(kept, edges) > 0) & is_known
-        reference, estimated = heard
+                active[side, :, number] = (intervals.covered(kept, edges) > 0) & is_known
+        reference, estimated = active
         n_missed, n_wrong = (reference & ~estimated).sum(axis=1), (estimated & ~reference).sum(axis=1)
         counts.n_reference += reference.sum(axis=0)
         counts.n_estimated += estimated.sum(axis=0)
@@ -194,9 +194,9 @@ def _pieces(events: pd.DataFrame, labels: Sequence[str], ignored: pd.DataFrame |
     """Return the events without what is ignored of their label."""
     edges = intervals.from_seconds(events["start_s"], events["end_s"])
     classes = np.array([labels.index(label) for label in events["label"]], dtype=np.intp)
-    stretches = [_covered(ignored, label) for label in labels]
+    segments = [_covered(ignored, label) for label in labels]
     parts = [
-        intervals.subtract(edge[np.newaxis], stretches[number]) if len(stretches[number]) else edge[np.newaxis]
+        intervals.subtract(edge[np.newaxis], segments[number]) if len(segments[number]) else edge[np.newaxis]
         for edge, number in zip(edges, classes, strict=True)
     ]
     is_cut = [len(part) != 1 or not np.array_equal(part[0], edge) for part, edge in zip(parts, edges, strict=True)]

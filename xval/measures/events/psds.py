@@ -76,7 +76,7 @@ class Runs(NamedTuple):
         highest: float64 (n_runs,): up to which threshold it is found.
         lowest: float64 (n_runs,): down to which, this one not included.
         lengths_ns: int64 (n_runs,).
-        heard_ns: int64 (n_labels, n_runs): how much of it lies in annotated events of each label.
+        covered_in_run_ns: int64 (n_labels, n_runs): how much of it lies in annotated events of each label.
         events_ns: int64 (n_events,): lengths of the annotated events of the class.
         pairs: int64 (n_pairs, 3): number of the event, number of the run, ns that they share.
         label_ns: int64 (n_labels,): length of all annotated events of each label.
@@ -85,7 +85,7 @@ class Runs(NamedTuple):
     highest: _Numbers
     lowest: _Numbers
     lengths_ns: _Counts
-    heard_ns: _Counts
+    covered_in_run_ns: _Counts
     events_ns: _Counts
     pairs: _Counts
     label_ns: _Counts
@@ -96,13 +96,13 @@ def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Ru
     """Return the runs of each label, of which there are at most as many as frames; labels name the columns of the scores."""
     edges = np.rint(np.arange(len(recording.scores) + 1) * recording.frame_s * NS_PER_S).astype(np.int64)
     events = [label_intervals(recording.reference, label) for label in labels]
-    heard = np.array([_until(events_of_label, edges) for events_of_label in events]).reshape(len(labels), len(edges))
+    covered_ns = np.array([_until(events_of_label, edges) for events_of_label in events]).reshape(len(labels), len(edges))
     if recording.median_frames > 1 and len(recording.scores):
         from scipy.ndimage import median_filter
 
         size = (recording.median_frames, 1)
         recording = recording._replace(scores=median_filter(recording.scores, size=size, mode="nearest"))
-    return tuple(_tabulate(recording, number, label, events, heard, edges) for number, label in enumerate(labels))
+    return tuple(_tabulate(recording, number, label, events, covered_ns, edges) for number, label in enumerate(labels))
 
 
 def psds_figures(recordings: Sequence[tuple[Runs, ...]]) -> dict[str, float]:
@@ -112,7 +112,9 @@ def psds_figures(recordings: Sequence[tuple[Runs, ...]]) -> dict[str, float]:
 
 def psds(recordings: Sequence[tuple[Runs, ...]], scenario: Scenario) -> float:
     """Return the PSDS of one scenario, 0 to 1; NaN without an annotated event."""
-    curves = [curve for of_class in zip(*recordings, strict=True) if (curve := _curve(of_class, scenario)) is not None]
+    curves = [
+        curve for class_recordings in zip(*recordings, strict=True) if (curve := _curve(class_recordings, scenario)) is not None
+    ]
     if not curves:
         return math.nan
     steps = np.concatenate([costs for costs, _ in curves])
@@ -123,16 +125,16 @@ def psds(recordings: Sequence[tuple[Runs, ...]], scenario: Scenario) -> float:
 
 
 def _tabulate(
-    recording: ScoredRecording, number: int, label: str, events: Sequence[Intervals], heard: _Counts, edges: _Counts
+    recording: ScoredRecording, number: int, label: str, events: Sequence[Intervals], covered_ns: _Counts, edges: _Counts
 ) -> Runs:
-    """Return the runs of a label; of `heard`, int64 (n_labels, n_frames + 1), is counted what is not ignored for it."""
+    """Return the runs of a label; of `covered_ns`, int64 (n_labels, n_frames + 1), is counted what is not ignored for it."""
     first, stop, highest, lowest = _find_runs(recording.scores[:, number])
     ignored = label_intervals(recording.ignored, label)
     counted = edges
     parts = [event[np.newaxis] for event in events[number]]
     if len(ignored):
         counted = _until(intervals.subtract(edges[np.newaxis, [0, -1]], ignored), edges)
-        heard = np.array([_until(intervals.subtract(events_of_label, ignored), edges) for events_of_label in events])
+        covered_ns = np.array([_until(intervals.subtract(events_of_label, ignored), edges) for events_of_label in events])
         parts = [part for event in parts if len(part := intervals.subtract(event, ignored))]
     lengths = counted[stop] - counted[first]
     kept = (lengths > 0) & (edges[stop] - edges[first] >= recording.min_duration_s * NS_PER_S)
@@ -146,10 +148,10 @@ def _tabulate(
         highest,
         np.where(kept, lowest, highest),  # found by no threshold
         lengths,
-        heard[:, stop] - heard[:, first],
+        covered_ns[:, stop] - covered_ns[:, first],
         np.array([intervals.total(part) for part in parts], np.int64),
         np.concatenate(pairs),
-        heard[:, -1],
+        covered_ns[:, -1],
         int(counted[-1]),
     )
 
@@ -198,16 +200,16 @@ def _steps(runs: Runs, scenario: Scenario, price: float, prices: _Numbers) -> tu
     own = runs.pairs  # of the class itself
     common = np.bincount(own[:, 1], own[:, 2], minlength=len(runs.highest))
     is_right = common >= scenario.detection * runs.lengths_ns
-    crosses = runs.heard_ns >= scenario.crossing * np.maximum(runs.lengths_ns, 1)
+    crosses = runs.covered_in_run_ns >= scenario.crossing * np.maximum(runs.lengths_ns, 1)
     cost = np.where(is_right, 0.0, price + prices @ crosses)
     event, run, shared = own[is_right[own[:, 1]]].T
     events, levels = np.tile(event, 2), np.concatenate([runs.highest[run], runs.lowest[run]])
     order = np.lexsort((-levels, events))
     events, levels = events[order], levels[order]
-    heard = np.cumsum(np.concatenate([shared, -shared])[order])  # of each event in turn; at its end nothing is left
+    covered_ns = np.cumsum(np.concatenate([shared, -shared])[order])  # of each event in turn; at its end nothing is left
     last = np.append((events[1:] != events[:-1]) | (levels[1:] != levels[:-1]), True)[: len(events)]
-    events, levels, heard = events[last], levels[last], heard[last]
-    is_found = (heard > 0) & (heard >= scenario.annotated * runs.events_ns[events])
+    events, levels, covered_ns = events[last], levels[last], covered_ns[last]
+    is_found = (covered_ns > 0) & (covered_ns >= scenario.annotated * runs.events_ns[events])
     before = np.append(False, is_found[:-1] & (events[1:] == events[:-1]))[: len(events)]
     changes = is_found.astype(np.float64) - before
     none = np.zeros(len(cost))

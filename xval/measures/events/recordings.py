@@ -123,7 +123,10 @@ class AnsweredRecordings:
         """Return int64 (n_items, 2), items by name: correct events, and the sum of annotated and found ones."""
         counts = [count_events(own.events, self.labels) for _, own in self.by_item()]
         return np.array(
-            [[int(of_item.n_correct.sum()), int(of_item.n_reference.sum() + of_item.n_estimated.sum())] for of_item in counts],
+            [
+                [int(item_counts.n_correct.sum()), int(item_counts.n_reference.sum() + item_counts.n_estimated.sum())]
+                for item_counts in counts
+            ],
             np.int64,
         )
 
@@ -131,8 +134,8 @@ class AnsweredRecordings:
         """Return a row per event: item, clip, source (annotated, found), start_s, end_s, label."""
         tables = [
             table[["start_s", "end_s", "label"]].assign(item=recording.item, clip=recording.clip, source=source)
-            for recording, of_recording in zip(self.recordings, self.events, strict=True)
-            for source, table in (("annotated", of_recording.reference), ("found", of_recording.estimated))
+            for recording, recording_events in zip(self.recordings, self.events, strict=True)
+            for source, table in (("annotated", recording_events.reference), ("found", recording_events.estimated))
         ]
         return {"events.csv": pd.concat(tables, ignore_index=True)[["item", "clip", "source", "start_s", "end_s", "label"]]}
 
@@ -154,7 +157,7 @@ def answer_recordings(
         RecordingEvents(
             reference=_until(recording.events, recording.n_frames * frame_s),
             estimated=find_events(
-                of_recording,
+                recording_events,
                 class_names,
                 frame_s=frame_s,
                 threshold=settings.event_threshold,
@@ -165,7 +168,7 @@ def answer_recordings(
             duration_s=recording.n_frames * frame_s,
             ignored=recording.disputed,
         )
-        for recording, of_recording in zip(recordings, probabilities, strict=True)
+        for recording, recording_events in zip(recordings, probabilities, strict=True)
     ]
     labels = [name for name in class_names if name != BACKGROUND]
     columns = [list(class_names).index(name) for name in labels]

@@ -132,13 +132,13 @@ def item_difference(
         The difference. Fewer than 3 items, or all equal: no error.
     """
     values = np.asarray(values, dtype=np.float64)
-    of_items = values.mean(axis=1)
-    value = float(of_items.mean()) if difference is None else difference
-    if len(values) < FEWEST_ITEMS or not _differ(of_items):
+    item_means = values.mean(axis=1)
+    value = float(item_means.mean()) if difference is None else difference
+    if len(values) < FEWEST_ITEMS or not _differ(item_means):
         return Difference(value)
-    of_runs = run_component(values.mean(axis=0) if runs is None else runs)  # pseudo-values have another mean than the score
-    squares = (of_items - of_items.mean()) ** 2 / (len(values) * (len(values) - 1))
-    components = item_component(squares, weights), of_runs
+    run_part = run_component(values.mean(axis=0) if runs is None else runs)  # pseudo-values have another mean than the score
+    squares = (item_means - item_means.mean()) ** 2 / (len(values) * (len(values) - 1))
+    components = item_component(squares, weights), run_part
     return Difference(value, tuple(filter(None, components)))
 
 

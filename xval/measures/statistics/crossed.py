@@ -49,7 +49,7 @@ def add_components(*components: Component) -> Component:
     return Component(total, 1 / math.fsum(shares))
 
 
-def add_runs(of_items: Component, of_runs: Component | None = None) -> Component:
+def add_runs(item_part: Component, run_part: Component | None = None) -> Component:
     """Return the variance of a difference, over items and over training runs, for a test.
 
     ``1 / freedom`` is the mean of that of both, weighted by their variances, as Cochran's approximation weights the quantiles
@@ -57,14 +57,14 @@ def add_runs(of_items: Component, of_runs: Component | None = None) -> Component
     nothing: where partitions differ, it errs in up to 7.4 % for 5 % with three runs, and in 9.9 % with two
     (``benchmarks/statistics_simulation.py --seeds``).
     """
-    if of_runs is None:
-        return of_items
-    total = of_items.variance + of_runs.variance
-    shares = (component.variance / component.freedom for component in (of_items, of_runs))
+    if run_part is None:
+        return item_part
+    total = item_part.variance + run_part.variance
+    shares = (component.variance / component.freedom for component in (item_part, run_part))
     return Component(total, total / math.fsum(shares))
 
 
-def half_width(confidence: float, *of_items: Component, of_runs: Component | None) -> float:
+def half_width(confidence: float, *item_parts: Component, run_part: Component | None) -> float:
     """Return half of the width of the interval by Student t of an estimate whose variances are added.
 
     As a further variance brings its own degrees of freedom, it could make the interval narrower; it is never narrower than
@@ -73,7 +73,7 @@ def half_width(confidence: float, *of_items: Component, of_runs: Component | Non
     from scipy import special  # here, because it takes a while and some who read intervals compute none
 
     widths = []
-    for components in [of_items, (*of_items, of_runs)] if of_runs else [of_items]:
+    for components in [item_parts, (*item_parts, run_part)] if run_part else [item_parts]:
         variance, freedom = add_components(*components)
         widths.append(math.sqrt(variance) * float(special.stdtrit(freedom, (1 + confidence) / 2)))
     return max(widths)

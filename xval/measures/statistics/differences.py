@@ -44,11 +44,11 @@ def independent_difference(
     squares = [_jackknife_squares(n, figure) for n, figure in ((n_first, first), (n_second, second))]
     if not 0 < math.fsum(of.sum() for of in squares) < math.inf:
         return None
-    of_items = [item_component(of, own) for of, own in zip(squares, weights, strict=True)]
-    of_runs = run_component(np.asarray(runs))
-    half = half_width(confidence, *of_items, of_runs=of_runs)
+    item_parts = [item_component(of, own) for of, own in zip(squares, weights, strict=True)]
+    run_part = run_component(np.asarray(runs))
+    half = half_width(confidence, *item_parts, run_part=run_part)
     difference = first(np.arange(n_first)) - second(np.arange(n_second))
-    covers: Literal["models", "method"] = "method" if of_runs else "models"
+    covers: Literal["models", "method"] = "method" if run_part else "models"
     return Interval(difference - half, difference + half, n_first + n_second, "Welch t", covers=covers)
 
 

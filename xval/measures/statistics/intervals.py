@@ -157,10 +157,10 @@ def figure_interval(
         if estimate <= low + _ROUNDING and math.isfinite(high):
             return Interval(low, high - share * (high - low), n_items, "exact limit")
         return None
-    of_items = item_component((len(without) - 1) / len(without) * (without - without.mean()) ** 2, weights)
-    of_runs = run_component(np.asarray(runs))
-    ends, method = _t_limits(estimate, half_width(confidence, of_items, of_runs=of_runs), (low, high))
-    return Interval(float(ends[0]), float(ends[1]), n_items, method, "method" if of_runs else "models")
+    item_part = item_component((len(without) - 1) / len(without) * (without - without.mean()) ** 2, weights)
+    run_part = run_component(np.asarray(runs))
+    ends, method = _t_limits(estimate, half_width(confidence, item_part, run_part=run_part), (low, high))
+    return Interval(float(ends[0]), float(ends[1]), n_items, method, "method" if run_part else "models")
 
 
 def _bootstrap(

@@ -45,8 +45,8 @@ def group_level(
         credit: Of the metric.
     """
 
-    def reached(of_targets: NDArray[np.intp]) -> float:
-        return _by_groups(_sum_by_item(of_targets, items, credit(of_targets, weights)))
+    def reached(permuted_targets: NDArray[np.intp]) -> float:
+        return _by_groups(_sum_by_item(permuted_targets, items, credit(permuted_targets, weights)))
 
     credits_by_item = _sum_by_item(targets, items, credit(targets, weights))
     level = _by_groups(credits_by_item)
@@ -97,12 +97,12 @@ def permuted_level(
     one = np.ones(len(items))
     n_true, n_answered = (_sum_by_item(classes, items, one, n_classes) for classes in (targets, answers))
     n = n_true.sum(axis=1)
-    of_example = np.divide(credits_by_item, n_true, out=np.zeros_like(credits_by_item), where=n_true > 0)
-    means = (of_example * n_true * n_answered).sum(axis=1) / n
-    of_entries = (of_example**2 * n_true * n_answered).sum(axis=1)
-    of_rows = (n_answered * (of_example * n_true) ** 2).sum(axis=1) / n
-    of_columns = (n_true * (of_example * n_answered) ** 2).sum(axis=1) / n
-    variances = (of_entries - of_rows - of_columns + means**2) / np.maximum(n - 1, 1)
+    example_credits = np.divide(credits_by_item, n_true, out=np.zeros_like(credits_by_item), where=n_true > 0)
+    means = (example_credits * n_true * n_answered).sum(axis=1) / n
+    entry_sums = (example_credits**2 * n_true * n_answered).sum(axis=1)
+    row_sums = (n_answered * (example_credits * n_true) ** 2).sum(axis=1) / n
+    column_sums = (n_true * (example_credits * n_answered) ** 2).sum(axis=1) / n
+    variances = (entry_sums - row_sums - column_sums + means**2) / np.maximum(n - 1, 1)
     return PermutedLevel(float(means.sum()), float(np.sqrt(max(0.0, variances.sum()))))
 
 

@@ -37,7 +37,7 @@ class Pilot(NamedTuple):
     clip_share: float = math.nan
 
     @classmethod
-    def of_deviations(cls, items: float, clips: float, runs: float, *, n_items: int, n_clips: float, n_runs: int) -> "Pilot":
+    def from_deviations(cls, items: float, clips: float, runs: float, *, n_items: int, n_clips: float, n_runs: int) -> "Pilot":
         """Return a pilot from its standard deviations: between items, of one clip within an item, between training runs."""
         variance = items**2 + clips**2 / n_clips
         components = [Component(variance / n_items, n_items - 1), Component(runs**2 / n_runs, n_runs - 1)]
@@ -46,7 +46,7 @@ class Pilot(NamedTuple):
 
     @property
     def deviations(self) -> tuple[float, float, float]:
-        """The standard deviations of `of_deviations`; NaN: not known."""
+        """The standard deviations of `from_deviations`; NaN: not known."""
         variance = self.components[0].variance * self.n_items
         runs = self.components[1].variance * self.n_runs if len(self.components) > 1 else math.nan
         clips = variance * self.clip_share
@@ -63,8 +63,8 @@ class Pilot(NamedTuple):
             n_runs: Number of training runs.
             n_clips: Of an item, may be infinite; None: as in the pilot.
         """
-        of_clips = 1.0 if n_clips is None else 1 - self.clip_share + self.clip_share * self.n_clips / n_clips
-        sizes = (n_items / self.n_items, of_clips), (n_runs / self.n_runs, 1.0)
+        clip_ratio = 1.0 if n_clips is None else 1 - self.clip_share + self.clip_share * self.n_clips / n_clips
+        sizes = (n_items / self.n_items, clip_ratio), (n_runs / self.n_runs, 1.0)
         return [
             Component(variance * share / by, max(1.0, (df + 1) * by - 1))
             for (variance, df), (by, share) in zip(self.components, sizes, strict=False)
@@ -72,8 +72,8 @@ class Pilot(NamedTuple):
 
     def half_width(self, n_items: float, n_runs: float, n_clips: float | None = None) -> float:
         """Return half of the width of the 95 % interval of a score that a study of another size has, as of `error`."""
-        of_items, *of_runs = self.error(n_items, n_runs, n_clips)
-        return half_width(1 - LEVEL, of_items, of_runs=of_runs[0] if of_runs else None)
+        item_part, *run_part = self.error(n_items, n_runs, n_clips)
+        return half_width(1 - LEVEL, item_part, run_part=run_part[0] if run_part else None)
 
     def difference_half_width(self, n_items: float, n_runs: float, n_clips: float | None = None) -> float:
         """Return half of the width of the 95 % interval of a difference that a study of another size has, as of `error`."""

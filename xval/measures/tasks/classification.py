@@ -54,8 +54,8 @@ def _equal_credit(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.
 
 
 def _credit_of_recall(targets: Targets, weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    of_class = np.bincount(targets, weights)
-    return np.asarray(weights / (np.count_nonzero(of_class) * of_class[targets]))
+    class_weights = np.bincount(targets, weights)
+    return np.asarray(weights / (np.count_nonzero(class_weights) * class_weights[targets]))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), is_mean=True, chance=_most_frequent, aliases=("war", "acc"), credit=_equal_credit)
@@ -129,7 +129,7 @@ def top_5_accuracy(targets: Targets, predictions: Predictions) -> float:
     return float(np.mean((best == targets[:, np.newaxis]).any(axis=1)))
 
 
-def _of_shares(targets: Targets, weights: NDArray[np.float64]) -> Chance:
+def _share_chance(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     """Return the Brier score of the class shares as probabilities: 1 less the sum of their squares."""
     shares = np.bincount(targets, weights)
     return Chance(float(1 - np.sum(shares**2)), "the share of each class as its probability")
@@ -139,7 +139,7 @@ def _shares_are_calibrated(targets: Targets, weights: NDArray[np.float64]) -> Ch
     return Chance(0.0, "the share of each class as its probability")
 
 
-@metric(higher_is_better=False, bounds=(0, 2), is_mean=True, chance=_of_shares, aliases=("brier_score",))
+@metric(higher_is_better=False, bounds=(0, 2), is_mean=True, chance=_share_chance, aliases=("brier_score",))
 def brier(targets: Targets, predictions: Predictions) -> float:
     """Return the Brier score: the mean squared distance of the probabilities and the true class, summed over classes.
 
@@ -211,7 +211,7 @@ class Classification(ClassTask):
         "sparse_top_k_categorical_accuracy": KerasMetric("SparseTopKCategoricalAccuracy", higher_is_better=True),
         "top_k_categorical_accuracy": KerasMetric("TopKCategoricalAccuracy", higher_is_better=True),
     }
-    deals_classes = True
+    stratifies_classes = True
     has_positive_class = True
     refused = {}
     worst_first = (
@@ -231,19 +231,19 @@ class Classification(ClassTask):
             weights = np.bincount(drawn, minlength=n_items)[items]
             return np.bincount(targets, weights=weights * is_right), np.bincount(targets, weights=weights)
 
-        def of_clips(drawn: NDArray[np.intp]) -> float:
+        def drawn_accuracy(drawn: NDArray[np.intp]) -> float:
             n_right, n_true = recalls(drawn)
             return float(n_right.sum() / n_true.sum())
 
-        def of_classes(drawn: NDArray[np.intp]) -> float:
+        def drawn_recall(drawn: NDArray[np.intp]) -> float:
             n_right, n_true = recalls(drawn)
             return float(np.mean(n_right[n_true > 0] / n_true[n_true > 0]))
 
-        of_class = np.bincount(targets * n_items + items, minlength=(int(targets.max()) + 1) * n_items).reshape(-1, n_items)
-        of_item = of_class.sum(axis=0, keepdims=True)
+        class_counts = np.bincount(targets * n_items + items, minlength=(int(targets.max()) + 1) * n_items).reshape(-1, n_items)
+        item_counts = class_counts.sum(axis=0, keepdims=True)
         return {
-            "accuracy": DrawnFigure(of_clips, of_item),
-            "balanced_accuracy": DrawnFigure(of_classes, of_class[of_class.any(axis=1)]),
+            "accuracy": DrawnFigure(drawn_accuracy, item_counts),
+            "balanced_accuracy": DrawnFigure(drawn_recall, class_counts[class_counts.any(axis=1)]),
         }
 
     def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:

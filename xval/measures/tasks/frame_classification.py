@@ -65,43 +65,45 @@ def balanced_accuracy(targets: Targets, predictions: Predictions) -> float:
     return mean_of_defined((recalls + divide((~true & ~predicted).sum(axis=0), (~true).sum(axis=0))) / 2)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_f1), rests_on=all_examples)
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.event_chance(frame_chance.best_f1), rests_on=all_examples)
 def f1(targets: Targets, predictions: Predictions) -> float:
     """Return the F1 score of all classes of events together (micro average); NaN where none is true or predicted."""
     return float(_count_events(targets, predictions).total.f1)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision), rests_on=all_examples)
+@metric(
+    higher_is_better=True, bounds=(0, 1), chance=frame_chance.event_chance(frame_chance.best_precision), rests_on=all_examples
+)
 def precision(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the predicted events' frames that are true (micro average); NaN where none is predicted."""
     return float(_count_events(targets, predictions).total.precision)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_recall), rests_on=all_examples)
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.event_chance(frame_chance.best_recall), rests_on=all_examples)
 def recall(targets: Targets, predictions: Predictions) -> float:
     """Return the share of the true events' frames that are predicted (micro average); NaN where none is true."""
     return float(_count_events(targets, predictions).total.recall)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_f1))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.event_chance(frame_chance.best_macro_f1))
 def macro_f1(targets: Targets, predictions: Predictions) -> float:
     """Return the mean F1 score of the classes of events that are true or predicted in any frame."""
     return mean_of_defined(_count_events(targets, predictions).f1)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_precision))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.event_chance(frame_chance.best_precision))
 def macro_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the mean precision of the classes of events that are predicted in any frame."""
     return mean_of_defined(_count_events(targets, predictions).precision)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.best_macro_recall))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.event_chance(frame_chance.best_macro_recall))
 def macro_recall(targets: Targets, predictions: Predictions) -> float:
     """Return the mean recall of the classes of events that are true in any frame."""
     return mean_of_defined(_count_events(targets, predictions).recall)
 
 
-@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.of_events(frame_chance.mean_share))
+@metric(higher_is_better=True, bounds=(0, 1), chance=frame_chance.event_chance(frame_chance.mean_share))
 def mean_average_precision(targets: Targets, predictions: Predictions) -> float:
     """Return the area under the curve of precision over recall, each class of events against the rest, averaged over classes.
 
@@ -170,8 +172,8 @@ class FrameClassification(ClassTask):
     def measure(self, side: Side, options: FigureOptions) -> Figures:
         """Return the metrics of frames, segments and events; without a frame that counts, only those of events."""
         targets, predictions = side.counted()
-        of_frames = self._compute(targets, predictions, options) if len(targets) else {}
-        return of_frames | cast("AnsweredRecordings", side).event_figures()
+        frame_scores = self._compute(targets, predictions, options) if len(targets) else {}
+        return frame_scores | cast("AnsweredRecordings", side).event_figures()
 
     def class_rows(self, side: Side, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the scores of the frames and of the events of each class."""
@@ -179,8 +181,8 @@ class FrameClassification(ClassTask):
             name: {"precision": row["precision"], "recall": row["recall"], "f1": row["f1"], "n_frames": row["n_clips"]}
             for name, row in figures.get("class_metrics", {}).items()
         }
-        for name, of_class in cast("AnsweredRecordings", side).class_events().items():
-            rows.setdefault(name, {}).update({f"event_{key}": value for key, value in of_class.items()})
+        for name, class_scores in cast("AnsweredRecordings", side).class_events().items():
+            rows.setdefault(name, {}).update({f"event_{key}": value for key, value in class_scores.items()})
         return rows
 
     def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:

@@ -81,9 +81,9 @@ def _best_macro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
 
 def _best_micro_f1(targets: Targets, weights: NDArray[np.float64]) -> Chance:
     """Return the F1 of the best labels to be answered always: some of the most frequent ones."""
-    of_labels = _shares(targets, weights)
-    order = np.argsort(-of_labels, kind="stable")
-    shares = of_labels[order]
+    label_shares = _shares(targets, weights)
+    order = np.argsort(-label_shares, kind="stable")
+    shares = label_shares[order]
     if not shares.sum():
         return Chance(float("nan"), "no label occurs")
     reached = 2 * np.cumsum(shares) / (shares.sum() + np.arange(1, len(shares) + 1))
@@ -194,7 +194,7 @@ class MultilabelClassification(LabelsTask):
     }
     built_like = "classification"
     has_thresholds = True
-    deals_classes = True
+    stratifies_classes = True
     refused = {
         **{name: LabelsTask.refused[name] for name in ("item_decision", "sampling", "calibration", "positive_class")},
         "clip_average": "clip_average='{value}' needs clips with one class each. With several labels, windows are combined "

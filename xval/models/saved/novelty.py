@@ -154,11 +154,11 @@ def _distances(
     from scipy.spatial.distance import cdist
 
     if unit_length:
-        embeddings, reference = _of_unit_length(embeddings), _of_unit_length(reference)
+        embeddings, reference = _unit_vectors(embeddings), _unit_vectors(reference)
     nearest = np.partition(cdist(embeddings, reference), neighbour - 1, axis=1)[:, neighbour - 1]
     return np.asarray(nearest, np.float64)
 
 
-def _of_unit_length(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
+def _unit_vectors(embeddings: NDArray[np.float32]) -> NDArray[np.float32]:
     lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
     return np.asarray(embeddings / np.where(lengths > 0, lengths, 1), np.float32)

@@ -39,7 +39,7 @@ def describe_padding(
     if n_sequence_samples is not None:
         return _entry("samples", 0, n_sequence_samples, "The last sequence of a recording is followed by zeros.")
     if settings.features == "waveform":
-        return _of_waveforms(settings, clip_samples)
+        return _waveform_padding(settings, clip_samples)
     if settings.is_pooled or settings.stretch_frames is not None:
         return _entry("none", None, None, "Each clip becomes an example of the same shape, whatever its length.")
     window = window_samples(settings)
@@ -69,7 +69,7 @@ def samples_padding(settings: FeatureSettings) -> dict[str, Any]:
     return _entry("samples", 0, None, "Zeros after the samples of a clip that is shorter than its batch.")
 
 
-def _of_waveforms(settings: FeatureSettings, clip_samples: int | None) -> dict[str, Any]:
+def _waveform_padding(settings: FeatureSettings, clip_samples: int | None) -> dict[str, Any]:
     lengths = lengths_of_waveforms(settings, clip_samples or 0)
     n_samples, longer = lengths.tested or None, "longer clips are cut"
     if window_samples(settings) is not None:

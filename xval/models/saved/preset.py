@@ -26,12 +26,14 @@ def judge_preset(name: str, corpus_folder: Path) -> Leakage | None:
         return None
     corpus = open_corpus(corpus_folder.name, corpus_folder.parent)
     names = () if corpus.is_custom else find_corpus(corpus.corpus).known_as
-    heard = [listed for listed in preset.trained_on if _plain(listed) in map(_plain, names)]
-    if heard:
-        return Leakage("leaked", f"its preset lists {', '.join(heard)} among its training data")
+    listed_here = [listed for listed in preset.trained_on if _plain(listed) in map(_plain, names)]
+    if listed_here:
+        return Leakage("leaked", f"its preset lists {', '.join(listed_here)} among its training data")
     if not names:
-        return Leakage("unknown", f"{preset.heard}; the reader '{corpus.corpus}' reads any dataset, so this cannot be checked")
-    return Leakage("clean" if preset.list_source else "unknown", preset.heard)
+        return Leakage(
+            "unknown", f"{preset.training_data}; the reader '{corpus.corpus}' reads any dataset, so this cannot be checked"
+        )
+    return Leakage("clean" if preset.list_source else "unknown", preset.training_data)
 
 
 def _plain(name: str) -> str:

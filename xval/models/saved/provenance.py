@@ -249,11 +249,11 @@ class Provenance:
         """
         if self.fingerprints is None or (values := self.fingerprints.of(audio)) is None:
             return "it has no fingerprints of its training clips (an earlier version made it, or its dataset has none)"
-        of_corpus = read_fingerprints(corpus_folder)
-        of_side = None if of_corpus is None else of_corpus.of(short_hashes(side["audio_hash"]))
-        if of_side is None:
+        corpus_prints = read_fingerprints(corpus_folder)
+        side_prints = None if corpus_prints is None else corpus_prints.of(short_hashes(side["audio_hash"]))
+        if side_prints is None:
             return "the dataset of the fold has no fingerprints to compare (run xval prepare on it again)"
-        return find_alike(of_side, values)
+        return find_alike(side_prints, values)
 
     def _clips_alike(self, side: "pd.DataFrame", audio: NDArray[np.uint64], corpus_folder: Path) -> tuple[list[str], str]:
         """Return which clips of a side are other versions of seen ones, and why that cannot be told; either is empty."""
@@ -288,9 +288,9 @@ class Provenance:
 def find_seen(models: Sequence[Path], clips: "pd.DataFrame", corpora: Collection[str]) -> SeenClips:
     """Return which clips any of some models has seen, as `Provenance.find` does; by audio only where that of all is known."""
     matches = [Provenance(model).find(clips, corpora) for model in models]
-    by_audio = [of_model.by_audio for of_model in matches if of_model.by_audio is not None]
-    by_item = np.logical_or.reduce([of_model.by_item for of_model in matches])
-    perhaps = np.logical_or.reduce([of_model.perhaps for of_model in matches]) & ~by_item
+    by_audio = [model_match.by_audio for model_match in matches if model_match.by_audio is not None]
+    by_item = np.logical_or.reduce([model_match.by_item for model_match in matches])
+    perhaps = np.logical_or.reduce([model_match.perhaps for model_match in matches]) & ~by_item
     return SeenClips(by_item, np.logical_or.reduce(by_audio) if len(by_audio) == len(matches) else None, perhaps)
 
 
@@ -325,12 +325,12 @@ def write_seen_audio(folder: Path, data: "FoldData", earlier: Sequence[Provenanc
         fingerprints = read_fingerprints(corpus_folder)
     if clips is None:
         return
-    of_items = {
+    items_by_part = {
         SEEN_AUDIO_NAME: ((*fold.training, *fold.validation), [provenance.audio for provenance in earlier]),
         TRAINED_AUDIO_NAME: (fold.training, [provenance.trained_audio for provenance in earlier]),
     }
-    hashes = {name: short_hashes(clips["audio_hash"][clips["item"].isin(items)]) for name, (items, _) in of_items.items()}
-    for name, (_, audio_before) in of_items.items():
+    hashes = {name: short_hashes(clips["audio_hash"][clips["item"].isin(items)]) for name, (items, _) in items_by_part.items()}
+    for name, (_, audio_before) in items_by_part.items():
         known = [audio for audio in audio_before if audio is not None]
         if len(known) == len(audio_before):
             np.save(folder / name, np.unique(np.concatenate([hashes[name], *known])), allow_pickle=False)
@@ -366,8 +366,8 @@ def _read_clips(corpus_folder: Path, _changed_ns: int, _size: int) -> "pd.DataFr
 def _join(dataset: str, items: Iterable[str], earlier: Iterable[Mapping[str, Iterable[str]]]) -> dict[str, list[str]]:
     """Return items of a dataset and those of earlier models, by dataset."""
     joined = {dataset: set(items)}
-    for of_model in earlier:
-        for corpus, known in of_model.items():
+    for earlier_items in earlier:
+        for corpus, known in earlier_items.items():
             joined.setdefault(corpus, set()).update(known)
     return {corpus: sorted(known) for corpus, known in joined.items()}
 

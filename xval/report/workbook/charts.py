@@ -19,24 +19,24 @@ def make_chart(
     points: int,
     size_cm: tuple[float, float],
     below: str,
-    beside: str,
+    y_title: str,
     limits: tuple[float, float, float],
-    **of_categories: Any,
+    **category_options: Any,
 ) -> ChartLine:
     """Return a line chart without lines, which has titles (empty: none), grey grid lines, and the legend below.
 
-    `points` is the size of the title; `below` and `beside` are titles of axes; `limits` are the ends of the axis beside and its
-    step. Further options are those of the axis below.
+    `points` is the size of the title; `below` and `y_title` are titles of axes; `limits` are the ends of the axis beside and
+    its step. Further options are those of the axis below.
     """
     font = {"bold": True, "size": _AXIS_TITLE_POINTS}
     lowest, highest, step = limits
     chart = sheet.book.made.add_chart({"type": "line"})
     chart.set_title({"name": title, "name_font": {"bold": True, "size": points}})
     chart.set_size(dict(zip(("width", "height"), (round(cm * _PIXELS_PER_CM) for cm in size_cm), strict=True)))
-    chart.set_x_axis({"name": below or None, "name_font": font, **of_categories})
+    chart.set_x_axis({"name": below or None, "name_font": font, **category_options})
     grid = {"visible": True, "line": {"color": "#D9D9D9"}}
     ends = {"min": lowest, "max": highest, "major_unit": step}
-    chart.set_y_axis({"name": beside, "name_font": font, "num_format": "General", "major_gridlines": grid, **ends})
+    chart.set_y_axis({"name": y_title, "name_font": font, "num_format": "General", "major_gridlines": grid, **ends})
     chart.set_legend({"position": "bottom"})
     return chart
 

@@ -59,8 +59,8 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
     """Write title, header and counts of an instance from a row on; return the row for the next."""
     class_names, counts = matrix
     repeats = f", mean of up to {instance.n_repeats} seeds of a fold" if instance.n_repeats > 1 else ""
-    if instance.n_deals > 1:
-        repeats += f", {instance.n_deals} repeats of the cross-validation, each of which tests them"
+    if instance.n_fold_repeats > 1:
+        repeats += f", {instance.n_fold_repeats} repeats of the cross-validation, each of which tests them"
     counted_as = f"{len(instance.folds)} of {counted(instance.n_folds, 'fold')}, {sum(map(sum, counts)):.0f} {unit}{repeats}"
     sheet.put(row, 1, f"{title} ({counted_as})", "", cells.BOLD)
     interval = ("95 % low", "95 % high") if instance.class_recalls else ()
@@ -73,9 +73,9 @@ def _put_matrix(sheet: Sheet, row: int, title: str, instance: InstanceResults, m
             sheet.put(at, column, count, "" if isinstance(count, int) else "0.0")
         recall = line[true] / sum(line) if sum(line) else float("nan")
         sheet.put(at, len(class_names) + 2, recall, "0.00")
-        if (of_items := instance.class_recalls.get(name)) and of_items["low"] is not None:
-            sheet.put(at, len(class_names) + 3, of_items["low"], "0.00")
-            sheet.put(at, len(class_names) + 4, of_items["high"], "0.00")
+        if (item_recall := instance.class_recalls.get(name)) and item_recall["low"] is not None:
+            sheet.put(at, len(class_names) + 3, item_recall["low"], "0.00")
+            sheet.put(at, len(class_names) + 4, item_recall["high"], "0.00")
         # White for none of the clips of a class to blue for all of them.
         sheet.add_scale(range(at, at + 1), range(2, len(class_names) + 2), cells.scale_to(max(sum(line), 1)))
     return row + len(class_names) + 3

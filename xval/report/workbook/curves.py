@@ -117,7 +117,7 @@ def _make_chart(
     """Return a chart of two neighbouring columns, training and validation, over the epochs of another."""
     label_interval = ceil(n_epochs / _MOST_LABELS)
     chart = make_chart(
-        sheet, title, points=_TITLE_POINTS, size_cm=(_CHART_WIDTH_CM, _CHART_HEIGHT_CM), below="epoch", beside=name,
+        sheet, title, points=_TITLE_POINTS, size_cm=(_CHART_WIDTH_CM, _CHART_HEIGHT_CM), below="epoch", y_title=name,
         limits=limits, interval_unit=label_interval, interval_tick=label_interval, num_format="0",
     )  # fmt: skip
     for column, colour in enumerate(_COLOURS.values(), start=first_column - 1):

@@ -48,7 +48,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     formats = [cells.metric_format(direction(instances, metric)) for _, metric in pairs]
     for row, (key, record) in enumerate(jobs, start=2):
         first, last = _first_values(key, contents.names[key.instance], record), [record.get(name) for name in _LAST]
-        figures = [of_pair.get(key) for of_pair in values]
+        figures = [pair_scores.get(key) for pair_scores in values]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         said = [said_of[key]] if earlier else []
         for column, value in enumerate([*first, *figures, *last, *said], start=1):

@@ -90,7 +90,7 @@ def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float
 
     width = max(_LEAST_WIDTH_CM, 4 + _WIDTH_PER_INSTANCE_CM * len(rows))
     chart = make_chart(
-        sheet, f"{name}, best validation score first", points=12, size_cm=(width, _CHART_HEIGHT_CM), below="", beside=name,
+        sheet, f"{name}, best validation score first", points=12, size_cm=(width, _CHART_HEIGHT_CM), below="", y_title=name,
         limits=limits, num_font={"rotation": -90}, label_position="low",
     )  # fmt: skip
     bars = {
@@ -98,9 +98,9 @@ def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float
         "line": {"color": _POINT_COLOUR, "width": 1.5},
     }  # fmt: skip
     points = {"type": "circle", "size": 8, "fill": {"color": _POINT_COLOUR}}
-    of_points = {"name": name, "values": reference(_FIGURE), "line": {"none": True}, "marker": points, "y_error_bars": bars}
+    point_series = {"name": name, "values": reference(_FIGURE), "line": {"none": True}, "marker": points, "y_error_bars": bars}
     line = {"color": _CHANCE_COLOUR, "width": 1.5, "dash_type": "dash"}
-    of_chance = {"name": "chance", "values": reference(_CHANCE), "line": line, "marker": {"type": "none"}}
-    for series in (of_points, of_chance):
+    chance_series = {"name": "chance", "values": reference(_CHANCE), "line": line, "marker": {"type": "none"}}
+    for series in (point_series, chance_series):
         chart.add_series({**series, "categories": reference(_LABEL)})
     return chart

@@ -30,11 +30,13 @@ def is_needed(contents: Contents) -> bool:
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per trial, and below them the importance of the settings of each instance."""
     searches = {instance.number: fold_trials(instance) for instance in contents.instances}
-    names = list(dict.fromkeys(name for of_folds in searches.values() for trials in of_folds for name in trials.values))
+    names = list(
+        dict.fromkeys(name for fold_searches in searches.values() for trials in fold_searches for name in trials.values)
+    )
     sheet.put_header((*_HEADER, *names), height=20)
     row = 1
-    for instance, of_folds in searches.items():
-        for search in of_folds:
+    for instance, fold_searches in searches.items():
+        for search in fold_searches:
             for trial in search.trials:
                 row += 1
                 facts = (
@@ -46,8 +48,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
                 for column, value in enumerate((*facts, *values), start=1):
                     sheet.put(row, column, value, "0.0000" if column == 5 else "", *looks)
     last_row = row
-    for instance, of_folds in searches.items():
-        importance = mean_importance(of_folds)
+    for instance, fold_searches in searches.items():
+        importance = mean_importance(fold_searches)
         if importance:
             row += 2 if row == last_row else 1
             listed = ", ".join(f"{name} {share:.2f}" for name, share in importance.items())

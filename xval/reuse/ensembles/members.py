@@ -50,7 +50,7 @@ class Member:
             table = read_frame(path, {**PREDICTION_COLUMNS, "start_s": "number", "end_s": "number"})
             sides = {side: table[table["side"] == side].reset_index(drop=True) for side in KEPT_SIDES}
             names = self.record["class_names"]
-            return {side: Answered(of_side, *task.decode(of_side, names).complete()) for side, of_side in sides.items()}
+            return {side: Answered(side_rows, *task.decode(side_rows, names).complete()) for side, side_rows in sides.items()}
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
 
@@ -74,11 +74,11 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
         ]
         for fold in folds
     }
-    for fold, of_fold in members.items():
-        if len(of_fold) < 2:
-            raise SettingsError(f"fold {fold}: only {of_fold[0].key} has it; an ensemble needs at least two members.")
-        for other in of_fold[1:]:
-            _check_same_fold(of_fold[0], other)
+    for fold, fold_members in members.items():
+        if len(fold_members) < 2:
+            raise SettingsError(f"fold {fold}: only {fold_members[0].key} has it; an ensemble needs at least two members.")
+        for other in fold_members[1:]:
+            _check_same_fold(fold_members[0], other)
     return members
 
 

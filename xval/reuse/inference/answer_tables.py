@@ -89,8 +89,10 @@ def joined(
         [source_table for source_table in tables if len(source_table)] or tables[:1] or [nothing], ignore_index=True
     )
     table.attrs["left_out"] = left_out
-    table.attrs["silent"] = [sources[number].name for number, of_source in answers.items() if of_source.inputs.is_silent]
-    table.attrs["cut"] = sum(of_source.inputs.is_cut for of_source in answers.values())
+    table.attrs["silent"] = [
+        sources[number].name for number, source_answers in answers.items() if source_answers.inputs.is_silent
+    ]
+    table.attrs["cut"] = sum(source_answers.inputs.is_cut for source_answers in answers.values())
     return table
 
 

@@ -69,9 +69,9 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterato
     for first in range(0, len(predictors), _BATCH_SIZE):
         rows = slice(first, first + _BATCH_SIZE)
         batch = _cut_padding(predictors[rows])
-        of_batch = None if basic is None else _filled(basic[rows])
+        batch_basic = None if basic is None else _filled(basic[rows])
         filled, lengths_s = _filled(batch), _filled(durations_s[rows])
-        outputs, novelties = zip(*(answer(filled, of_batch, lengths_s) for answer in answers), strict=True)
+        outputs, novelties = zip(*(answer(filled, batch_basic, lengths_s) for answer in answers), strict=True)
         batch_values.append(np.stack(outputs)[:, : len(batch)])
         unknown = np.full(len(filled), np.nan, np.float32)
         batch_novelty.append(np.stack([unknown if known is None else known for known in novelties])[:, : len(batch)])
@@ -79,11 +79,11 @@ def _answer(waiting: list[tuple[int, Inputs]], answers: list[Answer]) -> Iterato
     first = 0
     for number, piece in waiting:
         stop = first + len(piece.predictors)
-        of_source = values[:, first:stop]
+        source_values = values[:, first:stop]
         if piece.n_frames:
-            of_source = of_source[:, 0, : piece.n_frames] if of_source.ndim == _N_AXES_OF_FRAMES else of_source
+            source_values = source_values[:, 0, : piece.n_frames] if source_values.ndim == _N_AXES_OF_FRAMES else source_values
         inputs = replace(piece, predictors=np.empty(0, np.float32), basic=None)
-        yield number, Answers(inputs, of_source, novelty[:, first:stop])
+        yield number, Answers(inputs, source_values, novelty[:, first:stop])
         first = stop
 
 

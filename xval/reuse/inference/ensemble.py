@@ -33,23 +33,23 @@ class Ensemble:
             for file, content in zip(files, contents, strict=True)
         ]
         self.members = list(places)
-        self._of_clips = any(content.combined == "clips" for content in contents)
+        self._combines_clips = any(content.combined == "clips" for content in contents)
 
     def collect(self, groups: Sequence[MemberGroup], request: PredictionRequest, answers: Sequence[Answer]) -> Collected:
         """Return what `MemberGroup.collect` does, of all groups."""
         if isinstance(request.audio, Iterator):
             request = request._replace(audio=list(request.audio))
-        if self._of_clips and request.per == "example":
+        if self._combines_clips and request.per == "example":
             raise SettingsError(
                 f"{self._path}: its members cut clips into different windows, so only their predictions for clips or segments "
                 "can be combined. Use per='file' or per='segment' (--segments)."
             )
-        by_clip = self._of_clips and request.per == "file"
+        by_clip = self._combines_clips and request.per == "file"
         collected = [group.collect(request, answers) for group in groups]
-        readable = set.intersection(*(set(of_source) for of_source, _, _ in collected))
-        left_out = {unread.number: unread for _, _, of_group in collected for unread in of_group}
+        readable = set.intersection(*(set(source_answers) for source_answers, _, _ in collected))
+        left_out = {unread.number: unread for _, _, group_unread in collected for unread in group_unread}
         joined = {
-            number: self._join([of_source[number] for of_source, _, _ in collected], groups, by_clip=by_clip)
+            number: self._join([source_answers[number] for source_answers, _, _ in collected], groups, by_clip=by_clip)
             for number in sorted(readable)
         }
         return joined, collected[0][1], [left_out[number] for number in sorted(left_out)]
@@ -58,22 +58,24 @@ class Ensemble:
         """Return the answers of its folds, from those of all members."""
         return replace(answers, values=np.stack([combiner.combine(answers.values[places]) for combiner, places in self._folds]))
 
-    def _join(self, of_groups: list[Answers], groups: Sequence[MemberGroup], *, by_clip: bool) -> Answers:
+    def _join(self, group_answers: list[Answers], groups: Sequence[MemberGroup], *, by_clip: bool) -> Answers:
         """Return the answers of all members for one source, float32 (n_members, n_rows, n_outputs)."""
         if by_clip:
             averages = [group.description.clip_average for group in groups]
-            of_groups = [_of_clip(answers, average) for answers, average in zip(of_groups, averages, strict=True)]
-        shapes = {answers.values.shape[1:] for answers in of_groups}
+            group_answers = [
+                _average_examples(answers, average) for answers, average in zip(group_answers, averages, strict=True)
+            ]
+        shapes = {answers.values.shape[1:] for answers in group_answers}
         if len(shapes) > 1:
             raise SettingsError(
                 f"{self._path}: its members cut the audio into different pieces. Use per='file', which combines their "
                 "predictions."
             )
         values: NDArray[np.float32] = np.empty((len(self.members), *shapes.pop()), np.float32)
-        novelty: NDArray[np.float32] = np.empty((len(self.members), of_groups[0].novelty.shape[1]), np.float32)
-        for answers, group in zip(of_groups, groups, strict=True):
+        novelty: NDArray[np.float32] = np.empty((len(self.members), group_answers[0].novelty.shape[1]), np.float32)
+        for answers, group in zip(group_answers, groups, strict=True):
             values[group.places], novelty[group.places] = answers.values, answers.novelty
-        return Answers(of_groups[0].inputs, values, novelty)
+        return Answers(group_answers[0].inputs, values, novelty)
 
 
 def group_members(members: Sequence[Member]) -> list[MemberGroup]:
@@ -102,9 +104,9 @@ def _reads_same(one: ModelDescription, other: ModelDescription) -> bool:
     return all(getattr(one, name) == getattr(other, name) for name in names)
 
 
-def _of_clip(answers: Answers, clip_average: str) -> Answers:
+def _average_examples(answers: Answers, clip_average: str) -> Answers:
     """Return one row for all of a file."""
     codes = np.zeros(answers.values.shape[1], np.int64)
-    values = np.stack([combine_examples(of_model, codes, clip_average) for of_model in answers.values])
+    values = np.stack([combine_examples(model_values, codes, clip_average) for model_values in answers.values])
     inputs = replace(answers.inputs, start_s=answers.inputs.start_s[:1], end_s=answers.inputs.end_s[-1:])
     return Answers(inputs, values, answers.novelty.mean(axis=1, keepdims=True))

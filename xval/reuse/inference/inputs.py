@@ -14,7 +14,7 @@ from preprocessing.store.waveforms import cut_clip, fill_example, lengths_of_wav
 from xval.base.errors import AudioError
 from xval.models.saved.description import ModelDescription
 from xval.reuse.inference.sources import ClipToPredict
-from xval.training.combination.basic_features import features_of_stretches
+from xval.training.combination.basic_features import segment_features
 
 _SILENT = 10 ** (SILENCE_PEAK_DBFS / 20)
 
@@ -181,7 +181,7 @@ def _cut(
         )
     if settings.kinds:
         mark_padding(predictors, start_s, end_s, settings)
-    basic = features_of_stretches(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
+    basic = segment_features(samples, rate_hz, list(zip(start_s, end_s, strict=True))) if with_basic else None
     offset_s = source.offset_s + first_s
     is_cut = lost_samples(stop - first, settings, description.clip_samples) > 0
     is_silent = np.abs(samples).max() < _SILENT

@@ -60,11 +60,11 @@ def scaled(
             f"one clip or segment{whose} would scale the others, but this model reads one vector of each, so there is no "
             "standard deviation. Give at least two (more is better), or train with normalization=per_bin."
         )
-    scaling = ItemScaling.of_values({item: scaling_inputs})
-    of_frames = (
+    scaling = ItemScaling.from_values({item: scaling_inputs})
+    frame_inputs = (
         (number, replace(examples, predictors=scaling.applied(item, examples.predictors))) for number, examples in held
     )
     if pooled is None:
-        yield from of_frames
+        yield from frame_inputs
     else:
-        yield from scaled(item, ((number, pooled(examples)) for number, examples in of_frames), enrolment)
+        yield from scaled(item, ((number, pooled(examples)) for number, examples in frame_inputs), enrolment)

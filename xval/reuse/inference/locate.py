@@ -49,8 +49,8 @@ def find_members(path: Path) -> Found:
         return Found([path], "")
     if model := find_model_file(path):
         return Found([model], "")
-    if of_folds := _models_of_folds(path):
-        return Found(of_folds, f"{path}: {_describe_folds(path, of_folds)}")
+    if fold_models := _models_of_folds(path):
+        return Found(fold_models, f"{path}: {_describe_folds(path, fold_models)}")
     if (path / "folds.json").is_file():
         return _selected(ExperimentFolder(path))
     raise ResultsError(f"{path}: has no finished model. Expected {_WANTED}.")
@@ -77,14 +77,16 @@ def _selected(folder: ExperimentFolder) -> Found:
 
 def _describe_folds(instance: Path, members: list[Path]) -> str:
     """Return ``ensemble of 4 folds``, or ``ensemble of 4 of 5 folds, none of fold 2``; ``, 12 models`` with repeats."""
-    done = {key.fold for path in members if (key := JobKey.of_folder(0, path.parent.name))}
+    done = {key.fold for path in members if (key := JobKey.from_folder(0, path.parent.name))}
     n_models, numbers = len(members), _numbers_of_folds(instance)
     lacking = sorted(numbers - done)
-    of_all = f" of {len(numbers)}" if lacking else ""
+    total_words = f" of {len(numbers)}" if lacking else ""
     without = f", none of fold {', '.join(map(str, lacking))}" if lacking else ""
     repeats = f", {n_models} models" if n_models > len(done) else ""
     folds = plural_of("fold", len(numbers) if lacking else len(done))
-    return f"ensemble of {len(done)}{of_all} {folds}{without}{repeats}" if n_models > 1 else f"one fold{of_all}{without}"
+    return (
+        f"ensemble of {len(done)}{total_words} {folds}{without}{repeats}" if n_models > 1 else f"one fold{total_words}{without}"
+    )
 
 
 def _models_of_folds(instance: Path) -> list[Path]:
@@ -92,7 +94,7 @@ def _models_of_folds(instance: Path) -> list[Path]:
 
     Those of a deal that folds.json does not have any more are none.
     """
-    folders = {key: folder for folder in instance.glob("fold_*") if (key := JobKey.of_folder(0, folder.name))}
+    folders = {key: folder for folder in instance.glob("fold_*") if (key := JobKey.from_folder(0, folder.name))}
     numbers = _numbers_of_folds(instance) or {key.fold for key in folders}
     return [model for key in sorted(folders) if key.fold in numbers and (model := find_model_file(folders[key]))]
 

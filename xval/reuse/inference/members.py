@@ -68,8 +68,8 @@ class MemberGroup(NamedTuple):
         if self.description.scaled_by_item:
             groups = group_by_item([source.name for source in sources], request)
             pooled = self.members[0].pooled
-            of_items = (scaled(item, inputs(numbers), request.enrolment, pooled) for item, numbers in groups.items())
-            given: Iterable[tuple[int, Inputs]] = chain.from_iterable(of_items)
+            item_inputs = (scaled(item, inputs(numbers), request.enrolment, pooled) for item, numbers in groups.items())
+            given: Iterable[tuple[int, Inputs]] = chain.from_iterable(item_inputs)
         else:
             given = inputs(range(len(sources)))
         for number, piece in answer_in_batches(given, [answers[place] for place in self.places]):

@@ -156,16 +156,16 @@ class SavedModel:
         sets = None if coverage is None else self._sets(coverage, per)
         rate_hz = one_rate(sample_rate_hz, sampling_rate)
         request = PredictionRequest(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items, enrolment)
-        of_source, sources, left_out = self._collect(request, self._predictors)
+        answers_by_source, sources, left_out = self._collect(request, self._predictors)
         if self._ensemble is not None:
-            of_source = {number: self._ensemble.combine(answered) for number, answered in of_source.items()}
+            answers_by_source = {number: self._ensemble.combine(answered) for number, answered in answers_by_source.items()}
         tables = [
             tabulate(sources[number], answered, per, self.description, self.thresholds, sets)
-            for number, answered in of_source.items()
+            for number, answered in answers_by_source.items()
         ]
-        table = joined(tables, of_source, sources, left_out)
+        table = joined(tables, answers_by_source, sources, left_out)
         table.attrs["speakers"] = None if sets is None else (sets.scores.n_items, sets.n_needed)
-        table.attrs["seen"] = names_of_seen(self._members, [sources[number] for number in of_source])
+        table.attrs["seen"] = names_of_seen(self._members, [sources[number] for number in answers_by_source])
         return table
 
     def predict_proba(
@@ -243,15 +243,15 @@ class SavedModel:
         answers = [self._members[0].embedder(layers_dropped, layer)]
         rate_hz = one_rate(sample_rate_hz, sampling_rate)
         request = PredictionRequest(self._rows(audio), per, every_s, rate_hz, skip_unreadable, items)
-        of_source, sources, left_out = self._collect(request, answers)
+        answers_by_source, sources, left_out = self._collect(request, answers)
         tables = []
-        for number, source_answers in of_source.items():
+        for number, source_answers in answers_by_source.items():
             values, start_s, end_s = source_answers.values[0], source_answers.inputs.start_s, source_answers.inputs.end_s
             if per == "file":
                 values, start_s, end_s = values.mean(axis=0, keepdims=True), start_s[:1], end_s[-1:]
             columns = {f"embedding_{column}": values[:, column] for column in range(values.shape[1])}
             tables.append(table_of(sources[number], start_s, end_s, columns))
-        return joined(tables, of_source, sources, left_out)
+        return joined(tables, answers_by_source, sources, left_out)
 
     def evaluate(self, data: Any, targets: Any = None, items: Any = None, **options: Any) -> "Scores":
         """Test the model on labelled data, as ``xval evaluate`` does; `new_data.from_python.evaluate` has the rest.

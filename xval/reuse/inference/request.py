@@ -29,17 +29,17 @@ class PredictionRequest(NamedTuple):
             SettingsError: As of `SavedModel.predict`.
         """
         per, every_s = self.per, self.every_s
-        of_frames = description.frames is not None
+        predicts_frames = description.frames is not None
         if per not in ("file", "example", "segment"):
             raise SettingsError(f"per='{per}'; allowed: file, example, segment.")
-        if of_frames and per == "example":
+        if predicts_frames and per == "example":
             raise SettingsError(
                 "this model labels frames and has no windows. Use per='file' for events, or per='segment' (--segments) for "
                 "frames."
             )
-        if description.is_custom and per == "segment" and not of_frames:
+        if description.is_custom and per == "segment" and not predicts_frames:
             raise SettingsError("this model reads features, one example each, but per='segment' needs audio.")
-        if every_s is not None and (per != "segment" or of_frames):
+        if every_s is not None and (per != "segment" or predicts_frames):
             raise SettingsError(
                 "a time between segments (every_s, --every) needs segments (per='segment', --segments), and is not supported "
                 "for a model that labels frames."

@@ -73,11 +73,11 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
     """
     if not 0 < coverage < 1:
         raise SettingsError(f"coverage={coverage:g}: expected a share above 0 and below 1, such as 0.9.")
-    if not description.task.deals_classes or description.task.has_thresholds:
+    if not description.task.stratifies_classes or description.task.has_thresholds:
         raise SettingsError(
             f"coverage={coverage:g}: needs a model for clips with one class each; received {description.task_type}."
         )
-    numbered = list(enumerate(folders)) if len(folders) > 1 else [(0, folder) for folder in _folds_beside(folders[0])]
+    numbered = list(enumerate(folders)) if len(folders) > 1 else [(0, folder) for folder in _sibling_folds(folders[0])]
     if description.is_untested:
         raise SettingsError(
             f"coverage={coverage:g}: {folders[0]} has a final model, which was trained on the whole dataset, so there are no "
@@ -99,10 +99,10 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
     return Sets(SpeakerScores(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True))), coverage)
 
 
-def _folds_beside(folder: Path) -> list[Path]:
+def _sibling_folds(folder: Path) -> list[Path]:
     """Return the folders of the folds of the same instance; where there are none, the folder itself."""
-    beside = [path for path in sorted(folder.parent.glob("fold_*")) if (path / _FILE).is_file()]
-    return [path for path in beside if _origin(path) == _origin(folder)] or [folder]
+    sibling_folds = [path for path in sorted(folder.parent.glob("fold_*")) if (path / _FILE).is_file()]
+    return [path for path in sibling_folds if _origin(path) == _origin(folder)] or [folder]
 
 
 def _origin(folder: Path) -> list[Any]:

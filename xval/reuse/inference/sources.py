@@ -101,14 +101,14 @@ class ClipToPredict:
 
     Attributes:
         name: In tables: its path, or the number of the array.
-        stretch: Of a file; None: an array.
+        segment: Of a file; None: an array.
         values: Samples or features; None: a file.
         rate_hz: Of the samples of an array.
         audio_hash: As of `preprocessing.audio.read.AudioFacts`, once all of it was read; empty before.
     """
 
     name: str
-    stretch: Segment | None = None
+    segment: Segment | None = None
     values: NDArray[np.float32] | None = None
     rate_hz: int = 0
     audio_hash: str = ""
@@ -116,7 +116,7 @@ class ClipToPredict:
     @property
     def offset_s(self) -> float:
         """Begin of the clip in its file (s)."""
-        return (self.stretch.start_s or 0.0) if self.stretch else 0.0
+        return (self.segment.start_s or 0.0) if self.segment else 0.0
 
     def samples(self, sample_rate_hz: int, channel: int | None) -> NDArray[np.float32]:
         """Return all samples, float32 (n_samples,), at a rate.
@@ -124,9 +124,9 @@ class ClipToPredict:
         Raises:
             AudioError: They cannot be read.
         """
-        if self.stretch is None:
+        if self.segment is None:
             return np.concatenate(list(self.blocks(sample_rate_hz, channel)))
-        path, start_s, end_s = self.stretch
+        path, start_s, end_s = self.segment
         samples, _ = read_audio(
             Path(path), sample_rate_hz=sample_rate_hz, start_s=start_s, end_s=end_s, channel=channel, on_hash=self._take_hash
         )
@@ -138,8 +138,8 @@ class ClipToPredict:
         Raises:
             AudioError: They cannot be read.
         """
-        if self.stretch is not None:
-            path, start_s, end_s = self.stretch
+        if self.segment is not None:
+            path, start_s, end_s = self.segment
             yield from read_blocks(
                 Path(path),
                 sample_rate_hz=sample_rate_hz,
@@ -186,7 +186,7 @@ def list_sources(audio: Audio | Iterable[Audio], *, sample_rate_hz: int | None, 
             array, rate_hz = _array_and_rate(given, name, sample_rate_hz)
             values = _samples(array, name, rate_hz, is_custom=is_custom)
             sources.append(ClipToPredict(str(len(sources)), values=values, rate_hz=rate_hz or 0))
-    if is_custom and (any(source.stretch for source in sources) or any(map(_is_decoded, listed))):
+    if is_custom and (any(source.segment for source in sources) or any(map(_is_decoded, listed))):
         raise SettingsError(
             "this model reads features made by a script (preprocessing.store.write), which cannot be computed from audio "
             "files. In Python, give arrays of the same features: model.predict([features])."

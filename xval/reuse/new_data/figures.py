@@ -86,7 +86,7 @@ def measure(
         unit=task.unit,
         metrics=figures,
         intervals=intervals,
-        item_metrics={item: _without(of_item, left_out) for item, of_item in evaluation.item_metrics.items()},
+        item_metrics={item: _without(item_scores, left_out) for item, item_scores in evaluation.item_metrics.items()},
         predictions=predictions,
         class_metrics=pd.DataFrame(list(by_class.values()), index=pd.Index(list(by_class), name="class")) if by_class else None,
         confusion_matrix=matrix,

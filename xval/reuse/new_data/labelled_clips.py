@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.audio.read import describe_audio
-from preprocessing.clips.facts import list_stretches
+from preprocessing.clips.facts import list_segments
 from preprocessing.clips.index_file import INDEX_NAME, word_of_item
 from preprocessing.clips.listing import ITEM_NAME, shorten
 from preprocessing.clips.table import NAMED, check_clips, label_columns
@@ -180,8 +180,8 @@ def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | N
     table = clips.table
     if (table["audio_hash"] != "").all():
         return clips, table.loc[[], ["path", "item"]].assign(reason="")
-    stretches = list_stretches(table, clips.audio_folder)
-    described = list(map_in_processes(_describe_clip, stretches, n_processes=n_processes, progress=progress))
+    file_segments = list_segments(table, clips.audio_folder)
+    described = list(map_in_processes(_describe_clip, file_segments, n_processes=n_processes, progress=progress))
     hashes, durations_s, reasons = map(list, zip(*described, strict=True))
     usable = np.array([not reason for reason in reasons])
     left_out = table[["path", "item"]].assign(reason=reasons)[~usable].reset_index(drop=True)
@@ -312,10 +312,10 @@ def _refuse_rows(options: ReadOptions) -> None:
             raise SettingsError(f"{option.flag} {value}: is only for tables. Remove it.")
 
 
-def _describe_clip(stretch: tuple[Path, float | None, float | None]) -> tuple[str, float, str]:
+def _describe_clip(segment: tuple[Path, float | None, float | None]) -> tuple[str, float, str]:
     """Return the audio hash of a clip, its length (s) and an empty reason, or the reason why it cannot be used."""
     try:
-        facts = describe_audio(*stretch)
+        facts = describe_audio(*segment)
     except AudioError as error:
-        return "", math.nan, str(error).removeprefix(f"{stretch[0]}: ")
+        return "", math.nan, str(error).removeprefix(f"{segment[0]}: ")
     return facts.audio_hash, facts.duration_s, ""

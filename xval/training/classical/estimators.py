@@ -69,7 +69,7 @@ class EstimatorSpec:
         return cls(name, grid_of(options), n_components=options["pca_components"], **fixed)
 
     @classmethod
-    def of_combination(cls, classifier: str, pca_components: int) -> "EstimatorSpec":
+    def for_combination(cls, classifier: str, pca_components: int) -> "EstimatorSpec":
         """Return the classifier of a combination of features."""
         name, grid = _COMBINED[classifier]
         return cls(name, grid, _N_TREES, n_components=pca_components)

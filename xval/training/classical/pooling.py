@@ -69,7 +69,9 @@ class Pooling:
         pooled = np.concatenate([self.pool(examples.predictors(rows), durations_s[rows]) for rows in cuts])
         if self.scales_pooled:
             items, is_original = examples.table["item"].to_numpy(), ~examples.table["augmented"].to_numpy(bool)
-            scaling = ItemScaling.of_values({item: [pooled[is_original & (items == item)]] for item in set(items[is_original])})
+            scaling = ItemScaling.from_values(
+                {item: [pooled[is_original & (items == item)]] for item in set(items[is_original])}
+            )
             for item in set(items):
                 pooled[items == item] = scaling.applied(item, pooled[items == item])
         return pooled

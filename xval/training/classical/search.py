@@ -215,8 +215,8 @@ def _probabilities_out_of_fold(
         if len(classes) == 1:
             scores[held, columns[0]] = 0
         else:
-            of_split = clone(pipeline).fit(*whole.at(fitted))
-            scores[np.ix_(held, columns)] = scores_of(of_split, whole.features[held])
+            split_pipeline = clone(pipeline).fit(*whole.at(fitted))
+            scores[np.ix_(held, columns)] = scores_of(split_pipeline, whole.features[held])
     places = np.searchsorted(pipeline.classes_, whole.targets)
     temperature = temperature_of_scores(scores[calibrating], places[calibrating])
     probabilities = np.full((len(scores), n_outputs), np.nan, np.float32)
@@ -238,8 +238,8 @@ def _numbers_out_of_fold(
     values = np.full((len(whole.targets), n_outputs), np.nan, np.float32)
     mean, deviation = scaling or (0, 1)
     for fitted, held in positions:
-        of_split = clone(pipeline).fit(*whole.at(fitted))
-        answers = decide(of_split, whole.features[held], "predict").reshape(len(held), n_outputs)
+        split_pipeline = clone(pipeline).fit(*whole.at(fitted))
+        answers = decide(split_pipeline, whole.features[held], "predict").reshape(len(held), n_outputs)
         values[held] = answers * deviation + mean
     return values
 
@@ -303,15 +303,15 @@ def _search(
     for fitted, held in splits:
         before = clone(pipeline[:-1]).fit(fitted.features)
         inputs = SharedInputs(pipeline[-1], before.transform(fitted.features), before.transform(held.features))
-        of_split = np.empty(len(settings))
+        split_scores = np.empty(len(settings))
         for row in in_order:
             estimator = clone(pipeline[-1]).set_params(**spec.parameters(settings[row], pipeline[-1]))
             answers = inputs.fit_and_predict(estimator, fitted.targets)
             if has_classes:
-                of_split[row] = f1_score(held.targets, answers, average="macro", zero_division=0)
+                split_scores[row] = f1_score(held.targets, answers, average="macro", zero_division=0)
             else:
-                of_split[row] = np.mean((answers.reshape(held.targets.shape) - held.targets) ** 2)
-        scores.append(of_split)
+                split_scores[row] = np.mean((answers.reshape(held.targets.shape) - held.targets) ** 2)
+        scores.append(split_scores)
     means = np.mean(scores, axis=0)
     return tuple(GridScore(dict(values), float(mean)) for values, mean in zip(settings, means, strict=True))
 

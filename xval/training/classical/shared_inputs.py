@@ -37,7 +37,7 @@ class SharedInputs:
         self._fitted, self._held = fitted, held
         self._kernels: SplitKernels | None = None
         n_fitted, n_features = fitted.shape
-        if isinstance(_of_one_number(estimator), KernelMachine):
+        if isinstance(_single_output_estimator(estimator), KernelMachine):
             if max(n_fitted, len(held)) * n_fitted * FLOAT_BYTES <= _LARGEST_KERNEL_BYTES:
                 self._kernels = SplitKernels(fitted, held)
         elif isinstance(estimator, LogisticRegression) and n_features > n_fitted:
@@ -53,12 +53,12 @@ class SharedInputs:
         """
         fitted, held = self._fitted, self._held
         if self._kernels is not None:
-            machine = _of_one_number(estimator)
+            machine = _single_output_estimator(estimator)
             fitted, held = self._kernels.of(machine)
             machine.set_params(kernel="precomputed")
         return np.asarray(estimator.fit(fitted, targets).predict(held))
 
 
-def _of_one_number(estimator: BaseEstimator) -> BaseEstimator:
+def _single_output_estimator(estimator: BaseEstimator) -> BaseEstimator:
     """Return the estimator of each number, where several are predicted by one each."""
     return estimator.estimator if isinstance(estimator, MultiOutputRegressor) else estimator

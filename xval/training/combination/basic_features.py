@@ -74,7 +74,7 @@ def make_basic_features(
     columns = [rows[column].tolist() for column in _Clip._fields[:-1]]
     bounds = [tuple(zip(starts[positions].tolist(), ends[positions].tolist(), strict=True)) for positions in by_clip.values()]
     clips = [_Clip(*row) for row in zip(*columns, bounds, strict=True)]
-    compute = partial(_of_clip, audio_folder=corpus.audio_folder, settings=settings)
+    compute = partial(_clip_features, audio_folder=corpus.audio_folder, settings=settings)
     features = np.empty((len(table), len(FEATURE_NAMES)), np.float32)
     with closing(map_in_processes(compute, clips, n_processes=n_processes, progress=progress)) as outcomes:
         for positions, values in zip(by_clip.values(), outcomes, strict=True):
@@ -102,7 +102,7 @@ def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: p
     return features[[position[key] for key in _keys(table)]]
 
 
-def features_of_stretches(
+def segment_features(
     samples: NDArray[np.float32], sample_rate_hz: int, bounds: Sequence[tuple[float, float]]
 ) -> NDArray[np.float32]:
     """Return the features of stretches of a clip.
@@ -134,13 +134,13 @@ def all_examples(
     return StoredExamples(store, tuple(items), augmented=True, clips=clips)
 
 
-def _of_clip(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> NDArray[np.float32]:
+def _clip_features(clip: _Clip, *, audio_folder: Path, settings: FeatureSettings) -> NDArray[np.float32]:
     """Return the features of a clip's examples; the audio is checked to be that of the index."""
     path = audio_folder / clip.path
     samples = read_clip(path, clip.start_s, clip.end_s, clip.audio_hash, settings)
     offset_s = 0.0 if math.isnan(clip.start_s) else clip.start_s
     bounds = [(start_s - offset_s, end_s - offset_s) for start_s, end_s in clip.bounds]
-    features = features_of_stretches(samples, settings.sample_rate_hz, bounds)
+    features = segment_features(samples, settings.sample_rate_hz, bounds)
     if not np.isfinite(features).all():
         raise CorpusError(
             f"{path}: its basic features overflow, because samples reach {np.abs(samples).max():g} (full scale is 1)."

@@ -93,5 +93,5 @@ def takes_lengths(features: FeatureSettings) -> bool:
 
 def _fits_length(length_s: float | None, features: FeatureSettings) -> bool:
     """Return whether a combination hears all that a model of another clip_length_s does."""
-    hears_s = features.clip_length_s
-    return takes_lengths(features) and (hears_s is None or (length_s is not None and length_s <= hears_s))
+    reads_s = features.clip_length_s
+    return takes_lengths(features) and (reads_s is None or (length_s is not None and length_s <= reads_s))

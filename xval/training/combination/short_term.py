@@ -52,9 +52,9 @@ def basic_features(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray
     # What the first frame would be compared with is not known: its difference is 0, as in pyAudioAnalysis.
     deltas = np.diff(features, axis=0, prepend=features[:1])
     values = np.concatenate([features, deltas], axis=1)
-    stretches = np.array_split(values, max(1, round(len(values) * STEP_S / STRETCH_S)))
-    means = np.mean([stretch.mean(axis=0) for stretch in stretches], axis=0)
-    deviations = np.mean([stretch.std(axis=0) for stretch in stretches], axis=0)
+    segments = np.array_split(values, max(1, round(len(values) * STEP_S / STRETCH_S)))
+    means = np.mean([segment.mean(axis=0) for segment in segments], axis=0)
+    deviations = np.mean([segment.std(axis=0) for segment in segments], axis=0)
     return np.concatenate([means, deviations]).astype(np.float32)
 
 
@@ -86,17 +86,19 @@ def short_term_features(samples: NDArray[np.float32], sample_rate_hz: int) -> ND
         previous = np.concatenate([shares[:1] if before is None else before, shares[:-1]])
         before = shares[-1:]
         flux = ((shares - previous) ** 2).sum(axis=1)
-        blocks.append(np.column_stack([_of_samples(block), _of_spectrum(magnitudes, shares, flux, sample_rate_hz, n_frame)]))
+        blocks.append(
+            np.column_stack([_sample_features(block), _spectrum_features(magnitudes, shares, flux, sample_rate_hz, n_frame)])
+        )
     return np.concatenate(blocks)
 
 
-def _of_samples(frames: NDArray[np.float64]) -> NDArray[np.float64]:
+def _sample_features(frames: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return zcr, energy and entropy of energy, float64 (n_frames, 3)."""
     crossings = np.mean(np.diff(np.signbit(frames), axis=1), axis=1) if frames.shape[1] > 1 else np.zeros(len(frames))
     return np.column_stack([crossings, np.mean(frames**2, axis=1), _entropy(frames**2)])
 
 
-def _of_spectrum(
+def _spectrum_features(
     magnitudes: NDArray[np.float64],
     shares: NDArray[np.float64],
     flux: NDArray[np.float64],

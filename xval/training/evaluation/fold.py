@@ -71,7 +71,7 @@ def evaluate_model(
     settings: Settings,
     *,
     known: NDArray[np.float32] | None = None,
-    of_training: Mapping[str, float] | None = None,
+    training_scores: Mapping[str, float] | None = None,
     observers: Observers | None = None,
 ) -> Evaluation:
     """Predict the sides that are wanted and not known yet, and compute all metrics, as `evaluate_predictions` does.
@@ -83,8 +83,8 @@ def evaluate_model(
         data: The fold.
         settings: The parameters of the instance.
         known: Its predictions of the validation examples, float32 (n_examples, *output_shape); None: they are computed.
-        of_training: Figures of the training examples, as training followed them; None: they are predicted, too. A model that
-            rebuilds its input is tested on them in any case, and keeps no such predictions.
+        training_scores: Figures of the training examples, as training followed them; None: they are predicted, too. A model
+            that rebuilds its input is tested on them in any case, and keeps no such predictions.
         observers: Hear where a model cannot be calibrated, whose predictions stay as they are then.
 
     Returns:
@@ -103,10 +103,10 @@ def evaluate_model(
     for side, examples in data.sides.items():
         if side == "validation" and known is not None:
             by_side[side] = known
-        elif side != "training" or of_training is None:
+        elif side != "training" or training_scores is None:
             by_side[side] = predict(model, examples, settings.batch_size)
     if settings.calibration == "none":
-        return evaluate_predictions(by_side, data, settings, of_training)
+        return evaluate_predictions(by_side, data, settings, training_scores)
     validation = data.sides["validation"]
     clips, items = (validation.table[name].to_numpy(dtype=str) for name in ("clip", "item"))
     temperature = (observers or Observers()).by_product(
@@ -114,9 +114,9 @@ def evaluate_model(
         lambda: temperature_of_clips(by_side["validation"], validation.targets, clips, items, settings.clip_average),
     )
     if temperature is None:
-        return evaluate_predictions(by_side, data, settings, of_training)
+        return evaluate_predictions(by_side, data, settings, training_scores)
     by_side = {side: at_temperature(predictions, temperature) for side, predictions in by_side.items()}
-    evaluation = evaluate_predictions(by_side, data, settings, of_training)
+    evaluation = evaluate_predictions(by_side, data, settings, training_scores)
     return replace(evaluation, facts=evaluation.facts | {"temperature": temperature})
 
 
@@ -124,7 +124,7 @@ def evaluate_predictions(
     by_side: Mapping[str, NDArray[np.float32]],
     data: FoldData,
     settings: Settings,
-    of_training: Mapping[str, float] | None = None,
+    training_scores: Mapping[str, float] | None = None,
     loss: Loss | None = None,
 ) -> Evaluation:
     """Compute all metrics of the predictions for every side.
@@ -138,7 +138,7 @@ def evaluate_predictions(
         by_side: For each side float32 (n_examples, *output_shape), in the order of its examples.
         data: The fold.
         settings: The parameters of the instance; of them task_type, loss, metrics, clip_average and those of frames.
-        of_training: Figures of the training side, where it has no predictions.
+        training_scores: Figures of the training side, where it has no predictions.
         loss: Gives the loss of targets and predictions; None: that of the settings, by Keras.
 
     Raises:
@@ -146,7 +146,7 @@ def evaluate_predictions(
     """
     options = settings.figure_options(data.class_names)
     sides = {side: _answered(data.sides[side], predictions, options) for side, predictions in by_side.items()}
-    return _evaluate(sides, data, settings, {} if of_training is None else {"training": of_training}, loss, {})
+    return _evaluate(sides, data, settings, {} if training_scores is None else {"training": training_scores}, loss, {})
 
 
 def _answered(examples: Examples, predictions: NDArray[np.float32], options: FigureOptions) -> Side:
@@ -223,8 +223,10 @@ def _evaluate(
     names = class_names or data.store.target_names
     predictions = {side: _tabulate(task, answered, names, thresholds) for side, answered in kept.items()}
     by_side = {side: answered.tables() for side, answered in kept.items()}
-    beside = {name: {side: by_side[side][name] for side in by_side} for name in by_side["test"]} | dict(tables)
-    return Evaluation(scores, facts, _joined(predictions), {name: _joined(side_tables) for name, side_tables in beside.items()})
+    tables_by_name = {name: {side: by_side[side][name] for side in by_side} for name in by_side["test"]} | dict(tables)
+    return Evaluation(
+        scores, facts, _joined(predictions), {name: _joined(side_tables) for name, side_tables in tables_by_name.items()}
+    )
 
 
 def _further(settings: Settings, data: FoldData) -> dict[str, Metric]:

@@ -43,7 +43,7 @@ def test_without_names_all_are_compared_with_the_one_that_validation_selects(exp
     assert (found.baseline, found.baseline_reason) == ("2", "selected by the best mean validation accuracy")
     assert [(pair.instance, pair.comment) for pair in found.pairs] == [("1", "batch 1"), ("3", "batch 3")]
     assert found.pairs[0].difference == pytest.approx(-0.2)
-    assert found.pairs[0].of_items == pytest.approx({"speaker 1": -0.3, "speaker 2": -0.1, "speaker 3": -0.2})
+    assert found.pairs[0].item_differences == pytest.approx({"speaker 1": -0.3, "speaker 2": -0.1, "speaker 3": -0.2})
 
 
 @pytest.mark.parametrize("baseline", [1, "1"])
@@ -125,7 +125,7 @@ def test_clips_are_compared_where_an_instance_cuts_them_into_windows(experiment)
     found = compare_in(experiment, 4, baseline=1)
 
     assert found.figure == "test accuracy of clips"
-    assert found.pairs[0].of_folds == pytest.approx({1: 0.25, 2: 0.15, 3: 0.05})
+    assert found.pairs[0].fold_differences == pytest.approx({1: 0.25, 2: 0.15, 3: 0.05})
 
 
 def test_another_experiment_is_compared_on_the_same_folds_and_named_by_its_path(experiment, make_results, tmp_path):
@@ -158,9 +158,9 @@ def test_experiments_with_other_folds_are_compared_over_the_items_that_both_test
     found = compare_in(experiment, f"{other.folder.path}:1", baseline=1)
 
     (pair,) = found.pairs
-    assert pair.of_items == pytest.approx({"speaker 1": 0.4, "speaker 2": 0.1, "speaker 3": 0.0})
+    assert pair.item_differences == pytest.approx({"speaker 1": 0.4, "speaker 2": 0.1, "speaker 3": 0.0})
     assert (pair.mean, pair.baseline_mean) == pytest.approx((2.3 / 3, 0.6))
-    assert pair.of_folds == {}
+    assert pair.fold_differences == {}
     assert "different folds, so they are compared over the items that both have tested" in describe_limits(found)[0]
     write_json(other.folder.folds_file, content | {"index_hash": "j", "folds": deals})
     with pytest.raises(ResultsError, match=r"the dataset is not.*\(j and i\)"):
@@ -193,7 +193,7 @@ def test_what_nested_selection_chooses_is_compared_like_an_instance(make_results
     found = compare_in(made, "nested", 1, baseline=2)
 
     assert (found.pairs[0].instance, found.pairs[0].comment) == ("nested", "chosen among 2")
-    assert found.pairs[0].of_items == pytest.approx({"speaker 1": 0, "speaker 2": 0, "speaker 3": 0.05})
+    assert found.pairs[0].item_differences == pytest.approx({"speaker 1": 0, "speaker 2": 0, "speaker 3": 0.05})
     assert compare_in(made, "nested", 1, 2).baseline == "2"  # nested is none to select
     shutil.rmtree(made.folder.instance_folder(2))
     with pytest.raises(ResultsError, match="nested selection needs at least two instances"):
@@ -229,7 +229,7 @@ def test_folds_that_lack_classes_do_not_reverse_the_order(one_class_each):
 
     first, second = read_instances(one_class_each.folder, [1, 2])
     figures = [instance.item_figure("test", "macro_f1") for instance in (first, second)]
-    assert np.mean(list(pair.of_folds.values())) < -0.1  # what folds say
+    assert np.mean(list(pair.fold_differences.values())) < -0.1  # what folds say
     assert (pair.basis, pair.mean, pair.baseline_mean) == ("pooled", figures[1]["pooled"], figures[0]["pooled"])
     assert pair.difference > 0.09
     # The jackknife leaves an item out of both.
@@ -275,7 +275,7 @@ def test_failed_missing_and_stale_folds_are_named(experiment, make_failure):
 
     found = compare_in(experiment, 1, baseline=4)
 
-    assert list(found.pairs[0].of_folds) == [1]
+    assert list(found.pairs[0].fold_differences) == [1]
     assert describe_limits(found)[0] == (
         "Instance 1: Compared on 1 fold; excluded: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
         "fold 3 (missing in the baseline, instance 4)."
@@ -289,7 +289,7 @@ def test_undefined_folds_are_named(experiment):
 
     found = compare_in(experiment, 4, baseline=1)
 
-    assert list(found.pairs[0].of_folds) == [1, 3]
+    assert list(found.pairs[0].fold_differences) == [1, 3]
     assert "excluded: fold 2 (accuracy is undefined)" in describe_limits(found)[0]
     assert "Only 2 items tested: too few for a test." in describe_limits(found)[1]
 

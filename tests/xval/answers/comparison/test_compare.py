@@ -83,8 +83,8 @@ def test_the_numbers_of_a_pair_by_hand():
     assert (pair.mean, pair.baseline_mean, pair.difference) == pytest.approx((0.75, 0.65, 0.1))
     assert pair.interval == pytest.approx(tuple(theirs.confidence_interval()))
     assert pair.test.p == pair.p_holm == pytest.approx(theirs.pvalue)
-    assert pair.of_folds == pytest.approx({1: 0.1, 2: 0.0, 3: 0.2, 4: 0.1})
-    assert pair.of_items == pytest.approx({"s1": 0.1, "s2": 0.0, "s3": 0.2, "s4": 0.1})
+    assert pair.fold_differences == pytest.approx({1: 0.1, 2: 0.0, 3: 0.2, 4: 0.1})
+    assert pair.item_differences == pytest.approx({"s1": 0.1, "s2": 0.0, "s3": 0.2, "s4": 0.1})
     assert (pair.basis, pair.n_items, pair.n_folds, pair.n_repeats, pair.n_runs) == ("items", 4, 4, (1,), 1)
     # A noncentral t of this shift exceeds the critical value with a probability of 80 %.
     shift = pair.least_detectable / pair.test.standard_error
@@ -276,7 +276,7 @@ def test_folds_that_one_of_the_two_lacks_are_left_out_with_their_reasons():
 
     found = compare_accuracy([own], baseline)
 
-    assert list(found.pairs[0].of_folds) == [1, 2, 5]
+    assert list(found.pairs[0].fold_differences) == [1, 2, 5]
     assert (found.pairs[0].mean, found.pairs[0].baseline_mean) == pytest.approx((0.7, 1.4 / 3))
     assert describe_limits(found)[0] == (
         "Instance 2: Compared on 3 folds; excluded: fold 3 (accuracy is undefined), fold 4 (failed: out of memory), "
@@ -335,7 +335,7 @@ def test_a_figure_that_is_not_known_of_items_is_compared_over_folds():
     (pair,) = found.pairs
     assert (pair.basis, pair.claim) == ("folds", "these models")
     assert pair.test == corrected_t(np.array([0.7 - 0.4, 0, 0]), RATIO)
-    assert not pair.of_items
+    assert not pair.item_differences
     assert (
         "The metric has no value per item, so folds are compared with the corrected resampled t-test"
         in describe_limits(found)[0]
@@ -346,7 +346,7 @@ def test_a_figure_that_is_not_known_of_items_is_compared_over_folds():
 def test_unequal_numbers_of_repeats_are_said():
     found = compare_accuracy([competitor("2", {1: [0.5, 0.7], 2: [0.6], 3: 0.7})], competitor("1", {1: 0.5, 2: 0.5, 3: 0.5}))
 
-    assert found.pairs[0].of_folds == pytest.approx({1: 0.1, 2: 0.1, 3: 0.2})
+    assert found.pairs[0].fold_differences == pytest.approx({1: 0.1, 2: 0.1, 3: 0.2})
     assert found.pairs[0].claim == "these models"  # no two whole training runs
     assert "Instance 2: Folds have 1 or 2 seeds; the mean over its seeds counts for each fold." in describe_limits(found)
     assert "averaged over 1 or 2 seeds within a fold" in describe_to_publish(found)

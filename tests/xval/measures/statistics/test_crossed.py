@@ -27,10 +27,10 @@ def test_variances_add_up_with_the_degrees_of_freedom_of_welch():
     limits = stats.ttest_ind(first, second[:5], equal_var=False).confidence_interval(0.9)
 
     wanted = pytest.approx((limits.high - limits.low) / 2)
-    assert half_width(0.9, *parts, of_runs=None) == wanted
-    assert half_width(0.9, *parts, of_runs=Component(0, 4)) == wanted
+    assert half_width(0.9, *parts, run_part=None) == wanted
+    assert half_width(0.9, *parts, run_part=Component(0, 4)) == wanted
 
 
 def test_runs_make_no_interval_narrower():
     few_items, many_runs = Component(1, 2), Component(0.5, 30)
-    assert half_width(0.95, few_items, of_runs=many_runs) == half_width(0.95, few_items, of_runs=None)
+    assert half_width(0.95, few_items, run_part=many_runs) == half_width(0.95, few_items, run_part=None)

@@ -46,7 +46,7 @@ def test_a_power_below_the_level_is_refused():
         least_detectable(0.1, 6, wanted_power=0.05)
 
 
-PILOT = Pilot.of_deviations(0.1, 0.4, 0.02, n_items=10, n_clips=20, n_runs=3)
+PILOT = Pilot.from_deviations(0.1, 0.4, 0.02, n_items=10, n_clips=20, n_runs=3)
 
 
 def test_the_error_of_a_pilot_is_that_of_its_deviations():
@@ -65,7 +65,7 @@ def test_each_part_of_the_error_falls_with_what_there_is_more_of():
 
 def test_a_study_of_the_planned_size_finds_the_difference_as_often_as_planned():
     rng, n_items = np.random.default_rng(0), 12
-    pilot = Pilot.of_deviations(0.1, 0.4, 0.0, n_items=10, n_clips=20, n_runs=3)
+    pilot = Pilot.from_deviations(0.1, 0.4, 0.0, n_items=10, n_clips=20, n_runs=3)
     true = pilot.detectable(n_items, 1, 40)
     clips = true + rng.normal(0, 0.1, (4000, n_items, 1)) + rng.normal(0, 0.4, (4000, n_items, 40))
 
@@ -77,7 +77,7 @@ def test_a_study_of_the_planned_size_finds_the_difference_as_often_as_planned():
 
 
 def test_a_cautious_pilot_has_a_variance_that_four_of_five_pilots_stay_below():
-    pilot = Pilot.of_deviations(0.1, 0.0, 0.0, n_items=6, n_clips=1, n_runs=1)
+    pilot = Pilot.from_deviations(0.1, 0.0, 0.0, n_items=6, n_clips=1, n_runs=1)
     samples = np.random.default_rng(0).normal(0, 1, (20_000, 6)).var(axis=1, ddof=1)
 
     factor = pilot.cautious().components[0].variance / pilot.components[0].variance
