@@ -14,6 +14,7 @@ from xval.report.clip_answers import read_events
 from xval.report.workbook.cells import plain_text
 from xval.report.workbook.sheet import Book
 from xval.results.job_key import JobKey
+from xval.results.scores import Scores
 from xval.training.evaluation.fold import Evaluation
 
 BEGINNINGS = ["=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"]
@@ -104,7 +105,7 @@ def test_events_keep_the_names_of_their_recordings(tmp_path):
     events = pd.DataFrame(
         {"item": ["NA", "=1"], "clip": ["NA", "@a"], "side": "test", "source": "found", "start_s": 0.5, "end_s": [1.0, 2.0]}
     ).assign(label=["nan", "-"])
-    Evaluation({}, pd.DataFrame({"item": ["NA"]}), {"events.csv": events}).write(tmp_path)
+    Evaluation(Scores(), {}, pd.DataFrame({"item": ["NA"]}), {"events.csv": events}).write(tmp_path)
 
     pd.testing.assert_frame_equal(
         read_events({JobKey(1, 1): tmp_path}), events[["clip", "source", "start_s", "end_s", "label"]]

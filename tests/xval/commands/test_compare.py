@@ -107,15 +107,18 @@ def edit(path, change):
 
 def test_records_that_check_fails_are_named_beside_their_figures(command, results, tmp_path):
     assert "Do not rely" not in command("compare", results, "1", "2").out
-    edit(results / "instance_3" / "fold_1" / "record.json", lambda record: record["metrics"]["test"].update(accuracy=0.123))
+    scores = results / "instance_3" / "fold_1" / "scores.parquet"
+    rows = pd.read_parquet(scores)
+    rows.loc[(rows["side"] == "test") & (rows["item"] == "") & (rows["metric"] == "accuracy"), "value"] = 0.123
+    rows.to_parquet(scores)
     edit(results / "instance_3" / "settings.json", lambda written: written["parameters"].update(batch_size=999))
 
     ended = command("compare", results, "1", "3")
 
     assert ended.code == 0
     (line, *_) = [line for line in ended.out.splitlines() if "Do not rely" in line]
-    assert line.startswith(f"Do not rely on these values: xval audit {results} fails what they are of (figures: instance 3")
-    assert "record.json has the test accuracy 0.123; its predictions give" in line
+    assert line.startswith(f"Do not rely on these values: xval audit {results} fails what they are of (scores: instance 3")
+    assert "scores.parquet has the test accuracy 0.123; its predictions give" in line
     assert "settings hash: instance 3: settings.json has been edited: its settings have the hash" in line
     assert "Do not rely" not in command("compare", results, "1", "2").out
     assert f"audit {results} fails" in command("compare", results, "1", f"{results}:3").out

@@ -392,8 +392,8 @@ def test_parts_that_settings_or_a_search_of_them_name_belong_to_the_code(make_se
     settings = make_settings(search=SearchPlan(space, 3).to_text(), monitor="val_balanced_accuracy", **named)
 
     assert settings.own_parts() == {
-        "architectures.cnn_small.build", "architectures.mlp.build", "own_package.network.wider", "own_package.parts.Slow",
-        "own_package.parts.worst", "own_package.parts.schedule",
+        "architectures.cnn_small.build", "architectures.mlp.build", "own_package.network.wider",
+        "own_package.network.reshaping_type", "own_package.parts.Slow", "own_package.parts.worst", "own_package.parts.schedule",
     }  # fmt: skip
     assert settings.own_modules() == {"own_package.network", "own_package.parts"}
 

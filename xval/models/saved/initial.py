@@ -96,7 +96,7 @@ def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
     """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
     if embedder.has_changed(record, settings):
         return True
-    read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}
+    read = {Path(model["path"]): model["hash"] for model in record.get("models", ()) if "hash" in model}
     if settings.start_model is not None:
         read[_path(settings.start_model, record["fold"])] = record.get("initial_model_hash")
     return any(path.is_file() and hash_model(path) != known for path, known in read.items())
