@@ -1,7 +1,4 @@
-"""The finished instance that a command is about.
-
-Comes in: the folder of an experiment, and a number or nothing. Goes out: an `InstanceResults`.
-"""
+"""Find the finished instance that a command is about: the one with its number, or else the one that validation selects."""
 
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished

@@ -1,7 +1,4 @@
-"""The recall of each class or label over the test clips of an instance, with its interval over items.
-
-Comes in: what was tested in each repeat. Goes out: a `ClassRecall` for each class that occurs.
-"""
+"""The recall of each class or label over the test clips of an instance, with its interval over items."""
 
 from collections.abc import Sequence
 from copy import copy

@@ -1,8 +1,7 @@
-"""Which ensembles have validation figures that do not rank them: those of items that their members were chosen or weighed by.
+"""Find ensembles whose validation scores do not rank them, because their members were chosen or weighed by the same items.
 
-Comes in: instances. Goes out: those whose validation figures compare, and the numbers of the others. A fold with several
-validation items leaves each of them out of the fit (`cross_predict` of xval/reuse/ensembles/combine.py); one with a single item
-cannot.
+A fold with several validation items leaves each of them out of the fit (`cross_predict` of xval/reuse/ensembles/combine.py);
+one with a single item cannot.
 """
 
 from collections.abc import Sequence

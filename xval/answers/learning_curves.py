@@ -1,7 +1,4 @@
-"""Instances that differ in train_fraction alone, or in enrolment_s alone: the points of a curve over items or seconds.
-
-Comes in: instances. Goes out: the instances of each curve, with where they stand on it.
-"""
+"""Group instances that differ only in train_fraction, or only in enrolment_s, into curves over training items or seconds."""
 
 from collections.abc import Sequence
 from statistics import fmean

@@ -1,6 +1,6 @@
 """How well the probability of one class finds its clips: curves over all thresholds, and points on them with their intervals.
 
-Comes in: what was tested of an instance. Goes out: `OperatingPoints`, which the page draws.
+The page draws them.
 """
 
 import math

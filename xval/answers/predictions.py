@@ -1,8 +1,4 @@
-"""The predictions of finished folds as a pandas DataFrame.
-
-Comes in: the folder of an experiment, an instance or a fold. Goes out: a row per example or frame, read from the
-predictions.parquet of each fold.
-"""
+"""Load the predictions of finished folds as a pandas DataFrame: a row per example or frame, from their predictions.parquet."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path

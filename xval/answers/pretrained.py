@@ -1,7 +1,7 @@
-"""The verdict on the figures of an instance: clean, leaked or unknown, by all that its models are made of and were trained on.
+"""The verdict on the scores of an instance: clean, leaked or unknown, by all that its models are made of and were trained on.
 
-Comes in: the records of its jobs and its parameters. Goes out: an `Origin`, and the clause that stands beside its figures in
-terminal, page, workbook, LaTeX and model card. What a record of an earlier version does not say is unknown.
+A clause on it is shown next to the scores in terminal, page, workbook, LaTeX and model card. What a record of an earlier
+version does not say is unknown.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence

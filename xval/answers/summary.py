@@ -1,7 +1,4 @@
-"""What a table of several instances shows: its metrics, the parameters that differ, the chance level.
-
-Comes in: instances. Goes out: names of columns, and the texts and numbers that belong to several instances together.
-"""
+"""What a table of several instances shows: its metrics, the parameters that differ, the chance level."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

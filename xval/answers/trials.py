@@ -1,7 +1,4 @@
-"""What the searches of an instance have tried and chosen, as the records of its folds say.
-
-Comes in: an instance. Goes out: a `FoldTrials` for each fold, and sentences on them.
-"""
+"""Describe the hyperparameter search of an instance: which settings were tried and chosen in each fold, as its records say."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

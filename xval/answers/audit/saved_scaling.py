@@ -1,8 +1,8 @@
-"""Read the mean and variance by which a saved model normalises, and those by which it scales the numbers that it predicts.
+"""Read, for the audit, by which mean and variance a saved model normalises features and scales the numbers that it predicts.
 
-Comes in: a .keras file, which need not be trusted. Goes out: two arrays. A .keras file is a zip of JSON and HDF5; Keras keeps
-the weights of the layers of one class in groups named after it, numbered in the order of the layers. Nothing is built or
-executed: keras_file.py checks the archive, and of HDF5 only plain numbers that lie in the file itself are read.
+A .keras file is a zip of JSON and HDF5, and need not be trusted: nothing is built or executed, keras_file.py checks the
+archive, and of HDF5 only plain numbers in the file itself are read. Keras keeps the weights of the layers of one class in
+groups named after it, numbered in the order of the layers.
 """
 
 import json

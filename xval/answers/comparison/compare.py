@@ -1,12 +1,10 @@
-"""Compare instances with a baseline on the folds that they share: tests, intervals, what could have been found.
+"""Compare instances with a baseline on the folds that they share: tests, intervals, and which differences could be found.
 
-Comes in: a `Competitor` for each instance and one for the baseline. Goes out: a `Comparison`.
-
-Items are the unit: no test takes clips as units. The figures that are compared are those that tables have beside their
+Items are the unit: no test takes clips as units. The scores that are compared are those that tables show with their
 intervals, means over items or pooled over all that was tested, and their difference is tested over items, with the variance
-between training runs where there are several (`item_difference`). Figures that are not known of items, as losses, are tested by
-the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the family
-"all against the baseline"; each interval is the usual one, of its own comparison.
+between training runs where there are several (`item_difference`). Scores that are not known of items, as losses, are tested
+by the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the
+family "all against the baseline"; each interval is the usual one, of its own comparison.
 """
 
 import math

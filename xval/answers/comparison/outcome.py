@@ -1,6 +1,6 @@
 """What a comparison has found: a `Pair` for each instance, with the baseline; a `Comparison` of all of them.
 
-Comes in: tests, probabilities and variances. Goes out: a verdict, what could have been found, a table of all numbers.
+They give a verdict, the differences that could have been found, and a table of all numbers.
 """
 
 import math

@@ -1,7 +1,4 @@
-"""Refuse instances that cannot be compared.
-
-Comes in: instances by what they are called. Goes out: a `ResultsError`, or a `SettingsError` of a metric that is unknown.
-"""
+"""Raise an error for instances that cannot be compared: other datasets, tasks or clips, only another seed, unknown metric."""
 
 from collections.abc import Mapping
 
