@@ -1,11 +1,11 @@
-"""The checkpoints of one job: when they are written, what they are bound to, and where a training goes on.
+"""The checkpoints of one job: when they are written, what they are bound to, and where an interrupted training continues.
 
-Comes in: a job, and its training, which is asked for its state at the ends of epochs. Goes out: a file beside the fold, every
-`checkpoint_minutes` and when a signal says that the process is to end (see `checkpoint_file`); and the state that an earlier
-process left, if it fits.
+A checkpoint is a file next to the folder of the fold (see `checkpoint_file`), written at the end of an epoch every
+`checkpoint_minutes`, and when a signal says that the process is to end. A state that an earlier process left is used only if
+it fits the job.
 
-A signal may come in the middle of an epoch, where no state is whole. So the state of the last finished epoch stays in memory,
-wherever taking it costs less than a hundredth of the time, and a signal has that written.
+A signal may come in the middle of an epoch, where no state is whole. So the state of the last finished epoch stays in
+memory, wherever taking it costs less than a hundredth of the time, and a signal has that written.
 """
 
 import json

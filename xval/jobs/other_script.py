@@ -1,7 +1,6 @@
-"""Whose results an experiment folder holds: two scripts that write to one folder would mix their instances.
+"""Keep two scripts from mixing their instances in one experiment folder: an error names a number that is free.
 
-Comes in: a results folder, and the script that is to write there. Goes out: nothing, or a `ResultsError` with a number that is
-free. The settings of each instance say which script wrote them; before there are any, `.script.json` says which one is at work.
+The settings of each instance say which script wrote them; before there are any, `.script.json` says which one is at work.
 """
 
 from collections.abc import Collection, Iterator
