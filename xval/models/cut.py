@@ -1,7 +1,6 @@
-"""What a saved network makes of examples: the output of one of its layers.
+"""Cut a saved network at one of its layers, so that its embeddings can serve as features: float32 (n_examples, n_features).
 
-Comes in: a saved model, and which layer, or how many are dropped. Goes out: a Keras model from the stored features (or samples)
-to float32 (n_examples, n_features).
+The cut model is one of Keras, and reads the stored features (or samples).
 """
 
 from collections.abc import Callable, Sequence

@@ -1,7 +1,6 @@
-"""A network as one graph of its layers, in whichever form it was written.
+"""A network as one graph of its layers, in whichever form it was written: functional, sequential or a class that a user wrote.
 
-Comes in: a functional or sequential network, or one of the user's own class, which may hold others. Goes out: a functional
-model of the same layers and weights, in which no model lies within a model.
+It becomes a functional model of the same layers and weights, in which no model is inside another one.
 """
 
 import inspect

@@ -1,7 +1,7 @@
 """Start from the weights of a saved model, and freeze the first blocks of a network.
 
-Comes in: the freshly built model of a fold, and the initial model. Goes out: the same model with copied weights, some of them
-frozen. What is normalised by stays that of the fold's own training items, and an output layer for other classes stays new.
+Weights are copied into the freshly built model of a fold. What is normalised by stays that of the fold's own training items,
+and an output layer for other classes stays new.
 
 A block is a layer with a kernel (convolution, dense or recurrent) and all layers behind it up to the next such layer, batch
 normalisation included; what comes ahead of the first kernel belongs to the first block. The block of the output layer is the

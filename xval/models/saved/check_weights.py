@@ -1,7 +1,4 @@
-"""Check the weights of a saved model before Keras reads them.
-
-Comes in: model.weights.h5, unpacked. Goes out: how many numbers it holds, or the reason why it is refused.
-"""
+"""Check the weights of a saved model (model.weights.h5, unpacked) before Keras reads them, and count their numbers."""
 
 import math
 from pathlib import Path

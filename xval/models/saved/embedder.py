@@ -1,7 +1,6 @@
 """The embedder of a saved model or a finished fold: whether it is still the one that made the features.
 
-Comes in: settings, records, model.json. Goes out: the path of an embedder of the user's own; an error where its weights are
-others now.
+It is an error where an embedder of the user's own has other weights now.
 """
 
 from collections.abc import Mapping
