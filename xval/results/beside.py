@@ -1,7 +1,4 @@
-"""Where what is made of a saved model goes: beside the results that it belongs to.
-
-Comes in: the path of a model. Goes out: the folder of its experiment, or its own.
-"""
+"""Find the folder for what is made of a saved model: that of the experiment which it belongs to, or the model's own."""
 
 from pathlib import Path
 

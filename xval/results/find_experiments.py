@@ -1,7 +1,4 @@
-"""The experiments below a folder that a user names.
-
-Comes in: the folder of an experiment, its parent, results/, or a folder of such. Goes out: the folders that have a folds.json.
-"""
+"""Find the experiments (folders with a folds.json) at or below a folder that a user names, such as results/."""
 
 import os
 import re

@@ -13,8 +13,7 @@
                      .fold_<k>.checkpoint.npz            while it is not done: see checkpoint_note.py
         tensorboard/instance_<i>/fold_<k>/       where tensorboard = true
 
-Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, and
-renamed when it is complete.
+A fold folder is written under a temporary name, and renamed when it is complete.
 """
 
 import os

@@ -1,7 +1,6 @@
 """Which process holds which job of an experiment, and the lock of its derived files.
 
-Comes in: the key of a job. Goes out: whether this process holds it. What a dead process left of a job is removed when it is
-claimed.
+What a dead process left of a job is removed when it is claimed.
 """
 
 from abc import ABC, abstractmethod
