@@ -1,7 +1,4 @@
-"""Predict labelled clips with a saved model, and evaluate the predictions.
-
-Comes in: a model, labelled clips, and what to do about labels and clips that do not fit. Goes out: an `Outcome`.
-"""
+"""Predict labelled clips with a saved model, and evaluate the predictions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager

@@ -1,7 +1,4 @@
-"""The figures of a model on labelled clips, the same as those of the test clips of an experiment.
-
-Comes in: targets, and the predictions of the model. Goes out: `Figures`.
-"""
+"""The scores of a model on labelled clips, the same as those of the test clips of an experiment."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,4 @@
-"""Read labelled clips from a folder of class folders, a table, or a prepared corpus.
-
-Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per clip.
-"""
+"""Read labelled clips from a folder of class folders, a table, or a prepared dataset, one row per clip."""
 
 import math
 from collections.abc import Iterator, Sequence
