@@ -1,7 +1,7 @@
 """Losses that the layers of a network add by themselves: `add_loss`, `activity_regularizer`, an ActivityRegularization.
 
-Comes in: a model. Goes out: whether it has such layers, told without running it, and what their losses and the penalties of its
-weights add to the loss of examples, as Keras's own `evaluate` counts it.
+Whether a model has such layers is found without running it. What their losses and the penalties of its weights add to the
+loss of examples is computed as Keras's own `evaluate` counts it.
 """
 
 import inspect

@@ -1,11 +1,10 @@
 """Change training examples at every step, so that the model cannot learn them by heart: masks, shifts, noise and gain here.
 
-Comes in: the whole model of a fold and the settings. Goes out: a model to fit that shares its weights and changes what passes
-through it in training alone; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each
-other before they come here; speaker_layers.py makes them sound like other speakers, and
-recorder_layer.py like other recorders.
+The model that is fitted shares the weights of the whole model of a fold, and changes what passes through it only in
+training; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each other before they
+come here; speaker_layers.py makes them sound like other speakers, and recorder_layer.py like other recorders.
 
-Every example gets numbers of its own, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
+Every example gets its own numbers, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
 """
 
 import math

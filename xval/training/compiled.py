@@ -1,12 +1,10 @@
 """Compile the model of a fold, once for all folds of an instance that a process trains.
 
-Comes in: a model that was built anew for a fold. Goes out: a `CompiledModel` with the values of its variables: the one that an
-earlier fold of the same instance left behind, whose functions are traced and compiled already, where there is one that fits.
-
-Building a model anew takes some 50 ms and gives every variable the value that it has in a fresh process with the same seed:
-weights from their initialisers, the states of dropout, the statistics of the fold's normalisation, weights of an initial model.
-These are copied, with those of a new optimizer; so a fold has the same result, bit for bit, in a process that has trained other
-folds.
+A model that an earlier fold of the same instance left behind, whose functions are traced and compiled already, takes the
+values of the variables of the new one, where it fits. Building a model anew takes some 50 ms and gives every variable the
+value that it has in a fresh process with the same seed: weights from their initialisers, the states of dropout, the
+statistics of the fold's normalisation, weights of an initial model. These are copied, with those of a new optimizer; so a
+fold has exactly the same result in a process that has trained other folds.
 """
 
 import json

@@ -1,7 +1,6 @@
-"""The base of the layers that change examples in training alone.
+"""The base of the layers that change examples only in training.
 
-Comes in: examples. Goes out: the same examples where nothing is trained; else what the layer makes of them, with numbers drawn
-on the device by `keras.random`: the same seed gives the same numbers on a backend.
+Numbers are drawn on the device by `keras.random`: the same seed gives the same numbers on a backend.
 """
 
 from typing import Any

@@ -1,7 +1,6 @@
-"""What an estimator of scikit-learn needs before anything is fitted: skops, and training items to leave out.
+"""Check what an estimator of scikit-learn needs before anything is fitted: skops, and training items to leave out.
 
-Comes in: an instance and the folds that are to run. Goes out: nothing, or an error that names what to mend. scikit-learn is not
-loaded here.
+An error names the fix. scikit-learn is not loaded here.
 """
 
 from collections.abc import Iterable, Mapping

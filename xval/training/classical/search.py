@@ -1,11 +1,10 @@
 """Scaler, principal components and an estimator of scikit-learn, chosen and fitted without items that are tested.
 
-Comes in: features, targets and items of training examples. Goes out: a `FittedEstimator`, and the scores of the searched grid.
-
-A grid is searched by leaving items out. Inner folds (`inner_seed`) also give an answer to each example by an estimator that was
-fitted without its item, for validation figures and the temperature. Without them folds of the training items search
-(GroupKFold), or, where features come from networks that have learnt the training items by heart, the validation items do, which
-those networks were not fitted to: what such a network makes of a training item says nothing about what it makes of another.
+A grid is searched by leaving items out. Inner folds (`inner_seed`) also give a prediction for each example by an estimator
+that was fitted without its item, for validation scores and the temperature. Without them folds of the training items search
+(GroupKFold), or, where features come from networks that have learnt the training items by heart, the validation items do,
+which those networks were not fitted to: what such a network makes of a training item says nothing about what it makes of
+another.
 """
 
 import warnings

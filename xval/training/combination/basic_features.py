@@ -1,7 +1,6 @@
-"""The hand-crafted features of every example of a feature store, computed once and kept beside it.
+"""The hand-crafted features of every example of a feature store, computed once and kept next to it.
 
-Comes in: a corpus, its store, and the feature settings. Goes out: ``basic_<key>.npz`` in the folder of the store, and rows of
-it. The key is a hash of the examples and of what the features are.
+They are in ``basic_<key>.npz`` in the folder of the store. The key is a hash of the examples and of what the features are.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
-"""What a combination of features needs: models that were made for the features of the instance.
+"""Check that the models of a combination of features were made for the features of the instance.
 
-Comes in: the path of a model and feature settings. Goes out: the content of its model.json, or an error that names what to
-mend. Keras is not loaded here.
+An error names the fix. Keras is not loaded here: the model.json next to each model says what it was made for.
 """
 
 from collections.abc import Mapping

@@ -1,10 +1,8 @@
-"""Hand-crafted features of a sound: 34 short-term features, their deltas, and the statistics of both.
-
-Comes in: the samples of one example. Goes out: 136 numbers, named by `FEATURE_NAMES`.
+"""Hand-crafted features of a sound: 34 short-term features, their deltas, and the statistics of both (`FEATURE_NAMES`).
 
 The set is that of pyAudioAnalysis (Giannakopoulos 2015, "pyAudioAnalysis: an open-source Python library for audio signal
-analysis"): frames of 50 ms every 10 ms; mean and standard deviation over stretches of about 1 s, averaged over the example. The
-mel and chroma filters are librosa's, so the values are not those of pyAudioAnalysis digit for digit.
+analysis"): frames of 50 ms every 10 ms; mean and standard deviation over segments of about 1 s, averaged over the example,
+136 numbers. The mel and chroma filters are librosa's, so the values are not those of pyAudioAnalysis digit for digit.
 """
 
 from functools import lru_cache
