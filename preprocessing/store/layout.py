@@ -1,6 +1,6 @@
-"""What a feature store looks like on disk: the names of its files, and what store.json says.
+"""What a feature store looks like on disk: the names of its files, and what store.json says (`StoreDescription`).
 
-Comes in: nothing. Goes out: names and the `StoreDescription`, by which writer.py writes a store and `open_store` reads it.
+writer.py writes a store by it, and `open_store` reads it.
 """
 
 from pathlib import Path

@@ -1,7 +1,6 @@
-"""Which stretches of the clips in a store of waveforms are examples, and what a model's front end makes of them.
+"""Which segments of the clips in a store of waveforms are examples, and what a model's front end makes of them.
 
-Comes in: a store of waveforms and the feature settings of an instance. Goes out: lengths of examples, the shape of their
-features, and the moments of the features, kept beside the store.
+The features that the front end makes depend on the settings of an instance. Their moments are kept next to the store.
 """
 
 import hashlib
