@@ -1,7 +1,4 @@
-"""The charts of the quality report: how durations, rates, channels, levels, classes and items are spread over a corpus.
-
-Comes in: the facts about every clip. Goes out: PNG files in memory, by name.
-"""
+"""The charts of the quality report: how durations, rates, channels, levels, classes and items are spread over a dataset."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING

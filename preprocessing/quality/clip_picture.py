@@ -1,7 +1,4 @@
-"""The picture of a clip as a model gets it: waveform, features, windows.
-
-Comes in: the samples of a clip and the feature settings. Goes out: a figure.
-"""
+"""Draw a clip as a model gets it, for the quality report: waveform, features, windows."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,7 @@
-"""The facts about every clip of a corpus: first from the headers of the files alone, then from the decoded audio.
+"""The facts about every clip of a dataset: first only from the headers of the files, then from the decoded audio.
 
-Comes in: a checked list of clips and the folder of their audio. Goes out: the list with a column per fact. What is wrong with a
-clip that cannot be read stands in the columns ``broken`` and ``reason``; it never stops the others.
+Each fact is a column of the list of clips. What is wrong with a clip that cannot be read is in the columns ``broken`` and
+``reason``; it never stops the others.
 """
 
 from functools import partial

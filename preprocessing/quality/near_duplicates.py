@@ -1,7 +1,5 @@
 """Find clips that hold one recording twice: at another level, in another encoding, or with some padding or cutting at the ends.
 
-Comes in: the facts about every clip, with their fingerprints. Goes out: for each clip the other one that it nearly equals.
-
 1. The fingerprint of a clip holds the magnitudes of the modulation spectra of its bands: neither its level nor where it begins
    changes them (Sukittanon, Atlas and Pitton 2004, "Modulation-Scale Analysis for Content Identification", IEEE Trans. Signal
    Processing 52). The nearest neighbours of each clip by their cosine are candidates.
