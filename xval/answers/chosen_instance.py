@@ -8,7 +8,7 @@ from xval.results.instance import InstanceResults
 
 
 def choose_instance(folder: ExperimentFolder, number: int | None) -> InstanceResults:
-    """Return an instance with a finished fold; None: the one that the validation figures select."""
+    """Return an instance with a finished fold; None: the one that the validation scores select."""
     instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
     if number is None:
         number = rank_instances(list(instances.values())).selected

@@ -12,9 +12,9 @@ _FITTED = ("choose", "stack")
 
 
 def comparable(instances: Sequence[InstanceResults], side: str = "validation") -> Sequence[InstanceResults]:
-    """Return the instances whose figures of a side can be compared; all of them if that is true of none.
+    """Return the instances whose scores of a side can be compared; all of them if that is true of none.
 
-    Figures of other sides than validation always compare.
+    Scores of other sides than validation always compare.
     """
     left_out = set(fitted_to_own_items(instances)) if side.endswith("validation") else set()
     return [instance for instance in instances if instance.number not in left_out] or instances

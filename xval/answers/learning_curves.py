@@ -14,7 +14,7 @@ class CurvePoint(NamedTuple):
 
     Attributes:
         setting: Its value of the setting that differs.
-        across: Where it stands: training items, mean over the finished folds; or the setting, in seconds.
+        across: Where it is: training items, mean over the finished folds; or the setting, in seconds.
     """
 
     instance: int
@@ -23,7 +23,7 @@ class CurvePoint(NamedTuple):
 
 
 def learning_curves(instances: Sequence[InstanceResults], name: str = "train_fraction") -> list[tuple[CurvePoint, ...]]:
-    """Return the curves among some instances: two or more that differ in one setting alone, the smallest first.
+    """Return the curves among some instances: two or more that differ only in one setting, the smallest first.
 
     The setting is train_fraction or enrolment_s; an instance without enrolment is on no curve over seconds.
     """

@@ -31,7 +31,7 @@ Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
 def read_scaling(path: Path) -> Scaling | None:
     """Return the mean and the variance in the layer ``normalization`` of a .keras file, each float64 (n_bins,).
 
-    None: the model has no such layer with statistics of its own.
+    None: the model has no such layer with its own statistics.
     """
     weights = _read_layer(path, "normalization", n_weights=2)
     return None if weights is None else (weights[0], weights[1])
@@ -101,7 +101,7 @@ def _read_weights(weights: IO[bytes], group: str, number: int) -> list[NDArray[n
 
 
 def _read_numbers(group: Any, name: str) -> NDArray[np.float64]:
-    """Return a short array of numbers that lies in the file itself."""
+    """Return a short array of numbers that is in the file itself."""
     import h5py
 
     is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)

@@ -44,7 +44,7 @@ def compare(
     baseline_reason: str = "as chosen",
     bounds: Bounds | None = None,
 ) -> Comparison:
-    """Compare each instance with the baseline on the folds in which both have a figure.
+    """Compare each instance with the baseline on the folds in which both have a score.
 
     Args:
         instances: Without the baseline.
@@ -54,7 +54,7 @@ def compare(
         higher_is_better: Of the metric.
         rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
         baseline_reason: Why it is the baseline, in words.
-        bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
+        bounds: Least and largest possible score, with inf for none; None: any score is possible.
     """
     notes, pairs = [], []
     for instance in instances:
@@ -165,7 +165,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
 
 
 def _have_same_folds(instance: Competitor, baseline: Competitor) -> bool:
-    """Return whether the deals that both have are the same folds."""
+    """Return whether the repeats that both have are the same folds."""
     if instance.instance.experiment.path == baseline.instance.experiment.path:
         return True
     return are_alike(instance.folds_by_repeat, baseline.folds_by_repeat)
@@ -186,9 +186,9 @@ def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
 
 
 def _match_runs(instance: Competitor, own: ItemValues, baseline: Competitor, other: ItemValues) -> _Both:
-    """Return both in the same training runs: where they have other numbers of seeds, deals are compared, or the mean over runs.
+    """Return both in the same training runs: where they have other numbers of seeds, repeats are compared, or means over runs.
 
-    What draws nothing is fitted once in a deal, and is the same with every seed.
+    What draws nothing is fitted once in a repeat, and is the same with every seed.
     """
     if own.runs != other.runs:
         own = own if has_randomness(instance.instance.parameters) else own.in_runs(other.runs)
