@@ -164,7 +164,7 @@ class FoldCheckpoints(Observer):
     def written_at_signals(self) -> Iterator[None]:
         """Write the state in memory when a signal comes within this block, and then call the signal's earlier handler.
 
-        A warning (SIGUSR1) ends nothing. Signals reach the main thread alone: in another one they do what they did before.
+        A warning (SIGUSR1) ends nothing. Signals reach only the main thread: in another one they do what they did before.
         """
         _RUNNING.append(self)
         before: dict[int, Any] = {}
@@ -195,7 +195,7 @@ class FoldCheckpoints(Observer):
             _RUNNING.remove(self)
 
     def say(self, what: str) -> None:
-        """Note what the job does, beside its name."""
+        """Note what the job does, in addition to its name."""
         self._observers.note(f"{self._job.key.fold_name} {what}")
 
 

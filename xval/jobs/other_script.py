@@ -116,7 +116,7 @@ def _is_other(written: str, declaration: Declaration) -> bool:
 
 
 def free_number(experiment: Path) -> int:
-    """Return the first number that has no folder beside that of an experiment."""
+    """Return the first number that has no folder next to that of an experiment."""
     number = 1
     while experiment.with_name(f"experiment_{number}").exists():
         number += 1
