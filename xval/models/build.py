@@ -42,7 +42,7 @@ PARTS_BEFORE = ("frontend", "normalization", "layer_weights")
 """The parts of a model ahead of its network that are models themselves."""
 
 _NAMES = frozenset({*CONSTANT_LAYERS, *PARTS_BEFORE, PREDICTION, "reshaping", "features", "samples"})
-"""Of the parts beside the network, whose name has to be another one."""
+"""Of the parts other than the network, whose name has to be another one."""
 
 
 def build_model(

@@ -100,7 +100,7 @@ def compile_for_prediction(model: keras.Model) -> None:
 
 
 def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], keras.Model, list[keras.layers.Layer]]:
-    """Return what stands before the network of a model, the network, and what stands behind it."""
+    """Return what is before the network of a model, the network, and what is behind it."""
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     for position, layer in enumerate(chain):
         if isinstance(layer, keras.Model) and not is_part_before(layer):

@@ -54,7 +54,7 @@ def _network(model: keras.Model) -> list[keras.Layer]:
 
 
 def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Return whether two builds gave a weight the same values, and not one value alone."""
+    """Return whether two builds gave a weight the same values, and not only one value."""
     return one.size > 1 and bool((one != one.flat[0]).any()) and np.array_equal(one, other)
 
 

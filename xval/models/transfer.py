@@ -57,7 +57,7 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     frozen = blocks_to_freeze(blocks, settings)
     initial_model = _load(initial)
     pairs = _copy(model, initial_model, initial, settings, store)
-    touched = {id(layer) for pair in pairs for layer in pair}  # names may come twice where a model lies in a model
+    touched = {id(layer) for pair in pairs for layer in pair}  # names may come twice where a model is in a model
     untrained = [layer.name for layer in _with_weights(frozen) if id(layer) not in touched]
     if untrained:
         raise SettingsError(

@@ -45,7 +45,7 @@ _LAYERS = frozenset(
         "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
     }
 )  # fmt: skip
-"""Every layer of Keras that loads no code and no file: those that are left out stand in `HARMS`."""
+"""Every layer of Keras that loads no code and no file: those that are left out are in `HARMS`."""
 
 _OPERATIONS = frozenset(
     {

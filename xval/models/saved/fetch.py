@@ -15,7 +15,7 @@ CACHE_VARIABLE = "XVAL_CACHE"
 
 
 def cached_path(address: ModelAddress) -> Path:
-    """Return where the model of an address lies once it is fetched."""
+    """Return where the model of an address is once it is fetched."""
     import pooch
 
     folder = Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("xval"))

@@ -93,7 +93,7 @@ def find_initial_model(
 
 
 def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
-    """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
+    """Return whether a finished fold read other models than are there now; those that are gone have not changed."""
     if embedder.has_changed(record, settings):
         return True
     read = {Path(model["path"]): model["hash"] for model in record.get("models", ())}

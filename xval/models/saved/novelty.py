@@ -117,7 +117,7 @@ def measure_novelty(
 
 
 def read_novelty(model: Path, settings: NoveltySettings | None) -> Novelty | None:
-    """Return what novelty.npy beside a saved model holds; None: there is none, or no limit for its distances.
+    """Return what novelty.npy next to a saved model holds; None: there is none, or no limit for its distances.
 
     Raises:
         ResultsError: The file is damaged.
