@@ -7,7 +7,7 @@ from xval.results.folder import find_experiment
 
 
 def neighbour_folder(model: Path) -> Path:
-    """Return the folder of the experiment of a model; for one that lies elsewhere, the folder that it lies in.
+    """Return the folder of the experiment of a model; for one that is elsewhere, the folder that it is in.
 
     Args:
         model: A .keras file, or a fold, instance or experiment folder.

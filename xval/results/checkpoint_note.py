@@ -21,7 +21,7 @@ _SUFFIX = ".checkpoint.npz"
 
 
 def checkpoint_path(folder: ExperimentFolder, key: JobKey) -> Path:
-    """Return where the checkpoint of a job lies until the job is done: beside its folder."""
+    """Return where the checkpoint of a job is until the job is done: next to its folder."""
     final = folder.fold_folder(*key)
     return final.with_name(f".{final.name}{_SUFFIX}")
 
