@@ -50,7 +50,7 @@ def _no_gradients() -> AbstractContextManager[Any]:
 
 
 def _has_own(layer_class: type) -> bool:
-    """Return whether a class that is not of Keras has code that calls `add_loss`, or calls functions of its own that do."""
+    """Return whether a class that is not of Keras has code that calls `add_loss`, or calls its own functions that do."""
     found = [member for kind in inspect.getmro(layer_class) if not _is_of_others(kind) for member in vars(kind).values()]
     known: set[CodeType] = set()
     while found:

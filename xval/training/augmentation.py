@@ -124,7 +124,7 @@ class RandomGain(RandomLayer):
     Args:
         gain_db: Furthest gain to either side, drawn uniformly in dB.
         mode: What the input is. ``waveform``; ``db``, to which the gain is added; ``linear``, magnitudes to a power; ``mfcc``,
-            whose coefficient 0 alone moves, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
+            of which only coefficient 0 moves, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
         n_mels: Mel bins under the coefficients of ``mfcc``.
         power: Exponent of the magnitudes of ``linear``.
     """

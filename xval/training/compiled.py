@@ -103,7 +103,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
         loss=loss,
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
-        # TensorFlow goes through some steps before it returns to Python: the same figures in 3 % less time on the CPU.
+        # TensorFlow goes through some steps before it returns to Python: the same scores in 3 % less time on the CPU.
         # Callbacks of the user's own may want to see every step.
         steps_per_execution=1
         if settings.tensorboard_batches or settings.callbacks or keras.backend.backend() != "tensorflow"
@@ -132,7 +132,7 @@ class WarmModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         With a loss, an optimizer, callbacks or layers of the user's own it is compiled anew for each fold, since they may hold
-        what is in no variable; likewise where something draws by a seed of TensorFlow's own, which Keras's layers do not do.
+        what is in no variable; also where something draws by a seed of TensorFlow's own, which Keras's layers do not do.
 
         Args:
             new: Of `compile_model`; it must not be used afterwards.
@@ -188,7 +188,7 @@ WARM_MODEL = WarmModel()
 
 
 def penalised(model: keras.Model) -> list[keras.Variable]:
-    """Return the weights of a model that have a penalty of their own."""
+    """Return the weights of a model that have their own penalty."""
     return [variable for variable in model.trainable_variables if variable.regularizer is not None]
 
 

@@ -236,7 +236,7 @@ class AveragedWeights(Counting):
             return
         self.trained = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables()]
         for variable, average in zip(self._variables(), weight_averages(self.model.optimizer), strict=True):
-            variable.assign(keras.ops.convert_to_numpy(average).copy())  # a buffer of its own: JAX gives both away in a step
+            variable.assign(keras.ops.convert_to_numpy(average).copy())  # a separate buffer: JAX gives both away in a step
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]

@@ -15,10 +15,10 @@ def whole_numbers(shares: Any, highest: Any) -> Any:
 
 
 class RandomLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that changes examples in training alone, in float32 whatever the precision of the rest.
+    """A layer that changes examples only in training, in float32 whatever the precision of the rest.
 
     Attributes:
-        is_masked: Whether NaN stands behind the ends of clips (``padding = masked``), which stays there.
+        is_masked: Whether NaN is behind the ends of clips (``padding = masked``), which stays there.
     """
 
     is_masked = False

@@ -24,7 +24,7 @@ def check_skops(architecture: str) -> None:
 
 
 def check_training_items(folds: Iterable[Fold], options: Mapping[str, Any] | None = None) -> None:
-    """Refuse folds with one training item alone, which a search could not leave out.
+    """Refuse folds with only one training item, which a search could not leave out.
 
     Args:
         folds: All that are to run.

@@ -53,7 +53,7 @@ class SplitKernels:
 
 
 def decide(pipeline: Pipeline, features: NDArray[np.floating], method: str) -> NDArray[Any]:
-    """Return what a fitted pipeline answers, whatever stands at its end.
+    """Return what a fitted pipeline answers, whatever is at its end.
 
     Args:
         pipeline: Scaler and estimator.

@@ -201,7 +201,7 @@ def _probabilities_out_of_fold(
 ) -> tuple[float | None, NDArray[np.float32]]:
     """Return the temperature that fits the scores of examples that a split has not fitted, and their probabilities.
 
-    A split that fits examples of one class alone answers this class; it tells nothing about the temperature. Where each split
+    A split that fits examples of only one class answers this class; it tells nothing about the temperature. Where each split
     answers the same to all that it has not fitted, all examples get the mean of these answers: their order would be that of how
     rare a class is in the splits, and their AUC 0 or 1.
     """

@@ -118,7 +118,7 @@ def _spectrum_features(
 
 
 def _entropy(energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the entropy in bits of how energies (n_frames, n) lie in ten parts of each row; 0 where there is none."""
+    """Return the entropy in bits of how energies (n_frames, n) are spread over ten parts of each row; 0 where there is none."""
     n_parts = min(_N_SUBFRAMES, energies.shape[1])
     starts = np.linspace(0, energies.shape[1], n_parts, endpoint=False).astype(np.intp)
     parts = np.add.reduceat(energies, starts, axis=1)
