@@ -142,7 +142,7 @@ def _find_active(
 
 
 def _events(clip: str, active: NDArray[np.bool_], names: Sequence[str], frame_s: float) -> list[tuple[str, float, float, str]]:
-    """Return the stretches of frames in which a class is active: clip, start_s, end_s, label."""
+    """Return the segments of frames in which a class is active: clip, start_s, end_s, label."""
     events = []
     for number, name in enumerate(names):
         edges = np.flatnonzero(np.diff(active[:, number].astype(np.int8), prepend=0, append=0))
