@@ -117,7 +117,6 @@ def item_name(key: object) -> str | None:
 
 
 def _named(arrays: Mapping[Any, Any], what: str) -> dict[str, Any]:
-    """Return arrays by the names of their items."""
     named: dict[str, Any] = {}
     for key, values in arrays.items():
         name = item_name(key)

@@ -123,7 +123,6 @@ def _becomes_free(path: Path, lease_s: float) -> bool:
 
 
 def _beat_s(lease_s: float) -> float:
-    """Return the time from one heartbeat to the next."""
     return min(lease_s / _BEATS_PER_LEASE, _LONGEST_BEAT_S)
 
 

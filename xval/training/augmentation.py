@@ -234,7 +234,6 @@ def _feature_options(settings: Settings) -> dict[str, Any]:
 
 
 def _speaker_layer(settings: Settings, n_bins: int, seed: int) -> SpeakerAugmentation:
-    """Return the layer that makes examples of other speakers and recorders."""
     furthest = settings.augment_vocal_tract
     factors = np.linspace(1 - furthest, 1 + furthest, N_FACTORS)
     return SpeakerAugmentation(
@@ -248,7 +247,6 @@ def _speaker_layer(settings: Settings, n_bins: int, seed: int) -> SpeakerAugment
 
 
 def _recorder_layer(settings: Settings, seed: int) -> RecorderAugmentation:
-    """Return the layer that makes examples of other recorders and rooms."""
     return RecorderAugmentation(
         response_db=settings.augment_response_db,
         noise_floor_db=settings.augment_noise_floor_db,

@@ -360,7 +360,6 @@ def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tup
 
 
 def _names(chosen: Chosen) -> dict[str, str]:
-    """Return the names of the instances, by what they are called."""
     nested = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
     names = find_names({name: instance.parameters for name, instance in chosen.items() if name not in nested})
     return names | {name: instance.name for name, instance in nested.items()}

@@ -125,7 +125,6 @@ def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, flo
 
 
 def _over_items(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, MetricOverItems]:
-    """Return metrics over items, by name."""
     return {
         name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False, has_classes=task.has_classes)
         for name in names
