@@ -1,4 +1,4 @@
-"""Count which class was taken for which, over all folds of an instance, for the page, the workbook and the console."""
+"""Count which class was taken for which, over all folds of an instance, for reports."""
 
 from typing import NamedTuple
 

@@ -103,7 +103,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
         loss=loss,
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
-        # TensorFlow goes through some steps before it returns to Python: the same scores in 3 % less time on the CPU.
+        # TensorFlow goes through some steps before it returns to Python: the same results in 3 % less time on the CPU.
         # Callbacks of the user's own may want to see every step.
         steps_per_execution=1
         if settings.tensorboard_batches or settings.callbacks or keras.backend.backend() != "tensorflow"

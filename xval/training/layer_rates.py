@@ -1,6 +1,6 @@
 """Learning rates of the blocks of a network: slower the nearer a block is to the input, and frozen ones trained one by one.
 
-The optimizer takes a share of the update of each variable, which depends on the epoch. Sources: Howard & Ruder 2018,
+The optimizer applies a share of the update of each variable, set anew in each epoch. Sources: Howard & Ruder 2018,
 "Universal language model fine-tuning for text classification" (discriminative rates, gradual unfreezing); as a factor per
 layer: Clark et al. 2020, "ELECTRA".
 """
