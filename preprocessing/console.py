@@ -121,7 +121,7 @@ def make_console(*, is_error: bool = False, least_width: int = 0) -> "Console":
 
     Args:
         is_error: Print to the standard error.
-        least_width: Of a file, which has no width of its own.
+        least_width: Of a file, which has no width.
     """
     from preprocessing.visible_console import VisibleConsole
 

@@ -52,7 +52,7 @@ CUSTOM = "custom"
 
 @dataclass(frozen=True)
 class Corpus:
-    """An index and where its audio lies.
+    """An index and where its audio is.
 
     Attributes:
         folder: data/<dataset>.
@@ -70,7 +70,7 @@ class Corpus:
         class_names: The labels in natural order, each by itself; of recordings for frame classification the classes of their
             events; else empty.
         item_name: What an item is, in a word such as ``actor``; empty: not known.
-        index_hash: Hash of the index, the class names and the events; it does not depend on where the audio lies.
+        index_hash: Hash of the index, the class names and the events; it does not depend on where the audio is.
         corrections: Of a corpus whose labels reviewers have corrected, what `clips.corrections.correct` says of it; else empty.
         lost_sound: What of the sound settings may throw away, as of `preprocessing.audio.lost_sound.summarise`; None: an
             earlier version made the index and did not measure it.

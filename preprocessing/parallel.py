@@ -77,7 +77,7 @@ def map_in_processes(
 
 @contextmanager
 def own_process() -> Iterator[Callable[..., Any]]:
-    """Yield a function that calls another one in a spawned process of its own, which ends with this context.
+    """Yield a function that calls another one in a separate spawned process, which ends with this context.
 
     It is called with a function at the top level of a module and its arguments, and returns or raises what that does.
 

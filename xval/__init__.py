@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from xval.base.version import __version__ as __version__
 
-# An architectures/ of one's own in the current folder must not hide that of the project from Python: a package that lies on the
+# An architectures/ of one's own in the current folder must not hide that of the project from Python: a package that is on the
 # path is found before a folder without __init__.py, but one of an editable installation after it.
 _ROOT = str(Path(__file__).resolve().parents[1])
 if _ROOT not in sys.path:

@@ -31,7 +31,7 @@ def from_seconds(start_s: ArrayLike, end_s: ArrayLike, rate_hz: int = NS_PER_S) 
 
 
 def union(intervals: Intervals) -> Intervals:
-    """Return what lies in any of the intervals: sorted, apart from each other, none empty."""
+    """Return what is in any of the intervals: sorted, apart from each other, none empty."""
     kept = intervals[intervals[:, 0] < intervals[:, 1]]
     if len(kept) == 0:
         return kept.reshape(0, 2)
@@ -43,28 +43,28 @@ def union(intervals: Intervals) -> Intervals:
 
 
 def intersect(a: Intervals, b: Intervals) -> Intervals:
-    """Return what lies in both sets."""
+    """Return what is in both sets."""
     return _combine(a, b, np.logical_and)
 
 
 def subtract(a: Intervals, b: Intervals) -> Intervals:
-    """Return what lies in the first set but not in the second."""
+    """Return what is in the first set but not in the second."""
     return _combine(a, b, lambda in_a, in_b: in_a & ~in_b)
 
 
 def total(intervals: Intervals) -> int:
-    """Return the length of all intervals together; what lies in several counts once."""
+    """Return the length of all intervals together; what is in several counts once."""
     apart = union(intervals)
     return int(np.sum(apart[:, 1] - apart[:, 0]))
 
 
 def join(sets: Iterable[Intervals]) -> Intervals:
-    """Return what lies in any of several sets."""
+    """Return what is in any of several sets."""
     return union(np.concatenate([np.empty((0, 2), dtype=np.int64), *sets]))
 
 
 def covered(intervals: Intervals, edges: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return how much of each segment between neighbouring edges lies in the intervals.
+    """Return how much of each segment between neighbouring edges is in the intervals.
 
     Args:
         intervals: Any set.

@@ -99,7 +99,7 @@ def intervals_by_label(annotations: Annotations) -> dict[str, dict[str, Interval
     """Return what each annotator of one recording heard of each label.
 
     Returns:
-        ``{label: {annotator: int64 (n, 2), ns}}``; all annotators of the recording stand under every label.
+        ``{label: {annotator: int64 (n, 2), ns}}``; all annotators of the recording are under every label.
     """
     # Columns are taken out once: a corpus has thousands of recordings, and a look into a table costs as much as all the rest.
     starts_s, ends_s, labels, annotators = (annotations[name].to_numpy() for name in (*COLUMNS, "annotator"))

@@ -91,7 +91,7 @@ class WholeFile(io.RawIOBase):
 
         Args:
             path: The file.
-            header: What stands before the samples.
+            header: What is before the samples.
             start: Where these begin in the file.
             n_bytes: How many there are.
         """

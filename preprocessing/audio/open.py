@@ -162,7 +162,7 @@ def find_segment(
     """Return the first sample of a segment and the one behind its last, None for an end that is not known yet.
 
     Raises:
-        AudioError: The segment does not lie in the file, or is too long to be held (unless `may_be_long`).
+        AudioError: The segment is not in the file, or is too long to be held (unless `may_be_long`).
     """
     rate_hz, n_samples = audio.sample_rate_hz, audio.n_samples
     if n_samples == 0:

@@ -201,7 +201,7 @@ def _values(frame: "AudioFrame") -> NDArray[Any]:
     if frame.format.name not in ("s64", "s64p"):
         values: NDArray[Any] = frame.to_ndarray()
         return values
-    # PyAV hands integers of 64 bits over as bytes alone, with padding behind them.
+    # PyAV hands integers of 64 bits over only as bytes, with padding behind them.
     n_values = frame.samples * (1 if frame.format.is_planar else frame.layout.nb_channels)
     return np.stack([np.frombuffer(plane, np.int64, n_values) for plane in frame.planes])
 

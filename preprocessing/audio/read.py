@@ -112,7 +112,7 @@ def read_audio(
 
     Raises:
         AudioError: The file is missing, empty or no audio, ends before its header says, holds samples that are NaN, infinite or
-            beyond `LOUDEST`, has no such channel, or the segment does not lie inside it.
+            beyond `LOUDEST`, has no such channel, or the segment is not inside it.
     """
     decoded = decode(path, start_s=start_s, end_s=end_s, channel=channel, with_hash=on_hash is not None)
     if on_hash is not None and decoded.audio_hash is not None:

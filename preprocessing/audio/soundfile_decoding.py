@@ -116,7 +116,7 @@ class SoundfileAudio:
         self.longer = more_than_header(header_s, self._file.frames / self._file.samplerate)
 
     def read(self, first: int, stop: int | None) -> Iterator[NDArray[np.float32]]:
-        """Decode a segment that lies in the file."""
+        """Decode a segment that is in the file."""
         missing = wanted = (self.n_samples if stop is None else stop) - first
         try:
             if first:

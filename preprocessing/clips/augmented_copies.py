@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 COPIES_NAME = "augmented.csv"
 NOTE_NAME = "augmentation.json"
-"""Beside the list: how the copies were made."""
+"""Next to the list: how the copies were made."""
 COPIES_COLUMNS = ("path", "source", "copy", "time_factor", "transforms", "parameters", "seed")
 """path and source: posix, relative to the folder of the list, source is the unchanged copy; time_factor: length of the copy
 over that of its source; transforms: their names in the order of use, with ``;``; parameters: JSON, what each drew."""
 
 
 def add_copies(clips: "pd.DataFrame", audio_folder: Path) -> "pd.DataFrame":
-    """Add the augmented copies that lie in the audio folder to a list of clips.
+    """Add the augmented copies that are in the audio folder to a list of clips.
 
     A copy or source that was converted since is found under its new ending. Copies that the corpus lists itself stay as listed.
 
     Args:
         clips: As `clips.table.check_clips` returns them.
-        audio_folder: What the paths are relative to; augmented.csv lies in it or in a folder above, or else in folders of the
+        audio_folder: What the paths are relative to; augmented.csv is in it or in a folder above, or else in folders of the
             clips, each of which was augmented by itself.
 
     Returns:
@@ -115,7 +115,7 @@ def _refuse_unexplained(
 
 
 def _refuse_neighbours(merged: "pd.DataFrame") -> None:
-    """Refuse copies of a file in which clips of several items lie: reverberation carries one into the next."""
+    """Refuse copies of a file in which clips of several items are: reverberation carries one into the next."""
     shared = merged[merged.groupby("path")["item"].transform("nunique") > 1]
     if not shared.empty:
         path = shared["path"].iloc[0]

@@ -19,7 +19,7 @@ class Boundary:
         self._places: dict[str, str] = {}
 
     def find(self, name: str) -> Path | None:
-        """Return where a file lies that the corpus names, whether or not it is there; None: outside of the folders.
+        """Return where a file is that the corpus names, whether or not it is there; None: outside of the folders.
 
         Whoever opens the name may take a backslash for a part of it or for '/', and may follow links before or after '..' is
         taken away. A name must stay inside in all of these readings.
@@ -46,7 +46,7 @@ class Boundary:
 
 
 def refuse_links(folder: Path, names: Iterable[str]) -> None:
-    """Refuse files that lie behind a link to another folder, where they would be replaced or removed."""
+    """Refuse files that are behind a link to another folder, where they would be replaced or removed."""
     boundary = Boundary(folder)
     for parent in dict.fromkeys(PurePosixPath(name).parent.as_posix() for name in names):
         if parent != "." and boundary.find(parent) is None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _FACTS = ("duration_s", "sample_rate_hz", "audio_hash", LEVEL, "n_channels", "peak", "kept_in_mean", "shares_above", "n_tracks")
 
 MOST_RATE_RATIO = 100
-"""Of the rate of a file to that of most files of its corpus, either way: 8 kHz and 500 kHz lie within it."""
+"""Of the rate of a file to that of most files of its corpus, either way: 8 kHz and 500 kHz are within it."""
 
 
 class FileSegment(NamedTuple):

@@ -100,7 +100,7 @@ def without_values(audio: NDArray[np.uint64]) -> Fingerprints:
 
 
 def to_array(fingerprints: Fingerprints) -> NDArray[np.void]:
-    """Return fingerprints as they stand in a file: a record for each clip, audio and values, 72 bytes."""
+    """Return fingerprints as they are in a file: a record for each clip, audio and values, 72 bytes."""
     array = np.zeros(len(fingerprints.audio), _RECORD)
     array["audio"], array["values"] = fingerprints
     return array

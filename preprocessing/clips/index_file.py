@@ -134,7 +134,7 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
 
 
 def move_audio(path: Path, before: Path, after: Path) -> None:
-    """Let corpus.parquet name the audio folder anew where it lies in a folder that was renamed.
+    """Let corpus.parquet name the audio folder anew where it is in a folder that was renamed.
 
     Args:
         path: Of the index.

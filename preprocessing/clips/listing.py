@@ -1,4 +1,4 @@
-"""What audio files lie in a folder, and what else."""
+"""What audio files are in a folder, and what else."""
 
 import os
 import re
@@ -31,7 +31,7 @@ def list_audio(folder: Path, expected: str, *, suffixes: Sequence[str] = AUDIO_S
     """Return the audio files in a folder and below it.
 
     Args:
-        folder: Where the corpus lies.
+        folder: Where the corpus is.
         expected: What should be there, for the error: ``Actor_01/03-01-05-01-02-01-16.wav``.
         suffixes: Endings of the files wanted, in lower case.
 
@@ -79,10 +79,10 @@ def files_below(folder: Path) -> list[Path]:
 
 
 def files_in_each(folders: Sequence[Path]) -> list[list[Path]]:
-    """Return the files in and below each of some folders, none of which lies in another one.
+    """Return the files in and below each of some folders, none of which is in another one.
 
     Links to folders are followed, but not to one that is listed already, under whatever name, nor to one that holds the link
-    or the folder: it would bring in what lies next to it. A folder (or a link to one) that is called like an audio file and
+    or the folder: it would bring in what is next to it. A folder (or a link to one) that is called like an audio file and
     holds none counts as one: who reads it says what it is.
     """
     roots = [Path(os.path.realpath(folder)) for folder in folders]
@@ -192,7 +192,7 @@ class AudioFiles:
         return (folder / names[0]).as_posix() if len(names) == 1 else path
 
     def names(self, folder: str) -> list[str]:
-        """Return the names of the audio files that lie in a folder, which is relative to the whole, sorted."""
+        """Return the names of the audio files that are in a folder, which is relative to the whole, sorted."""
         return sorted(name for names in self._listing(folder).values() for name in names)
 
     def _place(self, folder: PurePosixPath) -> PurePosixPath:

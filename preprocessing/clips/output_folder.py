@@ -34,7 +34,7 @@ _LOCK_NAME, _LONGEST_NAME = ".lock", 255  # bytes, of Linux, macOS and Windows a
 
 
 def _plain(name: str) -> str:
-    """Return the name of a file that lies in the folder; ValueError for another."""
+    """Return the name of a file that is in the folder; ValueError for another."""
     path = PurePosixPath(name)
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"{name} is outside the folder")
@@ -186,7 +186,7 @@ def name_copies(folder: Path) -> dict[str, str]:
 
 
 def refuse_nested(one: tuple[str, Path], other: tuple[str, Path], reason: str) -> None:
-    """Refuse two folders that are one, or of which one lies in the other.
+    """Refuse two folders that are one, or of which one is in the other.
 
     Args:
         one: What it is called, and where it is.

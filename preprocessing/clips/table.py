@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 
 REQUIRED_COLUMNS = ("path", "item", "label")
 NAMED = "label:"
-"""Prefix of the columns of a regression whose targets have names, which stand instead of ``label``."""
+"""Prefix of the columns of a regression whose targets have names, which are used instead of ``label``."""
 OPTIONAL_COLUMNS = ("clip", "phase", "fold", "start_s", "end_s", "source_clip", "augmented")
 PHASES = ("training", "validation", "test")
 TaskType = Literal["classification", "multilabel_classification", "regression", "representation", "frame_classification"]
@@ -170,7 +170,7 @@ def check_names(names: Iterable[str], what: str, answer: str = "") -> None:
     The latter would be one speaker on two sides of a fold, or one class taken for two.
 
     Args:
-        names: Of items or classes, in any order; each may stand there several times.
+        names: Of items or classes, in any order; each may be there several times.
         what: What they name, in the plural: ``items``, ``classes``.
         answer: ``ask``: options answer whether such names are the same; ``several``: they are not; empty: there are no options.
     """

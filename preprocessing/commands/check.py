@@ -37,7 +37,7 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
     A clip that cannot be read, or a list of clips that is refused, is reported and stops nothing.
 
     Args:
-        corpus: Which one, and where it lies.
+        corpus: Which one, and where it is.
         values: What `add_check_arguments` declares, and the settings (`overrides`).
         n_processes: Processes that read audio.
     """

@@ -26,7 +26,7 @@ SETTINGS_HELP = "change a feature setting for this command; repeatable"
 
 @dataclass(frozen=True)
 class CorpusChoice:
-    """Which corpus a user means, and where it lies.
+    """Which corpus a user means, and where it is.
 
     Attributes:
         options: The corpus's own options.
@@ -98,7 +98,7 @@ class CorpusChoice:
 
     @property
     def place(self) -> str:
-        """Where it lies, as it was given."""
+        """Where it is, as it was given."""
         return ", ".join(map(str, self.folders or [self.audio_folder]))
 
     def feature_overrides(self, overrides: Sequence[str]) -> list[str]:

@@ -98,7 +98,7 @@ def make_features(
     """Fetch, list, read, extract, report: what the command line, or `preprocessing.prepare`, asks for.
 
     Args:
-        chosen: Which corpus, and where it lies.
+        chosen: Which corpus, and where it is.
         overrides: Feature settings over config.ini, as ``KEY=VALUE``.
         console: Where to print.
         download_first: Fetch the corpus into its audio folder.

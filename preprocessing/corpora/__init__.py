@@ -8,7 +8,7 @@ Such a file begins with a docstring (what it is, its layout, source and licence)
 
 with a row per clip: path (relative to audio_folder), item (str), label (text or number), and, where known, clip, phase,
 fold, start_s, end_s, source_clip, augmented; and any further column (gender, age, recorder). A keyword-only argument with a
-default is an option of the command line, one without a default stands there by itself; the docstring's Args section is their
+default is an option of the command line, one without a default is there by itself; the docstring's Args section is their
 help; ``rows: RowOptions`` stands for the options of that class. Instead of label there may be columns of numbers,
 ``label:<name>``, for a regression. What these files share is in _layout.py, _tables.py and _annotation_tables.py. A folder or
 table that is missing, empty or other than described, and a value that no option may have, is refused with a CorpusError;

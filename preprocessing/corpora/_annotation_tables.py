@@ -59,7 +59,7 @@ class Recordings:
     """The `n_files` audio files of a folder, found by the names that a table gives them; each header is read once.
 
     Args:
-        folder: Where they lie.
+        folder: Where they are.
         expected: What should be there, for the error.
         called: The files, and another path of each that a table may say; None: all files in the folder and below it.
     """

@@ -26,7 +26,7 @@ def load_database(folder: Path) -> tuple[Any, list[str]]:
     """Read the header and the tables of a database; nothing is written into its folder.
 
     Returns:
-        The `audformat.Database`; and a sentence for each pickle that lies next to a table that was read.
+        The `audformat.Database`; and a sentence for each pickle that is next to a table that was read.
     """
     try:
         import audformat
@@ -104,7 +104,7 @@ def _find_table(folder: Path, name: str) -> Path:
 
 
 def _load_tables(database: Any, tables: dict[str, Path]) -> None:
-    """Let audformat read a copy of each table, where nothing else lies that it might prefer."""
+    """Let audformat read a copy of each table, where nothing else is that it might prefer."""
     with tempfile.TemporaryDirectory() as place:
         copy = Path(place, "table")
         for name, file in tables.items():

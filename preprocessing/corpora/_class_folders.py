@@ -1,4 +1,4 @@
-"""Class folders that are given one by one, wherever they lie: which class each is, and what their paths are relative to."""
+"""Class folders that are given one by one, wherever they are: which class each is, and what their paths are relative to."""
 
 import os
 from collections import Counter
@@ -82,7 +82,7 @@ def _check_each(given: Sequence[Path]) -> None:
 
 
 def _refuse_shared(given: Sequence[Path]) -> None:
-    """Refuse folders that are the same, or lie in each other, also by links: their audio would be of two classes."""
+    """Refuse folders that are the same, or are in each other, also by links: their audio would be of two classes."""
     real = [folder.resolve() for folder in given]
     for first in range(len(given)):
         for second in range(len(given)):

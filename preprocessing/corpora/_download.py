@@ -1,6 +1,6 @@
 """Fetch the archives of a corpus that may be downloaded freely: checked by checksum, shown as they come, unpacked safely.
 
-What is fetched waits in the hidden folder ``.download`` and is removed once it is unpacked, so that nothing lies on the disk
+What is fetched waits in the hidden folder ``.download`` and is removed once it is unpacked, so that nothing is on the disk
 twice; a small note of it stays there, so that it is neither fetched nor unpacked again. An archive that somebody put into the
 folder by hand is used in place of the network, and kept.
 """
@@ -81,7 +81,7 @@ def download(archives: Sequence[Archive], folder: Path, console: "Console") -> N
 
 
 def _obtain(archive: Archive, folder: Path, console: "Console") -> None:
-    """Fetch one archive, or take the one that lies there, and unpack it."""
+    """Fetch one archive, or take the one that is there, and unpack it."""
     by_hand = folder / archive.file_name
     if by_hand.is_file():
         _check_hash(archive, by_hand)

@@ -25,7 +25,7 @@ _OTHER_PLACE = re.compile(r"://|::")
 
 
 def load_splits(source: str, config: str) -> tuple[dict[str, Any], Boundary]:
-    """Return the splits of a dataset by their names, without asking the network, and where their audio may lie.
+    """Return the splits of a dataset by their names, without asking the network, and where their audio may be.
 
     Args:
         source: A folder that ``save_to_disk`` wrote, or one of files; else the name of a dataset in the cache.
@@ -79,7 +79,7 @@ def _check_split(name: str, where: object) -> None:
 
 
 def _check_saved(folder: Path) -> None:
-    """Refuse a folder of ``save_to_disk`` whose splits or tables lie elsewhere."""
+    """Refuse a folder of ``save_to_disk`` whose splits or tables are elsewhere."""
     boundary, parts = Boundary(folder), [folder]
     if not (folder / "state.json").is_file():
         names = (read_json(folder / "dataset_dict.json") or {})["splits"]

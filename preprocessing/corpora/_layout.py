@@ -49,7 +49,7 @@ def find_file(folder: Path, name: str, advice: str) -> Path:
     """Return a file that describes the corpus: in the folder, in one of its folders, or next to it; else refuse the corpus.
 
     Args:
-        folder: Where the audio lies, or what an archive was unpacked to.
+        folder: Where the audio is, or what an archive was unpacked to.
         name: The file's name, or the end of its path: ``meta/classes.csv``.
         advice: How the error continues behind the folder.
     """

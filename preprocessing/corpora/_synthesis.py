@@ -38,7 +38,7 @@ class Voice:
 
 @dataclass(frozen=True)
 class Room:
-    """What lies between a mouth and a file.
+    """What is between a mouth and a file.
 
     Attributes:
         equaliser: float64 (n_sections, 6), second-order sections of the microphone's and the line's colour.

@@ -65,7 +65,7 @@ def find_nearby(path: Path, audio_folder: Path, *, default: Path) -> Path | None
 
     Args:
         path: What the option says.
-        audio_folder: Where the audio lies.
+        audio_folder: Where the audio is.
         default: What the option says when it is not given: then the working folder, which may hold anything, comes last.
     """
     near = (audio_folder / path, audio_folder.absolute().parent / path)
@@ -140,7 +140,7 @@ def one_of_each(faults: Sequence[Fault]) -> str:
     most = max(1, min(_N_SHOWN, _N_LINES // len(kinds)))
     lines: list[str] = []
     for alike in kinds.values():
-        same: dict[tuple[str, str], list[Fault]] = {}  # the same text stands once
+        same: dict[tuple[str, str], list[Fault]] = {}  # the same text is there once
         for fault in alike:
             same.setdefault((fault.column, fault.text), []).append(fault)
         shown = list(same.values())

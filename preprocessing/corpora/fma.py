@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 KNOWN_AS = ("FMA",)
-# The checksums stand in the README of the source.
+# The checksums are in the README of the source.
 DOWNLOADS = (
     Archive("https://os.unil.cloud.switch.ch/fma/fma_metadata.zip", "sha1:f0df49ffe5f2a6008d7dc83c6915b31835dfe733"),
     Archive("https://os.unil.cloud.switch.ch/fma/fma_small.zip", "sha1:ade154f733639d52e35e32f5593efe5be76c6d70"),

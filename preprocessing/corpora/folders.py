@@ -225,7 +225,7 @@ def _name_known(audio_folder: Path | Sequence[Path]) -> str:
 
 
 def _look_at_inner_folders(audio_folder: Path | Sequence[Path], paths: list[str], *, are_given: bool) -> str:
-    """Ask which folders are the classes, where all audio lies in folders inside folders; return a note where some does.
+    """Ask which folders are the classes, where all audio is in folders inside folders; return a note where some does.
 
     Classes that are given one by one are not asked about.
     """
@@ -273,10 +273,10 @@ def _describe_passed_over(audio_folder: Path, classes: list[str] | None, *, call
     """Return a note of the folders that are no classes, where folders are, and of the files in folders that are no audio.
 
     Args:
-        audio_folder: Where the classes' folders lie, or a folder that is given with others.
+        audio_folder: Where the classes' folders are, or a folder that is given with others.
         classes: Of the folders; None: folders are no classes.
         called: What the note calls the folder.
-        is_whole: Whether files count that lie in the folder itself; next to classes' folders there may be a table, say.
+        is_whole: Whether files count that are in the folder itself; next to classes' folders there may be a table, say.
     """
     below = (path for path in files_below(audio_folder) if is_whole or path.parent != audio_folder)
     inside = [path.relative_to(audio_folder) for path in below]

@@ -74,7 +74,7 @@ def list_clips(
     """
     import pandas as pd
 
-    # The recordings of whole dialogs lie next to the utterances and are skipped.
+    # The recordings of whole dialogs are next to the utterances and are skipped.
     paths = [path for path in listing.list_audio(audio_folder, _EXPECTED) if "sentences/wav/" in path]
     facts = _layout.read_names(audio_folder, _PATTERN, _EXPECTED, paths)
     sheets = facts.pop("release") + "Session" + facts["session"] + "/dialog/EmoEvaluation/" + facts["dialog"] + ".txt"

@@ -48,7 +48,7 @@ def list_clips(audio_folder: Path, *, words: str = "35", unknown: bool = False) 
     """
     paths = [path for path in list_audio(audio_folder, _EXPECTED) if _NOISE not in PurePosixPath(path).parts]
     facts = read_names(audio_folder, _PATTERN, _EXPECTED, paths)
-    # The lists have such paths, also where the whole lies in a further folder.
+    # The lists have such paths, also where the whole is in a further folder.
     listed = ["/".join(PurePosixPath(path).parts[-2:]) for path in facts["path"]]
     phases = _read_phases(audio_folder)
     facts["phase"] = [phases.get(str(PurePosixPath(path).with_suffix(".wav")), "training") for path in listed]

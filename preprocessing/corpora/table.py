@@ -280,7 +280,7 @@ def _one_form(cells: list[str], column: str, notes: list[str]) -> list[str]:
 def _check_header(
     table: Path, columns: list[str], targets: list[str], written: dict[str, str], chosen: Collection[str]
 ) -> list[str]:
-    """Refuse a column that stands there twice, or is misspelt; return notes of further ones that resemble others."""
+    """Refuse a column that is there twice, or is misspelt; return notes of further ones that resemble others."""
     known = (*REQUIRED_COLUMNS, *OPTIONAL_COLUMNS, *targets)
     expected = [name for name in known if name not in written]
     for column in columns:

@@ -72,7 +72,7 @@ def batch_size(n_samples: int, sample_rate_hz: int) -> int:
 
 
 def embed_pieces(waveforms: NDArray[np.float32], settings: FeatureSettings, n_samples: int | None) -> NDArray[np.float32]:
-    """Embed pieces of one length, pool their frames or bring them to one number; layers come to lie side by side.
+    """Embed pieces of one length, pool their frames or bring them to one number; layers come to be side by side.
 
     Args:
         waveforms: float32 (n, n_samples of the pieces).

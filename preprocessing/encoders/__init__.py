@@ -29,7 +29,7 @@ class Preset(BaseModel):
         name: The name of its file.
         source: A repository of the hub, ``owner/name``; or how its package is installed.
         family: The file of embeddings/families that reads it; None: none can, and `obstacle` says why.
-        model: Of a package: what stands behind the colon.
+        model: Of a package: what comes after the colon.
         revision: The commit of the repository.
         branch: Where the newest commit is taken from where none is pinned.
         weights: The file with the weights in the repository.
@@ -38,8 +38,8 @@ class Preset(BaseModel):
         licence: In the words of its authors.
         sample_rate_hz: Of the audio that it reads; None: any.
         trained_on: Corpora that it was trained on, by the names that their authors give them.
-        list_source: Where its authors say that `trained_on` is all that it heard, or ``made by hand``; empty: it may have seen
-            what is not named.
+        list_source: Where its authors say that `trained_on` is all that it has seen, or ``made by hand``; empty: it may have
+            seen what is not named.
         card: Where all this is written.
         obstacle: Why it cannot be loaded, and what to do instead.
     """

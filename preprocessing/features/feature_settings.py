@@ -20,7 +20,7 @@ from xval.base.setting_fields import (
 from xval.base.setting_scope import FEATURES, Scope
 
 KINDS = ("logmel", "stft", "mfcc", "chroma", "f0", "energy", "zcr", "spectral", "contrast")
-"""The features of frames, which may lie side by side, joined by ``+``; preprocessing/features/kinds.py says what each is."""
+"""The features of frames, which may be side by side, joined by ``+``; preprocessing/features/kinds.py says what each is."""
 _ALONE = ("waveform", "embedding")
 
 
@@ -246,7 +246,7 @@ class FeatureSettings(SettingsModel):
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """The features of frames that are stored, as they lie side by side; none of waveforms and embeddings."""
+        """The features of frames that are stored, as they are side by side; none of waveforms and embeddings."""
         return () if self.features in _ALONE else tuple(self.features.split("+"))
 
     @property

@@ -1,7 +1,7 @@
 """Find where in a clip somebody speaks, by Silero's voice activity detector.
 
 The detector (Silero Team 2024, github.com/snakers4/silero-vad, MIT licence) is a network that gives each 32 ms a probability
-of speech. Its ONNX file lies in the package silero-vad; ONNX Runtime runs it on one thread, and nothing else of the package is
+of speech. Its ONNX file is in the package silero-vad; ONNX Runtime runs it on one thread, and nothing else of the package is
 used.
 """
 
@@ -42,7 +42,7 @@ def check_detector() -> None:
 
 
 def detector_version() -> str:
-    """Return the version of the detector; another one may hear speech elsewhere."""
+    """Return the version of the detector; another one may find speech elsewhere."""
     try:
         return version("silero-vad")
     except PackageNotFoundError:

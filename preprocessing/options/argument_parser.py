@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         raise SettingsError(f"{message[:1].upper()}{message[1:]}.{how} See {self.prog} --help")
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
-        """Read the command line; options may stand between the words."""
+        """Read the command line; options may be between the words."""
         arguments = self._join_values(arguments)
         known, unknown = self.parse_known_args(arguments)
         if any(not word.startswith("-") for word in unknown):
@@ -74,7 +74,7 @@ class Parser(argparse.ArgumentParser):
                 raise SettingsError(f"--set {override}: this is an option of this command, not a setting. {how}")
 
     def _what_to_write(self, option: str, arguments: Sequence[str] = ()) -> str:
-        """Return what stands in place of an unknown option: ``--set`` where it is a setting, or the options there are."""
+        """Return what is in place of an unknown option: ``--set`` where it is a setting, or the options there are."""
         if len(option) == _LETTER and (
             longer := [name for name in self._option_string_actions if name.startswith(f"-{option}")]
         ):
@@ -117,7 +117,7 @@ class Parser(argparse.ArgumentParser):
                 return [*joined, word, *words]
             before = self._option_string_actions.get(joined[-1]) if joined else None
             if before is not None and before.nargs == "?" and before.const is True and word.lower() not in _TRUTHS:
-                joined[-1] += "=true"  # which stands alone: the word is not its value
+                joined[-1] += "=true"  # which is by itself: the word is not its value
                 before = None
             takes_one = before is not None and before.nargs is None
             if takes_one and word.startswith("-") and not _LIKE_AN_OPTION.fullmatch(word):

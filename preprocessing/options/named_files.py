@@ -46,7 +46,7 @@ def read_options(
     Args:
         module: The file.
         function: The function's name.
-        n_positional: Arguments that are no options and stand before the ``*``.
+        n_positional: Arguments that are no options and come before the ``*``.
         error: What is raised.
     """
     parameters = list(inspect.signature(getattr(module, function)).parameters.values())

@@ -1,7 +1,4 @@
-"""The charts of the quality report: how durations, rates, channels, levels, classes and items are spread over a corpus.
-
-Comes in: the facts about every clip. Goes out: PNG files in memory, by name.
-"""
+"""The charts of the quality report: how durations, rates, channels, levels, classes and items are spread over a dataset."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -159,7 +156,7 @@ def _chart(title: str, label: str, counted: str = "Clips", height: float = _SIZE
 
 
 def _bins(lowest: float, highest: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
-    """Return the edges of equal bins; equal values lie in the middle one."""
+    """Return the edges of equal bins; equal values are in the middle one."""
     if highest - lowest <= 1e-9 * max(1, abs(highest)):
         half = 0.5 * max(abs(lowest), 1e-3)
         return np.linspace(lowest - half, lowest + half, _N_BINS + 2)

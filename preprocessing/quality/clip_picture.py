@@ -1,7 +1,4 @@
-"""The picture of a clip as a model gets it: waveform, features, windows.
-
-Comes in: the samples of a clip and the feature settings. Goes out: a figure.
-"""
+"""Draw a clip as a model gets it, for the quality report: waveform, features, windows."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -88,7 +85,7 @@ def _drawn_settings(settings: FeatureSettings) -> tuple[FeatureSettings, str]:
 
 
 def _has_many_units(settings: FeatureSettings) -> bool:
-    """Return whether the bins of a frame are of several kinds, or of one that has no scale of its own."""
+    """Return whether the bins of a frame are of several kinds, or of one that has no scale."""
     return settings.features not in ("logmel", "stft", "mfcc") or settings.feature_deltas > 0
 
 

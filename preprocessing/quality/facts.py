@@ -1,7 +1,7 @@
-"""The facts about every clip of a corpus: first from the headers of the files alone, then from the decoded audio.
+"""The facts about every clip of a dataset: first only from the headers of the files, then from the decoded audio.
 
-Comes in: a checked list of clips and the folder of their audio. Goes out: the list with a column per fact. What is wrong with a
-clip that cannot be read stands in the columns ``broken`` and ``reason``; it never stops the others.
+Each fact is a column of the list of clips. What is wrong with a clip that cannot be read is in the columns ``broken`` and
+``reason``; it never stops the others.
 """
 
 from functools import partial
@@ -54,7 +54,7 @@ def read_headers(
     Of the clips path, start_s and end_s are used; the arguments are those of `preprocessing.clips.facts.describe_clips`.
 
     Returns:
-        The clips with duration_s (float64, of the stretch where the clip is one; NaN where the header does not say),
+        The clips with duration_s (float64, of the segment where the clip is one; NaN where the header does not say),
         sample_rate_hz and n_channels (Int64), subtype, longer (how much more than its header says a file holds; null: it does
         not), tracks (how many sound tracks there are; null: one), broken and reason.
     """
@@ -85,7 +85,7 @@ def read_headers(
 def measure(
     facts: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
 ) -> "pd.DataFrame":
-    """Decode every clip of `read_headers`, which has the arguments, and add what is heard; the broken ones are not decoded.
+    """Decode every clip of `read_headers`, which has the arguments, and add what is measured; the broken ones are not decoded.
 
     Returns:
         The facts with peak_dbfs, rms_dbfs (-inf for zeros), dc_offset (mean sample, full scale is 1) and audio_hash (as in the
@@ -111,7 +111,7 @@ def measure(
 
 
 def clipped_share(samples: NDArray[np.float32]) -> float:
-    """Return which share of the samples of a channel stands in flat tops.
+    """Return which share of the samples of a channel is in flat tops.
 
     A flat top is a run of at least `FLAT_TOP_SAMPLES` equal samples at the highest or lowest value of the clip (values beyond
     full scale count as full scale), which the signal reaches or leaves with a jump: a top that is merely rounded to few

@@ -42,6 +42,6 @@ def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFram
 def without_refusal(findings: Iterable[Finding]) -> list[Finding]:
     """Return the findings on a corpus of which folds can be made, so that it is refused for none of them.
 
-    Identical audio may lie under items that the folds of the corpus itself keep on one side.
+    Identical audio may be under items that the folds of the corpus itself keep on one side.
     """
     return [replace(found, level="doubtful") if found.level == "refused" else found for found in findings]

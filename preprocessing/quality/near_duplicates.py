@@ -1,7 +1,5 @@
 """Find clips that hold one recording twice: at another level, in another encoding, or with some padding or cutting at the ends.
 
-Comes in: the facts about every clip, with their fingerprints. Goes out: for each clip the other one that it nearly equals.
-
 1. The fingerprint of a clip holds the magnitudes of the modulation spectra of its bands: neither its level nor where it begins
    changes them (Sukittanon, Atlas and Pitton 2004, "Modulation-Scale Analysis for Content Identification", IEEE Trans. Signal
    Processing 52). The nearest neighbours of each clip by their cosine are candidates.
@@ -11,7 +9,7 @@ Comes in: the facts about every clip, with their fingerprints. Goes out: for eac
 
 Of 3,000 spoken digits (FSDD) no two different ones were taken for one recording (highest peak 0.81). Found were all copies
 that were 12 dB softer, in Vorbis or Opus, or padded with zeros, 99.9 % of those in MP3, and 80 % of those cut by 50 ms at both
-ends (benchmarks/near_duplicates.py). What lies above 4 kHz and behind the first minute is not compared.
+ends (benchmarks/near_duplicates.py). What is above 4 kHz and behind the first minute is not compared.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +59,7 @@ def fingerprint(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np
 
 
 def short_fingerprint(samples: NDArray[np.float32], sample_rate_hz: int) -> NDArray[np.int8]:
-    """Return the fingerprint that a model keeps of a clip, int8 (64,), of which the cosine alone decides; arguments as above.
+    """Return the fingerprint that a model keeps of a clip, int8 (64,), of which only the cosine decides; arguments as above.
 
     It is made of the powers of the bands, to which noise adds little but a constant, and that is left out. Of 3,000 spoken
     digits (FSDD) and 400 sentences (RAVDESS) no two different ones reach `fingerprints.SMALLEST_COSINE`; copies that are
@@ -128,7 +126,7 @@ def find_near_duplicates(
 
 
 def write_across_items(corpus: Corpus, *, n_processes: int = 1, progress: Progress | None = None) -> "pd.DataFrame | None":
-    """Find the clips of different items that hold one recording, and write them beside the index, with all fingerprints.
+    """Find the clips of different items that hold one recording, and write them next to the index, with all fingerprints.
 
     Clips with identical audio are not among them: their hashes tell them.
 

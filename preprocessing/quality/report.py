@@ -43,7 +43,7 @@ class Subject:
     Attributes:
         dataset: Name of the corpus in experiments.
         corpus: The file of corpora/ that listed it.
-        audio_folder: Where its audio lies.
+        audio_folder: Where its audio is.
         headers_only: Whether nothing was decoded.
         refusal: Why preprocessing refuses the list of clips; empty where it does not.
         note: What the corpus has to say about its list, such as how many clips are left out; empty where nothing.

@@ -1,7 +1,6 @@
-"""Open a feature store, and write one from plain dicts.
+"""Open a feature store, whose arrays stay on disk until they are used, and write one from the dicts of a custom script.
 
-Comes in: the folder that store/writer.py put in place, or two dicts of a custom script. Goes out: a `FeatureStore`, whose
-arrays stay on disk until they are used.
+store/writer.py writes the folder of a store.
 """
 
 import json

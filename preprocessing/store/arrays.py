@@ -1,6 +1,6 @@
-"""Check the arrays that a custom script hands in, and write them as a corpus with one feature store.
+"""Check the arrays that a custom script hands in, and write them as a dataset with one feature store.
 
-Comes in: the two dicts of `preprocessing.store.write`. Goes out: data/<dataset>/corpus.parquet, a row per example, and
+`preprocessing.store.write` takes them as two dicts. It writes data/<dataset>/corpus.parquet, a row per example, and
 features/custom/.
 """
 
@@ -117,7 +117,6 @@ def item_name(key: object) -> str | None:
 
 
 def _named(arrays: Mapping[Any, Any], what: str) -> dict[str, Any]:
-    """Return arrays by the names of their items."""
     named: dict[str, Any] = {}
     for key, values in arrays.items():
         name = item_name(key)

@@ -1,7 +1,7 @@
-"""Write arrays of labelled frames as a corpus for frame_classification, with one feature store.
+"""Write arrays of labelled frames as a dataset for frame_classification, with one feature store.
 
-Comes in: the two dicts of `preprocessing.store.write`, whose examples are sequences of frames. Goes out: data/<dataset>/ with a
-row per sequence, its labels as events, and features/custom/, a store of the values of all frames in a row.
+The two dicts of `preprocessing.store.write` have sequences of frames as examples. data/<dataset>/ gets a row per sequence,
+and its labels as events; features/custom/ is a store of the values of all frames in a row.
 """
 
 import math
@@ -142,7 +142,7 @@ def _find_active(
 
 
 def _events(clip: str, active: NDArray[np.bool_], names: Sequence[str], frame_s: float) -> list[tuple[str, float, float, str]]:
-    """Return the stretches of frames in which a class is active: clip, start_s, end_s, label."""
+    """Return the segments of frames in which a class is active: clip, start_s, end_s, label."""
     events = []
     for number, name in enumerate(names):
         edges = np.flatnonzero(np.diff(active[:, number].astype(np.int8), prepend=0, append=0))

@@ -1,6 +1,6 @@
-"""What a feature store looks like on disk: the names of its files, and what store.json says.
+"""What a feature store looks like on disk: the names of its files, and what store.json says (`StoreDescription`).
 
-Comes in: nothing. Goes out: names and the `StoreDescription`, by which writer.py writes a store and `open_store` reads it.
+writer.py writes a store by it, and `open_store` reads it.
 """
 
 from pathlib import Path
@@ -54,7 +54,7 @@ class StoreDescription(BaseModel):
         embedder: What made the embeddings that it holds; None: it holds none.
         item_rows: Rows of each item in predictors.npy, where items follow each other in this order. A row is an example; of a
             store of waveforms a sample.
-        is_waveform: A row is a sample, and examples have lengths of their own.
+        is_waveform: A row is a sample, and examples have their own lengths.
         frame_samples: Values of a frame that a script handed in; None: there are none.
     """
 

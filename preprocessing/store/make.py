@@ -1,7 +1,6 @@
-"""Make the feature store of a corpus: decode every clip, extract its features, write them item by item.
+"""Make the feature store of a dataset: decode every clip, extract its features, write them item by item.
 
-Comes in: a `Corpus` and the `FeatureSettings`. Goes out: a `FeatureStore` at data/<dataset>/features/<key>, made only if it is
-not there.
+It is in data/<dataset>/features/<key>, and made only if it is not there.
 """
 
 import hashlib

@@ -1,7 +1,6 @@
 """Sums over the frames of items, by which features are normalised, and the file that holds them.
 
-Comes in: count, sum and sum of squares of every item. Goes out: the `Moments` of any set of items, so that a fold's statistics
-are those of its training items alone.
+Count, sum and sum of squares are kept by item, so that the statistics of a fold are those of only its training items.
 """
 
 import zipfile

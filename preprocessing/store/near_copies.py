@@ -1,7 +1,5 @@
 """Find arrays of different items that are copies of each other but for some noise, where there is no audio to compare.
 
-Comes in: the examples of a script. Goes out: pairs of them, or None where copies cannot be told from examples that are alike.
-
 An example whose nearest neighbour is far nearer than its tenth is a copy. How much nearer, their density says: where they
 fill k dimensions, the ratio of both distances is below r for 9 r^k of them by chance. k is estimated of the fifth to the
 tenth neighbours (Levina and Bickel 2004, "Maximum Likelihood Estimation of Intrinsic Dimension", NIPS 17, with the mean over

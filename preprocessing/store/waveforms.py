@@ -1,7 +1,6 @@
-"""Which stretches of the clips in a store of waveforms are examples, and what a model's front end makes of them.
+"""Which segments of the clips in a store of waveforms are examples, and what a model's front end makes of them.
 
-Comes in: a store of waveforms and the feature settings of an instance. Goes out: lengths of examples, the shape of their
-features, and the moments of the features, kept beside the store.
+The features that the front end makes depend on the settings of an instance. Their moments are kept next to the store.
 """
 
 import hashlib
@@ -42,7 +41,7 @@ class Lengths:
         tested: Samples of an example that is validated or tested; None: whole clips, each of about its own length.
         n_shortest: Samples that a clip has at least; a shorter one is continued.
         n_longest: Samples of a clip that are used; None: all.
-        is_masked: Whether NaN stands behind a shorter clip, for a network that reads where clips end.
+        is_masked: Whether NaN is behind a shorter clip, for a network that reads where clips end.
     """
 
     training: int
@@ -82,7 +81,7 @@ def lengths_of_waveforms(settings: FeatureSettings, longest_samples: int) -> Len
 
 
 def cut_clip(n_samples: int, settings: FeatureSettings, lengths: Lengths) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return where the examples of a clip lie that are validated or tested: windows, or the clip.
+    """Return where the examples of a clip are that are validated or tested: windows, or the clip.
 
     Args:
         n_samples: Length of the clip.

@@ -1,7 +1,4 @@
-"""Write a feature store: clip by clip under a temporary name, put in its place when it is whole.
-
-Comes in: predictors and targets of one clip after the other. Goes out: the store's folder, complete or not there.
-"""
+"""Write a feature store: clip by clip under a temporary name, put in its place when it is whole."""
 
 import csv
 import errno

@@ -2,7 +2,7 @@
 
 The page draws each target as a Bland-Altman plot.
 
-A difference is predicted minus true. 95 % of the differences of new clips are to lie within the limits of agreement, 1.96
+A difference is predicted minus true. 95 % of the differences of new clips are to be within the limits of agreement, 1.96
 standard deviations below and above the bias (Bland and Altman, Lancet 327, 1986). Clips of an item are alike, so that the
 deviation is that of the variances between and within items together (Bland and Altman, Journal of Biopharmaceutical Statistics
 17, 2007).

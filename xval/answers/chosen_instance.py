@@ -1,7 +1,4 @@
-"""The finished instance that a command is about.
-
-Comes in: the folder of an experiment, and a number or nothing. Goes out: an `InstanceResults`.
-"""
+"""Find the finished instance that a command is about: the one with its number, or else the one that validation selects."""
 
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
@@ -11,7 +8,7 @@ from xval.results.instance import InstanceResults
 
 
 def choose_instance(folder: ExperimentFolder, number: int | None) -> InstanceResults:
-    """Return an instance with a finished fold; None: the one that the validation figures select."""
+    """Return an instance with a finished fold; None: the one that the validation scores select."""
     instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
     if number is None:
         number = rank_instances(list(instances.values())).selected

@@ -1,7 +1,4 @@
-"""The recall of each class or label over the test clips of an instance, with its interval over items.
-
-Comes in: what was tested in each repeat. Goes out: a `ClassRecall` for each class that occurs.
-"""
+"""The recall of each class or label over the test clips of an instance, with its interval over items."""
 
 from collections.abc import Sequence
 from copy import copy
@@ -25,7 +22,7 @@ def class_recalls(repeats: Sequence[TestedExamples], class_names: Sequence[str])
     The items of an interval are those that have clips of the class: the others say nothing of it.
 
     Args:
-        repeats: All clips that were tested, in each repeat of each deal; of several labels with 0 and 1 for probabilities.
+        repeats: All clips that were tested, with each seed of each repeat; of several labels with 0 and 1 for probabilities.
         class_names: Of the outputs.
     """
     repeat_counts = [all_classes(examples.targets, examples.predictions) for examples in repeats]

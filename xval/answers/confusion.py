@@ -1,7 +1,4 @@
-"""Which class was taken for which, over all folds of an instance.
-
-Comes in: an instance. Goes out: counts and shares.
-"""
+"""Count which class was taken for which, over all folds of an instance, for reports."""
 
 from typing import NamedTuple
 

@@ -33,7 +33,7 @@ _DTYPES = {
     "dataset": "str", "experiment": "int64", "instance": "int64", "fold": "int64", "repeat": "int64", "side": "str",
     "metric": "str", "value": "float64",
 }  # fmt: skip
-# What is read most stands at both ends: a printed table leaves out the columns in the middle.
+# What is read most is at both ends: a printed table leaves out the columns in the middle.
 _SCORE_DTYPES = {
     "instance": "int64", "side": "str", "metric": "str", "mean": "float64", "std": "float64", "n_folds": "int64",
     "dataset": "str", "experiment": "int64", "items": "float64", "n_items": "int64", "strategy": "str", "method": "object",
@@ -54,8 +54,8 @@ _DESCRIBED = ("comment_1", "comment_2", "architecture")
 def load_results(folder: str | Path, *, parameters: bool = True, items: bool = False) -> pd.DataFrame:
     """Return the metrics of finished folds, one row per instance, fold, repeat, side and metric.
 
-    Repeats of a fold are no further folds: average over them first, as above. The folds of a second deal go on with the
-    numbers, so that an item is tested by a fold of each deal.
+    Repeats of a fold are no further folds: average over them first, as above. The folds of a second repeat continue the
+    numbers, so that an item is tested by a fold of each repeat.
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it; or a folder of several experiments,
@@ -169,10 +169,10 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
     """Return the table that a run ends with, as numbers: a row per instance; at least one is wanted.
 
     Returns:
-        By instance (int64): is_selected (bool), whether the validation figures select it; comment_1, architecture (text); of
-        the validation figure that ranks, and of each main test figure, columns ``<side>_<metric>_<number>``, float64, NaN where
+        By instance (int64): is_selected (bool), whether the validation scores select it; comment_1, architecture (text); of
+        the validation score that ranks, and of each main test score, columns ``<side>_<metric>_<number>``, float64, NaN where
         undefined or not known; seconds (float64) of all jobs; n_folds and n_folds_done (int64). The numbers: mean and std over
-        folds; and of test figures estimate, over items or pooled (`load_scores` says which), low and high, its 95 % interval,
+        folds; and of test scores estimate, over items or pooled (`load_scores` says which), low and high, its 95 % interval,
         and chance, what can be reached without listening. leakage (text) is what its models may have been trained on of what is
         tested (`xval.answers.pretrained`), empty where nothing is known.
     """
@@ -193,7 +193,7 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
 
 
 def _numbers(instance: InstanceResults, side: str, metric: str) -> dict[str, float | None]:
-    """Return the numbers of a figure by name; None: undefined or not known."""
+    """Return the numbers of a score by name; None: undefined or not known."""
     over_folds = instance.over_folds(side, metric)
     numbers = {"mean": over_folds["mean"], "std": over_folds["std"]}
     if side.endswith("test"):

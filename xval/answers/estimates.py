@@ -33,7 +33,7 @@ Measured = TypeVar("Measured", bound=InstanceResults)
 
 
 def update_further(results: OpenResults, instance: int, damaged: list[str]) -> dict[str, Metric]:
-    """Compute and keep the figures of the metrics that were asked for, where they are not known, or of another source.
+    """Compute and keep the scores of the metrics that were asked for, where they are not known, or of another source.
 
     Args:
         results: Of the experiment.
@@ -91,7 +91,7 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
     """Return an instance whose intervals over items are those of a bootstrap; nothing is kept, as it takes seconds a metric.
 
     Args:
-        instance: With figures over items.
+        instance: With scores over items.
         bootstrap: Which kind.
         only: Metrics of the task; the others, as all that no predictions give, have no interval then. None: all.
 
@@ -117,19 +117,19 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
 
 
 def _drawn(figure: ItemFigure | None) -> ItemFigure | None:
-    """Return a figure whose interval is of the bootstrap, or the exact limit of a value at its bound; None: another one."""
+    """Return a score whose interval is of the bootstrap, or the exact limit of a value at its bound; None: another one."""
     method = str(figure and figure["method"])
     return figure if method.endswith("bootstrap") or method == "exact limit" else None
 
 
 def _with_ends(figure: ItemFigure, other: ItemFigure | None) -> ItemFigure:
-    """Return a figure with the interval of another; None: without one."""
+    """Return a score with the interval of another; None: without one."""
     ends = {name: other and other[name] for name in ("low", "high", "method", "covers")}
     return cast("ItemFigure", figure | ends)
 
 
 def load_requested(results: OpenResults, instance: int) -> tuple[dict[str, AddedMetric | None], dict[str, XvalError]]:
-    """Return the metrics that were asked for, by the names of their figures; and errors by the names that were asked for."""
+    """Return the metrics that were asked for, by the names of their scores; and errors by the names that were asked for."""
     loaded, errors = dict[str, AddedMetric | None](), dict[str, XvalError]()
     for name in results.requested_metrics:
         try:
@@ -156,12 +156,12 @@ def _has_scores(results: OpenResults, instance: int, done: Mapping[JobKey, Recor
 def over_items_of(
     instance: InstanceResults, damaged: list[str], further: Mapping[str, Metric] | None = None
 ) -> OverItems | None:
-    """Return the figures over items of the finished jobs; None: they cannot be computed.
+    """Return the scores over items of the finished jobs; None: they cannot be computed.
 
     Further metrics, and the user's own of the instance, are among them if all finished jobs have them.
 
     Args:
-        instance: Without figures over items.
+        instance: Without scores over items.
         damaged: What is wrong with the instance and with further metrics; is given a line for what cannot be computed.
         further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
             user's own are computed.
@@ -191,12 +191,12 @@ def over_items_of(
 
 
 def kept_jobs(results: OpenResults, instance: int) -> list[str]:
-    """Return the names of the folders of the jobs that the kept figures over items are of."""
+    """Return the names of the folders of the jobs that the kept scores over items are of."""
     return list(results.estimates(results.folder.estimates_file(instance)).get("of", {"jobs": {}})["jobs"])
 
 
 def _is_known(results: OpenResults, of: Mapping[str, Any], instance: InstanceResults, jobs: Mapping[str, JobKey]) -> bool:
-    """Return whether figures were computed by this version of the code, of the jobs of an instance as they are now."""
+    """Return whether scores were computed by this version of the code, of the jobs of an instance as they are now."""
     known = of["jobs"]
     if of["version"] != OVER_ITEMS_VERSION or known.keys() != jobs.keys():
         return False
@@ -216,7 +216,7 @@ def compute_over_items(
     bootstrap: "Bootstrap | None" = None,
     only: Collection[str] | None = None,
 ) -> tuple[OverItems | None, list[str]]:
-    """Return the figures over items of an instance, or of the jobs that folds choose among several; and what is wrong.
+    """Return the scores over items of an instance, or of the jobs that folds choose among several; and what is wrong.
 
     Args:
         instance: With its finished jobs.
@@ -236,7 +236,7 @@ def compute_over_items(
         further = {
             name: metric for name, metric in {**own, **further}.items() if all(name in job_scores for job_scores in tested)
         }
-    for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs its own figures alone
+    for chosen in (further, {}) if further else ({},):  # a fault of the user's metric costs only its own scores
         try:
             names = None if only is None else [*only, *(chosen or ())]
             return measure_over_items(instance, chosen, bootstrap, names), faults

@@ -34,7 +34,7 @@ def measure_events(
     record_scores: Mapping[str, ItemFigure],
     bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemFigure]:
-    """Return the figures of segments and events.
+    """Return the scores of segments and events.
 
     Chance is the best of these answers: never an event; one label, whichever, all the time; if frames have several labels, all
     of them all the time.
@@ -43,8 +43,8 @@ def measure_events(
         runs: The folders of the finished folds, by training run as of `group_runs`; their counts are added.
         class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
-        record_scores: The figures that the records have, with their means over items; no others are computed.
-        bootstrap: Of the intervals, as of `figure_interval`; the figures of all thresholds have none then, as they are slow.
+        record_scores: The scores that the records have, with their means over items; no others are computed.
+        bootstrap: Of the intervals, as of `figure_interval`; the scores of all thresholds have none then, as they are slow.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in record_scores]
@@ -101,7 +101,7 @@ def _measure_scores(
     weights: NDArray[np.float64],
     bootstrap: Bootstrap | None,
 ) -> dict[str, ItemFigure]:
-    """Return the figures of events at all thresholds; chance is that of frames that all have the same score."""
+    """Return the scores of events at all thresholds; chance is that of frames that all have the same score."""
     by_training: list[_Tables] = [{item: [] for item in items} for _ in read]
     silent = []
     for number, item, events, rows in (
@@ -146,7 +146,7 @@ def _measure_scores(
 def _keep_left_out(
     figure: ItemFigure, run_scores: list[float], without: list[list[float]], weights: NDArray[np.float64]
 ) -> None:
-    """Keep a figure in each training run, of all items and without each in turn, where all of these are defined."""
+    """Keep a score in each training run, of all items and without each in turn, where all of these are defined."""
     if len(without) >= FEWEST_ITEMS and np.isfinite(run_scores).all() and np.isfinite(without).all():
         figure["left_out"] = LeftOut(figures=run_scores, without=without, weights=sum_left_out(weights).astype(int).tolist())
 

@@ -23,10 +23,10 @@ class Estimate(NamedTuple):
     """A test metric of an instance.
 
     Attributes:
-        value: The figure; None: undefined or not there yet.
+        value: The score; None: undefined or not there yet.
         low: Lower end of its 95 % interval over items; None: there is none.
         high: Upper end.
-        of: What the figure is: ``mean over speakers``, ``pooled over all test examples``, of one decision for each speaker
+        of: What the score is: ``mean over speakers``, ``pooled over all test examples``, of one decision for each speaker
             ``pooled over all test speakers``, or ``mean over folds``.
         chance: What the best strategy reaches that does not listen; None: not known.
         folds: The value of each fold and repeat that has one.
@@ -53,7 +53,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
-    """Return a test metric of an instance: the figure that has an interval, or else the mean over folds."""
+    """Return a test metric of an instance: the score that has an interval, or else the mean over folds."""
     folds = tuple(instance.fold_values(side, metric).values())
     level = chance_level([instance], metric, side)
     chance = level.lowest if level else None
@@ -78,7 +78,7 @@ def format_figure(figure: Figure, folds_total: int) -> str:
 def format_test(instance: InstanceResults, side: str, metric: str) -> str:
     """Return ``0.612 ± 0.051 [0.480, 0.730]``: mean and deviation over folds, and the 95 % interval over items.
 
-    Where the interval is that of another figure, it stands behind that one; see `format_interval`.
+    Where the interval is that of another score, it comes after that one; see `format_interval`.
     """
     over_folds, over_items = instance.over_folds(side, metric), instance.item_figure(side, metric)
     folds = format_figure(over_folds, instance.n_folds)
@@ -90,7 +90,7 @@ def format_interval(figure: ItemFigure, mean: float | None) -> str:
 
     Args:
         figure: Over items.
-        mean: That over folds, before it: the figure that the interval is of is named unless it has the same three decimals.
+        mean: That over folds, before it: the score that the interval is of is named unless it has the same three decimals.
     """
     value = figure[figure["of"]]
     if value is None:
@@ -135,7 +135,7 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
 def format_chance(chance: ChanceLevel | None) -> str:
     """Return ``chance 0.100``; ``chance 0.098 to 0.102`` if instances differ, ``chance NaN`` if it is undefined.
 
-    Where groups of items have classes of their own, ``chance 0.250, 0.500 with one prediction for all items of the same
+    Where groups of items have their own classes, ``chance 0.250, 0.500 with one prediction for all items of the same
     classes``.
     """
     if chance is None:
@@ -159,7 +159,7 @@ def format_folds(instance: InstanceResults) -> str:
 
 
 def rounded(*numbers: float | None) -> list[str]:
-    """Return numbers that stand side by side with three decimals, or all with three digits where decimals say nothing.
+    """Return numbers that are side by side with three decimals, or all with three digits where decimals say nothing.
 
     That is where even the largest of them would read 0.000, or one has more than six digits before the point, as errors of
     targets of 1e-9 and 1e30 have. Those that are None are left out.

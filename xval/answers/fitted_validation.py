@@ -1,8 +1,7 @@
-"""Which ensembles have validation figures that do not rank them: those of items that their members were chosen or weighed by.
+"""Find ensembles whose validation scores do not rank them, because their members were chosen or weighed by the same items.
 
-Comes in: instances. Goes out: those whose validation figures compare, and the numbers of the others. A fold with several
-validation items leaves each of them out of the fit (`cross_predict` of xval/reuse/ensembles/combine.py); one with a single item
-cannot.
+A fold with several validation items leaves each of them out of the fit (`cross_predict` of xval/reuse/ensembles/combine.py);
+one with a single item cannot.
 """
 
 from collections.abc import Sequence
@@ -13,9 +12,9 @@ _FITTED = ("choose", "stack")
 
 
 def comparable(instances: Sequence[InstanceResults], side: str = "validation") -> Sequence[InstanceResults]:
-    """Return the instances whose figures of a side can be compared; all of them if that is true of none.
+    """Return the instances whose scores of a side can be compared; all of them if that is true of none.
 
-    Figures of other sides than validation always compare.
+    Scores of other sides than validation always compare.
     """
     left_out = set(fitted_to_own_items(instances)) if side.endswith("validation") else set()
     return [instance for instance in instances if instance.number not in left_out] or instances

@@ -44,7 +44,7 @@ _BASELINES = ("svm", "cnn_small", "mlp")
 def find_headline(instances: Sequence[InstanceResults], experiment: str | None = None) -> Headline:
     """Return the three lines on some instances (at least one) of one experiment, whatever is finished of them.
 
-    `experiment` stands in commands; None: the path of the experiment.
+    `experiment` is used in commands; None: the path of the experiment.
     """
     fields = _Fields(instances, experiment or str(instances[0].experiment.path))
     case = _choose_case(fields)
@@ -177,7 +177,7 @@ class _Fields(Variants):
 
     @property
     def comes_first(self) -> str:
-        """Which text of `FIRST` stands in place of the next step."""
+        """Which text of `FIRST` is shown instead of the next step."""
         if self.failures:
             return "failed"
         return "unfinished" if self.lacking else "fixes the label" if fixing_column(self.done) else ""

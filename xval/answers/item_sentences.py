@@ -46,6 +46,6 @@ def describe_item_decision(how: str, item: str = ITEM) -> str:
 
 
 def item_decision_of(instances: Sequence[InstanceResults]) -> str:
-    """Return the sentence for instances of an experiment, which decide alike; empty where clips have answers of their own."""
+    """Return the sentence for instances of an experiment, which decide alike; empty where clips have their own predictions."""
     how = instances[0].settings.item_decision
     return "" if how == "none" else describe_item_decision(how, item_word(instances))

@@ -13,7 +13,7 @@ _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negativ
 
 
 class LabelFigures(NamedTuple):
-    """A label over all folds; with repeats or deals clips count in each of them.
+    """A label over all folds; with seeds or repeats clips count in each of them.
 
     Attributes:
         n_clips: Test clips that have it.
@@ -54,7 +54,7 @@ class LabelFigures(NamedTuple):
 
 
 def label_figures(instance: InstanceResults) -> list[LabelFigures]:
-    """Return the figures of the labels of an instance; none where clips have one class, or no fold is finished."""
+    """Return the scores of the labels of an instance; none where clips have one class, or no fold is finished."""
     records = [record for record in instance.done.values() if record.get("thresholds")]
     return [
         _label_scores(str(name), records, instance.class_recalls.get(name))

@@ -8,13 +8,13 @@ from xval.settings.finding_codes import silenced
 
 
 def leaking_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
-    """Return a column that names who is heard, fixes the label and has a value on two sides of a fold; None: none is known."""
+    """Return a column that names who is recorded, fixes the label and has a value on two sides of a fold; None: no such one."""
     column = fixing_column(done)
     return column if column and column.is_leak else None
 
 
 def fixing_column(done: Sequence[InstanceResults]) -> SharedColumn | None:
-    """Return a column that fixes the label and has a value on two sides of a fold, first one that names who is heard."""
+    """Return a column that fixes the label and has a value on two sides of a fold, first one that names who is recorded."""
     if "XV109" in silenced(instance.parameters.get("silence") for instance in done):
         return None
     columns = [column for instance in done for column in instance.shared_columns if column.fixes_label]

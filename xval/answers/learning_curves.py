@@ -1,7 +1,4 @@
-"""Instances that differ in train_fraction alone, or in enrolment_s alone: the points of a curve over items or seconds.
-
-Comes in: instances. Goes out: the instances of each curve, with where they stand on it.
-"""
+"""Group instances that differ only in train_fraction, or only in enrolment_s, into curves over training items or seconds."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -17,7 +14,7 @@ class CurvePoint(NamedTuple):
 
     Attributes:
         setting: Its value of the setting that differs.
-        across: Where it stands: training items, mean over the finished folds; or the setting, in seconds.
+        across: Where it is: training items, mean over the finished folds; or the setting, in seconds.
     """
 
     instance: int
@@ -26,7 +23,7 @@ class CurvePoint(NamedTuple):
 
 
 def learning_curves(instances: Sequence[InstanceResults], name: str = "train_fraction") -> list[tuple[CurvePoint, ...]]:
-    """Return the curves among some instances: two or more that differ in one setting alone, the smallest first.
+    """Return the curves among some instances: two or more that differ only in one setting, the smallest first.
 
     The setting is train_fraction or enrolment_s; an instance without enrolment is on no curve over seconds.
     """

@@ -35,14 +35,14 @@ class MetricOverItems:
     """A metric of test examples, averaged over items or pooled over their examples; over repeats it is averaged.
 
     Args:
-        repeats: All that were tested, in each repeat of each deal; they have the same items.
+        repeats: All that were tested, with each seed of each repeat; they have the same items.
         keep: bool (n_examples,) of each repeat, which of its examples count; None: all.
         is_mean: Average it over items; None: where it is a mean of a value of each example.
         has_classes: Whether examples have classes, so that a metric of classes is as sure as the items of each class make it.
 
     Attributes:
         items: intp (n_items,), the numbers of the items that have such examples.
-        weights: float64 (n_classes, n_items), the examples of each item in each class that the figure rests on, one row where
+        weights: float64 (n_classes, n_items), the examples of each item in each class that the score rests on, one row where
             it is not one of classes; None: a mean over items, each of which weighs the same.
         is_too_large: Whether an interval, for which each item is left out once, would take minutes.
     """
@@ -74,11 +74,11 @@ class MetricOverItems:
         self.weights = None if is_mean else self._count(has_classes=has_classes)
 
     def figure(self, places: NDArray[np.intp] | slice = slice(None)) -> float:
-        """Return the figure of some of the items, by their places in `items`, perhaps several times; NaN of none."""
+        """Return the score of some of the items, by their places in `items`, perhaps several times; NaN of none."""
         return float(np.mean(self._figures(places)))
 
     def run_figures(self) -> list[float]:
-        """Return the figure of all items by each training run, as of `group_runs`."""
+        """Return the score of all items by each training run, as of `group_runs`."""
         figures = self._figures()
         return [float(figures[run].mean()) for run in self._runs]
 
@@ -91,7 +91,7 @@ class MetricOverItems:
         return "" if n_items >= FEWEST_ITEMS else f"only {counted(n_items, 'item')}{what}"
 
     def left_out(self) -> LeftOut | None:
-        """Return a pooled figure without each item; None: it is no pooled figure, would take minutes, or is undefined then."""
+        """Return a pooled score without each item; None: it is no pooled score, would take minutes, or is undefined then."""
         if self.weights is None or self.is_too_large or self.no_interval(()):
             return None
         places = np.arange(len(self.items))
@@ -128,7 +128,7 @@ class MetricOverItems:
         return np.asarray(counts[self._occurring], np.float64)
 
     def _membership(self, targets: NDArray[Any], *, has_classes: bool) -> NDArray[np.bool_]:
-        """Return which examples are of each class that the figure rests on, bool (n_examples, n_classes)."""
+        """Return which examples are of each class that the score rests on, bool (n_examples, n_classes)."""
         if not has_classes or self._metric.is_mean:
             return all_examples(targets)
         if self._metric.rests_on:
@@ -145,7 +145,7 @@ class MetricOverItems:
         return f"class '{class_names[numbers[0]]}'" if is_one else "a class"
 
     def _figures(self, places: NDArray[np.intp] | slice = slice(None)) -> NDArray[np.float64]:
-        """Return float64 (n_repeats,), the figure of some items by each repeat; NaN of none."""
+        """Return float64 (n_repeats,), the score of some items by each repeat; NaN of none."""
         items = self.items[places]
         if not len(items):
             return np.full(len(self._repeats), np.nan)

@@ -1,7 +1,4 @@
-"""What each instance of a set is called: by its comments, or else by what differs between the instances.
-
-Comes in: the parameters of some instances. Goes out: a short name for each, which no other of them has.
-"""
+"""Give each instance of a set its own short name: by its comments, or by the parameters in which the instances differ."""
 
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterable, Mapping

@@ -36,12 +36,12 @@ _MOST_WAYS = 60  # in which folds choose together: exact for up to 6 that tie
 class NestedInstance(InstanceResults):
     """The jobs that each fold chooses among instances, as one instance.
 
-    Its settings are those of the selected instance. Several jobs that a fold chooses, because instances tie or differ in their
-    seed alone, take turns in repeats, which all folds have: each weighs the same in its fold.
+    Its settings are those of the selected instance. Several jobs that a fold chooses, because instances tie or differ only in
+    their seed, take turns in repeats, which all folds have: each weighs the same in its fold.
 
     Attributes:
         chosen: The job that each of its jobs is; the same one in several repeats.
-        n_competing: Instances to choose from, those that differ in their seed alone counted once.
+        n_competing: Instances to choose from, those that differ only in their seed counted once.
         left_out: Instances that have not finished the folds that others have.
         n_ties: Repeats that each seed has, for instances that tie.
     """
@@ -76,13 +76,13 @@ class NestedInstance(InstanceResults):
 
 
 def choose_nested(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | None:
-    """Let each fold choose an instance by its own validation figure, with the seeds of a method averaged.
+    """Let each fold choose an instance by its own validation score, with the seeds of a method averaged.
 
     Only `comparable` instances that have finished the most folds compete, so that all folds choose among the same. A fold
-    without the figure, as one whose validation items lack a class has, chooses by the loss, where losses compare.
+    without the score, as one whose validation items lack a class has, chooses by the loss, where losses compare.
 
     Returns:
-        With figures over items, if the predictions can be read; None: there is nothing to choose, or `why_not_nested`.
+        With scores over items, if the predictions can be read; None: there is nothing to choose, or `why_not_nested`.
     """
     instance = _choose(done, ranking)
     if isinstance(instance, str):
@@ -97,7 +97,7 @@ def why_not_nested(done: Sequence[InstanceResults], ranking: Ranking) -> str:
 
 
 def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance | str:
-    """Return the jobs that folds choose, as `choose_nested`, without figures over items; or `why_not_nested`."""
+    """Return the jobs that folds choose, as `choose_nested`, without scores over items; or `why_not_nested`."""
     if ranking.selected is None:
         return ""
     done = comparable(done)
@@ -185,9 +185,9 @@ def keep_nested(instances: Sequence[InstanceResults]) -> None:
 
 
 def selection_bias(selected: InstanceResults, nested: NestedInstance, side: str, metric: str) -> float | None:
-    """Return by how much the test figure of the selected instance is better than the nested one; below 0: it is worse.
+    """Return by how much the test score of the selected instance is better than the nested one; below 0: it is worse.
 
-    Both are the figures that have an interval, where they are of one kind (mean over items, or pooled), or else means over
+    Both are the scores that have an interval, where they are of one kind (mean over items, or pooled), or else means over
     folds. None: one of them is undefined.
     """
     own, nested_estimate = (estimate(instance, side, metric) for instance in (selected, nested))

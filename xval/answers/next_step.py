@@ -57,7 +57,7 @@ class Margin(NamedTuple):
 def ways_to_retrain(instances: Iterable[InstanceResults]) -> tuple[str, ...]:
     """Return the settings that train instances again with another result: ``fold_repeats`` and ``repeats``.
 
-    Only balanced folds can be dealt in another way, and another seed changes nothing where nothing is drawn.
+    Only balanced folds can be assigned in another way, and another seed changes nothing where nothing is drawn.
     """
     all_parameters = [instance.parameters for instance in instances]
     is_balanced = all(parameters.get("fold_strategy", "balanced") == "balanced" for parameters in all_parameters)

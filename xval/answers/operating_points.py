@@ -1,6 +1,6 @@
 """How well the probability of one class finds its clips: curves over all thresholds, and points on them with their intervals.
 
-Comes in: what was tested of an instance. Goes out: `OperatingPoints`, which the page draws.
+The page draws them.
 """
 
 import math
@@ -22,7 +22,7 @@ from xval.results.tested_examples import TestedExamples
 
 
 class Value(NamedTuple):
-    """A figure of all tested clips, the mean over trainings, with its 95 % interval over items; None: it has none."""
+    """A score of all tested clips, the mean over trainings, with its 95 % interval over items; None: it has none."""
 
     value: float
     interval: Interval | None
@@ -35,7 +35,7 @@ class PointRow(NamedTuple):
         name: What is held fixed, such as ``specificity 0.90``.
         threshold: Of the probability of the positive class, the mean over trainings; None: the most probable class is taken.
         sensitivity: Without an interval where it is what is held fixed.
-        specificity: Likewise.
+        specificity: The same.
     """
 
     name: str

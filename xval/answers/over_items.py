@@ -56,11 +56,11 @@ def measure_over_items(
     bootstrap: Bootstrap | None = None,
     only: Collection[str] | None = None,
 ) -> OverItems:
-    """Compute all figures over items. Pooled figures are those of each deal and repeat that is whole, averaged.
+    """Compute all scores over items. Pooled scores are those of each repeat and seed that is whole, averaged.
 
     Args:
         instance: With its finished jobs.
-        further: Metrics beside those of the task, by name.
+        further: Metrics in addition to those of the task, by name.
         bootstrap: Of the intervals, as of `figure_interval`.
         only: These metrics of the task; None: all.
 
@@ -157,13 +157,13 @@ def _measure(
     class_names: Sequence[str] = (),
     bootstrap: Bootstrap | None = None,
 ) -> dict[str, ItemFigure]:
-    """Return the figures that targets and predictions give.
+    """Return the scores that targets and predictions give.
 
     Args:
         task: Of the instance.
-        repeats: All that were tested, in each repeat of each deal.
+        repeats: All that were tested, with each seed of each repeat.
         item_scores: Their metrics of each item, in the order of the items' names, where the records have them.
-        further: Metrics beside those of the task.
+        further: Metrics in addition to those of the task.
         chosen: Only these metrics of the task; None: all.
         class_names: Of the outputs, for texts.
         bootstrap: Of the intervals.
@@ -191,7 +191,7 @@ def _measure(
         value = pooled[name]
         metric = further.get(name) or metrics.find(task.name, name)
         known = item_scores.get(name, _ItemValues(np.array([math.nan]), []))
-        # A fold of one item has the figure of the item, so that the mean over folds is that over items.
+        # A fold of one item has the score of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
         too_few = ""
@@ -226,7 +226,7 @@ def _measure(
 
 
 def _weights(items: NDArray[np.intp], basis: Literal["items", "pooled"]) -> NDArray[np.float64]:
-    """Return the weight of each example in a figure, float64 (n_examples,), from their items; their sum is 1."""
+    """Return the weight of each example in a score, float64 (n_examples,), from their items; their sum is 1."""
     if basis == "pooled":
         return np.full(len(items), 1 / len(items))
     n_examples = np.bincount(items)
@@ -280,7 +280,7 @@ def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: Te
 def _measure_decided(
     task: Task, class_names: Sequence[str], repeats: Sequence[TestedExamples], bootstrap: Bootstrap | None
 ) -> dict[str, ItemFigure]:
-    """Return the figures of decisions at thresholds."""
+    """Return the scores of decisions at thresholds."""
     names = [name.removeprefix("tuned_") for name in task.final_metrics]
     measured = _measure(task, repeats, None, {}, names, class_names=class_names, bootstrap=bootstrap)
     return {f"tuned_{name}": item_figure for name, item_figure in measured.items()}
@@ -291,7 +291,7 @@ def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
 
 
 def _record_score(known: _ItemValues) -> ItemFigure:
-    """Return the figure of a metric of which the records have the values of each item, and nothing else is known."""
+    """Return the score of a metric of which the records have the values of each item, and nothing else is known."""
     return make_figure(float(known.values.mean()), math.nan, "items", known.interval(None), _NO_CHANCE)
 
 

@@ -1,8 +1,4 @@
-"""The predictions of finished folds as a pandas DataFrame.
-
-Comes in: the folder of an experiment, an instance or a fold. Goes out: a row per example or frame, read from the
-predictions.parquet of each fold.
-"""
+"""Load the predictions of finished folds as a pandas DataFrame: a row per example or frame, from their predictions.parquet."""
 
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -44,8 +40,8 @@ def load_predictions(
         ``table.attrs["not_done"]``: as of `load_results`.
 
         With `audformat` the index is file (text, relative to ``table.attrs["audio_folder"]``), start and end (timedelta64, in
-        the file) of the clip, window or frame, in the place of clip, start_s and end_s. `audformat.Table` takes rows of which
-        nothing stands twice, such as the test side of an instance with one repeat and one deal.
+        the file) of the clip, window or frame, instead of clip, start_s and end_s. `audformat.Table` takes rows of which
+        nothing occurs twice, such as the test side of an instance with one seed and one repeat.
 
     Warns:
         UserWarning: Folds failed or are missing.

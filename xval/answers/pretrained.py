@@ -1,7 +1,7 @@
-"""The verdict on the figures of an instance: clean, leaked or unknown, by all that its models are made of and were trained on.
+"""The verdict on the scores of an instance: clean, leaked or unknown, by all that its models are made of and were trained on.
 
-Comes in: the records of its jobs and its parameters. Goes out: an `Origin`, and the clause that stands beside its figures in
-terminal, page, workbook, LaTeX and model card. What a record of an earlier version does not say is unknown.
+A clause on it is shown next to the scores in terminal, page, workbook, LaTeX and model card. What a record of an earlier
+version does not say is unknown.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,8 +28,8 @@ class Origin:
     """What is known of the parts that models have from elsewhere.
 
     Attributes:
-        state: clean: nothing comes from elsewhere, or nothing of it has heard what is tested; leaked: something has; unknown:
-            it is not known of a part.
+        state: clean: nothing comes from elsewhere, or nothing of it was trained on what is tested; leaked: something has;
+            unknown: it is not known of a part.
         parts: What has leaked or is unknown, in short.
         reasons: Why, for a person.
         vouched: What the user says that the unknown parts were trained on; empty: nothing.
@@ -70,7 +70,7 @@ def worst(origins: Iterable[Origin]) -> Origin:
 
 
 def clause(origin: Origin) -> str:
-    """Return what stands beside a figure; empty where it is clean."""
+    """Return what is shown next to a score; empty where it is clean."""
     parts = name_parts(origin)
     if origin.state == "clean":
         return ""
@@ -112,8 +112,8 @@ def from_record(stated: object) -> Origin | None:
 
 
 def _parts(record: Mapping[str, Any], parameters: Mapping[str, Any]) -> Iterator[Origin]:
-    """Yield the verdict on each part that may have heard what is tested."""
-    if "expected_origin" in record:  # of a final model, whose figures are those of the folds
+    """Yield the verdict on each part that may have seen what is tested."""
+    if "expected_origin" in record:  # of a final model, whose scores are those of the folds
         yield from_record(record["expected_origin"]) or Origin("unknown", ("the models of its folds",), (_NOT_SAID,))
         return
     if n_alike := record.get("near_duplicates"):

@@ -26,10 +26,10 @@ class Best(NamedTuple):
 
 
 class Ranking(NamedTuple):
-    """The instances, best first, and the validation figure that ranks them.
+    """The instances, best first, and the validation score that ranks them.
 
     Attributes:
-        instances: Numbers of those with the figure in at least one fold that are `comparable` by it.
+        instances: Numbers of those with the score in at least one fold that are `comparable` by it.
         side: ``validation`` or ``clip_validation``.
         loss_decides: Whether the validation loss decides between equal ones; losses of some instances do not compare.
         caution: Why it is not the metric that `rank_by` names, such as ``not every instance has a validation macro_f1``.
@@ -64,7 +64,7 @@ def find_best(
 
     Only `comparable` instances with values in the most folds are compared: a mean over fewer folds lacks items, perhaps the
     hard ones. None is best if fewer than two instances have a value, or the direction of the metric is not known. Instances
-    that differ in their seed alone are best together or not at all.
+    that differ only in their seed are best together or not at all.
     """
     figures = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances, side)}
     if sum(over_folds["n"] > 0 for over_folds in figures.values()) < 2 or direction(instances, metric) is None:
@@ -85,7 +85,7 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     reconstruction, only rank instances that agree in the settings of `names_of_loss`. Where the metric cannot rank, or an
     instance has no value of it in any fold, the main metric does, or else the loss; see `Ranking.caution`. Clips are compared
     instead of windows where they have the metric, since all instances have the same clips. Only `comparable` ones have a rank.
-    Those with more folds go first. Those that differ in their seed alone all have their common mean, so that no seed is chosen.
+    Those with more folds go first. Those that differ only in their seed all have their common mean, so that no seed is chosen.
     """
     metric, caution = _ranked_by(instances)
     side = _side_of(metric, instances)
@@ -107,7 +107,7 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
 
 
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
-    """Return one or two sentences on the selected one of at least one instance: the reason, and its test figures."""
+    """Return one or two sentences on the selected one of at least one instance: the reason, and its test scores."""
     ranking = rank_instances(instances)
     figure_name = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     if ranking.selected is None:
@@ -131,7 +131,7 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
 
 
 def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str:
-    """Return the mean validation figure that the selected instance is chosen by: of one that has several seeds, of all of them.
+    """Return the mean validation score that the selected instance is chosen by: of one that has several seeds, of all of them.
 
     The instance itself is the first of its seeds, of which another one may have a better value.
     """
@@ -162,7 +162,7 @@ def summary_table(
 ) -> SummaryTable:
     """Return the table at the end of a run.
 
-    A row has the number of an instance (``*``: selected), its name, the ranking validation figure, the main test figures as of
+    A row has the number of an instance (``*``: selected), its name, the ranking validation score, the main test scores as of
     `format_test` (of clips, and of windows if clips are cut), the time (h:mm:ss) and the folds; and, where an instance is not
     clean, what its models were trained on before.
 

@@ -22,7 +22,7 @@ def read_instances(folder: ExperimentFolder, numbers: Iterable[int]) -> list[Ins
 def read_instance(folder: ExperimentFolder, number: int, *, over_items: bool = True) -> InstanceResults | None:
     """Return an instance, or None if it has not been planned; nothing is written.
 
-    With ``over_items`` it has the figures over items, for which predictions may have to be read.
+    With ``over_items`` it has the scores over items, for which predictions may have to be read.
 
     Raises:
         ResultsError: A file is damaged.
@@ -52,8 +52,8 @@ def read_what_can_be(
         folder: Of the experiment.
         number: Of the instance.
         damaged: Is given a line for each file that is damaged.
-        over_items: With the figures over items, for which predictions may have to be read.
-        writes: Compute the figures of further metrics that are not known yet, and keep what was computed.
+        over_items: With the scores over items, for which predictions may have to be read.
+        writes: Compute the scores of further metrics that are not known yet, and keep what was computed.
     """
     if not folder.has_begun(number):
         return None
@@ -69,7 +69,7 @@ def read_what_can_be(
 
 
 def _read(results: OpenResults, number: int) -> tuple[InstanceResults | None, list[str]]:
-    """Return an instance without figures over items, and what is wrong with its files."""
+    """Return an instance without scores over items, and what is wrong with its files."""
     faults: list[str] = []
     try:
         return results.instance(number, damaged=faults), faults

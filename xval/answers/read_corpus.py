@@ -1,7 +1,4 @@
-"""The corpus that the folds of an experiment were made from.
-
-Comes in: the folder of the experiment, and its settings. Goes out: a `Corpus`.
-"""
+"""Read the dataset (a `Corpus`) that the folds of an experiment were made from, by the settings of the experiment."""
 
 from pathlib import Path
 

@@ -62,7 +62,7 @@ def components_of(instance: InstanceResults, side: str, metric: str) -> "Compone
 
 
 def describe_components(instance: InstanceResults, side: str, metric: str) -> str:
-    """Return how much a figure differs between folds and between seeds; nothing where that is not known."""
+    """Return how much a score differs between folds and between seeds; nothing where that is not known."""
     parts = components_of(instance, side, metric)
     if parts is None or not isfinite(parts.seed + parts.fold):
         return ""
@@ -89,7 +89,7 @@ def describe_fold_repeats(instance: InstanceResults, side: str, metric: str) -> 
 
 
 def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
-    """Return the numbers of instances that differ in their seed alone (and their comments), a tuple per group of several."""
+    """Return the numbers of instances that differ only in their seed (and their comments), a tuple per group of several."""
     if len({instance_parameters.get("seed") for instance_parameters in parameters.values()}) < 2:
         return []
     alike: dict[str, dict[int, object]] = {}

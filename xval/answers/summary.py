@@ -1,7 +1,4 @@
-"""What a table of several instances shows: its metrics, the parameters that differ, the chance level.
-
-Comes in: instances. Goes out: names of columns, and the texts and numbers that belong to several instances together.
-"""
+"""What a table of several instances shows: its metrics, the parameters that differ, the chance level."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +58,7 @@ class ChanceLevel(NamedTuple):
 
 
 def has_windows(instances: Iterable[InstanceResults]) -> bool:
-    """Return whether some instance has several examples per clip, so that clips have figures of their own."""
+    """Return whether some instance has several examples per clip, so that clips have their own scores."""
     return any(instance.has_windows for instance in instances)
 
 
@@ -95,7 +92,7 @@ def main_and_own(instances: Sequence[InstanceResults]) -> list[str]:
 def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str], ...]:
     """Return the (side, metric) pairs that some instance has: test first, of each side the main metrics first, the loss last.
 
-    The other metrics stand in the order of their file. Figures of clips are left out if each clip is one example, a metric
+    The other metrics are in the order of their file. Scores of clips are left out if each clip is one example, a metric
     that is undefined in every fold and pooled, and one of `_SAME` that has the values of the other.
     """
     apart = () if has_windows(instances) else ("clip_test", "clip_validation")

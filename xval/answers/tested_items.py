@@ -13,7 +13,7 @@ class ItemRow(NamedTuple):
     """An item, and its metric by each instance.
 
     Attributes:
-        folds: Those that test it, one of each deal.
+        folds: Those that test it, one of each repeat.
         n_clips: How many of its clips each of them tests.
         mean: Over the instances that have tested every item, so that items compare; over all instances while there are none.
             None: undefined in all of these.

@@ -1,7 +1,4 @@
-"""What the searches of an instance have tried and chosen, as the records of its folds say.
-
-Comes in: an instance. Goes out: a `FoldTrials` for each fold, and sentences on them.
-"""
+"""Describe the hyperparameter search of an instance: which settings were tried and chosen in each fold, as its records say."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,8 +21,8 @@ class FoldTrials:
     Attributes:
         chosen: Number of the trial whose settings the fold trains with.
         values: The settings of that trial, by name.
-        score: The validation figure of that trial.
-        monitor: What that figure is called.
+        score: The validation score of that trial.
+        monitor: What that score is called.
         maximised: Whether more of it is better.
         importance: Share of the variance of the scores by setting (fANOVA); empty: too few trials.
         trials: number, values, state, score, epochs and seconds of each.
@@ -42,7 +39,7 @@ class FoldTrials:
 
     @property
     def metric_words(self) -> str:
-        """What that figure is called in texts: ``validation loss``."""
+        """What that score is called in texts: ``validation loss``."""
         return f"validation {metric_words(self.monitor.removeprefix('val_'))}"
 
     def count(self, state: str) -> int:
@@ -76,7 +73,7 @@ def mean_importance(searches: Sequence[FoldTrials]) -> dict[str, float]:
 
 
 def describe_search(instance: InstanceResults) -> str:
-    """Return what readers have to know about the figures of an instance that was searched; empty for others."""
+    """Return what readers have to know about the scores of an instance that was searched; empty for others."""
     searches = fold_trials(instance)
     if not searches:
         return ""

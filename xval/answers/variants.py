@@ -113,7 +113,7 @@ class Variants:
 
 
 def is_network(instance: InstanceResults) -> bool:
-    """Return whether an instance trains a network of its own."""
+    """Return whether an instance trains its own network."""
     name = instance.settings.architecture
     return trains_network(name) and name != ENSEMBLE
 

@@ -225,7 +225,7 @@ def _with_those_of_the_user(flags: str) -> str:
 def onednn() -> dict[str, str]:
     """Return the variable that lets TensorFlow compute with oneDNN on any processor, unless the user has set it.
 
-    By itself it does so on processors with AVX512-VNNI or better alone; benchmarks/networks.py measures what it brings.
+    By itself it does so only on processors with AVX512-VNNI or better; benchmarks/networks.py measures what it brings.
     """
     return {"TF_ENABLE_ONEDNN_OPTS": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1")}
 

@@ -1,4 +1,4 @@
-"""Whether the weights of a model are numbers, asked after every epoch: where they lie, in about a millisecond.
+"""Whether the weights of a model are numbers, asked after every epoch: where they are, in about a millisecond.
 
 A finite loss does not say so: relu makes 0 of NaN on TensorFlow.
 """

@@ -21,7 +21,7 @@ def fuse_normalization(model: keras.Model) -> None:
     """Have the layers of a model that can train with TensorFlow's own batch normalisation; nothing on a GPU or other backends.
 
     Layers of subclasses, and those without scale or offset, of other inputs than images with the channels last, or with options
-    of Keras alone, stay as they are.
+    of only Keras, stay as they are.
     """
     if keras.backend.backend() != "tensorflow" or has_gpu():
         return

@@ -139,7 +139,7 @@ def _identity(device: str) -> str:
     if visible is None:
         return device
     listed = [entry.strip() for entry in visible.split(",")]
-    return listed[min(int(device), len(listed) - 1)]  # a process that is bound to a GPU sees it alone
+    return listed[min(int(device), len(listed) - 1)]  # a process that is bound to a GPU sees only it
 
 
 def _watch(identities: Mapping[str, str], folder: Path, over: threading.Event) -> None:

@@ -45,7 +45,7 @@ _WITHIN: list[str] = []
 def all_layers(model: "keras.Model") -> list["keras.layers.Layer"]:
     """Return a model, its layers and the layers within these, each once.
 
-    `keras.Model.layers` leaves out the layers within layers, and a layer has no public list of its own.
+    `keras.Model.layers` leaves out the layers within layers, and a layer has no public list of them.
     """
     layers: list[keras.layers.Layer] = model._flatten_layers()
     return layers
@@ -186,7 +186,7 @@ def kernels_kept(*, kept: bool = True) -> AbstractContextManager[None]:
     """Within this block, prevent Keras from emptying TensorFlow's cache of functions that are ready to run; False: let it.
 
     `keras.utils.set_random_seed` and `keras.backend.clear_session` do, and each function is optimised anew when it runs next:
-    half a second for a fold of a small network. There is no public way to set a seed alone.
+    half a second for a fold of a small network. There is no public way to set only a seed.
     """
     context: Any = sys.modules.get("tensorflow.python.eager.context")
     return _replaced(context.pywrap_tfe, "TFE_ContextClearCaches", lambda _: None) if kept and context else nullcontext()

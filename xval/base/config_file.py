@@ -52,7 +52,7 @@ def study_around(start: Path) -> Path | None:
     """Return the study that a folder belongs to."""
     for folder in (start, *start.parents):
         if _is_of_project(folder):
-            break  # what is installed, and a clone of the project, lie in no study, though their folders may
+            break  # what is installed, and a clone of the project, are in no study, though their folders may
         if (folder / "config.ini").is_file() and (folder / "experiments").is_dir():
             return folder
     return None

@@ -57,7 +57,7 @@ def read_csv(path: Path, texts: Collection[str] | None = None, **options: Any) -
 def guarded(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return a table whose texts and names of columns are written to a csv file as `guard` has it."""
     made = table.copy(deep=False)
-    for place, kind in enumerate(table.dtypes):  # a name may stand twice
+    for place, kind in enumerate(table.dtypes):  # a name may occur twice
         if kind.kind not in "fiub":
             cells = [guard(cell) if isinstance(cell, str) else cell for cell in table.iloc[:, place]]
             made.isetitem(place, cells)

@@ -48,7 +48,7 @@ def write_json(path: Path, content: Mapping[str, Any], *, flushed: bool = True) 
 
 
 def write_if_changed(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a dict as `write_json` does, unless its equal stands there; encoding and the disk take longer than reading."""
+    """Write a dict as `write_json` does, unless its equal is there; encoding and the disk take longer than reading."""
     with suppress(ResultsError):  # what is damaged is written anew
         if path.exists() and read_json(path) == without_nan(content):
             return
@@ -112,7 +112,7 @@ def hash_text(text: bytes) -> str:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name next to it, flush it, and rename it; where that fails, what stood there stays."""
+    """Write a file under a temporary name next to it, flush it, and rename it; where that fails, what was there stays."""
     with part_of(path) as temporary:
         with temporary.open("wb") as file:
             file.write(content)

@@ -1,7 +1,7 @@
 """What users of Keras and scikit-learn call the settings and estimators of this project: every synonym in one table.
 
 For a name that the project does not have, it says what to write instead, or which name is meant. Other names of the metrics of
-a task stand above their functions (`@metric(aliases=...)`).
+a task are above their functions (`@metric(aliases=...)`).
 """
 
 from collections.abc import Mapping

@@ -208,7 +208,7 @@ class WaveformExamples:
 
     @property
     def indexed(self) -> Indexed | None:
-        """Where in the store in memory the examples lie; None: they are streamed, masked, or of different lengths."""
+        """Where in the store in memory the examples are; None: they are streamed, masked, or of different lengths."""
         length, held = self._length, self._source
         if length is None or isinstance(held, StoreFiles) or self._lengths.is_masked:
             return None

@@ -147,7 +147,7 @@ class FrameExamples:
 
     @property
     def indexed(self) -> Indexed | None:
-        """Where in the store in memory the sequences lie; None: they are streamed."""
+        """Where in the store in memory the sequences are; None: they are streamed."""
         size, held = self._frame_samples, self._source
         if isinstance(held, StoreFiles):
             return None

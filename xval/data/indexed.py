@@ -13,7 +13,7 @@ _MOST_VALUES = 2**31  # places are int32
 
 @dataclass(frozen=True)
 class Indexed:
-    """Where examples lie.
+    """Where examples are.
 
     Attributes:
         everything: float32 (n_all, ...), read-only, the same array for all sides, folds and instances that use the store.
@@ -30,7 +30,7 @@ class Indexed:
 def index_segments(
     held: object, places: Callable[[NDArray[np.int64]], NDArray[np.int32]], shape: tuple[int, ...]
 ) -> Indexed | None:
-    """Return where examples lie that are segments of samples; None: they are streamed, or too many samples for int32."""
+    """Return where examples are that are segments of samples; None: they are streamed, or too many samples for int32."""
     if not isinstance(held, HeldStore) or held.everything.size >= _MOST_VALUES:
         return None
     return Indexed(held.everything, places, shape)

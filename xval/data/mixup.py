@@ -18,7 +18,7 @@ def mixup_batch(
     The share is drawn from Beta(alpha, alpha) for each example, as the method is written (Zhang et al., mixup: beyond empirical
     risk minimization, ICLR 2018, eq. 1); the code of its authors draws one per batch, which makes noisier steps. Partners are a
     random permutation of the batch, as in that code. Predictors, targets and weights are mixed by the same share. Where padding
-    is masked, the longer of the two clips continues alone behind the end of the shorter one.
+    is masked, the longer of the two clips continues by itself behind the end of the shorter one.
 
     Args:
         predictors: float32 (n_examples, ...).

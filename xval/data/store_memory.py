@@ -20,7 +20,7 @@ from xval.data.store_files import StoreFiles
 
 
 class _Identity(NamedTuple):
-    """A store as it lies on disk, and how its features are scaled; one that is written again differs."""
+    """A store as it is on disk, and how its features are scaled; one that is written again differs."""
 
     folder: str
     device: int

@@ -16,7 +16,7 @@ _SMALLEST_DEVIATION = float(np.finfo(np.float32).eps)  # of what float32 holds o
 
 @dataclass(frozen=True)
 class TargetScaling:
-    """What stands between targets and numbers of mean 0 and standard deviation 1.
+    """What is between targets and numbers of mean 0 and standard deviation 1.
 
     Attributes:
         mean: float32 (n_outputs,), in the unit of each target.

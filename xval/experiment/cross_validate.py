@@ -157,7 +157,7 @@ def cross_validate(
 
 
 def name_of(sources: Sequence[str | Path]) -> str:
-    """Return the name of a corpus of folders or of a table, by which a dataset is called where none is given."""
+    """Return what a dataset of folders or of a table is called where no name is given."""
     names = [path.stem if path.is_file() else path.resolve().name for path in map(Path, sources)]
     more = len(names) - _MOST_NAMED
     joined = "_".join([*names[:_MOST_NAMED], *([f"{more}_more"] if more > 0 else [])])

@@ -63,7 +63,7 @@ def update_page(planned: Plan, console: Console, *, is_final: bool) -> None:
             os.utime(planned.folder.page, ns=(before_workbook_ns, before_workbook_ns))
     try:
         update_index(planned.folder)
-    except Exception as error:  # noqa: BLE001 - likewise
+    except Exception as error:  # noqa: BLE001 - as above
         _print_stale("the list of all experiments (index.html)", error, "", console)
 
 

@@ -154,7 +154,7 @@ class _Study:
         return math.fsum(_log_ways(self._clip_labels(item)) for item in self.items)
 
     def share_permuted(self) -> float:
-        """Return how much of the variance of the labels lies within items, where they are permuted.
+        """Return how much of the variance of the labels is within items, where they are permuted.
 
         Of classes, which are 0 or 1 each, it is how often permuting changes a label, over how often it would among all clips.
         """

@@ -75,10 +75,10 @@ class RefitRequest:
     """What the user asks for.
 
     Attributes:
-        instance: Number of the instance; None: the one that the validation figures select.
+        instance: Number of the instance; None: the one that the validation scores select.
         epochs: How many to train; None: the median of the folds' best epochs.
         gpu: The device; None: as the instance says.
-        data_folder: Where the corpora lie; None: as the instance says.
+        data_folder: Where the corpora are; None: as the instance says.
         overwrite: Replace a final model that is there.
     """
 
@@ -146,7 +146,7 @@ def _model_path(folder: ExperimentFolder, instance: Instance) -> Path:
 
 
 def _select(folder: ExperimentFolder, console: Console) -> int:
-    """Return the number of the instance that the validation figures select."""
+    """Return the number of the instance that the validation scores select."""
     instances = read_finished(folder)
     chosen = ranking.rank_instances(instances)
     if chosen.selected is None:
@@ -160,7 +160,7 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
 
 
 def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan) -> dict[JobKey, Record]:
-    """Return the records of all folds and repeats, which must be there and have started from the models that lie there now."""
+    """Return the records of all folds and repeats, which must be there and have started from the models that are there now."""
     ran = open_results(folder).done(folder.jobs(instance.number))
     identities = {key: identity_of(instance, folds.hash_of(key.fold)) for key in ran}
     texts = (identities[key].code_changes(record) for key, record in ran.items())
@@ -257,7 +257,7 @@ def _item_word(folder: ExperimentFolder, instance: int) -> str:
 
 
 def _train(job: Job, slot: devices.Slot, console: Console, item: str) -> None:
-    """Run the job on this machine: in this process where the instance's executor does so, else in one of its own."""
+    """Run the job on this machine: in this process where the instance's executor does so, else in a separate one."""
     n_epochs = cast("Refit", job.refit).epochs
     run = _executor(job.settings).run
     with progress_bar(console, f"Training on {counted(len(job.fold.training), item)}", noun="epochs") as advance:

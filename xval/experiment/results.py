@@ -141,7 +141,7 @@ class Results:
             audio: Embed clips of the corpus.
             audit: Add the leakage audit.
             explain: Add pictures of what the worst answers rest on; ``"none"``: without those that the page has.
-            modules: Your own modules with metrics or layers, which are imported, from where they lay when the experiment ran.
+            modules: Your own modules with metrics or layers, which are imported, from where they were when the experiment ran.
                 No other code that came with the results runs.
 
         Raises:

@@ -99,7 +99,7 @@ def run_experiment(declaration: Declaration, command: RunRequest, console: Conso
 
     Raises:
         UsageError: As of `run_jobs`.
-        JobError: Likewise.
+        JobError: As of `run_jobs`.
     """
     ended = run_jobs(declaration, command, console)
     return 0 if ended is None else tables.print_close(*ended, details=command.details)

@@ -52,7 +52,7 @@ def take_snapshot(code_folder: Path, script: Path, own_modules: Iterable[str] = 
     """Copy the code, the git commit, the uncommitted changes and the environment; of the user's study commit and changes, too.
 
     Where `script` is no file, there is none; `own_modules` are the dotted paths that instances name. Returned is
-    ``code/<hash>``, whose name is the hash of the code alone.
+    ``code/<hash>``, whose name is the hash of only the code.
     """
     remove_stale_parts(code_folder)
     files = code_files(script, own_modules)

@@ -71,7 +71,7 @@ class Condition:
         return self._evaluate(expression, table, names)
 
     def _parse(self) -> tuple[ast.expr, dict[str, str]]:
-        """Return the expression, and the columns that stand in backticks by the names that stand for them."""
+        """Return the expression, and the columns that are in backticks by the names that stand for them."""
         columns: dict[str, str] = {}
 
         def replace(match: re.Match[str]) -> str:

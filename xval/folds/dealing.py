@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 
 Order = Literal["size", "blocks", "any"]
-"""In which order items are assigned: the largest first; likewise, but shuffled within as many as there are groups; shuffled."""
+"""In which order items are assigned: the largest first; the same, but shuffled within as many as there are groups; shuffled."""
 _NEAR = 0.5  # of the clips of an average item: whole items cannot be expected to fit better
 
 
@@ -26,7 +26,7 @@ class Item:
 
 
 def assign_items(items: Sequence[Item], n_groups: int, rng: np.random.Generator, order: Order = "size") -> list[set[str]]:
-    """Deal items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them.
+    """Assign items to groups of equal size (plus or minus one) with label counts as equal as greedy choice makes them.
 
     By size, items of other sizes are assigned alike by every generator; the other orders are for further repeats.
     """

@@ -67,7 +67,7 @@ class ClipFolds:
             yield np.flatnonzero(trains), np.flatnonzero(is_tested)
 
     def _check(self, name: str, values: Any, column: str) -> None:
-        """Refuse what cannot stand in the rows of the clips."""
+        """Refuse what cannot be in the rows of the clips."""
         n_rows = values.shape[0] if hasattr(values, "shape") else len(values)
         how = "Put the clips in the order of the table experiment.folds().clips"
         if n_rows != len(self.clips):

@@ -51,7 +51,7 @@ def make_folds(
         has_classes: The labels are classes, each of which some item has to train. Folds are stratified by label, of clips with
             several by each of them; numbers by quartiles of the items' mean (first) label.
         settings: How items are put into folds.
-        earlier: Deals of the same items that stay as they are, such as those of results; further ones are added to them.
+        earlier: Repeats of the same items that stay as they are, such as those of results; further ones are added to them.
 
     Returns:
         The folds, a pure function of the arguments.

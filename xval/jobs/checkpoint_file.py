@@ -1,6 +1,6 @@
 """The checkpoint of a job as a file: what a training needs to go on, at the end of an epoch.
 
-    .fold_1.checkpoint.npz    beside fold_1/, until the fold is done: arrays, and state.json
+    .fold_1.checkpoint.npz    next to fold_1/, until the fold is done: arrays, and state.json
 
 It is written whole or not at all and holds nothing but numbers and texts (no pickle). Each array has a checksum (CRC-32 of
 zip), and sizes are compared before memory is taken.
@@ -55,9 +55,9 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, checkpoint: Checkpoint, folder: Path) -> None:
-    """Write a checkpoint under a temporary name, flush it, and rename it; where an `OSError` is raised, what stood there stays.
+    """Write a checkpoint under a temporary name, flush it, and rename it; where an `OSError` is raised, what was there stays.
 
-    Until it is whole it lies in a folder that is on the same file system, and is removed with the job.
+    Until it is whole it is in a folder that is on the same file system, and is removed with the job.
     """
     arrays: list[NDArray[Any]] = []
     content = {

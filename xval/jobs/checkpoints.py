@@ -1,11 +1,11 @@
-"""The checkpoints of one job: when they are written, what they are bound to, and where a training goes on.
+"""The checkpoints of one job: when they are written, what they are bound to, and where an interrupted training continues.
 
-Comes in: a job, and its training, which is asked for its state at the ends of epochs. Goes out: a file beside the fold, every
-`checkpoint_minutes` and when a signal says that the process is to end (see `checkpoint_file`); and the state that an earlier
-process left, if it fits.
+A checkpoint is a file next to the folder of the fold (see `checkpoint_file`), written at the end of an epoch every
+`checkpoint_minutes`, and when a signal says that the process is to end. A state that an earlier process left is used only if
+it fits the job.
 
-A signal may come in the middle of an epoch, where no state is whole. So the state of the last finished epoch stays in memory,
-wherever taking it costs less than a hundredth of the time, and a signal has that written.
+A signal may come in the middle of an epoch, where no state is whole. So the state of the last finished epoch stays in
+memory, wherever taking it costs less than a hundredth of the time, and a signal has that written.
 """
 
 import json
@@ -164,7 +164,7 @@ class FoldCheckpoints(Observer):
     def written_at_signals(self) -> Iterator[None]:
         """Write the state in memory when a signal comes within this block, and then call the signal's earlier handler.
 
-        A warning (SIGUSR1) ends nothing. Signals reach the main thread alone: in another one they do what they did before.
+        A warning (SIGUSR1) ends nothing. Signals reach only the main thread: in another one they do what they did before.
         """
         _RUNNING.append(self)
         before: dict[int, Any] = {}
@@ -195,7 +195,7 @@ class FoldCheckpoints(Observer):
             _RUNNING.remove(self)
 
     def say(self, what: str) -> None:
-        """Note what the job does, beside its name."""
+        """Note what the job does, in addition to its name."""
         self._observers.note(f"{self._job.key.fold_name} {what}")
 
 

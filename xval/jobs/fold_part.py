@@ -1,7 +1,6 @@
-"""The part of a fold that an instance uses: train_where, test_where, train_fraction and enrolment_s.
+"""Cut a fold down to the part that an instance uses, by train_where, test_where, train_fraction and enrolment_s.
 
-Comes in: a fold of the experiment, the settings of an instance and the clips of the corpus. Goes out: the fold with the items
-that are left, and the clips of each side that count. Folds are dealt before and stay, so that instances remain comparable.
+The folds are assigned before, and stay the same for all instances, so that these remain comparable.
 """
 
 import math

@@ -33,8 +33,8 @@ SPLITTER_CHANGES = {
 def load_folds(folder: ExperimentFolder, settings: Settings) -> FoldPlan:
     """Return the folds of an experiment: those written in its folder while they still hold, or new ones; nothing is written.
 
-    Folds that were written for another task are dealt anew; those of a strategy of the user's own also when its source or the
-    further columns of the corpus, which it may read, are others.
+    Folds that were written for another task are assigned anew; those of a strategy of the user's own also when its source or
+    the further columns of the corpus, which it may read, are others.
     """
     dataset, data_folder = settings.dataset, Path(settings.data_folder)
     wanted = settings.fold_settings()
@@ -95,7 +95,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
 
 
 def _decisive_parts(written: Mapping[str, Any]) -> dict[str, object]:
-    """Return the settings of folds.json that each deal depends on: all but the number of deals."""
+    """Return the settings of folds.json that each repeat depends on: all but the number of repeats."""
     return {name: value for name, value in written.get("settings", {}).items() if name != "fold_repeats"}
 
 

@@ -26,7 +26,7 @@ class Refit:
 
     Attributes:
         epochs: How many; the weights of the last one stay.
-        learning_rates: Of each epoch, where the schedule followed validation figures; None: the schedule says.
+        learning_rates: Of each epoch, where the schedule followed validation scores; None: the schedule says.
         facts: What the record of the model says besides: who chose the epochs, and what is expected of it.
     """
 
@@ -69,7 +69,7 @@ class Job:
         settings: Every setting of its instance.
         options: Every option of the architecture.
         settings_hash: Of the parameters that can change a result.
-        folds_hash: Of all folds of its deal; of a model of all items, of all folds.
+        folds_hash: Of all folds of its repeat; of a model of all items, of all folds.
         seed: Of weights, dropout and shuffling; the same for a fold and repeat in every instance.
         refit: How to train on all items, without validation and test; None: as the fold says.
         repeat: Which training of the fold, from 1; of a trial the inner fold.

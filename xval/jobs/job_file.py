@@ -1,4 +1,4 @@
-"""A job as a file, what became of it as a file beside it, and the process that takes the one to the other.
+"""A job as a file, what became of it as a file next to it, and the process that takes the one to the other.
 
     <experiment>/jobs/instance_3_fold_1.json           the job, and the device and threads that it wants
                       instance_3_fold_1_repeat_2.json  the same, from the second repeat on
@@ -43,7 +43,7 @@ _INTERRUPTED = (
 
 
 def job_file(job: Job) -> Path:
-    """Return where the file of a job lies, whether it is written or not."""
+    """Return where the file of a job is, whether it is written or not."""
     return job.folder.path / "jobs" / f"instance_{job.instance}_{job.key.folder_name.replace('/', '_')}.json"
 
 
@@ -86,22 +86,22 @@ def code_folder(path: Path) -> str:
 
 
 def outcome_file(path: Path) -> Path:
-    """Return where the outcome of a job file lies."""
+    """Return where the outcome of a job file is."""
     return path.with_suffix(".outcome.json")
 
 
 def log_file(path: Path) -> Path:
-    """Return where the log of a job file lies."""
+    """Return where the log of a job file is."""
     return path.with_suffix(".log")
 
 
 def printed_file(path: Path) -> Path:
-    """Return where the lines lie that the user's own code prints in the process of a job file."""
+    """Return where the lines are that the user's own code prints in the process of a job file."""
     return path.with_suffix(".printed")
 
 
 def write_outcome(path: Path, outcome: JobOutcome) -> None:
-    """Write what became of the job of a file beside it."""
+    """Write what became of the job of a file next to it."""
     write_json(outcome_file(path), {"format_version": FORMAT_VERSION, **asdict(outcome)})
 
 
@@ -139,7 +139,7 @@ def _with_code_first(code: str) -> str:
 
 
 class JobProcess:
-    """The process that runs a job file, for launchers that sit beside it on its machine.
+    """The process that runs a job file, for launchers that run next to it on its machine.
 
     It ends with its launcher, however that ends. What it prints goes into the log.
     """

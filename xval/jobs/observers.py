@@ -1,6 +1,6 @@
-"""What watches a job: one interface for the parts of xval and for those of the user's own.
+"""What watches a job: one interface, called as the job proceeds, for the parts of xval and for observers that users write.
 
-Comes in: what becomes of a job. Goes out: calls of its observers; xval/engine/observers/ has those of xval, one file each.
+Those of xval are in xval/engine/observers/, one file each.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

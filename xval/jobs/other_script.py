@@ -1,7 +1,6 @@
-"""Whose results an experiment folder holds: two scripts that write to one folder would mix their instances.
+"""Keep two scripts from mixing their instances in one experiment folder: an error names a number that is free.
 
-Comes in: a results folder, and the script that is to write there. Goes out: nothing, or a `ResultsError` with a number that is
-free. The settings of each instance say which script wrote them; before there are any, `.script.json` says which one is at work.
+The settings of each instance say which script wrote them; before there are any, `.script.json` says which one is at work.
 """
 
 from collections.abc import Collection, Iterator
@@ -117,7 +116,7 @@ def _is_other(written: str, declaration: Declaration) -> bool:
 
 
 def free_number(experiment: Path) -> int:
-    """Return the first number that has no folder beside that of an experiment."""
+    """Return the first number that has no folder next to that of an experiment."""
     number = 1
     while experiment.with_name(f"experiment_{number}").exists():
         number += 1

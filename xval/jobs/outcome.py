@@ -31,7 +31,7 @@ class JobOutcome:
         history: A dict per finished epoch of a job that failed: epoch (from 1) and the values that training reported.
         out_of_memory: Of a crashed job: it found too little memory.
         gpu_memory_mb: The most that arrays of its process took on its GPU (MB); 0: not known.
-        trial: Number of the trial of a search, whose `test_metrics` hold the validation figure that scores it; 0: none.
+        trial: Number of the trial of a search, whose `test_metrics` hold the validation score that scores it; 0: none.
     """
 
     __pydantic_config__ = ConfigDict(extra="forbid")

@@ -77,7 +77,7 @@ def write_settings(
 ) -> None:
     """Write settings.json of an instance: every parameter, where it came from, and what is to be known of its corpus.
 
-    It says as well in which folders the modules of the user's own lie.
+    It says as well in which folders the modules of the user's own are.
     """
     content = {
         "format_version": FORMAT_VERSION,
@@ -97,7 +97,7 @@ def write_settings(
 
 
 def renew_words(folder: ExperimentFolder, instance: Instance) -> bool:
-    """Write what is only said beside results into the settings.json of a finished instance; return whether it was another."""
+    """Write what is only said next to results into the settings.json of a finished instance; return whether it was another."""
     path = folder.instance_folder(instance.number) / "settings.json"
     written = read_json(path)
     parameters, sources = ((written or {}).get(name) for name in ("parameters", "sources"))
@@ -221,7 +221,7 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     results = open_results(folder)
     written = results.folds
     before, now = written.plan.settings, folds.settings
-    # A deal more or less changes none of the others.
+    # A repeat more or less changes none of the others.
     fold_repeats = zip(written.deal_hashes, folds.deal_hashes, strict=False)
     if all(earlier == present for earlier, present in fold_repeats) and before.get("task_type") == now.get("task_type"):
         return

@@ -69,7 +69,7 @@ def _judge_embedder(job: Job) -> dict[str, Any]:
             leakage = Provenance(path).verdict(job.fold, job.settings.dataset, _corpus_folder(job), counted)
         elif foreign is not None:
             leakage = judge_preset(foreign, _corpus_folder(job))
-    except XvalError as error:  # damage of a file beside it must not cost the work of the job
+    except XvalError as error:  # damage of a file next to it must not cost the work of the job
         leakage = Leakage("unknown", str(error))
     return {} if leakage is None else {"embedder_leakage": asdict(leakage)}
 

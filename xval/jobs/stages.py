@@ -1,8 +1,4 @@
-"""Which jobs of a run wait for others, because they read a model that those write.
-
-Comes in: the jobs of a run. Goes out: the same jobs in stages, each of which needs nothing but what the stages before it have
-written.
-"""
+"""Sort the jobs of a run into stages, because some read a model that others write: each needs only earlier stages."""
 
 from collections.abc import Sequence
 from contextlib import suppress

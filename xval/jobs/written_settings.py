@@ -26,10 +26,10 @@ _OF_NETWORKS = ("batch_size", "deterministic", "backend")  # further settings th
 
 
 def restore_instance(folder: ExperimentFolder, number: int) -> Instance:
-    """Return an instance as its settings.json has it; an ensemble, which has no settings of its own, is refused.
+    """Return an instance as its settings.json has it; an ensemble, which has no settings, is refused.
 
     So is a file that was edited, that a version with other parameters wrote, or that names a missing part of the user's own.
-    Modules of the user's own are looked for in the folders where they lay, or in the copies of the code where one is gone.
+    Modules of the user's own are looked for in the folders where they were, or in the copies of the code where one is gone.
     """
     written = folder.settings(number)
     path = folder.instance_folder(number) / "settings.json"
@@ -78,9 +78,9 @@ def _code_copies(folder: ExperimentFolder, number: int) -> list[str]:
 
 
 def with_written_unused(folder: ExperimentFolder, instance: Instance) -> Instance:
-    """Return an instance that trains no network with what networks alone use as its results have it.
+    """Return an instance that trains no network with what only networks use as its results have it.
 
-    ``--set num_epochs=3``, which is meant for the networks beside it, changes no number of an estimator. An instance that
+    ``--set num_epochs=3``, which is meant for the networks next to it, changes no number of an estimator. An instance that
     differs in what it uses is returned as it is.
     """
     written: Mapping[str, object] = {}

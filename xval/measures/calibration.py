@@ -102,7 +102,7 @@ def brier_score(targets: NDArray[Any], probabilities: NDArray[Any]) -> float:
 
 
 def are_probabilities(predictions: NDArray[Any]) -> bool:
-    """Return whether predictions lie from 0 to 1."""
+    """Return whether predictions are from 0 to 1."""
     return bool(predictions.min() >= 0 and predictions.max() <= 1 + _ROUNDING)
 
 

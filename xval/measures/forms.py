@@ -64,7 +64,7 @@ class FigureOptions:
         thresholds: From which probability on each of several labels is predicted, float64 (n_classes,).
         clip_average: How the predictions of a clip's examples are combined.
         frames: Of a task that labels frames: how events are found.
-        known: Figures by the bytes of what they are of, computed once where clips have one example each.
+        known: Scores by the bytes of what they are of, computed once where clips have one example each.
     """
 
     class_names: tuple[str, ...] = ()

@@ -79,7 +79,7 @@ def all_examples(targets: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def lacks_class(metric: Metric | None, n_classes: int, present: Sequence[int]) -> bool:
-    """Return whether examples of some classes alone say too little for a metric of examples with one class each.
+    """Return whether examples of only some classes say too little for a metric of examples with one class each.
 
     That is one of classes (see `Metric.rests_on`), of which some has no example: with one class of two, any constant has a
     balanced accuracy of 1. None: a metric of which nothing is known but its name.

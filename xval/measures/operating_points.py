@@ -30,7 +30,7 @@ class Point(NamedTuple):
 
 
 class Curves(NamedTuple):
-    """Curves over all thresholds, each float64 (2, n_points): what lies across, and up.
+    """Curves over all thresholds, each float64 (2, n_points): what is across, and up.
 
     Attributes:
         roc: False positive rate (1 - specificity) and sensitivity.

@@ -1,8 +1,7 @@
-"""The whole model of a fold: front end, normalisation, reshaping, architecture, output activation and scale of the answers.
+"""The whole model of a fold: front end, normalisation, reshaping, architecture, output activation and scale of the predictions.
 
-Comes in: the shapes of the store, the statistics of the training items, and the settings. Goes out: a model that takes raw
-features (or samples) and answers with probabilities or numbers, so that its .keras file is of use without these settings. It
-is made of Keras's own layers.
+It takes raw features (or samples) and predicts probabilities or numbers, so that its .keras file is of use without the
+settings. It is made of Keras's own layers.
 """
 
 import re
@@ -43,7 +42,7 @@ PARTS_BEFORE = ("frontend", "normalization", "layer_weights")
 """The parts of a model ahead of its network that are models themselves."""
 
 _NAMES = frozenset({*CONSTANT_LAYERS, *PARTS_BEFORE, PREDICTION, "reshaping", "features", "samples"})
-"""Of the parts beside the network, whose name has to be another one."""
+"""Of the parts other than the network, whose name has to be another one."""
 
 
 def build_model(

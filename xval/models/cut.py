@@ -1,7 +1,6 @@
-"""What a saved network makes of examples: the output of one of its layers.
+"""Cut a saved network at one of its layers, so that its embeddings can serve as features: float32 (n_examples, n_features).
 
-Comes in: a saved model, and which layer, or how many are dropped. Goes out: a Keras model from the stored features (or samples)
-to float32 (n_examples, n_features).
+The cut model is one of Keras, and reads the stored features (or samples).
 """
 
 from collections.abc import Callable, Sequence
@@ -101,7 +100,7 @@ def compile_for_prediction(model: keras.Model) -> None:
 
 
 def _split(model: keras.Model, where: str) -> tuple[list[keras.layers.Layer], keras.Model, list[keras.layers.Layer]]:
-    """Return what stands before the network of a model, the network, and what stands behind it."""
+    """Return what is before the network of a model, the network, and what is behind it."""
     chain = [layer for layer in model.layers if not isinstance(layer, layers.InputLayer)]
     for position, layer in enumerate(chain):
         if isinstance(layer, keras.Model) and not is_part_before(layer):

@@ -1,7 +1,6 @@
-"""A network as one graph of its layers, in whichever form it was written.
+"""A network as one graph of its layers, in whichever form it was written: functional, sequential or a class that a user wrote.
 
-Comes in: a functional or sequential network, or one of the user's own class, which may hold others. Goes out: a functional
-model of the same layers and weights, in which no model lies within a model.
+It becomes a functional model of the same layers and weights, in which no model is inside another one.
 """
 
 import inspect
@@ -23,7 +22,7 @@ class NoGraphError(Exception):
 
 
 def is_part_before(layer: keras.layers.Layer) -> bool:
-    """Return whether a layer is a model that stands ahead of a network; a layer of the user's own may have its name."""
+    """Return whether a layer is a model that is ahead of a network; a layer of the user's own may have its name."""
     return isinstance(layer, keras.Model) and layer.name in PARTS_BEFORE
 
 
@@ -52,7 +51,7 @@ def functional(network: keras.Model) -> keras.Model:
 
 
 def layer_graph(network: keras.Model) -> keras.Model:
-    """Return a network as a functional model of layers alone, in the order in which they are called.
+    """Return a network as a functional model of only layers, in the order in which they are called.
 
     A network that is one already is returned as it is. Names as of `functional`; layers of models within the network that have
     the name of another one are called by that of their model, too.
@@ -95,7 +94,7 @@ def called_layers(network: keras.Model) -> list[keras.layers.Layer]:
     return [layer for reference in _CALLED[network] if (layer := reference()) is not None]
 
 
-# Asked for in every epoch where layers learn at rates of their own. The layers would keep their network alive.
+# Asked for in every epoch where layers learn at their own rates. The layers would keep their network alive.
 _CALLED: WeakKeyDictionary[keras.Model, list[weakref.ref[keras.layers.Layer]]] = WeakKeyDictionary()
 
 

@@ -1,10 +1,7 @@
-"""Losses by their names: what training minimises, and the same loss of predictions that are there already.
+"""Losses by their names: what training minimises, and the mean loss of predictions that exist already, without any penalty.
 
-Comes in: the settings, targets and predictions. Goes out: Keras's functions, targets in the form that they want, and the mean
-loss of predictions without any penalty.
-
-Where errors count in deviations of the training items' targets, a batch has these deviations beside the targets: they belong to
-a fold, and a compiled function is used for several.
+Targets take the form that Keras's functions want. Where errors count in standard deviations of the training items' targets,
+a batch has these next to the targets: they belong to a fold, and a compiled function is used for several.
 """
 
 from collections.abc import Callable

@@ -1,6 +1,6 @@
-"""Which layers of a network take the weights of which layers of a saved model, where the two need not be built alike.
+"""Match layers of a network with layers of a saved model to take weights from: pairs of the same kind and shapes, in order.
 
-Comes in: the layers with weights of both, from input to output. Goes out: pairs of layers that are of the same kind and shapes.
+The two networks need not be built alike.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""The end of an architecture's network, which has to be linear: the engine adds the activation of the task.
+"""Make the end of an architecture's network linear, because the engine adds the activation of the task.
 
-Comes in: a network as build() made it. Goes out: the network without the activation that the engine adds, where it ends in a
-layer with that one; a line on what was taken off, or on another activation that does not fit; and whether what a model answers
-is probabilities already, which its answers show whatever its code looks like.
+The activation that the engine adds is taken off where the network ends in a layer with that one; a line says what was taken
+off, or that another activation does not fit. Whether a model predicts probabilities already, its predictions show whatever
+its code looks like.
 """
 
 from typing import Any, Literal

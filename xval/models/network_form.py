@@ -1,4 +1,4 @@
-"""What a network of the user's own may be: one input, one output, batches of any size, and no training of its own.
+"""What a network of the user's own may be: one input, one output, batches of any size, and no separate training.
 
 A network is put into a larger model, which trains. What Keras would use if the network were trained by itself is refused with
 what to write instead, or named.
@@ -29,7 +29,7 @@ def check_form(network: keras.Model) -> None:
     """Refuse a network that trains itself, or that cannot take batches of any size.
 
     Raises:
-        SettingsError: It has a method of its own that would never be called, several inputs or outputs, a fixed batch size, or
+        SettingsError: It has its own method that would never be called, several inputs or outputs, a fixed batch size, or
             a layer whose state goes from batch to batch.
     """
     for name, instead in _UNUSED.items():

@@ -1,11 +1,8 @@
-"""Which weights of a network come from elsewhere, as from a file that its build() loads.
+"""Find weights of a network that come from elsewhere, as from a file that its build() loads: equal in builds by two seeds.
 
-Comes in: a network, and the weights of another one that the same build() made with another seed. Goes out: the names of weights
-that are equal in both and were not drawn. What they were trained on, nothing says.
-
-Not counted are weights of one value (biases, scales of normalisation), and those that a layer of Keras or of xval computes when
-it is made of its configuration, as a bank of filters or a matrix of ones is. Weights that a layer of the user's own computes
-cannot be told from those that it reads.
+What they were trained on, nothing says. Not counted are weights of one value (biases, scales of normalisation), and those
+that a layer of Keras or of xval computes when it is made of its configuration, as a bank of filters or a matrix of ones is.
+Weights that a layer of the user's own computes cannot be distinguished from those that it reads.
 """
 
 import sys
@@ -57,7 +54,7 @@ def _network(model: keras.Model) -> list[keras.Layer]:
 
 
 def _is_same(one: NDArray[Any], other: NDArray[Any]) -> bool:
-    """Return whether two builds gave a weight the same values, and not one value alone."""
+    """Return whether two builds gave a weight the same values, and not only one value."""
     return one.size > 1 and bool((one != one.flat[0]).any()) and np.array_equal(one, other)
 
 

@@ -32,7 +32,7 @@ def predict(model: keras.Model, examples: Examples, batch_size: int) -> NDArray[
 
 
 def on_gpu(examples: Examples) -> tuple[HeldExamples, Indexed] | None:
-    """Return the array on the device that has the examples, and where in it they lie; None: none has."""
+    """Return the array on the device that has the examples, and where in it they are; None: none has."""
     indexed = examples.indexed
     held = None if indexed is None else on_device.hold(indexed.everything, indexed.shape)
     return None if indexed is None or held is None else (held, indexed)

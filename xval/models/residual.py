@@ -1,7 +1,7 @@
 """The difference between the features and what a model makes of them, as a model of Keras's own layers.
 
-Comes in: the whole model of a fold that learns to rebuild its features. Goes out: models that share its weights and answer with
-the features as the architecture gets them, or with the residual.
+For models that learn to rebuild their features: the models made here share their weights, and predict the features as the
+architecture gets them, or the residual.
 """
 
 import keras

@@ -1,7 +1,7 @@
 """Start from the weights of a saved model, and freeze the first blocks of a network.
 
-Comes in: the freshly built model of a fold, and the initial model. Goes out: the same model with copied weights, some of them
-frozen. What is normalised by stays that of the fold's own training items, and an output layer for other classes stays new.
+Weights are copied into the freshly built model of a fold. What is normalised by stays that of the fold's own training items,
+and an output layer for other classes stays new.
 
 A block is a layer with a kernel (convolution, dense or recurrent) and all layers behind it up to the next such layer, batch
 normalisation included; what comes ahead of the first kernel belongs to the first block. The block of the output layer is the
@@ -57,7 +57,7 @@ def start_from(model: keras.Model, initial: InitialModel, settings: Settings, st
     frozen = blocks_to_freeze(blocks, settings)
     initial_model = _load(initial)
     pairs = _copy(model, initial_model, initial, settings, store)
-    touched = {id(layer) for pair in pairs for layer in pair}  # names may come twice where a model lies in a model
+    touched = {id(layer) for pair in pairs for layer in pair}  # names may come twice where a model is in a model
     untrained = [layer.name for layer in _with_weights(frozen) if id(layer) not in touched]
     if untrained:
         raise SettingsError(

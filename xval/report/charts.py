@@ -14,7 +14,7 @@ from xval.results.job_key import JobKey
 from xval.results.read import Curves
 
 _ROW, _LEFT, _WIDTH = 26, 250, 780
-_NAME_ROW, _NARROW = 16, 360  # of a telephone, where names stand above
+_NAME_ROW, _NARROW = 16, 360  # of a telephone, where names are above
 SMALL_WIDTH, SMALL_HEIGHT = 380, 230
 _MOST_EPOCHS = 60  # of a curve; of more epochs some are drawn
 _MOST_DOTS = 3000
@@ -34,7 +34,7 @@ class IntervalRow(NamedTuple):
 def draw_instances(rows: Sequence[IntervalRow], title: str, *, is_narrow: bool = False) -> Markup:
     """Draw a row per instance: its value, the interval, the values of the folds (rings) and the chance level (dashes).
 
-    Names stand on the left; `is_narrow`: above, for a telephone.
+    Names are on the left; `is_narrow`: above, for a telephone.
     """
     left, width, above = (12, _NARROW, _NAME_ROW) if is_narrow else (_LEFT, _WIDTH, 0)
     height = _ROW + above

@@ -42,7 +42,7 @@ from xval.settings.architectures import trains_network
 MOST_COMPARED = 10
 """Instances in the comparison matrix."""
 
-_MOST_SIDE_BY_SIDE = 4  # instances whose answers stand side by side
+_MOST_SIDE_BY_SIDE = 4  # instances whose predictions are side by side
 _MOST_AGREEMENTS = 8  # targets
 _MOST_PREDICTED = 20  # instances whose predicted numbers are drawn
 _MOST_SOUND_BYTES = 6_000_000

@@ -24,7 +24,7 @@ def summarise(
         results: Of the experiment.
         instances: All that have settings, at least one.
         made_of: See `state_of_files`; of before the instances were read.
-        content: See `content_of_files`; likewise.
+        content: See `content_of_files`; of the same time.
         ended: When the last job ended.
     """
     status = read_status(results.folder, results)

@@ -38,7 +38,7 @@ class ExperimentRow(NamedTuple):
 
 
 def update_index(folder: ExperimentFolder) -> None:
-    """Write the index of the results folder that an experiment lies in, unless an index.html of somebody else is there.
+    """Write the index of the results folder that an experiment is in, unless an index.html of somebody else is there.
 
     Where the folder may not be written there is none. Of several runs that end at once, the last one lists them all: an index
     is written again where a summary has been written since it was begun.

@@ -255,7 +255,7 @@ def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) 
     room -= max(_longest_piece(format_folds(instance)) for instance in instances)
     fitting = []
     for name in differing:
-        # The arrow of sorting stands below a head, and the space between columns is that of two characters.
+        # The arrow of sorting is below a head, and the space between columns is that of two characters.
         width = 2 + max(map(_longest_piece, (name, *(parameter_text(instance, name) for instance in instances))))
         if width <= room:
             fitting.append(name)

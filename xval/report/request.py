@@ -13,7 +13,7 @@ class PageRequest:
 
     Attributes:
         instance: Whose worst answers are shown; None: those of the instance that the validation scores select.
-        data_folder: Where the corpora lie; None: as the settings say.
+        data_folder: Where the corpora are; None: as the settings say.
         with_audio: Embed the clips of the worst answers, unless the settings say ``page = without_audio``.
         with_audit: Run the leakage audit.
         explain: How the worst answers are explained; None: not at all, and a page on which they are is kept.

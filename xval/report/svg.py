@@ -28,7 +28,7 @@ class Scale(NamedTuple):
     end: float
 
     def __call__(self, value: float) -> float:
-        """Return the place of a value (px); values outside the scale lie on its ends."""
+        """Return the place of a value (px); values outside the scale are on its ends."""
         low, high, start, end = self
         inside = low if value < low else high if value > high else value
         return start + (inside - low) / (high - low) * (end - start)

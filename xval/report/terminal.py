@@ -40,7 +40,7 @@ _LISTED_ITEMS = 5
 _MOST_ROWS = 100
 _MOST_CLASSES = 30
 _LACKING = "-"  # of an option that the architecture does not have
-# What stays on one line: an interval, a mean with its standard deviation, and what stands between spaces and underscores.
+# What stays on one line: an interval, a mean with its standard deviation, and what is between spaces and underscores.
 _PIECES = re.compile(r"(?:\[[-+.\d]+, [-+.\d]+\]|[-+.\d]+ ± [.\d]+|[^\s_])*_*\s*")
 _WORDS = re.compile(r"(?<=_)|\s+")
 _LEGEND = "*: selected by validation. ±: standard deviation over folds."

@@ -63,7 +63,7 @@ def _belongs(name: str, instance: InstanceResults) -> bool:
 
 
 def _place(name: str) -> tuple[int, str | int]:
-    """Return where a setting stands: the architecture, its options, then the order of config.ini."""
+    """Return where a setting is: the architecture, its options, then the order of config.ini."""
     if name == _FIRST:
         return 0, ""
     return (2, _ORDER.index(name)) if name in Settings.model_fields else (1, name)

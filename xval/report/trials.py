@@ -67,7 +67,7 @@ class _Axis:
         return self._scale(self._number(value) if self._is_number else float(self._texts.index(value_text(value))))
 
     def marks(self) -> list[tuple[float, str]]:
-        """Return places with what stands there: the ends of the numbers, or each other value."""
+        """Return places with what is there: the ends of the numbers, or each other value."""
         if not self._is_number:
             return [(self._scale(float(place)), text) for place, text in enumerate(self._texts)]
         ends = (self._scale.low, self._scale.high)

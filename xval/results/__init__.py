@@ -1,1 +1,1 @@
-"""The folder of an experiment: names, locks, one reader, the table of figures, the status of its jobs."""
+"""The folder of an experiment: names, locks, one reader, the table of scores, the status of its jobs."""

@@ -34,7 +34,7 @@ class AddedMetric(NamedTuple):
     """A metric that was asked for.
 
     Attributes:
-        name: Of its figures.
+        name: Of its scores.
         metric: What computes it; an error in the user's own code is a `ResultsError`.
         version: Sixteen hex digits of its source, and of what that imports of the user's own.
     """
@@ -45,7 +45,7 @@ class AddedMetric(NamedTuple):
 
 
 def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_class: str | None = None) -> dict[str, str]:
-    """Note which metrics are wanted besides those of the records; return the name of each figure by the name asked for.
+    """Note which metrics are wanted besides those of the records; return the name of each score by the name asked for.
 
     `names` are metrics of the task, their aliases, or dotted paths of the user's own; what all records have is not noted.
     `positive_class` is that of metrics of one class; None: as the settings of the experiment say.
@@ -122,7 +122,7 @@ def version_of(written: str) -> str:
 
 
 def trained_with(task_type: str, text: str, positive: int | None, damaged: list[str]) -> dict[str, Metric]:
-    """Return the functions of the user's own in the parameter ``metrics`` (`text`), by the name of their figures.
+    """Return the functions of the user's own in the parameter ``metrics`` (`text`), by the name of their scores.
 
     So are the metrics of the positive class, whose number is `positive`. `damaged` is given a line for each that cannot be
     loaded.
@@ -150,7 +150,7 @@ def constant_chance(
         targets: int64 (n,) class numbers, or float32 (n, n_outputs).
         weights: float64 (n,), of each example; their sum is 1.
         n_outputs: Of the predictions.
-        groups: The rows of each item if the figure is a mean over items; otherwise all rows.
+        groups: The rows of each item if the score is a mean over items; otherwise all rows.
     """
     is_class = targets.ndim == 1
     answer = np.bincount(targets, weights, n_outputs) if is_class else weights @ targets.astype(np.float64)

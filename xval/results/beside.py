@@ -1,7 +1,4 @@
-"""Where what is made of a saved model goes: beside the results that it belongs to.
-
-Comes in: the path of a model. Goes out: the folder of its experiment, or its own.
-"""
+"""Find the folder for what is made of a saved model: that of the experiment which it belongs to, or the model's own."""
 
 from pathlib import Path
 
@@ -10,7 +7,7 @@ from xval.results.folder import find_experiment
 
 
 def neighbour_folder(model: Path) -> Path:
-    """Return the folder of the experiment of a model; for one that lies elsewhere, the folder that it lies in.
+    """Return the folder of the experiment of a model; for one that is elsewhere, the folder that it is in.
 
     Args:
         model: A .keras file, or a fold, instance or experiment folder.

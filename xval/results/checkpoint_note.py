@@ -1,7 +1,7 @@
-"""Where the checkpoint of a job stands, for those that only ask: how far training was when it was written.
+"""Where the checkpoint of a job is, and how far training was when it was written, for readers that do not continue it.
 
-Comes in: the path of a checkpoint, which anyone may have edited. Goes out: the number of its epoch. What else is in it,
-xval.jobs.checkpoint_file reads. Those of done jobs are removed here.
+Anyone may have edited the file. Only the number of its epoch is read here; xval.jobs.checkpoint_file reads the rest. The
+checkpoints of done jobs are removed here.
 """
 
 import json
@@ -21,7 +21,7 @@ _SUFFIX = ".checkpoint.npz"
 
 
 def checkpoint_path(folder: ExperimentFolder, key: JobKey) -> Path:
-    """Return where the checkpoint of a job lies until the job is done: beside its folder."""
+    """Return where the checkpoint of a job is until the job is done: next to its folder."""
     final = folder.fold_folder(*key)
     return final.with_name(f".{final.name}{_SUFFIX}")
 

@@ -52,7 +52,7 @@ def source_of(job_folder: str, record_hash: str) -> JsonObject:
 
 
 def is_of(known: Mapping[str, Any], job_folder: str, record_hash: str) -> bool:
-    """Return whether something was computed of a record and the predictions beside it; those that are gone are not asked for.
+    """Return whether something was computed of a record and the predictions next to it; those that are gone are not asked for.
 
     `known` is what `source_of` returned. Files that have another time, as copies have, are read.
     """

@@ -1,7 +1,4 @@
-"""The experiments below a folder that a user names.
-
-Comes in: the folder of an experiment, its parent, results/, or a folder of such. Goes out: the folders that have a folds.json.
-"""
+"""Find the experiments (folders with a folds.json) at or below a folder that a user names, such as results/."""
 
 import os
 import re
@@ -14,7 +11,7 @@ _LEVELS = 3  # a lab's folder has results/, this has corpora, and these have exp
 def find_experiments(folder: Path, levels: int = _LEVELS) -> list[Path]:
     """Return the folders of experiments in a folder or up to some levels below it, experiment_2 before experiment_10.
 
-    Within an experiment lies no other. Hidden folders, and those that may not be read, are left out.
+    Within an experiment is no other. Hidden folders, and those that may not be read, are left out.
     """
     return sorted(_walk(str(folder), levels), key=_natural)
 

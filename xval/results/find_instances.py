@@ -1,7 +1,6 @@
-"""The instances in a folder that a user names.
+"""Find the instances in a folder that a user names, with the records of their present settings and folds.
 
-Comes in: the folder of an experiment, an instance or a fold, or a folder of experiments. Goes out: an `InstanceResults` for
-each instance, with the records of its present settings and folds.
+The folder is that of an experiment, an instance or a fold, or a folder of experiments.
 """
 
 import re

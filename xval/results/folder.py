@@ -8,13 +8,12 @@
         nested_estimates.json
         instance_<i>/settings.json  metrics.json  estimates.json
                      fold_<k>/record.json  model.keras  history.csv  predictions.parquet
-                     fold_<k>_repeat_<r>/ likewise, from the second repeat on
-                     refit/ likewise;  search/fold_<k>_trial_<n>/record.json  history.csv
+                     fold_<k>_repeat_<r>/ the same, from the second repeat on
+                     refit/ the same;  search/fold_<k>_trial_<n>/record.json  history.csv
                      .fold_<k>.checkpoint.npz            while it is not done: see checkpoint_note.py
         tensorboard/instance_<i>/fold_<k>/       where tensorboard = true
 
-Comes in: finished fold folders and derived files. Goes out: records. A fold folder is written under a temporary name, and
-renamed when it is complete.
+A fold folder is written under a temporary name, and renamed when it is complete.
 """
 
 import os
@@ -350,10 +349,10 @@ class ExperimentFolder(JobLocks):
 
 
 def find_experiment(path: Path) -> ExperimentFolder:
-    """Return the results folder ``results/<dataset>/experiment_<n>`` that a path is or lies in.
+    """Return the results folder ``results/<dataset>/experiment_<n>`` that a path is or is in.
 
     Raises:
-        ResultsError: The path does not exist, or lies in no results folder.
+        ResultsError: The path does not exist, or is in no results folder.
     """
     if not path.exists():
         if (match := _WITH_NUMBER.fullmatch(str(path))) and Path(match[1]).is_dir():

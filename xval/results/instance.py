@@ -53,11 +53,11 @@ class InstanceResults:
         written: Its settings.json.
         jobs: The records of its jobs that have ended and were made with its present settings on the present folds, done and
             failed, by fold and repeat.
-        n_folds: Folds of the experiment, in all deals together.
-        n_fold_repeats: How many times the items are dealt into folds.
+        n_folds: Folds of the experiment, in all repeats together.
+        n_fold_repeats: How many times the items are assigned to folds.
         wanted: The jobs that were asked for.
         scores: Those of the finished jobs.
-        over_items: Figures over items; None: they were not asked for, or the predictions cannot be read.
+        over_items: Scores over items; None: they were not asked for, or the predictions cannot be read.
     """
 
     experiment: ExperimentFolder
@@ -189,7 +189,7 @@ class InstanceResults:
 
     @property
     def further_metrics(self) -> dict[str, bool]:
-        """The metrics beside those of the task, and whether more of each is better."""
+        """The metrics in addition to those of the task, and whether more of each is better."""
         trained = {name: higher for record in self.done.values() for name, higher in record.get("further_metrics", {}).items()}
         added = {name: facts.higher_is_better for scores in self.scores.values() for name, facts in scores.added.items()}
         return trained | added
@@ -198,7 +198,7 @@ class InstanceResults:
     def has_windows(self) -> bool:
         """Whether several examples have one answer: those of a clip that is cut, or of an item with one decision.
 
-        Sequences of frames are none: figures are those of all frames.
+        Sequences of frames are none: scores are those of all frames.
         """
         return self.task.target != "frame" and any(
             self.done[key]["n_examples"]["test"] > self._count_answers(key) for key in self.first_jobs.values()
@@ -312,7 +312,7 @@ class InstanceResults:
     def rows(self, *, with_items: bool = True) -> Iterator[tuple[Any, ...]]:
         """Yield the rows of the table: instance, fold, repeat, side, item, metric, value.
 
-        They stand in the order of the jobs, those of all of a side (item empty) before those of its items.
+        They are in the order of the jobs, those of all of a side (item empty) before those of its items.
         """
         for key in self.done:
             for row in self.scores[key].rows():

@@ -1,4 +1,4 @@
-"""The figures of an instance over its test items, as estimates.json has them; xval/answers/over_items.py computes them."""
+"""The scores of an instance over its test items, as estimates.json has them; xval/answers/over_items.py computes them."""
 
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 
@@ -9,13 +9,13 @@ if TYPE_CHECKING:
     from xval.measures.statistics.intervals import Interval
 
 OVER_ITEMS_VERSION = 12
-"""Of the code that computes figures over items; those of another version are computed anew."""
+"""Of the code that computes scores over items; those of another version are computed anew."""
 
 
 class LeftOut(TypedDict):
-    """A pooled figure in each training run: of all items, and without each item (of more than 500: each group) in turn.
+    """A pooled score in each training run: of all items, and without each item (of more than 500: each group) in turn.
 
-    `weights` are the examples of each in each class that the figure is of, as of `MetricOverItems`.
+    `weights` are the examples of each in each class that the score is of, as of `MetricOverItems`.
     """
 
     figures: list[float]
@@ -24,7 +24,7 @@ class LeftOut(TypedDict):
 
 
 class ItemChance(TypedDict, total=False):
-    """What knowing the item of an example reaches; None: undefined. Accuracy and balanced accuracy alone have it.
+    """What knowing the item of an example reaches; None: undefined. Only accuracy and balanced accuracy have it.
 
     See `xval.measures.statistics.item_chance`.
 
@@ -47,7 +47,7 @@ class ItemFigure(ItemChance):
         pooled: Of all test examples (clips, frames) of all folds together.
         of: Which of the two interval and chance belong to: ``items`` where each example has a value, or each fold tests one
             item with all classes (or with numbers that vary); otherwise ``pooled``.
-        low: Lower end of the 95 % interval over items, or over items, deals and seeds.
+        low: Lower end of the 95 % interval over items, or over items, repeats and seeds.
         high: Its upper end.
         method: Of the interval; see `xval.measures.statistics.intervals`.
         covers: What the interval is about: ``models``, these trained ones on other items; ``method``, training in this way.
@@ -89,14 +89,14 @@ class ClassRecall(TypedDict):
 
 
 class OverItems(TypedDict):
-    """The figures over the test items of an instance.
+    """The scores over the test items of an instance.
 
     Attributes:
         version: Of the code that computed them.
         n_items: Number of test items.
         folds_lacking_classes: The folds that test no example of some class that others test; of numbers, those in which one of
             them does not vary.
-        missing: Why there are no pooled figures; empty: there are.
+        missing: Why there are no pooled scores; empty: there are.
         classes: A `ClassRecall` for each class that occurs, by name; empty where clips have no classes.
         figures: An `ItemFigure` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.
     """
@@ -112,7 +112,7 @@ class OverItems(TypedDict):
 def make_figure(
     items: float | None, pooled: float, of: Literal["items", "pooled"], interval: "Interval | None", chance: "Chance"
 ) -> ItemFigure:
-    """Return a figure; NaN: undefined or not known."""
+    """Return a score; NaN: undefined or not known."""
     return ItemFigure(
         items=finite_or_none(items),
         pooled=finite_or_none(pooled),

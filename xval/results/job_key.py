@@ -1,7 +1,4 @@
-"""What names a job: its instance, its fold and its repeat.
-
-Comes in: numbers, or anything that holds them by name. Goes out: a `JobKey`, its place in messages and the name of its folder.
-"""
+"""What names a job: its instance, its fold and its repeat; from them come its name in messages and that of its folder."""
 
 import re
 from collections.abc import Iterable, Mapping

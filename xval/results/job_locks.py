@@ -1,7 +1,6 @@
 """Which process holds which job of an experiment, and the lock of its derived files.
 
-Comes in: the key of a job. Goes out: whether this process holds it. What a dead process left of a job is removed when it is
-claimed.
+What a dead process left of a job is removed when it is claimed.
 """
 
 from abc import ABC, abstractmethod
@@ -92,7 +91,6 @@ class JobLocks(ABC):
         return chain(self.path.glob(f"instance_*/.*{suffix}"), self.path.glob(f"instance_*/{SEARCH}/.*{suffix}"))
 
     def _trial_locks(self, key: JobKey, suffix: str) -> Iterator[Path]:
-        """Return the locks of the trials that choose for a job."""
         folder = self.fold_folder(*key).parent / SEARCH
         return folder.glob(f".fold_{key.fold}_trial_*{suffix}") if key.repeat == 1 else iter(())
 

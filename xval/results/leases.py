@@ -1,15 +1,14 @@
 """Leases: a lock for file systems whose own locks are not to be trusted, as NFS and those of some clusters.
 
-Comes in: the folder of a lease, and how long a lease holds. Goes out: whether this process has it, and which leases are alive.
+The folder of a lease holds numbered files. The highest number has the lease; to take it is to create the next number, which
+only one of several processes can (``O_EXCL``). Only its owner writes to a file: the owner's name, and a count that goes up
+with every heartbeat. Whoever wants the lease looks at the newest file: if its content changes, its owner lives; if it has
+not changed for the whole lease, by the clock of the one that looks, or if its owner is a process of this machine that has
+ended, the lease is free. Clocks of two machines are never compared. An owner that was suspended finds the next number taken
+(`Lease.renew`).
 
-The folder holds numbered files. The highest number has the lease; to take it is to create the next number, which of several
-processes one alone can (``O_EXCL``). Its owner alone writes to a file: the owner's name, and a count that goes up with every
-heartbeat. Whoever wants the lease looks at the newest file: if its content changes, its owner lives; if it has not changed for
-the whole lease, by the clock of the one that looks, or if its owner is a process of this machine that has ended, the lease is
-free. Clocks of two machines are never compared. An owner that was suspended finds the next number taken (`Lease.renew`).
-
-Source: C. G. Gray and D. R. Cheriton, "Leases: an efficient fault-tolerant mechanism for distributed file cache consistency",
-SOSP 1989; the numbers are the fencing tokens of M. Kleppmann, "How to do distributed locking", 2016.
+Source: C. G. Gray and D. R. Cheriton, "Leases: an efficient fault-tolerant mechanism for distributed file cache
+consistency", SOSP 1989; the numbers are the fencing tokens of M. Kleppmann, "How to do distributed locking", 2016.
 """
 
 import os
@@ -124,7 +123,6 @@ def _becomes_free(path: Path, lease_s: float) -> bool:
 
 
 def _beat_s(lease_s: float) -> float:
-    """Return the time from one heartbeat to the next."""
     return min(lease_s / _BEATS_PER_LEASE, _LONGEST_BEAT_S)
 
 

@@ -1,7 +1,7 @@
 """The lock on a job, which one process holds while it runs the job, and which any process may query.
 
-Comes in: the path of a lock. Goes out: whether this process holds it. It is a lock of the system, which ends with the process
-(``lock = flock``), or, where leases.json lies in the folder of the experiment, a lease (``lock = lease``; leases.py).
+It is a lock of the system, which ends with the process (``lock = flock``), or, where leases.json is in the folder of the
+experiment, a lease (``lock = lease``; leases.py).
 
 A query (`xval.base.operating_system.is_locked`) takes the lock of the system for some microseconds; `hold` tries for a moment,
 so that a query never keeps a worker from its job. (/proc/locks does not show processes of other containers or machines.)

@@ -40,7 +40,7 @@ def split_name(text: str | Path) -> tuple[str | None, str | None]:
 def find_named(text: str | Path) -> Named:
     """Return what ``EXPERIMENT[:N]`` names, whether or not there is such an instance.
 
-    A path that lies in the folder of an instance names that instance.
+    A path that is in the folder of an instance names that instance.
 
     Raises:
         ResultsError: There is no such experiment.

@@ -78,7 +78,7 @@ class OpenResults:
         return self._read(path, partial(read_settings, self.folder, instance))
 
     def own_folders(self, instance: int) -> list[str]:
-        """Return where modules of the user's own lay: those of an instance, then those of others, which have metrics too."""
+        """Return where modules of the user's own were: those of an instance, then those of others, which have metrics too."""
         numbers = (number for number in self.folder.instances() if number != instance)
         others = (own_folders_in(self.folder.settings(number), self.folder) for number in numbers)
         return [*dict.fromkeys([*self.settings(instance).own_folders, *chain.from_iterable(others)])]
@@ -156,7 +156,7 @@ class OpenResults:
 
         Args:
             number: Of the instance.
-            chosen: This job alone.
+            chosen: Only this job.
             damaged: Is given a line for each file that cannot be read; None: the first of them is a `ResultsError`.
         """
         folds, written = self.folds, self.settings(number)
@@ -208,7 +208,7 @@ def _read_curves(path: Path) -> Curves:
 
 
 def open_results(place: ExperimentFolder | Path) -> OpenResults:
-    """Return the reader of the experiment that a path is or lies in: one for each `ExperimentFolder`."""
+    """Return the reader of the experiment that a path is or is in: one for each `ExperimentFolder`."""
     folder = place if isinstance(place, ExperimentFolder) else find_experiment(place)
     if not isinstance(folder.opened, OpenResults):
         folder.opened = OpenResults(folder)

@@ -43,7 +43,7 @@ class WrittenFolds:
 
     Attributes:
         hash: The hash in the file; if the folds have been edited, it is not theirs.
-        deal_hashes: The hash in the file of each deal; records have that of the deal of their fold.
+        deal_hashes: The hash in the file of each repeat; records have that of the repeat of their fold.
         corrections: What the corpus says of the corrections of its labels; empty: it has none.
     """
 
@@ -63,7 +63,7 @@ class WrittenFolds:
         return [fold.number for fold in self.plan.folds]
 
     def hash_of(self, number: int) -> str:
-        """Return the hash in the file of the deal of a fold; empty: there is no such fold."""
+        """Return the hash in the file of the repeat of a fold; empty: there is no such fold."""
         fold_repeat = self.plan.fold_repeat_of(number)
         return self.deal_hashes[fold_repeat - 1] if fold_repeat else ""
 
@@ -83,7 +83,7 @@ class WrittenInstance(BaseModel):
         parameters: Every setting and every option of the architecture, by name.
         sources: Where each of them came from.
         cautions: What is to be known about its corpus with its features; see preprocessing/quality/cautions.py.
-        own_folders: Where modules of the user's own lay.
+        own_folders: Where modules of the user's own were.
         shared_columns: The columns of its corpus of which a fold has a value on two sides; see xval/folds/shared_columns.py.
         item_name: What the corpus calls an item; empty: not known.
     """
@@ -202,9 +202,9 @@ def requested_metrics(folder: ExperimentFolder) -> list[str]:
 
 
 def own_folders_in(settings: Mapping[str, Any] | None, folder: ExperimentFolder) -> list[str]:
-    """Return where the content of a settings.json says that modules of the user's own lay; and those of cells, if there are.
+    """Return where the content of a settings.json says that modules of the user's own were; and those of cells, if there are.
 
-    These lie in the folder of the results, which may have been moved.
+    These are in the folder of the results, which may have been moved.
     """
     folders = (settings or {}).get("own_folders")
     named = list(map(str, folders)) if isinstance(folders, list) else []

@@ -71,8 +71,8 @@ class _Done(_Record):
     target_names: list[str] = []
     further_metrics: dict[str, bool] = {}
     class_metrics: dict[str, dict[str, Figures]] = {}
-    confusion_matrix: _Confusion = _Confusion(test=[])  # of classes alone; not null
-    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # of several labels alone, as untuned_labels
+    confusion_matrix: _Confusion = _Confusion(test=[])  # only of classes; not null
+    thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # only of several labels, as untuned_labels
     untuned_labels: list[str] = []
     best_epoch: Whole | None = None
     epochs: Whole | None = None

@@ -1,4 +1,4 @@
-"""The scores of a job: a row for each side, item and metric, in scores.parquet beside its predictions.
+"""The scores of a job: a row for each side, item and metric, in scores.parquet next to its predictions.
 
 A job writes the file once. All that is shown of an experiment is made of these rows: `InstanceResults` groups them.
 """
@@ -22,7 +22,7 @@ SCORES_FILE = "scores.parquet"
 SIDES = ("training", "validation", "test", "clip_validation", "clip_test", "chance")
 """The sides of a table of scores: of examples, of clips, and what a model reaches on test examples that ignores the audio."""
 N_CLIPS = "n_clips"
-"""Beside the metrics of a test item: how many of its clips were tested."""
+"""In addition to the metrics of a test item: how many of its clips were tested."""
 _LARGEST_BYTES = 1 << 28
 _ADDED = "xval_added"  # a note in the file
 _BEFORE = {

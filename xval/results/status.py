@@ -1,6 +1,6 @@
 """The status of an experiment: which jobs are done, failed, running, interrupted or to do, and the time left.
 
-Comes in: a results folder, which may be empty, damaged or in use; it is only read. Goes out: an `ExperimentStatus`.
+The results folder may be empty, damaged or in use; it is only read.
 """
 
 import time

@@ -21,7 +21,7 @@ from xval.results.item_figures import OVER_ITEMS_VERSION
 from xval.results.status import overall_state
 
 SUMMARY_VERSION = f"3.{OVER_ITEMS_VERSION}"
-"""Of what a summary holds, and of the code that computes its figures; one of another version is not read."""
+"""Of what a summary holds, and of the code that computes its scores; one of another version is not read."""
 
 UNKNOWN = "unknown"
 ANY_EXPERIMENT = "EXPERIMENT"
@@ -37,7 +37,7 @@ class Tested(BaseModel):
     Attributes:
         items: A hash of the names of the items.
         n_instances: Instances with a finished fold.
-        deals: The hashes of the folds that jobs were run on, one for each deal.
+        deals: The hashes of the folds that jobs were run on, one for each repeat.
         seeds: The seeds of the settings; of a further repeat as ``1/2``.
     """
 
@@ -50,7 +50,7 @@ class Tested(BaseModel):
 
 
 class Main(BaseModel):
-    """The main figure of the instance that validation selects.
+    """The main score of the instance that validation selects.
 
     Attributes:
         side: ``test`` or ``clip_test``.
@@ -81,9 +81,9 @@ class Summary(BaseModel):
         ended: When the last job ended (Unix time, s), which a copy of its record does not say; None: none has.
         n_instances: Those that have settings.
         jobs: How many are in each state, as of `xval.results.status`.
-        selected: The instance that validation selects; None: none has a figure yet.
+        selected: The instance that validation selects; None: none has a score yet.
         name: What it is called.
-        main: None: there is no figure yet.
+        main: None: there is no score yet.
         lines: The three lines on all instances, as of `xval.answers.headline`: result, evidence and next, with
             `ANY_EXPERIMENT` for the path in commands. Empty: an earlier version wrote the summary.
         texts: A hash of the texts of which the lines are made; of a version with others they are made again.

@@ -13,7 +13,7 @@ from xval.results.read import own_folders_in
 
 
 def import_named(models: Iterable[Path]) -> None:
-    """Import what --import or modules= names, from where it lay when models were trained, or from where Python looks.
+    """Import what --import or modules= names, from where it was when models were trained, or from where Python looks.
 
     Raises:
         SettingsError: There is no such module.
@@ -31,8 +31,8 @@ def import_named(models: Iterable[Path]) -> None:
 
 
 def _own_folders(model: Path) -> list[str]:
-    """Return where modules of the user's own lay when a model was trained."""
+    """Return where modules of the user's own were when a model was trained."""
     try:
         return own_folders_in(read_json(model.parent.parent / "settings.json"), ExperimentFolder(model.parents[2]))
     except ResultsError:
-        return []  # a damaged file beside a model that can be loaded without it
+        return []  # a damaged file next to a model that can be loaded without it

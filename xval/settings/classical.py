@@ -36,7 +36,7 @@ def _estimator(name: str, task_types: tuple[str, ...], *options: Option) -> Arch
     return Architecture(name, declared, "none", task_types, build_path="", file="xval/settings/classical.py")
 
 
-# The first of equally good settings is taken, so the simpler ones stand first.
+# The first of equally good settings is taken, so the simpler ones come first.
 CLASSICAL: Mapping[str, Architecture] = {
     architecture.name: architecture
     for architecture in (

@@ -1,7 +1,7 @@
 """Losses that the layers of a network add by themselves: `add_loss`, `activity_regularizer`, an ActivityRegularization.
 
-Comes in: a model. Goes out: whether it has such layers, told without running it, and what their losses and the penalties of its
-weights add to the loss of examples, as Keras's own `evaluate` counts it.
+Whether a model has such layers is found without running it. What their losses and the penalties of its weights add to the
+loss of examples is computed as Keras's own `evaluate` counts it.
 """
 
 import inspect
@@ -50,7 +50,7 @@ def _no_gradients() -> AbstractContextManager[Any]:
 
 
 def _has_own(layer_class: type) -> bool:
-    """Return whether a class that is not of Keras has code that calls `add_loss`, or calls functions of its own that do."""
+    """Return whether a class that is not of Keras has code that calls `add_loss`, or calls its own functions that do."""
     found = [member for kind in inspect.getmro(layer_class) if not _is_of_others(kind) for member in vars(kind).values()]
     known: set[CodeType] = set()
     while found:

@@ -1,11 +1,10 @@
 """Change training examples at every step, so that the model cannot learn them by heart: masks, shifts, noise and gain here.
 
-Comes in: the whole model of a fold and the settings. Goes out: a model to fit that shares its weights and changes what passes
-through it in training alone; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each
-other before they come here; speaker_layers.py makes them sound like other speakers, and
-recorder_layer.py like other recorders.
+The model that is fitted shares the weights of the whole model of a fold, and changes what passes through it only in
+training; the whole model itself stays as it is and is what gets saved. mixup.py mixes examples with each other before they
+come here; speaker_layers.py makes them sound like other speakers, and recorder_layer.py like other recorders.
 
-Every example gets numbers of its own, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
+Every example gets its own numbers, drawn on the device by `keras.random`: the same seed gives the same changes on a backend.
 """
 
 import math
@@ -125,7 +124,7 @@ class RandomGain(RandomLayer):
     Args:
         gain_db: Furthest gain to either side, drawn uniformly in dB.
         mode: What the input is. ``waveform``; ``db``, to which the gain is added; ``linear``, magnitudes to a power; ``mfcc``,
-            whose coefficient 0 alone moves, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
+            of which only coefficient 0 moves, by gain * sqrt(n_mels): the orthonormal cosine transform of a constant.
         n_mels: Mel bins under the coefficients of ``mfcc``.
         power: Exponent of the magnitudes of ``linear``.
     """
@@ -235,7 +234,6 @@ def _feature_options(settings: Settings) -> dict[str, Any]:
 
 
 def _speaker_layer(settings: Settings, n_bins: int, seed: int) -> SpeakerAugmentation:
-    """Return the layer that makes examples of other speakers and recorders."""
     furthest = settings.augment_vocal_tract
     factors = np.linspace(1 - furthest, 1 + furthest, N_FACTORS)
     return SpeakerAugmentation(
@@ -249,7 +247,6 @@ def _speaker_layer(settings: Settings, n_bins: int, seed: int) -> SpeakerAugment
 
 
 def _recorder_layer(settings: Settings, seed: int) -> RecorderAugmentation:
-    """Return the layer that makes examples of other recorders and rooms."""
     return RecorderAugmentation(
         response_db=settings.augment_response_db,
         noise_floor_db=settings.augment_noise_floor_db,

@@ -1,7 +1,6 @@
-"""Build a network of the user's own with two seeds, to see which weights its build() has from elsewhere.
+"""Build a network of the user's own with two seeds, to record which weights its build() has from elsewhere.
 
-Comes in: a job and what builds its model. Goes out: the names of these weights, for its record. Each different model is
-looked at once in a process, and those that come with xval are not.
+Each different model is looked at once in a process, and those that come with xval are not.
 """
 
 import random

@@ -1,9 +1,9 @@
-"""The epochs of a training: observers are told of them, and another process goes on from there to the same end, bit for bit.
+"""Save the state of a training at the end of an epoch, so that another process continues it to exactly the same end.
 
-Comes in: a compiled model, the callbacks of its training, and the checkpoints of the job. Goes out: each epoch, and the parts
-whose state a checkpoint holds: all variables (weights, states of random numbers, optimizer, learning rate, averages), the
-random numbers of the process, what the callbacks hold (best weights, early stopping, plateaus, predictions of the best epoch),
-and the epochs so far. The order of the examples, crops and mixtures of an epoch are drawn from its number, and need no state.
+A checkpoint holds all variables (weights, states of random numbers, optimizer, learning rate, averages), the random numbers
+of the process, what the callbacks hold (best weights, early stopping, plateaus, predictions of the best epoch), and the
+epochs so far. The order of the examples, crops and mixtures of an epoch are drawn from its number, and need no state.
+Observers are told of each epoch.
 
 Callbacks of the user's own may hold anything, so a training with some is begun again.
 """

@@ -1,12 +1,10 @@
 """Compile the model of a fold, once for all folds of an instance that a process trains.
 
-Comes in: a model that was built anew for a fold. Goes out: a `CompiledModel` with the values of its variables: the one that an
-earlier fold of the same instance left behind, whose functions are traced and compiled already, where there is one that fits.
-
-Building a model anew takes some 50 ms and gives every variable the value that it has in a fresh process with the same seed:
-weights from their initialisers, the states of dropout, the statistics of the fold's normalisation, weights of an initial model.
-These are copied, with those of a new optimizer; so a fold has the same result, bit for bit, in a process that has trained other
-folds.
+A model that an earlier fold of the same instance left behind, whose functions are traced and compiled already, takes the
+values of the variables of the new one, where it fits. Building a model anew takes some 50 ms and gives every variable the
+value that it has in a fresh process with the same seed: weights from their initialisers, the states of dropout, the
+statistics of the fold's normalisation, weights of an initial model. These are copied, with those of a new optimizer; so a
+fold has exactly the same result in a process that has trained other folds.
 """
 
 import json
@@ -105,7 +103,7 @@ def compile_model(model: keras.Model, settings: Settings, *, seed: int) -> Compi
         loss=loss,
         weighted_metrics=followed,
         jit_compile=_jit_compile(),
-        # TensorFlow goes through some steps before it returns to Python: the same figures in 3 % less time on the CPU.
+        # TensorFlow goes through some steps before it returns to Python: the same results in 3 % less time on the CPU.
         # Callbacks of the user's own may want to see every step.
         steps_per_execution=1
         if settings.tensorboard_batches or settings.callbacks or keras.backend.backend() != "tensorflow"
@@ -134,7 +132,7 @@ class WarmModel:
         """Return the model to train: the kept one with the values of the new one where both are built alike, else the new one.
 
         With a loss, an optimizer, callbacks or layers of the user's own it is compiled anew for each fold, since they may hold
-        what is in no variable; likewise where something draws by a seed of TensorFlow's own, which Keras's layers do not do.
+        what is in no variable; also where something draws by a seed of TensorFlow's own, which Keras's layers do not do.
 
         Args:
             new: Of `compile_model`; it must not be used afterwards.
@@ -190,7 +188,7 @@ WARM_MODEL = WarmModel()
 
 
 def penalised(model: keras.Model) -> list[keras.Variable]:
-    """Return the weights of a model that have a penalty of their own."""
+    """Return the weights of a model that have their own penalty."""
     return [variable for variable in model.trainable_variables if variable.regularizer is not None]
 
 

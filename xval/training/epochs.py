@@ -1,9 +1,8 @@
 """What happens between the epochs: validation, the schedule of the learning rate, early stopping, and a report.
 
-Comes in: the validation examples, the settings, and a way to predict. Goes out: callbacks for Keras's `fit`, or for whatever
-else trains epoch by epoch and has the few attributes of a model that they use: ``optimizer.learning_rate``, ``get_weights``,
-``set_weights`` and ``stop_training``. Validation is one pass over its examples in each epoch, and the predictions of the best
-epoch are kept for the evaluation.
+The callbacks are for Keras's `fit`, or for whatever else trains epoch by epoch and has the few attributes of a model that
+they use: ``optimizer.learning_rate``, ``get_weights``, ``set_weights`` and ``stop_training``. Validation is one pass over
+its examples in each epoch, and the predictions of the best epoch are kept for the evaluation.
 """
 
 import math
@@ -237,7 +236,7 @@ class AveragedWeights(Counting):
             return
         self.trained = [keras.ops.convert_to_numpy(variable).copy() for variable in self._variables()]
         for variable, average in zip(self._variables(), weight_averages(self.model.optimizer), strict=True):
-            variable.assign(keras.ops.convert_to_numpy(average).copy())  # a buffer of its own: JAX gives both away in a step
+            variable.assign(keras.ops.convert_to_numpy(average).copy())  # a separate buffer: JAX gives both away in a step
 
 
 class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]

@@ -1,8 +1,8 @@
 """Learning rates of the blocks of a network: slower the nearer a block is to the input, and frozen ones trained one by one.
 
-Comes in: a compiled model and the settings. Goes out: what share of its update each variable takes in an epoch, set in the
-optimizer. Sources: Howard & Ruder 2018, "Universal language model fine-tuning for text classification" (discriminative rates,
-gradual unfreezing); as a factor per layer: Clark et al. 2020, "ELECTRA".
+The optimizer applies a share of the update of each variable, set anew in each epoch. Sources: Howard & Ruder 2018,
+"Universal language model fine-tuning for text classification" (discriminative rates, gradual unfreezing); as a factor per
+layer: Clark et al. 2020, "ELECTRA".
 """
 
 import keras

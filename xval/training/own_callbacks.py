@@ -1,7 +1,6 @@
-"""Callbacks and observers of the user's own, in the training of a fold.
+"""Load the callbacks and observers that users write (parameter ``callbacks``, dotted paths) for the training of a fold.
 
-Comes in: the parameter ``callbacks``, dotted paths. Goes out: observers of the job, and Keras callbacks; the errors of both
-name the path, the file and the line.
+Their errors name the path, the file and the line.
 """
 
 import traceback

@@ -1,7 +1,6 @@
-"""The base of the layers that change examples in training alone.
+"""The base of the layers that change examples only in training.
 
-Comes in: examples. Goes out: the same examples where nothing is trained; else what the layer makes of them, with numbers drawn
-on the device by `keras.random`: the same seed gives the same numbers on a backend.
+Numbers are drawn on the device by `keras.random`: the same seed gives the same numbers on a backend.
 """
 
 from typing import Any
@@ -16,10 +15,10 @@ def whole_numbers(shares: Any, highest: Any) -> Any:
 
 
 class RandomLayer(keras.layers.Layer):  # type: ignore[misc]
-    """A layer that changes examples in training alone, in float32 whatever the precision of the rest.
+    """A layer that changes examples only in training, in float32 whatever the precision of the rest.
 
     Attributes:
-        is_masked: Whether NaN stands behind the ends of clips (``padding = masked``), which stays there.
+        is_masked: Whether NaN is behind the ends of clips (``padding = masked``), which stays there.
     """
 
     is_masked = False

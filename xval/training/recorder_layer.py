@@ -1,7 +1,6 @@
 """Change training examples as other recorders and other rooms would: a frequency response, a noise floor.
 
-Comes in: spectra in dB before their normalisation, in training. Goes out: spectra of the same shape; `augmentation.py` puts the
-layer in its place.
+Examples are spectra in dB before their normalisation; `augmentation.py` puts the layer in its place.
 """
 
 from typing import Any

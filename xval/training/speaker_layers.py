@@ -1,9 +1,7 @@
 """Change training examples as other speakers and other recorders would: vocal-tract length, speed, Freq-MixStyle.
 
-Comes in: normalised features in training. Goes out: features of the same shape; `augmentation.py` puts the layer in its place.
-
-Both warps are linear interpolations along one axis, from positions that differ between examples; beyond the ends of an axis
-its first and last value go on.
+Examples are normalised features; `augmentation.py` puts the layer in its place. Both warps are linear interpolations along
+one axis, from positions that differ between examples; beyond the ends of an axis its first and last value continue.
 """
 
 from collections.abc import Iterable

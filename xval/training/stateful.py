@@ -1,7 +1,4 @@
-"""Callbacks that give and take their state, so that another process can go on at the end of an epoch.
-
-Comes in: what they hold in one process. Goes out: the same in another one.
-"""
+"""Callbacks that give and take their state, so that another process can continue at the end of an epoch."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""``keras:FILE``: a model that xval has trained, cut at a layer; the .json file of the same name lies next to it.
+"""``keras:FILE``: a model that xval has trained, cut at a layer; the .json file of the same name is next to it.
 
 Its embeddings are those of ``xval embed``: the layer's output for each segment of the length of its training
 examples, averaged over time. Layer N is what comes behind N layers with a kernel (convolution, dense, recurrent); the last one

@@ -1,6 +1,6 @@
 """``transformers:NAME_OR_FOLDER``: wav2vec2, HuBERT, WavLM, Whisper's encoder, AST and CLAP of Hugging Face transformers.
 
-The weights are a folder, or lie in the cache of the hub under the model's name; they are safetensors, never a pickle. Its
+The weights are a folder, or are in the cache of the hub under the model's name; they are safetensors, never a pickle. Its
 identity is every .json and .safetensors file, in folders below and hidden ones too. transformers reads no others here:
 pickles, texts, tokenizers and code (trust_remote_code is off) change no embedding. Layer 0 is what enters
 the first block, layer N what the model gives (its last block, normalised where the model does so).

@@ -1,4 +1,4 @@
-"""The audit of an experiment: which items trained, validated and were tested, and what the figures are of, rule by rule.
+"""The audit of an experiment: which items trained, validated and were tested, and what the scores are of, rule by rule.
 
 Files are only read: no model is loaded, and nothing is written.
 """

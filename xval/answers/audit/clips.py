@@ -1,6 +1,6 @@
 """The rule that every clip of a validation or test item is predicted once, on its side, and no other clip.
 
-Augmented copies have a rule of their own.
+Augmented copies have a separate rule.
 """
 
 from typing import TYPE_CHECKING

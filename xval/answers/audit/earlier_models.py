@@ -44,7 +44,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
                 findings.faults.append(
                     f"{job.name}: its model, or one that it was made from, has seen the tested {quoted(tested)}"
                 )
-            is_fitted_to_all = "validation" in fitted_sides(job.record)  # its validation figures are out of fold
+            is_fitted_to_all = "validation" in fitted_sides(job.record)  # its validation scores are out of fold
             if (validated := trained & sides["validation"]) and not is_fitted_to_all:
                 findings.faults.append(
                     f"{job.name}: its model, or one that it was made from, was trained on {quoted(validated)}, which is in "
@@ -58,13 +58,13 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 
 def judge_origin(job: JobEvidence) -> Origin:
-    """Return what is known of the parts of a model that come from elsewhere; near-duplicates have a rule of their own."""
+    """Return what is known of the parts of a model that come from elsewhere; near-duplicates have a separate rule."""
     parameters = job.written.parameters if job.written else {}
     return judge_record({**job.record, "near_duplicates": 0}, parameters)
 
 
 def _check_origin(job: JobEvidence, findings: Findings) -> None:
-    """Note what the parts of a model that come from elsewhere have heard; `NotCheckableError`: it is unknown of one."""
+    """Note what the parts of a model that come from elsewhere were trained on; `NotCheckableError`: it is unknown of one."""
     origin = judge_origin(job)
     if origin.state == "unknown" and not origin.vouched:
         raise NotCheckableError(explain(origin))

@@ -1,7 +1,7 @@
-"""The rule that figures are those of the predictions: a record may have been edited, or its predictions replaced.
+"""The rule that scores are those of the predictions: a record may have been edited, or its predictions replaced.
 
 The main metrics of each task, of examples, clips and items, and the confusion matrix are computed again from
-predictions.parquet; the folds that the figures over items are of have to be there.
+predictions.parquet; the folds that the scores over items are of have to be there.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -53,7 +53,7 @@ def _check_figures(evidence: Evidence, findings: Findings) -> None:
 
 
 def _differing(job: JobEvidence) -> Iterator[str]:
-    """Yield the figures of a record that its predictions do not give, and what they give."""
+    """Yield the scores of a record that its predictions do not give, and what they give."""
     record, scores, task = job.record, job.scores, job.settings.task
     main = {*task.main_metrics, task.item_metric}.intersection(metrics.metric_names(task.name)) - {*task.relative_metrics}
     chosen = {name: metrics.find(task.name, name) for name in sorted(main)}

@@ -1,6 +1,6 @@
-"""The rules that no audio is on two sides of a fold: by the hashes and stretches of the corpus, and by what models have seen.
+"""The rules that no audio is on two sides of a fold: by the hashes and segments of the corpus, and by what models have seen.
 
-Augmented copies have a rule of their own.
+Augmented copies have a separate rule.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each deal, and no single clip."""
+"""The rules that each item is on one side of a fold, the side of folds.json, tested once in each repeat, and no single clip."""
 
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -76,7 +76,7 @@ def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
 
 
 def _tested_otherwise(plan: FoldPlan) -> list[str]:
-    """Return which items a deal does not test exactly once; a single split need not."""
+    """Return which items a repeat does not test exactly once; a single split need not."""
     strategy = str(plan.settings.get("fold_strategy"))
     may_be_single = strategy in ("holdout", "predefined") or is_dotted(strategy)
     if may_be_single and len(plan.folds) == 1:

@@ -1,4 +1,4 @@
-"""The rule that each saved model normalises by the statistics of its training items alone, features and targets.
+"""The rule that each saved model normalises only by the statistics of its training items, features and targets.
 
 The statistics of the saved model are compared with those that are computed again from the sums, or the targets, that the
 feature store has for each item.

@@ -1,8 +1,8 @@
-"""Read the mean and variance by which a saved model normalises, and those by which it scales the numbers that it predicts.
+"""Read, for the audit, by which mean and variance a saved model normalises features and scales the numbers that it predicts.
 
-Comes in: a .keras file, which need not be trusted. Goes out: two arrays. A .keras file is a zip of JSON and HDF5; Keras keeps
-the weights of the layers of one class in groups named after it, numbered in the order of the layers. Nothing is built or
-executed: keras_file.py checks the archive, and of HDF5 only plain numbers that lie in the file itself are read.
+A .keras file is a zip of JSON and HDF5, and need not be trusted: nothing is built or executed, keras_file.py checks the
+archive, and of HDF5 only plain numbers in the file itself are read. Keras keeps the weights of the layers of one class in
+groups named after it, numbered in the order of the layers.
 """
 
 import json
@@ -31,7 +31,7 @@ Scaling = tuple[NDArray[np.float64], NDArray[np.float64]]
 def read_scaling(path: Path) -> Scaling | None:
     """Return the mean and the variance in the layer ``normalization`` of a .keras file, each float64 (n_bins,).
 
-    None: the model has no such layer with statistics of its own.
+    None: the model has no such layer with its own statistics.
     """
     weights = _read_layer(path, "normalization", n_weights=2)
     return None if weights is None else (weights[0], weights[1])
@@ -101,7 +101,7 @@ def _read_weights(weights: IO[bytes], group: str, number: int) -> list[NDArray[n
 
 
 def _read_numbers(group: Any, name: str) -> NDArray[np.float64]:
-    """Return a short array of numbers that lies in the file itself."""
+    """Return a short array of numbers that is in the file itself."""
     import h5py
 
     is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)

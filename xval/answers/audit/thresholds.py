@@ -1,4 +1,4 @@
-"""The rule on what validation clips alone choose after training: thresholds of several labels, the temperature of a network.
+"""The rule on what only validation clips choose after training: thresholds of several labels, the temperature of a network.
 
 Both are computed again from the stored predictions of the validation clips.
 """

@@ -58,14 +58,14 @@ def compare_instances(
             instance of it as well.
         instances: Numbers of this experiment, also as ``1-3`` or ``1,3``; ``nested``, what each fold chooses by its own
             validation items; ``selected``; the path of another experiment, for all its instances, or ``path:number`` for
-            one. None, or paths alone: all of this experiment, too.
-        baseline: What the others are compared with; None: the instance among them that the validation figures select.
+            one. None, or only paths: all of this experiment, too.
+        baseline: What the others are compared with; None: the instance among them that the validation scores select.
         metric: Name of the metric; None: the first main metric of the task.
         rope: Half of the region of practical equivalence, in the unit of the metric.
 
     Raises:
         ResultsError: An experiment, an instance or a finished fold is missing or damaged; the corpora, the tasks or what the
-            metric measures differ; instances differ in the seed alone.
+            metric measures differ; instances differ only in the seed.
         SettingsError: A name is none of an instance, fewer than two instances are named, the metric is unknown, or the ROPE is
             negative.
     """
@@ -185,7 +185,7 @@ def _compare(
                     "would ignore (--rope)."
                 )
             ]
-        # By other labels, and by what they have heard, nothing tells them apart.
+        # By other labels, and by what they were trained on, nothing distinguishes them.
         step = "" if corrections or leaks else _next_step(comparison, chosen)
         limits = (*notes, *comparison.notes, *unsuited)
         comparisons.append(replace(comparison, notes=limits, corrections=corrections, leaks=leaks, next_step=step))
@@ -248,7 +248,7 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, is_subset: b
 
 
 def _bounds(instances: Sequence[InstanceResults], metric: str) -> Bounds | None:
-    """Return the least and largest possible figure of a metric; None: not known."""
+    """Return the least and largest possible score of a metric; None: not known."""
     task = instances[0].task
     if metric in task_metrics(task.name):
         return find(task.name, metric).bounds
@@ -332,7 +332,7 @@ def _read(experiment: ExperimentFolder, names: Collection[str]) -> dict[str, Ins
 
 
 def _over_items(instance: InstanceResults) -> InstanceResults:
-    """Return an instance with its figures over items, where it has been read without them and they can be known."""
+    """Return an instance with its scores over items, where it has been read without them and they can be known."""
     if instance.over_items is not None or not instance.done or isinstance(instance, NestedInstance):
         return instance
     known = over_items_of(instance, [])  # of what cannot be read folds are compared
@@ -360,7 +360,6 @@ def _describe_nested(home: ExperimentFolder, chosen: Chosen, metric: str) -> tup
 
 
 def _names(chosen: Chosen) -> dict[str, str]:
-    """Return the names of the instances, by what they are called."""
     nested = {name: instance for name, instance in chosen.items() if isinstance(instance, NestedInstance)}
     names = find_names({name: instance.parameters for name, instance in chosen.items() if name not in nested})
     return names | {name: instance.name for name, instance in nested.items()}

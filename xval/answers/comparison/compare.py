@@ -1,12 +1,10 @@
-"""Compare instances with a baseline on the folds that they share: tests, intervals, what could have been found.
+"""Compare instances with a baseline on the folds that they share: tests, intervals, and which differences could be found.
 
-Comes in: a `Competitor` for each instance and one for the baseline. Goes out: a `Comparison`.
-
-Items are the unit: no test takes clips as units. The figures that are compared are those that tables have beside their
+Items are the unit: no test takes clips as units. The scores that are compared are those that tables show with their
 intervals, means over items or pooled over all that was tested, and their difference is tested over items, with the variance
-between training runs where there are several (`item_difference`). Figures that are not known of items, as losses, are tested by
-the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the family
-"all against the baseline"; each interval is the usual one, of its own comparison.
+between training runs where there are several (`item_difference`). Scores that are not known of items, as losses, are tested
+by the corrected resampled t test over folds (Nadeau and Bengio 2003). p values are adjusted by Holm's method (1979) in the
+family "all against the baseline"; each interval is the usual one, of its own comparison.
 """
 
 import math
@@ -46,7 +44,7 @@ def compare(
     baseline_reason: str = "as chosen",
     bounds: Bounds | None = None,
 ) -> Comparison:
-    """Compare each instance with the baseline on the folds in which both have a figure.
+    """Compare each instance with the baseline on the folds in which both have a score.
 
     Args:
         instances: Without the baseline.
@@ -56,7 +54,7 @@ def compare(
         higher_is_better: Of the metric.
         rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
         baseline_reason: Why it is the baseline, in words.
-        bounds: Least and largest possible figure, with inf for none; None: any figure is possible.
+        bounds: Least and largest possible score, with inf for none; None: any score is possible.
     """
     notes, pairs = [], []
     for instance in instances:
@@ -167,7 +165,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
 
 
 def _have_same_folds(instance: Competitor, baseline: Competitor) -> bool:
-    """Return whether the deals that both have are the same folds."""
+    """Return whether the repeats that both have are the same folds."""
     if instance.instance.experiment.path == baseline.instance.experiment.path:
         return True
     return are_alike(instance.folds_by_repeat, baseline.folds_by_repeat)
@@ -188,9 +186,9 @@ def _share_folds(instance: Competitor, baseline: Competitor) -> tuple[frozenset[
 
 
 def _match_runs(instance: Competitor, own: ItemValues, baseline: Competitor, other: ItemValues) -> _Both:
-    """Return both in the same training runs: where they have other numbers of seeds, deals are compared, or the mean over runs.
+    """Return both in the same training runs: where they have other numbers of seeds, repeats are compared, or means over runs.
 
-    What draws nothing is fitted once in a deal, and is the same with every seed.
+    What draws nothing is fitted once in a repeat, and is the same with every seed.
     """
     if own.runs != other.runs:
         own = own if has_randomness(instance.instance.parameters) else own.in_runs(other.runs)

@@ -34,14 +34,14 @@ class Competitor:
 
     @cached_property
     def values(self) -> dict[JobKey, float]:
-        """The figure of each finished job; NaN: undefined."""
+        """The score of each finished job; NaN: undefined."""
         side_values = (self.instance.values(side, self.metric) for side in ("test", "clip_test"))
         undefined = dict.fromkeys(self.instance.done, math.nan)
         return undefined | {key: value for values in side_values for key, value in values.items()}
 
     @cached_property
     def by_fold(self) -> dict[int, dict[int, float]]:
-        """The figures by fold and repeat, without the folds in which one is undefined."""
+        """The scores by fold and repeat, without the folds in which one is undefined."""
         by_fold: dict[int, dict[int, float]] = {}
         for key, value in self.values.items():
             by_fold.setdefault(key.fold, {})[key.repeat] = value
@@ -49,7 +49,7 @@ class Competitor:
 
     @property
     def left_out(self) -> dict[int, str]:
-        """The folds without a figure, and why: ``failed: ...``, ``missing``, ``undefined``."""
+        """The folds without a score, and why: ``failed: ...``, ``missing``, ``undefined``."""
         jobs = self.instance.not_done()
         reasons = {job["fold"]: f"failed: {job['error']}" if job["error"] else job["status"] for job in jobs}
         return reasons | {key.fold: f"{self.metric} is undefined" for key, value in self.values.items() if math.isnan(value)}
@@ -78,11 +78,11 @@ class Competitor:
 
     @cached_property
     def folds_by_repeat(self) -> tuple[tuple[Fold, ...], ...]:
-        """The folds of each deal."""
+        """The folds of each repeat."""
         return open_results(self.instance.experiment).folds.plan.folds_by_repeat
 
     def item_values(self, folds: frozenset[int]) -> ItemValues | None:
-        """Return the figures of the items that some folds test; None: they are not known, as of a loss."""
+        """Return the scores of the items that some folds test; None: they are not known, as of a loss."""
         if folds not in self._item_values:
             self._item_values[folds] = measure_items(self.instance, self.metric, folds)
         return self._item_values[folds]
@@ -94,5 +94,5 @@ def test_metrics(instance: InstanceResults) -> list[str]:
 
 
 def are_alike(fold_repeats: Iterable[Sequence[Fold]], others: Iterable[Sequence[Fold]]) -> bool:
-    """Return whether the deals that both have are the same folds."""
+    """Return whether the repeats that both have are the same folds."""
     return all(own == other for own, other in zip(fold_repeats, others, strict=False))

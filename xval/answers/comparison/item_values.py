@@ -28,15 +28,15 @@ _AVERAGED: Run = frozenset(), 0
 
 
 class ItemValues(NamedTuple):
-    """A metric over items, in each training run: each seed of each deal of the folds.
+    """A metric over items, in each training run: each seed of each repeat of the folds.
 
     Attributes:
         of: ``items``: the mean over items; ``pooled``: of all test examples together.
         items: Their names; of more than 500 pooled ones, numbers of groups.
         runs: Folds and repeat of each run; no fold: runs that are not told apart.
         figures: float64 (n_runs,).
-        values: float64 (n_items, n_runs), of each item; of pooled figures the pseudo-values of the jackknife.
-        weights: float64 (n_classes, n_items), examples of each item in each class that a pooled figure is of; None: of a mean.
+        values: float64 (n_items, n_runs), of each item; of pooled scores the pseudo-values of the jackknife.
+        weights: float64 (n_classes, n_items), examples of each item in each class that a pooled score is of; None: of a mean.
         too_few: Why no error is known, such as ``only 2 items of class 'ill'``; the values are NaN then.
     """
 
@@ -55,7 +55,7 @@ class ItemValues(NamedTuple):
         )
 
     def by_fold_repeat(self) -> "ItemValues":
-        """Return the means over the seeds of each deal."""
+        """Return the means over the seeds of each repeat."""
         by_repeat = self._replace(runs=tuple((folds, 0) for folds, _ in self.runs))
         return by_repeat.by(dict.fromkeys(by_repeat.runs))
 
@@ -69,9 +69,9 @@ class ItemValues(NamedTuple):
         return self._replace(runs=merged, figures=self.figures @ weights, values=self.values @ weights)
 
     def by_training(self) -> "ItemValues":
-        """Return the values in each training: each deal, with its seeds averaged, or each seed of a single deal.
+        """Return the values in each training: each repeat, with its seeds averaged, or each seed of a single repeat.
 
-        The seeds of a deal share its folds, and so whatever these bring by luck: see `group_runs`.
+        The seeds of a repeat share its folds, and so whatever these bring by luck: see `group_runs`.
         """
         return self.by_fold_repeat() if len({folds for folds, _ in self.runs}) > 1 else self
 
@@ -154,7 +154,7 @@ def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey
 
 
 def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues | None:
-    """Return the values of items, as the records have them; where not all repeats are whole, the means over those of a deal."""
+    """Return the values of items, as the records have them; where not all seeds are whole, the means over those of a repeat."""
     items = tuple(sorted(item_means(instance)))
     by_run: dict[Run, list[JobKey]] = {}
     for jobs in repeats:
@@ -167,20 +167,20 @@ def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int
             [[key for key in instance.done if key.fold in fold_repeat] for fold_repeat in fold_repeats],
         )
     figures_of = [item_means(_with_jobs(instance, jobs)) for jobs in jobs_of]
-    if any(figures.keys() != set(items) for figures in figures_of):  # a deal is not finished
+    if any(figures.keys() != set(items) for figures in figures_of):  # a repeat is not finished
         runs, figures_of = (_AVERAGED,), [item_means(instance)]
     values = np.array([[figures[item].get(metric, nan) for figures in figures_of] for item in items])
     return ItemValues("items", items, runs, values.mean(axis=0), values) if np.isfinite(values).all() else None
 
 
 def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues:
-    """Return pseudo-values: ``n * figure - (n - 1) * figure without the item``."""
+    """Return pseudo-values: ``n * score - (n - 1) * score without the item``."""
     figures, without = (np.array(left_out[name]) for name in ("figures", "without"))
     n_items = len(without)
     items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.scores[key].items})
     names = items if len(items) == n_items else [f"group {number}" for number in range(1, n_items + 1)]
     runs = tuple(run_of(instance, jobs) for jobs in repeats)
-    if len(figures) < len(runs):  # events of the seeds of a deal are counted together
+    if len(figures) < len(runs):  # events of the seeds of a repeat are counted together
         runs = tuple(dict.fromkeys((folds, 0) for folds, _ in runs))
         runs = runs if len(runs) == len(figures) else tuple(dict.fromkeys(run_of(instance, jobs) for jobs in repeats))
     values, weights = n_items * figures - (n_items - 1) * without, np.array(left_out["weights"], np.float64)

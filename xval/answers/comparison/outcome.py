@@ -1,6 +1,6 @@
 """What a comparison has found: a `Pair` for each instance, with the baseline; a `Comparison` of all of them.
 
-Comes in: tests, probabilities and variances. Goes out: a verdict, what could have been found, a table of all numbers.
+They give a verdict, the differences that could have been found, and a table of all numbers.
 """
 
 import math
@@ -26,23 +26,23 @@ class Pair:
     """An instance and the baseline, on the folds that both have.
 
     Attributes:
-        mean: Its figure over these folds.
+        mean: Its score over these folds.
         baseline_mean: That of the baseline over the same folds.
         basis: What both are: a mean over ``items``; ``pooled``, of all test examples together; a mean over ``folds``.
         fold_differences: Instance minus baseline in each fold in which both are defined, averaged over repeats.
-        item_differences: Instance minus baseline for each item; of pooled figures its pseudo-values; empty where they are not
+        item_differences: Instance minus baseline for each item; of pooled scores its pseudo-values; empty where they are not
             known.
         n_items: Number of items that these folds test.
         n_folds: Number of these folds.
-        has_same_folds: Whether the baseline was tested in the same folds; otherwise they share items alone.
+        has_same_folds: Whether the baseline was tested in the same folds; otherwise they share only items.
         n_repeats: Numbers of repeats that a fold of one of the two has, sorted: (3,), or (1, 3).
-        n_fold_repeats: How often an item is tested: the number of deals, if no fold is left out.
-        n_runs: Number of trainings that are told apart: deals, whose seeds are averaged, or the seeds of a single deal.
+        n_fold_repeats: How often an item is tested: the number of repeats, if no fold is excluded.
+        n_runs: Number of trainings that are distinguished: repeats, whose seeds are averaged, or the seeds of a single repeat.
         seed_share: Which share of the variance between trainings comes from seeds; NaN: it was not measured.
         test: The difference with its error.
         interval: The 95 % interval of this difference, not adjusted for the other pairs.
         p_holm: Of the test, adjusted for all pairs of the comparison; NaN: no test.
-        p_equal: Of the test that the difference lies within the ROPE, adjusted alike; NaN: no test.
+        p_equal: Of the test that the difference is within the ROPE, adjusted alike; NaN: no test.
         level: 0.05 over the number of comparisons: what Holm's method asks of the smallest p.
         ways_to_retrain: As of `ways_to_retrain`, of the two.
         notes: What limits this comparison, in sentences.
@@ -84,7 +84,7 @@ class Pair:
 
     @property
     def claim(self) -> str:
-        """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one deal."""
+        """What the verdict is of: ``these models``, ``this way of training``, or that ``on these folds`` of one repeat."""
         is_trained_again = round(self.n_fold_repeats) > 1 or max(self.n_repeats) > 1
         if not is_trained_again if self.basis == "folds" else len(self.test.components) < 2:
             return THESE_MODELS
@@ -143,7 +143,7 @@ class Comparison:
         next_step: What would tell apart those that are undecided; empty: all are decided.
         nested: What choosing among all instances of the experiment reaches, in sentences; empty: nothing was chosen.
         corrections: How the labels that they were tested by differ, and what that does not show; empty: they do not.
-        leaks: Names of those whose models had heard what, or whom, they were tested on.
+        leaks: Names of those whose models had seen what, or whom, they were tested on.
         evidence: Why the three lines of the experiment have other p values, in sentences; empty: they have not.
     """
 

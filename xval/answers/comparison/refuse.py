@@ -1,7 +1,4 @@
-"""Refuse instances that cannot be compared.
-
-Comes in: instances by what they are called. Goes out: a `ResultsError`, or a `SettingsError` of a metric that is unknown.
-"""
+"""Raise an error for instances that cannot be compared: other datasets, tasks or clips, only another seed, unknown metric."""
 
 from collections.abc import Mapping
 
@@ -21,7 +18,7 @@ Chosen = Mapping[str, InstanceResults]
 
 
 def refuse_incomparable(chosen: Chosen) -> None:
-    """Refuse instances of other corpora or tasks, that differ in the seed alone, or that are tested on other clips."""
+    """Refuse instances of other corpora or tasks, that differ only in the seed, or that are tested on other clips."""
     _refuse_other_corpora(chosen)
     _refuse_other_tasks(chosen)
     _refuse_seeds(chosen)
@@ -47,7 +44,7 @@ def _refuse_other_tasks(chosen: Chosen) -> None:
 
 
 def _refuse_seeds(chosen: Chosen) -> None:
-    """Refuse instances that differ in the seed alone; a choice by validation has the settings of one, but is none."""
+    """Refuse instances that differ only in the seed; a choice by validation has the settings of one, but is none."""
     variants = {name: instance for name, instance in chosen.items() if not isinstance(instance, NestedInstance)}
     names, instances = list(variants), list(variants.values())
     groups = seed_twins({place: instance.parameters for place, instance in enumerate(instances)})

@@ -1,7 +1,4 @@
-"""Word a comparison: the rows of a table, what limits it, and a paragraph to publish with its sources.
-
-Comes in: a `Comparison`. Goes out: text.
-"""
+"""Word a comparison: the rows of a table, what limits it, and a paragraph to publish with its sources."""
 
 import math
 from collections.abc import Callable, Sequence

@@ -14,7 +14,7 @@ from xval.base.findings import Finding, Rule
 from xval.results.instance import InstanceResults
 from xval.settings.space import Interval, SearchPlan
 
-_NEAR_EDGE = 0.05  # of a range: what is drawn evenly lies there once in twenty times
+_NEAR_EDGE = 0.05  # of a range: what is drawn evenly is there once in twenty times
 FINDING = Finding.coded(
     __name__,
     "The best {where}{more:?; the same holds for {more} more}.",
@@ -51,6 +51,6 @@ def _at_edges(instance: InstanceResults) -> Iterator[str]:
 
 
 def _place(drawn: Interval, value: float) -> float:
-    """Return where a value lies in its range, 0 to 1, on the scale that it was drawn from."""
+    """Return where a value is in its range, 0 to 1, on the scale that it was drawn from."""
     low, high, value = (math.log(number) if drawn.log else float(number) for number in (drawn.low, drawn.high, value))
     return (value - low) / (high - low)

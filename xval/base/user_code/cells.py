@@ -41,7 +41,7 @@ from xval.base.user_code.syntax_trees import (
 )
 
 ARCHITECTURE_CONSTANTS = ("reshaping_type", "task_types", "features", "backends", "defaults")
-"""What a file says of its architecture, and likewise the cell that defines it."""
+"""What a file says of its architecture, and also the cell that defines it."""
 
 _PREFIX = "cell_"
 _N_DIGITS = 8
@@ -125,7 +125,7 @@ class _NotWritableError(Exception):
 
 
 class _CircleError(Exception):
-    """Two definitions use each other, so that they stand in one module."""
+    """Two definitions use each other, so that they are in one module."""
 
 
 class _Writing:
@@ -312,7 +312,7 @@ def _find_source(part: Any, used_as: str = "") -> _Source:
 
 
 def _find_around(function: Any, name: str) -> _Source | None:
-    """Return the definition of a name that a function stands in, or is."""
+    """Return the definition of a name that a function is in, or is."""
     if not isinstance(function, FunctionType):
         return None
     try:
@@ -327,7 +327,7 @@ def _find_around(function: Any, name: str) -> _Source | None:
 
 
 def _find_class(kind: type) -> _Source | None:
-    """Return the definition of a class: where its functions stand, or the only one of its name if it has none."""
+    """Return the definition of a class: where its functions are, or the only one of its name if it has none."""
     sources = (_find_around(function, kind.__name__) for function in _functions_of(kind).values())
     if source := next(filter(None, sources), None):
         return source

@@ -41,9 +41,9 @@ def own_files(modules: Iterable[str], *, known: Collection[str]) -> dict[str, Pa
 
 
 def data_files(files: Mapping[str, Path]) -> dict[str, Path]:
-    """Return the data files that lie next to files of code and are named in these, by their paths in a copy.
+    """Return the data files that are next to files of code and are named in these, by their paths in a copy.
 
-    Those above `LARGEST_COPIED_BYTES` are skipped: code finds them where they lie, by their whole path.
+    Those above `LARGEST_COPIED_BYTES` are skipped: code finds them where they are, by their whole path.
     """
     found = {}
     for name, path in files.items():

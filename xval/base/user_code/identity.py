@@ -49,7 +49,7 @@ _FORM_NOW = "3"
 _SHIPPED = "shipped "  # of a definition in a file of architectures/ that is as xval ships it
 _IMPORTED = "imported "  # of what is run or used only because a module is imported of which nothing is used
 _REGISTERED = "registered "  # of what is used only because it registers itself, or because a network's module declares it
-_FILE = "file "  # of a data file, whose name stands in place of a definition's
+_FILE = "file "  # of a data file, whose name is in place of a definition's
 
 # What a module runs outside of definitions, in place of a definition's name:
 _RUN = ""
@@ -296,7 +296,7 @@ class _Reading:
                     yield target, binding
 
     def _modules_to_import(self) -> list[_Module | None]:
-        """Read the modules that those read so far import, with the packages that they lie in; return them."""
+        """Read the modules that those read so far import, with the packages that they are in; return them."""
         own = [module for module in self._modules.values() if module and not module.is_shipped]
         parts = [path.split(".") for module in own for path in module.loaded]
         names = dict.fromkeys(".".join(part[:count]) for part in parts for count in range(1, len(part) + 1))

@@ -115,7 +115,7 @@ def load(path: str) -> Any:
 
 
 def import_own(name: str) -> ModuleType:
-    """Import a module from where Python looks, or where modules of the user's own lie.
+    """Import a module from where Python looks, or where modules of the user's own are.
 
     Raises:
         SettingsError: Only named modules are imported, and it is none of them.
@@ -141,9 +141,9 @@ def imports_keras(name: str) -> bool:
 
 
 def _take_own(name: str) -> None:
-    """Have a module, and what it imports, taken from where modules of the user's own lie.
+    """Have a module, and what it imports, taken from where modules of the user's own are.
 
-    Imported modules of these names that lie elsewhere, as those of other results, are forgotten.
+    Imported modules of these names that are elsewhere, as those of other results, are forgotten.
     """
     spec = find_spec(name) if name.startswith(f"{SHARED_PACKAGE}.") else None
     architecture = {f"{name.replace('.', '/')}.py": Path(spec.origin)} if spec and spec.origin else {}

@@ -45,7 +45,7 @@ class CellFolder(str):
 
 @contextmanager
 def looking_in(folders: Iterable[str]) -> Iterator[None]:
-    """Look for modules, and for architectures/, in these folders before anywhere else: results say that they lay there.
+    """Look for modules, and for architectures/, in these folders before anywhere else: results say that they were there.
 
     They are read there. They are imported from there only where `take_from_folders` names them.
     """
@@ -101,7 +101,7 @@ def take_from_folders(names: Iterable[str]) -> None:
 
 
 class _Finder:
-    """Finds modules in the folders of `looking_in`, as one of `sys.meta_path`; those of the project lie in no user's folder."""
+    """Finds modules in the folders of `looking_in`, as one of `sys.meta_path`; those of the project are in no user's folder."""
 
     @classmethod
     def find_spec(cls, name: str, path: Sequence[str] | None = None, _: ModuleType | None = None) -> ModuleSpec | None:
@@ -119,7 +119,7 @@ def find_in_folders(name: str) -> ModuleSpec | None:
         return None
     if spec.origin is not None:
         return spec
-    # A folder without __init__.py stands behind any module of its name, as in Python.
+    # A folder without __init__.py comes after any module of its name, as in Python.
     anywhere = PathFinder.find_spec(name)
     if anywhere is not None and anywhere.origin is not None:
         return anywhere
@@ -172,7 +172,7 @@ def places() -> list[str]:
 
 
 def find_spec(name: str) -> ModuleSpec | None:
-    """Return what `importlib.util.find_spec` does, but without importing the packages that the module lies in."""
+    """Return what `importlib.util.find_spec` does, but without importing the packages that the module is in."""
     locations: Sequence[str] | None = None
     spec: ModuleSpec | None = None
     parts = name.split(".")

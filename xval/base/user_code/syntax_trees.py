@@ -60,7 +60,7 @@ class Import(NamedTuple):
 
 
 def imports_in(nodes: Iterable[ast.AST], package: str) -> Iterator[Import]:
-    """Yield what the import statements among some parts of a module bind; `package` is the one that the module lies in."""
+    """Yield what the import statements among some parts of a module bind; `package` is the one that the module is in."""
     for part in nodes:
         if isinstance(part, ast.Import):
             for alias in part.names:

@@ -82,7 +82,7 @@ class CombinedFeatures:
             save_network(folder, number, network, path)
 
     def _describe_model(self, path: Path, *, is_fetched: bool) -> dict[str, str]:
-        """Return the entry of a model in the record: its path and hash, and whether it may have heard test items."""
+        """Return the entry of a model in the record: its path and hash, and whether it may have seen test items."""
         fold, store = self._job.fold, self._store
         corpus_folder = store.folder.parents[1]
         check_files(path, self._features, is_custom=store.description.feature_settings is None, is_fetched=is_fetched)

@@ -49,7 +49,7 @@ class PooledFeatures:
         settings = None if store.description.feature_settings is None else job.settings.feature_settings()
         if store.is_waveform:
             raise SettingsError(f"architecture '{job.settings.architecture}' reads stored features, not samples")
-        # The first seconds of a speaker are too few clips to scale vectors by; they scale its frames alone.
+        # The first seconds of a speaker are too few clips to scale vectors by; they scale only its frames.
         has_frames, is_enrolled = len(store.example_shape) > 1, job.settings.enrolment_s is not None
         scales_pooled = job.settings.scales_items and has_frames and not is_enrolled
         self._pooling = Pooling(options["pooling"], options["time_parts"], settings, scales_pooled)
@@ -72,7 +72,7 @@ class PooledFeatures:
         return data.training
 
     def write(self, folder: Path) -> None:
-        """Write nothing: features are made by settings alone, which are in model.json."""
+        """Write nothing: features are made only by settings, which are in model.json."""
 
 
 @contextmanager

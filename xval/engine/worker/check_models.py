@@ -85,7 +85,7 @@ def _try(job: Job) -> Iterator[str]:
 def _path_of(job: Job) -> str:
     """Return all of a job that decides which code its training goes through: each setting that is no number, as a text.
 
-    Numbers decide sizes. So instances that differ in them alone are tried once, but for what 0 switches off.
+    Numbers decide sizes. So instances that differ only in them are tried once, but for what 0 switches off.
     """
     counted = {name: value for name, value in job.parameters.items() if name not in UNHASHED_KEYS}
     return json.dumps({name: value > 0 if _is_number(value) else value for name, value in counted.items()}, default=repr)

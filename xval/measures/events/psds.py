@@ -27,9 +27,9 @@ class Scenario(NamedTuple):
     """What counts as found, and what a mistake costs.
 
     Attributes:
-        detection: Least share of what is found that lies in annotated events of its class (DTC).
-        annotated: Least share of an annotated event that lies in such (GTC).
-        crossing: Least share of what is wrongly found that lies in annotated events of another class (CTTC).
+        detection: Least share of what is found that is in annotated events of its class (DTC).
+        annotated: Least share of an annotated event that is in such (GTC).
+        crossing: Least share of what is wrongly found that is in annotated events of another class (CTTC).
         crossing_cost: What is confused with another class costs so much more (alpha_CT).
         spread_cost: How many standard deviations over classes are taken off the mean over classes (alpha_ST).
         most_per_h: Effective false positives per hour up to which the curve counts (e_max).
@@ -76,7 +76,7 @@ class Runs(NamedTuple):
         highest: float64 (n_runs,): up to which threshold it is found.
         lowest: float64 (n_runs,): down to which, this one not included.
         lengths_ns: int64 (n_runs,).
-        covered_in_run_ns: int64 (n_labels, n_runs): how much of it lies in annotated events of each label.
+        covered_in_run_ns: int64 (n_labels, n_runs): how much of it is in annotated events of each label.
         events_ns: int64 (n_events,): lengths of the annotated events of the class.
         pairs: int64 (n_pairs, 3): number of the event, number of the run, ns that they share.
         label_ns: int64 (n_labels,): length of all annotated events of each label.

@@ -51,7 +51,7 @@ class Difference(NamedTuple):
     def p_equal(self, rope: float) -> float:
         """Return p of two one-sided tests (Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 15, 1987).
 
-        At most 0.05: the 90 % interval lies within ±rope, in the unit of the score; 0: no difference is too small. NaN without
+        At most 0.05: the 90 % interval is within ±rope, in the unit of the score; 0: no difference is too small. NaN without
         an error.
         """
         if not 0 <= rope < math.inf:

@@ -1,1 +1,1 @@
-"""A .keras file and what lies beside it: check, describe, load."""
+"""A .keras file and the files next to it: check, describe, load."""

@@ -1,9 +1,8 @@
-"""Check the architecture of a saved model before Keras builds it.
+"""Check the architecture of a saved model (config.json of its .keras file) before Keras builds it.
 
-Comes in: config.json of a .keras file. Goes out: the same architecture, without the settings of its training; or the reason why
-it is refused. Keras builds any object that config.json names: its safe mode refuses some of them, and imports keras_hub,
-keras_cv and keras_nlp from wherever Python finds them. Here only the objects listed below are allowed, which do nothing but
-compute, and objects that imported code registered with Keras.
+Keras builds any object that config.json names: its safe mode refuses some of them, and imports keras_hub, keras_cv and
+keras_nlp from wherever Python finds them. Here only the objects listed below are allowed, which do nothing but compute, and
+objects that imported code registered with Keras. The settings of the model's training are taken out.
 """
 
 import json
@@ -46,7 +45,7 @@ _LAYERS = frozenset(
         "ZeroPadding1D", "ZeroPadding2D", "ZeroPadding3D",
     }
 )  # fmt: skip
-"""Every layer of Keras that loads no code and no file: those that are left out stand in `HARMS`."""
+"""Every layer of Keras that loads no code and no file: those that are left out are in `HARMS`."""
 
 _OPERATIONS = frozenset(
     {

@@ -1,7 +1,4 @@
-"""Check the weights of a saved model before Keras reads them.
-
-Comes in: model.weights.h5, unpacked. Goes out: how many numbers it holds, or the reason why it is refused.
-"""
+"""Check the weights of a saved model (model.weights.h5, unpacked) before Keras reads them, and count their numbers."""
 
 import math
 from pathlib import Path
@@ -93,7 +90,7 @@ def _check_finite(dataset: "h5py.Dataset", path: Path, where: str) -> None:
     slabs = [slice(start, start + n_rows) for start in range(0, dataset.shape[0], n_rows)] if dataset.shape else [()]
     for slab in slabs:
         values = np.asarray(dataset[slab])
-        is_bfloat16 = values.dtype.kind == "V"  # NumPy alone does not know the type
+        is_bfloat16 = values.dtype.kind == "V"  # NumPy by itself does not know the type
         is_finite = (values.view(np.uint16) & _EXPONENT) != _EXPONENT if is_bfloat16 else np.isfinite(values)
         if not is_finite.all():
             raise _refused(path, where, "holds NaN or infinite numbers: its training diverged, or the file is damaged")

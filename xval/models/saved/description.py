@@ -88,7 +88,7 @@ class ModelDescription(BaseModel):
         clip_average: How the predictions of windows are combined to one of their clip.
         item_decision: How the answers to the clips of an item are combined to one decision; none: they are not.
         scaled_by_item: Whether it reads features that are scaled by clips of their item, as a speaker.
-        enrolment_s: Seconds of the first clips of an item that scaled the others, which alone were tested; None: all clips did.
+        enrolment_s: Seconds of the first clips of an item that scaled the others; only these were tested; None: all clips did.
         backend: The Keras backend that trained it.
         fold: Number of the fold; 0: trained on all items.
         repeat: Which training of the fold, from 1.
@@ -130,7 +130,7 @@ class ModelDescription(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _check_values(cls, content: dict[str, Any]) -> dict[str, Any]:
-        """Refuse numbers and text that no other program could hold, wherever they stand."""
+        """Refuse numbers and text that no other program could hold, wherever they are."""
         waiting: list[Any] = [content]
         while waiting:
             value = waiting.pop()
@@ -154,7 +154,7 @@ class ModelDescription(BaseModel):
 
     @property
     def scaled_vectors(self) -> tuple[tuple[str, ...], int] | None:
-        """Statistics and parts of the time of the vectors that are scaled by item behind its frames; None: frames alone are."""
+        """Statistics and parts of the time of the vectors that are scaled by item behind its frames; None: only frames are."""
         about = self.combination
         return (about.pooling, about.time_parts) if about and about.scales_pooled else None
 
@@ -192,7 +192,7 @@ class ModelDescription(BaseModel):
 
 
 def read_description(model: Path) -> ModelDescription:
-    """Return the description of a saved model: the .json file of the same name beside its .keras file.
+    """Return the description of a saved model: the .json file of the same name next to its .keras file.
 
     Raises:
         ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete; or no features can be made by it.

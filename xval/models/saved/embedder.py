@@ -1,7 +1,6 @@
 """The embedder of a saved model or a finished fold: whether it is still the one that made the features.
 
-Comes in: settings, records, model.json. Goes out: the path of an embedder of the user's own; an error where its weights are
-others now.
+It is an error where an embedder of the user's own has other weights now.
 """
 
 from collections.abc import Mapping
@@ -43,7 +42,7 @@ def is_own(name: str) -> bool:
 
 
 def has_changed(record: Mapping[str, Any], settings: FeatureSettings) -> bool:
-    """Return whether other weights lie there now than made the features of a fold, or than it started from; if any do."""
+    """Return whether other weights are there now than made the features of a fold, or than it started from; if any do."""
     known = record.get("embedder_hash")
     settings = settings.model_copy(update=(record.get("search") or {}).get("values", {}))
     if known is None or settings.pretrained is None:

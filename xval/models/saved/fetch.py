@@ -1,7 +1,4 @@
-"""Fetch a saved model that lies elsewhere, once, into a folder for such files.
-
-Comes in: an address with a checksum. Goes out: the path of the file, whose content is what the checksum says.
-"""
+"""Fetch a saved model from an address, once, into a folder for such files, and check its content by the checksum."""
 
 import os
 import shutil
@@ -18,7 +15,7 @@ CACHE_VARIABLE = "XVAL_CACHE"
 
 
 def cached_path(address: ModelAddress) -> Path:
-    """Return where the model of an address lies once it is fetched."""
+    """Return where the model of an address is once it is fetched."""
     import pooch
 
     folder = Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("xval"))

@@ -1,7 +1,7 @@
-"""The saved model that training starts from: which file it is for a fold, what it holds, and which items it has seen.
+"""The saved model that training starts from (`initial_model`): which file it is for a fold, and which items it has seen.
 
-Comes in: `initial_model` of the settings and a fold. Goes out: an `InitialModel`, checked without loading Keras: the file is
-whole, and it has neither seen what the fold tests nor been trained on what it validates with, as far as is known.
+It is checked without loading Keras: the file is whole, and it has neither seen what the fold tests nor been trained on what
+it validates with, as far as is known.
 """
 
 from collections.abc import Collection, Mapping
@@ -93,7 +93,7 @@ def find_initial_model(
 
 
 def has_changed(record: Mapping[str, Any], settings: Settings) -> bool:
-    """Return whether a finished fold read other models than lie there now; those that are gone have not changed."""
+    """Return whether a finished fold read other models than are there now; those that are gone have not changed."""
     if embedder.has_changed(record, settings):
         return True
     read = {Path(model["path"]): model["hash"] for model in record.get("models", ()) if "hash" in model}

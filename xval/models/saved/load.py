@@ -1,4 +1,4 @@
-"""Read a model.keras of a fold folder, also if its architecture has layers of its own.
+"""Read a model.keras of a fold folder, also if its architecture has its own layers.
 
 The file is checked before Keras reads any of it (keras_file.py), and Keras's safe mode stays on. Layers that are not Keras's
 own are taken only from imported code, so the architecture that model.json names is imported first, if it is one of xval or the
@@ -57,7 +57,7 @@ def read_keras_model(path: Path) -> "keras.Model":
             model = keras.saving.load_model(folder, compile=False, safe_mode=True)
         except UnsafeModelError:
             raise
-        except SettingsError as error:  # a layer that runs on one backend alone
+        except SettingsError as error:  # a layer that runs only on one backend
             raise ResultsError(f"{path}: {error}.") from error
         except Exception as error:  # a manipulated file may fail anywhere in Keras or its backend
             raise UnsafeModelError(
@@ -78,14 +78,14 @@ def _code_of(architecture: object) -> str:
 
 
 def find_architecture(path: Path, architecture: object) -> bool:
-    """Return whether an architecture of a model.json is one of architectures/; the user imports modules of their own.
+    """Return whether an architecture of a model.json is one of architectures/; the user imports their own modules.
 
     Raises:
         ResultsError: It is none of them, and no dotted path.
     """
     if is_dotted(str(architecture)) and all(map(str.isidentifier, str(architecture).split("."))):
         return False
-    if f"{SHARED_PACKAGE}.{architecture}" in imports.named():  # and imported: it lies in a study elsewhere
+    if f"{SHARED_PACKAGE}.{architecture}" in imports.named():  # and imported: it is in a study elsewhere
         return True
     if architecture not in architecture_names():
         raise ResultsError(

@@ -1,11 +1,9 @@
-"""How far an input lies from what a model was trained on, in the model's own embedding.
+"""How far an input is from what a model was trained on, in the model's own embedding: an out-of-distribution score.
 
-Comes in: embeddings of training and validation clips, once; later those of new audio. Goes out: a `Novelty`, novelty.npy and
-the entry ``novelty`` of model.json, and the novelty of each new example.
-
-The distance is that to the k-th nearest training example, of a network between embeddings of length 1 (Sun et al. 2022,
-"Out-of-distribution detection with deep nearest neighbors"). The limit is the 0.99 quantile over the clips of the validation
-items, whom the model has not been fitted to.
+Embeddings of training and validation clips are measured once, and kept in novelty.npy and the entry ``novelty`` of
+model.json; new audio is compared with these. The distance is that to the k-th nearest training example, of a network between
+embeddings of length 1 (Sun et al. 2022, "Out-of-distribution detection with deep nearest neighbors"). The limit is the 0.99
+quantile over the clips of the validation items, whom the model has not been fitted to.
 """
 
 from collections.abc import Iterable, Mapping
@@ -119,7 +117,7 @@ def measure_novelty(
 
 
 def read_novelty(model: Path, settings: NoveltySettings | None) -> Novelty | None:
-    """Return what novelty.npy beside a saved model holds; None: there is none, or no limit for its distances.
+    """Return what novelty.npy next to a saved model holds; None: there is none, or no limit for its distances.
 
     Raises:
         ResultsError: The file is damaged.

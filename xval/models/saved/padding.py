@@ -27,7 +27,7 @@ def describe_padding(
 
     Returns:
         axis: of what: samples, ahead of the features, or frames, or none.
-        value: what stands there: 0, "NaN", or "the clip again".
+        value: what is there: 0, "NaN", or "the clip again".
         side: where: after the clip; None: nowhere.
         n_samples: up to which length of the samples; longer clips are cut; None: any length.
         how: the same in words.

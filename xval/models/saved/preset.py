@@ -1,6 +1,6 @@
-"""Has a pretrained encoder heard the corpus in use, by what its preset says?
+"""Judge whether a pretrained encoder was trained on the dataset in use, by what its preset says.
 
-Comes in: the name of a preset and the folder of a corpus. Goes out: a `Leakage`, by names alone: no audio is compared.
+Only names are compared, no audio.
 """
 
 from pathlib import Path

@@ -40,7 +40,7 @@ def check_output(folder: Path, *, overwrite: bool) -> None:
 def report_folder(folder: Path, *, overwrite: bool) -> Iterator[Path]:
     """Give a folder to write an evaluation into, which gets its name at the end of the block.
 
-    With `overwrite` it stands in place of an evaluation that is there, which stays if the new one fails.
+    With `overwrite` it replaces an evaluation that is there, which stays if the new one fails.
     """
     check_output(folder, overwrite=overwrite)
     with naming(folder), only_writer(folder, "--output") as temporary:

@@ -79,7 +79,7 @@ def metric_format(higher_is_better: bool | None) -> str:
 def format_of(value: object, number_format: str) -> str:
     """Return the Excel format of a value: that of its column, or powers of ten for very large ones.
 
-    Likewise for a number that would read 0.0000 where the column has four decimals.
+    Also for a number that would read 0.0000 where the column has four decimals.
     """
     if not isinstance(value, float) or "0.000" not in number_format:
         return number_format

@@ -8,7 +8,7 @@ from xval.report.workbook.sheet import Sheet
 def fold_equal(sheet: Sheet, rows: range, blocks: Iterable[range]) -> list[str]:
     """Fold each block of columns in which all rows have the same values, and return the headers of those folded.
 
-    Headers stand in row 1, which is none of the `rows`; of fewer than two of these nothing is folded.
+    Headers are in row 1, which is none of the `rows`; of fewer than two of these nothing is folded.
     """
     folded = []
     for block in blocks if len(rows) > 1 else ():

@@ -127,7 +127,7 @@ def stack_members(answers: NDArray[np.float32], targets: NDArray[Any], activatio
 def cross_predict(
     fit: Fit, answers: NDArray[np.float32], targets: NDArray[Any], items: NDArray[Any], clips: NDArray[Any], where: str
 ) -> NDArray[np.float32]:
-    """Return answers for each item by a combiner that was fitted to the others, for validation figures that are not too good.
+    """Return answers for each item by a combiner that was fitted to the others, for validation scores that are not optimistic.
 
     Args:
         fit: From answers and targets to a combiner.

@@ -83,7 +83,7 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
 
 
 def are_same_examples(members: Sequence[Member]) -> bool:
-    """Return whether members cut clips into the same examples; otherwise their answers can be combined for clips alone."""
+    """Return whether members cut clips into the same examples; otherwise their answers can be combined only for clips."""
     first = members[0].sides
     return all(_is_same(first[side].rows, other.sides[side].rows) for other in members[1:] for side in KEPT_SIDES)
 

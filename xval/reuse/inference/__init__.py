@@ -1,6 +1,6 @@
 """Apply a saved model to audio files, with the settings that it was trained with.
 
-It needs only the model and the files beside it.
+It needs only the model and the files next to it.
 """
 
 import logging
@@ -43,11 +43,11 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
     """Load a model of an experiment, ready for audio.
 
     Args:
-        path: A ``.keras`` file with its .json file beside it; a fold folder; an instance folder: the ensemble of its folds; or
+        path: A ``.keras`` file with its .json file next to it; a fold folder; an instance folder: the ensemble of its folds; or
             an experiment folder: the instance that validation selects; ``results/demo/experiment_1:2``: its instance 2.
         gpu: ``cpu``, or the number of a GPU, if this process has not loaded Keras yet; None: as the backend chooses. The
             backend is that of KERAS_BACKEND, or else the one that trained the model.
-        modules: Your own modules with layers of the model, which are imported first, from where they lay when the model was
+        modules: Your own modules with layers of the model, which are imported first, from where they were when the model was
             trained or where Python looks. The model's files cause no import of them.
 
     Raises:

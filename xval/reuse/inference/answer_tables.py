@@ -83,7 +83,7 @@ def _tabulate_frames(
 def joined(
     tables: Sequence[pd.DataFrame], answers: Mapping[int, Answers], sources: Sequence[ClipToPredict], left_out: list[LeftOut]
 ) -> pd.DataFrame:
-    """Return the tables of all answered sources, which have their numbers, as one, with what is said beside it."""
+    """Return the tables of all answered sources, which have their numbers, as one, with what is said next to it."""
     nothing = pd.DataFrame(columns=["path", "start_s", "end_s"])
     table = pd.concat(
         [source_table for source_table in tables if len(source_table)] or tables[:1] or [nothing], ignore_index=True

@@ -104,7 +104,7 @@ def undefined_answer(name: str, member: Path) -> UndefinedAnswerError:
 
 
 def _cut_padding(batch: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a batch cut to its longest clip, where NaN stands behind the ends of clips (padding = masked)."""
+    """Return a batch cut to its longest clip, where NaN is behind the ends of clips (padding = masked)."""
     is_frame = ~np.isnan(batch).all(axis=(0, *range(2, batch.ndim)))
     n_frames = int(np.flatnonzero(is_frame).max(initial=0)) + 1
     return batch[:, : few_lengths(n_frames, batch.shape[1])] if n_frames < batch.shape[1] else batch

@@ -78,7 +78,7 @@ class SavedEstimator:
 
     @property
     def pooled(self) -> Callable[[Inputs], Inputs] | None:
-        """What makes the vectors that are scaled by item of examples; None: frames alone are scaled."""
+        """What makes the vectors that are scaled by item of examples; None: only frames are scaled."""
         pooling = self.pooling
         if pooling is None or not pooling.scales_pooled:
             return None

@@ -90,9 +90,9 @@ def _describe_folds(instance: Path, members: list[Path]) -> str:
 
 
 def _models_of_folds(instance: Path) -> list[Path]:
-    """Return the models of all folds, deals and repeats; all are members, since nothing ever chooses among them.
+    """Return the models of all folds, repeats and seeds; all are members, since nothing ever chooses among them.
 
-    Those of a deal that folds.json does not have any more are none.
+    Those of a repeat that folds.json does not have any more are none.
     """
     folders = {key: folder for folder in instance.glob("fold_*") if (key := JobKey.from_folder(0, folder.name))}
     numbers = _numbers_of_folds(instance) or {key.fold for key in folders}

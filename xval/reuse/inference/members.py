@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from xval.reuse.inference.estimator import SavedEstimator
     from xval.reuse.inference.network import Network
 
-Member: TypeAlias = Union["Network", "SavedEstimator"]  # Keras is loaded for networks alone
+Member: TypeAlias = Union["Network", "SavedEstimator"]  # Keras is loaded only for networks
 Collected: TypeAlias = tuple[dict[int, Answers], list[ClipToPredict], list[LeftOut]]
 """The answers for each source by its number, all sources, and what is left out."""
 

@@ -118,10 +118,10 @@ class SavedModel:
             audio: A file or folder, a `Segment` of a file, samples with their rate, or several of these; for models of ready
                 features one array (n_examples, ...), or arrays of one example each. Files of any rate, length and format that
                 decodes. Samples are float, full scale -1 to 1, of shape (n_samples,), (n_channels, n_samples) or
-                (n_samples, n_channels): the far shorter axis is the channels, of which the model hears what it hears of a
+                (n_samples, n_channels): the far shorter axis is the channels, of which the model reads what it reads of a
                 file. Also what the library datasets gives of an Audio column, ``{"array": samples, "sampling_rate": rate}``.
             per: file: a row for each, as the experiment predicts clips (their windows are combined); example: a row for each
-                window, cut as in the experiment; segment: a row for each stretch of the length of training examples, each
+                window, cut as in the experiment; segment: a row for each segment of the length of training examples, each
                 treated as a clip; files of any length are read piece by piece. For models that label frames, file gives
                 events, and segment a row for each frame.
             every_s: Time from the begin of a segment to that of the next; None: its length.

@@ -65,7 +65,7 @@ def read_sets(folders: Sequence[Path], description: ModelDescription, coverage: 
     """Return what makes sets, from the predictions.parquet of the models' folds.
 
     With several models the clips of each are those that validated it. One model is compared with those of all folds of its
-    instance, as far as they lie beside it.
+    instance, as far as they are next to it.
 
     Raises:
         SettingsError: The coverage is no share, the task is another one than classification, or the model is a final one.

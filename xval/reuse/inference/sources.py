@@ -1,4 +1,4 @@
-"""The audio that a model is applied to: files, folders, stretches of files, or samples in memory."""
+"""The audio that a model is applied to: files, folders, segments of files, or samples in memory."""
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -91,7 +91,7 @@ _FEWEST_SAMPLES = 100
 
 Samples: TypeAlias = NDArray[np.floating[Any]]
 Audio: TypeAlias = str | Path | Segment | Samples | Mapping[str, Any]
-"""A file or folder, a stretch of a file, or float samples, full scale -1 to 1: (n_samples,), (n_channels, n_samples) or
+"""A file or folder, a segment of a file, or float samples, full scale -1 to 1: (n_samples,), (n_channels, n_samples) or
 (n_samples, n_channels); with their rate, ``{"array": samples, "sampling_rate": rate}``. Also an array of ready features."""
 
 

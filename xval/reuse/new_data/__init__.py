@@ -1,5 +1,4 @@
-"""Test a saved model on new labelled data.
+"""Test a saved model on new labelled data: a folder of class folders, a table, or a prepared dataset.
 
-Comes in: a model, and data: a folder of class folders, a table, or a prepared corpus. Goes out: an `Outcome` with the figures,
-the clips that the model has seen, and those that were left out.
+An `Outcome` has the scores, the clips that the model has seen, and the clips that were skipped.
 """

@@ -1,7 +1,4 @@
-"""Predict labelled clips with a saved model, and evaluate the predictions.
-
-Comes in: a model, labelled clips, and what to do about labels and clips that do not fit. Goes out: an `Outcome`.
-"""
+"""Predict labelled clips with a saved model, and evaluate the predictions."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -70,7 +67,7 @@ class Outcome:
         unknown_labels: Labels that the model does not know, with their counts.
         lacking_classes: Classes of the model that do not occur as labels.
         left_out: path, item, reason of the other clips.
-        warnings: What limits the figures.
+        warnings: What limits the scores.
     """
 
     figures: Figures
@@ -162,7 +159,7 @@ def _output_names(model: "SavedModel") -> tuple[str, ...]:
 def _measure(
     model: "SavedModel", labelled: _Labelled, seen: SeenClips, progress: Progress
 ) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]:
-    """Return the figures, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
+    """Return the scores, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
     clips = labelled.clips
     if model.description.frames is not None:
         return (*_measure_recordings(model, clips, labelled.true.targets, model.description.frames, progress), 0)
@@ -296,7 +293,7 @@ def _warnings(
 
 
 def _warn_of_items(clips: LabelledClips) -> list[str]:
-    """Warn if most clips are items of their own, although clips may not be independent."""
+    """Warn if most clips are separate items, although clips may not be independent."""
     n_clips = clips.table["item"].value_counts().tolist()
     if len(clips) < _FEWEST_CLIPS or not is_random_split(n_clips):
         return []

@@ -1,7 +1,4 @@
-"""The figures of a model on labelled clips, the same as those of the test clips of an experiment.
-
-Comes in: targets, and the predictions of the model. Goes out: `Figures`.
-"""
+"""The scores of a model on labelled clips, the same as those of the test clips of an experiment."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,14 +22,14 @@ from xval.results.tested_examples import TestedExamples
 
 @dataclass(frozen=True)
 class Figures:
-    """The figures of a model on some data; None: the task has none.
+    """The scores of a model on some data; None: the task has none.
 
     Attributes:
         unit: ``clips`` or ``frames``.
         metrics: By name; NaN: undefined.
         intervals: Over items; empty with fewer than 3 items, without metrics that take too long or have none.
         too_few: Why metrics have none, by name: ``only 2 items of class 'ill'``.
-        item_metrics: n_clips and the metrics of each item; empty if every clip is an item of its own.
+        item_metrics: n_clips and the metrics of each item; empty if every clip is a separate item.
         predictions: A row per clip or frame.
         class_metrics: A row per class; the index is its name.
         confusion_matrix: A row of counts per true class, a column per predicted class.
@@ -54,7 +51,7 @@ class Figures:
 def measure(
     task: Task, side: Side, options: FigureOptions, predictions: pd.DataFrame, *, knows_training: bool = True
 ) -> Figures:
-    """Compute all figures of labelled data, at least one frame or clip of which counts.
+    """Compute all scores of labelled data, at least one frame or clip of which counts.
 
     Args:
         task: Of the model.
@@ -65,7 +62,7 @@ def measure(
     """
     items = side.counted_items()
     n_items = len(np.unique(items))
-    # If every clip is an item of its own, the predictions have all of this.
+    # If every clip is a separate item, the predictions have all of this.
     evaluation = task.evaluate(side, options, by_item=n_items < len(predictions))
     left_out = () if knows_training else task.relative_metrics
     figures = _without(evaluation.metrics, left_out)
@@ -128,7 +125,6 @@ def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, flo
 
 
 def _over_items(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, MetricOverItems]:
-    """Return metrics over items, by name."""
     return {
         name: MetricOverItems(metrics.find(task.name, name), [examples], is_mean=False, has_classes=task.has_classes)
         for name in names

@@ -83,7 +83,7 @@ def evaluate(
             prepared dataset; or, for models of ready features, examples (n_examples, ...) as one array or for each item, as of
             `preprocessing.store.write`.
         targets: Of examples; None: of an autoencoder.
-        items: Of examples in one array: the speaker (or other item) of each, for the intervals; None: each is one of its own.
+        items: Of examples in one array: the speaker (or other item) of each, for the intervals; None: each is a separate one.
         item_pattern: Of a folder: finds the item in the path of a file.
         label_pattern: Of a folder: finds the label there, where no folder names it.
         labels: The class of each folder in a list, in their order; None: the folders' names.

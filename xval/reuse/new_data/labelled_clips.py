@@ -1,7 +1,4 @@
-"""Read labelled clips from a folder of class folders, a table, or a prepared corpus.
-
-Comes in: a path or the name of a corpus. Goes out: `LabelledClips`, one row per clip.
-"""
+"""Read labelled clips from a folder of class folders, a table, or a prepared dataset, one row per clip."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -76,7 +73,7 @@ class LabelledClips:
         audio_folder: What the paths are relative to.
         table: A row per clip: clip, path, item (str), start_s, end_s (float64; NaN: begin and end of the file), label (str, or
             float64 for a regression; several targets are ``label:<name>``), audio_hash (str; empty: not known yet), duration_s
-            (float64; NaN: likewise).
+            (float64; NaN: not known yet).
         features: The example of each clip, float32, for a corpus that a script made.
         annotations: clip, start_s, end_s, label, annotator, for recordings with events.
         item_word: What texts call an item.

@@ -2,7 +2,7 @@
 
 An instance names one as its architecture, and trains no network:
 
-constant           the most frequent class, or the mean, whatever it hears
+constant           the most frequent class, or the mean, whatever it reads
 svm, logistic      classes: support vector machine (rbf or linear), logistic regression
 forest, boosting   classes or numbers: random forest, gradient boosting of histograms
 knn                classes or numbers: the nearest neighbours

@@ -1,7 +1,6 @@
 """How sure an estimator is: the softmax of its scores divided by one temperature, which is fitted on validation examples.
 
-Comes in: the scores of a fitted classifier and the classes of validation examples. Goes out: a temperature, as
-`xval.measures.calibration` fits it.
+`xval.measures.calibration` fits it (temperature scaling).
 """
 
 from typing import Any

@@ -1,7 +1,6 @@
-"""What an estimator of scikit-learn needs before anything is fitted: skops, and training items to leave out.
+"""Check what an estimator of scikit-learn needs before anything is fitted: skops, and training items to leave out.
 
-Comes in: an instance and the folds that are to run. Goes out: nothing, or an error that names what to mend. scikit-learn is not
-loaded here.
+An error names the fix. scikit-learn is not loaded here.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,7 +24,7 @@ def check_skops(architecture: str) -> None:
 
 
 def check_training_items(folds: Iterable[Fold], options: Mapping[str, Any] | None = None) -> None:
-    """Refuse folds with one training item alone, which a search could not leave out.
+    """Refuse folds with only one training item, which a search could not leave out.
 
     Args:
         folds: All that are to run.

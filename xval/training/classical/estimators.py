@@ -1,6 +1,4 @@
-"""The estimators of scikit-learn: what each is, and the grid of its settings that is searched.
-
-Comes in: the name and the options of an estimator. Goes out: an unfitted Pipeline and a grid.
+"""The estimators of scikit-learn: each as an unfitted Pipeline, and the grid of its settings that is searched.
 
 What scikit-learn would draw from clips is switched off: boosting keeps no validation examples of its own. Neighbours are found
 by looking at all examples: a tree of them could not be checked when it is loaded.

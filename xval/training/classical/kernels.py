@@ -1,7 +1,5 @@
 """Support vector machines with kernels from matrix products, where libsvm takes one pair of examples at a time.
 
-Comes in: features. Goes out: kernels of a split of the search for any setting, or what a fitted pipeline decides.
-
 The kernels rbf and linear are functions of inner products, which no setting changes: |x - y|^2 = x.x + y.y - 2 x.y. What libsvm
 computes itself is the same but for the order in which a sum is taken.
 """
@@ -55,7 +53,7 @@ class SplitKernels:
 
 
 def decide(pipeline: Pipeline, features: NDArray[np.floating], method: str) -> NDArray[Any]:
-    """Return what a fitted pipeline answers, whatever stands at its end.
+    """Return what a fitted pipeline answers, whatever is at its end.
 
     Args:
         pipeline: Scaler and estimator.

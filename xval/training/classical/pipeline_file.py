@@ -42,7 +42,7 @@ def import_skops() -> ModuleType:
 
 
 def load_pipeline(path: Path) -> Any:
-    """Load a pipeline of known classes alone.
+    """Load a pipeline of only known classes.
 
     Raises:
         ResultsError: The file is missing or damaged, or holds something else.

@@ -1,7 +1,6 @@
-"""One vector for each example: the statistics of its features over time.
+"""Turn each example into one vector for an estimator: the statistics of its features over time.
 
-Comes in: examples of a feature store, or of a clip, float32 (n_examples, n_frames, ...). Goes out: float32 (n_examples,
-n_features). Frames that are padding do not count.
+Frames that are padding do not count.
 
 With normalization = per_item the vectors of an item are scaled by those of all its clips, as its frames were: how loud a
 speaker becomes at most, and how far its pitch moves, differ between speakers as much as their means do.

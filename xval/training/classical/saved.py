@@ -38,5 +38,5 @@ def library_versions() -> dict[str, str]:
 
 
 def network_path(folder: Path, number: int) -> Path:
-    """Return the path of a network; `read_keras_model` reads the files beside it, too."""
+    """Return the path of a network; `read_keras_model` reads the files next to it, too."""
     return folder / f"network_{number}" / KERAS_NAME

@@ -1,11 +1,10 @@
 """Scaler, principal components and an estimator of scikit-learn, chosen and fitted without items that are tested.
 
-Comes in: features, targets and items of training examples. Goes out: a `FittedEstimator`, and the scores of the searched grid.
-
-A grid is searched by leaving items out. Inner folds (`inner_seed`) also give an answer to each example by an estimator that was
-fitted without its item, for validation figures and the temperature. Without them folds of the training items search
-(GroupKFold), or, where features come from networks that have learnt the training items by heart, the validation items do, which
-those networks were not fitted to: what such a network makes of a training item says nothing about what it makes of another.
+A grid is searched by leaving items out. Inner folds (`inner_seed`) also give a prediction for each example by an estimator
+that was fitted without its item, for validation scores and the temperature. Without them folds of the training items search
+(GroupKFold), or, where features come from networks that have learnt the training items by heart, the validation items do,
+which those networks were not fitted to: what such a network makes of a training item says nothing about what it makes of
+another.
 """
 
 import warnings
@@ -202,7 +201,7 @@ def _probabilities_out_of_fold(
 ) -> tuple[float | None, NDArray[np.float32]]:
     """Return the temperature that fits the scores of examples that a split has not fitted, and their probabilities.
 
-    A split that fits examples of one class alone answers this class; it tells nothing about the temperature. Where each split
+    A split that fits examples of only one class answers this class; it tells nothing about the temperature. Where each split
     answers the same to all that it has not fitted, all examples get the mean of these answers: their order would be that of how
     rare a class is in the splits, and their AUC 0 or 1.
     """

@@ -1,7 +1,6 @@
-"""What the settings of a grid have in common in one split of the search: inner products, or features in fewer dimensions.
+"""Compute once what the settings of a grid share in one split of the search: inner products, or features in fewer dimensions.
 
-Comes in: the scaled features of a split, and an estimator with the setting that is tried. Goes out: what this estimator
-answers, in a fraction of the time where features are many.
+An estimator predicts the same from them, in a fraction of the time where features are many.
 
 A support vector machine reads kernels, which are made of inner products (kernels.py). A linear model with an L2 penalty has its
 weights in the space that its training examples span. With n examples of p > n features it is therefore the same in n

@@ -1,7 +1,6 @@
-"""The hand-crafted features of every example of a feature store, computed once and kept beside it.
+"""The hand-crafted features of every example of a feature store, computed once and kept next to it.
 
-Comes in: a corpus, its store, and the feature settings. Goes out: ``basic_<key>.npz`` in the folder of the store, and rows of
-it. The key is a hash of the examples and of what the features are.
+They are in ``basic_<key>.npz`` in the folder of the store. The key is a hash of the examples and of what the features are.
 """
 
 import hashlib
@@ -29,7 +28,7 @@ from xval.data.examples import StoredExamples, WaveformExamples
 from xval.training.combination.short_term import FEATURE_NAMES, SHORT_TERM_VERSION, basic_features
 
 ExamplesOfClips: TypeAlias = StoredExamples | WaveformExamples
-"""Examples that are clips or windows of them; frames of recordings have labels of their own and are not combined."""
+"""Examples that are clips or windows of them; frames of recordings have their own labels and are not combined."""
 
 
 class _Clip(NamedTuple):
@@ -54,7 +53,7 @@ def make_basic_features(
 
     Args:
         corpus: The corpus that the store was made of.
-        store: Its features, which say where each example lies.
+        store: Its features, which say where each example is.
         settings: Of these the sample rate and the channel decide, and what cuts waveforms into examples.
         n_processes: Processes that decode audio; the features do not depend on it.
         progress: Told how many clips are done.
@@ -105,12 +104,12 @@ def read_basic_features(store: FeatureStore, settings: FeatureSettings, table: p
 def segment_features(
     samples: NDArray[np.float32], sample_rate_hz: int, bounds: Sequence[tuple[float, float]]
 ) -> NDArray[np.float32]:
-    """Return the features of stretches of a clip.
+    """Return the features of segments of a clip.
 
     Args:
         samples: float32 (n_samples,), the clip.
         sample_rate_hz: Their rate.
-        bounds: Begin and end of each stretch, counted from the beginning of the clip (s).
+        bounds: Begin and end of each segment, counted from the beginning of the clip (s).
 
     Returns:
         float32 (n_stretches, 136).

@@ -1,7 +1,6 @@
-"""What a combination of features needs: models that were made for the features of the instance.
+"""Check that the models of a combination of features were made for the features of the instance.
 
-Comes in: the path of a model and feature settings. Goes out: the content of its model.json, or an error that names what to
-mend. Keras is not loaded here.
+An error names the fix. Keras is not loaded here: the model.json next to each model says what it was made for.
 """
 
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ from xval.results.folder import ESTIMATOR_NAME
 
 
 def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fetched: bool = False) -> dict[str, Any]:
-    """Return the model.json beside a model.keras, once both are there and it was made for these features.
+    """Return the model.json next to a model.keras, once both are there and it was made for these features.
 
     One that was fetched from an address has none: of it the shape of its input is compared, when it is read.
     """
@@ -85,13 +84,13 @@ def check_made_for(path: Path, made_for: Mapping[str, Any], features: FeatureSet
 def takes_lengths(features: FeatureSettings) -> bool:
     """Return whether examples of another length follow from those of an instance, to the bit: samples of whole clips.
 
-    The last frames of stored features hear what stands behind them, and their decibels may refer to the whole clip.
+    The last frames of stored features read what comes after them, and their decibels may refer to the whole clip.
     """
     is_whole = features.crop_s is None and features.example_length_s is None
     return features.features == "waveform" and is_whole and features.padding != "masked"
 
 
 def _fits_length(length_s: float | None, features: FeatureSettings) -> bool:
-    """Return whether a combination hears all that a model of another clip_length_s does."""
+    """Return whether a combination reads all that a model of another clip_length_s does."""
     reads_s = features.clip_length_s
     return takes_lengths(features) and (reads_s is None or (length_s is not None and length_s <= reads_s))

@@ -1,10 +1,8 @@
-"""Hand-crafted features of a sound: 34 short-term features, their deltas, and the statistics of both.
-
-Comes in: the samples of one example. Goes out: 136 numbers, named by `FEATURE_NAMES`.
+"""Hand-crafted features of a sound: 34 short-term features, their deltas, and the statistics of both (`FEATURE_NAMES`).
 
 The set is that of pyAudioAnalysis (Giannakopoulos 2015, "pyAudioAnalysis: an open-source Python library for audio signal
-analysis"): frames of 50 ms every 10 ms; mean and standard deviation over stretches of about 1 s, averaged over the example. The
-mel and chroma filters are librosa's, so the values are not those of pyAudioAnalysis digit for digit.
+analysis"): frames of 50 ms every 10 ms; mean and standard deviation over segments of about 1 s, averaged over the example,
+136 numbers. The mel and chroma filters are librosa's, so the values are not those of pyAudioAnalysis digit for digit.
 """
 
 from functools import lru_cache
@@ -120,7 +118,7 @@ def _spectrum_features(
 
 
 def _entropy(energies: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the entropy in bits of how energies (n_frames, n) lie in ten parts of each row; 0 where there is none."""
+    """Return the entropy in bits of how energies (n_frames, n) are spread over ten parts of each row; 0 where there is none."""
     n_parts = min(_N_SUBFRAMES, energies.shape[1])
     starts = np.linspace(0, energies.shape[1], n_parts, endpoint=False).astype(np.intp)
     parts = np.add.reduceat(energies, starts, axis=1)

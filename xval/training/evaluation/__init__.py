@@ -1,1 +1,1 @@
-"""Figures of a fitted model; nothing here knows how it was trained."""
+"""Scores of a fitted model; nothing here knows how it was trained."""

@@ -1,4 +1,4 @@
-"""Test a fitted model: predictions, and the figures that its task gives them, of examples, of clips and of items."""
+"""Test a fitted model: predictions, and the scores that its task gives them, of examples, of clips and of items."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -83,12 +83,12 @@ def evaluate_model(
         data: The fold.
         settings: The parameters of the instance.
         known: Its predictions of the validation examples, float32 (n_examples, *output_shape); None: they are computed.
-        training_scores: Figures of the training examples, as training followed them; None: they are predicted, too. A model
+        training_scores: Scores of the training examples, as training followed them; None: they are predicted, too. A model
             that rebuilds its input is tested on them in any case, and keeps no such predictions.
-        observers: Hear where a model cannot be calibrated, whose predictions stay as they are then.
+        observers: Are told where a model cannot be calibrated, whose predictions stay as they are then.
 
     Returns:
-        The figures and the predictions; embeddings, where a model that rebuilds its input has a layer of this name.
+        The scores and the predictions; embeddings, where a model that rebuilds its input has a layer of this name.
 
     Raises:
         DivergenceError: A prediction is NaN or infinite.
@@ -129,7 +129,7 @@ def evaluate_predictions(
 ) -> Evaluation:
     """Compute all metrics of the predictions for every side.
 
-    `loss` is the data term alone, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
+    `loss` is only the data term, without the L2 penalty, so that instances with other penalties compare. A clip's prediction
     combines those of its examples as `clip_average` says, and that of an item those of its clips as `item_decision`. `chance`
     is what a model gets that ignores the audio and always answers with the class shares (the mean target) of the training
     examples. Frames of weight 0 count nowhere.
@@ -138,7 +138,7 @@ def evaluate_predictions(
         by_side: For each side float32 (n_examples, *output_shape), in the order of its examples.
         data: The fold.
         settings: The parameters of the instance; of them task_type, loss, metrics, clip_average and those of frames.
-        training_scores: Figures of the training side, where it has no predictions.
+        training_scores: Scores of the training side, where it has no predictions.
         loss: Gives the loss of targets and predictions; None: that of the settings, by Keras.
 
     Raises:
@@ -163,7 +163,7 @@ def _evaluate(
     loss: Loss | None,
     tables: Mapping[str, Mapping[str, pd.DataFrame]],
 ) -> Evaluation:
-    """Return the figures of what was answered on each side, and those of sides that training ``followed``.
+    """Return the scores of what was answered on each side, and those of sides that training ``followed``.
 
     ``tables`` are further ones of each side, by the name of their file.
     """
@@ -250,7 +250,7 @@ def _tabulate(task: Task, answered: Side, names: Sequence[str], thresholds: NDAr
 
 
 def _joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Return the tables of sides below each other, with a column of their names behind those that say where a row lies."""
+    """Return the tables of sides below each other, with a column of their names behind those that say where a row is."""
     joined = []
     for side, table in tables.items():
         place = next(number for number, name in enumerate(table) if name not in KEPT_COLUMNS)

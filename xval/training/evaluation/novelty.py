@@ -1,4 +1,4 @@
-"""How far from its training examples a fitted model's validation clips lie, in its own embedding."""
+"""How far from its training examples a fitted model's validation clips are, in its own embedding."""
 
 from collections.abc import Callable
 from typing import TypeAlias
