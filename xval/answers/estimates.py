@@ -83,7 +83,7 @@ def update_further(results: OpenResults, instance: int, damaged: list[str]) -> d
             changed[path] = collect(rows, facts)
     if changed and results.folder.state(instance) == state:
         for path, scores in changed.items():
-            write_scores(path, scores)
+            write_scores(path, scores, flushed=True)
     return {name: added.metric for name, added in loaded.items() if added}
 
 
@@ -162,7 +162,7 @@ def over_items_of(
 
     Args:
         instance: Without scores over items.
-        damaged: What is wrong with the instance and with further metrics; is given a line for what cannot be computed.
+        damaged: What is wrong with further metrics; is given a line for what cannot be computed.
         further: The metrics that were asked for, to keep what is computed; None: nothing is written, and neither these nor the
             user's own are computed.
     """

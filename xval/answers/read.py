@@ -59,12 +59,15 @@ def read_what_can_be(
         return None
     results = open_results(folder)
     _ = results.folds  # an error if it cannot be read
-    further = update_further(results, number, damaged) if writes else None
+    metric_faults: list[str] = []
+    further = update_further(results, number, metric_faults) if writes else None
     instance, faults = results.once(("instance", number), folder.state(number), partial(_read, results, number))
-    damaged += faults
+    damaged += metric_faults + faults
     if instance is None or not over_items or not instance.done:
         return instance
-    known = over_items_of(instance, damaged, further)
+    n_known = len(metric_faults)
+    known = over_items_of(instance, metric_faults, further)
+    damaged += metric_faults[n_known:]
     return replace(instance, over_items=known) if known else instance
 
 

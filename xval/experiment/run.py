@@ -39,13 +39,14 @@ from xval.jobs.job import Job
 from xval.jobs.observers import Observer, WatchedJobs
 from xval.jobs.other_script import refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome
-from xval.jobs.plan import Plan, identity_of, make_plan
+from xval.jobs.plan import Plan, make_plan
 from xval.jobs.stages import in_stages
 from xval.jobs.written_settings import other_backends, with_written_unused
 from xval.report import rebuild
 from xval.report import terminal as tables
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ExperimentFolder
+from xval.results.identity import JobIdentity
 from xval.results.job_key import JobKey, job_keys
 from xval.results.lock import choose_lock
 from xval.results.open import open_results
@@ -157,7 +158,7 @@ def run_jobs(declaration: Declaration, command: RunRequest, console: Console) ->
             choose_lock(folder.path, settings.lock, settings.lease_s)
             with at_work, _observing(folder, settings, numbers, console) as observers:
                 folder.prepare(declaration.description)
-                with derived_files(planned, console), folder.restored_if_refused(numbers):
+                with derived_files(planned, console), folder.restored_if_refused():
                     outcomes = _run(planned, declaration, command, console, observers, notes)
     else:
         for line in filter(None, [] if command.quiet else notes):
@@ -336,8 +337,8 @@ def _end_replacing(planned: Plan) -> None:
         if planned.folder.replaced_folder(instance.number).exists():
             available = job_keys(instance.number, folds, count_repeats(instance.parameters))
             records = open_results(planned.folder).done(available)
-            identities = {key: identity_of(instance, planned.folds.hash_of(key.fold)) for key in records}
-            done = [key for key, record in records.items() if not identities[key].changes(record)]
+            own = partial(JobIdentity, instance.settings_hash, user_code=instance.own_code)
+            done = [key for key, record in records.items() if not own(planned.folds.hash_of(key.fold)).changes(record)]
             planned.folder.end_replacing(instance.number, done, available)
 
 

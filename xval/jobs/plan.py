@@ -92,8 +92,7 @@ def write_settings(
         "item_name": about.item_name,
         **({"shared_columns": [column._asdict() for column in about.shared_columns]} if about.shared_columns else {}),
     }
-    folder.instance_folder(instance.number).mkdir(parents=True, exist_ok=True)
-    write_if_changed(folder.instance_folder(instance.number) / "settings.json", content)
+    folder.write_settings(instance.number, content)
 
 
 def renew_words(folder: ExperimentFolder, instance: Instance) -> bool:

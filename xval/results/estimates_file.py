@@ -25,11 +25,8 @@ def read_estimates(path: Path) -> JsonObject:
     except (ResultsError, OSError):
         return {}
     estimates = content.get("over_items")
-    if (
-        isinstance(estimates, dict)
-        and estimates.keys() == {"of", "figures"}
-        and content.get("checksum") == _checksum(estimates)
-    ):
+    summed = [content["further"], estimates] if "further" in content else [estimates]  # the first of an earlier version
+    if isinstance(estimates, dict) and estimates.keys() == {"of", "figures"} and content.get("checksum") == _checksum(summed):
         return estimates
     return {}
 
@@ -37,7 +34,7 @@ def read_estimates(path: Path) -> JsonObject:
 def write_estimates(path: Path, of: JsonObject, figures: Mapping[str, Any]) -> None:
     """Write what was computed, and of what; without waiting for the disk, since what is damaged is computed again."""
     estimates = without_nan({"of": of, "figures": figures})
-    content = {"format_version": FORMAT_VERSION, "over_items": estimates, "checksum": _checksum(estimates)}
+    content = {"format_version": FORMAT_VERSION, "over_items": estimates, "checksum": _checksum([estimates])}
     with part_of(path) as temporary:
         text = json.dumps(content, allow_nan=False)  # in a line, which takes a tenth of the time
         temporary.write_text(text, encoding="utf-8")
@@ -73,5 +70,5 @@ def _hash_file(path: str) -> str:
         return ""  # nothing can be computed of it
 
 
-def _checksum(estimates: object) -> str:
-    return hash_text(json.dumps([estimates]).encode())
+def _checksum(parts: object) -> str:
+    return hash_text(json.dumps(parts).encode())

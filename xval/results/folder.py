@@ -7,7 +7,7 @@
         .new                                                 while the run that made the folder is alone in it
         nested_estimates.json
         instance_<i>/settings.json  metrics.json  estimates.json
-                     fold_<k>/record.json  model.keras  history.csv  predictions.parquet
+                     fold_<k>/record.json  scores.parquet  model.keras  history.csv  predictions.parquet
                      fold_<k>_repeat_<r>/ the same, from the second repeat on
                      refit/ the same;  search/fold_<k>_trial_<n>/record.json  history.csv
                      .fold_<k>.checkpoint.npz            while it is not done: see checkpoint_note.py
@@ -19,12 +19,23 @@ A fold folder is written under a temporary name, and renamed when it is complete
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from xval.base.errors import ResultsError, UsageError
-from xval.base.json_files import JsonObject, flush_all, has_died, part_path, read_json, remove_stale_parts, write_atomically
+from xval.base.json_files import (
+    JsonObject,
+    flush_all,
+    has_died,
+    part_path,
+    read_json,
+    remove_stale_parts,
+    write_atomically,
+    write_if_changed,
+)
 from xval.base.operating_system import remove_tree
 from xval.results.find_experiments import find_experiments
 from xval.results.job_key import SEARCH, JobKey
@@ -63,6 +74,7 @@ class ExperimentFolder(JobLocks):
         super().__init__()
         self.path = path
         self.opened: object = None
+        self._undo: list[Callable[[], None]] = []
 
     def prepare(self, description: str) -> None:
         """Make the folder, write the description, and remove what writers left that were killed."""
@@ -104,47 +116,56 @@ class ExperimentFolder(JobLocks):
                     mark.unlink(missing_ok=True)
 
     @contextmanager
-    def restored_if_refused(self, instances: Collection[int]) -> Iterator[None]:
-        """Put settings and replaced results of instances back where a run is refused before any of its jobs has ended."""
-        settings = {number: self._settings_text(number) for number in instances}
-        jobs = {number: self.jobs(number) for number in instances}
-        replacing = {number for number in instances if self.replaced_folder(number).exists()}
+    def restored_if_refused(self) -> Iterator[None]:
+        """Undo `replace` and `write_settings` where a run is refused before a job of these instances has ended.
+
+        Nothing is undone while another process works on a job of the experiment.
+        """
+        self._undo.clear()
         try:
             yield
         except UsageError:
-            with self.lock():
-                for number in instances:
-                    if number not in replacing and not set(self.jobs(number)) - set(jobs[number]) and self._put_back(number):
-                        self._restore_settings(number, settings[number])
-                if (self.path / _NEW).exists() and not self.instances():
-                    self.folds_file.unlink(missing_ok=True)  # nothing is derived of it
+            with suppress(OSError):  # the refusal is what the user has to know
+                if self.path.is_dir() and self.is_in_use() is False:
+                    self._undo_all()
             raise
 
-    def _put_back(self, instance: int) -> bool:
-        """Move replaced results back; return False where one of them has its successor."""
-        replaced = self.replaced_folder(instance)
-        if any(self.is_replacement(*key) for key in self.jobs(instance)):
-            return False
-        for key in self.replaced_jobs(instance):
-            (replaced / self.fold_folder(*key).name).rename(self.fold_folder(*key))
-        for search in replaced.glob(f".{SEARCH}.*"):
-            search.rename(self.instance_folder(instance) / SEARCH)
-        remove_tree(replaced)
-        return True
+    def _undo_all(self) -> None:
+        with self.lock():
+            for undo in reversed(self._undo):
+                undo()
+            if (self.path / _NEW).exists() and not self.instances():
+                self.folds_file.unlink(missing_ok=True)  # nothing is derived of it
 
-    def _settings_text(self, instance: int) -> bytes | None:
-        with suppress(FileNotFoundError):
-            return (self.instance_folder(instance) / "settings.json").read_bytes()
-        return None
-
-    def _restore_settings(self, instance: int, text: bytes | None) -> None:
+    def write_settings(self, instance: int, content: Mapping[str, Any]) -> None:
+        """Write settings.json of an instance, unless its equal is there."""
         path = self.instance_folder(instance) / "settings.json"
-        if text is not None:
-            write_atomically(path, text)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.read_bytes() if path.exists() else None
+        self._undo.append(partial(self._restore_settings, instance, before, set(self.jobs(instance))))
+        write_if_changed(path, content)
+
+    def _restore_settings(self, instance: int, before: bytes | None, jobs: set[JobKey]) -> None:
+        if set(self.jobs(instance)) - jobs:
+            return  # of the new settings
+        path = self.instance_folder(instance) / "settings.json"
+        if before is not None:
+            write_atomically(path, before)
             return
         path.unlink(missing_ok=True)
         with suppress(OSError):  # another run may have begun a job in it
             path.parent.rmdir()
+
+    def _put_back(self, instance: int) -> None:
+        """Move replaced results back, unless one of them has its successor."""
+        replaced, search = self.replaced_folder(instance), self.instance_folder(instance) / SEARCH
+        if search.exists() or any(self.is_replacement(*key) for key in self.jobs(instance)):
+            return
+        for key in self.replaced_jobs(instance):
+            (replaced / self.fold_folder(*key).name).rename(self.fold_folder(*key))
+        for old in replaced.glob(f".{SEARCH}.*"):
+            old.rename(search)
+        remove_tree(replaced)
 
     def _remove_unused(self, new: Sequence[Path]) -> None:
         """Remove a folder without jobs in which no other run has begun, and those above it; the first of `new` is its own."""
@@ -318,6 +339,7 @@ class ExperimentFolder(JobLocks):
         replaced = self.replaced_folder(instance)
         replaced.mkdir(exist_ok=True)
         if not (replaced / _BEGUN).exists():
+            self._undo.append(partial(self._put_back, instance))
             with suppress(FileNotFoundError):
                 (self.instance_folder(instance) / SEARCH).rename(part_path(replaced / SEARCH))
             write_atomically(replaced / _BEGUN, b"")

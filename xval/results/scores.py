@@ -10,10 +10,12 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from xval.base.errors import REMEDY, ResultsError, brief
 from xval.base.json_files import part_of
-from xval.base.numbers import finite_or_nan
-from xval.base.operating_system import read_regular, replace
+from xval.base.operating_system import flush, read_regular, replace
+from xval.base.size_limits import LARGEST_TEXT_BYTES
 
 if TYPE_CHECKING:
     import pyarrow
@@ -23,7 +25,6 @@ SIDES = ("training", "validation", "test", "clip_validation", "clip_test", "chan
 """The sides of a table of scores: of examples, of clips, and what a model reaches on test examples that ignores the audio."""
 N_CLIPS = "n_clips"
 """In addition to the metrics of a test item: how many of its clips were tested."""
-_LARGEST_BYTES = 1 << 28
 _ADDED = "xval_added"  # a note in the file
 _BEFORE = {
     "training": ("metrics", "training"),
@@ -96,18 +97,21 @@ class Scores:
         return collect((row for row in self.rows() if row.metric not in metrics), added)
 
 
-def collect(rows: Iterable[ScoreRow], added: Mapping[str, Added] | None = None) -> Scores:
+def collect(rows: Iterable[tuple[str, str, str, float]], added: Mapping[str, Added] | None = None) -> Scores:
     """Return rows as the scores of a job."""
-    sides: dict[str, dict[str, float]] = {}
-    items: dict[str, dict[str, float]] = {}
+    groups: dict[tuple[str, str], dict[str, float]] = {}
     for side, item, metric, value in rows:
-        place = items.setdefault(item, {}) if item else sides.setdefault(side, {})
-        place[metric] = value
+        groups.setdefault((side, item), {})[metric] = value
+    sides = {side: metrics for (side, item), metrics in groups.items() if not item}
+    items = {item: metrics for (_, item), metrics in groups.items() if item}
     return Scores(sides, items, added or {})
 
 
-def write_scores(folder: Path, scores: Scores) -> None:
-    """Write scores.parquet of a job whole or not at all: the columns of `ScoreRow`, value as float64."""
+def write_scores(folder: Path, scores: Scores, *, flushed: bool = False) -> None:
+    """Write scores.parquet of a job whole or not at all: the columns of `ScoreRow`, value as float64.
+
+    With `flushed` it is on the disk before it replaces an earlier one; the folder of a job in work is flushed as a whole.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -117,6 +121,8 @@ def write_scores(folder: Path, scores: Scores) -> None:
     table = pa.table(columns, _schema()).replace_schema_metadata(added)
     with part_of(folder / SCORES_FILE) as temporary:
         parquet.write_table(table, temporary)
+        if flushed:
+            flush(temporary)
         replace(temporary, folder / SCORES_FILE)
 
 
@@ -127,14 +133,15 @@ def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
         ResultsError: scores.parquet is missing or damaged.
     """
     path = folder / SCORES_FILE
+    remedy = "Delete it; record.json has the scores." if "metrics" in record else REMEDY
     try:
-        content = read_regular(path, _LARGEST_BYTES)
+        content = read_regular(path, LARGEST_TEXT_BYTES)
     except FileNotFoundError as error:
         if "metrics" in record:
             return scores_of_record(record)
         raise ResultsError(f"{path}: missing. {REMEDY}") from error
     except OSError as error:
-        raise ResultsError(f"{path}: cannot be read ({brief(error)}). {REMEDY}") from error
+        raise ResultsError(f"{path}: cannot be read ({brief(error)}). {remedy}") from error
     import pyarrow as pa
     from pyarrow import parquet
 
@@ -142,11 +149,23 @@ def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
         table = parquet.ParquetFile(pa.BufferReader(content)).read(list(ScoreRow._fields), use_threads=False)
         noted = json.loads((table.schema.metadata or {}).get(_ADDED.encode(), b"{}"))
         added = {name: Added(**facts) for name, facts in noted.items()}
-        columns = table.cast(_schema()).to_pydict().values()
+        *names, values = table.cast(_schema()).columns
+        numbers = values.to_numpy()
+        defined = np.where(np.isfinite(numbers), numbers, nan).tolist()
+        scores = collect(zip(*(column.to_pylist() for column in names), defined, strict=True), added)
+        if "trial" not in record:  # which scores validation items only
+            _check_complete(scores)
     except (pa.ArrowException, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
-        raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
-    rows = zip(*columns, strict=True)
-    return collect((ScoreRow(side, item, metric, finite_or_nan(value)) for side, item, metric, value in rows), added)
+        raise ResultsError(f"{path}: damaged ({brief(error)}). {remedy}") from error
+    return scores
+
+
+def _check_complete(scores: Scores) -> None:
+    if not scores.side("test"):
+        raise ValueError("it has no score of the side 'test'")
+    for item, metrics in scores.items.items():
+        if N_CLIPS not in metrics:
+            raise ValueError(f"it has no {N_CLIPS} of '{item}'")
 
 
 def scores_of_record(record: Mapping[str, Any]) -> Scores:
