@@ -314,7 +314,7 @@ def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left
     instance = {"schedule": "nets.explode", "callbacks": "ends.Ends"}
     given = {"code": BREAKS, "num_epochs": 6, "early_stopping": False, "checkpoint_minutes": 1e-6}
     assert one_fold(study, instance, **given).returncode == 0
-    alone, history = study.record(), study.history()
+    alone, history, scores = study.record(), study.history(), study.score_table()
     study.results.rename(study.folder / "alone")
 
     assert study.run("--folds", "1", END_AT="3").returncode == 3
@@ -323,8 +323,9 @@ def test_a_training_that_goes_on_from_a_checkpoint_diverges_as_one_that_was_left
     assert "instance 1: fold 1 continues at epoch 3 of 6" in ended.stdout
     record = study.record()
     assert (record["went_on"]["after_epoch"], record["diverged"]["epoch"]) == (2, 4)
-    for name in ("diverged", "best_epoch", "epochs", "metrics"):
+    for name in ("diverged", "best_epoch", "epochs"):
         assert record[name] == alone[name]
+    pd.testing.assert_frame_equal(study.score_table(), scores)
     assert study.history().equals(history)
 
 
@@ -346,7 +347,7 @@ def test_without_the_best_weights_the_last_good_epoch_is_the_model_and_none_that
     assert "after epoch 1. Lower learning_rate (0.01)" in study.record(1)["error"]
     last = study.record(2)
     assert (last["diverged"]["epoch"], last["best_epoch"], last["epochs"]) == (4, 3, 3)
-    assert f"{last['metrics']['validation']['loss']:.5f}" == f"{study.history(2)['val_loss'].iloc[-1]:.5f}"
+    assert f"{study.scores(2, side='validation')['loss']:.5f}" == f"{study.history(2)['val_loss'].iloc[-1]:.5f}"
     assert "is NaN or infinite at the end of training" in study.record(3)["error"]
 
 
