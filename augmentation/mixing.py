@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from augmentation.naming import file_name
 from augmentation.offline_settings import MixingSettings
 from augmentation.seeding import make_generator
 from preprocessing.clips.table import natural_key
+from preprocessing.store.naming import file_name
 from xval.base.errors import CorpusError, counted, verb_of
 
 

@@ -209,13 +209,16 @@ def open_store(folder: str | Path) -> FeatureStore:
         folder: data/<dataset>/features/<key>.
 
     Raises:
-        CorpusError: There is none, it is of another format version, or a file of it is missing or cut off.
+        CorpusError: There is none, it is of a newer format version, or a file of it is missing or cut off.
     """
     folder = Path(folder)
     path = folder / layout.DESCRIPTION_NAME
     if not folder.is_dir():
         raise CorpusError(f"{folder}: there is no feature store. {layout.how_to_rebuild(folder)}")
-    layout.refuse_outdated(folder)
+    if layout.is_outdated(folder):
+        from preprocessing.store.earlier_version import convert_outdated  # here, because it is seldom needed
+
+        convert_outdated(folder)
     try:
         content = json.loads(read_regular(path))
         version = content["format_version"]

@@ -11,7 +11,6 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
 from preprocessing.clips.table import TaskType
 from preprocessing.corpus import CUSTOM
 from preprocessing.embeddings.embedder import EmbedderFacts
-from xval.base.errors import CorpusError
 
 FORMAT_VERSION = 3
 
@@ -86,12 +85,6 @@ class StoreDescription(BaseModel):
 def is_outdated(folder: Path) -> bool:
     """Return whether a store was made by an earlier version of xval, which wrote a file for each item."""
     return (folder / "predictors").is_dir()
-
-
-def refuse_outdated(folder: Path) -> None:
-    """Refuse a store that `is_outdated`."""
-    if is_outdated(folder):
-        raise CorpusError(f"{folder}: made by an earlier version of xval. {how_to_rebuild(folder)}")
 
 
 def how_to_rebuild(folder: Path) -> str:

@@ -28,7 +28,7 @@ from preprocessing.features.voice import detector_version
 from preprocessing.features.windows import ClipExamples, clip_samples, make_examples
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.store import FeatureStore, open_store
-from preprocessing.store.layout import LEFT_OUT_NAME, is_outdated
+from preprocessing.store.layout import LEFT_OUT_NAME
 from preprocessing.store.writer import Example, StoreWriter
 from xval.base.csv_text import read_csv
 from xval.base.errors import AudioError, CorpusError
@@ -79,9 +79,9 @@ def store_folder(corpus: Corpus, settings: FeatureSettings) -> Path:
 def make_store(
     corpus: Corpus, settings: FeatureSettings, *, n_processes: int = 1, progress: Progress | None = None
 ) -> tuple[FeatureStore, "pd.DataFrame"]:
-    """Open the feature store of a corpus with these settings, and make it first where it is not there, or outdated.
+    """Open the feature store of a corpus with these settings, and make it first where it is not there.
 
-    Any other complete store is never touched. A clip that cannot be read any more is left out; examples come in the order of
+    A complete store is never touched. A clip that cannot be read any more is left out; examples come in the order of
     the index, and their numbers do not depend on ``n_processes``.
 
     Args:
@@ -94,7 +94,7 @@ def make_store(
         The store, and the clips left out (path, item, reason), which are in its left_out.csv too.
     """
     folder = store_folder(corpus, settings)
-    if not corpus.is_custom and (not folder.exists() or is_outdated(folder)):
+    if not corpus.is_custom and not folder.exists():
         _build(folder, corpus, settings, n_processes, progress)
     store = open_store(folder)
     if store.description.index_hash != corpus.index_hash:
@@ -129,8 +129,7 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
         is_waveform=settings.features == "waveform",
         annotations=corpus.annotations() if corpus.task_type == "frame_classification" else None,
     ) as writer:
-        outdated = is_outdated(folder)
-        if outdated or not folder.exists():
+        if not folder.exists():
             columns = [corpus.index[column].tolist() for column in _Clip._fields[:-1]]
             targets = zip(*(corpus.index[column].tolist() for column in corpus.target_columns.values()), strict=True)
             clips = [_Clip(*row) for row in zip(*columns, targets, strict=True)]
@@ -146,7 +145,7 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
             with closing(made) as outcomes:
                 _append_all(writer, clips, outcomes, _target_finder(corpus))
             embedder = _describe_embedder(settings, writer, work) if is_embedding else None
-            writer.publish(index_hash=corpus.index_hash, embedder=embedder, replace=outdated)
+            writer.publish(index_hash=corpus.index_hash, embedder=embedder)
     shutil.rmtree(parts, ignore_errors=True)
 
 

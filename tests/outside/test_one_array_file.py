@@ -1,6 +1,8 @@
 """Features, waveforms and labelled frames are one array per store, in which each example is a segment."""
 
 import json
+import shutil
+import zlib
 
 import numpy as np
 import pandas as pd
@@ -43,48 +45,77 @@ def test_sequences_of_frames_are_segments_of_one_array(empty):
         np.testing.assert_array_equal(found, expected.ravel())
 
 
-@pytest.mark.long
-def test_features_of_an_earlier_version_are_made_again_and_a_line_says_so(empty):
+@pytest.mark.parametrize("features", [{}, {"features": "waveform"}])
+def test_a_store_of_an_earlier_version_is_converted_though_its_audio_is_gone(empty, features):
     empty.recordings()
-    assert empty.prepare("table", "audio/clips.csv", "--dataset", "small").returncode == 0
+    assert empty.prepare("table", "audio/clips.csv", "--dataset", "small", **features).returncode == 0
     (folder,) = (path.parent for path in (empty.folder / "data/small/features").glob("*/store.json"))
-    before = each_example(folder)
+    before, moments = each_example(folder), (folder / "moments.npz").read_bytes()
     make_outdated(folder)
+    shutil.rmtree(empty.folder / "audio")
 
-    ended = empty.train({"architecture": "mlp", "n_units": (4,)}, num_epochs=1, **FEATURES)
+    table, targets = open_store(folder).examples, open_store(folder).targets()
 
-    assert f"{folder.relative_to(empty.folder)} was made by an earlier version of xval, and is made again." in ended.stdout
-    table, examples = each_example(folder)
+    found, examples = each_example(folder)
+    pd.testing.assert_frame_equal(found, before[0])
     pd.testing.assert_frame_equal(table, before[0])
     np.testing.assert_array_equal(np.concatenate(examples), np.concatenate(before[1]))
-    assert empty.record()["store"] == folder.name
-    assert "earlier version" not in empty.run("--rerun").stdout
+    assert len(targets) == len(table)
+    assert (folder / "moments.npz").read_bytes() == moments
+    assert {path.name for path in folder.parent.iterdir() if path.is_dir()} == {folder.name}
+    if not features:
+        empty.train({"architecture": "mlp", "n_units": (4,)}, num_epochs=1, **FEATURES)
 
 
-def test_arrays_of_an_earlier_version_are_refused_with_the_script_to_run(study):
-    make_outdated(study.folder / "data/small/features/custom")
+def test_arrays_of_an_earlier_version_train_and_are_audited(study):
+    study.train({"architecture": "mlp", "n_units": (4,)}, num_epochs=1)
+    folder = study.folder / "data/small/features/custom"
+    before = np.load(folder / "predictors.npy")
+    make_outdated(folder)
+
+    audited = study.xval("audit", study.results)
+
+    assert "feature stores are undamaged" in audited.stdout
+    assert "not checkable" not in audited.stdout.partition("items:")[0]
+    np.testing.assert_array_equal(np.load(folder / "predictors.npy"), before)
+
+
+@pytest.mark.parametrize("change", ["shorter", "bit", "missing"])
+def test_a_damaged_store_of_an_earlier_version_is_named_and_left_as_it_is(study, change):
+    folder = study.folder / "data/small/features/custom"
+    make_outdated(folder)
+    path = folder / "predictors" / "s1.npy"
+    content = path.read_bytes()
+    if change == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(content[:-9] if change == "shorter" else content[:-1] + bytes([content[-1] ^ 1]))
     study.script({"architecture": "mlp"})
 
-    ended = study.run()
+    assert "custom: missing or damaged (" in study.mistake("exp.py")
 
-    assert ended.returncode == 2
-    assert (
-        "custom: made by an earlier version of xval. Run the script that writes it with preprocessing.store.write"
-        in ended.stderr
-    )
-    study.corpus()
-    assert study.run().returncode == 0
+    assert (folder / "predictors").is_dir()
 
 
 def make_outdated(folder):
     """Give a store the form that it had: a file for each item, and no segments in the table."""
+    table, description = pd.read_parquet(folder / "examples.parquet"), json.loads((folder / "store.json").read_text())
+    is_waveform, item_rows = description.pop("is_waveform"), description.pop("item_rows")
     for kind in ("predictors", "targets"):
-        values, table = np.load(folder / f"{kind}.npy"), pd.read_parquet(folder / "examples.parquet")
+        values = np.load(folder / f"{kind}.npy")
         (folder / kind).mkdir()
         for item, rows in table.groupby("item"):
-            np.save(folder / kind / f"{item}.npy", values[rows.index])
+            is_sample = is_waveform and kind == "predictors"
+            own = values[rows["first_row"].min() : rows["stop_row"].max()] if is_sample else values[rows.index]
+            np.save(folder / kind / f"{item}.npy", own)
         (folder / f"{kind}.npy").unlink()
-    table.drop(columns=["first_row", "stop_row"]).to_parquet(folder / "examples.parquet", index=False)
-    description = json.loads((folder / "store.json").read_text()) | {"format_version": 2}
-    del description["item_rows"], description["is_waveform"]
+    begin = table.groupby("item")["first_row"].transform("min")
+    spans = {"first": table.pop("first_row") - begin, "stop": table.pop("stop_row") - begin} if is_waveform else {}
+    table.drop(columns=["first_row", "stop_row"], errors="ignore").assign(**spans).to_parquet(
+        folder / "examples.parquet", index=False
+    )
+    description |= {"format_version": 2, "item_samples": item_rows if is_waveform else None}
     (folder / "store.json").write_text(json.dumps(description))
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name not in ("checksums.json", "left_out.csv")]
+    crc32 = {path.relative_to(folder).as_posix(): f"{zlib.crc32(path.read_bytes()):08x}" for path in files}
+    (folder / "checksums.json").write_text(json.dumps({"format_version": 1, "crc32": crc32}))

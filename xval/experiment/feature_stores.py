@@ -26,14 +26,11 @@ def make_instance_store(corpus: Corpus, instance: Instance, console: Console, *,
 
     Of a combination the basic features too. `where` is named in errors about settings: ``experiments/exp1.py, instance 3``.
     """
-    from preprocessing.store.layout import is_outdated
-    from preprocessing.store.make import make_store, store_folder
+    from preprocessing.store.make import make_store
     from preprocessing.store.waveforms import example_shape, make_moments
     from xval.training.combination.basic_features import make_basic_features
 
     features = instance.settings.feature_settings()
-    if not corpus.is_custom and is_outdated(folder := store_folder(corpus, features)):
-        console.print(f"{folder} was made by an earlier version of xval, and is made again.", soft_wrap=True, markup=False)
     with task_progress(console, f"features of instance {instance.number}") as advance:
         store, left_out = make_store(corpus, features, n_processes=count_cores(), progress=advance)
     has_network = trains_network(instance.settings.architecture)

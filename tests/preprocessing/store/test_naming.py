@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from augmentation.naming import file_name
+from preprocessing.store.naming import file_name
 
 any_text = st.text(st.characters(codec=None), max_size=120)
 confusable = st.text("aAbB.-_~ /\\0é", max_size=6)
