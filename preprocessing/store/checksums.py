@@ -115,10 +115,6 @@ def refuse_damage(folder: Path, progress: Progress | None = None) -> str | None:
     Returns:
         What is to be said of a store that was made without checksums; None: it has them.
     """
-    if layout.is_outdated(folder):
-        from preprocessing.store.earlier_version import convert_outdated  # here, because it is seldom needed
-
-        convert_outdated(folder)
     faults = find_damage(folder, progress)
     if faults is None:
         faults = list(filter(None, [find_not_finite(folder)]))

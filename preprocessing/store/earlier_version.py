@@ -105,5 +105,5 @@ def _refuse_other_checksums(folder: Path) -> None:
     noted: dict[str, Any] = json.loads(read_regular(path))["crc32"] if path.is_file() else {}
     for file in (file for file in folder.rglob("*") if file.is_file() and file.stat().st_size):
         name = file.relative_to(folder).as_posix()
-        if name in noted and noted[name] != f"{zlib.crc32(np.memmap(file, np.uint8, 'r')):08x}":
+        if name in noted and noted[name] != f"{zlib.crc32(np.memmap(file, np.uint8, 'r').data):08x}":
             raise ValueError(f"{name} has changed since it was written (another checksum)")

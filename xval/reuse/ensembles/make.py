@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus_folder import find_corpus_folder
+from preprocessing.store import open_store
 from preprocessing.store.checksums import refuse_damage
 from xval.answers.summary import MEMBERS_DIFFER
 from xval.base.errors import ResultsError, SettingsError, suggestion
@@ -88,7 +89,7 @@ def make_ensemble(
     keys = [JobKey(instance.number, fold) for fold in folds.numbers]
     jobs = [_make_job(folder, instance, members[key.fold][0], corpus, folds.hash_of(key.fold)) for key in keys]
     for store in sorted({job.store_folder for job in jobs}):
-        refuse_damage(Path(store))
+        refuse_damage(open_store(store).folder)
     weights = _make_folds(folder, instance, jobs, members, method)
     folder.end_replacing(instance.number, keys, keys)  # begun by an earlier version
     return Ensemble(instance.number, instance.settings.comment_1, weights, untrusted(instance.settings.metrics))
