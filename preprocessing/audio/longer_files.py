@@ -223,7 +223,7 @@ def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
             return None
         start, n_bytes = struct.unpack(">II", head)
         return None if n_bytes == _UNKNOWN else _Samples(kind, 4, start, n_bytes)
-    place, n_head, n_bytes_64, frames_at = kind.first, struct.calcsize(kind.head), 0, None
+    place, n_head, n_data_bytes, frames_at = kind.first, struct.calcsize(kind.head), 0, None
     for _ in range(_MOST_CHUNKS):
         file.seek(place)
         head = file.read(n_head)
@@ -232,13 +232,13 @@ def _find_samples(file: io.BufferedReader, size: int) -> _Samples | None:
         name, n_bytes = struct.unpack(kind.head, head)
         n_bytes -= n_head if kind.counts_head else 0
         if name == b"ds64" and len(sizes := file.read(16)) == 16:
-            n_bytes_64 = struct.unpack("<QQ", sizes)[1]
+            n_data_bytes = struct.unpack("<QQ", sizes)[1]
         if name == b"COMM" and len(common_chunk := file.read(8)) == 8:
             n_channels, _, n_bits = struct.unpack(">HIH", common_chunk)
             frames_at = place + n_head + 2, max(1, n_channels * ((n_bits + 7) // 8))
         if name == kind.data:
             if magic in (b"RF64", b"BW64") and n_bytes == _UNKNOWN:
-                n_bytes = n_bytes_64
+                n_bytes = n_data_bytes
             return _Samples(kind, place, place + n_head, n_bytes, frames_at) if 0 <= n_bytes <= size else None
         place += n_head + n_bytes + (-n_bytes % kind.alignment)
     return None

@@ -184,13 +184,13 @@ def _values(database: Any, known: dict[str, list[_Source]], name: str, tables: l
 def _item_values(database: Any, known: dict[str, list[_Source]], item: str) -> tuple[dict[_Key, Any], dict[str, Any]]:
     """Return the items by clip, and by file where all of a file have one."""
     by_clip: dict[_Key, Any] = {}
-    file_items: dict[str, set[Any]] = {}
+    items_by_file: dict[str, set[Any]] = {}
     for source in known.get(item, []) if item != "file" else []:
         for key, value in _read(database, source):
             if value is not None:
                 by_clip[key] = value
-                file_items.setdefault(key[0], set()).add(value)
-    return by_clip, {file: next(iter(items)) for file, items in file_items.items() if len(items) == 1}
+                items_by_file.setdefault(key[0], set()).add(value)
+    return by_clip, {file: next(iter(items)) for file, items in items_by_file.items() if len(items) == 1}
 
 
 def _phases(database: Any, tables: list[str], known: dict[str, list[_Source]], names: list[str]) -> dict[_Key, str]:

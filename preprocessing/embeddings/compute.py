@@ -135,13 +135,13 @@ def _embed(
     pieces: list[Pieces | str], settings: FeatureSettings, n_samples: int | None, call: Callable[..., Any], work: Work
 ) -> list[Outcome]:
     """Embed the clips of a part; pieces of one length go together, whichever clip they are of."""
-    length_pieces: dict[int, list[tuple[int, int, NDArray[np.float32]]]] = defaultdict(list)
+    pieces_by_length: dict[int, list[tuple[int, int, NDArray[np.float32]]]] = defaultdict(list)
     for clip, cut in enumerate(pieces):
         for piece, samples in enumerate(() if isinstance(cut, str) else cut.samples):
-            length_pieces[samples.size].append((clip, piece, samples))
+            pieces_by_length[samples.size].append((clip, piece, samples))
     embedded: dict[tuple[int, int], NDArray[np.float32]] = {}
     began = time.perf_counter()
-    for length, alike in length_pieces.items():
+    for length, alike in pieces_by_length.items():
         size = batch_size(length, settings.sample_rate_hz)
         for batch in (alike[first : first + size] for first in range(0, len(alike), size)):
             made = call(embed_pieces, np.stack([samples for *_, samples in batch]), settings, n_samples)

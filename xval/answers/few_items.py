@@ -41,11 +41,11 @@ def call_classes(done: Sequence[InstanceResults], rare: Mapping[str, int]) -> st
 def fewest_items(done: Sequence[InstanceResults]) -> tuple[int, dict[str, int]]:
     """Return the number of tested items and no class; or, where some have too few to rely on, these and the least of them."""
     n_items = max(len(instance.n_clips) for instance in done)
-    class_items: dict[str, int] = {}
+    n_items_by_class: dict[str, int] = {}
     for instance in done:
         for name, recall in instance.class_recalls.items():
             if recall["n_items"]:
-                class_items[name] = min(recall["n_items"], class_items.get(name, n_items))
+                n_items_by_class[name] = min(recall["n_items"], n_items_by_class.get(name, n_items))
     few = min(n_items, FEWEST_ITEMS_TO_RELY_ON)
-    rare = dict(sorted(((name, n) for name, n in class_items.items() if n < few), key=lambda pair: (pair[1], pair[0])))
+    rare = dict(sorted(((name, n) for name, n in n_items_by_class.items() if n < few), key=lambda pair: (pair[1], pair[0])))
     return min(rare.values(), default=n_items), rare

@@ -140,8 +140,8 @@ def format_chance(chance: ChanceLevel | None) -> str:
     """
     if chance is None:
         return "chance NaN"
-    lowest, highest, *group_level = rounded(chance.lowest, chance.highest, chance.group_level)
-    by_group = "".join(f", {text} with one prediction for all items of the same classes" for text in group_level)
+    lowest, highest, *group_levels = rounded(chance.lowest, chance.highest, chance.group_level)
+    by_group = "".join(f", {text} with one prediction for all items of the same classes" for text in group_levels)
     return (f"chance {lowest}" if lowest == highest else f"chance {lowest} to {highest}") + by_group
 
 

@@ -104,13 +104,11 @@ def measure_over_items(
         )
         decided = examples
         if records[0].get("thresholds"):
-            decided = [_decided(instance, *repeat_values) for repeat_values in zip(repeats, examples, strict=True)]
+            decided = [_decided(instance, *pair) for pair in zip(repeats, examples, strict=True)]
             over_items["figures"][side] |= _measure_decided(task, class_names, decided, bootstrap)
         if side == clip_side and task.has_classes and task.target != "frame":
             over_items["classes"] = class_recalls(decided, class_names)
-        over_items["folds_lacking_classes"] = sorted(
-            {fold for repeat_values in examples for fold in _lacking_folds(task, repeat_values)}
-        )
+        over_items["folds_lacking_classes"] = sorted({fold for one in examples for fold in _lacking_folds(task, one)})
     clip_scores = over_items["figures"].get(clip_side, {})
     known_figures = {name: clip_scores.get(name) or _record_score(values) for name, values in record_scores.items()}
     over_items["figures"][clip_side] = known_figures | clip_scores
@@ -130,12 +128,12 @@ def _read_values(
     runs: Sequence[Run],
 ) -> dict[str, _ItemValues]:
     """Return the metrics of each item that records have, the items in the order of their names."""
-    repeat_means = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
+    items_by_repeat = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
     values = {}
     for name in sorted({name for figures in by_item.values() for name in figures} - {"n_clips"}):
         means = [
             fmean(finite_or_nan(figures.get(name)) for fold_scores in scores_by_fold for figures in fold_scores.values())
-            for scores_by_fold in repeat_means
+            for scores_by_fold in items_by_repeat
         ]
         item_scores = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
         values[name] = _ItemValues(item_scores, _run_means(means, runs))

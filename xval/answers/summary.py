@@ -187,8 +187,8 @@ def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = 
         (metric_figure["chance"], metric_figure["strategy"]) for metric_figure in known if metric_figure["chance"] is not None
     ]
     if levels:
-        group_level = [level for metric_figure in known if (level := metric_figure.get("group_chance")) is not None]
-        return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1], max(group_level, default=None))
+        group_levels = [level for metric_figure in known if (level := metric_figure.get("group_chance")) is not None]
+        return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1], max(group_levels, default=None))
     figures = [instance.over_folds("chance", metric) for instance in instances]
     most = max((metric_figure["n"] for metric_figure in figures), default=0)
     means = [

@@ -133,13 +133,13 @@ class Pace:
             return None
         ahead = {number: count for number, count in self._waiting.items() if count > 0}
         needed = ahead.keys() | {key.instance for key in self._running}
-        kind_seconds: dict[object, list[float]] = {}
+        seconds_by_kind: dict[object, list[float]] = {}
         for number, seconds in known.items():
-            kind_seconds.setdefault(self._kinds.get(number), []).append(seconds)
+            seconds_by_kind.setdefault(self._kinds.get(number), []).append(seconds)
         unknown = needed - known.keys()
-        if any(self._kinds.get(number) not in kind_seconds for number in unknown):
+        if any(self._kinds.get(number) not in seconds_by_kind for number in unknown):
             return None
-        known |= {number: fmean(kind_seconds[self._kinds.get(number)]) for number in unknown}
+        known |= {number: fmean(seconds_by_kind[self._kinds.get(number)]) for number in unknown}
         is_limit = bool(needed & (limits.keys() - means.keys()))
         loads = dict.fromkeys(self._workers, 0.0)
         for key, job in self._running.items():

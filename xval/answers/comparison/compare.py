@@ -63,7 +63,7 @@ def compare(
             left_out = _describe_left_out(instance, baseline, ())
             lacking = (
                 "it shares no fold with"
-                if _have_same_folds(instance, baseline)
+                if _has_same_folds(instance, baseline)
                 else "there are no scores of the same items for it and"
             )
             notes.append(f"{capital(call_compared([instance.name]))} is excluded, because {lacking} the baseline: {left_out}.")
@@ -94,18 +94,18 @@ def compare(
 
 def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, higher_is_better: bool) -> Pair | None:
     """Return the pair, with p values that are not adjusted yet; None: no fold in common, or no item where the folds differ."""
-    have_same_folds = _have_same_folds(instance, baseline)
-    folds, values = (_share_folds if have_same_folds else _share_items)(instance, baseline)
+    has_same_folds = _has_same_folds(instance, baseline)
+    folds, values = (_share_folds if has_same_folds else _share_items)(instance, baseline)
     if not folds:
         return None
-    common = sorted(folds & instance.by_fold.keys() & baseline.by_fold.keys()) if have_same_folds else []
+    common = sorted(folds & instance.by_fold.keys() & baseline.by_fold.keys()) if has_same_folds else []
     means, baseline_means = ([fmean(of.by_fold[fold].values()) for fold in common] for of in (instance, baseline))
     fold_differences = {fold: own - other for fold, own, other in zip(common, means, baseline_means, strict=True)}
     tested = [item for fold in folds for item in instance.instance.folds[fold]["items"]["test"]]
     n_items, n_repeats = len(set(tested)), tuple(sorted(instance.n_repeats(folds) | baseline.n_repeats(folds)))
     both = [instance.instance, baseline.instance]
     item, notes = item_word(both), []
-    if not have_same_folds:
+    if not has_same_folds:
         notes.append(
             f"The experiments have different folds, so they are compared over the {items_word(both)} that both have tested."
         )
@@ -148,7 +148,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
         item_differences=item_differences,
         n_items=n_items,
         n_folds=len(folds),
-        has_same_folds=have_same_folds,
+        has_same_folds=has_same_folds,
         n_repeats=n_repeats,
         n_fold_repeats=len(tested) / n_items,
         n_runs=len(values[0].by_training().runs) if values else 1,
@@ -164,7 +164,7 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     )
 
 
-def _have_same_folds(instance: Competitor, baseline: Competitor) -> bool:
+def _has_same_folds(instance: Competitor, baseline: Competitor) -> bool:
     """Return whether the repeats that both have are the same folds."""
     if instance.instance.experiment.path == baseline.instance.experiment.path:
         return True
@@ -214,11 +214,11 @@ def _describe_left_out(instance: Competitor, baseline: Competitor, folds: Collec
     competitors = {"": instance, f" in the baseline, {call_compared([baseline.name])}": baseline}
     reasons = {where: competitor.left_out for where, competitor in competitors.items()}
     every = {fold for where in competitors for fold in (*competitors[where].by_fold, *reasons[where])} - set(folds)
-    reason_folds: dict[str, list[int]] = {}
+    folds_by_reason: dict[str, list[int]] = {}
     for where, competitor in competitors.items():
         for fold in sorted(every - competitor.by_fold.keys()):
-            reason_folds.setdefault(f"{reasons[where].get(fold, 'missing')}{where}", []).append(fold)
+            folds_by_reason.setdefault(f"{reasons[where].get(fold, 'missing')}{where}", []).append(fold)
     listed = [
-        f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)} ({reason})" for reason, numbers in reason_folds.items()
+        f"fold{'s' * (len(numbers) > 1)} {describe_numbers(numbers)} ({reason})" for reason, numbers in folds_by_reason.items()
     ]
     return first_of(listed, _MOST_REASONS)

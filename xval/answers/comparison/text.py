@@ -118,13 +118,13 @@ def describe_columns(comparison: Comparison) -> str:
 
 def describe_limits(comparison: Comparison) -> list[str]:
     """Return what limits the comparison, in sentences; pairs that share a limit share a sentence."""
-    note_instances: dict[str, list[str]] = {}
+    instances_by_note: dict[str, list[str]] = {}
     for pair in comparison.pairs:
         for note in pair.notes:
-            note_instances.setdefault(note, []).append(pair.instance)
+            instances_by_note.setdefault(note, []).append(pair.instance)
     return [
         *comparison.notes,
-        *(f"{capital(call_compared(names))}: {note}" for note, names in note_instances.items()),
+        *(f"{capital(call_compared(names))}: {note}" for note, names in instances_by_note.items()),
     ]
 
 

@@ -17,7 +17,7 @@ from xval.settings.classical import CLASSICAL
 FINDING = Finding.coded(
     __name__,
     "The {n:network|networks of} {who} {n:is|are} worse than the estimator {best}: {metric} {value}{n:| at best} against "
-    "{of_best}.",
+    "{best_value}.",
     "Train longer (num_epochs), with another learning_rate or a smaller network, or use the estimator.",
 )
 
@@ -36,7 +36,7 @@ def _find(variants: Variants) -> Iterator[Finding]:
     networks = [one for one in known if is_network(one) and one.folds.keys() == best.folds.keys()]
     worse = [instance.number for instance in networks if means[instance.number] < means[best.number]]
     if worse:
-        value, of_best = rounded(sign * max(means[number] for number in worse), sign * means[best.number])
+        value, best_value = rounded(sign * max(means[number] for number in worse), sign * means[best.number])
         score = f"{side_name(side, done)} {metric_words(metric)}"
         named = {"who": variants.call(worse), "best": variants.call([best.number])}
-        yield FINDING.fill(worse, n=len(worse), metric=score, value=value, of_best=of_best, **named)
+        yield FINDING.fill(worse, n=len(worse), metric=score, value=value, best_value=best_value, **named)

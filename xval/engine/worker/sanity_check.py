@@ -123,8 +123,8 @@ def _compare(model: "keras.Model", read: "keras.Model", side: "Examples") -> Non
     """Raise a SettingsError where a model that was read back predicts otherwise, but by rounding."""
     from xval.models.saved.registered import own_layers
 
-    equal_lengths = np.arange(len(side)) if side.lengths is None else np.flatnonzero(side.lengths == side.lengths[0])
-    predictors = side.predictors(equal_lengths[:_MOST_COMPARED])
+    alike = np.arange(len(side)) if side.lengths is None else np.flatnonzero(side.lengths == side.lengths[0])
+    predictors = side.predictors(alike[:_MOST_COMPARED])
     wanted, received = _answers(model, predictors), _answers(read, predictors)
     tolerance = _tolerance(model) * max(1.0, float(np.abs(wanted).max(initial=0)))
     difference = float(np.abs(wanted - received).max(initial=0))

@@ -35,7 +35,7 @@ class Explanations:
 
         Args:
             clip: The name of the clip in the dataset.
-            job: The name of the fold that tested the clip, as in `JobKey.of_instance`.
+            job: The name of the fold that tested the clip, as in `JobKey.fold_name`.
         """
         row = self._corpus.index[self._corpus.index["clip"] == clip].iloc[0]
         try:

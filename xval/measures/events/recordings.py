@@ -157,7 +157,7 @@ def answer_recordings(
         RecordingEvents(
             reference=_until(recording.events, recording.n_frames * frame_s),
             estimated=find_events(
-                recording_events,
+                recording_probabilities,
                 class_names,
                 frame_s=frame_s,
                 threshold=settings.event_threshold,
@@ -168,7 +168,7 @@ def answer_recordings(
             duration_s=recording.n_frames * frame_s,
             ignored=recording.disputed,
         )
-        for recording, recording_events in zip(recordings, probabilities, strict=True)
+        for recording, recording_probabilities in zip(recordings, probabilities, strict=True)
     ]
     labels = [name for name in class_names if name != BACKGROUND]
     columns = [list(class_names).index(name) for name in labels]

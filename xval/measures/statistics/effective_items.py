@@ -56,6 +56,6 @@ def item_freedom(weights: NDArray[Any]) -> float:
     table = np.asarray(weights, dtype=np.float64)
     shares = table / table.sum(axis=1, keepdims=True)
     squares = shares.mean(axis=0) ** 2
-    item_shares = shares / np.where(shares.any(axis=0), shares.sum(axis=0), 1) @ squares
+    class_variances = shares / np.where(shares.any(axis=0), shares.sum(axis=0), 1) @ squares
     class_freedom = np.maximum(effective_number(table) - 1, 1)
-    return float(max(1.0, min(1 / squares.sum() - 1, item_shares.sum() ** 2 / (item_shares**2 / class_freedom).sum())))
+    return float(max(1.0, min(1 / squares.sum() - 1, class_variances.sum() ** 2 / (class_variances**2 / class_freedom).sum())))

@@ -45,8 +45,8 @@ def explained_variance(targets: Errors, predictions: Errors) -> float:
 
     NaN where the features are that mean everywhere.
     """
-    mean_errors = float(np.sum(targets, dtype=np.float64))
-    return 1 - float(np.sum(predictions, dtype=np.float64)) / mean_errors if mean_errors else float("nan")
+    error_of_mean = float(np.sum(targets, dtype=np.float64))
+    return 1 - float(np.sum(predictions, dtype=np.float64)) / error_of_mean if error_of_mean else float("nan")
 
 
 def check(targets: Errors, predictions: Errors) -> None:
@@ -87,14 +87,14 @@ class Representation(Task):
         self, targets: Known, predictions: Array, names: Names, thresholds: Known = None, clip_of: Known = None
     ) -> Encoded:
         """Return squared_error, and squared_error_of_mean where it is known."""
-        mean_errors = {} if targets is None else {"squared_error_of_mean": targets}
-        return {"squared_error": predictions.reshape(len(predictions))} | mean_errors
+        error_of_mean = {} if targets is None else {"squared_error_of_mean": targets}
+        return {"squared_error": predictions.reshape(len(predictions))} | error_of_mean
 
     def decode(self, columns: Columns, names: Names = ()) -> Decoded:
         """Return the errors of the mean and of the reconstruction, float32 (n,) each."""
-        mean_errors = columns["squared_error_of_mean"].to_numpy() if "squared_error_of_mean" in columns else None
+        error_of_mean = columns["squared_error_of_mean"].to_numpy() if "squared_error_of_mean" in columns else None
         errors = columns["squared_error"].to_numpy().astype(np.float32)
-        return Decoded(None if mean_errors is None else mean_errors.astype(np.float32), errors)
+        return Decoded(None if error_of_mean is None else error_of_mean.astype(np.float32), errors)
 
     def monitors(self, further: Iterable[str] = ()) -> tuple[str, ...]:
         """Return the losses and the training metric: others need the features besides, which are not kept between epochs."""
