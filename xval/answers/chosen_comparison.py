@@ -7,11 +7,11 @@ see `xval.measures.statistics.selection`.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from xval.answers.figure_text import p_text
 from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import copies, parameters_of, seed_twins
+from xval.answers.score_text import p_text
 from xval.answers.summary import metric_words
 from xval.base.errors import ResultsError, SettingsError, first_of
 from xval.results.instance import InstanceResults

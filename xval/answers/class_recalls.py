@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from xval.answers.metric_over_items import MetricOverItems
 from xval.measures.confusion import all_classes
 from xval.measures.metrics import Metric
-from xval.results.item_figures import ClassRecall
+from xval.results.item_scores import ClassRecall
 from xval.results.tested_examples import TestedExamples
 
 _MOST_INTERVALS = 200_000  # classes times items; more would take minutes

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xval.answers.confusion import find_confusion
-from xval.answers.label_figures import label_figures
+from xval.answers.label_scores import label_figures
 from xval.measures.confusion import ClassCounts
 from xval.results.instance import InstanceResults
 

@@ -18,7 +18,7 @@ from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
 from xval.results.estimates_file import write_estimates
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems
+from xval.results.item_scores import OVER_ITEMS_VERSION, ItemFigure, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance

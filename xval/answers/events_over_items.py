@@ -18,7 +18,7 @@ from xval.measures.events.metrics import Counts, RecordingEvents, count_events, 
 from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
 from xval.measures.metrics import Chance
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bootstrap, figure_interval, left_out, sum_left_out
-from xval.results.item_figures import ItemFigure, LeftOut, make_figure
+from xval.results.item_scores import ItemFigure, LeftOut, make_figure
 from xval.results.tested_examples import Frames, read_frames
 
 _COLUMNS = ["start_s", "end_s", "label"]

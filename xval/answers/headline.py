@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from xval.answers import line_cases
 from xval.answers.chosen_comparison import compare_chosen
 from xval.answers.few_items import advice_on_few, name_few
-from xval.answers.figure_text import Estimate, estimate, in_column, rounded
 from xval.answers.findings.xv301_not_above_chance import what_to_try
 from xval.answers.findings.xv302_knows_the_speaker import recognised
 from xval.answers.item_words import call_items_of
@@ -23,6 +22,7 @@ from xval.answers.nested_selection import NestedInstance, why_not_nested
 from xval.answers.next_step import are_perfect, call_variants
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.repeats import copies, parameters_of
+from xval.answers.score_text import Estimate, estimate, in_column, rounded
 from xval.answers.summary import metric_words, side_name
 from xval.answers.variants import Variants
 from xval.base.errors import capital, counted
@@ -30,7 +30,7 @@ from xval.base.item_word import new_items
 from xval.base.json_files import hash_text
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import ItemFigure
+from xval.results.item_scores import ItemFigure
 from xval.settings.architectures import doing
 from xval.settings.classical import CLASSICAL
 

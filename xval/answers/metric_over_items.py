@@ -27,7 +27,7 @@ from xval.measures.statistics.intervals import (
     mean_interval,
     sum_left_out,
 )
-from xval.results.item_figures import LeftOut
+from xval.results.item_scores import LeftOut
 from xval.results.tested_examples import TestedExamples
 
 

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.answers.estimates import load_requested, over_items_of
-from xval.answers.figure_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.repeats import copies, parameters_of, seed_twins
+from xval.answers.score_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import ResultsError
 from xval.measures.statistics.selection import select_nested

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from xval.answers.few_items import advice_on_few
-from xval.answers.figure_text import rounded
 from xval.answers.item_words import item_word, items_word
 from xval.answers.line_cases import STEP_OF_DECISIONS
 from xval.answers.names import name_numbers
+from xval.answers.score_text import rounded
 from xval.answers.summary import direction, test_side
 from xval.measures.metrics import find
 from xval.measures.statistics.planning import items_needed

@@ -28,7 +28,7 @@ from xval.measures.statistics.item_chance import CreditFunction, group_level, pe
 from xval.measures.task import Task
 from xval.results.added_metrics import constant_chance
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
+from xval.results.item_scores import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import Run, TestedExamples
 

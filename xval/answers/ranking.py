@@ -4,12 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import NamedTuple
 
-from xval.answers.figure_text import format_chance, format_figure, format_folds, format_test, format_time, rounded
 from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
+from xval.answers.score_text import format_chance, format_figure, format_folds, format_test, format_time, rounded
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss

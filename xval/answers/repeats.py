@@ -9,9 +9,9 @@ from math import isfinite, sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING
 
-from xval.answers.figure_text import rounded
 from xval.answers.names import name_numbers
 from xval.answers.next_step import call_variants
+from xval.answers.score_text import rounded
 from xval.answers.summary import metric_words
 from xval.base.errors import capital, counted
 from xval.base.findings import Finding

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import Any
 
-from xval.answers.figure_text import rounded
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances
+from xval.answers.score_text import rounded
 from xval.answers.summary import metric_words
 from xval.base.errors import counted
 from xval.results.instance import InstanceResults

@@ -9,7 +9,7 @@ from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import ItemFigure
+from xval.results.item_scores import ItemFigure
 from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.finding_codes import silenced
 

@@ -12,8 +12,8 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
-from xval.answers.figure_text import format_test
 from xval.answers.read import read_instances
+from xval.answers.score_text import format_test
 from xval.answers.summary import side_name, test_side
 from xval.base.user_code import imports
 from xval.base.user_code.definitions import is_dotted

@@ -22,7 +22,7 @@ from preprocessing.options.argument_parser import add_data_folder_argument
 from preprocessing.parallel import count_cores
 from xval.base.errors import counted
 from xval.commands import _model_arguments as arguments
-from xval.results.beside import neighbour_folder
+from xval.results.output_folder import neighbour_folder
 
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel

@@ -13,7 +13,7 @@ from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
 from xval.base.errors import SettingsError, UsageError
 from xval.experiment import command_line
-from xval.experiment.auto_deals import settle_fold_repeats
+from xval.experiment.auto_repeats import settle_fold_repeats
 from xval.experiment.grid import combine
 from xval.experiment.results import Results, report_failures
 from xval.experiment.run import RunRequest, results_folder, run_experiment

@@ -26,8 +26,8 @@ from preprocessing.console import progress_bar
 from preprocessing.store import FeatureStore
 from xval.answers.chosen_instance import choose_instance
 from xval.answers.estimates import over_items_of
-from xval.answers.figure_text import decimals, format_time
 from xval.answers.metric_over_items import MetricOverItems
+from xval.answers.score_text import decimals, format_time
 from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of
 from xval.base.item_word import ITEM
@@ -43,7 +43,7 @@ from xval.jobs.written_settings import restore_instance
 from xval.measures.metrics import find
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import ItemFigure
+from xval.results.item_scores import ItemFigure
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.tested_examples import TestedExamples, read_examples

@@ -20,7 +20,7 @@ from rich.progress import Progress
 from rich.table import Table
 from rich.text import Text
 
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.base.errors import counted
 from xval.experiment.time_left import Pace, SteadyEnd, TimeLeft, describe_duration
 from xval.jobs.job import Job

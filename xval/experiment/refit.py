@@ -15,10 +15,10 @@ from rich.console import Console
 
 from preprocessing.console import progress_bar
 from xval.answers import ranking
-from xval.answers.figure_text import format_figure
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
+from xval.answers.score_text import format_figure
 from xval.answers.summary import metric_words, record_side, side_name
 from xval.backend import devices
 from xval.base.errors import JobError, ResultsError, SettingsError, counted, verb_of

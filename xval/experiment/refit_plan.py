@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
-from xval.answers.figure_text import format_interval, interval_clause
 from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
+from xval.answers.score_text import format_interval, interval_clause
 from xval.answers.summary import test_side
 from xval.base.csv_text import read_csv
 from xval.base.errors import REMEDY, JobError, ResultsError, SettingsError

@@ -25,7 +25,7 @@ from xval.base.keras_backends import AUTO, BACKENDS, installed_backends, require
 from xval.base.setting_fields import later_values
 from xval.engine.executors import find_executor, inline, make_slots
 from xval.engine.worker.run import record_failure
-from xval.experiment.auto_deals import settle_fold_repeats
+from xval.experiment.auto_repeats import settle_fold_repeats
 from xval.experiment.check_instance import find_parts
 from xval.experiment.derived_files import derived_files, renew, update_page
 from xval.experiment.feature_stores import name_in_errors

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xval.base.errors import FoldsError, counted
-from xval.folds.dealing import Item
+from xval.folds.assign import Item
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
 

@@ -20,7 +20,7 @@ from xval.base.errors import FoldsError, XvalError, first_of, one_line
 from xval.base.user_code import definitions, imports
 from xval.base.user_code.files import own_files
 from xval.base.user_code.modules import PACKAGES, describe_place
-from xval.folds.dealing import Item
+from xval.folds.assign import Item
 from xval.folds.predefined import Split
 
 if TYPE_CHECKING:

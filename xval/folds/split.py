@@ -11,12 +11,12 @@ import numpy as np
 
 from xval.base.errors import FoldsError, counted
 from xval.base.user_code.definitions import is_dotted
+from xval.folds.assign import Item, Order, assign_items, draw
 from xval.folds.check_folds import check_fold, refuse_lonely_labels, refuse_shared_audio
-from xval.folds.dealing import Item, Order, assign_items, draw
-from xval.folds.deals import add_repeats
 from xval.folds.own_splitter import ask_splitter, naming
 from xval.folds.plan import Fold, FoldPlan, FoldSettings
 from xval.folds.predefined import Split, read_predefined
+from xval.folds.repeats import add_repeats
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:

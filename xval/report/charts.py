@@ -7,7 +7,7 @@ from typing import NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
-from xval.answers.figure_text import Estimate
+from xval.answers.score_text import Estimate
 from xval.base.errors import shortened
 from xval.report import svg
 from xval.results.job_key import JobKey

@@ -19,13 +19,13 @@ from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.chosen_comparison import describe_evidence
 from xval.answers.comparison.choose import compare_each
 from xval.answers.comparison.outcome import Comparison
-from xval.answers.figure_text import interval_clause
 from xval.answers.instance_predictions import InstancePredictions, read_instance_predictions
 from xval.answers.item_words import items_word
 from xval.answers.names import names_of
 from xval.answers.operating_points import OperatingPoints, operating_points
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_instances
+from xval.answers.score_text import interval_clause
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.base.operating_system import quote
 from xval.base.shelf import FOLDER, load_offers

@@ -6,7 +6,7 @@ from math import inf
 from pathlib import Path
 from typing import Any, Literal
 
-from xval.answers.figure_text import in_column
+from xval.answers.score_text import in_column
 from xval.base.errors import counted
 from xval.base.operating_system import quote
 from xval.base.terminal import visible

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from xval.answers.figure_text import estimate
 from xval.answers.headline import find_headline, hash_texts
 from xval.answers.names import names_of
 from xval.answers.ranking import rank_instances
+from xval.answers.score_text import estimate
 from xval.base.json_files import hash_text
 from xval.base.numbers import finite_or_none
 from xval.report.figures import main_columns

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from xval.answers.figure_text import estimate, fixed
+from xval.answers.score_text import estimate, fixed
 from xval.answers.summary import metric_words, parameter_value, shown_parameter, side_name, test_side
 from xval.results.instance import InstanceResults
 

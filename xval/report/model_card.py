@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.answers.figure_text import fixed, format_figure
 from xval.answers.item_sentences import describe_item_scaling
 from xval.answers.pretrained import explain, judge_record
+from xval.answers.score_text import fixed, format_figure
 from xval.answers.summary import record_side
 from xval.base.item_word import ITEM, call_items
 from xval.base.json_files import write_atomically

@@ -16,7 +16,14 @@ from markupsafe import Markup
 from preprocessing.corpus import CUSTOM
 from xval.answers.comparison import text as comparison_text
 from xval.answers.comparison.outcome import Comparison, Pair
-from xval.answers.figure_text import (
+from xval.answers.findings import find_findings
+from xval.answers.headline import find_headline
+from xval.answers.item_words import item_word, items_word
+from xval.answers.leakage_kinds import leakage_by_kind
+from xval.answers.learning_curves import learning_curves
+from xval.answers.pretrained import clause, judge_instance
+from xval.answers.ranking import describe_selection
+from xval.answers.score_text import (
     Estimate,
     estimate,
     format_figure,
@@ -25,13 +32,6 @@ from xval.answers.figure_text import (
     in_column,
     texts_of,
 )
-from xval.answers.findings import find_findings
-from xval.answers.headline import find_headline
-from xval.answers.item_words import item_word, items_word
-from xval.answers.leakage_kinds import leakage_by_kind
-from xval.answers.learning_curves import learning_curves
-from xval.answers.pretrained import clause, judge_instance
-from xval.answers.ranking import describe_selection
 from xval.answers.summary import differing_parameters, main_and_own, metric_words, side_name
 from xval.answers.tested_items import rank_items
 from xval.answers.trials import describe_search

@@ -5,12 +5,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import Comparison
-from xval.answers.figure_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
 from xval.answers.item_sentences import item_decision_of, item_scaling_of
 from xval.answers.item_words import item_word, items_word
 from xval.answers.names import names_of
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance
+from xval.answers.score_text import OVER_FOLDS, Estimate, estimate, fixed, interval_clause, texts_of
 from xval.answers.summary import direction, main_and_own, metric_words
 from xval.base.errors import capital, counted
 from xval.measures.statistics.planning import LEVEL

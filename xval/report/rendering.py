@@ -11,7 +11,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
-from xval.answers.figure_text import fixed
+from xval.answers.score_text import fixed
 from xval.answers.summary import metric_words
 from xval.base.errors import capital, counted
 from xval.base.terminal import visible

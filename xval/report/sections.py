@@ -4,10 +4,10 @@ from jinja2 import Environment
 from markupsafe import Markup
 
 from xval.answers.confusion import find_confusion
-from xval.answers.figure_text import estimate, format_folds
 from xval.answers.item_words import items_word
-from xval.answers.label_figures import label_figures
+from xval.answers.label_scores import label_figures
 from xval.answers.pretrained import explain, judge_instance
+from xval.answers.score_text import estimate, format_folds
 from xval.answers.summary import differing_parameters, direction, metric_columns, metric_words, side_name
 from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task

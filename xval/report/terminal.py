@@ -14,7 +14,6 @@ from rich.text import Text
 
 from xval.answers import ranking
 from xval.answers.class_report import ClassScores, class_report
-from xval.answers.figure_text import fixed, interval_clause
 from xval.answers.findings import find_findings
 from xval.answers.headline import find_headline, hash_texts
 from xval.answers.item_words import items_word
@@ -22,6 +21,7 @@ from xval.answers.line_cases import Headline
 from xval.answers.names import name_instances, names_of
 from xval.answers.read import read_instances
 from xval.answers.repeats import describe_components, describe_fold_repeats
+from xval.answers.score_text import fixed, interval_clause
 from xval.answers.summary import parameter_value, side_name, test_side
 from xval.answers.trials import describe_search
 from xval.base.errors import counted, first_of

@@ -6,7 +6,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.answers.trials import FoldTrials, value_text
 from xval.base.errors import shortened
 from xval.report import svg

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import pandas as pd
 from markupsafe import Markup
 
-from xval.answers.figure_text import fixed
 from xval.answers.item_words import item_word, items_word
+from xval.answers.score_text import fixed
 from xval.answers.tested_items import ItemRow, rank_items
 from xval.measures.task import Task
 from xval.report.charts import draw_events

@@ -18,7 +18,7 @@ from xval.measures import binary
 from xval.measures.metrics import Metric, find, lacks_class, metric_names
 from xval.measures.task import ClassTask, Task
 from xval.results.folder import ExperimentFolder
-from xval.results.item_figures import ClassRecall, ItemFigure, OverItems
+from xval.results.item_scores import ClassRecall, ItemFigure, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import Record, WrittenInstance
 from xval.results.scores import N_CLIPS, Scores

@@ -17,7 +17,7 @@ from xval.base.errors import ResultsError
 from xval.base.json_files import hash_text, read_json
 from xval.base.operating_system import read_regular
 from xval.results.folder import ExperimentFolder
-from xval.results.item_figures import OVER_ITEMS_VERSION
+from xval.results.item_scores import OVER_ITEMS_VERSION
 from xval.results.status import overall_state
 
 SUMMARY_VERSION = f"3.{OVER_ITEMS_VERSION}"

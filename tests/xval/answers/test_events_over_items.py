@@ -10,7 +10,7 @@ from preprocessing.annotations.annotation_settings import FrameSettings
 from xval.answers.events_over_items import measure_events
 from xval.measures.events.psds import ScoredRecording, psds_figures, tabulate_runs
 from xval.measures.metrics import Chance
-from xval.results.item_figures import make_figure
+from xval.results.item_scores import make_figure
 
 OF_RECORD = make_figure(0.25, math.nan, "items", None, Chance(math.nan, ""))
 SETTINGS = FrameSettings(

@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 import xval
-from xval.answers.figure_text import format_chance, format_test
 from xval.answers.findings import find_findings
 from xval.answers.over_items import _measure, measure_over_items
 from xval.answers.ranking import summary_table
 from xval.answers.read import read_instances
+from xval.answers.score_text import format_chance, format_test
 from xval.answers.summary import chance_level
 from xval.base.json_files import read_json
 from xval.measures import metrics

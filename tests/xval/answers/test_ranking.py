@@ -4,9 +4,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xval.answers.figure_text import format_chance, format_interval, format_time
 from xval.answers.findings import find_findings
 from xval.answers.ranking import Best, Ranking, describe_selection, find_best, rank_instances, summary_table
+from xval.answers.score_text import format_chance, format_interval, format_time
 from xval.answers.summary import ChanceLevel
 
 

@@ -5,8 +5,8 @@ import math
 import pytest
 
 from xval.answers.confusion import find_confusion
-from xval.answers.figure_text import format_folds
 from xval.answers.repeats import components_of, describe_components, repeat_values
+from xval.answers.score_text import format_folds
 from xval.answers.training_runs import item_means
 from xval.results.job_key import JobKey, job_keys
 

@@ -6,7 +6,7 @@ import re
 import pandas as pd
 import pytest
 
-from xval.answers.figure_text import Estimate
+from xval.answers.score_text import Estimate
 from xval.report import charts, svg
 
 

@@ -9,10 +9,10 @@ import pytest
 
 from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor
-from xval.answers.figure_text import Estimate
 from xval.answers.nested_selection import choose_nested
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
+from xval.answers.score_text import Estimate
 from xval.report.figures import main_columns
 from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
 from xval.results.folder import ExperimentFolder

@@ -19,7 +19,7 @@ from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import find, metric_names
 from xval.measures.statistics.components import variance_components
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import LeftOut
+from xval.results.item_scores import LeftOut
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import Run, TestedExamples
 

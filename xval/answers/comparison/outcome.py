@@ -10,8 +10,8 @@ from typing import Literal
 
 import pandas as pd
 
-from xval.answers.figure_text import ROUNDING, rounded
 from xval.answers.names import call_compared
+from xval.answers.score_text import ROUNDING, rounded
 from xval.base.item_word import ITEM
 from xval.measures.statistics.comparison import Difference
 from xval.measures.statistics.planning import LEVEL, Pilot, detectable

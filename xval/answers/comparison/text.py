@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 
 from xval.answers.comparison.outcome import THESE_FOLDS, THESE_MODELS, THIS_TRAINING, Comparison, Pair
 from xval.answers.comparison.sources import SOURCES
-from xval.answers.figure_text import ROUNDING, decimals, in_column, p_text
 from xval.answers.names import call_compared
 from xval.answers.next_step import settings_to_retrain
+from xval.answers.score_text import ROUNDING, decimals, in_column, p_text
 from xval.base.errors import capital, counted, plural_of
 from xval.base.item_word import new_items
 from xval.measures.statistics.planning import LEVEL, WANTED_POWER

@@ -7,7 +7,7 @@ test scores and not by the loss, because estimators are calibrated.
 import math
 from collections.abc import Iterator
 
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.answers.summary import direction, has_windows, metric_words, side_name
 from xval.answers.variants import Variants, is_network
 from xval.base.findings import Finding, Rule

@@ -6,7 +6,7 @@ Such a model need not have learned the class. *Shuffled*: the same predictions w
 
 from collections.abc import Iterator
 
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.answers.variants import Variants, is_better
 from xval.base.findings import Finding, Rule
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterator
 
 from xval.answers.chosen_comparison import compare_chosen
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.answers.summary import metric_words
 from xval.answers.variants import Variants
 from xval.base.findings import Finding, Rule

@@ -30,7 +30,7 @@ from xval.extras.export.api import (
     output_columns,
 )
 from xval.models.saved.novelty import read_novelty
-from xval.results.beside import neighbour_folder
+from xval.results.output_folder import neighbour_folder
 from xval.reuse.inference import load_model
 
 CARD_NAME = "README.md"

@@ -13,7 +13,7 @@ import argparse
 
 from preprocessing.console import GOES_ON, make_console
 from preprocessing.options.argument_parser import add_data_folder_argument
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.base.errors import SettingsError, plural_of
 from xval.commands._output import add_output, output_of
 

@@ -17,9 +17,9 @@ import pandas as pd
 from preprocessing.console import progress_bar
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.parallel import Progress, count_cores
-from xval.answers.figure_text import Estimate, estimate
 from xval.answers.item_words import item_word
 from xval.answers.read import read_instances
+from xval.answers.score_text import Estimate, estimate
 from xval.base.errors import CorpusError, SettingsError, counted
 from xval.experiment.cross_validate import choose_number
 from xval.experiment.declare import Experiment

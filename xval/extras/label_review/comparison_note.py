@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from xval.answers.comparison.competitor import are_alike
 from xval.answers.comparison.refuse import Chosen
-from xval.answers.figure_text import fixed
+from xval.answers.score_text import fixed
 from xval.base.errors import ResultsError, counted
 from xval.extras.label_review.label_suspects import PredictedClips, read_predicted_clips
 from xval.results.open import open_results

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 from preprocessing.console import make_console
 from preprocessing.options.argument_parser import number_reader, whole_number
 from preprocessing.quality.pictures import PICTURE_ENDINGS
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.base.errors import SettingsError, counted, plural_of
 from xval.commands._output import add_output, output_of
 

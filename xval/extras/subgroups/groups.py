@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from xval.answers.figure_text import LEAST_SHOWN, in_column, rounded
 from xval.answers.instance_predictions import InstancePredictions
 from xval.answers.metric_over_items import MetricOverItems
+from xval.answers.score_text import LEAST_SHOWN, in_column, rounded
 from xval.answers.summary import metric_words
 from xval.base.errors import SettingsError, counted, plural_of, suggestion
 from xval.base.item_word import ITEM

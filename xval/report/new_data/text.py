@@ -6,14 +6,14 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from xval.answers.figure_text import rounded
+from xval.answers.score_text import rounded
 from xval.answers.summary import metric_words
 from xval.base.errors import counted
 from xval.base.item_word import call_items
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval
 from xval.measures.task import find_task
 from xval.reuse.new_data.evaluation import Outcome
-from xval.reuse.new_data.figures import Figures
+from xval.reuse.new_data.scores import Figures
 
 _MOST_CLASSES, _MOST_ITEMS, _MOST_CONFUSIONS = 20, 5, 5
 _LABEL_WIDTH = 13

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from xval.answers.figure_text import MOST_SHOWN
+from xval.answers.score_text import MOST_SHOWN
 from xval.base.errors import shortened
 
 LONGEST_TEXT = 32_767  # UTF-16 units in a cell

@@ -3,7 +3,7 @@
 These are the mean over folds, the mean over items, the pooled value, the interval over items, and chance with its strategy.
 """
 
-from xval.answers.figure_text import interval_clause
+from xval.answers.score_text import interval_clause
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.report.looks import describe_looks
 from xval.report.workbook import cells

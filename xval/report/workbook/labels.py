@@ -3,7 +3,7 @@
 They are over all finished folds. If there are too many rows, only the best instances have theirs.
 """
 
-from xval.answers.label_figures import LabelFigures, label_figures
+from xval.answers.label_scores import LabelFigures, label_figures
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet

@@ -6,7 +6,7 @@ The header has three rows: metric, chance level, and mean and standard deviation
 from collections.abc import Sequence
 from itertools import accumulate, pairwise
 
-from xval.answers.figure_text import format_chance, format_folds, format_interval, interval_clause, rounded
+from xval.answers.score_text import format_chance, format_folds, format_interval, interval_clause, rounded
 from xval.answers.summary import chance_level, direction, metric_words, side_name
 from xval.base.numbers import finite_or_nan
 from xval.measures.metrics import describe

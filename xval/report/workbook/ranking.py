@@ -6,7 +6,7 @@ The chart has points, error bars and chance. If there are too many instances, on
 from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
-from xval.answers.figure_text import estimate
+from xval.answers.score_text import estimate
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import shortened
 from xval.report.workbook import cells

@@ -3,11 +3,11 @@
 The table is as wide as a printed page, with the best values marked and a legend.
 """
 
-from xval.answers.figure_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, find_best
 from xval.answers.repeats import parameters_of, seed_twins
+from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.summary import direction, main_and_own, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError
 from xval.report.figures import main_columns

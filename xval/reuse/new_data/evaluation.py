@@ -23,8 +23,8 @@ from xval.measures.events.recordings import answer_recordings
 from xval.measures.forms import FigureOptions
 from xval.measures.labels import MatchedLabels, TrueLabels, describe_unknown
 from xval.models.saved.provenance import SeenClips, find_seen
-from xval.reuse.new_data.figures import Figures, measure, tabulate_clips
 from xval.reuse.new_data.labelled_clips import LabelledClips, add_hashes
+from xval.reuse.new_data.scores import Figures, measure, tabulate_clips
 
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel

@@ -21,7 +21,7 @@ from xval.answers.comparison.text import (
     describe_to_publish,
     table_rows,
 )
-from xval.answers.figure_text import decimals
+from xval.answers.score_text import decimals
 from xval.base.errors import ResultsError, SettingsError
 from xval.measures.statistics.comparison import corrected_t, item_difference
 from xval.measures.statistics.crossed import Component, add_runs

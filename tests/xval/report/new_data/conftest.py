@@ -13,8 +13,8 @@ from xval.measures.task import find_task
 from xval.models.saved.provenance import SeenClips
 from xval.report.new_data.text import Subject
 from xval.reuse.new_data.evaluation import Outcome
-from xval.reuse.new_data.figures import measure, tabulate_clips
 from xval.reuse.new_data.labelled_clips import LabelledClips
+from xval.reuse.new_data.scores import measure, tabulate_clips
 
 
 @cache

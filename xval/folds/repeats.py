@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from xval.base.errors import FoldsError, counted
-from xval.folds.dealing import Order
+from xval.folds.assign import Order
 from xval.folds.plan import Fold
 
 _MOST_TRIES = 100

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from xval.results.beside import neighbour_folder
+from xval.results.output_folder import neighbour_folder
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from xval.answers.figure_text import interval_clause
-from xval.results.item_figures import ItemFigure
+from xval.answers.score_text import interval_clause
+from xval.results.item_scores import ItemFigure
 
 
 @pytest.fixture

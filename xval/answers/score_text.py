@@ -8,7 +8,7 @@ from xval.answers.item_words import call_items_of, items_word
 from xval.answers.names import name_numbers
 from xval.answers.summary import ChanceLevel, chance_level
 from xval.results.instance import Figure, InstanceResults
-from xval.results.item_figures import ItemFigure
+from xval.results.item_scores import ItemFigure
 
 ROUNDING = 1e-15
 """What is left of a difference of equal means."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from xval.base.numbers import finite_or_none
 from xval.measures.label_counts import random_average_precision
 from xval.results.instance import InstanceResults
-from xval.results.item_figures import ClassRecall
+from xval.results.item_scores import ClassRecall
 
 _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 

@@ -5,8 +5,7 @@ from rich.console import Console
 
 from preprocessing import store
 from xval.base.json_files import write_json
-from xval.experiment import auto_deals
-from xval.experiment.auto_deals import settle_fold_repeats
+from xval.experiment.auto_repeats import settle_fold_repeats
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.settings.resolve import Declaration, resolve
@@ -34,7 +33,7 @@ def settle(declaration, overrides=None):
 
 
 def test_experiments_that_train_on_few_clips_have_three_deals(declare, monkeypatch):
-    monkeypatch.setattr(auto_deals, "MOST_TRAINED", 240)
+    monkeypatch.setattr(auto_repeats, "MOST_TRAINED", 240)
     cheap, why = settle(declare(CNN, SVM))
     assert cheap.n_fold_repeats == 3
     assert why == (

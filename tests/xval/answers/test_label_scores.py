@@ -2,7 +2,7 @@
 
 import pytest
 
-from xval.answers.label_figures import label_figures
+from xval.answers.label_scores import label_figures
 
 
 def test_repeats_are_averaged_within_a_fold_and_folds_are_counted_once(make_instance, make_record):
