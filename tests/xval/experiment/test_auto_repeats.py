@@ -5,6 +5,7 @@ from rich.console import Console
 
 from preprocessing import store
 from xval.base.json_files import write_json
+from xval.experiment import auto_repeats
 from xval.experiment.auto_repeats import settle_fold_repeats
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.jobs.folds_file import load_folds, write_folds
