@@ -5,6 +5,7 @@ files.
 """
 
 from collections.abc import Collection
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -110,8 +111,10 @@ class StoredExamples:
         for begin, end in zip(begins, [*begins[1:], len(positions)], strict=True):
             self._source.fill(int(rows[begin]), gathered[begin:end])
         if self._scaling is not None:
-            for number, position in enumerate(positions):
-                self._scaling.apply(self._items[position], gathered[number : number + 1])
+            end = 0
+            for item, alike in groupby(self._items[position] for position in positions):
+                begin, end = end, end + len(list(alike))
+                self._scaling.apply(item, gathered[begin:end])
         return gathered
 
 
