@@ -6,11 +6,9 @@ A job writes the file once. All that is shown of an experiment is made of these 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from math import nan
+from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-
-import numpy as np
 
 from xval.base.errors import REMEDY, ResultsError, brief
 from xval.base.json_files import part_of
@@ -150,9 +148,9 @@ def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
         noted = json.loads((table.schema.metadata or {}).get(_ADDED.encode(), b"{}"))
         added = {name: Added(**facts) for name, facts in noted.items()}
         *names, values = table.cast(_schema()).columns
-        numbers = values.to_numpy()
-        defined = np.where(np.isfinite(numbers), numbers, nan).tolist()
-        scores = collect(zip(*(column.to_pylist() for column in names), defined, strict=True), added)
+        # In Python, because NumPy's way through pyarrow loads pandas.
+        numbers = [value if value is not None and isfinite(value) else nan for value in values.to_pylist()]
+        scores = collect(zip(*(column.to_pylist() for column in names), numbers, strict=True), added)
         if "trial" not in record:  # which scores validation items only
             _check_complete(scores)
     except (pa.ArrowException, ValueError, KeyError, TypeError, AttributeError, OSError) as error:
