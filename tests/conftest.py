@@ -24,6 +24,7 @@ from filelock import FileLock
 from hypothesis import settings as hypothesis_settings
 
 from preprocessing import corpus, store
+from xval.base.operating_system import ENDING_SIGNALS
 from xval.settings.resolve import Declaration, resolve
 
 # A busy machine is no fault, and what passes on one machine passes on any. `make test-slow` draws new examples each time, and
@@ -425,6 +426,15 @@ def described_environment():
     from xval.experiment import snapshot
 
     return snapshot._describe_environment()
+
+
+@pytest.fixture
+def default_signals():
+    """Let signals end this process within a test: a command that one has stopped ignores the later ones, since it is to end."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in ENDING_SIGNALS}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

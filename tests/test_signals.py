@@ -15,6 +15,7 @@ from preprocessing.console import carry_out
 from preprocessing.parallel import SMALLEST_PARALLEL
 
 RATE_HZ = 8000
+pytestmark = pytest.mark.usefixtures("default_signals")
 
 
 @pytest.fixture(scope="module")
@@ -81,22 +82,15 @@ def test_the_first_signal_stops_a_command_and_a_second_one_does_not_disturb_its_
             signal.raise_signal(signal.SIGTERM)
             ends.append("cleared up")
 
-    try:
-        assert carry_out(command) == 129
-    finally:
-        for number in (signal.SIGHUP, signal.SIGTERM):
-            signal.signal(number, signal.SIG_DFL)
+    assert carry_out(command) == 129
     assert ends == ["cleared up"]
     assert capsys.readouterr().err.startswith("Interrupted. ")
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signals")
 def test_what_nohup_starts_goes_on_without_its_terminal():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        assert carry_out(lambda: signal.raise_signal(signal.SIGHUP)) == 0
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    assert carry_out(lambda: signal.raise_signal(signal.SIGHUP)) == 0
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signals")
@@ -107,8 +101,5 @@ def test_an_error_that_a_signal_led_to_is_an_interruption(capsys):
         except KeyboardInterrupt:
             raise OSError("a library that catches everything") from None
 
-    try:
-        assert carry_out(command) == 143
-    finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert carry_out(command) == 143
     assert "Interrupted. " in capsys.readouterr().err

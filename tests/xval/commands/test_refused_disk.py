@@ -8,13 +8,10 @@ import shutil
 import signal
 import sys
 from contextlib import contextmanager
-from functools import partial
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-
-from xval.base.operating_system import ENDING_SIGNALS
 
 RESULTS = "results/tones/experiment_1"
 MODEL = f"{RESULTS}/instance_1/fold_1/model.keras"
@@ -147,12 +144,11 @@ def test_a_command_says_which_file_cannot_be_written_and_leaves_everything_as_it
     assert tree(folder) == before
 
 
+@pytest.mark.usefixtures("default_signals")
 @pytest.mark.parametrize("name", [marked(name) for name in MOMENTS])
 def test_a_signal_while_a_command_writes_ends_it_and_leaves_everything_as_it_was(
-    command, finished, tmp_path, monkeypatch, request, name
+    command, finished, tmp_path, monkeypatch, name
 ):
-    for number in ENDING_SIGNALS:  # ignored at the end of a program
-        request.addfinalizer(partial(signal.signal, number, signal.SIG_DFL))
     folder = shutil.copytree(finished.folder, tmp_path / "copy")
     monkeypatch.chdir(folder)
     monkeypatch.setattr("xval.jobs.prepare_backend_for_job.prepare_backend", lambda **_: None)
