@@ -40,8 +40,16 @@ class Parser(argparse.ArgumentParser):
             required, _, names = message.partition(": ")
             message = f"{required}: {', '.join(name for name in names.split(', ') if name not in optional)}"
         option = re.fullmatch(r"argument (\S+): expected one argument", message)
-        how = f" Join a value that looks like an option by =, as in {option[1]}=-..." if option else ""
-        raise SettingsError(f"{message[:1].upper()}{message[1:]}.{how} See {self.prog} --help")
+        raise SettingsError(
+            f"{message[:1].upper()}{message[1:]}{self._show_value(option[1]) if option else '.'} See {self.prog} --help"
+        )
+
+    def _show_value(self, option: str) -> str:
+        """Return the tail of a message about an option that lacks its value: how it is written."""
+        name = option.rpartition("/")[2]  # argparse names all forms: -o/--output
+        action = self._option_string_actions[name]
+        value = action.metavar or action.dest.upper()
+        return f", as in {name} {value}. Join a value that looks like an option by =, as in {name}=-..."
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:
         """Read the command line; options may be between the words."""

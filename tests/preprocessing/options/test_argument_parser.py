@@ -44,7 +44,10 @@ def test_a_value_may_begin_with_a_dash():
 
 
 def test_a_value_that_looks_like_an_option_is_asked_for_with_an_equals_sign():
-    with pytest.raises(SettingsError, match=r"--item-pattern: expected one argument\. .* as in --item-pattern=-\.\.\. See"):
+    with pytest.raises(
+        SettingsError,
+        match=r"--item-pattern: expected one argument, as in --item-pattern REGEX\. .* as in --item-pattern=-\.\.\. See",
+    ):
         parse("evaluate", "model", "data", "--item-pattern", "--take")
     assert parse("evaluate", "model", "data", "--item-pattern=--take").item_pattern == "--take"
     with pytest.raises(SettingsError, match="--item-pattern: expected one argument"):

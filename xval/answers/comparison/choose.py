@@ -296,7 +296,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         chosen.setdefault(f"{prefix}{name_of(instance)}", instance)
     if len(chosen) < 2:
         available = ", ".join(map(str, home.instances())) or "none"
-        told = f"{len(chosen)} instance to compare; expected at least two, or one and a baseline (--baseline)"
+        told = f"{len(chosen)} instance to compare; expected at least two, or one and another as baseline (--baseline)"
         others = [_describe_other(only) for only in chosen.values()]
         chance_hint = [
             f" To test it against chance: xval compare {quote(str(only.experiment.path))} {only.number} --permutations 39"
