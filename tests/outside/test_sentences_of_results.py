@@ -57,6 +57,14 @@ def test_identical_instances_have_no_difference_to_show(empty):
     assert "Both have the same scores for every item" in compared
 
 
+def test_variants_that_differ_only_in_the_seed_are_to_be_one_variant(empty):
+    study_of(empty, even, difference=0.35)
+    text = said(empty, *({"architecture": "forest", "n_trees": 10, "seed": seed} for seed in (1, 2, 3)))
+    because = "There is no second model to compare it with, because the variants differ only in their seed."
+    assert because in text
+    assert "Next:     Declare one variant with repeats = 3: it reports the mean over seeds, not the best of them." in text
+
+
 def test_variants_with_the_same_settings_are_one_model(empty):
     study_of(empty, even, difference=0.35)
     named = SVM | {"comment_1": "first"}, SVM | {"comment_1": "again"}

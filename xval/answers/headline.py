@@ -21,7 +21,7 @@ from xval.answers.names import name_instances, names_of
 from xval.answers.nested_selection import NestedInstance, why_not_nested
 from xval.answers.next_step import are_perfect, call_variants
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
-from xval.answers.repeats import copies, parameters_of
+from xval.answers.repeats import copies, parameters_of, seed_twins
 from xval.answers.score_text import Estimate, estimate, in_column, rounded
 from xval.answers.summary import metric_words, side_name
 from xval.answers.variants import Variants
@@ -97,7 +97,9 @@ def _case_at_chance(figure: ItemFigure | None) -> str:
 def _case_of_comparison(fields: "_Fields") -> str:
     comparison = fields.comparison
     if comparison is None or not comparison.pairs:
-        return "same settings" if fields.own_copies else "alone" if len(fields.done) == 1 else "not comparable"
+        if fields.own_copies:
+            return "same settings"
+        return "alone" if len(fields.done) == 1 else "other seeds" if fields.are_seeds else "not comparable"
     if comparison.corrections:
         return "other labels"
     if comparison.leaks:
@@ -365,6 +367,15 @@ class _Fields(Variants):
         others = [name for name in _BASELINES if name != own and name in possible]
         others.sort(key=lambda name: (name in CLASSICAL) == (own in CLASSICAL))  # first one of the other kind
         return f"architecture = {others[0]}" if others else "other features"
+
+    @property
+    def are_seeds(self) -> bool:
+        """Whether the variants differ only in their seed."""
+        return any(len(group) == len(self.done) for group in seed_twins(parameters_of(self.done)))
+
+    @property
+    def n_seeds(self) -> int:
+        return len(self.done)
 
     @property
     def own_copies(self) -> tuple[int, ...]:

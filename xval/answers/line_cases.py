@@ -123,6 +123,11 @@ CASES = {
         "{is_above_chance}There is no second model to compare it with, because {copies} have the same settings and seed.",
         "Remove {further_copies}, or change the setting in which they should differ.",
     ),
+    "other seeds": Headline(
+        "{reached}",
+        "{is_above_chance}There is no second model to compare it with, because the variants differ only in their seed.",
+        "Declare one variant with repeats = {n_seeds}: it reports the mean over seeds, not the best of them.",
+    ),
     "not comparable": Headline(
         "{reached}",
         "{is_above_chance}The other variants cannot be compared with it.",
