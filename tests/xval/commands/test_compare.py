@@ -77,7 +77,7 @@ def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
         (["--rope", "-1"], "error: --rope -1: expected a number from 0."),
         (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
         (["--metrik", "accuracy"], "Did you mean '--metric'?"),
-        (["1"], "1 instance to compare; expected at least two, or one and another as baseline (--baseline). Available: 1, 2, 3."),
+        (["1"], "instance to compare; expected at least two, or one and another as baseline (--baseline). Available: 1, 2, 3."),
     ],
 )
 def test_what_is_typed_wrong_is_said_with_exit_code_2(command, experiment, arguments, message):
