@@ -8,8 +8,11 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import files_below
@@ -173,8 +176,6 @@ def convert_folder(
 
 def _convert(task: "tuple[Path, Path, Sequence[tuple[float, float]] | None]", *, copy_format: CopyFormat) -> _Outcome:
     """Write the copy of one file, or of segments of it, whole or not at all."""
-    import numpy as np
-
     source, copy, segments = task
     try:
         samples, rate_hz = read_audio(source, sample_rate_hz=copy_format.sample_rate_hz, channel=copy_format.channel)
@@ -224,8 +225,6 @@ def make_parser() -> Parser:
 
 
 def _copy_format(values: argparse.Namespace) -> CopyFormat:
-    from hashlib import blake2b, file_digest
-
     table, pause_s = values.speech_table, values.longest_pause
     if (table is None) != (pause_s is None):
         raise SettingsError(

@@ -20,6 +20,8 @@ from preprocessing.corpora._reading import RowOptions, read_missing
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
+from preprocessing.store import write
+from preprocessing.store.arrays import refuse_missing
 from xval.base.config_file import default_folder
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, suggestion
@@ -223,8 +225,6 @@ def _named(dataset: str | None, what: str) -> str:
 
 def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options: Mapping[str, object]) -> None:
     """Refuse a row of a DataFrame without item or label by its number, which its table would call a line."""
-    from preprocessing.store.arrays import refuse_missing
-
     columns = ["item"] if task_type in (MULTI_LABEL, "representation", "frame_classification") else ["item", "label"]
     texts = read_missing(_as_text("missing", options.get("missing", MISSING_OPTION)))
     if any(options.get(name) for name in ("map_labels", "where", "drop_bad_rows")):
@@ -240,8 +240,6 @@ def _write_arrays(
     predictors: Any, targets: Any, items: ArrayLike | None, dataset: str, data_folder: Path, task_type: str
 ) -> "FeatureStore":
     """Write predictors and targets, by item or as arrays with an item for each example."""
-    from preprocessing.store import write
-
     is_by_item = isinstance(predictors, Mapping)
     if is_by_item != (items is None) or (targets is not None and is_by_item != isinstance(targets, Mapping)):
         raise SettingsError(
@@ -249,8 +247,6 @@ def _write_arrays(
             "item), or two arrays and items (the item of each example)."
         )
     if items is not None:
-        from preprocessing.store.arrays import refuse_missing
-
         refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="change its spelling")
         refuse_missing(targets, "Arrays: example", "label", task_type)
         names = np.asarray(items).astype(str)

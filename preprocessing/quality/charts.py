@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
@@ -127,8 +128,6 @@ def _targets(facts: "pd.DataFrame") -> bytes:
 
 
 def _items(items: "pd.Series[str]", item_word: str) -> bytes:
-    from matplotlib.ticker import MaxNLocator
-
     counts = items.value_counts().to_numpy()
     title = f"{counted(len(counts), item_word)}, {_range(counts.min(), counts.max())} clips each"
     figure, axes = _chart(title, call_items("Clips per item", item_word), counted=call_items("Items", item_word))
@@ -143,8 +142,6 @@ def _items(items: "pd.Series[str]", item_word: str) -> bytes:
 
 
 def _chart(title: str, label: str, counted: str = "Clips", height: float = _SIZE_INCHES[1]) -> "tuple[Figure, Axes]":
-    from matplotlib.ticker import MaxNLocator
-
     figure = new_figure(_SIZE_INCHES[0], height)
     axes = figure.subplots()
     write_title(axes, title)

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import librosa
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from preprocessing.features.feature_settings import FeatureSettings
@@ -97,8 +99,6 @@ def _in_deviations(examples: ClipExamples, whole: NDArray[np.float32]) -> ClipEx
 
 def _draw_waveform(axes: "Axes", samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:
     """Draw samples over seconds, and what is trimmed in grey."""
-    from matplotlib.ticker import MaxNLocator
-
     step = max(1, samples.size // _LARGEST_N_POINTS)
     if step == 1:
         axes.plot(np.arange(samples.size) / rate_hz, samples, color=BLUE, linewidth=0.6)
@@ -208,8 +208,6 @@ def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], lis
         round_hz = [float(hz) for hz in np.arange(0, centres_hz[-1] + 1, 1000 if centres_hz[-1] <= 8000 else 4000)]
         title = "Frequency (kHz)"
     else:
-        import librosa
-
         highest_hz = settings.sample_rate_hz / 2 if settings.fmax_hz is None else settings.fmax_hz
         is_htk = settings.mel_scale == "htk"
         corners_hz = librosa.mel_frequencies(n_mels=n_bins + 2, fmin=settings.fmin_hz, fmax=highest_hz, htk=is_htk)

@@ -9,17 +9,19 @@ from math import isfinite, sqrt
 from statistics import fmean
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from xval.answers.names import name_numbers
 from xval.answers.next_step import call_variants
 from xval.answers.score_text import rounded
 from xval.answers.summary import metric_words
 from xval.base.errors import capital, counted
 from xval.base.findings import Finding
+from xval.measures.statistics.components import variance_components
 from xval.results.instance import InstanceResults
 from xval.settings.parameters import hash_parameters
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from xval.measures.statistics.components import Components
@@ -43,8 +45,6 @@ def repeat_values(instance: InstanceResults, side: str, metric: str) -> "NDArray
     Returns:
         float64 (n_folds, n_repeats), the folds of which a job has ended in their order; NaN: not done, or undefined.
     """
-    import numpy as np
-
     folds = sorted({key.fold for key in instance.jobs})
     table = np.full((len(folds), max((key.repeat for key in instance.jobs), default=0)), np.nan)
     for key, value in instance.values(side, metric).items():
@@ -56,7 +56,6 @@ def components_of(instance: InstanceResults, side: str, metric: str) -> "Compone
     """Return the variances of a metric between folds and between seeds; None: one repeat, or never defined."""
     if instance.n_repeats == 1 or not instance.fold_values(side, metric):
         return None
-    from xval.measures.statistics.components import variance_components
 
     return variance_components(repeat_values(instance, side, metric))
 

@@ -7,6 +7,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from preprocessing.clips.parquet_files import write_table
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.file_replacement import replace_file
@@ -15,7 +17,6 @@ from xval.base.errors import SettingsError
 from xval.commands import _model_arguments as arguments
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 SUMMARY = "write embeddings: the output of a layer of a saved network for audio files"
@@ -83,7 +84,5 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _save(path: Path, values: "NDArray[np.float32]") -> None:
-    import numpy as np
-
     with path.open("wb") as file:
         np.save(file, values, allow_pickle=False)

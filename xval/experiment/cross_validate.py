@@ -21,6 +21,7 @@ from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
 from xval.experiment.declare import Experiment
 from xval.experiment.grid import comment_of
+from xval.experiment.refit_plan import refuse_what_needs_folds
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.other_script import OF_ANY_SCRIPT
@@ -184,8 +185,6 @@ def choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit
     declaration = _declare(str(shared["dataset"]), shared, {1: own})
     (instance,) = resolve(declaration)
     if refit:
-        from xval.experiment.refit_plan import refuse_what_needs_folds
-
         refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)
     numbers = folder.instances()

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from preprocessing.clips.near_pairs import MOST_COMPARED, read_across_items
+from preprocessing.corpus import open_corpus
 from preprocessing.parallel import count_cores
 from xval.backend.keras_internals import describe_untried
 from xval.base.errors import CorpusError, ResultsError
@@ -45,7 +47,6 @@ def prepare_jobs(
     The overrides are over everything else; `in_python`: advice names parameters of Python functions. `notes` are printed once
     no settings can be wrong any more, with what the checks warn of.
     """
-    from preprocessing.corpus import open_corpus
     from preprocessing.quality import cautions
 
     settings = planned.instances[0].settings
@@ -102,8 +103,6 @@ def prepare_jobs(
 
 def _search_near_duplicates(corpus: "Corpus", console: Console) -> None:
     """Search for near-duplicates where preparing was killed, or the disk full, before it did: else no caution names them."""
-    from preprocessing.clips.near_pairs import MOST_COMPARED, read_across_items
-
     if corpus.is_custom or not corpus.audio_folder.is_dir() or read_across_items(corpus.folder, corpus.index_hash) is not None:
         return
     if corpus.index.loc[~corpus.index["augmented"], "audio_hash"].nunique() > MOST_COMPARED:
@@ -148,7 +147,6 @@ def cut_clips(planned: Plan) -> list[str]:
     ]
     if not cutting:
         return []
-    from preprocessing.corpus import open_corpus
     from preprocessing.quality.findings.durations import cut
     from preprocessing.quality.rules import Features
 
@@ -160,8 +158,6 @@ def cut_clips(planned: Plan) -> list[str]:
 
 def planned_item_word(planned: Plan) -> str:
     """Return what an item is called before anything has run; the word for any where the corpus cannot be read."""
-    from preprocessing.corpus import open_corpus
-
     settings = planned.instances[0].settings
     try:
         corpus_word = open_corpus(settings.dataset, Path(settings.data_folder)).item_name
@@ -183,7 +179,6 @@ def restore_settings(planned: Plan, declaration: Declaration) -> bool:
             with suppress(ResultsError):  # a rebuild names what is damaged
                 is_restored |= renew_words(planned.folder, instance)
         else:
-            from preprocessing.corpus import open_corpus
             from preprocessing.quality.cautions import find_cautions, shared_columns
 
             corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from rich.console import Console
 
+from preprocessing.clips.columns import with_columns
 from preprocessing.console import progress_bar
+from preprocessing.corpus import open_corpus
 from xval.answers import ranking
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, judge_record
@@ -224,9 +226,6 @@ def _make_job(
     console: Console,
 ) -> tuple[Job, "Corpus"]:
     """Return the job of the final model, when its feature stores and the copy of the code are there; and the corpus."""
-    from preprocessing.clips.columns import with_columns
-    from preprocessing.corpus import open_corpus
-
     settings = instance.settings
     corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
     if corpus.index_hash != folds.index_hash:

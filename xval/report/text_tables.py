@@ -10,8 +10,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich import box
+from rich.table import Table
+
 from preprocessing.clips import parquet_files
 from preprocessing.file_replacement import replace_file
+from preprocessing.visible_console import VisibleConsole
 from xval.base.csv_text import guarded
 from xval.base.errors import SettingsError, counted
 from xval.base.terminal import visible
@@ -56,11 +60,6 @@ def read_output(path: Path | None, form: str = "table", others: Sequence[str] = 
 
 def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
     """Print a table, or `nothing` if it has no rows. Lines are folded only on a terminal."""
-    from rich import box
-    from rich.table import Table
-
-    from preprocessing.visible_console import VisibleConsole
-
     if table.empty:
         console.print(nothing)
         return

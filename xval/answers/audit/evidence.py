@@ -8,6 +8,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pyarrow as pa
+
 from preprocessing.clips.parquet_files import read_table
 from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.corpus_folder import find_corpus_folder
@@ -34,7 +36,6 @@ from xval.settings.schema import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
-    import pyarrow as pa
 
 
 class NotCheckableError(Exception):
@@ -133,15 +134,13 @@ class JobEvidence:
 
     def predictions_hash(self) -> bytes:
         """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same."""
-        import pyarrow as pa
-
         with self._reading_predictions() as table, pa.BufferOutputStream() as content:
             with pa.ipc.new_stream(content, table.schema) as stream:
                 stream.write_table(table)
             return hashlib.sha256(content.getvalue()).digest()
 
     @contextmanager
-    def _reading_predictions(self) -> "Iterator[pa.Table]":
+    def _reading_predictions(self) -> Iterator[pa.Table]:
         try:
             yield read_table(
                 self.folder / "predictions.parquet", PREDICTION_COLUMNS, columns=("item", "row", "clip", "start_s", "side")

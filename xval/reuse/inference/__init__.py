@@ -10,6 +10,8 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.parallel import count_cores
+from xval.backend.devices import bind, load_keras, make_slots, onednn
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.keras_backends import installed_or_default
 from xval.base.user_code import imports
@@ -93,8 +95,6 @@ def _bind(backend: str, gpu: str | None, *, needs_keras: bool) -> None:
             raise SettingsError(f"gpu={gpu}: Keras is already loaded on a device. Load the model before.")
         return
     chosen = os.environ.get("KERAS_BACKEND") or installed_or_default(backend)
-    from preprocessing.parallel import count_cores
-    from xval.backend.devices import bind, load_keras, make_slots, onednn
 
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen
