@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from preprocessing import corpora
 from preprocessing.clips.label_sets import MULTI_LABEL, cell_of, refuse_missing_names
 from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES
 from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
-from preprocessing.commands.make import make_features
+from preprocessing.commands.corpus_features import make_features
 from preprocessing.console import make_console
 from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._reading import RowOptions, read_missing
@@ -27,13 +28,11 @@ from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, suggestion
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from preprocessing.store import FeatureStore
 
 
 def prepare(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None" = None,
+    source: str | Path | Sequence[str | Path] | pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None = None,
     targets: "Mapping[str, ArrayLike] | ArrayLike | None" = None,
     items: ArrayLike | None = None,
     *,
@@ -89,7 +88,6 @@ def prepare(
         if without_meaning := [*options, *(name for name, value in given if value)]:
             raise SettingsError(f"{without_meaning[0]}: has no effect on arrays, which are already features. Remove it.")
         return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
-    import pandas as pd
 
     overrides = [f"{name}={'none' if value is None else value}" for name, value in (settings or {}).items()]
     with tempfile.TemporaryDirectory() as folder:
@@ -223,7 +221,7 @@ def _named(dataset: str | None, what: str) -> str:
     return dataset
 
 
-def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options: Mapping[str, object]) -> None:
+def _refuse_missing_cells(frame: pd.DataFrame, task_type: str | None, options: Mapping[str, object]) -> None:
     """Refuse a row of a DataFrame without item or label by its number, which its table would call a line."""
     columns = ["item"] if task_type in (MULTI_LABEL, "representation", "frame_classification") else ["item", "label"]
     texts = read_missing(_as_text("missing", options.get("missing", MISSING_OPTION)))

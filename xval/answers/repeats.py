@@ -56,7 +56,6 @@ def components_of(instance: InstanceResults, side: str, metric: str) -> "Compone
     """Return the variances of a metric between folds and between seeds; None: one repeat, or never defined."""
     if instance.n_repeats == 1 or not instance.fold_values(side, metric):
         return None
-
     return variance_components(repeat_values(instance, side, metric))
 
 

@@ -50,7 +50,6 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
         return 1, f"because fold_strategy = {settings.fold_strategy} has only one way to split"
     if settings.repeats > 1:
         return 1, "because repeats already train each fold several times"
-
     index = open_corpus(settings.dataset, Path(settings.data_folder)).index
     n_clips = int((~index["augmented"].astype(bool)).sum())
     most = max(n_clips * (of.num_epochs if trains_network(of.architecture) else 1) for of in all_settings)

@@ -14,13 +14,13 @@ from xval.base.errors import SettingsError, UndefinedAnswerError, XvalError, cou
 from xval.commands import _model_arguments as arguments
 from xval.extras.live.arrivals import SETTLE_S, Arrivals
 from xval.extras.live.growing_csv import GrowingCsv
-from xval.extras.live.microphone import Microphone
 from xval.report.text_tables import Output
 
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console
 
+    from xval.extras.live.microphone import Microphone
     from xval.reuse.inference import SavedModel
 
 INSTEAD = ", --follow FOLDER or --microphone"
@@ -79,6 +79,8 @@ def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
 
 
 def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top: Top) -> int:
+    from xval.extras.live.microphone import Microphone  # here, because it loads what reads audio
+
     messages = make_console(is_error=True)
     source = Arrivals(options.follow, rows.predicted) if options.follow else Microphone()
     model = arguments.load(options, messages)
@@ -181,7 +183,7 @@ def follow(
 
 
 def _record(
-    microphone: Microphone,
+    microphone: "Microphone",
     options: argparse.Namespace,
     model: "SavedModel",
     write: Callable[["pd.DataFrame"], None],

@@ -100,7 +100,6 @@ def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int
     by_number = {instance.number: instance for instance in contents.instances if instance.done}
     if not best.mean or len(by_number) > _MOST_COMPARED:
         return frozenset()
-
     first = by_number[min(best.mean)]
     n_folds = len(first.folds)
     others = [other for number, other in by_number.items() if number not in best.mean and len(other.folds) == n_folds]

@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
-from sklearn.pipeline import Pipeline
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from xval.base.errors import ResultsError, UnsafeModelError, brief
 from xval.base.hidden_modules import hidden
@@ -51,6 +49,8 @@ def load_pipeline(path: Path) -> Any:
         UnsafeModelError: Its archive is refused; see `xval.models.saved.archive.open_archive`.
     """
     skops_io = import_skops()
+    from sklearn.pipeline import Pipeline
+    from skops.io.exceptions import UntrustedTypesFoundException
 
     try:
         with open_regular(path, LARGEST_MODEL_BYTES) as file:

@@ -3,9 +3,6 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import sklearn
-import skops
-
 from xval.base.json_files import read_json, write_json
 from xval.models.saved.description import EstimatorSettings
 from xval.results.folder import KERAS_NAME
@@ -34,6 +31,9 @@ def describe_estimator(fitted: FittedEstimator, name: str, **further: Any) -> Es
 
 def library_versions() -> dict[str, str]:
     """Return the versions of what fits and saves an estimator."""
+    import sklearn
+    import skops
+
     return {"scikit-learn": sklearn.__version__, "skops": skops.__version__}
 
 
