@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from hashlib import blake2b, file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,13 +29,10 @@ from preprocessing.clips.output_folder import (
 from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument, number_reader, whole_number
-from preprocessing.parallel import count_cores, map_in_processes
+from preprocessing.parallel import Progress, count_cores, map_in_processes
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.base.operating_system import open_regular
 from xval.base.size_limits import LARGEST_TABLE_BYTES
-
-if TYPE_CHECKING:
-    from preprocessing.parallel import Progress
 
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
 NOTE_NAME = "converted.json"
@@ -134,7 +130,7 @@ def convert_folder(
     speech_table: Path | None = None,
     overwrite: bool = False,
     n_processes: int = 1,
-    progress: "Progress | None" = None,
+    progress: Progress | None = None,
 ) -> Conversion:
     """Write a mono wav copy of every audio file; a run that was interrupted continues where it stopped.
 

@@ -4,7 +4,7 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 import pandas as pd
@@ -21,14 +21,11 @@ from preprocessing.corpora._reading import RowOptions, read_missing
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
-from preprocessing.store import write
+from preprocessing.store import FeatureStore, write
 from preprocessing.store.arrays import refuse_missing
 from xval.base.config_file import default_folder
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, suggestion
-
-if TYPE_CHECKING:
-    from preprocessing.store import FeatureStore
 
 
 def prepare(
@@ -47,7 +44,7 @@ def prepare(
     workers: int | None = None,
     quiet: bool = False,
     **options: object,
-) -> "FeatureStore":
+) -> FeatureStore:
     """Make the index and the feature store of a corpus; a corpus of this name is replaced.
 
     Args:
@@ -236,7 +233,7 @@ def _refuse_missing_cells(frame: pd.DataFrame, task_type: str | None, options: M
 
 def _write_arrays(
     predictors: Any, targets: Any, items: ArrayLike | None, dataset: str, data_folder: Path, task_type: str
-) -> "FeatureStore":
+) -> FeatureStore:
     """Write predictors and targets, by item or as arrays with an item for each example."""
     is_by_item = isinstance(predictors, Mapping)
     if is_by_item != (items is None) or (targets is not None and is_by_item != isinstance(targets, Mapping)):

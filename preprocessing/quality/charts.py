@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
 from preprocessing.clips.label_sets import MULTI_LABEL
@@ -14,7 +15,6 @@ from xval.base.errors import counted, shortened
 from xval.base.item_word import ITEM, call_items
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -26,7 +26,7 @@ _N_BINS = 40
 _WIDE_RATIO = 50
 
 
-def draw_charts(facts: "pd.DataFrame", task_type: str, item_word: str = "") -> dict[str, bytes]:
+def draw_charts(facts: pd.DataFrame, task_type: str, item_word: str = "") -> dict[str, bytes]:
     """Draw what is known of a corpus.
 
     Args:
@@ -86,7 +86,7 @@ def _draw_bars(axes: "Axes", names: Sequence[str], counts: Sequence[int]) -> Non
     axes.margins(x=max(0.05, 1.2 / len(counts)), y=0.15)
 
 
-def _levels(facts: "pd.DataFrame") -> bytes:
+def _levels(facts: pd.DataFrame) -> bytes:
     figure, axes = _chart("Levels of the clips that are not silent", "Level (dBFS)")
     rms, peak = (facts.loc[np.isfinite(facts[column]), column].to_numpy(dtype=float) for column in ("rms_dbfs", "peak_dbfs"))
     bins = _bins(min(rms.min(), peak.min()), max(rms.max(), peak.max())).tolist()
@@ -113,7 +113,7 @@ def _classes(labels: "pd.Series[str]") -> bytes:
     return png(figure)
 
 
-def _targets(facts: "pd.DataFrame") -> bytes:
+def _targets(facts: pd.DataFrame) -> bytes:
     facts = facts[label_columns(facts.columns)].dropna(axis=1, how="all")
     columns = facts.columns[:6]
     figure = new_figure(_SIZE_INCHES[0], _SIZE_INCHES[1] * len(columns))

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import librosa
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -14,11 +16,6 @@ from preprocessing.features.kinds import bin_names
 from preprocessing.features.windows import ClipExamples, make_examples
 from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, write_title
 from xval.base.errors import counted
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
-    from matplotlib.image import AxesImage
 
 LARGEST_N_WINDOWS = 24
 """So many windows are drawn; of more, only some."""
@@ -31,7 +28,7 @@ _LARGEST_N_POINTS = 20_000
 
 def draw_clip(
     samples: NDArray[np.float32], settings: FeatureSettings, *, title: str, n_samples: int | None = None
-) -> tuple["Figure", ClipExamples]:
+) -> tuple[Figure, ClipExamples]:
     """Draw a clip as a model gets it: its waveform, its features, and, where there are windows, each of them.
 
     Args:
@@ -97,7 +94,7 @@ def _in_deviations(examples: ClipExamples, whole: NDArray[np.float32]) -> ClipEx
     return replace(examples, predictors=np.clip((examples.predictors - whole.mean(axis=(0, 1))) / deviation, -3, 3))
 
 
-def _draw_waveform(axes: "Axes", samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:
+def _draw_waveform(axes: Axes, samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:
     """Draw samples over seconds, and what is trimmed in grey."""
     step = max(1, samples.size // _LARGEST_N_POINTS)
     if step == 1:
@@ -121,8 +118,8 @@ def _draw_waveform(axes: "Axes", samples: NDArray[np.float32], rate_hz: int, who
 
 
 def _draw_features(
-    axes: "Axes", examples: ClipExamples, number: int, settings: FeatureSettings, limits: tuple[float, float]
-) -> "tuple[AxesImage, float]":
+    axes: Axes, examples: ClipExamples, number: int, settings: FeatureSettings, limits: tuple[float, float]
+) -> tuple[AxesImage, float]:
     """Draw an example over seconds and bins; return the image, and on what second of the clip its last frame is centred."""
     matrix = examples.predictors[number]
     n_frames, n_bins = matrix.shape
@@ -150,7 +147,7 @@ def _draw_features(
 
 
 def _draw_windows(
-    part: "SubFigure", examples: ClipExamples, shown: Sequence[int], settings: FeatureSettings, limits: tuple[float, float]
+    part: SubFigure, examples: ClipExamples, shown: Sequence[int], settings: FeatureSettings, limits: tuple[float, float]
 ) -> None:
     """Draw the windows in rows, each over its own time."""
     n_rows = -(-len(shown) // _WINDOWS_PER_ROW)

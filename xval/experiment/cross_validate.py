@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
+
+import pandas as pd
 
 from preprocessing import prepare
 from preprocessing.clips.index_file import INDEX_NAME
@@ -30,16 +32,13 @@ from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import EXPERIMENT_KEYS
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _MOST_NAMED = 4
 _LONGEST_NAME = 80
 
 
 @overload
 def cross_validate(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
+    source: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
@@ -55,7 +54,7 @@ def cross_validate(
 
 @overload
 def cross_validate(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
+    source: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
@@ -70,7 +69,7 @@ def cross_validate(
 
 
 def cross_validate(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
+    source: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 
 from preprocessing.clips.parquet_files import read_table
@@ -33,9 +33,6 @@ from xval.results.read import (
 from xval.results.scores import Scores
 from xval.settings.parameters import settings_among
 from xval.settings.schema import Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class NotCheckableError(Exception):
@@ -126,7 +123,7 @@ class JobEvidence:
         """Return the content of model.json."""
         return self.provenance().described
 
-    def predictions(self) -> "pd.DataFrame":
+    def predictions(self) -> pd.DataFrame:
         """Return item, clip, start_s, side and, if there is one, row of predictions.parquet."""
         with self._reading_predictions() as table:
             predictions: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})

@@ -7,7 +7,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from xval.backend.keras_internals import all_layers
 from xval.base.errors import DivergenceError, SettingsError, UnsafeModelError, first_of, one_line
 from xval.base.user_code.modules import describe_place
+from xval.data.fold import Examples
 from xval.engine.learners.network import FoldNetwork
 from xval.engine.worker.run import test_and_save
 from xval.jobs.claim import is_out_of_memory
@@ -29,9 +30,6 @@ from xval.results.folder import KERAS_NAME
 from xval.training.fit import History, train_model
 from xval.training.own_callbacks import own_parts
 from xval.training.setup import set_up_fold
-
-if TYPE_CHECKING:
-    from xval.data.fold import Examples
 
 _MOST_COMPARED = 8  # predictions
 # As a share of the largest prediction, by the type that the model computes in: what rounding alone does not reach.
@@ -117,7 +115,7 @@ def _read_back(path: Path) -> keras.Model:
         ) from error
 
 
-def _compare(model: keras.Model, read: keras.Model, side: "Examples") -> None:
+def _compare(model: keras.Model, read: keras.Model, side: Examples) -> None:
     """Raise a SettingsError where a model that was read back predicts otherwise, but by rounding."""
     alike = np.arange(len(side)) if side.lengths is None else np.flatnonzero(side.lengths == side.lengths[0])
     predictors = side.predictors(alike[:_MOST_COMPARED])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from rich.console import Console
 
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.options.argument_parser import number_reader
@@ -18,7 +19,6 @@ from xval.report.text_tables import Output
 
 if TYPE_CHECKING:
     import pandas as pd
-    from rich.console import Console
 
     from xval.extras.live.microphone import Microphone
     from xval.reuse.inference import SavedModel
@@ -123,7 +123,7 @@ def follow(
     options: argparse.Namespace,
     model: "SavedModel",
     write: Callable[["pd.DataFrame"], None],
-    messages: "Console",
+    messages: Console,
     *,
     is_written: bool = False,
     clock: Callable[[], float] = time.monotonic,
@@ -187,7 +187,7 @@ def _record(
     options: argparse.Namespace,
     model: "SavedModel",
     write: Callable[["pd.DataFrame"], None],
-    messages: "Console",
+    messages: Console,
 ) -> int:
     """Predict windows of microphone input, each as long as a training example of the model; return the exit code."""
     length_s = model.description.example_s or 0.0
