@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from augmentation.copies import CopyOutcome, CopyTask, make_copies, output_paths
 from augmentation.offline_settings import AugmentationSettings
@@ -22,9 +23,6 @@ from preprocessing.console import progress_bar
 from preprocessing.file_replacement import replace_file
 from preprocessing.parallel import map_in_processes
 from xval.base.errors import CorpusError, counted, verb_of
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 FORMAT_VERSION = 2
 
@@ -57,7 +55,7 @@ class Augmentation:
     within: tuple[Path, ...] = ()
 
 
-def augment_folder(wanted: Augmentation, console: "Console") -> None:
+def augment_folder(wanted: Augmentation, console: Console) -> None:
     """Make the copies of a folder, go on where an interrupted run stopped, and say what was done.
 
     Copies of files that are gone are removed, and those of files that were replaced are made again.
@@ -118,7 +116,7 @@ def _copy_metadata(wanted: Augmentation, sources: Sources) -> None:
             replace_file(target, partial(shutil.copyfile, wanted.input_folder / name), among_many=True)
 
 
-def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome], seconds: float, console: "Console") -> None:
+def _report(wanted: Augmentation, sources: Sources, outcomes: list[CopyOutcome], seconds: float, console: Console) -> None:
     n_used = sum(outcome.reason is None for outcome in outcomes)
     n_files, n_made = n_used * (1 + wanted.n_copies), sum(outcome.n_made for outcome in outcomes)
     kept = f" ({n_files - n_made} already existed)" if n_made < n_files else ""

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, Any
+
+from rich.console import Console
 
 from preprocessing.console import progress_bar
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 _CHUNK_BYTES = 1 << 16
 _CONNECT_S, _ANSWER_S = 10.0, 20.0
@@ -17,7 +16,7 @@ _CONNECT_S, _ANSWER_S = 10.0, 20.0
 def fetch_file(
     url: str,
     path: Path,
-    console: "Console",
+    console: Console,
     *,
     known_hash: str | None = None,
     headers: Mapping[str, str] | None = None,

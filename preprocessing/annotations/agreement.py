@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from preprocessing.annotations import intervals
 from preprocessing.annotations.intervals import NS_PER_S
@@ -11,11 +12,8 @@ from preprocessing.annotations.labels import Annotations, common, intervals_by_l
 from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "pd.DataFrame":
+def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> pd.DataFrame:
     """Compare the annotators of every recording, label by label.
 
     Args:
@@ -27,8 +25,6 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
         not annotate the recording; agreed_s, heard by all of them; disputed_s, heard by some; agreement, the share of
         agreed_s in both (Jaccard 1912). The last three are NaN where there was but one annotator.
     """
-    import pandas as pd
-
     names = sorted({name for annotations in annotations_by_recording.values() for name in annotations["annotator"]})
     columns = {name: f"{name or 'annotated'}_s" for name in names}
     rows: list[dict[str, object]] = []
@@ -50,7 +46,7 @@ def disagreement_table(annotations_by_recording: Mapping[str, Annotations]) -> "
     return pd.DataFrame(rows, columns=order)
 
 
-def write_disagreement(path: Path, table: "pd.DataFrame") -> None:
+def write_disagreement(path: Path, table: pd.DataFrame) -> None:
     """Write what `disagreement_table` returns as csv, whole or not at all; times to the microsecond, NaN as an empty cell."""
     rounded = table.round(6)
     replace_file(path, lambda temporary: guarded(rounded).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n"))

@@ -10,6 +10,8 @@ from functools import partial
 from pathlib import Path, PurePath, PurePosixPath
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from preprocessing.clips.listing import AudioFiles, is_copy
 from xval.base.csv_text import read_csv
 from xval.base.errors import CorpusError, counted, verb_of
@@ -148,8 +150,6 @@ def _renamed(copies: "pd.DataFrame", name_in: Callable[[str], str]) -> "pd.DataF
 
 
 def _read(path: Path) -> "pd.DataFrame":
-    import numpy as np
-
     try:
         copies = read_csv(path, ("path", "source"))
         copies["time_factor"] = copies["time_factor"].astype("float64")

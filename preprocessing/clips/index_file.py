@@ -11,6 +11,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from preprocessing.clips import parquet_files
 from preprocessing.clips.listing import ITEM_NAME
 from preprocessing.clips.table import PHASES, label_columns
@@ -106,8 +108,6 @@ def _check(index: "pd.DataFrame", facts: dict[str, Any]) -> None:
 
     Examples of a script have no audio, and so no length.
     """
-    import numpy as np
-
     targets, names = label_columns(index.columns), facts["class_names"]
     is_text = all(isinstance(facts[name], str) for name in ("corpus", "audio_folder", "task_type", "index_hash"))
     schema = _schema(facts["task_type"], targets)

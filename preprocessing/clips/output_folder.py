@@ -16,6 +16,7 @@ from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import soundfile
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 from pydantic import AfterValidator, ValidationError
 
@@ -127,8 +128,6 @@ def open_output(folder: Path, note_name: str, settings: dict[str, Any], *, overw
     Yields:
         The folder, in which nothing is touched before its `begin`. It is complete when this context ends without an error.
     """
-    from filelock import FileLock, Timeout
-
     if folder.exists() and not folder.is_dir():
         raise CorpusError(f"{folder} is a file. Give a folder.")
     is_new = not folder.exists()

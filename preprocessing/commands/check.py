@@ -8,26 +8,35 @@ import math
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from preprocessing.commands.command_line import CorpusChoice, read_settings
+import pandas as pd
+from rich.console import Console
+
+from preprocessing.clips.augmented_copies import add_copies
+from preprocessing.clips.columns import collect_columns
+from preprocessing.clips.index_file import word_of_item
+from preprocessing.clips.listing import ITEM_NAME
+from preprocessing.clips.same_files import first_paths
+from preprocessing.clips.table import check_clips, label_columns
+from preprocessing.commands.command_line import CLIPPED_SHARE, MIN_DURATION_S, CorpusChoice, read_settings
 from preprocessing.console import EXIT_USAGE, make_console, progress_bar
-from preprocessing.options.argument_parser import Parser, number_reader
+from preprocessing.corpus_folder import corpus_folder
+from preprocessing.file_replacement import replace_file
+from preprocessing.quality.charts import draw_charts
+from preprocessing.quality.facts import HEADER_COLUMNS, MEASURED_COLUMNS, measure, read_headers
+from preprocessing.quality.faults import find_faults, without_refusal
+from preprocessing.quality.foldable import FoldsVerdict, judge_folds
+from preprocessing.quality.near_duplicates import find_near_duplicates
+from preprocessing.quality.report import Subject, make_page
+from preprocessing.quality.rules import TASKS_WITH_CLASSES, Criteria, count_by_class_and_item, usable_clips
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, counted
+from xval.base.findings import Finding
 from xval.base.item_word import ITEM, call_items
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from rich.console import Console
-
-    from preprocessing.quality.report import Subject
-    from preprocessing.quality.rules import Criteria
-    from xval.base.findings import Finding
+from xval.folds.shared_columns import find_shared_columns
 
 TABLE_NAME, COUNTS_NAME, PAGE_NAME = "quality.csv", "class_item.csv", "quality.html"
 
-_MIN_DURATION_S, _CLIPPED_SHARE = 0.1, 0.001
 _STYLES = {"refused": "bold red", "left out": "yellow", "doubtful": ""}
 
 
@@ -42,18 +51,6 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
         n_processes: Processes that read audio.
     """
     settings = read_settings(corpus.feature_overrides(values.overrides))
-    from preprocessing.clips.index_file import word_of_item
-    from preprocessing.clips.listing import ITEM_NAME
-    from preprocessing.clips.same_files import first_paths
-    from preprocessing.corpus_folder import corpus_folder
-    from preprocessing.quality.facts import measure, read_headers
-    from preprocessing.quality.faults import find_faults, without_refusal
-    from preprocessing.quality.foldable import FoldsVerdict, judge_folds
-    from preprocessing.quality.near_duplicates import find_near_duplicates
-    from preprocessing.quality.report import Subject
-    from preprocessing.quality.rules import Criteria
-    from xval.folds.shared_columns import find_shared_columns
-
     folder = values.check_output or corpus_folder(corpus.dataset, corpus.data_folder) / "quality"
     console = make_console()
     console.print(f"Listing the clips of {corpus.reader.name} in {corpus.place}")
@@ -72,8 +69,8 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
     facts = facts.assign(recording=first_paths(facts, corpus.audio_folder))
     has_examples = corpus.task_type != "frame_classification"
     columns = () if refusal else find_shared_columns(*_with_further(listed, clips))
-    least_s = _MIN_DURATION_S if values.check_min_duration_s is None else values.check_min_duration_s
-    clipped = _CLIPPED_SHARE if values.check_clipped_share is None else values.check_clipped_share
+    least_s = MIN_DURATION_S if values.check_min_duration_s is None else values.check_min_duration_s
+    clipped = CLIPPED_SHARE if values.check_clipped_share is None else values.check_clipped_share
     criteria = Criteria(least_s, clipped, task_type, settings, has_examples, columns)
     facts, findings = find_faults(facts, criteria)
     folds = FoldsVerdict() if refusal else judge_folds(_foldable(corpus, facts), corpus.task_type)
@@ -90,55 +87,8 @@ def check_corpus(corpus: CorpusChoice, values: argparse.Namespace, n_processes: 
     return EXIT_USAGE if is_refused else 0
 
 
-def add_check_arguments(parser: Parser) -> None:
-    """Declare --check and what goes only with it, which `options_of_check` reads."""
-    group = parser.add_argument_group("check without preparing")
-    group.add_argument("--check", action="store_true", help="only report what is wrong with the corpus, without preparing it")
-    group.add_argument(
-        "--headers-only",
-        action="store_true",
-        default=None,
-        dest="check_headers_only",
-        help="read only the headers of the files, which is fast but finds less",
-    )
-    group.add_argument(
-        "--min-duration-s",
-        type=number_reader("--min-duration-s"),
-        dest="check_min_duration_s",
-        metavar="S",
-        help=f"report clips that are shorter than this (default: {_MIN_DURATION_S} s)",
-    )
-    group.add_argument(
-        "--clipped-share",
-        type=number_reader("--clipped-share", largest=1),
-        dest="check_clipped_share",
-        metavar="SHARE",
-        help=f"report clips with at least this share of clipped samples (0 to 1, default: {_CLIPPED_SHARE})",
-    )
-    group.add_argument(
-        "--output",
-        type=Path,
-        dest="check_output",
-        metavar="DIR",
-        help="folder of the report (default: DATA_FOLDER/DATASET/quality)",
-    )
-
-
-def options_of_check(values: argparse.Namespace) -> dict[str, object]:
-    """Return what goes only with --check, by option; None where it is not given."""
-    prefix = "check_"
-    return {
-        f"--{name.removeprefix(prefix).replace('_', '-')}": value
-        for name, value in vars(values).items()
-        if name.startswith(prefix)
-    }
-
-
-def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tuple[pd.DataFrame, str]":
+def _complete(clips: pd.DataFrame, audio_folder: Path, task_type: str) -> tuple[pd.DataFrame, str]:
     """Return the checked list of clips with the augmented copies, and why it is refused, if it is."""
-    from preprocessing.clips.augmented_copies import add_copies
-    from preprocessing.clips.table import check_clips, label_columns
-
     try:
         checked = check_clips(clips, audio_folder, task_type=task_type)
     except CorpusError as error:
@@ -152,20 +102,16 @@ def _complete(clips: "pd.DataFrame", audio_folder: Path, task_type: str) -> "tup
         return checked, str(error)
 
 
-def _with_further(listed: "pd.DataFrame", clips: "pd.DataFrame") -> "tuple[pd.DataFrame, list[str]]":
+def _with_further(listed: pd.DataFrame, clips: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
     """Return the checked clips of a list, without augmented copies, with its further columns, and the names of these."""
-    from preprocessing.clips.columns import collect_columns
-
     own = clips.iloc[: len(listed)]
     further = collect_columns(listed, own["clip"])
     names = [name for name in map(str, further.columns) if name not in own]
     return own.assign(**{name: further[name].to_numpy() for name in names}).loc[~own["augmented"]], names
 
 
-def _foldable(corpus: CorpusChoice, facts: "pd.DataFrame") -> "pd.DataFrame":
+def _foldable(corpus: CorpusChoice, facts: pd.DataFrame) -> pd.DataFrame:
     """Return the clips that an index of the corpus would have, as far as they were looked at, with what folds are made of."""
-    from preprocessing.quality.rules import usable_clips
-
     usable = usable_clips(facts)
     if corpus.task_type == "frame_classification":  # its clips are recordings, in which the facts are of events
         recordings, _ = corpus.list_recordings()
@@ -178,10 +124,8 @@ def _foldable(corpus: CorpusChoice, facts: "pd.DataFrame") -> "pd.DataFrame":
     return usable if "recording" not in usable else usable.assign(path=usable["recording"])
 
 
-def _as_listed(clips: "pd.DataFrame", targets: Sequence[str], task_type: str) -> "pd.DataFrame":
+def _as_listed(clips: pd.DataFrame, targets: Sequence[str], task_type: str) -> pd.DataFrame:
     """Return a list of clips that is refused with the columns that the report needs."""
-    import pandas as pd
-
     listed = pd.DataFrame({column: clips[column].astype("string").fillna("").astype(object) for column in ("path", "item")})
     listed.insert(0, "clip", listed["path"])
     for column in targets:
@@ -194,16 +138,7 @@ def _as_listed(clips: "pd.DataFrame", targets: Sequence[str], task_type: str) ->
     return listed.reset_index(drop=True)
 
 
-def _write(
-    folder: Path, subject: "Subject", facts: "pd.DataFrame", findings: "Sequence[Finding]", criteria: "Criteria"
-) -> None:
-    from preprocessing.clips.table import label_columns
-    from preprocessing.file_replacement import replace_file
-    from preprocessing.quality.charts import draw_charts
-    from preprocessing.quality.facts import HEADER_COLUMNS, MEASURED_COLUMNS
-    from preprocessing.quality.report import make_page
-    from preprocessing.quality.rules import TASKS_WITH_CLASSES, count_by_class_and_item
-
+def _write(folder: Path, subject: Subject, facts: pd.DataFrame, findings: Sequence[Finding], criteria: Criteria) -> None:
     clip_columns = ["clip", "path", "item", *label_columns(facts.columns), "start_s", "end_s", "augmented"]
     table = facts.reindex(columns=[*clip_columns, *HEADER_COLUMNS, *MEASURED_COLUMNS, "faults", "reason"])
     charts = draw_charts(facts, criteria.task_type, subject.item_word)
@@ -219,7 +154,7 @@ def _write(
     replace_file(folder / PAGE_NAME, lambda path: path.write_text(page, encoding="utf-8"))
 
 
-def _summarise(console: "Console", facts: "pd.DataFrame", findings: "Sequence[Finding]", subject: "Subject") -> None:
+def _summarise(console: Console, facts: pd.DataFrame, findings: Sequence[Finding], subject: Subject) -> None:
     original = facts[~facts["augmented"]]
     n_copies = len(facts) - len(original)
     copies = f", {n_copies} augmented copies" if n_copies else ""

@@ -14,13 +14,15 @@ from preprocessing import corpora
 from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES, shorten
 from preprocessing.corpora._layout import refuse_unknown, split_names
 from preprocessing.features.feature_settings import FeatureSettings
-from preprocessing.options.argument_parser import Parser, add_data_folder_argument
+from preprocessing.options.argument_parser import Parser, add_data_folder_argument, number_reader
 from preprocessing.options.settings_section import read_settings_section
 from xval.base.errors import SettingsError, counted
 
 if TYPE_CHECKING:
     import pandas as pd
 
+MIN_DURATION_S, CLIPPED_SHARE = 0.1, 0.001
+"""Clips that are shorter, or have at least this share of clipped samples, are reported by --check."""
 SETTINGS_HELP = "change a feature setting for this command; repeatable"
 
 
@@ -272,3 +274,47 @@ def read_corpus_choice(values: argparse.Namespace, reader: corpora.CorpusReader)
         speech_table=values.speech_table,
         corrections=corrections,
     )
+
+
+def add_check_arguments(parser: Parser) -> None:
+    """Declare --check and what goes only with it, which `options_of_check` reads."""
+    group = parser.add_argument_group("check without preparing")
+    group.add_argument("--check", action="store_true", help="only report what is wrong with the corpus, without preparing it")
+    group.add_argument(
+        "--headers-only",
+        action="store_true",
+        default=None,
+        dest="check_headers_only",
+        help="read only the headers of the files, which is fast but finds less",
+    )
+    group.add_argument(
+        "--min-duration-s",
+        type=number_reader("--min-duration-s"),
+        dest="check_min_duration_s",
+        metavar="S",
+        help=f"report clips that are shorter than this (default: {MIN_DURATION_S} s)",
+    )
+    group.add_argument(
+        "--clipped-share",
+        type=number_reader("--clipped-share", largest=1),
+        dest="check_clipped_share",
+        metavar="SHARE",
+        help=f"report clips with at least this share of clipped samples (0 to 1, default: {CLIPPED_SHARE})",
+    )
+    group.add_argument(
+        "--output",
+        type=Path,
+        dest="check_output",
+        metavar="DIR",
+        help="folder of the report (default: DATA_FOLDER/DATASET/quality)",
+    )
+
+
+def options_of_check(values: argparse.Namespace) -> dict[str, object]:
+    """Return what goes only with --check, by option; None where it is not given."""
+    prefix = "check_"
+    return {
+        f"--{name.removeprefix(prefix).replace('_', '-')}": value
+        for name, value in vars(values).items()
+        if name.startswith(prefix)
+    }

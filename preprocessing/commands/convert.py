@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from functools import partial
+from hashlib import blake2b, file_digest
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from preprocessing.audio.read import read_audio
 from preprocessing.clips.listing import files_below
@@ -27,13 +29,10 @@ from preprocessing.clips.output_folder import (
 from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument, number_reader, whole_number
-from preprocessing.parallel import count_cores, map_in_processes
+from preprocessing.parallel import Progress, count_cores, map_in_processes
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.base.operating_system import open_regular
 from xval.base.size_limits import LARGEST_TABLE_BYTES
-
-if TYPE_CHECKING:
-    from preprocessing.parallel import Progress
 
 SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
 NOTE_NAME = "converted.json"
@@ -131,7 +130,7 @@ def convert_folder(
     speech_table: Path | None = None,
     overwrite: bool = False,
     n_processes: int = 1,
-    progress: "Progress | None" = None,
+    progress: Progress | None = None,
 ) -> Conversion:
     """Write a mono wav copy of every audio file; a run that was interrupted continues where it stopped.
 
@@ -173,8 +172,6 @@ def convert_folder(
 
 def _convert(task: "tuple[Path, Path, Sequence[tuple[float, float]] | None]", *, copy_format: CopyFormat) -> _Outcome:
     """Write the copy of one file, or of segments of it, whole or not at all."""
-    import numpy as np
-
     source, copy, segments = task
     try:
         samples, rate_hz = read_audio(source, sample_rate_hz=copy_format.sample_rate_hz, channel=copy_format.channel)
@@ -224,8 +221,6 @@ def make_parser() -> Parser:
 
 
 def _copy_format(values: argparse.Namespace) -> CopyFormat:
-    from hashlib import blake2b, file_digest
-
     table, pause_s = values.speech_table, values.longest_pause
     if (table is None) != (pause_s is None):
         raise SettingsError(

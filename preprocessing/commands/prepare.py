@@ -4,34 +4,32 @@ import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeGuard, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from preprocessing import corpora
 from preprocessing.clips.label_sets import MULTI_LABEL, cell_of, refuse_missing_names
 from preprocessing.clips.listing import ASK, KEEP, ONE, OVERLAPS, SEVERAL, SHARED_FILES, SIMILAR_NAMES
 from preprocessing.commands.command_line import CorpusChoice, read_corpus_choice
-from preprocessing.commands.make import make_features
+from preprocessing.commands.corpus_features import make_features
 from preprocessing.console import make_console
 from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._reading import RowOptions, read_missing
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
 from preprocessing.parallel import count_cores
+from preprocessing.store import FeatureStore, write
+from preprocessing.store.arrays import refuse_missing
 from xval.base.config_file import default_folder
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, suggestion
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from preprocessing.store import FeatureStore
-
 
 def prepare(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None" = None,
+    source: str | Path | Sequence[str | Path] | pd.DataFrame | Mapping[str, ArrayLike] | ArrayLike | None = None,
     targets: "Mapping[str, ArrayLike] | ArrayLike | None" = None,
     items: ArrayLike | None = None,
     *,
@@ -46,7 +44,7 @@ def prepare(
     workers: int | None = None,
     quiet: bool = False,
     **options: object,
-) -> "FeatureStore":
+) -> FeatureStore:
     """Make the index and the feature store of a corpus; a corpus of this name is replaced.
 
     Args:
@@ -87,7 +85,6 @@ def prepare(
         if without_meaning := [*options, *(name for name, value in given if value)]:
             raise SettingsError(f"{without_meaning[0]}: has no effect on arrays, which are already features. Remove it.")
         return _write_arrays(source, targets, items, _named(dataset, "arrays"), place, task_type or "classification")
-    import pandas as pd
 
     overrides = [f"{name}={'none' if value is None else value}" for name, value in (settings or {}).items()]
     with tempfile.TemporaryDirectory() as folder:
@@ -221,10 +218,8 @@ def _named(dataset: str | None, what: str) -> str:
     return dataset
 
 
-def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options: Mapping[str, object]) -> None:
+def _refuse_missing_cells(frame: pd.DataFrame, task_type: str | None, options: Mapping[str, object]) -> None:
     """Refuse a row of a DataFrame without item or label by its number, which its table would call a line."""
-    from preprocessing.store.arrays import refuse_missing
-
     columns = ["item"] if task_type in (MULTI_LABEL, "representation", "frame_classification") else ["item", "label"]
     texts = read_missing(_as_text("missing", options.get("missing", MISSING_OPTION)))
     if any(options.get(name) for name in ("map_labels", "where", "drop_bad_rows")):
@@ -238,10 +233,8 @@ def _refuse_missing_cells(frame: "pd.DataFrame", task_type: str | None, options:
 
 def _write_arrays(
     predictors: Any, targets: Any, items: ArrayLike | None, dataset: str, data_folder: Path, task_type: str
-) -> "FeatureStore":
+) -> FeatureStore:
     """Write predictors and targets, by item or as arrays with an item for each example."""
-    from preprocessing.store import write
-
     is_by_item = isinstance(predictors, Mapping)
     if is_by_item != (items is None) or (targets is not None and is_by_item != isinstance(targets, Mapping)):
         raise SettingsError(
@@ -249,8 +242,6 @@ def _write_arrays(
             "item), or two arrays and items (the item of each example)."
         )
     if items is not None:
-        from preprocessing.store.arrays import refuse_missing
-
         refuse_missing(items, "Arrays: example", "item", texts=MISSING, keep="change its spelling")
         refuse_missing(targets, "Arrays: example", "label", task_type)
         names = np.asarray(items).astype(str)

@@ -5,18 +5,21 @@ Clips are audio files, or clips of a prepared dataset.
 
 import argparse
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from preprocessing.clips.notation import composed
 from preprocessing.commands.command_line import SETTINGS_HELP, feature_names, read_settings
 from preprocessing.console import make_console
+from preprocessing.features.feature_settings import FeatureSettings
+from preprocessing.file_replacement import replace_file
 from preprocessing.options.argument_parser import Parser, add_data_folder_argument, add_settings_argument, number_reader
 from xval.base.errors import AudioError, CorpusError, SettingsError, counted, suggestion
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from preprocessing.features.feature_settings import FeatureSettings
 
 _PROGRAM = "xval prepare show"
 
@@ -105,7 +108,6 @@ def _choose(values: argparse.Namespace) -> tuple[list[_Clip], float | None]:
             _Clip(Path(name), values.start_s, values.end_s, f"{Path(name).name}{segment}", Path(name).stem)
             for name in values.clips
         ], None
-    from preprocessing.clips.notation import composed
     from preprocessing.corpus import open_corpus
 
     if values.start_s is not None or values.end_s is not None:
@@ -135,11 +137,10 @@ def _clip_of(row: "pd.Series[Any]", audio_folder: Path, targets: dict[str, str])
     return _Clip(path, start_s, end_s, f"{row['clip']} (item {row['item']}, {labels})", Path(str(row["clip"])).stem)
 
 
-def _draw(clip: _Clip, settings: "FeatureSettings", longest_s: float | None, path: Path) -> str:
+def _draw(clip: _Clip, settings: FeatureSettings, longest_s: float | None, path: Path) -> str:
     """Write the picture of a clip; return what is in it, in words."""
     from preprocessing.audio.read import read_audio
     from preprocessing.features.windows import clip_samples
-    from preprocessing.file_replacement import replace_file
     from preprocessing.quality.clip_picture import draw_clip
     from preprocessing.quality.pictures import png
 
@@ -176,6 +177,4 @@ def _file_names(stems: Sequence[str]) -> list[str]:
 
 def _closest(name: str, clips: Sequence[str]) -> str:
     """Return a hint at the clips with the most similar names; a corpus has too many to list them all."""
-    from difflib import get_close_matches
-
     return suggestion(name, get_close_matches(name, clips, n=5, cutoff=0.3) or clips[:5])

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from preprocessing.annotations.labels import BACKGROUND, Annotations
+from preprocessing.audio.read import decode, read_header
 from preprocessing.clips.label_sets import plain_name as plain_text
 from preprocessing.clips.listing import list_audio, without_ending
 from preprocessing.clips.notation import composed
@@ -143,8 +144,6 @@ class Recordings:
         Raises:
             ValueError: It is no audio.
         """
-        from preprocessing.audio.read import decode, read_header
-
         if path not in self._headers:
             try:
                 header = read_header(self.folder / path)

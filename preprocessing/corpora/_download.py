@@ -15,16 +15,14 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
+
+from rich.console import Console
 
 from preprocessing.file_fetching import fetch_file
 from xval.base.errors import CorpusError, brief
 from xval.base.operating_system import read_regular
 from xval.base.size_limits import IrregularFileError, check_unpacked
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 WORK_FOLDER = ".download"
 _HASH = re.compile(r"md5:[0-9a-f]{32}|sha1:[0-9a-f]{40}|sha256:[0-9a-f]{64}")
@@ -69,7 +67,7 @@ class Archive:
         object.__setattr__(self, "file_name", name)
 
 
-def download(archives: Sequence[Archive], folder: Path, console: "Console") -> None:
+def download(archives: Sequence[Archive], folder: Path, console: Console) -> None:
     """Put the content of the archives into a folder; what is there already is not fetched again."""
     try:
         (folder / WORK_FOLDER).mkdir(parents=True, exist_ok=True)
@@ -80,7 +78,7 @@ def download(archives: Sequence[Archive], folder: Path, console: "Console") -> N
         raise CorpusError(f"{folder} cannot be written: {error.strerror or error}.") from error
 
 
-def _obtain(archive: Archive, folder: Path, console: "Console") -> None:
+def _obtain(archive: Archive, folder: Path, console: Console) -> None:
     """Fetch one archive, or take the one that is there, and unpack it."""
     by_hand = folder / archive.file_name
     if by_hand.is_file():
@@ -123,7 +121,7 @@ def _check_hash(archive: Archive, path: Path) -> None:
         )
 
 
-def _fetch(archive: Archive, into: Path, folder: Path, console: "Console") -> Path:
+def _fetch(archive: Archive, into: Path, folder: Path, console: Console) -> Path:
     """Fetch an archive, unless it is there whole; a partial or wrong file is never left."""
     import requests
 
@@ -151,7 +149,7 @@ def _by_hand(archive: Archive, folder: Path, reason: str) -> str:
     )
 
 
-def _unpack(archive: Archive, path: Path, folder: Path, console: "Console") -> None:
+def _unpack(archive: Archive, path: Path, folder: Path, console: Console) -> None:
     """Unpack an archive aside, move its content into the folder when it is whole, and leave a note."""
     console.print(f"Unpacking {archive.file_name}")
     aside = folder / WORK_FOLDER / f"{archive.file_name}.unpacking"

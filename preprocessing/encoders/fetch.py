@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pooch
+
 from preprocessing.console import make_console
 from preprocessing.encoders import NOTE_NAME, Preset, read_note, repository_folder
 from preprocessing.file_fetching import fetch_file
@@ -86,7 +88,6 @@ def fetch(preset: Preset, sha256: str | None, revision: str | None = None) -> Fe
     Raises:
         SettingsError: The server does not answer, has no safetensors or ONNX file, or the file is another one or not whole.
     """
-    import pooch
     from huggingface_hub import HfApi, constants, hf_hub_url
     from huggingface_hub.utils import build_hf_headers
 
@@ -132,8 +133,6 @@ def is_as_noted(preset: Preset, path: Path, sha256: str | None) -> bool:
         path: The weights.
         sha256: What they have to have; None: not known, so that any are.
     """
-    import pooch
-
     remove_stale_parts(Path(repository_folder(preset)).parent, _STAGING)
     note = read_note(preset)
     expected = {"revision": path.parent.name, "weights_sha256": sha256, "is_checked": True}

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import label_columns, natural_key
@@ -13,7 +15,6 @@ from xval.base.errors import counted, shortened
 from xval.base.item_word import ITEM, call_items
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -25,7 +26,7 @@ _N_BINS = 40
 _WIDE_RATIO = 50
 
 
-def draw_charts(facts: "pd.DataFrame", task_type: str, item_word: str = "") -> dict[str, bytes]:
+def draw_charts(facts: pd.DataFrame, task_type: str, item_word: str = "") -> dict[str, bytes]:
     """Draw what is known of a corpus.
 
     Args:
@@ -85,7 +86,7 @@ def _draw_bars(axes: "Axes", names: Sequence[str], counts: Sequence[int]) -> Non
     axes.margins(x=max(0.05, 1.2 / len(counts)), y=0.15)
 
 
-def _levels(facts: "pd.DataFrame") -> bytes:
+def _levels(facts: pd.DataFrame) -> bytes:
     figure, axes = _chart("Levels of the clips that are not silent", "Level (dBFS)")
     rms, peak = (facts.loc[np.isfinite(facts[column]), column].to_numpy(dtype=float) for column in ("rms_dbfs", "peak_dbfs"))
     bins = _bins(min(rms.min(), peak.min()), max(rms.max(), peak.max())).tolist()
@@ -112,7 +113,7 @@ def _classes(labels: "pd.Series[str]") -> bytes:
     return png(figure)
 
 
-def _targets(facts: "pd.DataFrame") -> bytes:
+def _targets(facts: pd.DataFrame) -> bytes:
     facts = facts[label_columns(facts.columns)].dropna(axis=1, how="all")
     columns = facts.columns[:6]
     figure = new_figure(_SIZE_INCHES[0], _SIZE_INCHES[1] * len(columns))
@@ -127,8 +128,6 @@ def _targets(facts: "pd.DataFrame") -> bytes:
 
 
 def _items(items: "pd.Series[str]", item_word: str) -> bytes:
-    from matplotlib.ticker import MaxNLocator
-
     counts = items.value_counts().to_numpy()
     title = f"{counted(len(counts), item_word)}, {_range(counts.min(), counts.max())} clips each"
     figure, axes = _chart(title, call_items("Clips per item", item_word), counted=call_items("Items", item_word))
@@ -143,8 +142,6 @@ def _items(items: "pd.Series[str]", item_word: str) -> bytes:
 
 
 def _chart(title: str, label: str, counted: str = "Clips", height: float = _SIZE_INCHES[1]) -> "tuple[Figure, Axes]":
-    from matplotlib.ticker import MaxNLocator
-
     figure = new_figure(_SIZE_INCHES[0], height)
     axes = figure.subplots()
     write_title(axes, title)

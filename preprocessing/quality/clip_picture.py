@@ -2,9 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+import librosa
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure, SubFigure
+from matplotlib.image import AxesImage
+from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
 from preprocessing.features.feature_settings import FeatureSettings
@@ -12,11 +16,6 @@ from preprocessing.features.kinds import bin_names
 from preprocessing.features.windows import ClipExamples, make_examples
 from preprocessing.quality.pictures import BLUE, GREY, new_figure, plain_axes, write_title
 from xval.base.errors import counted
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
-    from matplotlib.image import AxesImage
 
 LARGEST_N_WINDOWS = 24
 """So many windows are drawn; of more, only some."""
@@ -29,7 +28,7 @@ _LARGEST_N_POINTS = 20_000
 
 def draw_clip(
     samples: NDArray[np.float32], settings: FeatureSettings, *, title: str, n_samples: int | None = None
-) -> tuple["Figure", ClipExamples]:
+) -> tuple[Figure, ClipExamples]:
     """Draw a clip as a model gets it: its waveform, its features, and, where there are windows, each of them.
 
     Args:
@@ -95,10 +94,8 @@ def _in_deviations(examples: ClipExamples, whole: NDArray[np.float32]) -> ClipEx
     return replace(examples, predictors=np.clip((examples.predictors - whole.mean(axis=(0, 1))) / deviation, -3, 3))
 
 
-def _draw_waveform(axes: "Axes", samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:
+def _draw_waveform(axes: Axes, samples: NDArray[np.float32], rate_hz: int, whole: ClipExamples) -> None:
     """Draw samples over seconds, and what is trimmed in grey."""
-    from matplotlib.ticker import MaxNLocator
-
     step = max(1, samples.size // _LARGEST_N_POINTS)
     if step == 1:
         axes.plot(np.arange(samples.size) / rate_hz, samples, color=BLUE, linewidth=0.6)
@@ -121,8 +118,8 @@ def _draw_waveform(axes: "Axes", samples: NDArray[np.float32], rate_hz: int, who
 
 
 def _draw_features(
-    axes: "Axes", examples: ClipExamples, number: int, settings: FeatureSettings, limits: tuple[float, float]
-) -> "tuple[AxesImage, float]":
+    axes: Axes, examples: ClipExamples, number: int, settings: FeatureSettings, limits: tuple[float, float]
+) -> tuple[AxesImage, float]:
     """Draw an example over seconds and bins; return the image, and on what second of the clip its last frame is centred."""
     matrix = examples.predictors[number]
     n_frames, n_bins = matrix.shape
@@ -150,7 +147,7 @@ def _draw_features(
 
 
 def _draw_windows(
-    part: "SubFigure", examples: ClipExamples, shown: Sequence[int], settings: FeatureSettings, limits: tuple[float, float]
+    part: SubFigure, examples: ClipExamples, shown: Sequence[int], settings: FeatureSettings, limits: tuple[float, float]
 ) -> None:
     """Draw the windows in rows, each over its own time."""
     n_rows = -(-len(shown) // _WINDOWS_PER_ROW)
@@ -208,8 +205,6 @@ def _bin_ticks(settings: FeatureSettings, n_bins: int) -> tuple[list[float], lis
         round_hz = [float(hz) for hz in np.arange(0, centres_hz[-1] + 1, 1000 if centres_hz[-1] <= 8000 else 4000)]
         title = "Frequency (kHz)"
     else:
-        import librosa
-
         highest_hz = settings.sample_rate_hz / 2 if settings.fmax_hz is None else settings.fmax_hz
         is_htk = settings.mel_scale == "htk"
         corners_hz = librosa.mel_frequencies(n_mels=n_bins + 2, fmin=settings.fmin_hz, fmax=highest_hz, htk=is_htk)

@@ -6,9 +6,10 @@ Each fact is a column of the list of clips. What is wrong with a clip that canno
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.audio.lost_sound import shares_above
@@ -18,9 +19,6 @@ from preprocessing.clips.facts import FileSegment, implausible_rates, list_segme
 from preprocessing.parallel import Progress, map_in_processes
 from preprocessing.quality.near_duplicates import fingerprint
 from xval.base.errors import AudioError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 MISSING, EMPTY, NOT_FETCHED, DOES_NOT_OPEN = "missing", "empty", "no audio yet", "does not open"
 OUTSIDE, DOES_NOT_DECODE, NOT_FINITE = "outside its file", "does not decode", "NaN"
@@ -47,8 +45,8 @@ _SMALLEST_EXTREME = 0.01
 
 
 def read_headers(
-    clips: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
-) -> "pd.DataFrame":
+    clips: pd.DataFrame, audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
+) -> pd.DataFrame:
     """Add what the headers of the files say; no audio is decoded.
 
     Of the clips path, start_s and end_s are used; the arguments are those of `preprocessing.clips.facts.describe_clips`.
@@ -58,8 +56,6 @@ def read_headers(
         sample_rate_hz and n_channels (Int64), subtype, longer (how much more than its header says a file holds; null: it does
         not), tracks (how many sound tracks there are; null: one), broken and reason.
     """
-    import pandas as pd
-
     paths = list(dict.fromkeys(clips["path"]))
     files = [Path(audio_folder) / path for path in paths]
     headers = list(map_in_processes(_read_header, files, n_processes=n_processes, progress=progress))
@@ -82,9 +78,7 @@ def read_headers(
     return facts
 
 
-def measure(
-    facts: "pd.DataFrame", audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None
-) -> "pd.DataFrame":
+def measure(facts: pd.DataFrame, audio_folder: Path, *, n_processes: int = 1, progress: Progress | None = None) -> pd.DataFrame:
     """Decode every clip of `read_headers`, which has the arguments, and add what is measured; the broken ones are not decoded.
 
     Returns:
@@ -94,8 +88,6 @@ def measure(
         channel.
         duration_s becomes that of the decoded audio.
     """
-    import pandas as pd
-
     readable = facts.index[facts["broken"].isna()]
     tasks = list_segments(facts.loc[readable], audio_folder)
     outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress))

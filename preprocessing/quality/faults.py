@@ -2,16 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from preprocessing.quality.rules import PACKAGE, Criteria, Fault
 from xval.base.findings import Finding, rules_of
 
-if TYPE_CHECKING:
-    import pandas as pd
 
-
-def find_faults(facts: "pd.DataFrame", criteria: Criteria) -> "tuple[pd.DataFrame, list[Finding]]":
+def find_faults(facts: pd.DataFrame, criteria: Criteria) -> tuple[pd.DataFrame, list[Finding]]:
     """Judge every clip and the corpus as a whole.
 
     Args:

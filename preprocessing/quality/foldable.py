@@ -1,8 +1,9 @@
 """Whether folds can be made of a corpus, asked of the code that a run asks."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, get_args
+from typing import Any, NamedTuple, get_args
 
+import pandas as pd
 from pydantic import ValidationError
 
 from preprocessing.quality.rules import TASKS_WITH_CLASSES
@@ -10,9 +11,6 @@ from xval.base.config_file import read_defaults
 from xval.base.errors import FoldsError
 from xval.folds.plan import FoldSettings, Strategy
 from xval.folds.split import make_folds
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _MOST_FOLDS = 100  # of single items, which take a time that grows with the square of their number
 
@@ -49,7 +47,7 @@ class FoldsVerdict(NamedTuple):
         return f"experiments with the folds of config.ini need {options}, because {self.reason}" if options else ""
 
 
-def judge_folds(clips: "pd.DataFrame", task_type: str) -> FoldsVerdict:
+def judge_folds(clips: pd.DataFrame, task_type: str) -> FoldsVerdict:
     """Make folds as config.ini says, else with as many folds as items, as the corpus predefines them, or of single items.
 
     Args:
@@ -71,7 +69,7 @@ def judge_folds(clips: "pd.DataFrame", task_type: str) -> FoldsVerdict:
     return FoldsVerdict((informative or refusals)[0])
 
 
-def given_folds(clips: "pd.DataFrame", task_type: str) -> Given:
+def given_folds(clips: pd.DataFrame, task_type: str) -> Given:
     """Return with which settings the folds of a corpus are tested; none where it has none, or config.ini has these already."""
     defaults = _read_fold_settings()
     columns = _given_columns(clips)
@@ -90,7 +88,7 @@ def given_folds(clips: "pd.DataFrame", task_type: str) -> Given:
     return Given((), f"the column {columns[0]} of the dataset is not used, so experiments make other folds: {refusals[0]}")
 
 
-def _refusal(clips: "pd.DataFrame", task_type: str, settings: FoldSettings) -> str:
+def _refusal(clips: pd.DataFrame, task_type: str, settings: FoldSettings) -> str:
     """Return why no folds can be made as the settings say; empty: they can."""
     try:
         make_folds(clips, "", task_type=task_type, has_classes=task_type in TASKS_WITH_CLASSES, settings=settings)
@@ -99,7 +97,7 @@ def _refusal(clips: "pd.DataFrame", task_type: str, settings: FoldSettings) -> s
     return ""
 
 
-def _given_columns(clips: "pd.DataFrame") -> list[str]:
+def _given_columns(clips: pd.DataFrame) -> list[str]:
     return [column for column in ("fold", "phase") if column in clips and clips[column].notna().any()]
 
 
@@ -109,7 +107,7 @@ def _predefined_ways(columns: Sequence[str]) -> list[dict[str, Any]]:
     return [*ways, {"fold_strategy": "predefined", "validation": "next_fold"}] if "fold" in columns else ways
 
 
-def _ways(clips: "pd.DataFrame", defaults: FoldSettings) -> list[dict[str, Any]]:
+def _ways(clips: pd.DataFrame, defaults: FoldSettings) -> list[dict[str, Any]]:
     """Return what is changed of the defaults, in the order in which it is tried."""
     ways: list[dict[str, Any]] = [{}]
     n_items = clips.loc[~clips["augmented"].astype(bool), "item"].nunique()

@@ -8,6 +8,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.file_replacement import replace_file
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -41,8 +43,6 @@ def png(figure: "Figure") -> bytes:
 
 def write_figure(figure: "Figure", path: Path) -> None:
     """Write a figure as .png, .svg or .pdf, by the ending of the path; the same figure gives the same bytes."""
-    from preprocessing.file_replacement import replace_file
-
     kind = path.suffix[1:].lower()
     undated = {"png": {"Software": None}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}[kind]
     with warnings.catch_warnings():

@@ -4,7 +4,8 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.table import class_names_of, label_columns, natural_key
@@ -15,9 +16,6 @@ from xval.base.errors import capital, counted
 from xval.base.findings import Finding
 from xval.base.item_word import call_items
 from xval.base.terminal import visible
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LARGEST_N_ITEMS = 40
 LARGEST_N_CLASSES = 40
@@ -66,7 +64,7 @@ class Subject:
 
 
 def make_page(
-    subject: Subject, facts: "pd.DataFrame", findings: Sequence[Finding], criteria: Criteria, charts: Mapping[str, bytes]
+    subject: Subject, facts: pd.DataFrame, findings: Sequence[Finding], criteria: Criteria, charts: Mapping[str, bytes]
 ) -> str:
     """Return the page.
 
@@ -115,7 +113,7 @@ def _verdict(subject: Subject, findings: Sequence[Finding]) -> str:
     return "".join(boxes)
 
 
-def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
+def _summary(subject: Subject, facts: pd.DataFrame, task_type: str) -> str:
     original = facts[~facts["augmented"]]
     hours = facts["duration_s"].sum() / 3600
     amount = f"{hours:.2f} h" if hours >= 1 else f"{60 * hours:.1f} min"
@@ -136,7 +134,7 @@ def _summary(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
     return _table(None, [[escape(name), escape(value)] for name, value in rows.items()], "facts")
 
 
-def _targets(facts: "pd.DataFrame", task_type: str) -> list[str]:
+def _targets(facts: pd.DataFrame, task_type: str) -> list[str]:
     if task_type in TASKS_WITH_CLASSES:
         return [counted(len(class_names_of(facts["label"], task_type)), "class")]
     columns = label_columns(facts.columns) if task_type == "regression" else []
@@ -156,7 +154,7 @@ def _overview(subject: Subject, findings: Iterable[Finding]) -> str:
     return _table(["Fault", "Effect", "Found", "Meaning", "What to do"], rows, "overview") + f"<p class='note'>{legend}.</p>"
 
 
-def _finding(subject: Subject, finding: Finding, facts: "pd.DataFrame") -> str:
+def _finding(subject: Subject, finding: Finding, facts: pd.DataFrame) -> str:
     shown = list(finding.where.items())[:LARGEST_N_LISTED]
     if finding.subject == "clip":
         columns = ["clip", "item", *label_columns(facts.columns)]
@@ -176,7 +174,7 @@ def _finding(subject: Subject, finding: Finding, facts: "pd.DataFrame") -> str:
     )
 
 
-def _class_table(subject: Subject, facts: "pd.DataFrame", task_type: str) -> str:
+def _class_table(subject: Subject, facts: pd.DataFrame, task_type: str) -> str:
     usable = count_labels(facts, task_type)
     if usable.empty:
         return "<p class='note'>No clip can be used.</p>"

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import pandas as pd
 
 from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
@@ -12,9 +14,6 @@ from preprocessing.corpus import Corpus
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.findings import Finding, Rule
 from xval.folds.shared_columns import SharedColumn
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 TASKS_WITH_CLASSES = ("classification", MULTI_LABEL)
 PACKAGE = "preprocessing.quality.findings"
@@ -83,7 +82,7 @@ class Features(NamedTuple):
     """
 
     corpus: Corpus
-    clips: "pd.DataFrame"
+    clips: pd.DataFrame
     settings: FeatureSettings
     frames: FrameSettings | None = None
 
@@ -93,28 +92,26 @@ class Features(NamedTuple):
         return not self.corpus.is_custom and self.corpus.task_type != "frame_classification"
 
 
-def usable_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
+def usable_clips(facts: pd.DataFrame) -> pd.DataFrame:
     """Return the clips that preprocessing does not leave out: those that can be read, without silent ones."""
     usable = facts[facts["broken"].isna()]
     return usable[~(usable["peak_dbfs"] < SILENCE_PEAK_DBFS)] if "peak_dbfs" in usable else usable
 
 
-def count_clips(facts: "pd.DataFrame") -> "pd.DataFrame":
+def count_clips(facts: pd.DataFrame) -> pd.DataFrame:
     """Return the clips that count for classes and items: those of `usable_clips` without augmented copies."""
     usable = usable_clips(facts)
     return usable[~usable["augmented"]]
 
 
-def count_labels(facts: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
+def count_labels(facts: pd.DataFrame, task_type: str) -> pd.DataFrame:
     """Return the clips that count, in a row for each label that they have."""
     clips = count_clips(facts)
     return one_label_per_row(clips) if task_type == MULTI_LABEL else clips
 
 
-def count_by_class_and_item(facts: "pd.DataFrame", task_type: str) -> "pd.DataFrame":
+def count_by_class_and_item(facts: pd.DataFrame, task_type: str) -> pd.DataFrame:
     """Return a row for each class that an item has: label, item, clips (int), in natural order; of the clips that count."""
-    import pandas as pd
-
     counts: dict[Any, int] = count_labels(facts, task_type).groupby(["label", "item"]).size().to_dict()
     rows = sorted(
         ((str(label), str(item), n_clips) for (label, item), n_clips in counts.items()),
@@ -126,7 +123,7 @@ def count_by_class_and_item(facts: "pd.DataFrame", task_type: str) -> "pd.DataFr
 def clips_where(column: str, is_wrong: "Callable[[pd.Series[float], Criteria], pd.Series[bool]]", text: str) -> Find:
     """Return a function that finds clips by one of their facts."""
 
-    def find(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+    def find(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
         if column not in facts:
             return {}
         values = facts.loc[facts["broken"].isna(), column]
@@ -136,6 +133,6 @@ def clips_where(column: str, is_wrong: "Callable[[pd.Series[float], Criteria], p
     return find
 
 
-def one_label_per_row(clips: "pd.DataFrame") -> "pd.DataFrame":
+def one_label_per_row(clips: pd.DataFrame) -> pd.DataFrame:
     """Return a row for each label of each clip, where a clip may have several or none."""
     return clips.assign(label=clips["label"].map(split_labels)).explode("label").dropna(subset=["label"])

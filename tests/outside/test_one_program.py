@@ -56,13 +56,25 @@ def test_it_tells_its_version(empty):
     assert re.fullmatch(r"xval \d+\.\d+\.\d+\S*\n", ended.stdout)
 
 
-def test_its_help_loads_none_of_the_large_libraries(empty):
-    ended = empty.python("-X", "importtime", "-m", "xval", "--help", in_workers=True)
+def loaded_by(empty, *words):
+    """Return the names of the modules that a command loads."""
+    ended = empty.python("-X", "importtime", "-m", "xval", *words, in_workers=True)
 
     assert ended.returncode == 0
     loaded = set(re.findall(r"^import time: .*\| +(\S+)$", ended.stderr, flags=re.MULTILINE))
     assert "xval.base" in loaded
-    assert not {"pandas", "keras", "numpy", "scipy", "sklearn"} & loaded
+    return loaded
+
+
+def test_its_help_loads_none_of_the_large_libraries(empty):
+    assert not {"pandas", "keras", "numpy", "scipy", "sklearn"} & loaded_by(empty, "--help")
+
+
+def test_the_arguments_of_all_commands_load_none_of_the_slow_libraries(empty):
+    """Completion declares those of each command and each reader, as its --help does."""
+    slow = {"pandas", "pyarrow", "keras", "scipy", "sklearn", "librosa", "matplotlib", "xlsxwriter"}
+
+    assert not slow & loaded_by(empty, "completion", "bash")
 
 
 def test_prepare_is_the_program_that_preprocesses(empty):

@@ -28,7 +28,7 @@ from _faults import load_layer
 KINDS = ("files", "kills", "full_disk", "at_once", "two_machines")
 _LIGHT = (
     "scipy.stats", "pandas", "pyarrow.parquet", "soundfile", "av", "xlsxwriter", "sklearn.svm", "sklearn.linear_model",
-    "sklearn.model_selection", "sklearn.pipeline", "skops.io", "matplotlib", "jinja2", "preprocessing.commands.make",
+    "sklearn.model_selection", "sklearn.pipeline", "skops.io", "matplotlib", "jinja2", "preprocessing.commands.corpus_features",
     "preprocessing.commands.convert", "xval.experiment.declare", "xval.engine.learners.estimator", "xval.report.rebuild",
     "xval.answers.audit", "xval.report.page", "augmentation.folder",
 )  # fmt: skip

@@ -7,7 +7,9 @@ named. The reasons, with measurements: Bouthillier et al., Accounting for varian
 from collections.abc import Iterable, Mapping, Sequence
 from math import isfinite, sqrt
 from statistics import fmean
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from xval.answers.names import name_numbers
 from xval.answers.next_step import call_variants
@@ -15,15 +17,9 @@ from xval.answers.score_text import rounded
 from xval.answers.summary import metric_words
 from xval.base.errors import capital, counted
 from xval.base.findings import Finding
+from xval.measures.statistics.components import Components, variance_components
 from xval.results.instance import InstanceResults
 from xval.settings.parameters import hash_parameters
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from xval.measures.statistics.components import Components
-
 
 COPIES = Finding.coded(
     "xv308_same_settings",
@@ -37,14 +33,12 @@ TWINS = Finding.coded(
 )
 
 
-def repeat_values(instance: InstanceResults, side: str, metric: str) -> "NDArray[np.float64]":
+def repeat_values(instance: InstanceResults, side: str, metric: str) -> NDArray[np.float64]:
     """Return a metric of a side by fold and repeat.
 
     Returns:
         float64 (n_folds, n_repeats), the folds of which a job has ended in their order; NaN: not done, or undefined.
     """
-    import numpy as np
-
     folds = sorted({key.fold for key in instance.jobs})
     table = np.full((len(folds), max((key.repeat for key in instance.jobs), default=0)), np.nan)
     for key, value in instance.values(side, metric).items():
@@ -52,12 +46,10 @@ def repeat_values(instance: InstanceResults, side: str, metric: str) -> "NDArray
     return table
 
 
-def components_of(instance: InstanceResults, side: str, metric: str) -> "Components | None":
+def components_of(instance: InstanceResults, side: str, metric: str) -> Components | None:
     """Return the variances of a metric between folds and between seeds; None: one repeat, or never defined."""
     if instance.n_repeats == 1 or not instance.fold_values(side, metric):
         return None
-    from xval.measures.statistics.components import variance_components
-
     return variance_components(repeat_values(instance, side, metric))
 
 

@@ -12,9 +12,10 @@ from importlib import metadata
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from numpy.typing import NDArray
+
 if TYPE_CHECKING:
     import keras
-    from numpy.typing import NDArray
 
 TRIED_WITH = {"keras": "3.15", "tensorflow": "2.21"}
 """The versions for which all of this has been looked at; constraints.txt installs them."""
@@ -213,7 +214,7 @@ def has_drawn_seeds(seed: int) -> bool:
     return bool(random_seed._graph_to_seed_dict) or context.context()._rng.getstate() != Random(seed).getstate()  # noqa: S311
 
 
-def global_seed_state() -> "NDArray[Any] | None":
+def global_seed_state() -> NDArray[Any] | None:
     """Return the state of the seeds that Keras draws for whatever names none, (2,); None: nothing has drawn any.
 
     There is no public way to it, and asking for it with `keras.random` would draw.
@@ -226,7 +227,7 @@ def global_seed_state() -> "NDArray[Any] | None":
     return None if generator is None else keras.ops.convert_to_numpy(generator.state).copy()
 
 
-def set_global_seed_state(state: "NDArray[Any] | None") -> None:
+def set_global_seed_state(state: NDArray[Any] | None) -> None:
     """Set the state that `global_seed_state` gave; None: as `keras.utils.set_random_seed` has left it.
 
     Raises:

@@ -5,13 +5,13 @@ The same as python -m augmentation, whose help it prints.
 
 from collections.abc import Sequence
 
+from augmentation.command_line import carry_out
+
 SUMMARY = "make augmented copies of audio files, or mixtures of events and backgrounds"
 GROUP = "Start"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out what follows ``xval augment``."""
-    from augmentation.command_line import carry_out
-
     carry_out(arguments)
     return 0

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import shtab
+
 from augmentation import command_line as augmentation
 from preprocessing import commands, corpora
 from preprocessing.commands import convert, encoders, make, rename, show
@@ -26,15 +28,11 @@ GROUP = "Maintain"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    import shtab
-
     parser.add_argument("shell", choices=shtab.SUPPORTED_SHELLS, help="the shell")
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the script."""
-    import shtab
-
     for parser in (_xval(), _preprocessing(), _augmentation()):
         sys.stdout.write(shtab.complete(parser, shell=options.shell) + "\n")
     return 0
@@ -84,8 +82,6 @@ def _add(below: "argparse._SubParsersAction[Parser]", name: str, parser: Parser,
 
 def _complete_files(parser: argparse.ArgumentParser) -> None:
     """Let shtab offer files where an argument is a path."""
-    import shtab
-
     for action in parser._actions:  # argparse has no other list of them
         if action.type is Path:
             action.complete = shtab.FILE  # type: ignore[attr-defined]

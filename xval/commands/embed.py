@@ -5,7 +5,9 @@ Compare embeddings of one model only with each other, not with those of another 
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from preprocessing.clips.parquet_files import write_table
 from preprocessing.console import EXIT_FAILED, make_console
@@ -13,10 +15,6 @@ from preprocessing.file_replacement import replace_file
 from xval.base.csv_text import guarded
 from xval.base.errors import SettingsError
 from xval.commands import _model_arguments as arguments
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 SUMMARY = "write embeddings: the output of a layer of a saved network for audio files"
 GROUP = "Models"
@@ -82,8 +80,6 @@ def run(options: argparse.Namespace) -> int:
     return EXIT_FAILED if left_out else 0
 
 
-def _save(path: Path, values: "NDArray[np.float32]") -> None:
-    import numpy as np
-
+def _save(path: Path, values: NDArray[np.float32]) -> None:
     with path.open("wb") as file:
         np.save(file, values, allow_pickle=False)

@@ -16,12 +16,14 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from preprocessing.clips.notation import composed
 from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora import row_options, rows_of
 from preprocessing.options.argument_parser import add_data_folder_argument
 from preprocessing.parallel import count_cores
 from xval.base.errors import counted
 from xval.commands import _model_arguments as arguments
+from xval.measures.labels import read_renames
 from xval.results.output_folder import neighbour_folder
 
 if TYPE_CHECKING:
@@ -84,8 +86,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Evaluate, print the report and write its folder."""
-    from preprocessing.clips.notation import composed
-    from xval.measures.labels import read_renames
     from xval.models.saved.description import read_description
     from xval.report.new_data.folder import report_folder, write_report
     from xval.report.new_data.text import Subject, describe

@@ -21,6 +21,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
+from rich.console import Console
 from rich.text import Text
 
 from preprocessing.console import make_console
@@ -32,8 +33,6 @@ from xval.results.find_experiments import find_experiments
 from xval.results.summaries import list_experiments
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from xval.report.text_tables import Output
 
 SUMMARY = "list the experiments below a folder, with their main metric and state"
@@ -87,7 +86,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(values: list[dict[str, object]], output: "Output", console: "Console") -> None:
+def _write(values: list[dict[str, object]], output: "Output", console: Console) -> None:
     import pandas as pd
 
     from xval.report.text_tables import write_table

@@ -18,6 +18,8 @@ usage or input
 import argparse
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from preprocessing.console import EXIT_FAILED, make_console
 from xval.base import shelf
 from xval.base.errors import SettingsError, counted
@@ -121,8 +123,6 @@ def keep_top(table: "pd.DataFrame", model: "SavedModel", n_classes: int | None) 
 
     class_1, probability_1, class_2, ... stand instead of the probability of each class.
     """
-    import numpy as np
-
     is_wanted, n_classes = n_classes is not None, _TOP_ON_SCREEN if n_classes is None else n_classes
     if n_classes < 1:
         raise SettingsError(f"--top {n_classes}: expected a whole number from 1.")

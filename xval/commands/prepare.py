@@ -5,12 +5,12 @@ The same as python -m preprocessing, whose help it prints.
 
 from collections.abc import Sequence
 
+from preprocessing.commands import carry_out
+
 SUMMARY = "prepare a corpus for experiments; --check only reports what is wrong with it"
 GROUP = "Start"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Carry out what follows ``xval prepare``."""
-    from preprocessing.commands import carry_out
-
     return carry_out(arguments) or 0

@@ -15,13 +15,18 @@ from functools import partial
 from pathlib import Path
 
 from preprocessing.console import make_console
+from xval.answers.estimates import with_bootstrap
 from xval.answers.names import names_of
+from xval.answers.nested_selection import choose_nested
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
+from xval.answers.summary import main_and_own
 from xval.base.errors import ResultsError, SettingsError
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
-from xval.report.confusion_picture import check_picture
+from xval.measures.metrics import metric_names
+from xval.report.confusion_picture import check_picture, write_confusion
+from xval.report.figures import main_columns
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.terminal import print_figures
@@ -125,8 +130,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _draw_confusion(folder: ExperimentFolder, options: argparse.Namespace) -> None:
-    from xval.report.confusion_picture import write_confusion
-
     instances = read_instances(folder, folder.instances())
     finished = {instance.number: instance for instance in instances if instance.folds}
     selected = rank_instances(list(finished.values())).selected
@@ -141,11 +144,6 @@ def _draw_confusion(folder: ExperimentFolder, options: argparse.Namespace) -> No
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     from xval.answers.comparison.choose import compare_instances
-    from xval.answers.estimates import with_bootstrap
-    from xval.answers.nested_selection import choose_nested
-    from xval.answers.summary import main_and_own
-    from xval.measures.metrics import metric_names
-    from xval.report.figures import main_columns
     from xval.report.paper_table import make_table, to_latex, to_markdown
 
     instances = read_instances(folder, folder.instances())

@@ -14,6 +14,7 @@ from pathlib import Path
 from preprocessing.options.argument_parser import Parser
 from xval.base.errors import SettingsError
 from xval.base.operating_system import become
+from xval.experiment import command_line
 
 SUMMARY = "run an experiment script: train and test its instances, and print the table"
 GROUP = "Run"
@@ -21,8 +22,6 @@ GROUP = "Run"
 
 def add_arguments(parser: Parser) -> None:
     """Declare the arguments."""
-    from xval.experiment import command_line
-
     parser.add_argument("script", metavar="SCRIPT", help="an experiment, such as experiments/exp1.py")
     command_line.add_arguments(parser)
 

@@ -6,9 +6,10 @@ files.
 
 from collections.abc import Collection
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.features.feature_settings import FeatureSettings
@@ -19,9 +20,6 @@ from xval.data.indexed import Indexed, index_segments, segment_places
 from xval.data.item_scaling import ItemScaling
 from xval.data.store_files import StoreFiles
 from xval.data.store_memory import HeldStore
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 class StoredExamples:
@@ -236,7 +234,7 @@ class WaveformExamples:
 
 def _rows(
     store: FeatureStore, items: tuple[str, ...], *, augmented: bool, clips: Collection[str] | None
-) -> "tuple[pd.DataFrame, NDArray[np.int64]]":
+) -> tuple[pd.DataFrame, NDArray[np.int64]]:
     """Return the examples of some items, and of some clips of them, and their rows in the table of the store."""
     table: pd.DataFrame = store.examples[store.examples["item"].isin(items)]
     if clips is not None:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+from preprocessing.corpus import open_corpus
 from xval.base.errors import FoldsError, SettingsError, counted
 from xval.base.keras_backends import AUTO
 from xval.jobs.folds_file import load_folds
@@ -49,8 +50,6 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
         return 1, f"because fold_strategy = {settings.fold_strategy} has only one way to split"
     if settings.repeats > 1:
         return 1, "because repeats already train each fold several times"
-    from preprocessing.corpus import open_corpus  # here, because it loads pandas
-
     index = open_corpus(settings.dataset, Path(settings.data_folder)).index
     n_clips = int((~index["augmented"].astype(bool)).sum())
     most = max(n_clips * (of.num_epochs if trains_network(of.architecture) else 1) for of in all_settings)

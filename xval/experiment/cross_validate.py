@@ -7,7 +7,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import Any, Literal, overload
+
+import pandas as pd
 
 from preprocessing import prepare
 from preprocessing.clips.index_file import INDEX_NAME
@@ -21,6 +23,7 @@ from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
 from xval.experiment.declare import Experiment
 from xval.experiment.grid import comment_of
+from xval.experiment.refit_plan import refuse_what_needs_folds
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder
 from xval.jobs.other_script import OF_ANY_SCRIPT
@@ -29,16 +32,13 @@ from xval.results.open import open_results
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import EXPERIMENT_KEYS
 
-if TYPE_CHECKING:
-    import pandas as pd
-
 _MOST_NAMED = 4
 _LONGEST_NAME = 80
 
 
 @overload
 def cross_validate(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
+    source: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
@@ -54,7 +54,7 @@ def cross_validate(
 
 @overload
 def cross_validate(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
+    source: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
@@ -69,7 +69,7 @@ def cross_validate(
 
 
 def cross_validate(
-    source: "str | Path | Sequence[str | Path] | pd.DataFrame",
+    source: str | Path | Sequence[str | Path] | pd.DataFrame,
     *,
     item_pattern: str | None = None,
     labels: Sequence[str] | None = None,
@@ -184,8 +184,6 @@ def choose_number(shared: Mapping[str, object], own: dict[str, object], *, refit
     declaration = _declare(str(shared["dataset"]), shared, {1: own})
     (instance,) = resolve(declaration)
     if refit:
-        from xval.experiment.refit_plan import refuse_what_needs_folds
-
         refuse_what_needs_folds(instance)
     folder = results_folder(instance.settings)
     numbers = folder.instances()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from functools import reduce
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from preprocessing.clips.columns import with_columns
 from preprocessing.console import is_session
@@ -15,7 +16,6 @@ from xval.base.errors import SettingsError, UsageError
 from xval.experiment import command_line
 from xval.experiment.auto_repeats import settle_fold_repeats
 from xval.experiment.grid import combine
-from xval.experiment.results import Results, report_failures
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.folds.for_sklearn import ClipFolds, ValidationSide
 from xval.jobs.folds_file import load_folds
@@ -24,6 +24,9 @@ from xval.settings.assignments import parse_assignments
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
+
+if TYPE_CHECKING:
+    from xval.experiment.results import Results
 
 
 class Experiment:
@@ -176,7 +179,7 @@ class Experiment:
         quiet: bool = False,
         take_over: bool = False,
         **parameters: object,
-    ) -> Results:
+    ) -> "Results":
         """Train and test the chosen instances where that is not done yet, and return the results.
 
         What is finished is kept, so that running again is quick. A network or a loss that a notebook defines itself is written
@@ -230,6 +233,8 @@ class Experiment:
             }
             raise type(error)(reduce(lambda text, pair: text.replace(*pair), in_python.items(), str(error))) from error
         (instance, *_) = resolve(declaration, numbers, request.overrides)
+        from xval.experiment.results import Results, report_failures  # here, because it loads pandas, which main() does without
+
         results = Results(results_folder(instance.settings).path)
         if code:
             report_failures(results, numbers or list(self))

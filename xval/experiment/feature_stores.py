@@ -8,6 +8,7 @@ from rich.console import Console
 from preprocessing.corpus import Corpus
 from preprocessing.parallel import count_cores
 from preprocessing.store import FeatureStore
+from preprocessing.store.checksums import refuse_damage
 from xval.base.errors import SettingsError, counted
 from xval.data.item_scaling import scale_items
 from xval.data.store_memory import store_mb
@@ -63,8 +64,6 @@ def check_store(store: FeatureStore, console: Console) -> None:
 
     A store larger than `MOST_CHECKED_MB` is left to ``xval audit``.
     """
-    from preprocessing.store.checksums import refuse_damage
-
     if store_mb(store) > MOST_CHECKED_MB:
         note: str | None = f"{store.folder} is too large to be checked for damage in each run. To check it: xval audit"
     else:

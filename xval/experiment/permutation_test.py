@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from preprocessing.console import progress_bar
+from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore
 from xval.answers.chosen_instance import choose_instance
 from xval.answers.estimates import over_items_of
@@ -321,8 +322,6 @@ def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
 
 def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -> tuple[_Study, Job]:
     """Return the study of an instance, and a job of it, with any fold."""
-    from preprocessing.corpus import open_corpus
-
     number = result.number
     results = open_results(folder)
     over_items = over_items_of(result, [])

@@ -5,10 +5,11 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from preprocessing.clips.near_pairs import MOST_COMPARED, read_across_items
+from preprocessing.corpus import Corpus, open_corpus
 from preprocessing.parallel import count_cores
 from xval.backend.keras_internals import describe_untried
 from xval.base.errors import CorpusError, ResultsError
@@ -27,9 +28,6 @@ from xval.results.job_key import JobKey
 from xval.results.read import choose_item_word
 from xval.settings.resolve import Declaration, Instance, resolve_values
 
-if TYPE_CHECKING:
-    from preprocessing.corpus import Corpus
-
 
 def prepare_jobs(
     planned: Plan,
@@ -39,13 +37,12 @@ def prepare_jobs(
     overrides: Mapping[str, object],
     in_python: bool,
     notes: Sequence[str] = (),
-) -> tuple[list[Job], "Corpus"]:
+) -> tuple[list[Job], Corpus]:
     """Check the instances and write what their jobs read; return these and the corpus.
 
     The overrides are over everything else; `in_python`: advice names parameters of Python functions. `notes` are printed once
     no settings can be wrong any more, with what the checks warn of.
     """
-    from preprocessing.corpus import open_corpus
     from preprocessing.quality import cautions
 
     settings = planned.instances[0].settings
@@ -100,10 +97,8 @@ def prepare_jobs(
     return make_jobs(planned, code_folder, stores, parts), corpus
 
 
-def _search_near_duplicates(corpus: "Corpus", console: Console) -> None:
+def _search_near_duplicates(corpus: Corpus, console: Console) -> None:
     """Search for near-duplicates where preparing was killed, or the disk full, before it did: else no caution names them."""
-    from preprocessing.clips.near_pairs import MOST_COMPARED, read_across_items
-
     if corpus.is_custom or not corpus.audio_folder.is_dir() or read_across_items(corpus.folder, corpus.index_hash) is not None:
         return
     if corpus.index.loc[~corpus.index["augmented"], "audio_hash"].nunique() > MOST_COMPARED:
@@ -127,7 +122,7 @@ def print_cautions(texts: Sequence[str], console: Console, *, in_python: bool) -
         console.print(f"The dataset: {cautions.in_python(text) if in_python else text}.", soft_wrap=True, markup=False)
 
 
-def unused_folds(fold_strategy: str, corpus: "Corpus") -> str:
+def unused_folds(fold_strategy: str, corpus: Corpus) -> str:
     """Return that folds or phases which the corpus brings along are not tested, and how they are; empty: nothing is unused."""
     clips = corpus.index[~corpus.index["augmented"].astype(bool)]
     given = next((column for column in ("fold", "phase") if column in clips and clips[column].notna().all()), None)
@@ -148,7 +143,6 @@ def cut_clips(planned: Plan) -> list[str]:
     ]
     if not cutting:
         return []
-    from preprocessing.corpus import open_corpus
     from preprocessing.quality.findings.durations import cut
     from preprocessing.quality.rules import Features
 
@@ -160,8 +154,6 @@ def cut_clips(planned: Plan) -> list[str]:
 
 def planned_item_word(planned: Plan) -> str:
     """Return what an item is called before anything has run; the word for any where the corpus cannot be read."""
-    from preprocessing.corpus import open_corpus
-
     settings = planned.instances[0].settings
     try:
         corpus_word = open_corpus(settings.dataset, Path(settings.data_folder)).item_name
@@ -183,7 +175,6 @@ def restore_settings(planned: Plan, declaration: Declaration) -> bool:
             with suppress(ResultsError):  # a rebuild names what is damaged
                 is_restored |= renew_words(planned.folder, instance)
         else:
-            from preprocessing.corpus import open_corpus
             from preprocessing.quality.cautions import find_cautions, shared_columns
 
             corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))

@@ -9,11 +9,13 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from rich.console import Console
 
+from preprocessing.clips.columns import with_columns
 from preprocessing.console import progress_bar
+from preprocessing.corpus import Corpus, open_corpus
 from xval.answers import ranking
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, judge_record
@@ -58,9 +60,6 @@ from xval.settings.combination import CombinationOptions
 from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Instance
 from xval.settings.schema import Settings
-
-if TYPE_CHECKING:
-    from preprocessing.corpus import Corpus
 
 _OF_THIS_MACHINE = ("auto", "inline", "processes")
 
@@ -208,7 +207,7 @@ def _executor(settings: Settings) -> Executor:
     return find_executor("inline" if settings.executor == "inline" else "processes")
 
 
-def _search(job: Job, corpus: "Corpus", instance: Instance, request: RefitRequest, console: Console) -> Chosen:
+def _search(job: Job, corpus: Corpus, instance: Instance, request: RefitRequest, console: Console) -> Chosen:
     """Search settings on all items, on as many workers as the instance has."""
     slots = _make_slots(instance, request, console, instance.settings.workers)
     run = _executor(instance.settings).run
@@ -222,11 +221,8 @@ def _make_job(
     records: Mapping[JobKey, Record],
     request: RefitRequest,
     console: Console,
-) -> tuple[Job, "Corpus"]:
+) -> tuple[Job, Corpus]:
     """Return the job of the final model, when its feature stores and the copy of the code are there; and the corpus."""
-    from preprocessing.clips.columns import with_columns
-    from preprocessing.corpus import open_corpus
-
     settings = instance.settings
     corpus = open_corpus(settings.dataset, request.data_folder or Path(settings.data_folder))
     if corpus.index_hash != folds.index_hash:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from preprocessing.corpus import Corpus
 from xval.answers.pretrained import judge_instance, to_record
 from xval.answers.read import read_instance
 from xval.answers.score_text import format_interval, interval_clause
@@ -40,7 +41,6 @@ from xval.settings.space import option_text
 if TYPE_CHECKING:
     import pandas as pd
 
-    from preprocessing.corpus import Corpus
 
 # These lead from the first to the last of num_epochs epochs, and to nothing behind it.
 _SPANNING = ("cosine", "linear", "logarithmic")
@@ -69,7 +69,7 @@ class Chosen:
 def search_all_items(
     job: Job,
     instance: Instance,
-    corpus: "Corpus",
+    corpus: Corpus,
     run: RunJobs,
     record_failure: Callable[[Job, JobOutcome], None],
     console: Console,

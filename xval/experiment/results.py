@@ -7,24 +7,26 @@ import warnings
 from collections.abc import Collection
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
+
+import pandas as pd
 
 from preprocessing.console import make_console
+from xval.answers.comparison.choose import compare_instances
+from xval.answers.comparison.outcome import Comparison
+from xval.answers.dataframes import load_jobs, load_results, load_scores, summarize
+from xval.answers.predictions import load_predictions
 from xval.answers.ranking import rank_instances, summary_table
 from xval.answers.read import read_finished
 from xval.base.errors import JobError, ResultsError, counted
 from xval.base.user_code import imports
+from xval.experiment.refit import RefitRequest, refit_instance
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import ExplainMethod, PageRequest
 from xval.report.write import write_page
 from xval.results.folder import find_experiment
+from xval.reuse.inference import SavedModel, load_model
 from xval.settings.resolve import describe_numbers
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from xval.answers.comparison.outcome import Comparison
-    from xval.reuse.inference import SavedModel
 
 
 class Results:
@@ -52,7 +54,7 @@ class Results:
         return self._experiment.path
 
     @property
-    def summary(self) -> "pd.DataFrame":
+    def summary(self) -> pd.DataFrame:
         """The table that a run ends with, as numbers: a row per instance; printed, the results show it as text.
 
         By instance (int64): is_selected (bool), comment_1, architecture, and for the validation score that ranks and each
@@ -64,29 +66,21 @@ class Results:
         Raises:
             ResultsError: No fold is finished, or a file is damaged.
         """
-        from xval.answers.dataframes import summarize
-
         return summarize(read_finished(self._experiment))
 
     @property
-    def jobs(self) -> "pd.DataFrame":
+    def jobs(self) -> pd.DataFrame:
         """A row for each job that has ended; see `xval.load_jobs`."""
-        from xval.answers.dataframes import load_jobs
-
         return load_jobs(self.folder)
 
     @property
-    def folds(self) -> "pd.DataFrame":
+    def folds(self) -> pd.DataFrame:
         """The metrics of every finished fold; see `xval.load_results`."""
-        from xval.answers.dataframes import load_results
-
         return _without_warning(load_results, self.folder)
 
     @property
-    def scores(self) -> "pd.DataFrame":
+    def scores(self) -> pd.DataFrame:
         """Every test score by its name, with interval and chance; see `xval.load_scores`."""
-        from xval.answers.dataframes import load_scores
-
         return _without_warning(load_scores, self.folder)
 
     @property
@@ -95,10 +89,8 @@ class Results:
         raise AttributeError("Results.figures is now Results.scores")
 
     @property
-    def predictions(self) -> "pd.DataFrame":
+    def predictions(self) -> pd.DataFrame:
         """The predictions of every finished fold; see `xval.load_predictions`, which reads those of only some instances."""
-        from xval.answers.predictions import load_predictions
-
         return _without_warning(load_predictions, self.folder)
 
     @property
@@ -121,10 +113,8 @@ class Results:
 
     def compare(
         self, *instances: int | str, baseline: int | str | None = None, metric: str | None = None, rope: float = 0.01
-    ) -> "Comparison":
+    ) -> Comparison:
         """Compare instances with a baseline; see `xval.compare_instances`. Its ``table`` is a DataFrame."""
-        from xval.answers.comparison.choose import compare_instances
-
         return compare_instances(self.folder, instances, baseline=baseline, metric=metric, rope=rope)
 
     def report(
@@ -174,14 +164,12 @@ class Results:
             UsageError: A fold is not done, or there is nothing to train on all items.
             JobError: The training failed.
         """
-        from xval.experiment.refit import RefitRequest, refit_instance
-
         console = make_console()
         console.quiet = quiet
         device = None if gpu is None else str(gpu)
         return refit_instance(self._experiment, RefitRequest(instance, epochs, device, overwrite=overwrite), console)
 
-    def load_model(self, instance: int | None = None, *, gpu: str | None = None) -> "SavedModel":
+    def load_model(self, instance: int | None = None, *, gpu: str | None = None) -> SavedModel:
         """Load the models of an instance's folds, which predict together; see `xval.load_model`.
 
         Args:
@@ -191,8 +179,6 @@ class Results:
         Raises:
             ResultsError: There is no such instance, or it has no model that can be used.
         """
-        from xval.reuse.inference import load_model
-
         if instance is not None and instance not in (numbers := self._experiment.instances()):
             raise ResultsError(f"{self.folder}: there is no instance {instance}. Available: {describe_numbers(numbers)}.")
         return load_model(self._experiment.instance_folder(self.best if instance is None else instance), gpu=gpu)
@@ -205,10 +191,8 @@ class Results:
     def _repr_html_(self) -> str:
         return f"<p>{escape(str(self.folder))}</p>{self._closing_table().to_html() if self._has_scores() else ''}"
 
-    def _closing_table(self) -> "pd.DataFrame":
+    def _closing_table(self) -> pd.DataFrame:
         """Return the summary as text, as a run prints it."""
-        import pandas as pd
-
         header, rows, _ = summary_table(read_finished(self._experiment))
         return pd.DataFrame(rows, columns=list(header)).set_index("instance")
 
@@ -216,7 +200,7 @@ class Results:
         return len(self.folds) > 0
 
 
-def _without_warning(load: Any, folder: Path) -> "pd.DataFrame":
+def _without_warning(load: Any, folder: Path) -> pd.DataFrame:
     """Load a table without a warning of missing folds each time: `Experiment.run` has warned, and `not_done` lists them."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*folds? not in the table", category=UserWarning)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from rich.console import Console
 
 from preprocessing.console import make_console
+from preprocessing.corpus import open_corpus
 from xval.answers.names import name_instances
 from xval.answers.repeats import copies, describe_copies, describe_seed_twins, seed_twins
 from xval.base import shelf
@@ -237,8 +238,6 @@ def _find_parts(planned: Plan, declaration: Declaration) -> dict[JobKey, Fold]:
     parts: dict[JobKey, Fold] = {}
     for instance in planned.instances:
         if uses_part(instance.settings):
-            from preprocessing.corpus import open_corpus
-
             with name_in_errors(declaration.place(instance.number)):
                 corpus = open_corpus(instance.settings.dataset, Path(instance.settings.data_folder))
                 parts |= find_parts(planned, instance, corpus)

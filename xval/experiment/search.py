@@ -10,11 +10,11 @@ from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from preprocessing.clips.columns import with_columns
+from preprocessing.corpus import Corpus
 from xval.base.errors import SettingsError, how_to_install
 from xval.base.json_files import write_json
 from xval.engine.search.replay import FoldSearch
@@ -30,9 +30,6 @@ from xval.jobs.outcome import FAILED, JobOutcome, Outcomes
 from xval.results.job_key import JobKey
 from xval.settings.resolve import Declaration, Instance, resolve_values
 from xval.settings.space import SearchPlan
-
-if TYPE_CHECKING:
-    from preprocessing.corpus import Corpus
 
 RunJobs = Callable[[Sequence[Job], Report], Outcomes]
 
@@ -61,7 +58,7 @@ def feature_variants(instance: Instance, resolve: Callable[[Mapping[str, object]
 
 
 def make_searches(
-    jobs: Sequence[Job], declaration: Declaration, overrides: Mapping[str, object], corpus: "Corpus"
+    jobs: Sequence[Job], declaration: Declaration, overrides: Mapping[str, object], corpus: Corpus
 ) -> dict[tuple[int, int], FoldSearch]:
     """Return the search of each fold that is searched, by instance and fold."""
     searches: dict[tuple[int, int], FoldSearch] = {}
@@ -72,9 +69,7 @@ def make_searches(
     return searches
 
 
-def make_search(
-    job: Job, plan: SearchPlan, corpus: "Corpus", resolve: Callable[[Mapping[str, object]], Instance]
-) -> FoldSearch:
+def make_search(job: Job, plan: SearchPlan, corpus: Corpus, resolve: Callable[[Mapping[str, object]], Instance]) -> FoldSearch:
     """Return the search of the fold of a job; its instance is resolved with values of the space."""
     settings = job.settings
     counting = choose_clips(settings, with_columns(corpus.index, corpus.folder)).get("training", corpus.index["clip"])
@@ -90,7 +85,7 @@ def make_search(
     return FoldSearch(job, plan, folds, resolve, find_store)
 
 
-def _find_stored(corpus: "Corpus", instance: Instance) -> str:
+def _find_stored(corpus: Corpus, instance: Instance) -> str:
     """Return where the features of an instance are, which `xval.experiment.prepare_jobs` has made."""
     from preprocessing.store.make import store_folder
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from preprocessing.store.checksums import find_not_finite
+from preprocessing.store.layout import how_to_rebuild
 from xval.base.errors import CorpusError, DivergenceError, FirstJobError, ResultsError, one_line
 from xval.base.json_files import name_refused, write_json
 from xval.base.operating_system import memory_mb, peak_memory_mb
@@ -168,8 +170,5 @@ def _is_searched_on(finished: Mapping[str, Any], job: Job) -> bool:
 
 def _blame_store(error: DivergenceError, store: Path) -> DivergenceError | CorpusError:
     """Return the error, or one that names what is not finite in the store, if that is why."""
-    from preprocessing.store.checksums import find_not_finite  # here, because it loads numpy, which a look at jobs does without
-    from preprocessing.store.layout import how_to_rebuild
-
     damage = find_not_finite(store)
     return CorpusError(f"{damage}, so the features are damaged. {how_to_rebuild(store)}") if damage else error

@@ -8,8 +8,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from preprocessing.clips.near_pairs import read_across_items
 from preprocessing.store import open_store
+from xval.backend.keras_internals import onednn_is_on
 from xval.base.errors import CorpusError, XvalError
 from xval.base.json_files import FORMAT_VERSION
 from xval.base.version import __version__
@@ -114,8 +117,6 @@ def describe_untested(job: Job, data: "FoldData") -> dict[str, Any]:
 
 def versions(*, with_keras: bool = True) -> dict[str, str]:
     """Return the versions of xval, Python, NumPy, and of Keras and its backend; of TensorFlow, whether oneDNN is on."""
-    import numpy as np
-
     version_of = {"xval": __version__, "python": platform.python_version()}
     if with_keras:
         import keras
@@ -123,8 +124,6 @@ def versions(*, with_keras: bool = True) -> dict[str, str]:
         backend = keras.backend.backend()
         version_of |= {"keras": keras.__version__, "backend": f"{backend} {sys.modules[backend].__version__}"}
         if backend == "tensorflow":
-            from xval.backend.keras_internals import onednn_is_on
-
             version_of["onednn"] = "on" if onednn_is_on() else "off"
     return version_of | {"numpy": np.__version__}
 

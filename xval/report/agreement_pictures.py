@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from markupsafe import Markup
 from numpy.typing import NDArray
+from scipy.special import ndtri
 
 from xval.answers.agreement import Agreement
 from xval.answers.operating_points import OperatingPoints
@@ -35,8 +36,6 @@ class _Axis(NamedTuple):
 
 def draw_operating_points(found: OperatingPoints) -> list[tuple[str, Markup]]:
     """Draw the ROC, precision-recall and DET curve of each training, and the operating points as dots."""
-    from scipy.special import ndtri  # here, because it takes a while
-
     points = [(1 - point.specificity.value, point.sensitivity.value) for point in found.points]
     missed = [(false_alarms, 1 - sensitivity) for false_alarms, sensitivity in points]
     roc, precision_recall, det = ([getattr(run_curves, name) for run_curves in found.curves] for name in Curves._fields)

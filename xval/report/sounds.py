@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import soundfile
+from matplotlib.image import imsave
 from numpy.typing import NDArray
 
+from preprocessing.audio.read import read_audio, resample
 from preprocessing.corpus import Corpus
 from preprocessing.features.extract import extract
 from preprocessing.features.feature_settings import FeatureSettings
@@ -93,8 +96,6 @@ class Sounds:
 
 
 def _make_sound(path: Path, start_s: float, end_s: float | None, settings: FeatureSettings) -> Sound:
-    from preprocessing.audio.read import read_audio
-
     rate_hz, channel = settings.sample_rate_hz, settings.channel_number
     samples, _ = read_audio(path, sample_rate_hz=rate_hz, start_s=start_s, end_s=end_s, channel=channel)
     top_hz = settings.fmax_hz or rate_hz / 2
@@ -103,10 +104,6 @@ def _make_sound(path: Path, start_s: float, end_s: float | None, settings: Featu
 
 def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
     """Return samples as MP3, which every browser plays, or as FLAC where libsndfile makes no MP3."""
-    import soundfile
-
-    from preprocessing.audio.read import resample
-
     wanted_hz = next(mp3_rate_hz for mp3_rate_hz in _MP3_RATES_HZ if mp3_rate_hz >= min(rate_hz, _HIGHEST_RATE_HZ))
     peak = max(float(np.abs(samples).max()), 1e-9)
     played = resample(samples, rate_hz, wanted_hz) / max(peak, 1.0)
@@ -118,8 +115,6 @@ def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
 
 def draw_levels(levels: NDArray[np.float32]) -> str:
     """Return a picture of features (n_frames, n_bins), low bins below, as a data URI."""
-    from matplotlib.image import imsave
-
     step = -(-len(levels) // _MOST_FRAMES)
     picture = levels[: len(levels) // step * step].reshape(-1, step, levels.shape[1]).max(axis=1)
     buffer = BytesIO()

@@ -11,6 +11,7 @@ import keras
 import numpy as np
 from keras import ops
 from numpy.typing import NDArray
+from scipy import special
 
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.training.random_layer import RandomLayer, whole_numbers
@@ -122,8 +123,6 @@ class SpeakerAugmentation(RandomLayer):
 
 def _beta_quantiles(alpha: float) -> NDArray[np.float32]:
     """Return the inverse of the distribution function of Beta(alpha, alpha) at equal steps, float32 (n_quantiles + 1,)."""
-    from scipy import special  # here, because few need it
-
     quantiles = special.betaincinv(alpha, alpha, np.linspace(0, 1, _N_QUANTILES))
     return np.append(quantiles, 1).astype(np.float32)
 

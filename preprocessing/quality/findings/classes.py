@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from preprocessing.clips.label_sets import MULTI_LABEL
 from preprocessing.clips.listing import first_names
@@ -23,9 +24,6 @@ from preprocessing.quality.rules import (
 from xval.base.errors import counted
 from xval.base.findings import Finding
 from xval.folds.random_split import is_random_split
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 SMALLEST_N_ITEMS = 3
 _FEWEST_NUMBERS, _MOST_DIGITS = 3, 10  # two numbers, or digits of one place, are names
@@ -58,7 +56,7 @@ NO_LABEL = Finding(
     "Check the choice of the item (--item, for folders --item-pattern), or add speakers.",
     "item",
 )
-def _too_few_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+def _too_few_items(facts: pd.DataFrame, _: Criteria) -> Reasons:
     items = sorted(set(count_clips(facts)["item"]), key=natural_key)
     return {} if len(items) >= SMALLEST_N_ITEMS else dict.fromkeys(items, f"one of {len(items)}") or {"none": "no usable clip"}
 
@@ -71,7 +69,7 @@ def _too_few_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     "Remove the class, merge it with another, or give it at least two items, better three.",
     "class",
 )
-def _class_of_one_item(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _class_of_one_item(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     if criteria.task_type not in TASKS_WITH_CLASSES:
         return {}
     owners = count_labels(facts, criteria.task_type).groupby("label")["item"].unique()
@@ -86,7 +84,7 @@ def _class_of_one_item(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     "Remove the class, or merge it with another.",
     "class",
 )
-def _class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _class_of_one_clip(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     if criteria.task_type not in TASKS_WITH_CLASSES:
         return {}
     return _single_clip_reasons(count_labels(facts, criteria.task_type), "label")
@@ -100,12 +98,12 @@ def _class_of_one_clip(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     "Check the name; its scores are based on one clip.",
     "item",
 )
-def _item_of_one_clip(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+def _item_of_one_clip(facts: pd.DataFrame, _: Criteria) -> Reasons:
     clips = count_clips(facts)
     return {} if is_random_split(clips["item"].value_counts().tolist()) else _single_clip_reasons(clips, "item")
 
 
-def _single_clip_reasons(clips: "pd.DataFrame", column: str) -> Reasons:
+def _single_clip_reasons(clips: pd.DataFrame, column: str) -> Reasons:
     single = clips[~clips[column].duplicated(keep=False)]
     return {str(name): f"only {clip}" for name, clip in zip(single[column], single["clip"], strict=True)}
 
@@ -118,14 +116,14 @@ def _single_clip_reasons(clips: "pd.DataFrame", column: str) -> Reasons:
     "If they are measured values, prepare the dataset with --task-type regression.",
     "class",
 )
-def _numbers_as_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _numbers_as_classes(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     clips = count_clips(facts)
     if criteria.task_type != "classification" or not are_measured(clips):
         return {}
     return {str(label): counted(n_clips, "clip") for label, n_clips in clips["label"].value_counts().items()}
 
 
-def are_measured(clips: "pd.DataFrame") -> bool:
+def are_measured(clips: pd.DataFrame) -> bool:
     """Return whether all labels are numbers that look like measurements. Columns: label."""
     names = sorted(set(clips["label"]), key=natural_key)
     return all(NUMBER.fullmatch(name) for name in names) and (are_measurements(clips["label"].tolist()) or _are_no_codes(names))

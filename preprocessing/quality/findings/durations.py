@@ -1,16 +1,15 @@
 """Clips that are cut, padded, or told by their length."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
+
+import pandas as pd
 
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
 from preprocessing.quality.rules import Caution, Criteria, Fault, Features, Reasons, count_clips
 from xval.base.errors import counted
 from xval.base.findings import Finding
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LARGEST_PADDING = 5
 """An example may be so many times as long as a clip in it before it is named."""
@@ -45,7 +44,7 @@ PADDED = Finding(
     "Cut clips into windows (example_length_s) or crops (crop_s), or stretch them to one length (stretch_frames).",
     "class",
 )
-def _durations_of_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _durations_of_classes(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     clips = facts[facts["broken"].isna()]
     if criteria.task_type != "classification" or clips["label"].nunique() < 2 or len(clips) < _FEWEST_DURATIONS:
         return {}
@@ -66,7 +65,7 @@ def _durations_of_classes(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     "silence.",
     "Remove clips that are much longer than the others, or cut all into windows (example_length_s).",
 )
-def _padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _padded_clips(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     if not criteria.has_examples:
         return {}
     short, length_s = padded_durations(count_clips(facts), criteria.settings)
@@ -74,7 +73,7 @@ def _padded_clips(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     return {row: f"{seconds:.2g} s, padded to {length_s:.3g} s" for row, seconds in rows}
 
 
-def padded_durations(clips: "pd.DataFrame", settings: FeatureSettings) -> "tuple[pd.Series[float], float]":
+def padded_durations(clips: pd.DataFrame, settings: FeatureSettings) -> "tuple[pd.Series[float], float]":
     """Return the durations of the clips padded to more than `LARGEST_PADDING` times their length, and to what length in s.
 
     None where it is less than half of the clips: a few short ones are in every corpus. Columns: duration_s, NaN where unknown.
@@ -118,7 +117,7 @@ class LostAudio(NamedTuple):
         return f"{at_most}{self.n_cut} of {counted(self.n_clips, 'clip')} {verb} {at_most}{share} % of {whose} audio"
 
 
-def lost_audio(clips: "pd.DataFrame", settings: FeatureSettings) -> LostAudio:
+def lost_audio(clips: pd.DataFrame, settings: FeatureSettings) -> LostAudio:
     """Return what ``clip_length_s`` leaves out of clips. Columns: duration_s, NaN where unknown."""
     durations = clips["duration_s"].dropna().to_numpy()
     n_samples = (durations * settings.sample_rate_hz).round()

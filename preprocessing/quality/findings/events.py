@@ -3,9 +3,9 @@
 import math
 from collections import Counter
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import (
@@ -21,9 +21,6 @@ from preprocessing.clips.listing import first_names
 from preprocessing.clips.table import natural_key
 from preprocessing.quality.rules import Caution, Features
 from xval.base.findings import Finding
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NOT_ANNOTATED = Finding(
     "{n} of {n_clips} recordings {n:has|have} no row among the events, so {n:it counts|they count} as not annotated and "
@@ -62,7 +59,7 @@ def _warn_of_events(features: Features) -> Iterator[Finding]:
 
 
 def lost_events(
-    annotations: "pd.DataFrame", clips: "pd.DataFrame", frames: FrameSettings, sample_rate_hz: int
+    annotations: pd.DataFrame, clips: pd.DataFrame, frames: FrameSettings, sample_rate_hz: int
 ) -> Iterator[Finding]:
     """Yield what to do about events that no frame has, and about frames of which one class of several is kept.
 

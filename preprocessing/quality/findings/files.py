@@ -1,13 +1,10 @@
 """Files that cannot be read, hold no sound, or hold more than their header says."""
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.quality.facts import DOES_NOT_DECODE, DOES_NOT_OPEN, EMPTY, MISSING, NOT_FETCHED, NOT_FINITE, OUTSIDE
 from preprocessing.quality.rules import Criteria, Fault, Find, Reasons, clips_where
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _UNREADABLE = {
     MISSING: (
@@ -45,7 +42,7 @@ _UNREADABLE = {
 def broken_clips(kind: str) -> Find:
     """Return a function that finds the clips that cannot be read, for this reason."""
 
-    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
         reasons = facts.loc[facts["broken"] == kind, "reason"]
         return dict(zip(map(int, reasons.index), map(str, reasons), strict=True))
 
@@ -55,7 +52,7 @@ def broken_clips(kind: str) -> Find:
 def files_with(column: str) -> Find:
     """Return the rule that finds clips whose file has a text in a column of its header's facts."""
 
-    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
         texts = facts.loc[facts["broken"].isna(), column].dropna()
         return dict(zip(map(int, texts.index), texts, strict=True))
 

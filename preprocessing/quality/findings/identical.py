@@ -1,7 +1,9 @@
 """Audio that is there more than once: identical, overlapping, copied or nearly identical, under one item or several."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
+
+import pandas as pd
 
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
@@ -9,9 +11,6 @@ from preprocessing.clips.table import label_columns
 from preprocessing.quality.rules import TASKS_WITH_CLASSES, Caution, Criteria, Fault, Features, Find, Reasons
 from xval.base.findings import Finding
 from xval.folds.shared_audio import describe_shared_file, find_shared_audio, find_shared_files
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NEAR = Finding(
     "{n} {n:pair|pairs} of clips of different items have nearly the same {kind}, such as {clip} and {other_clip} ({file} lists "
@@ -35,7 +34,7 @@ def same_audio(differing: Literal["item", "label"] | None) -> Find:
         differing: What is another one there; None: it is there under the same item, and under no other.
     """
 
-    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
         if "audio_hash" not in facts:
             return {}
         labels = facts[label_columns(facts.columns)].map(str).agg(", ".join, axis=1)
@@ -54,7 +53,7 @@ def same_audio(differing: Literal["item", "label"] | None) -> Find:
 def nearly_identical(*, across_items: bool) -> Find:
     """Return a function that finds clips that hold the recording of another clip, of another item or of the same one."""
 
-    def find(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+    def find(facts: pd.DataFrame, _: Criteria) -> Reasons:
         if "twin" not in facts:
             return {}
         clips = facts[facts["twin"].notna()]
@@ -68,7 +67,7 @@ def nearly_identical(*, across_items: bool) -> Find:
     return find
 
 
-def _others(group: "pd.DataFrame", differing: str | None) -> Iterator[tuple[int, str]]:
+def _others(group: pd.DataFrame, differing: str | None) -> Iterator[tuple[int, str]]:
     """Yield each row of a group of equal clips with another clip of it: one that differs in a column, if one is given."""
     clips = list(group["clip"])
     values = list(range(len(group)) if differing is None else group[differing])
@@ -115,7 +114,7 @@ def _warn_of_contradicting_labels(features: Features) -> Iterator[Finding]:
     "Segments of one file, of links to it or of copies of it overlap and belong to several items (leakage).",
     "Give both clips the same item, or correct where they begin and end.",
 )
-def _overlaps_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+def _overlaps_across_items(facts: pd.DataFrame, _: Criteria) -> Reasons:
     clips = facts.assign(path=facts["recording"], audio_hash=None, source_clip=None)
     return {
         row: text.replace("same audio as", "overlaps with")
@@ -132,7 +131,7 @@ def _overlaps_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     "A clip and copies of it (column source_clip) belong to several items (leakage).",
     "Give a copy the item of its source.",
 )
-def _copies_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+def _copies_across_items(facts: pd.DataFrame, _: Criteria) -> Reasons:
     source = facts["source_clip"].fillna(facts["clip"])
     groups = [group for _, group in facts[source.duplicated(keep=False)].groupby(source, sort=False)]
     return {
@@ -150,7 +149,7 @@ def _copies_across_items(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     "Segments of one file, of links to it or of copies of it belong to several items: one recording is in training and test.",
     "Give all of them the same item, unless different people speak in them (--shared-files keep).",
 )
-def _shared_files(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+def _shared_files(facts: pd.DataFrame, _: Criteria) -> Reasons:
     return {
         row: text.replace("same audio as", "a segment of the file of")
         for group in find_shared_files(facts.assign(path=facts["recording"]))
@@ -166,7 +165,7 @@ def _shared_files(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     "To test on unseen values, make that column the item.",
     "column",
 )
-def _columns_of_several_items(_: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _columns_of_several_items(_: pd.DataFrame, criteria: Criteria) -> Reasons:
     return {column.column: column.describe() for column in criteria.shared_columns}
 
 

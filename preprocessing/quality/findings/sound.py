@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from math import log10
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from preprocessing.audio.lost_sound import LARGEST_PEAK, MOST_LOST, share_above, smallest_kept
 from preprocessing.encoders import preset_of
@@ -11,9 +12,6 @@ from preprocessing.quality.facts import FLAT_TOP_SAMPLES
 from preprocessing.quality.rules import Caution, Criteria, Fault, Features, Reasons, clips_where, count_clips
 from xval.base.errors import counted
 from xval.base.findings import Finding
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LARGEST_DC_OFFSET = 0.01
 _WHO = "{n_chosen} of {n_clips} {n_clips:clip|clips}, such as {clip}, "
@@ -61,7 +59,7 @@ MORE_TRACKS = Finding(
     "Set sample_rate_hz to the lowest of them, especially if rates correlate with classes or items.",
     "sample rate",
 )
-def _mixed_rates(facts: "pd.DataFrame", _: Criteria) -> Reasons:
+def _mixed_rates(facts: pd.DataFrame, _: Criteria) -> Reasons:
     counts = facts.loc[facts["broken"].isna(), "sample_rate_hz"].value_counts()
     return {f"{rate} Hz": counted(count, "clip") for rate, count in counts.items()} if len(counts) > 1 else {}
 
@@ -74,7 +72,7 @@ def _mixed_rates(facts: "pd.DataFrame", _: Criteria) -> Reasons:
     "Set sample_rate_hz to the lowest rate of the files, and scale n_fft, win_length and hop_length (samples) with it.",
     "sample rate",
 )
-def _upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _upsampled_rates(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     rates, wanted_hz = facts.loc[facts["broken"].isna(), "sample_rate_hz"], criteria.settings.sample_rate_hz
     counts = rates[rates < wanted_hz].value_counts()
     return {f"{rate} Hz": f"{counted(count, 'clip')}, read at {wanted_hz} Hz" for rate, count in counts.items()}
@@ -88,7 +86,7 @@ def _upsampled_rates(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     "Set sample_rate_hz to the rate of the files, and scale n_fft, win_length and hop_length (samples) with it.",
     "sample rate",
 )
-def _lost_above(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _lost_above(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     if "shares_above" not in facts:
         return {}
     wanted_hz, clips = criteria.settings.sample_rate_hz, count_clips(facts)
@@ -108,7 +106,7 @@ def _lost_above(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
     "The mean of the channels is used, and has less than half of the expected power.",
     "Set channel=0 or another one; a cable or a plug probably inverted a channel.",
 )
-def _cancelling_channels(facts: "pd.DataFrame", criteria: Criteria) -> Reasons:
+def _cancelling_channels(facts: pd.DataFrame, criteria: Criteria) -> Reasons:
     if "kept_in_mean" not in facts or criteria.settings.channel_number is not None:
         return {}
     clips = facts[facts["broken"].isna() & facts["kept_in_mean"].notna()]

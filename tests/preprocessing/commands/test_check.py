@@ -68,7 +68,7 @@ class Corpus:
         output = self.folder.parent / "report"
         command = ["table", "--check", str(self.folder / "clips.csv"), "--output", str(output), "--workers", "1"]
         command += ["--set", f"sample_rate_hz={RATE_HZ}", *arguments]
-        with nullcontext() if self.draws else patch("preprocessing.quality.charts.draw_charts", return_value={}):
+        with nullcontext() if self.draws else patch("preprocessing.commands.check.draw_charts", return_value={}):
             assert main(command) in (0, 2)  # 2: it is refused
         with (output / "quality.csv").open(newline="") as file:
             table = {row["clip"]: row for row in csv.DictReader(file)}

@@ -3,7 +3,7 @@
 Augmented copies have a separate rule.
 """
 
-from typing import TYPE_CHECKING
+import pandas as pd
 
 from preprocessing.annotations.labels import count_frame_samples, resolve_recordings
 from preprocessing.features.feature_settings import FeatureSettings
@@ -16,9 +16,6 @@ from xval.base.findings import Finding, Rule
 from xval.data.examples import WaveformExamples
 from xval.measures.task import find_task
 from xval.settings.schema import FRAME_KEYS
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _KEPT_SIDES = ("validation", "test")
 _SETTINGS = (
@@ -54,7 +51,7 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             findings.add_faults(job.name, known[compared])
 
 
-def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:
+def _faults_of_rows(job: JobEvidence, predictions: pd.DataFrame) -> list[str]:
     """Return what is wrong with the predictions by themselves, and compared with the items of the record."""
     faults: list[str] = []
     others = set(predictions["side"]) - set(_KEPT_SIDES)
@@ -76,7 +73,7 @@ def _faults_of_rows(job: JobEvidence, predictions: "pd.DataFrame") -> list[str]:
     return faults
 
 
-def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: FeatureStore) -> list[str]:
+def _faults_by_store(job: JobEvidence, predictions: pd.DataFrame, store: FeatureStore) -> list[str]:
     """Return what is wrong with the predictions compared with the feature store, without augmented copies."""
     faults: list[str] = []
     examples = store.examples.astype({"item": str, "clip": str})
@@ -112,7 +109,7 @@ def _faults_by_store(job: JobEvidence, predictions: "pd.DataFrame", store: Featu
     return faults
 
 
-def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", stored: "pd.DataFrame", store: FeatureStore) -> set[str]:
+def _cut_short(job: JobEvidence, side: str, wanted: pd.DataFrame, stored: pd.DataFrame, store: FeatureStore) -> set[str]:
     """Return the clips of a side of which some examples are missing."""
     if find_task(store.task_type).target == "frame":
         size = count_frame_samples(job.settings.label_frame_s, job.settings.sample_rate_hz)
@@ -128,7 +125,7 @@ def _cut_short(job: JobEvidence, side: str, wanted: "pd.DataFrame", stored: "pd.
     return set(wanted.loc[lost, "clip"])
 
 
-def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> "pd.DataFrame":
+def _cut_from_waveforms(job: JobEvidence, side: str, store: FeatureStore) -> pd.DataFrame:
     """Return the examples that the clips of a side are cut into."""
     try:
         return WaveformExamples(

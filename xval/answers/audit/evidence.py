@@ -6,7 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
 
 from preprocessing.clips.parquet_files import read_table
 from preprocessing.corpus import Corpus, open_corpus
@@ -31,10 +33,6 @@ from xval.results.read import (
 from xval.results.scores import Scores
 from xval.settings.parameters import settings_among
 from xval.settings.schema import Settings
-
-if TYPE_CHECKING:
-    import pandas as pd
-    import pyarrow as pa
 
 
 class NotCheckableError(Exception):
@@ -125,7 +123,7 @@ class JobEvidence:
         """Return the content of model.json."""
         return self.provenance().described
 
-    def predictions(self) -> "pd.DataFrame":
+    def predictions(self) -> pd.DataFrame:
         """Return item, clip, start_s, side and, if there is one, row of predictions.parquet."""
         with self._reading_predictions() as table:
             predictions: pd.DataFrame = table.to_pandas().astype({"item": str, "clip": str, "side": str})
@@ -133,15 +131,13 @@ class JobEvidence:
 
     def predictions_hash(self) -> bytes:
         """Return the SHA-256 of what `predictions` returns; jobs that test the same clips have the same."""
-        import pyarrow as pa
-
         with self._reading_predictions() as table, pa.BufferOutputStream() as content:
             with pa.ipc.new_stream(content, table.schema) as stream:
                 stream.write_table(table)
             return hashlib.sha256(content.getvalue()).digest()
 
     @contextmanager
-    def _reading_predictions(self) -> "Iterator[pa.Table]":
+    def _reading_predictions(self) -> Iterator[pa.Table]:
         try:
             yield read_table(
                 self.folder / "predictions.parquet", PREDICTION_COLUMNS, columns=("item", "row", "clip", "start_s", "side")

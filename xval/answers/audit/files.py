@@ -4,6 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
+from preprocessing.clips.parquet_files import column_names
 from preprocessing.store.checksums import find_damage
 from preprocessing.store.moments import DAMAGE
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
@@ -36,8 +37,6 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
-    from preprocessing.clips.parquet_files import column_names
-
     needed = [job.model_path.name, *(["history.csv"] if "best_epoch" in job.record else []), *_audio_hashes(job, evidence)]
     faults = [f"{file_name} is missing" for file_name in needed if not (job.folder / file_name).is_file()]
     try:

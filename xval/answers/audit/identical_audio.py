@@ -5,9 +5,9 @@ Augmented copies have a separate rule.
 
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.clips.fingerprints import short_hashes
@@ -24,9 +24,6 @@ from xval.folds.shared_audio import describe_shared_file, find_shared_audio, fin
 from xval.jobs.fold_part import Clips
 from xval.models.saved.provenance import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, Provenance
 from xval.results.read import fitted_sides
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 COPIES = "copies of one source clip"
 _NOT_SEARCHED = {
@@ -191,7 +188,7 @@ def _other_versions(
 
 
 def _faults_of_seen(
-    index: "pd.DataFrame",
+    index: pd.DataFrame,
     seen: NDArray[np.uint64],
     trained: NDArray[np.uint64],
     sides: Mapping[str, Collection[str]],

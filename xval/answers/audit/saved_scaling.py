@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 from typing import IO, Any
 
+import h5py
 import numpy as np
 from numpy.typing import NDArray
 
@@ -86,8 +87,6 @@ def _group_name(config: Any, layer: str, *, shifts: bool) -> str | None:
 
 
 def _read_weights(weights: IO[bytes], group: str, number: int) -> list[NDArray[np.float64]]:
-    import h5py
-
     with h5py.File(weights, "r") as file:
         current_group = file
         for name in group.split("/"):
@@ -102,8 +101,6 @@ def _read_weights(weights: IO[bytes], group: str, number: int) -> list[NDArray[n
 
 def _read_numbers(group: Any, name: str) -> NDArray[np.float64]:
     """Return a short array of numbers that is in the file itself."""
-    import h5py
-
     is_inside = isinstance(group.get(name, getlink=True), h5py.HardLink)
     dataset: Any = group[name] if is_inside else None
     is_plain = isinstance(dataset, h5py.Dataset) and not (dataset.external or dataset.is_virtual or dataset.chunks)

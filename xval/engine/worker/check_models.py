@@ -5,22 +5,20 @@ It runs in the process that will train, or in one like it.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
 from preprocessing.store import open_store
 from xval.backend.devices import load_keras
-from xval.base.errors import SettingsError, counted, one_line
+from xval.base.errors import one_line
 from xval.base.user_code import definitions
 from xval.base.user_code.modules import describe_place
 from xval.engine.worker.check_metrics import check_metrics
-from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job, model_identity
-from xval.models.saved.initial import find_initial_model
 from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.combination import CombinationOptions
 from xval.settings.model_address import is_address
-from xval.settings.schema import UNHASHED_KEYS, Settings
+from xval.settings.schema import UNHASHED_KEYS
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
@@ -101,72 +99,13 @@ def _check_model(job: Job) -> int:
     if not trains_network(job.settings.architecture) and job.settings.architecture != COMBINATION:
         return len(store.class_names) or len(store.target_names)
     if job.settings.architecture == COMBINATION:
-        from xval.engine.learners.combination import cut_models
-        from xval.settings.combination import CombinationOptions
+        from xval.engine.learners.combination import cut_models  # here and below, because estimators do without Keras
 
         if all(
             is_address(path) or Path(path).exists() for path in CombinationOptions.of(job.options).model_paths(job.fold.number)
         ):
             cut_models(job, store)
         return len(store.class_names)
-    from preprocessing.store.waveforms import example_lengths
-    from xval.models.build import build_model
-    from xval.models.residual import with_residual
-    from xval.models.transfer import freeze_blocks, start_from
-    from xval.training.augmentation import augmented, check_sizes
-    from xval.training.built_twice import weights_from_elsewhere
+    from xval.engine.worker.check_network import check_network
 
-    build = partial(build_model, job.settings, job.options, store, store.items)
-    model = build()
-    weights_from_elsewhere(job, build, model)
-    corpus_folder = store.folder.parents[1]
-    if initial := find_initial_model(job.settings, job.fold, corpus_folder, read_clips_of(job.settings, corpus_folder)):
-        start_from(model, initial, job.settings, store)
-    else:
-        freeze_blocks(model, job.settings)
-    fitted_model = augmented(model, job.settings, seed=job.seed)
-    if job.settings.task.target == "input":
-        with_residual(model, fitted_model)
-    example_shape = model.input_shape[1:]
-    if store.is_waveform and job.settings.frames is None:
-        example_shape = (example_lengths(store, job.settings.feature_settings()).training,)
-        _check_crop(model, *example_shape)
-    elif None in example_shape:  # padding = masked: batches are cut to their longest clip
-        example_shape = store.example_shape
-        check_sizes(fitted_model, example_shape)
-    n_outputs = int(model.output_shape[-1])
-    _check_end(model, example_shape, job.settings)
-    return n_outputs
-
-
-def _check_end(model: Any, example_shape: tuple[int, ...], settings: Settings) -> None:
-    """Refuse a network whose answers are probabilities already, where no layer tells."""
-    import keras
-
-    from xval.models.build import PREDICTION
-    from xval.models.network_end import activation_at_end, answers_of
-
-    activation, names = settings.task.activation, [layer.name for layer in model.layers]
-    network = model.layers[names.index(PREDICTION) - 1]
-    if activation == "linear" or activation_at_end(network) == "linear":
-        return
-    form = answers_of(keras.Model(model.input, model.get_layer(PREDICTION).input), example_shape)
-    if form == "numbers":
-        return
-    what = "probabilities: each row adds up to 1" if form == "probabilities" else "numbers from 0 to 1, as after a sigmoid"
-    raise SettingsError(
-        f"its network always outputs {what}. xval adds {activation} itself, which would make the probabilities nearly equal. "
-        "Remove the last activation, as in keras.layers.Dense(output_shape[-1])"
-    )
-
-
-def _check_crop(model: Any, n_samples: int) -> None:
-    """Refuse crops that a model for clips of any length pools away, which only shows with samples."""
-    import numpy as np
-
-    try:
-        prediction = np.asarray(model.predict_on_batch(np.zeros((1, n_samples), np.float32)))
-    except Exception as error:
-        raise SettingsError(f"cannot read crops of {counted(n_samples, 'sample')}. Raise crop_s ({one_line(error)})") from error
-    if not np.isfinite(prediction).all():
-        raise SettingsError(f"crops of {counted(n_samples, 'sample')} are too short for it. Raise crop_s")
+    return check_network(job, store)

@@ -7,22 +7,29 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.backend.keras_internals import all_layers
 from xval.base.errors import DivergenceError, SettingsError, UnsafeModelError, first_of, one_line
 from xval.base.user_code.modules import describe_place
+from xval.data.fold import Examples
+from xval.engine.learners.network import FoldNetwork
+from xval.engine.worker.run import test_and_save
 from xval.jobs.claim import is_out_of_memory
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
+from xval.models.predict import predict
+from xval.models.saved.check_layers import IMPORT
+from xval.models.saved.load import read_keras_model
+from xval.models.saved.registered import check_registered, own_layers
 from xval.results.folder import KERAS_NAME
-
-if TYPE_CHECKING:
-    import keras
-
-    from xval.data.fold import Examples
+from xval.training.fit import History, train_model
+from xval.training.own_callbacks import own_parts
+from xval.training.setup import set_up_fold
 
 _MOST_COMPARED = 8  # predictions
 # As a share of the largest prediction, by the type that the model computes in: what rounding alone does not reach.
@@ -38,14 +45,6 @@ def sanity_check(job: Job) -> None:
     Raises:
         SettingsError: It names the part that fails.
     """
-    from xval.engine.learners.network import FoldNetwork
-    from xval.engine.worker.run import test_and_save
-    from xval.models.predict import predict
-    from xval.models.saved.registered import check_registered
-    from xval.training.fit import History, train_model
-    from xval.training.own_callbacks import own_parts
-    from xval.training.setup import set_up_fold
-
     if job.trial:  # of a search: its fold has no test items
         job = replace(job, trial=None, fold=replace(job.fold, test=job.fold.validation))
     try:
@@ -104,11 +103,8 @@ def _undefined_is_no_fault() -> Iterator[None]:
         return
 
 
-def _read_back(path: Path) -> "keras.Model":
+def _read_back(path: Path) -> keras.Model:
     """Return a saved model; the error of one that cannot be read says what to write."""
-    from xval.models.saved.check_layers import IMPORT
-    from xval.models.saved.load import read_keras_model
-
     try:
         return read_keras_model(path)
     except UnsafeModelError as error:
@@ -119,10 +115,8 @@ def _read_back(path: Path) -> "keras.Model":
         ) from error
 
 
-def _compare(model: "keras.Model", read: "keras.Model", side: "Examples") -> None:
+def _compare(model: keras.Model, read: keras.Model, side: Examples) -> None:
     """Raise a SettingsError where a model that was read back predicts otherwise, but by rounding."""
-    from xval.models.saved.registered import own_layers
-
     alike = np.arange(len(side)) if side.lengths is None else np.flatnonzero(side.lengths == side.lengths[0])
     predictors = side.predictors(alike[:_MOST_COMPARED])
     wanted, received = _answers(model, predictors), _answers(read, predictors)
@@ -138,13 +132,9 @@ def _compare(model: "keras.Model", read: "keras.Model", side: "Examples") -> Non
     )
 
 
-def _answers(model: "keras.Model", predictors: NDArray[np.float32]) -> NDArray[np.float64]:
-    import keras
-
+def _answers(model: keras.Model, predictors: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.asarray(keras.ops.convert_to_numpy(keras.ops.cast(model(predictors, training=False), "float32")), np.float64)
 
 
 def _tolerance(model: Any) -> float:
-    from xval.backend.keras_internals import all_layers
-
     return max(_TOLERANCES.get(layer.compute_dtype, 0.0) for layer in all_layers(model))

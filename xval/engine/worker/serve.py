@@ -17,6 +17,7 @@ from typing import Any
 
 from xval.backend.devices import load_keras
 from xval.base.operating_system import WARNING_SIGNALS
+from xval.data.store_memory import preload
 from xval.engine.worker.check_models import check_models
 from xval.engine.worker.printed import PrintedLines
 from xval.engine.worker.run import run_job
@@ -58,8 +59,6 @@ def preload_next(folder: Path, settings: Settings) -> None:
 
     Not where the job streams it, trains no network or scales items, which folds may do differently.
     """
-    from xval.data.store_memory import preload
-
     if not settings.generator and not settings.scales_items and trains_network(settings.architecture):
         preload(folder, settings.in_memory_mb)
 

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
 from preprocessing.file_replacement import replace_file
-from xval.base.errors import SettingsError
+from xval.base.errors import CorpusError, SettingsError
+from xval.base.json_files import read_json
 from xval.commands import _model_arguments as arguments
+from xval.results.folder import ESTIMATOR_NAME
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -84,7 +86,6 @@ def run(options: argparse.Namespace) -> int:
 
 def _print_importance(fold: Path, options: argparse.Namespace, console: "Console") -> None:
     from xval.report.text_tables import print_table
-    from xval.results.folder import ESTIMATOR_NAME
 
     if not (fold / ESTIMATOR_NAME).is_file():
         raise SettingsError(
@@ -100,8 +101,6 @@ def _find(clip: str, fold: Path, dataset: str, data_folder: Path | None) -> "Aud
     if Path(clip).exists():
         return clip
     from preprocessing.corpus import open_corpus
-    from xval.base.errors import CorpusError
-    from xval.base.json_files import read_json
     from xval.reuse.inference.sources import Segment
 
     places = (fold.parent, fold, *sorted(fold.glob("instance_*")))  # for a fold, an instance, an experiment

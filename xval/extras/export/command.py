@@ -19,7 +19,6 @@ from xval.base.errors import SettingsError
 from xval.commands._model_arguments import add_model_path
 from xval.commands._own_modules import add_import
 from xval.extras.export.formats import FORMATS
-from xval.extras.export.write import export_model
 
 SUMMARY = "write a model as ONNX, SavedModel, TFLite or weights, and check its output"
 NAME = "export"
@@ -46,6 +45,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Export the model, and print the written files and the largest difference of the outputs."""
+    from xval.extras.export.write import export_model
+
     export = export_model(
         options.model,
         options.format or _format_from_ending(options.output),

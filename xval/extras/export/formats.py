@@ -4,6 +4,7 @@ Models are written on the TensorFlow backend, which supports all formats. A file
 the Keras model.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -78,8 +79,6 @@ def _read_saved_model(path: Path, _: "keras.Model") -> Predict:
 
 
 def _write_onnx(model: "keras.Model", path: Path, batch_size: int | None) -> None:
-    import logging
-
     from xval.extras.export.fourier import without_rfft
 
     model = without_rfft(model, keeps=lambda _: False)  # tf2onnx converts only the absolute value of a Fourier transform

@@ -32,6 +32,7 @@ from xval.base.errors import CorpusError, SettingsError, counted
 from xval.base.operating_system import quote, refusal
 from xval.commands._model_arguments import add_model_name
 from xval.commands._output import add_output, output_of
+from xval.results.named import find_named
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,7 +62,6 @@ def run(options: argparse.Namespace) -> int:
     from xval.answers.read_corpus import read_corpus
     from xval.extras.label_review.server import ReviewServer
     from xval.extras.label_review.session import Review
-    from xval.results.named import find_named
 
     output, (folder, number) = output_of(options), find_named(options.experiment)
     instance = choose_instance(folder, number)

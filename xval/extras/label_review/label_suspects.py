@@ -13,9 +13,10 @@ Suspicious labels are found in three ways:
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from preprocessing.clips.near_pairs import read_across_items
@@ -26,9 +27,6 @@ from xval.base.errors import ResultsError, counted
 from xval.base.item_word import ITEM
 from xval.measures.calibration import are_probabilities
 from xval.results.instance import InstanceResults
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 Kind = Literal["label", "duplicate", "answer"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -247,7 +245,7 @@ def _duplicates(corpus: Corpus) -> list[Suspect]:
     return suspects
 
 
-def _pairs_of_one_hash(clips: "pd.DataFrame") -> Sequence[tuple[str, str]]:
+def _pairs_of_one_hash(clips: pd.DataFrame) -> Sequence[tuple[str, str]]:
     """Return pairs of clips with the same audio: the first clip of each audio_hash with each of the others."""
     hashes = clips["audio_hash"].dropna()
     groups = hashes[hashes.duplicated(keep=False)].groupby(hashes).groups.values()

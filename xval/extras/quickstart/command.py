@@ -30,7 +30,6 @@ from preprocessing.console import GOES_ON
 from preprocessing.options.argument_parser import number_reader
 from xval.backend.devices import read_device
 from xval.experiment.command_line import make_wide_console
-from xval.extras.quickstart.start import StartRequest, start
 
 SUMMARY = "prepare a folder of recordings, and rank baselines, embeddings and a network on it"
 NAME = "quickstart"
@@ -73,6 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Prepare the dataset, and run the steps until the time is up."""
+    from xval.extras.quickstart.start import StartRequest, start  # here, because it loads pandas
+
     try:
         return start(StartRequest(**vars(options)), make_wide_console())
     except KeyboardInterrupt as stopped:

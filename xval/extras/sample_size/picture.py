@@ -4,14 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
 
 from preprocessing.quality.pictures import BLUE, GREY, RED, new_figure, plain_axes, write_figure, write_title
 from xval.base.errors import plural_of
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-
     from xval.extras.sample_size.extrapolated_curve import ItemCurve
 
 _LINE_STYLES = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least difference": (BLUE, "-")}
@@ -19,7 +18,7 @@ _LINE_STYLES = {"value ±": (GREY, "-"), "difference ±": (BLUE, "--"), "least d
 
 def write_picture(
     path: Path,
-    table: "pd.DataFrame",
+    table: pd.DataFrame,
     *,
     item: str,
     difference: float,
@@ -56,7 +55,7 @@ def write_picture(
     write_figure(figure, path)
 
 
-def _draw_curve(axes: "Axes", curve: "ItemCurve", most: float, item: str) -> None:
+def _draw_curve(axes: Axes, curve: "ItemCurve", most: float, item: str) -> None:
     sizes = np.linspace(curve.sizes[0], max(most, curve.sizes[-1]), 100)
     values, low, high, *_ = curve.at(sizes)
     axes.fill_between(sizes, low, high, color=BLUE, alpha=0.15, linewidth=0, label="95 % interval")

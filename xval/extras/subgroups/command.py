@@ -20,9 +20,11 @@ import argparse
 from pathlib import Path
 
 from preprocessing.console import make_console
+from xval.base.errors import plural_of
 from xval.commands._model_arguments import add_model_name
 from xval.commands._output import add_output, output_of
 from xval.commands._own_modules import add_import
+from xval.results.named import find_named
 
 SUMMARY = "test scores by subgroup (gender, age, recorder ...), with intervals and the largest gap"
 NAME = "groups"
@@ -45,11 +47,9 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from xval.answers.summary import metric_words
-    from xval.base.errors import plural_of
     from xval.extras.subgroups.groups import IN_GAP, describe_gap, groups_table
     from xval.extras.subgroups.read import read_groups
     from xval.report.text_tables import print_table, write_table
-    from xval.results.named import find_named
 
     output, (experiment, number) = output_of(options), find_named(options.experiment)
     groupings = read_groups(experiment, number, options.by, metric=options.metric, data_folder=options.data_folder)

@@ -13,7 +13,9 @@ from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.clips.listing import is_utf8
 from preprocessing.clips.table import LARGEST_NAME
 from preprocessing.embeddings.embedder import EmbedderFacts
+from preprocessing.features.extract import check_settings
 from preprocessing.features.feature_settings import FeatureSettings
+from preprocessing.features.kinds import bin_names
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError
 from xval.base.json_files import read_json
 from xval.base.setting_fields import PositiveFloat, written_type
@@ -197,8 +199,6 @@ def read_description(model: Path) -> ModelDescription:
     Raises:
         ResultsError: The .json file is missing, no JSON, of a newer format, or incomplete; or no features can be made by it.
     """
-    from preprocessing.features.extract import check_settings
-
     path = model.with_suffix(".json")
     content = read_json(path)
     if content is None:
@@ -274,6 +274,5 @@ def _input_shape(description: "ModelDescription") -> tuple[int | None, ...] | No
             return (width,) if settings.is_pooled else (None, width)
         case "embedding":
             return None
-    from preprocessing.features.kinds import bin_names
 
     return (None, len(bin_names(settings)))

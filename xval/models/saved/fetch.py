@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from preprocessing.console import make_console
 from xval.base.errors import CorpusError, SettingsError
 from xval.base.json_files import part_of
 from xval.base.operating_system import open_regular
@@ -29,7 +30,6 @@ def find_model(text: str, setting: str) -> Path:
 
 def fetch_model(address: ModelAddress, setting: str = "initial_model") -> Path:
     """Return the model of an address, fetched if it is not there yet; its checksum is compared."""
-    from preprocessing.console import make_console
     from preprocessing.corpora._download import Archive, download
 
     path = cached_path(address)

@@ -26,6 +26,7 @@ from preprocessing.clips.fingerprints import (
     short_hashes,
     to_array,
 )
+from preprocessing.clips.index_file import INDEX_NAME, read_clip_hashes
 from preprocessing.corpus_folder import names_of
 from xval.base.errors import CorpusError, ResultsError, counted, first_of
 from xval.base.json_files import JsonObject, read_json
@@ -347,8 +348,6 @@ def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
 
     The index of data/<dataset> is read once for as long as it does not change; leave the table as it is.
     """
-    from preprocessing.clips.index_file import INDEX_NAME
-
     path = corpus_folder / INDEX_NAME
     if not path.is_file():
         return None
@@ -358,8 +357,6 @@ def read_clips(corpus_folder: Path) -> "pd.DataFrame | None":
 
 @lru_cache(maxsize=2)
 def _read_clips(corpus_folder: Path, _changed_ns: int, _size: int) -> "pd.DataFrame | None":
-    from preprocessing.clips.index_file import read_clip_hashes
-
     return read_clip_hashes(corpus_folder)
 
 

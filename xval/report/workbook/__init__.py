@@ -14,6 +14,8 @@ from xval.answers.findings import find_findings
 from xval.answers.item_words import item_word
 from xval.answers.ranking import rank_instances
 from xval.answers.summary import metric_columns
+from xval.report.workbook.contents import Contents
+from xval.report.workbook.sheet import Book
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import Curves
@@ -24,9 +26,6 @@ def write_workbook(path: Path, instances: Sequence[InstanceResults], histories: 
 
     Its links are relative to its folder, with the folders instance_<i>/fold_<k>. There is at least one instance.
     """
-    from xval.report.workbook.contents import Contents
-    from xval.report.workbook.sheet import Book
-
     ordered = sorted(instances, key=lambda instance: instance.number)
     contents = Contents(ordered, rank_instances(ordered), find_findings(ordered), histories, metric_columns(ordered))
     book = Book(item_word(ordered))

@@ -3,6 +3,7 @@
 The table is as wide as a printed page, with the best values marked and a legend.
 """
 
+from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, find_best
@@ -99,8 +100,6 @@ def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int
     by_number = {instance.number: instance for instance in contents.instances if instance.done}
     if not best.mean or len(by_number) > _MOST_COMPARED:
         return frozenset()
-    from xval.answers.comparison.choose import compare_with  # here, because it loads pandas and scipy
-
     first = by_number[min(best.mean)]
     n_folds = len(first.folds)
     others = [other for number, other in by_number.items() if number not in best.mean and len(other.folds) == n_folds]

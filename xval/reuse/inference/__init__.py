@@ -8,21 +8,22 @@ import os
 import sys
 from collections.abc import Collection
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from preprocessing.parallel import count_cores
+from xval.backend.devices import bind, load_keras, make_slots, onednn
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.keras_backends import installed_or_default
 from xval.base.user_code import imports
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
+from xval.reuse.inference.ensemble import Ensemble
 from xval.reuse.inference.locate import find_members as find_members
+from xval.reuse.inference.members import load_member
+from xval.reuse.inference.model import SavedModel as SavedModel
 from xval.reuse.inference.sources import LeftOut as LeftOut
 from xval.reuse.inference.sources import Segment as Segment
 from xval.reuse.named_modules import import_named
-
-if TYPE_CHECKING:
-    from xval.reuse.inference.model import SavedModel as SavedModel
 
 _SHARED = (
     "task_type",
@@ -39,7 +40,7 @@ _SHARED = (
 )
 
 
-def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[str] = ()) -> "SavedModel":
+def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[str] = ()) -> SavedModel:
     """Load a model of an experiment, ready for audio.
 
     Args:
@@ -63,13 +64,8 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
     _bind(descriptions[0].backend, gpu, needs_keras=not is_without_network)
     with imports.reading_model(modules):
         import_named(selection.members)
-        from xval.reuse.inference.members import load_member
-        from xval.reuse.inference.model import SavedModel
-
         if selection.members[0].name != ENSEMBLE_NAME:
             return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
-        from xval.reuse.inference.ensemble import Ensemble
-
         ensemble = Ensemble(Path(path), selection.members, descriptions)
         members = [load_member(member, read_description(member)) for member in ensemble.members]
         return SavedModel(Path(path), selection.note or f"{path}: {counted(len(members), 'model')}", members, ensemble)
@@ -93,9 +89,6 @@ def _bind(backend: str, gpu: str | None, *, needs_keras: bool) -> None:
             raise SettingsError(f"gpu={gpu}: Keras is already loaded on a device. Load the model before.")
         return
     chosen = os.environ.get("KERAS_BACKEND") or installed_or_default(backend)
-    from preprocessing.parallel import count_cores
-    from xval.backend.devices import bind, load_keras, make_slots, onednn
-
     if gpu is None:
         os.environ["KERAS_BACKEND"] = chosen
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")

@@ -6,6 +6,8 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
+import pandas as pd
+
 from xval.base.errors import AudioError
 from xval.models.saved.description import ModelDescription
 from xval.models.saved.provenance import find_seen
@@ -101,8 +103,6 @@ class MemberGroup(NamedTuple):
 
 def names_of_seen(members: Sequence[Member], sources: Sequence[ClipToPredict]) -> list[str] | None:
     """Return the names of sources whose audio trained a member or chose its epoch; None: not known of some member."""
-    import pandas as pd
-
     if members[0].description.is_custom:
         return None
     clips = pd.DataFrame({"item": "", "audio_hash": [source.audio_hash for source in sources]})

@@ -5,6 +5,7 @@ analysis"): frames of 50 ms every 10 ms; mean and standard deviation over segmen
 136 numbers. The mel and chroma filters are librosa's, so the values are not those of pyAudioAnalysis digit for digit.
 """
 
+import warnings
 from functools import lru_cache
 
 import numpy as np
@@ -130,8 +131,6 @@ def _entropy(energies: NDArray[np.float64]) -> NDArray[np.float64]:
 @lru_cache(maxsize=4)
 def _filters(sample_rate_hz: int, n_frame: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return librosa's mel filters (n_bins, 40) and pitch classes (n_bins, 12), float64."""
-    import warnings
-
     from librosa.filters import chroma, mel
 
     with warnings.catch_warnings():
