@@ -20,7 +20,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
-from xval.results.scores import scores_of_record, write_scores
+from xval.results.scores import scores_of_record
 
 RATE_HZ = 8000
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
@@ -280,10 +280,6 @@ def trap(tmp_path, monkeypatch):
     assert not (tmp_path.parent / "escaped").exists()
 
 
-SCORES_OF_EARLIER_FORM = ("metrics", "clip_metrics", "item_metrics", "chance")
-"""What a record.json of an earlier version has instead of scores.parquet."""
-
-
 def deal(fold):
     return {"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]}
 
@@ -306,16 +302,11 @@ class Results:
         self.folder.instance_folder(number).mkdir(exist_ok=True)
         write_json(self.folder.instance_folder(number) / "settings.json", content)
 
-    def add_fold(self, number, fold, metrics, predictions=None, /, *, earlier_form=False, **changes):
-        """Publish a fold as a job does, or as an earlier version did, with the scores in its record; return its folder."""
+    def add_fold(self, number, fold, metrics, predictions=None, /, **changes):
+        """Publish a fold as a job does, and return its folder."""
         temporary = self.folder.begin_fold(number, fold)
         hashes = {"instance": number, "settings_hash": f"s{number}", "folds_hash": "f", "code_hash": "c", "store": "x"}
-        record = self.make_record(fold, metrics, **hashes | changes)
-        if not earlier_form:
-            if record["status"] == "done":
-                write_scores(temporary, scores_of_record(record))
-            record = {name: value for name, value in record.items() if name not in SCORES_OF_EARLIER_FORM}
-        write_json(temporary / "record.json", record)
+        write_json(temporary / "record.json", self.make_record(fold, metrics, **hashes | changes))
         (temporary / "history.csv").write_text("epoch,loss,val_loss\n1,0.5,0.6\n")
         if predictions is not None:
             predictions.to_parquet(temporary / "predictions.parquet", index=False)
