@@ -119,7 +119,7 @@ def write_scores(folder: Path, scores: Scores, *, flushed: bool = False) -> None
     added = {_ADDED: json.dumps({name: facts._asdict() for name, facts in scores.added.items()})} if scores.added else None
     table = pa.table(columns, _schema()).replace_schema_metadata(added)
     with part_of(folder / SCORES_FILE) as temporary:
-        # Without compression and ranges, which would double the time of reading such a small file.
+        # Without compression and ranges, which make such a small file slower to read.
         parquet.write_table(table, temporary, compression="none", write_statistics=False)
         if flushed:
             flush(temporary)
