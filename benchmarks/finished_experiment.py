@@ -20,6 +20,7 @@ import soundfile
 from preprocessing.corpus import make_corpus
 from xval.jobs.plan import write_settings
 from xval.results.folder import ExperimentFolder
+from xval.results.scores import ScoreRow, collect, read_scores, write_scores
 from xval.settings.resolve import Declaration, resolve
 
 ROOT = Path(__file__).parents[1]
@@ -140,10 +141,8 @@ def write_finished(folder: Path, declaration: Declaration) -> ExperimentFolder:
             shutil.copyfile(source / "history.csv", target / "history.csv")
             record = records[fold] | {"instance": number, "settings_hash": settings_hash}
             (target / "record.json").write_text(json.dumps(record, indent=1))
-            scores = pd.read_parquet(source / "scores.parquet")
-            moved = ~scores["metric"].isin(("n_clips", "loss")) & (scores["side"] != "chance")
-            scores.loc[moved, "value"] = [_jitter(value, rng) for value in scores.loc[moved, "value"]]
-            scores.to_parquet(target / "scores.parquet", index=False)
+            rows = read_scores(source, record).rows()
+            write_scores(target, collect(row if _stays(row) else row._replace(value=_jitter(row.value, rng)) for row in rows))
     return results
 
 
@@ -158,6 +157,10 @@ def _lengthen_history(path: Path) -> None:
         for epoch in range(1, N_EPOCHS + 1):
             values = {name: float(value) * 0.9**epoch * rng.uniform(0.9, 1.1) for name, value in row.items()}
             writer.writerow(values | {"epoch": epoch})
+
+
+def _stays(row: ScoreRow) -> bool:
+    return row.metric in ("n_clips", "loss") or row.side == "chance"
 
 
 def _jitter(score: float, rng: random.Random) -> float:

@@ -45,7 +45,7 @@ def add_experiment(root: Path, number: int) -> None:
         name="svm, mfcc",
         main=main,
         lines={"result": "svm, mfcc reaches 0.600."},
-        tested=Tested(items="a", n_instances=N_INSTANCES, deals=["d"], seeds=["1"]),
+        tested=Tested(items="a", n_instances=N_INSTANCES, fold_hashes=["d"], seeds=["1"]),
     )
     write_json(folder.summary_file, summary.model_dump(), flushed=False)
 

@@ -73,6 +73,6 @@ def what_was_tested(instances: Sequence[InstanceResults]) -> Tested:
     return Tested(
         items=hash_text("\n".join(items).encode()) if items else "",
         n_instances=sum(bool(instance.done) for instance in instances),
-        deals=sorted({str(record["folds_hash"]) for *_, record in jobs}),
+        fold_hashes=sorted({str(record["folds_hash"]) for *_, record in jobs}),
         seeds=[seed if repeat == 1 else f"{seed}/{repeat}" for seed, repeat in sorted(seeds)],
     )

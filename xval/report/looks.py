@@ -58,7 +58,7 @@ def count_looks(instances: Sequence[InstanceResults]) -> Looks:
         n_items=len(items),
         n_experiments=len(known),
         n_instances=sum(tested.n_instances for tested in known),
-        n_fold_repeats=_n_different(tested.deals for tested in known),
+        n_fold_repeats=_n_different(tested.fold_hashes for tested in known),
         n_seeds=_n_different(tested.seeds for tested in known),
         unknown=tuple(unknown),
     )

@@ -25,6 +25,8 @@ from xval.results.scores import N_CLIPS, Scores
 from xval.settings.randomness import count_repeats
 from xval.settings.schema import Settings
 
+_VALIDATION_SIDES = ("validation", "clip_validation")
+
 
 class Figure(TypedDict):
     """One metric over the folds of an instance.
@@ -240,15 +242,14 @@ class InstanceResults:
 
     def values(self, side: str, metric: str) -> dict[JobKey, float]:
         """Return a metric of a side in each finished job that has it; NaN: undefined, or not `says_enough`."""
-        return {
-            key: scores[metric] if self.says_enough(key, side, metric) else nan
-            for key in self.done
-            if metric in (scores := self.scores[key].side(side))
-        }
+        found = {key: scores[metric] for key in self.done if metric in (scores := self.scores[key].side(side))}
+        if side not in _VALIDATION_SIDES:
+            return found
+        return {key: value if self.says_enough(key, side, metric) else nan for key, value in found.items()}
 
     def says_enough(self, key: JobKey, side: str, metric: str) -> bool:
         """Return whether the validation clips of a job have each class that a metric is of; other sides always do."""
-        if side not in ("validation", "clip_validation") or metric in self.task.loss_metrics:
+        if side not in _VALIDATION_SIDES or metric in self.task.loss_metrics:
             return True
         counts = self._validation_classes(key)
         present = [number for number, n_clips in enumerate(counts.values()) if n_clips]
@@ -278,11 +279,11 @@ class InstanceResults:
 
     def fold_values(self, side: str, metric: str) -> dict[int, float]:
         """Return the mean over the repeats of each fold, without folds in which the metric is undefined."""
-        repeat_values: dict[int, list[float]] = {}
+        values_by_fold: dict[int, list[float]] = {}
         for key, value in self.values(side, metric).items():
             if isfinite(value):
-                repeat_values.setdefault(key.fold, []).append(value)
-        return {fold: mean_of(values) for fold, values in repeat_values.items()}
+                values_by_fold.setdefault(key.fold, []).append(value)
+        return {fold: mean_of(values) for fold, values in values_by_fold.items()}
 
     def over_folds(self, side: str, metric: str) -> Figure:
         """Return a metric of a side over folds; without values if it was never computed."""

@@ -6,6 +6,7 @@ A job writes the file once. All that is shown of an experiment is made of these 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -118,7 +119,8 @@ def write_scores(folder: Path, scores: Scores, *, flushed: bool = False) -> None
     added = {_ADDED: json.dumps({name: facts._asdict() for name, facts in scores.added.items()})} if scores.added else None
     table = pa.table(columns, _schema()).replace_schema_metadata(added)
     with part_of(folder / SCORES_FILE) as temporary:
-        parquet.write_table(table, temporary)
+        # Without compression and ranges, which make such a small file slower to read.
+        parquet.write_table(table, temporary, compression="none", write_statistics=False)
         if flushed:
             flush(temporary)
         replace(temporary, folder / SCORES_FILE)
@@ -144,10 +146,12 @@ def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
     from pyarrow import parquet
 
     try:
-        table = parquet.ParquetFile(pa.BufferReader(content)).read(list(ScoreRow._fields), use_threads=False)
+        table = parquet.ParquetFile(pa.BufferReader(content), pre_buffer=False).read(use_threads=False)
         noted = json.loads((table.schema.metadata or {}).get(_ADDED.encode(), b"{}"))
         added = {name: Added(**facts) for name, facts in noted.items()}
-        *names, values = table.cast(_schema()).columns
+        if not table.schema.equals(_schema()):  # of other writers, as pandas
+            table = table.select(ScoreRow._fields).cast(_schema())
+        *names, values = table.columns
         # In Python, because NumPy's way through pyarrow loads pandas.
         numbers = [value if value is not None and isfinite(value) else nan for value in values.to_pylist()]
         scores = collect(zip(*(column.to_pylist() for column in names), numbers, strict=True), added)
@@ -188,6 +192,7 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: nan if value is None else float(value) for name, value in metrics.items()}
 
 
+@cache
 def _schema() -> "pyarrow.Schema":
     import pyarrow as pa
 

@@ -13,6 +13,7 @@ from typing import Any, Literal, TypeVar, get_args
 
 from xval.base.errors import ResultsError, XvalError
 from xval.base.operating_system import quote
+from xval.base.user_code.identity import describe_changes
 from xval.base.user_code.modules import looking_in
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
@@ -168,13 +169,13 @@ def _read_jobs(
     for key in sorted({*job_keys(instance, available, repeats), *folder.jobs(instance)}):
         record = records.get(key)
         folds_hash = (folds and folds.hash_of(key.fold)) or None
-        identity = JobIdentity((written and written.settings_hash) or None, folds_hash, code)
-        others: list[str] = [] if record is None else [name for name in identity.changes(record) if name != "code"]
+        identity = JobIdentity((written and written.settings_hash) or None, folds_hash)
+        others: list[str] = list(identity.changes(record)) if record else []
         if available and key.fold not in available:
             others.append("number, which is not in folds.json")
         is_done = record is not None and record["status"] == "done"
         with looking_in(written.own_folders if written else ()):
-            changes = identity.code_changes(record) if record else ""
+            changes = describe_changes(record.get("own_code"), code) if record else ""
         job = partial(JobStatus, key.fold, repeat=key.repeat)
         position = None if is_done else read_position(checkpoint_path(folder, key))
         ensemble = _ensemble_command(folder, written)

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import hash_text, read_json
@@ -37,7 +37,7 @@ class Tested(BaseModel):
     Attributes:
         items: A hash of the names of the items.
         n_instances: Instances with a finished fold.
-        deals: The hashes of the folds that jobs were run on, one for each repeat.
+        fold_hashes: The hashes of the folds that jobs were run on, one for each repeat; earlier summaries call them ``deals``.
         seeds: The seeds of the settings; of a further repeat as ``1/2``.
     """
 
@@ -45,7 +45,7 @@ class Tested(BaseModel):
 
     items: str
     n_instances: int
-    deals: list[str]
+    fold_hashes: list[str] = Field(validation_alias=AliasChoices("fold_hashes", "deals"))
     seeds: list[str]
 
 
