@@ -6,6 +6,7 @@ A job writes the file once. All that is shown of an experiment is made of these 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import isfinite, nan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -147,7 +148,7 @@ def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
         table = parquet.ParquetFile(pa.BufferReader(content)).read(list(ScoreRow._fields), use_threads=False)
         noted = json.loads((table.schema.metadata or {}).get(_ADDED.encode(), b"{}"))
         added = {name: Added(**facts) for name, facts in noted.items()}
-        *names, values = table.cast(_schema()).columns
+        *names, values = (table if table.schema.equals(_schema()) else table.cast(_schema())).columns
         # In Python, because NumPy's way through pyarrow loads pandas.
         numbers = [value if value is not None and isfinite(value) else nan for value in values.to_pylist()]
         scores = collect(zip(*(column.to_pylist() for column in names), numbers, strict=True), added)
@@ -188,6 +189,7 @@ def _numbers(metrics: Mapping[str, Any]) -> dict[str, float]:
     return {name: nan if value is None else float(value) for name, value in metrics.items()}
 
 
+@cache
 def _schema() -> "pyarrow.Schema":
     import pyarrow as pa
 
