@@ -71,6 +71,9 @@ class InstanceResults:
     scores: Mapping[JobKey, Scores] = field(default_factory=dict)
     over_items: OverItems | None = None
     _over_folds: dict[tuple[str, str], Figure] = field(default_factory=dict, compare=False, repr=False)
+    _lacks_class: dict[tuple[str, tuple[str, ...], tuple[int, ...]], bool] = field(
+        default_factory=dict, compare=False, repr=False
+    )
 
     @property
     def number(self) -> int:
@@ -251,16 +254,23 @@ class InstanceResults:
         """Return whether the validation clips of a job have each class that a metric is of; other sides always do."""
         if side not in _VALIDATION_SIDES or metric in self.task.loss_metrics:
             return True
-        counts = self._validation_classes(key)
-        present = [number for number, n_clips in enumerate(counts.values()) if n_clips]
-        return not counts or not lacks_class(self._find_metric(metric, list(counts)), len(counts), present)
+        counts = self._validation_classes[key]
+        case = metric, tuple(counts), tuple(number for number, n_clips in enumerate(counts.values()) if n_clips)
+        if case not in self._lacks_class:  # the folds of an instance are few cases
+            _, names, present = case
+            self._lacks_class[case] = bool(names) and lacks_class(self._find_metric(metric, names), len(names), present)
+        return not self._lacks_class[case]
 
     def unvalidated_classes(self, key: JobKey) -> list[str]:
         """Return the classes of which a job had no validation clip; none where it is not known."""
-        return [name for name, n_clips in self._validation_classes(key).items() if not n_clips]
+        return [name for name, n_clips in self._validation_classes[key].items() if not n_clips]
 
-    def _validation_classes(self, key: JobKey) -> dict[str, int]:
-        """Return how many clips of each class a job validated; nothing without classes, or where it is not known."""
+    @cached_property
+    def _validation_classes(self) -> dict[JobKey, dict[str, int]]:
+        """How many clips of each class each finished job validated; nothing without classes, or where it is not known."""
+        return {key: self._count_validation_classes(key) for key in self.done}
+
+    def _count_validation_classes(self, key: JobKey) -> dict[str, int]:
         record = self.done[key]
         if "validation_classes" in record or not isinstance(self.task, ClassTask):
             return dict(record.get("validation_classes", {}))

@@ -111,7 +111,7 @@ class WrittenInstance(BaseModel):
         """The settings among the parameters."""
         return settings_among(self.parameters, self.path)
 
-    @property
+    @cached_property
     def task(self) -> Task:
         """What its models are trained for."""
         return find_task(self.settings.task_type, str(self.parameters.get("label_form", "multi_class")))
