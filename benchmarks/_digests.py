@@ -20,7 +20,7 @@ import pandas as pd
 from openpyxl.worksheet.worksheet import Worksheet
 
 VOLATILE_KEYS = frozenset({"seconds", "compile_s", "peak_memory_mb", "date_saved", "code_hash", "versions", "went_on"})
-VOLATILE_KEYS |= {"corpus_fingerprint", "initial_model_hash", "checksum", "made_of", "seconds_per_hour"}
+VOLATILE_KEYS |= {"corpus_fingerprint", "initial_model_hash", "model_sha256", "checksum", "made_of", "seconds_per_hour"}
 VOLATILE_COLUMNS = frozenset({"time (s)", "seconds", "peak_memory_mb"})
 LONGEST_SHOWN = 24  # characters; of a longer value stands the digest
 _DRAWN = re.compile(r'(?<=\s)(d|points|x|y|x1|x2|y1|y2|cx|cy|r|width|height|src)="([^"]*)"')

@@ -157,20 +157,6 @@ class VerdictFile:
             return undone
 
 
-@contextmanager
-def changing(path: Path) -> Iterator[list[LabelVerdict]]:
-    """Give the verdicts of the file, in a list that is written back at the end of the block; others wait meanwhile.
-
-    Raises:
-        CorpusError: As `VerdictFile` has it.
-    """
-    with _held(path):
-        verdicts = read_verdicts(path)
-        yield verdicts
-        _check(verdicts)
-        replace_file(path, partial(_write, verdicts))
-
-
 def refuse_gone(corpus_folder: Path) -> None:
     """Refuse to go on without the folder of the corpus; a second one must not be made in its place."""
     if not corpus_folder.is_dir():

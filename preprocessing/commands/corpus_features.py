@@ -23,7 +23,7 @@ from preprocessing.corpus_folder import corpus_folder
 from preprocessing.embeddings.embedder import identify
 from preprocessing.features.extract import check_settings
 from preprocessing.features.feature_settings import FeatureSettings
-from preprocessing.quality.cautions import describe_shared, find_cautions, in_python, shared_columns
+from preprocessing.quality.cautions import describe_shared, find_cautions, find_preparing_cautions, in_python, shared_columns
 from preprocessing.quality.foldable import given_folds, judge_folds
 from preprocessing.quality.near_duplicates import write_across_items
 from preprocessing.store import FeatureStore
@@ -183,24 +183,10 @@ def _report_disagreement(console: Console, corpus: Corpus, annotations: pd.DataF
 
 def _warnings(corpus: Corpus, settings: FeatureSettings, reader: CorpusReader) -> list[str]:
     """Return what an experiment on this corpus will refuse, and what its scores would hide."""
-    original = corpus.index[~corpus.index["augmented"]]
-    items, longest_s = original["item"], original["duration_s"].max()
-    warnings = []
-    if text := describe_random_split(items.value_counts().tolist(), _item_option(reader)):
-        warnings.append(text)
-    warnings += [describe_shared(column, corpus.item_name) for column in shared_columns(corpus)]
-    shared = original[original.groupby("audio_hash")["item"].transform("nunique") > 1]
-    if len(shared) and not corpus.is_custom:
-        warnings.append(
-            f"{counted(len(shared), 'clip')} have identical audio under several items, and folds do not separate them; "
-            f"xval prepare {corpus.corpus} ... --check lists them"
-        )
-    if settings.example_length_s is not None and settings.example_length_s >= longest_s:
-        warnings.append(
-            f"example_length_s={settings.example_length_s:g} is not shorter than any clip (the longest has {longest_s:.2g} "
-            "s): each becomes one padded example"
-        )
-    return warnings
+    items = corpus.index.loc[~corpus.index["augmented"], "item"]
+    random_split = describe_random_split(items.value_counts().tolist(), _item_option(reader))
+    columns = [describe_shared(column, corpus.item_name) for column in shared_columns(corpus)]
+    return [*filter(None, [random_split]), *columns, *find_preparing_cautions(corpus, settings)]
 
 
 def _item_option(reader: CorpusReader) -> str:

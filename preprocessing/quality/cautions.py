@@ -11,8 +11,8 @@ from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.clips.columns import further_columns, with_columns
 from preprocessing.corpus import Corpus
 from preprocessing.features.feature_settings import FeatureSettings
-from preprocessing.quality.rules import PACKAGE, Caution, Features
-from xval.base.findings import rules_of
+from preprocessing.quality.rules import PACKAGE, Caution, Features, PreparingCaution
+from xval.base.findings import Rule, rules_of
 from xval.folds.plan import Fold
 from xval.folds.shared_columns import SharedColumn, find_shared_columns, first_on_two_sides
 
@@ -25,8 +25,17 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings, frames: FrameSettin
         settings: Of its features.
         frames: How its recordings are cut into frames, each with a label; None: clips have labels.
     """
+    return _find(Caution, corpus, settings, frames)
+
+
+def find_preparing_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
+    """Return what only preparing a corpus shows: what experiments on these features refuse, or read as it is."""
+    return _find(PreparingCaution, corpus, settings, None)
+
+
+def _find(kind: type[Rule], corpus: Corpus, settings: FeatureSettings, frames: FrameSettings | None) -> list[str]:
     features = Features(corpus, corpus.index[~corpus.index["augmented"]], settings, frames)
-    return [finding.caution for rule in rules_of(PACKAGE, Caution) for finding in rule.find(features)]
+    return [finding.caution for rule in rules_of(PACKAGE, kind) for finding in rule.find(features)]
 
 
 def in_python(text: str) -> str:

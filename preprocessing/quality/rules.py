@@ -51,6 +51,10 @@ class Caution(Rule):
     """Looks in the table of a corpus: `find` takes `Features` and yields findings."""
 
 
+class PreparingCaution(Rule):
+    """Looks as a `Caution` does, for what only preparing a corpus shows: an experiment refuses it, or reads it as it is."""
+
+
 @dataclass(frozen=True)
 class Criteria:
     """What counts as a fault.

@@ -127,4 +127,4 @@ def refuse_damage(folder: Path, progress: Progress | None = None) -> str | None:
         write_checksums(folder)
     except (CorpusError, OSError) as error:
         return f"{folder} was made without checksums, and they cannot be stored ({error})."
-    return f"{folder} was made without checksums by an earlier version; they are stored from now on."
+    return f"An earlier version of xval made {folder} without checksums, so they are stored now."

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 
 import numpy as np
 import openpyxl
@@ -51,6 +52,32 @@ def test_check_fails_where_a_test_speaker_trains(copied):
 
     assert ended.returncode == 1
     assert record["items"]["test"][0] in ended.stdout
+
+
+def test_check_fails_where_the_model_of_a_fold_is_that_of_another_one(copied):
+    for name in ("model.keras", "model.json"):
+        shutil.copy(copied.fold(1, 2) / name, copied.fold(1, 1) / name)
+    described = json.loads((copied.fold(1, 1) / "model.json").read_text())
+    (copied.fold(1, 1) / "model.json").write_text(json.dumps(described | {"fold": 1}))
+
+    ended = copied.xval("audit", copied.EXPERIMENT)
+
+    assert ended.returncode == 1
+    assert "instance 1, fold 1: model.keras is not the file that its job wrote" in ended.stdout
+
+
+def test_check_says_of_an_earlier_version_that_its_models_are_not_known(copied):
+    record = copied.record()
+    del record["model_sha256"]
+    (copied.fold() / "record.json").write_text(json.dumps(record))
+
+    ended = copied.xval("audit", copied.EXPERIMENT, "--format", "json")
+
+    assert ended.returncode == 0
+    verdicts = {verdict["rule"]: verdict for verdict in json.loads(ended.stdout)["verdicts"]}
+    assert verdicts["model files"]["state"] == "not checkable"
+    assert verdicts["model files"]["n_checked"] == 8
+    assert "earlier version" in verdicts["model files"]["not_checkable"][0]
 
 
 def test_compare_writes_what_it_shows(copied):

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from preprocessing.__main__ import main
-from preprocessing.clips.corrections import FILE_NAME, WRONG, LabelVerdict, changing
+from preprocessing.clips.corrections import FILE_NAME, WRONG, LabelVerdict, VerdictFile
 from preprocessing.commands.command_line import read_settings
 from preprocessing.corpus import open_corpus
 from preprocessing.store.make import store_folder
@@ -327,8 +327,7 @@ def test_the_next_command_of_a_corrected_corpus_is_the_experiment_of_the_one_bef
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
     assert main(["table", "words/words.csv", "--dataset", "voxceleb"]) == 0
     path = Path("data/voxceleb") / FILE_NAME
-    with changing(path) as verdicts:
-        verdicts.append(LabelVerdict("a0.wav", WRONG, "0", "1", "ann", "2026-01-02T03:04:05+01:00", "", "0" * 32))
+    VerdictFile(path).add(LabelVerdict("a0.wav", WRONG, "0", "1", "ann", "2026-01-02T03:04:05+01:00", "", "0" * 32))
     assert main(["table", "words/words.csv", "--dataset", "mine", "--corrections", str(path)]) == 0
     assert "Next       python experiments/voxceleb.py 3 3 0 --set dataset=mine --set fold_strategy=balanced\n" in said(capsys)
 

@@ -41,6 +41,7 @@ class _Record(_Part):
     fitted_to: list[Literal["training", "validation"]] = []
     models: list[dict[str, Any]] = []
     own_code: dict[str, str] | None = None
+    model_sha256: dict[str, str] = {}
 
 
 class _Failed(_Record):

@@ -5,24 +5,23 @@ Architectures are read from their source files with `ast`, so that an experiment
 
 import ast
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from copy import copy
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import ROOT
 from xval.base.errors import SettingsError, suggestion
-from xval.base.literals import read_literal, source_of
+from xval.base.literals import parse_module, read_literal, source_of
 from xval.base.synonyms import estimator_name
 from xval.base.user_code import definitions
 from xval.base.user_code.cells import ARCHITECTURE_CONSTANTS
 from xval.base.user_code.modules import architecture_folders, cached_by_place
 from xval.base.user_code.shipped_architectures import HASHES
 from xval.measures.task import all_tasks
-from xval.measures.tasks.classification import TASK as CLASSIFICATION
 from xval.settings.classical import CLASSICAL
 from xval.settings.options import Architecture, Option, ReshapingType, type_name, type_of
 
@@ -36,27 +35,49 @@ ENSEMBLE = "ensemble"
 # What an architecture does that does not say so.
 _USUAL_TASKS = tuple(name for name, task in all_tasks().items() if task.target == "clip")
 
-_COMBINATION = Architecture(
-    name=COMBINATION,
-    options={
-        "models": Option("models", "tuple[str, ...]", ()),
-        "layers_dropped": Option("layers_dropped", "int", 1),
-        "basic_features": Option("basic_features", "bool", True),
-        "classifier": Option("classifier", "Literal['svm', 'random_forest', 'logistic_regression']", "svm"),
-        "pca_components": Option("pca_components", "int", 100),
-    },
-    reshaping_type="none",
-    task_types=(CLASSIFICATION.name,),
-    build_path="",
-    file="xval/settings/architectures.py",
-)
-_WITHOUT_NETWORK = {COMBINATION: _COMBINATION, **CLASSICAL}
-"""The architectures that train no network."""
+LEARNERS = ROOT / "xval" / "engine" / "learners"
+
+
+@cache
+def learner_architectures() -> dict[str, dict[str, Architecture]]:
+    """Return the architectures that files of xval/engine/learners/ declare, by the name of the file.
+
+    Such a file assigns a literal ARCHITECTURES: by name the ``task_types``, and ``options`` with their types and defaults.
+    """
+    found: dict[str, dict[str, Architecture]] = {}
+    for path in sorted(LEARNERS.glob("[a-z]*.py")):
+        if b"\nARCHITECTURES = " not in path.read_bytes():  # parsing takes milliseconds
+            continue
+        declared = _constants(parse_module(path), ("ARCHITECTURES",), path)["ARCHITECTURES"]
+        found[path.stem] = {
+            name: Architecture(
+                name=name,
+                options={key: Option(key, *option) for key, option in content["options"].items()},
+                reshaping_type="none",
+                task_types=tuple(content["task_types"]),
+                build_path="",
+                file=path.relative_to(ROOT).as_posix(),
+            )
+            for name, content in cast("dict[str, Any]", declared).items()
+        }
+    return found
+
+
+@cache
+def _without_network() -> dict[str, Architecture]:
+    """Return the architectures that train no network."""
+    return {name: one for declared in learner_architectures().values() for name, one in declared.items()} | dict(CLASSICAL)
+
+
+def find_learner_name(architecture: str) -> str:
+    """Return the file of xval/engine/learners/ that fits an architecture: the one that declares it, else as its kind says."""
+    files = (file for file, declared in learner_architectures().items() if architecture in declared)
+    return next(files, "network" if trains_network(architecture) else "estimator")
 
 
 def trains_network(name: str) -> bool:
     """Return whether an architecture is a network; other names stand for estimators of scikit-learn."""
-    return name not in _WITHOUT_NETWORK
+    return name not in _without_network()
 
 
 def may_load_weights(name: str) -> bool:
@@ -70,7 +91,7 @@ def may_load_weights(name: str) -> bool:
 def architecture_names() -> tuple[str, ...]:
     """Return the names of all networks, the files of architectures/, of the project and of the user's study."""
     built_in, own = {path.stem for path in _files(ROOT / "architectures")}, own_architectures()
-    if twice := sorted(path for path in own if path.stem in built_in or path.stem in _WITHOUT_NETWORK):
+    if twice := sorted(path for path in own if path.stem in built_in or path.stem in _without_network()):
         raise SettingsError(f"{twice[0]}: an architecture of the project has this name. Rename the file.")
     return tuple(sorted(built_in | {path.stem for path in own}))
 
@@ -97,7 +118,7 @@ def doing(task_type: str) -> tuple[str, ...]:
 
 
 def _known_names() -> tuple[str, ...]:
-    return (*architecture_names(), *_WITHOUT_NETWORK)
+    return (*architecture_names(), *_without_network())
 
 
 @cache
@@ -118,7 +139,7 @@ def find_architecture(name: str) -> Architecture:
         SettingsError: There is no such architecture, or its file does not declare a proper `build`.
     """
     if not trains_network(name):
-        return _WITHOUT_NETWORK[name]
+        return _without_network()[name]
     if definitions.is_dotted(name):
         definition = definitions.find_definition(f"{name}.build" if definitions.has_module(name) else name)
     elif name in architecture_names():
@@ -208,14 +229,19 @@ def _option(argument: ast.arg, default: ast.expr, path: Path) -> Option:
 
 def _declared(module: definitions.Module) -> dict[str, object]:
     """Return the values of `ARCHITECTURE_CONSTANTS` that a module assigns at its top level."""
+    return _constants(module.tree, ARCHITECTURE_CONSTANTS, module.file)
+
+
+def _constants(tree: ast.Module, names: Collection[str], file: Path) -> dict[str, object]:
+    """Return the literals that a file assigns to some names at its top level."""
     declared: dict[str, object] = {}
-    for node in module.tree.body:
+    for node in tree.body:
         target = node.targets[0] if isinstance(node, ast.Assign) else node.target if isinstance(node, ast.AnnAssign) else None
-        if isinstance(target, ast.Name) and target.id in ARCHITECTURE_CONSTANTS and (value := getattr(node, "value", None)):
+        if isinstance(target, ast.Name) and target.id in names and (value := getattr(node, "value", None)):
             try:
                 declared[target.id] = read_literal(value)
             except ValueError as error:
-                place = f"{module.file}, line {node.lineno}: {source_of(node)}"
+                place = f"{file}, line {node.lineno}: {source_of(node)}"
                 raise SettingsError(
                     f"{place}: expected a literal value, because the file is read without running it."
                 ) from error

@@ -7,7 +7,7 @@ import pandas as pd
 
 from preprocessing.features.feature_settings import FeatureSettings
 from preprocessing.features.windows import clip_samples, lost_samples, window_samples
-from preprocessing.quality.rules import Caution, Criteria, Fault, Features, Reasons, count_clips
+from preprocessing.quality.rules import Caution, Criteria, Fault, Features, PreparingCaution, Reasons, count_clips
 from xval.base.errors import counted
 from xval.base.findings import Finding
 
@@ -32,6 +32,12 @@ PADDED_BY_LENGTH = Finding(_PADDED + "(clip_length_s={clip_length_s:g})", "Give 
 PADDED = Finding(
     _PADDED + "(the longest, {longest})",
     "Remove clips that are too long, or cut all clips into windows with --set example_length_s={window:.2g}",
+)
+
+LONG_WINDOW = Finding(
+    "example_length_s={window:g} is not shorter than any clip (the longest has {longest:.2g} s), so each becomes one padded "
+    "example",
+    "Give a shorter example_length_s",
 )
 
 
@@ -143,6 +149,13 @@ def cut(features: Features) -> Iterator[Finding]:
         crop_loss = lost_audio(clips, settings.model_copy(update={"clip_length_s": settings.crop_s}))
         if text := crop_loss.describe():
             yield (CROPPED_WINDOWS if settings.example_length_s else CROPPED).fill(lost=text, crop_s=settings.crop_s)
+
+
+@PreparingCaution(2, LONG_WINDOW)
+def _warn_of_long_windows(features: Features) -> Iterator[Finding]:
+    window, longest = features.settings.example_length_s, features.clips["duration_s"].max()
+    if window is not None and window >= longest:
+        yield LONG_WINDOW.fill(window=window, longest=longest)
 
 
 @Caution(14, PADDED, PADDED_BY_LENGTH, PADDED_BY_WINDOWS)

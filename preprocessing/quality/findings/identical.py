@@ -8,7 +8,7 @@ import pandas as pd
 from preprocessing.audio.read import SILENCE_PEAK_DBFS
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from preprocessing.clips.table import label_columns
-from preprocessing.quality.rules import TASKS_WITH_CLASSES, Caution, Criteria, Fault, Features, Find, Reasons
+from preprocessing.quality.rules import TASKS_WITH_CLASSES, Caution, Criteria, Fault, Features, Find, PreparingCaution, Reasons
 from xval.base.findings import Finding
 from xval.folds.shared_audio import describe_shared_file, find_shared_audio, find_shared_files
 
@@ -20,6 +20,10 @@ NEAR = Finding(
 SHARED_FILE = Finding(
     "{file}{n:| ({n} such files)}, so one recording may be in training and test",
     "Give the segments of a file one item, unless different people speak in them",
+)
+ACROSS_ITEMS = Finding(
+    "{n} clips have identical audio under several items, and folds do not separate them",
+    "xval prepare {corpus} ... --check lists them",
 )
 CONTRADICTING = Finding(
     "{n} {n:clip|clips} have the same audio as another clip with another label, such as {first} and {second}",
@@ -77,6 +81,14 @@ def _others(group: pd.DataFrame, differing: str | None) -> Iterator[tuple[int, s
         other = 0 if value != values[0] else second
         named = "" if differing is None else f" ({differing} {values[other]})"
         yield int(row), f"same audio as {clips[other]}{named}{more}"
+
+
+@PreparingCaution(1, ACROSS_ITEMS)
+def _warn_of_items_with_the_same_audio(features: Features) -> Iterator[Finding]:
+    clips, corpus = features.clips, features.corpus
+    n_shared = int((clips.groupby("audio_hash")["item"].transform("nunique") > 1).sum())
+    if n_shared and not corpus.is_custom:
+        yield ACROSS_ITEMS.fill(n=n_shared, corpus=corpus.corpus)
 
 
 @Caution(2, NEAR)

@@ -16,7 +16,7 @@ from preprocessing.clips.corrections import (
     UNSURE,
     WRONG,
     LabelVerdict,
-    changing,
+    VerdictFile,
     describe_agreement,
     read_corrections,
     read_verdicts,
@@ -40,8 +40,8 @@ def write(tmp_path):
 
     def write_verdicts(*verdicts):
         path = tmp_path / FILE_NAME
-        with changing(path) as kept:
-            kept[:] = verdicts
+        for said in verdicts:
+            VerdictFile(path).add(said)
         return path
 
     return write_verdicts
@@ -97,8 +97,8 @@ def test_a_damaged_file_says_what_is_wrong_and_stays_as_it_is(tmp_path, content,
     path = tmp_path / FILE_NAME
     path.write_text(content)
 
-    with pytest.raises(CorpusError, match=f"(?s){FILE_NAME}.*{message}"), changing(path) as verdicts:
-        verdicts.clear()
+    with pytest.raises(CorpusError, match=f"(?s){FILE_NAME}.*{message}"):
+        VerdictFile(path).add(verdict("1.wav", WRONG, "x", "y"))
 
     assert path.read_text() == content
 

@@ -58,7 +58,10 @@ def test_a_run_refuses_a_damaged_store_and_says_how_to_make_it_again(
 
 def test_a_store_of_an_earlier_version_gets_checksums_unless_it_holds_nan(store: FeatureStore) -> None:
     (store.folder / CHECKSUMS_NAME).unlink()
-    assert "made without checksums" in str(refuse_damage(store.folder))
+    assert (
+        str(refuse_damage(store.folder))
+        == f"An earlier version of xval made {store.folder} without checksums, so they are stored now."
+    )
     assert refuse_damage(store.folder) is None
 
     values = np.array(store.predictors())

@@ -15,7 +15,7 @@ def test_all_in_order(command, results, finished):
 
     assert (code, errors) == (0, "")
     assert "ok            normaliser: every model is normalised only by the training items" in printed
-    assert "20 rules: 20 ok" in printed
+    assert "21 rules: 21 ok" in printed
 
 
 def test_without_the_corpus_nothing_is_silently_ok(command, results):
@@ -24,13 +24,13 @@ def test_without_the_corpus_nothing_is_silently_ok(command, results):
     assert code == 0
     assert "not checkable clips: " in printed
     assert "the dataset 'tones' is not in data. Give the folder of datasets with --data-folder" in printed
-    assert "20 rules: 11 ok, 9 not checkable" in printed
+    assert "21 rules: 12 ok, 9 not checkable" in printed
 
 
 def test_the_corpus_is_found_from_the_current_folder(command, results, finished, monkeypatch):
     monkeypatch.chdir(finished.folder)
 
-    assert "20 rules: 20 ok" in command("audit", results)[1]
+    assert "21 rules: 21 ok" in command("audit", results)[1]
 
 
 def test_a_failed_rule_names_the_culprit(command, results, finished):
@@ -45,7 +45,7 @@ def test_a_failed_rule_names_the_culprit(command, results, finished):
     assert code == 1
     assert "FAILED        items: " in printed
     assert "instance 2, fold 1: the test items of its record and of folds.json differ in 'nobody'" in printed
-    assert "20 rules: 19 ok, 1 FAILED" in printed
+    assert "21 rules: 20 ok, 1 FAILED" in printed
     (failed,) = (verdict for verdict in as_json["verdicts"] if verdict["state"] == "FAILED")
     assert failed["rule"] == "items"
     assert len(failed["faults"]) == 1

@@ -37,8 +37,9 @@ def _check(evidence: Evidence, findings: Findings) -> None:
 
 def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
-    needed = [job.model_path.name, *(["history.csv"] if "best_epoch" in job.record else []), *_audio_hashes(job, evidence)]
-    faults = [f"{file_name} is missing" for file_name in needed if not (job.folder / file_name).is_file()]
+    history = ["history.csv"] if "best_epoch" in job.record else []
+    needed = [job.model_path.name, *history, *_audio_hashes(job, evidence), *job.record.get("model_sha256", ())]
+    faults = [f"{file_name} is missing" for file_name in dict.fromkeys(needed) if not (job.folder / file_name).is_file()]
     try:
         job.description()
         faults += _faults_of_description(job, evidence, read_description(job.model_path))

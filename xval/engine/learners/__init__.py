@@ -1,7 +1,9 @@
 """What fits the model of a job: a file per kind of model, found by its name.
 
 Each has ``fit(job, folder, observers)``, a context that yields what it has fitted, as long as that can be tested and saved.
-`xval.engine.worker.run.run_fold` does the rest, the same for all kinds.
+`xval.engine.worker.run.run_fold` does the rest, the same for all kinds. A file whose models are neither networks of
+architectures/ nor estimators of xval/settings/classical.py assigns ARCHITECTURES, a literal that is read without running it:
+by name the ``task_types``, and ``options`` with their types and defaults.
 """
 
 from abc import ABC, abstractmethod
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.models.saved.provenance import Provenance
-from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.architectures import find_learner_name
 
 if TYPE_CHECKING:
     from xval.data.fold import FoldData
@@ -59,5 +61,4 @@ Fit: TypeAlias = Callable[[Job, Path, Observers], AbstractContextManager[Fitted]
 
 def find_learner(architecture: str) -> Fit:
     """Return what fits the models of an architecture."""
-    name = "network" if trains_network(architecture) else "combination" if architecture == COMBINATION else "estimator"
-    return cast("Fit", import_module(f"{__name__}.{name}").fit)
+    return cast("Fit", import_module(f"{__name__}.{find_learner_name(architecture)}").fit)

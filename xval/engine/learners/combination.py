@@ -25,6 +25,19 @@ from xval.training.classical.saved import save_network
 from xval.training.combination.basic_features import all_examples, read_basic_features
 from xval.training.combination.check_combined import check_files, judge_model, takes_lengths
 
+ARCHITECTURES = {
+    "feature_combination": {
+        "task_types": ("classification",),
+        "options": {
+            "models": ("tuple[str, ...]", ()),
+            "layers_dropped": ("int", 1),
+            "basic_features": ("bool", True),
+            "classifier": ("Literal['svm', 'random_forest', 'logistic_regression']", "svm"),
+            "pca_components": ("int", 100),
+        },
+    }
+}
+
 
 @contextmanager
 def fit(job: Job, *_: object) -> Iterator[FoldEstimator]:

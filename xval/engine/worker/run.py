@@ -13,7 +13,7 @@ from xval.engine.observers import job_observers
 from xval.engine.worker.trial import score_trial
 from xval.jobs.claim import ClaimedFold, Report
 from xval.jobs.job import Job
-from xval.jobs.model_files import describe_model
+from xval.jobs.model_files import describe_model, hash_model_files
 from xval.jobs.observers import Observers
 from xval.jobs.outcome import JobOutcome
 from xval.jobs.record import describe_job, describe_untested, write_history
@@ -53,7 +53,7 @@ def test_and_save(fitted: Fitted, folder: Path, observers: Observers) -> dict[st
     described |= (observers.by_product("novelty", lambda: novelty.write(folder)) if novelty else None) or {}
     write_json(folder / "model.json", described, flushed=False)
     observers.by_product("seen audio", lambda: write_seen_audio(folder, data, fitted.earlier))
-    return record
+    return record | {"model_sha256": hash_model_files(folder)}
 
 
 def run_job(job: Job, report: Report, *, device: str = "cpu", raise_errors: bool = False, work: Work = run_fold) -> JobOutcome:
