@@ -5,6 +5,7 @@ have. It is tested on Linux; the ways of the others are tested there as far as t
 """
 
 import errno
+import hashlib
 import os
 import re
 import shlex
@@ -161,6 +162,12 @@ def open_regular(path: Path, most_bytes: int | None = None) -> BufferedReader:
     if stat.S_ISREG(status.st_mode):
         raise IrregularFileError(errno.EFBIG, f"larger than {most_bytes} bytes, the limit for such a file", str(path))
     raise IrregularFileError(errno.EINVAL, "not a regular file", str(path))
+
+
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of the bytes of a file, in hex digits, as ``sha256sum`` prints it."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_regular(path: Path, most_bytes: int = LARGEST_TEXT_BYTES) -> bytes:

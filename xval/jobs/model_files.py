@@ -1,6 +1,5 @@
 """The description of the model of a fold, model.json, and the hashes of its files."""
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
 from xval.base.json_files import FORMAT_VERSION
-from xval.base.operating_system import open_regular
+from xval.base.operating_system import file_sha256
 from xval.jobs.job import Job
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.provenance import Provenance, describe_training
@@ -71,11 +70,7 @@ def hash_model_files(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of the model in the folder of a fold and of the networks that it reads, by their paths there."""
     model = find_model_file(folder)
     paths = [*([model] if model else []), *sorted(folder.glob(f"network_*/{KERAS_NAME}"))]
-    hashes = {}
-    for path in paths:
-        with open_regular(path) as file:
-            hashes[path.relative_to(folder).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-    return hashes
+    return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
 
 
 def seen_by_embedder(job: Job) -> list[Provenance]:

@@ -1,16 +1,16 @@
 """Write and check SHA256SUMS, the checksums of all files of a bundle, in the format of ``sha256sum --check SHA256SUMS``."""
 
-import hashlib
 from pathlib import Path
 
 from xval.base.errors import ResultsError
+from xval.base.operating_system import file_sha256
 
 CHECKSUMS_NAME = "SHA256SUMS"
 
 
 def write_checksums(folder: Path) -> None:
     """Write SHA256SUMS into a folder: the checksums of all files in the folder and its subfolders."""
-    lines = [f"{_sha256(folder / name)}  {name}\n" for name in file_names(folder)]
+    lines = [f"{file_sha256(folder / name)}  {name}\n" for name in file_names(folder)]
     (folder / CHECKSUMS_NAME).write_text("".join(lines), encoding="utf-8")
 
 
@@ -35,10 +35,5 @@ def find_changes(folder: Path) -> list[str]:
     present = file_names(folder)
     missing = [f"{name}: missing" for name in sorted(listed.keys() - set(present))]
     unlisted = [f"{name}: not one of the bundle's files" for name in sorted(set(present) - listed.keys())]
-    changed = [f"{name}: changed" for name in present if name in listed and _sha256(folder / name) != listed[name]]
+    changed = [f"{name}: changed" for name in present if name in listed and file_sha256(folder / name) != listed[name]]
     return [*missing, *changed, *unlisted]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
