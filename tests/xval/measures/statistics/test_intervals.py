@@ -121,7 +121,7 @@ def test_impossible_values_are_refused():
         mean_interval(draw(4), confidence=95)
 
 
-@pytest.mark.parametrize(("n_items", "mean"), [(4, 0.5), (4, 0.85), (12, 0.5), (12, 0.85), (24, 0.5), (24, 0.97)])
+@pytest.mark.parametrize(("n_items", "mean"), [(4, 0.5), (12, 0.85), (24, 0.97)])
 def test_intervals_of_proportions_cover_the_mean_of_the_population(n_items, mean):
     rng = np.random.default_rng(n_items)
     rates = rng.beta(10 * mean, 10 * (1 - mean), (600, n_items))
@@ -132,7 +132,7 @@ def test_intervals_of_proportions_cover_the_mean_of_the_population(n_items, mean
     assert 0.93 - 2 * math.sqrt(0.05 * 0.95 / 600) <= covered <= 0.985
 
 
-@pytest.mark.parametrize("n_items", [6, 12, 24, 60])
+@pytest.mark.parametrize("n_items", [6, 24])
 def test_intervals_of_one_decision_each_cover(n_items):
     rng = np.random.default_rng(n_items)
     found = [mean_interval(values) for values in (rng.random((800, n_items)) < 0.75).astype(float)]
