@@ -100,9 +100,6 @@ def test_the_set_that_would_tell_most_is_not_dropped(n_items):
 def test_what_cannot_be_estimated_has_no_interval(values):
     assert mean_interval(np.array(values), bounds=None) is None
     assert figure_interval(len(values), lambda items: math.nan) is None
-
-
-def test_a_figure_that_almost_every_set_of_items_lacks_has_no_interval():
     assert figure_interval(5, lambda items: 0.5 if len(set(items)) == 5 else math.nan) is None
 
 

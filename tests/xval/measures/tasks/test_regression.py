@@ -41,14 +41,6 @@ def test_figures_worked_out_by_hand():
     )
 
 
-def test_outputs_count_equally():
-    targets, predictions = column(1, 2, 3, 4), column(2, 2, 2, 6)
-    both = compute("regression", np.hstack([targets, targets]), np.hstack([predictions, targets]))
-    one = compute("regression", targets, predictions)
-    perfect = compute("regression", targets, targets)
-    assert both == pytest.approx({name: (one[name] + perfect[name]) / 2 for name in one})
-
-
 def test_a_constant_answer_has_no_correlation_but_a_concordance_of_0():
     found = compute("regression", column(0.1, 0.2, 0.6), column(0.3, 0.3, 0.3))
     assert np.isnan(found["pearson"])
