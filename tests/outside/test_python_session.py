@@ -156,13 +156,16 @@ from sklearn.model_selection import cross_val_score
 folds = Experiment("For scikit-learn", {SETTINGS}).folds()
 scores = cross_val_score(DummyClassifier(), numpy.zeros((len(folds.clips), 1)), folds.clips["label"], cv=folds)
 print(len(scores))
+fewer = Experiment("For scikit-learn", {SETTINGS}).folds(validation="leave_out")
+print(all({{*own}} < {{*all_of}} for (own, _), (all_of, _) in zip(fewer.split(), folds.split())))
 try:
     cross_val_score(DummyClassifier(), numpy.zeros((5, 1)), folds.clips["label"][:5], cv=folds, error_score="raise")
 except (xval.XvalError, ValueError) as error:
     print("refused")
 """)  # fmt: skip
 
-    assert printed.split()[-2:] == ["2", "refused"]
+    assert printed.split()[-3:] == ["2", "True", "refused"]
+    assert not (study.folder / "results").exists()
 
 
 MISTAKES = {

@@ -1,11 +1,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.dummy import DummyClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from xval import Experiment
 from xval.base.errors import FoldsError
 from xval.folds.for_sklearn import ClipFolds
 from xval.folds.plan import Fold, FoldPlan
@@ -64,22 +60,3 @@ def test_another_target_and_numbers_of_the_classes_are_taken(y):
 def test_validation_items_train_or_are_left_out():
     with pytest.raises(FoldsError, match=r"received validation='test'; allowed: 'train', 'leave_out'"):
         ClipFolds(PLAN, CLIPS, "test")
-
-
-def test_folds_of_an_experiment_are_a_cv_of_scikit_learn(project, monkeypatch):
-    monkeypatch.chdir(project.folder)
-    experiment = Experiment("a test", dataset="toy", num_folds=3, fold_repeats=1)
-    folds = experiment.folds()
-    item_number = folds.clips["item"].str[-1].astype(int)
-
-    scores = cross_val_score(DummyClassifier(strategy="prior"), item_number.to_frame(), folds.clips["label"], cv=folds)
-
-    assert scores.tolist() == [1 / 3] * 3
-    assert not (project.folder / "results").exists()
-    x = pd.get_dummies(folds.clips["label"])
-    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=folds).fit(x, folds.clips["label"])
-    assert search.best_score_ == 1.0
-    experiment[1] = {"architecture": "mlp"}
-    tested = [set(folds.clips["item"][test]) for _, test in experiment.folds(validation="leave_out").split()]
-    assert sorted(map(len, tested)) == [2, 2, 2]
-    assert set.union(*tested) == set(folds.clips["item"])

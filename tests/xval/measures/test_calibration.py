@@ -44,15 +44,6 @@ def test_a_bin_holds_its_upper_edge():
     assert found.table["n"].sum() == 3
 
 
-def test_a_classifier_that_is_as_often_right_as_it_says_has_little_error():
-    rng = np.random.default_rng(0)
-    confidences = rng.uniform(0.5, 1, 40_000)
-    found = measure_calibration(*two_classes(confidences, rng.random(40_000) < confidences))
-
-    assert found.ece < 0.01
-    assert found.brier == pytest.approx(2 * np.mean(confidences * (1 - confidences)), abs=0.01)
-
-
 @pytest.mark.parametrize(
     ("targets", "probabilities", "message"),
     [

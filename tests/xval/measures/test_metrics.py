@@ -7,12 +7,15 @@ import numpy as np
 import pytest
 
 from xval.base.errors import DivergenceError, JobError, SettingsError
+from xval.measures import binary
 from xval.measures.metrics import (
     Metric,
     canonical_name,
     compute,
+    describe,
     find,
     higher_is_better,
+    lacks_class,
     least_outputs,
     metric,
     metric_names,
@@ -47,7 +50,7 @@ def test_scores_rise_and_errors_and_losses_fall(task_type):
 
 def test_a_metric_is_computed_from_so_many_classes_on():
     targets = np.arange(6)
-    assert least_outputs("classification", "top_5_accuracy") == 6
+    assert (least_outputs("classification", "top_5_accuracy"), least_outputs("classification", "own")) == (6, 1)
     assert "top_5_accuracy" not in compute("classification", targets % 5, np.full((6, 5), 0.2, np.float32))
     assert "top_5_accuracy" in compute("classification", targets, np.full((6, 6), 1 / 6, np.float32))
 
@@ -68,6 +71,8 @@ def test_further_metrics_are_computed_after_those_of_the_task_and_join_none():
 def test_unknown_names_get_suggestions():
     with pytest.raises(SettingsError, match=r"unknown metric 'acuracy' of classification\. .*Did you mean 'accuracy'\?"):
         higher_is_better("classification", "acuracy")
+    with pytest.raises(SettingsError, match=r"unknown metric 'acuracy' of classification\. .*Did you mean 'accuracy'\?"):
+        find("classification", "acuracy")
     with pytest.raises(SettingsError, match=r"unknown task_type 'regresion'\. .*Did you mean 'regression'\?"):
         metric_names("regresion")
 
@@ -76,6 +81,7 @@ def test_names_that_are_usual_elsewhere_mean_a_metric_of_the_task_and_none_of_th
     assert canonical_name("classification", "uar") == canonical_name("frame_classification", "uar") == "balanced_accuracy"
     assert canonical_name("classification", "accuracy") == "accuracy"
     assert canonical_name("regression", "uar") == "uar"
+    assert canonical_name("regression", "sklearn:max_error") == "sklearn.metrics.max_error"
     for task_type in task_types():
         names = metric_names(task_type)
         every = [
@@ -84,6 +90,21 @@ def test_names_that_are_usual_elsewhere_mean_a_metric_of_the_task_and_none_of_th
             *find_task(task_type).keras_metrics,
         ]
         assert len(set(every)) == len(every)
+
+
+def test_a_metric_is_described_by_its_docstring():
+    assert describe("classification", "accuracy").startswith("the share of examples")
+    assert "\n" not in describe("classification", "accuracy").strip()
+    assert describe("classification", "acuracy") == ""
+
+
+def test_metrics_of_classes_say_too_little_where_a_class_of_theirs_has_no_example():
+    accuracy, balanced, auc = (find("classification", name) for name in ("accuracy", "balanced_accuracy", "auc"))
+
+    assert [lacks_class(each, 2, [0]) for each in (accuracy, balanced, auc, None)] == [False, True, True, True]
+    assert not any(lacks_class(each, 2, [0, 1]) for each in (accuracy, balanced, auc, None))
+    assert not lacks_class(binary.find("sensitivity", 1), 2, [1])
+    assert lacks_class(binary.find("sensitivity", 1), 2, [0])
 
 
 def test_names_and_directions_load_no_heavy_package():

@@ -41,18 +41,12 @@ def test_an_unknown_task_gets_a_suggestion():
 
 
 @every_loss
-def test_keras_knows_every_loss_and_training_has_a_metric_for_its_targets(task, loss):
-    assert callable(keras.losses.get(loss))
+def test_a_loss_is_known_to_keras_has_a_value_per_example_and_a_metric_for_its_targets(task, loss):
     assert task.loss_name(loss) == loss
-    assert task.target_form(loss) in get_args(tasks.TargetForm)
-
-    found = getattr(keras.metrics, task.training_metric_classes[task.target_form(loss)])(name=task.training_metric)
-
+    form = task.target_form(loss)
+    assert form in get_args(tasks.TargetForm)
+    found = getattr(keras.metrics, task.training_metric_classes[form])(name=task.training_metric)
     assert isinstance(found, keras.metrics.Metric)
-
-
-@every_loss
-def test_every_loss_has_a_value_per_example(task, loss):
     targets = np.eye(3, dtype=np.float32)[[0, 2, 1, 1]] if task.has_classes else np.ones((4, 3), np.float32)
     if loss.startswith("sparse"):
         targets = targets.argmax(axis=1)
@@ -72,19 +66,17 @@ def test_a_task_has_its_kind_of_target(task):
 
 
 @every_task
-def test_the_metrics_of_a_task_are_known_with_their_directions(task):
+def test_the_metrics_of_a_task_are_known_and_have_other_names_than_those_of_keras(task):
     known = {*metrics.metric_names(task.name), *task.final_metrics}
 
     assert {*task.main_metrics, task.item_metric, *task.relative_metrics} <= known
+    assert set(task.main_metrics) - set(task.relative_metrics)  # one that needs no training data, for new data
     assert task.training_metric in metrics.metric_names(task.name)
     assert not set(task.final_metrics) & set(metrics.metric_names(task.name))
     assert {type(task.higher_is_better(name)) for name in known} == {bool}
     assert set(task.loss_metrics) <= {"loss", *known}
-
-
-@every_task
-def test_new_data_have_a_main_metric_that_needs_no_training_data(task):
-    assert set(task.main_metrics) - set(task.relative_metrics)
+    assert not set(task.keras_metrics) & {"loss", *known}
+    assert all(hasattr(keras.metrics, found.class_name) for found in task.keras_metrics.values())
 
 
 @every_task
@@ -93,12 +85,6 @@ def test_losses_are_compared_by_parameters_that_there_are(task):
     assert {"loss", "example_length_s"} <= set(names)
     assert ("normalization" in names) == (task.target == "input")
     assert ("label_frame_s" in names) == (task.target == "frame")
-
-
-@every_task
-def test_the_metrics_of_keras_have_other_names_than_those_of_the_task(task):
-    assert not set(task.keras_metrics) & {"loss", *metrics.metric_names(task.name), *task.final_metrics}
-    assert all(hasattr(keras.metrics, found.class_name) for found in task.keras_metrics.values())
 
 
 @every_task

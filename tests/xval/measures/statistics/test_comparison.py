@@ -9,6 +9,7 @@ from statsmodels.stats.multitest import multipletests
 
 from xval.base.errors import SettingsError
 from xval.measures.statistics.comparison import corrected_t, holm, item_difference
+from xval.measures.statistics.differences import cut_difference, independent_difference
 
 
 def draw(n, seed=0):
@@ -26,15 +27,6 @@ def test_over_folds_it_is_the_corrected_resampled_t_test(n_folds):
     assert test.p == pytest.approx(2 * stats.t.sf(abs(mean / error), n_folds - 1), abs=1e-9)
     assert (test.value, *test.interval()) == pytest.approx((mean, *stats.t.interval(0.95, n_folds - 1, mean, error)), abs=1e-9)
     assert test.standard_error == pytest.approx(error, abs=1e-12)
-
-
-@pytest.mark.parametrize("level", [0.9, 0.95])
-def test_the_interval_and_p_agree(level):
-    differences = draw(6)
-    low, high = corrected_t(differences, 0.25).interval(level)
-
-    assert corrected_t(differences - low, 0.25).p == pytest.approx(1 - level)
-    assert corrected_t(differences - high, 0.25).p == pytest.approx(1 - level)
 
 
 @pytest.mark.parametrize("n_tests", [1, 2, 7, 30])
@@ -79,6 +71,27 @@ def test_without_an_error_there_is_neither_a_test_nor_equality(values):
     for found in (item_difference(np.array(values)[:, np.newaxis]), corrected_t(np.array(values[:1] * 3), 0.25)):
         assert not found.components
         assert all(map(math.isnan, (found.p, found.p_equal(0.5), found.standard_error, *found.interval())))
+
+
+def test_the_interval_between_groups_without_shared_items_is_that_of_welch():
+    first, second = draw(9), draw(5, seed=1) * 3
+    theirs = stats.ttest_ind(first, second, equal_var=False).confidence_interval(0.9)
+    means = (9, lambda items: float(first[items].mean()), 5, lambda items: float(second[items].mean()))
+
+    found = independent_difference(*means, confidence=0.9)
+
+    assert found[:2] == pytest.approx(tuple(theirs))
+    assert (found.n_items, found.method, found.covers) == (14, "Welch t", "models")
+    with_runs = independent_difference(*means, confidence=0.9, runs=[0.1, 0.4])
+    assert with_runs.covers == "method"
+    assert with_runs.low < found.low < found.high < with_runs.high
+    weights = (np.ones((1, 9)), np.array([[1, 1, 0, 0, 0], [0, 0, 1, 1, 1]]))
+    assert independent_difference(*means, weights=weights) is None  # two of one class
+    assert independent_difference(*means[:2], 2, means[3]) is None
+    assert independent_difference(9, lambda items: 1.0, 5, lambda items: 0.5) is None
+    assert independent_difference(*means[:2], 5, lambda items: math.nan) is None
+    assert cut_difference(-1.5, 2.5, (0, 1)) == (-1, 1)
+    assert cut_difference(-1.5, 0.5, None) == (-1.5, 0.5)
 
 
 def test_two_trainings_that_differ_little_by_luck_do_not_count_as_many():

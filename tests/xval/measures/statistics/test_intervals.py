@@ -100,9 +100,6 @@ def test_the_set_that_would_tell_most_is_not_dropped(n_items):
 def test_what_cannot_be_estimated_has_no_interval(values):
     assert mean_interval(np.array(values), bounds=None) is None
     assert figure_interval(len(values), lambda items: math.nan) is None
-
-
-def test_a_figure_that_almost_every_set_of_items_lacks_has_no_interval():
     assert figure_interval(5, lambda items: 0.5 if len(set(items)) == 5 else math.nan) is None
 
 
@@ -121,7 +118,7 @@ def test_impossible_values_are_refused():
         mean_interval(draw(4), confidence=95)
 
 
-@pytest.mark.parametrize(("n_items", "mean"), [(4, 0.5), (4, 0.85), (12, 0.5), (12, 0.85), (24, 0.5), (24, 0.97)])
+@pytest.mark.parametrize(("n_items", "mean"), [(4, 0.5), (12, 0.85), (24, 0.97)])
 def test_intervals_of_proportions_cover_the_mean_of_the_population(n_items, mean):
     rng = np.random.default_rng(n_items)
     rates = rng.beta(10 * mean, 10 * (1 - mean), (600, n_items))
@@ -132,7 +129,7 @@ def test_intervals_of_proportions_cover_the_mean_of_the_population(n_items, mean
     assert 0.93 - 2 * math.sqrt(0.05 * 0.95 / 600) <= covered <= 0.985
 
 
-@pytest.mark.parametrize("n_items", [6, 12, 24, 60])
+@pytest.mark.parametrize("n_items", [6, 24])
 def test_intervals_of_one_decision_each_cover(n_items):
     rng = np.random.default_rng(n_items)
     found = [mean_interval(values) for values in (rng.random((800, n_items)) < 0.75).astype(float)]

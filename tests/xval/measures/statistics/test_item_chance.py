@@ -41,7 +41,7 @@ def test_groups_may_share_classes_and_one_odd_label_costs_its_item_alone():
     assert group_level(targets, equal(items), items, BALANCED) == pytest.approx(0.4, abs=0.03)
 
 
-@pytest.mark.parametrize("n_clips", [1, 2, 5, 20])
+@pytest.mark.parametrize("n_clips", [1, 2, 20])
 @pytest.mark.parametrize("shares", [(0.25, 0.25, 0.25, 0.25), (0.6, 0.2, 0.19, 0.01)], ids=["even", "rare"])
 def test_labels_that_belong_to_nobody_make_no_groups(n_clips, shares):
     """The sets of classes of items with few clips differ by luck, and tell much of their labels."""

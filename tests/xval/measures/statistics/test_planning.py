@@ -12,7 +12,7 @@ from xval.measures.statistics.crossed import Component
 from xval.measures.statistics.planning import Pilot, items_needed, least_detectable, power
 
 
-@pytest.mark.parametrize("n_items", [2, 4, 6, 24])
+@pytest.mark.parametrize("n_items", [2, 6, 24])
 @pytest.mark.parametrize("difference", [0, 0.02, 0.3])
 def test_power_is_that_of_a_t_test_with_this_standard_error(n_items, difference):
     theirs = TTestPower().power(difference / 0.05 / math.sqrt(n_items), n_items, 0.05)

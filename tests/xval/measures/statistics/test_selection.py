@@ -18,6 +18,7 @@ def test_each_fold_chooses_by_its_own_validation_and_ties_share_it():
 
     assert found.test_figures == pytest.approx([0.1, 0.6, (0.3 + 0.7) / 2, 0.4])
     assert found.test_mean == pytest.approx(0.4)
+    assert select_nested(VALIDATION, TEST, higher_is_better=False).test_figures == pytest.approx([0.5, 0.2, 0.5, 0.4])
     assert found.is_chosen.tolist() == [[True, False, True, True], [False, True, True, False]]
 
 
@@ -35,12 +36,6 @@ def test_what_rounding_tells_apart_is_a_tie(sign):
     found = select_nested([[0.1 + 0.2], [0.3], [0.2]] * np.array(sign), [[0.2], [0.4], [0.9]], higher_is_better=sign > 0)
 
     assert found.test_figures == pytest.approx([0.3])
-
-
-def test_of_a_loss_the_lowest_is_chosen():
-    found = select_nested(VALIDATION, TEST, higher_is_better=False)
-
-    assert found.test_figures == pytest.approx([0.5, 0.2, 0.5, 0.4])
 
 
 def test_an_instance_without_a_validation_figure_is_not_chosen_and_what_is_tested_has_no_say():

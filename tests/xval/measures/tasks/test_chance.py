@@ -86,11 +86,6 @@ def test_the_chance_of_average_precision_is_its_mean_over_all_orders(n_true):
     assert found > n_true / 6 or n_true == 6
 
 
-def test_events_that_fill_a_third_of_the_frames_are_not_at_chance_zero():
-    targets = np.repeat([0, 1, 2], [600, 144, 156])
-    assert metrics.find("frame_classification", "f1").chance(targets, UNIFORM).value == pytest.approx(0.26, abs=0.01)
-
-
 def test_weights_count_examples_as_often_as_they_say():
     weights = np.concatenate([np.full(300, 2 / 900), np.full(600, 0.5 / 900)])
     as_often = np.repeat([4, 1], [300, 600])

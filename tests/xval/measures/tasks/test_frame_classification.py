@@ -16,45 +16,6 @@ def one_hot(predicted, n_classes):
     return np.eye(n_classes, dtype=np.float32)[predicted]
 
 
-def test_one_class_per_frame_by_hand():
-    # background 0 and events 1, 2: true 0 0 0 0 1 1 1 2, predicted 0 0 0 1 1 1 2 0
-    found = compute("frame_classification", np.array([0, 0, 0, 0, 1, 1, 1, 2]), one_hot([0, 0, 0, 1, 1, 1, 2, 0], 3))
-    average_precision = (2 / 3 * 2 / 3 + 1 / 3 * 3 / 8 + 1 / 8) / 2
-    assert found == pytest.approx(
-        {
-            "accuracy": 5 / 8,
-            "balanced_accuracy": (3 / 4 + 2 / 3 + 0) / 3,
-            "f1": 2 * 2 / (4 + 4),
-            "precision": 2 / 4,
-            "recall": 2 / 4,
-            "macro_f1": (2 * 2 / (3 + 3) + 0) / 2,
-            "macro_precision": (2 / 3 + 0) / 2,
-            "macro_recall": (2 / 3 + 0) / 2,
-            "mean_average_precision": average_precision,
-        }
-    )
-    assert tuple(found) == metric_names("frame_classification")
-
-
-def test_several_labels_per_frame_by_hand():
-    targets = np.float32([[1, 0], [1, 1], [0, 0], [0, 0]])
-    predictions = np.float32([[0.9, 0.5], [0.4, 0.7], [0.6, 0.1], [0.1, 0.2]])
-    found = compute("frame_classification", targets, predictions)
-    assert found == pytest.approx(
-        {
-            "accuracy": 5 / 8,
-            "balanced_accuracy": ((1 / 2 + 1 / 2) / 2 + (1 + 2 / 3) / 2) / 2,
-            "f1": 2 * 2 / (3 + 4),
-            "precision": 2 / 4,
-            "recall": 2 / 3,
-            "macro_f1": (2 / 4 + 2 / 3) / 2,
-            "macro_precision": (1 / 2 + 1 / 2) / 2,
-            "macro_recall": (1 / 2 + 1) / 2,
-            "mean_average_precision": ((1 / 2 + 1 / 2 * 2 / 3) + 1) / 2,
-        }
-    )
-
-
 def test_frames_of_background_alone_have_no_score_of_events():
     undefined = {"f1", "precision", "recall", "macro_f1", "macro_precision", "macro_recall", "mean_average_precision"}
     found = compute("frame_classification", np.array([0, 0]), one_hot([0, 0], 2))
@@ -67,7 +28,7 @@ def test_frames_of_background_alone_have_no_score_of_events():
     assert np.isnan(invented["recall"])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(2, 5), st.integers(1, 40), st.integers(0, 2**32 - 1), st.sampled_from(["multi_class", "multi_label"]))
 def test_the_values_are_those_of_scikit_learn(n_classes, n_frames, seed, form):
     rng = np.random.default_rng(seed)
@@ -105,6 +66,7 @@ def test_the_values_are_those_of_scikit_learn(n_classes, n_frames, seed, form):
                 else np.nan
             )
     assert found == pytest.approx(expected, nan_ok=True)
+    assert tuple(found) == metric_names("frame_classification")
 
 
 @pytest.mark.parametrize(
