@@ -71,12 +71,6 @@ def test_nothing_is_there_before_it_is_whole(tmp_path: Path) -> None:
     assert visible(tmp_path) == ["store"]
 
 
-def test_without_publishing_nothing_is_left(tmp_path: Path) -> None:
-    with writer_of(tmp_path / "store") as writer:
-        append(writer)
-    assert visible(tmp_path) == []
-
-
 def test_after_an_error_the_next_can_build(tmp_path: Path) -> None:
     with writer_of(tmp_path / "store") as writer:
         append(writer)
@@ -101,17 +95,6 @@ def test_replacing_puts_the_new_one_in_the_place_of_the_old(tmp_path: Path) -> N
     for value in (1.0, 2.0):
         replace_with(tmp_path / "store", value)
     assert (open_store(tmp_path / "store").predictors("item") == 2.0).all()
-    assert visible(tmp_path) == ["store"]
-
-
-def test_two_processes_build_one_store_once(tmp_path: Path) -> None:
-    first = start_builder(tmp_path / "store", 1.0, 1.0)
-    assert first.stdout is not None
-    assert first.stdout.readline() == "building\n"
-    second = start_builder(tmp_path / "store", 2.0, 0.0)
-    assert first.communicate(timeout=200)[0] == "built\n"
-    assert second.communicate(timeout=200)[0] == "found\n"
-    assert (open_store(tmp_path / "store").predictors("item") == 1.0).all()
     assert visible(tmp_path) == ["store"]
 
 
