@@ -253,6 +253,21 @@ def test_no_usable_clip_is_an_error_that_names_the_report(audio: Path) -> None:
         make(clips, audio)
 
 
+def test_the_result_does_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
+    names = [f"{number}.wav" for number in range(220)]
+    for number, name in enumerate(names):
+        write_tone(tmp_path / "audio" / name, seconds=0.02, pitch_hz=200 + number)
+    clips = pd.DataFrame({"path": names, "item": [name[0] for name in names], "label": "x"})
+    counts: list[tuple[int, int]] = []
+    alone, _ = make(clips, tmp_path / "audio", progress=lambda *count: counts.append(count))
+    prints = fingerprint("tones", tmp_path / "data")
+    together, _ = make(clips, tmp_path / "audio", n_processes=2)
+
+    assert counts == [(number, 220) for number in range(1, 221)]
+    assert together.index_hash == alone.index_hash
+    assert fingerprint("tones", tmp_path / "data") == prints
+
+
 def test_the_hash_depends_on_content_not_on_place_or_order(audio: Path, clips: pd.DataFrame) -> None:
     here, _ = make(clips, audio)
     moved = audio.parent / "elsewhere"

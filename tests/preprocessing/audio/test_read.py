@@ -282,6 +282,15 @@ def test_a_broken_off_file_is_told_by_its_header(tmp_path: Path) -> None:
             read(path)
 
 
+def test_a_file_that_is_refused_is_closed(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.wav", sine())
+    path.write_bytes(path.read_bytes()[:1000])
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(AudioError, match="truncated") as refused:
+        read_audio(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before, refused  # which keeps what was opened alive
+
+
 def test_a_header_that_promises_too_much_is_refused_without_its_memory(tmp_path: Path) -> None:
     path = write(tmp_path / "clip.flac", sine())
     content = bytearray(path.read_bytes())

@@ -30,10 +30,10 @@ def test_every_speaker_speaks_every_word(tmp_path: Path) -> None:
 
 
 def test_the_seed_decides_everything(tmp_path: Path) -> None:
-    list_clips(tmp_path / "first", n_speakers=1, seed=3)
-    list_clips(tmp_path / "again", n_speakers=1, seed=3)
+    list_clips(tmp_path / "first", n_speakers=1, seed=0)
+    list_clips(tmp_path / "again", n_speakers=1, seed=0)
     list_clips(tmp_path / "other", n_speakers=1, seed=4)
-    list_clips(tmp_path / "more", n_speakers=2, seed=3)
+    list_clips(tmp_path / "more", n_speakers=2, seed=0)
     first, more = content(tmp_path / "first"), content(tmp_path / "more")
     assert content(tmp_path / "again") == first
     assert content(tmp_path / "other").keys() == first.keys()

@@ -176,6 +176,31 @@ def test_a_label_pattern_is_searched_in_the_whole_path(tmp_path: Path, lay_out) 
         list_clips(tmp_path, label_pattern="_")
 
 
+@pytest.mark.parametrize(
+    ("options", "labels", "items"),
+    [
+        ({"label_pattern": "inner"}, {"yes", "no"}, 4),
+        ({"label_pattern": "inner", "item_pattern": "outer"}, {"yes", "no"}, 2),
+        ({"item_pattern": "outer"}, {"anna", "ben"}, 2),
+        ({"label_pattern": "outer"}, {"anna", "ben"}, 4),
+    ],
+)
+def test_a_folder_one_level_too_high_is_asked_about_and_each_answer_works(
+    tmp_path: Path, lay_out, options: dict[str, str], labels: set[str], items: int
+) -> None:
+    lay_out(tmp_path, *(f"{name}/{word}/1.wav" for name in ("anna", "ben") for word in ("yes", "no")))
+    with pytest.raises(CorpusError, match=r"The 2 folders in .* but folders with audio: anna has no, yes") as caught:
+        list_clips(tmp_path)
+    inner = re.search(r"inner folders are the classes, give --label-pattern '([^']+)'", str(caught.value))
+    outer = re.search(r"otherwise --label-pattern '([^']+)'", str(caught.value))
+    assert inner
+    assert outer
+    patterns = {"inner": inner[1], "outer": outer[1]}
+    clips = list_clips(tmp_path, **{name: patterns[which] for name, which in options.items()})
+    assert (set(clips["label"]), clips["item"].nunique()) == (labels, items)
+    assert len(list_clips(tmp_path / "anna")) == 2
+
+
 def test_folders_inside_some_classes_are_noted(tmp_path: Path, lay_out) -> None:
     lay_out(tmp_path, "dog/1.wav", "cat/old/1.wav", "cat/new/1.wav")
     assert list_clips(tmp_path).attrs["note"] == "cat has the folders new, old; all of their audio gets the class cat"

@@ -48,6 +48,16 @@ def test_jitter_and_breath_fill_the_gaps_between_harmonics() -> None:
     assert min(rough, uneven, breathy) > 10 * clean
 
 
+def test_tilt_takes_away_the_highs() -> None:
+    def share_above_2_khz(samples: np.ndarray) -> float:
+        frequencies, magnitudes = spectrum(samples)
+        return float(np.sum(magnitudes[frequencies > 2000] ** 2) / np.sum(magnitudes**2))
+
+    dull = source(Voice(0.6, tilt=0.8, breath=0.0, jitter=0.0, shimmer=0.0))
+    bright = source(Voice(0.6, tilt=0.0, breath=0.0, jitter=0.0, shimmer=0.0))
+    assert share_above_2_khz(dull) < 0.2 * share_above_2_khz(bright)
+
+
 @given(
     formants=st.tuples(st.floats(300, 900), st.floats(1100, 2200), st.floats(2600, 3400)),
 )
@@ -59,6 +69,16 @@ def test_the_tract_resonates_at_its_formants(formants: tuple[float, float, float
     peaks = frequencies[find_peaks(magnitudes)[0]]
     for formant in formants:
         assert np.abs(peaks - formant).min() < 25
+
+
+def test_formants_move() -> None:
+    noise = rng().normal(0, 1, RATE_HZ)
+    moving = resonate(noise, np.array([[500.0], [2500.0]]), np.array([60.0]), sample_rate_hz=RATE_HZ)
+    strongest = []
+    for part in np.split(moving, 4):
+        frequencies, density = welch(part, RATE_HZ, nperseg=512)
+        strongest.append(frequencies[np.argmax(density)])
+    assert strongest == pytest.approx([750, 1250, 1750, 2250], abs=250)
 
 
 @pytest.mark.parametrize("gain_db", [-12.0, 6.0])

@@ -196,6 +196,25 @@ def test_columns_are_chosen(tmp_path: Path, options: dict[str, str], rows: list[
     assert list(clips[["path", "item", label]].itertuples(index=False, name=None)) == rows
 
 
+@pytest.mark.parametrize(
+    ("header", "advice"),
+    [
+        ("wave,item,label", "--path wave"),
+        ("path,speaker_id,label", "--item speaker_id"),
+        ("path,item,Emotion", "--label Emotion"),
+        ("path,Item,label", "--item Item"),
+        ("path,who,label", "--item path"),
+    ],
+)
+def test_a_missing_column_is_followed_by_the_option_that_mends_it(tmp_path: Path, header: str, advice: str) -> None:
+    (tmp_path / "a.wav").touch()
+    text = f"{header}\na.wav,s,x\n"
+    with pytest.raises(CorpusError, match=rf"{advice}\.$"):
+        read(tmp_path, text)
+    option, column = advice.split()
+    assert len(read(tmp_path, text, **{option[2:]: column})) == 1
+
+
 def test_a_column_that_is_not_there_is_named_with_the_closest(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match=r"--item speakr: .* no such column\. Available: .*Did you mean 'speaker'"):
         read(tmp_path, "path,speaker,label\na.wav,s,x\n", item="speakr")

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from preprocessing.__main__ import main
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora.voxceleb import list_clips
 from xval.base.errors import CorpusError, SettingsError
@@ -184,6 +185,20 @@ def test_a_table_of_the_same_name_in_the_working_folder_is_not_taken_unless_it_i
     assert set(list_clips(corpus, label="gender")["label"]) == {"m", "f"}
     write(tmp_path / "work", "other.csv", META.replace("\tm\t", "\tf\t"))
     assert set(list_clips(corpus, label="gender", meta=Path("other.csv"))["label"]) == {"f"}
+
+
+def test_an_empty_note_is_not_printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    for speaker in "ab":
+        lay_out(tmp_path / "vox", f"{speaker}/v/1.wav")
+        soundfile.write(tmp_path / "vox" / speaker / "v" / "1.wav", rng.normal(size=4000) / 10, 16000)
+    small = ["--workers", "1", "--set", "n_mels=8", "--set", "example_length_s=none"]
+    assert main(["voxceleb", "vox", *small]) == 0
+    assert "Note" not in capsys.readouterr().out
+    write(tmp_path, "phases.csv", "phase,path\n1,a/v/1.wav\n")
+    assert main(["voxceleb", "vox", "--phases", "phases.csv", *small]) == 0
+    assert "Note       1 of 2 recordings is skipped, because phases.csv does not list it." in capsys.readouterr().out
 
 
 def test_the_table_of_voxceleb2_is_read_too(tmp_path: Path) -> None:

@@ -118,6 +118,34 @@ def writer_of(folder: Path) -> StoreWriter:
     )
 
 
+def test_a_ragged_store_comes_back_as_it_was_written(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    clips = [("a", 9), ("a", 2), ("b", 5), ("b", 1), ("b", 7)]
+    written: dict[str, list[np.ndarray]] = {"a": [], "b": []}
+    with writer_of(tmp_path / "store") as writer:
+        for number, (item, length) in enumerate(clips):
+            samples = rng.normal(size=(1, length)).astype(np.float32)
+            written[item].append(samples[0])
+            writer.append(
+                item, samples, [[number, -number]], [Example(f"clip {number}", 0.5, 0.5 + length, augmented=number == 3)]
+            )
+        writer.publish(index_hash="abc")
+
+    store = open_store(tmp_path / "store")
+
+    assert store.description.item_rows == {"a": 11, "b": 13}
+    assert (store.example_shape, store.target_shape) == ((9,), (2,))
+    assert store.targets("b").tolist() == [[2, -2], [3, -3], [4, -4]]
+    assert store.examples["clip"].tolist() == [f"clip {number}" for number in range(5)]
+    assert store.examples["augmented"].tolist() == [False, False, False, True, False]
+    for item, samples in written.items():
+        for found, wanted in zip(samples_of(store, item), samples, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+        everything = np.concatenate(samples).astype(np.float64)
+        moments = store.moments([item])
+        assert (moments.count, moments.sum[0]) == (everything.size, pytest.approx(everything.sum()))
+
+
 # how long examples are
 
 

@@ -71,6 +71,12 @@ def test_nothing_is_there_before_it_is_whole(tmp_path: Path) -> None:
     assert visible(tmp_path) == ["store"]
 
 
+def test_without_publishing_nothing_is_left(tmp_path: Path) -> None:
+    with writer_of(tmp_path / "store") as writer:
+        append(writer)
+    assert visible(tmp_path) == []
+
+
 def test_after_an_error_the_next_can_build(tmp_path: Path) -> None:
     with writer_of(tmp_path / "store") as writer:
         append(writer)
