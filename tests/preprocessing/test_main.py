@@ -189,6 +189,18 @@ def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture
     assert "Next" not in text
 
 
+def test_copies_under_other_items_and_other_labels_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("a0", "a1", "b0", "b1", "c0", "c1")
+    write_table([f"{name}.wav,{name[0]},{'xy'[number % 2]}" for number, name in enumerate(names)])
+    soundfile.write("words/c1.wav", 0.5 * soundfile.read("words/a1.wav")[0], 8000)
+    Path("words/b1.wav").write_bytes(Path("words/b0.wav").read_bytes())
+    assert main(["table", "words/words.csv", "--set", "sample_rate_hz=8000"]) == 0
+    text = said(capsys)
+    assert "1 pair of clips of different items have nearly the same audio, such as a1.wav" in text
+    assert "2 clips have the same audio as another clip with another label" in text
+    assert text.count("Warning") == 2
+
+
 @pytest.mark.usefixtures("scripts")
 def test_what_experiments_need_is_said_and_part_of_the_next_command(capsys: pytest.CaptureFixture[str]) -> None:
     write_table([f"{item}{number}.wav,{item},{number}" for item in "abc" for number in (0, 1)])

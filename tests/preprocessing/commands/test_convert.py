@@ -65,6 +65,14 @@ def test_the_command_writes_copies_and_says_what_is_left_out(audio: Path, target
     }
 
 
+def test_a_copy_is_the_mean_of_the_channels_at_the_rate_of_the_file(audio: Path, target: Path) -> None:
+    convert_folder(audio, target, CopyFormat())
+    info = soundfile.info(target / "a b" / "deep" / "one.two.wav")
+    assert (info.samplerate, info.channels, info.subtype, info.format) == (RATE_HZ, 1, "PCM_16", "WAV")
+    samples, _ = soundfile.read(target / "a b" / "deep" / "one.two.wav", dtype="float32")
+    np.testing.assert_allclose(samples, stereo(1).mean(axis=1), atol=1e-4)
+
+
 def test_rate_channel_and_subtype_can_be_chosen(audio: Path, target: Path) -> None:
     chosen = ["--sample-rate", "8000", "--channel", "1", "--subtype", "FLOAT"]
     assert main(["convert", str(audio), str(target), *chosen, "--workers", "1"]) == 0
