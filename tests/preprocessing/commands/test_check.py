@@ -416,6 +416,19 @@ def test_augmented_copies_are_compared_but_not_counted(corpus: Corpus) -> None:
     assert re.search(r"<th>ann</th>(<td[^>]*>2</td>){2}<td class='total'>4</td>", page)
 
 
+@pytest.mark.parametrize(
+    ("item", "label", "what"), [("Ann", "no", "items 'Ann' and 'ann'"), ("ann", "Y es", "classes 'Y es' and 'yes'")]
+)
+def test_names_that_differ_in_case_or_spaces_alone_are_asked_about(
+    corpus: Corpus, capsys: pytest.CaptureFixture[str], item: str, label: str, what: str
+) -> None:
+    corpus.add("more.wav", item, label, noise(99))
+    rows, page = corpus.check()
+    assert f"The {what} differ only in case or spaces" in Page(page).text
+    assert set(rows) >= {"more.wav", "ann_no_1.wav"}  # which are still checked
+    assert f"Problem    the list of clips: The {what} differ" in capsys.readouterr().out
+
+
 def _name_classes_by_numbers(corpus: Corpus) -> None:
     corpus.rows = [(name, item, "1.5" if label == "no" else "2.5") for name, item, label in corpus.rows]
 

@@ -1,12 +1,13 @@
 """What the corpus files share: which files are listed, how names are read, how item and label are chosen."""
 
+import re
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from preprocessing.clips.listing import list_audio
-from preprocessing.corpora._layout import add_gender_folds, clip_table, find_file
+from preprocessing.corpora._layout import add_gender_folds, clip_table, find_file, read_names
 from xval.base.errors import CorpusError, SettingsError
 
 FACTS = pd.DataFrame(
@@ -31,6 +32,13 @@ def test_a_table_in_the_place_of_the_folder_is_read_with_another_command(tmp_pat
     lay_out(tmp_path, "clips.csv")
     with pytest.raises(CorpusError, match=r"clips\.csv is a file\..*xval prepare table"):
         list_audio(tmp_path / "clips.csv", "Actor_01/x.wav")
+
+
+def test_names_that_do_not_match_are_named_with_their_kinds(tmp_path: Path) -> None:
+    with pytest.raises(
+        CorpusError, match=r"has 2 flac, wav files that are not named like yes_1\.wav: 3\.wav, 4\.flac\. Rename"
+    ):
+        read_names(tmp_path, re.compile(r"yes_\d\.wav"), "yes_1.wav", ["yes_1.wav", "3.wav", "4.flac"])
 
 
 def test_a_metadata_file_is_found_in_below_and_beside_the_folder(tmp_path: Path, lay_out) -> None:
