@@ -30,14 +30,3 @@ def test_pooling_decides_how_many_values_the_last_layer_reads(pooling, n_values)
 def test_an_empty_list_of_filters_is_refused():
     with pytest.raises(SettingsError, match=r"'n_filters': received \(\). Allowed: one number or more"):
         cnn_small.build((64, 40, 1), (10,), n_filters=())
-
-
-def test_an_unknown_pooling_gets_a_suggestion():
-    with pytest.raises(SettingsError, match=r"'pooling': received 'frame'. Available: .* Did you mean 'frames'\?"):
-        cnn_small.build((64, 40, 1), (10,), pooling="frame")
-
-
-@pytest.mark.parametrize("dropout", [-0.1, 1.0, float("nan")])
-def test_dropout_outside_0_to_1_is_refused(dropout):
-    with pytest.raises(SettingsError, match=r"architecture 'cnn_small', option 'dropout'.* Allowed: 0"):
-        cnn_small.build((64, 40, 1), (10,), dropout=dropout)

@@ -107,14 +107,6 @@ def test_the_networks_for_waveforms_are_found():
 
 
 @every_network
-def test_it_declares_what_the_engine_reads(name):
-    found = catalog.find_architecture(name)
-    assert found.reshaping_type == "none"
-    assert found.task_types[0] == "frame_classification"
-    assert "sample_rate_hz" in found.feature_keys
-
-
-@every_network
 @pytest.mark.parametrize("kernel_length", [65, 251])
 def test_frames_down_to_the_length_that_it_names_are_read(name, kernel_length):
     with pytest.raises(SettingsError, match=rf"'{name}': .*smallest allowed size is 1 x \d+ \(frames, samples\)") as caught:

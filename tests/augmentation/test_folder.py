@@ -18,7 +18,6 @@ import soundfile
 from augmentation import copies
 from augmentation.__main__ import main
 from augmentation.chain import apply_steps
-from augmentation.transforms import find_transform
 from preprocessing import parallel
 from preprocessing.clips.augmented_copies import COPIES_COLUMNS, add_copies
 from preprocessing.clips.table import check_clips
@@ -127,15 +126,6 @@ def test_the_number_of_workers_other_files_and_the_order_do_not_matter(
     assert all(one[name] == content for name, content in fewer.items())
 
 
-def test_another_seed_gives_other_copies(clips: Path, tmp_path: Path) -> None:
-    assert run(clips, tmp_path / "one", 1) == 0
-    assert run(clips, tmp_path / "two", 1, "--seed", 2) == 0
-    one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
-    copies = [name for name in one if "augmented-" in name]
-    assert all(one[name] != two[name] for name in copies)
-    assert one["s0/take 0.wav"] == two["s0/take 0.wav"]
-
-
 def test_a_run_that_was_killed_goes_on_and_ends_in_the_same_bytes(clips: Path, tmp_path: Path) -> None:
     for number in range(60):
         shutil.copy(clips / f"s{number % 2}/take {number % 8}.wav", clips / f"more {number}.wav")
@@ -186,18 +176,6 @@ def test_running_again_makes_nothing_new(clips: Path, tmp_path: Path, capsys: py
     assert "(16 already existed)" in capsys.readouterr().out
     assert {path: path.stat().st_mtime_ns for path in made} == made
     assert tree(tmp_path / "out") == before
-
-
-def test_a_source_that_is_newer_than_its_copies_is_made_again(clips: Path, tmp_path: Path) -> None:
-    assert run(clips, tmp_path / "out", 1) == 0
-    before = tree(tmp_path / "out")
-    changed = clips / "s0/take 0.wav"
-    soundfile.write(changed, np.random.default_rng(9).normal(0, 0.1, 5000), 16000)
-    os.utime(changed, (time.time() + 60, time.time() + 60))
-    assert run(clips, tmp_path / "out", 1) == 0
-    after = tree(tmp_path / "out")
-    differing = {name for name in before if before[name] != after[name]}
-    assert differing - {"augmented.csv", "augmentation.json"} == {"s0/take 0.wav", "s0/take 0.augmented-1.wav"}
 
 
 def test_a_source_that_was_replaced_by_an_older_file_of_its_size_is_made_again(clips: Path, tmp_path: Path) -> None:
@@ -282,16 +260,6 @@ def test_a_clip_that_is_also_a_noise_is_refused_as_often_as_it_is_tried(clips: P
         assert "babble.flac have the same audio" in message
 
 
-def test_a_noise_that_was_replaced_is_another_one(clips: Path, tmp_path: Path, refused: Refused) -> None:
-    (tmp_path / "noises").mkdir()
-    overrides = ["--set", f"background_noise_folder={tmp_path / 'noises'}", "--set", "background_noise_probability=1"]
-    for seed in (1, 2):
-        soundfile.write(tmp_path / "noises/rain.wav", np.random.default_rng(seed).normal(0, 0.1, 9000), 22050)
-        if seed == 1:
-            assert run(clips, tmp_path / "out", 1, *overrides) == 0
-    assert "recordings: background_noise_folder: 1 files" in refused(clips, tmp_path / "out", 1, *overrides)
-
-
 @pytest.mark.parametrize(
     ("arguments", "difference"),
     [
@@ -313,12 +281,6 @@ def test_other_settings_are_refused_with_the_difference_or_replace_all(
     assert run(clips, output, *arguments, "--overwrite") == 0
     assert run(clips, tmp_path / "fresh", *arguments) == 0
     assert tree(output) == tree(tmp_path / "fresh")
-
-
-def test_overwriting_leaves_no_copy_of_a_larger_run(clips: Path, tmp_path: Path) -> None:
-    assert run(clips, tmp_path / "out", 3) == 0
-    assert run(clips, tmp_path / "out", 1, "--overwrite") == 0
-    assert not list((tmp_path / "out").rglob("*.augmented-[23].wav"))
 
 
 @pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
@@ -490,8 +452,3 @@ def test_help_loads_little_and_names_the_settings() -> None:
     helps = found.split("loaded []\n")
     assert len(helps) == 4
     assert all("--set" in text for text in helps[:3])
-
-
-def test_transforms_are_found_by_their_files() -> None:
-    assert find_transform("gain").changes_level
-    assert find_transform("time_stretch").changes_length

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import soundfile
 
-from augmentation import mixture
 from augmentation.__main__ import main
 from preprocessing import parallel
 from preprocessing.audio.read import decode, read_header
@@ -151,15 +150,6 @@ def test_workers_do_not_matter_and_a_second_run_mixes_only_what_is_missing(
     assert f"({len(kept)} already existed)" in capsys.readouterr().out
 
 
-def test_other_settings_are_refused_or_replace_all(refused: Refused) -> None:
-    assert mix() == 0
-    assert "seed: 1 there, 2 now" in refused("mix", "events", "backgrounds", "out", *SHORT, "--seed", "2")
-    before = files_of("out")
-    assert mix("--seed", "2", "--overwrite") == 0
-    assert files_of("out") != before
-    assert {row["path"] for row in rows_of("out")} == {path.name for path in Path("out").glob("*.wav")}
-
-
 def test_events_that_cannot_be_used_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     samples, _ = soundfile.read("events/r0.wav")
     samples[:RATE_HZ] = 0
@@ -241,26 +231,6 @@ def test_the_length_of_a_background_is_that_of_what_is_decoded(
     assert math.isnan(read_header(Path("backgrounds/b.aac")).duration_s)
     overrides = ["--set", f"mixture_duration_s={decoded_s / 3 + 0.1}"]  # a little too much for three items
     assert "Not enough background for 3 items" in refused("mix", "events", "backgrounds", "out", *overrides)
-
-
-def test_an_overwriting_run_that_was_interrupted_goes_on(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert mix() == 0
-    write = mixture.write_wav
-
-    def write_until_interrupted(path: Path, *rest: object) -> None:
-        if len(list(path.parent.glob("*.wav"))) == 2:
-            raise KeyboardInterrupt
-        write(path, *rest)
-
-    with monkeypatch.context() as interrupted:
-        interrupted.setattr(mixture, "write_wav", write_until_interrupted)
-        assert mix("--seed", "2", "--overwrite") == 130
-    assert not Path("out/annotation.csv").exists()
-    capsys.readouterr()
-    assert mix("--seed", "2", "--overwrite") == 0
-    assert "(2 already existed)" in capsys.readouterr().out
 
 
 def test_the_rate_is_the_lowest_of_all(capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,6 @@
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -78,24 +77,6 @@ def test_names_and_folders_can_be_chosen(table: Path, capsys: pytest.CaptureFixt
     corpus = open_corpus("own", Path("corpora"))
     assert corpus.task_type == "regression"
     assert corpus.index["label"].dtype == "float64"
-
-
-def test_running_again_uses_the_store_that_is_there(table: Path) -> None:
-    assert main(["table", str(table)]) == 0
-    made = {path: path.stat().st_mtime_ns for path in Path("data/clips/features").rglob("*.npy")}
-    assert made
-    assert main(["table", str(table)]) == 0
-    assert {path: path.stat().st_mtime_ns for path in Path("data/clips/features").rglob("*.npy")} == made
-
-
-def test_the_demo_corpus_needs_no_argument(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["demo", "--n-speakers", "1"]) == 0
-    assert "demo: 42 clips of 1 speaker (s01), 6 classes (had, head, heed, hid, hod, hood)" in said(capsys)
-    assert main(["demo", "--n-speakers", "1", "--item", "clip"]) == 0
-    assert "demo_random_split: 42 clips of 42 items" in said(capsys)
-    corpora = [open_corpus(name, Path("data")) for name in ("demo", "demo_random_split")]
-    assert corpora[0].audio_folder == corpora[1].audio_folder == Path("data/demo/audio").absolute()
-    assert set(corpora[0].index["audio_hash"]) == set(corpora[1].index["audio_hash"])
 
 
 def test_the_general_help_names_every_corpus(capsys: pytest.CaptureFixture[str]) -> None:
@@ -183,14 +164,6 @@ def test_settings_are_those_of_config_ini_with_overrides() -> None:
         read_settings(["n_mels=0", "hop_length=x"])
 
 
-def test_the_program_runs_in_processes_and_prints_plain_lines() -> None:
-    command = [sys.executable, "-m", "preprocessing", "demo", "--n-speakers", "2", "--workers", "2"]
-    outcome = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (outcome.returncode, outcome.stderr) == (0, "")
-    assert "84 clips of 2 speakers" in outcome.stdout
-    assert "\x1b" not in outcome.stdout
-
-
 def write_table(rows: list[str], header: str = "path,item,label") -> None:
     Path("words").mkdir(exist_ok=True)
     for row in rows:
@@ -216,66 +189,16 @@ def test_what_spoils_an_experiment_is_said_at_once(capsys: pytest.CaptureFixture
     assert "Next" not in text
 
 
-def _add_copy() -> None:
+def test_copies_under_other_items_and_other_labels_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    names = ("a0", "a1", "b0", "b1", "c0", "c1")
+    write_table([f"{name}.wav,{name[0]},{'xy'[number % 2]}" for number, name in enumerate(names)])
     soundfile.write("words/c1.wav", 0.5 * soundfile.read("words/a1.wav")[0], 8000)
-
-
-def _add_contradiction() -> None:
     Path("words/b1.wav").write_bytes(Path("words/b0.wav").read_bytes())
-
-
-def _add_long() -> None:
-    soundfile.write("words/c1.wav", np.random.default_rng(0).normal(0, 0.1, 40_000), 8000)
-
-
-@pytest.mark.parametrize(
-    ("label", "change", "settings", "message"),
-    [
-        ("y", None, ["sample_rate_hz=16000"], "all clips have a lower rate (down to 8000 Hz) than sample_rate_hz=16000"),
-        ("y", None, ["sample_rate_hz=8000"], ""),
-        ("z", None, ["sample_rate_hz=8000"], "1 of 3 classes has clips of only one item (z)"),
-        (
-            "y",
-            _add_copy,
-            ["sample_rate_hz=8000"],
-            "1 pair of clips of different items have nearly the same audio, such as a1.wav",
-        ),
-        (
-            "y",
-            _add_long,
-            ["sample_rate_hz=8000"],
-            "5 of 6 clips are zero-padded to over 5 times their length, from 0.5 s",
-        ),
-        ("y", _add_contradiction, ["sample_rate_hz=8000"], "2 clips have the same audio as another clip with another label"),
-        ("y", _add_long, ["sample_rate_hz=8000", "example_length_s=0.25"], ""),
-        ("2.5", None, ["sample_rate_hz=8000"], "the 3 classes of 6 clips are numbers (0.5, 1.5, 2.5)"),
-    ],
-)
-def test_what_trains_nonsense_is_named_with_what_to_do(
-    label: str, change: Callable[[], None] | None, settings: list[str], message: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    others = ["0.5", "1.5"] if label == "2.5" else ["x", "y"]
-    labels = [*others, *others, others[0], label]
-    write_table([f"{name}.wav,{name[0]},{labels[n]}" for n, name in enumerate(("a0", "a1", "b0", "b1", "c0", "c1"))])
-    if change:
-        change()
-    assert main(["table", "words/words.csv", *(word for setting in settings for word in ("--set", setting))]) == 0
-    warned = [line for line in said(capsys).splitlines() if line.startswith("Warning")]
-    assert any(message in line for line in warned) if message else warned == []
-
-
-def test_a_pattern_may_begin_with_a_dash(capsys: pytest.CaptureFixture[str]) -> None:
-    rows = [f"{label}/x-{item}.wav,{item},{label}" for item in range(5) for label in ("no", "yes")]
-    for label in ("no", "yes"):
-        Path("words", label).mkdir(parents=True)
-    write_table(rows)
-    assert main(["folders", "words"]) == 0
-    assert "random split" in said(capsys)
-    assert main(["folders", "words", "--item-pattern", r"-([0-9]+)\.wav$"]) == 0
+    assert main(["table", "words/words.csv", "--set", "sample_rate_hz=8000"]) == 0
     text = said(capsys)
-    assert "Next       xval new my_study\n" in text  # here is neither a clone nor a study
-    assert "10 clips of 5 items (0, 1, 2, 3, 4)" in text
-    assert "random split" not in text
+    assert "1 pair of clips of different items have nearly the same audio, such as a1.wav" in text
+    assert "2 clips have the same audio as another clip with another label" in text
+    assert text.count("Warning") == 2
 
 
 @pytest.mark.usefixtures("scripts")
@@ -291,6 +214,12 @@ def test_what_experiments_need_is_said_and_part_of_the_next_command(capsys: pyte
     assert "Next       python experiments/exp1.py --set dataset=words --set num_folds=3\n" in text
     assert main(["table", "--check", "words/words.csv", "--headers-only"]) == 0
     assert need in said(capsys)
+
+
+def test_where_there_is_no_study_the_next_command_makes_one(capsys: pytest.CaptureFixture[str]) -> None:
+    write_table([f"{item}{number}.wav,{item},{number}" for item in "abcde" for number in (0, 1)])
+    assert main(["table", "words/words.csv"]) == 0
+    assert "Next       xval new my_study\n" in said(capsys)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from preprocessing.audio.read import decode, describe_audio, read_audio, read_header, resample
+from preprocessing.audio.read import decode, describe_audio, read_audio, read_header
 from xval.base.errors import AudioError
 
 RATE_HZ = 16000
@@ -58,18 +58,6 @@ def test_reads_every_usual_format(tmp_path: Path, suffix: str, subtype: str, tol
     np.testing.assert_allclose(samples, sine(), atol=tolerance)
 
 
-def test_reads_a_file_whose_name_has_no_suffix_or_odd_letters(tmp_path: Path) -> None:
-    path = write(tmp_path / "clip.wav", sine()).rename(tmp_path / "ünï cödé #1")
-    np.testing.assert_allclose(read_audio(path)[0], sine(), atol=1e-4)
-
-
-def test_mixes_channels_to_their_mean(tmp_path: Path) -> None:
-    left, right = sine(440), sine(1000) * 0.5
-    path = write(tmp_path / "stereo.wav", np.stack([left, right], axis=1), subtype="FLOAT")
-    np.testing.assert_allclose(read_audio(path)[0], (left + right) / 2, atol=1e-7)
-    assert describe_audio(path).n_channels == 2
-
-
 def test_one_channel_can_be_chosen(tmp_path: Path) -> None:
     channels = np.stack([sine(200 * (number + 1)) for number in range(7)], axis=1)
     path = write(tmp_path / "seven.wav", channels, subtype="FLOAT")
@@ -89,15 +77,6 @@ def test_the_hash_is_that_of_the_mean_whichever_channel_is_chosen(tmp_path: Path
     assert decoded.audio_hash == describe_audio(path).audio_hash == audio_hash(*read_audio(path))
     np.testing.assert_array_equal(decoded.samples, sine(1000))
     assert decode(path, channel=1).audio_hash is None
-
-
-@pytest.mark.parametrize("rate_hz", [8000, 11025, 22050, 32000, 44100, 48000, 96000])
-@pytest.mark.parametrize("suffix", ["wav", "flac"])
-def test_reads_every_usual_rate(tmp_path: Path, rate_hz: int, suffix: str) -> None:
-    path = write(tmp_path / f"clip.{suffix}", sine(440, 0.1, rate_hz), rate_hz, subtype="PCM_24")
-    samples, got_hz = read_audio(path)
-    assert got_hz == rate_hz
-    np.testing.assert_allclose(samples, sine(440, 0.1, rate_hz), atol=1e-6)
 
 
 def test_the_content_counts_and_not_the_name(tmp_path: Path, encode: Encode) -> None:
@@ -131,14 +110,6 @@ def test_text_and_random_bytes_are_never_audio(tmp_path: Path, suffix: str) -> N
                 read(path)
 
 
-def test_reads_a_long_recording_whole(tmp_path: Path) -> None:
-    long = np.random.default_rng(0).uniform(-0.5, 0.5, (2_500_000, 2)).astype(np.float32)
-    path = write(tmp_path / "long.wav", long, subtype="FLOAT")
-    np.testing.assert_array_equal(read_audio(path)[0], long.mean(axis=1))
-    stretch, _ = read_audio(path, start_s=1.0, end_s=150.0)
-    np.testing.assert_array_equal(stretch, long[RATE_HZ : 150 * RATE_HZ].mean(axis=1))
-
-
 @pytest.mark.parametrize("rate_hz", [44100, 48000, 8000])
 def test_resamples_as_librosa_does(tmp_path: Path, rate_hz: int) -> None:
     original = sine(440, 0.5, rate_hz)
@@ -167,17 +138,6 @@ def test_refuses_a_stretch_that_is_not_in_the_file(tmp_path: Path, start_s: floa
     path = write(tmp_path / "clip.wav", sine())
     with pytest.raises(AudioError, match=r"clip\.wav: the segment from .* is not inside the file \(0\.5 s\)"):
         read_audio(path, start_s=start_s, end_s=end_s)
-
-
-def test_refuses_what_is_no_audio(tmp_path: Path) -> None:
-    text = tmp_path / "text.wav"
-    text.write_text("This is not audio, whatever its name says.\n" * 100)
-    with pytest.raises(AudioError, match=r"text\.wav: cannot be decoded as audio \(Format not recognised\)"):
-        read_audio(text)
-    raw = tmp_path / "clip.raw"
-    raw.write_bytes(bytes(1000))
-    with pytest.raises(AudioError, match="audio without a header"):
-        read_audio(raw)
 
 
 def test_refuses_files_without_samples(tmp_path: Path) -> None:
@@ -322,17 +282,13 @@ def test_a_broken_off_file_is_told_by_its_header(tmp_path: Path) -> None:
             read(path)
 
 
-@pytest.mark.parametrize("suffix", ["flac", "ogg"])
-def test_refuses_a_file_that_is_cut_off(tmp_path: Path, suffix: str) -> None:
-    noise = np.random.default_rng(0).uniform(-0.5, 0.5, 3 * RATE_HZ).astype(np.float32)
-    path = write(tmp_path / f"clip.{suffix}", noise)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    if suffix == "ogg":  # its header does not say how long it is: what is there is the clip
-        assert 0 < read_audio(path)[0].size < noise.size
-    else:
-        with pytest.raises(AudioError, match=r"truncated|cannot be decoded"):
-            read_audio(path)
+def test_a_file_that_is_refused_is_closed(tmp_path: Path) -> None:
+    path = write(tmp_path / "clip.wav", sine())
+    path.write_bytes(path.read_bytes()[:1000])
+    open_before = len(list(Path("/proc/self/fd").iterdir()))
+    with pytest.raises(AudioError, match="truncated") as refused:
+        read_audio(path)
+    assert len(list(Path("/proc/self/fd").iterdir())) == open_before, refused  # which keeps what was opened alive
 
 
 def test_a_header_that_promises_too_much_is_refused_without_its_memory(tmp_path: Path) -> None:
@@ -372,25 +328,6 @@ def test_refuses_what_is_too_short_to_resample(tmp_path: Path) -> None:
         read_audio(path, sample_rate_hz=8000)
 
 
-def test_resampling_to_the_same_rate_changes_nothing() -> None:
-    np.testing.assert_array_equal(resample(sine(), RATE_HZ, RATE_HZ), sine())
-
-
-def test_describes_a_clip(tmp_path: Path) -> None:
-    path = write(tmp_path / "clip.wav", sine(duration_s=0.25, rate_hz=44100), 44100)
-    facts = describe_audio(path)
-    assert (facts.duration_s, facts.sample_rate_hz, facts.n_channels) == (0.25, 44100, 1)
-    assert facts.audio_hash == audio_hash(*read_audio(path))
-    assert describe_audio(path, 0.1, 0.2).duration_s == pytest.approx(0.1)
-
-
-@pytest.mark.parametrize("suffix", ["wav", "flac"])
-def test_silence_is_refused(tmp_path: Path, suffix: str) -> None:
-    silence = np.zeros(RATE_HZ, np.float32)
-    with pytest.raises(AudioError, match="silent, every sample is below -80 dBFS"):
-        describe_audio(write(tmp_path / f"silence.{suffix}", silence))
-
-
 @pytest.mark.parametrize(("peak_dbfs", "is_silent"), [(-80.5, True), (-79.5, False)])
 def test_silence_begins_at_80_db_below_full_scale(tmp_path: Path, peak_dbfs: float, is_silent: bool) -> None:
     quiet = sine() * np.float32(2 * 10 ** (peak_dbfs / 20))
@@ -400,12 +337,6 @@ def test_silence_begins_at_80_db_below_full_scale(tmp_path: Path, peak_dbfs: flo
             describe_audio(path)
     else:
         assert describe_audio(path).duration_s == 0.5
-
-
-def test_a_negative_peak_counts_too(tmp_path: Path) -> None:
-    samples = np.zeros(100, np.float32)
-    samples[50] = -0.5
-    assert describe_audio(write(tmp_path / "click.wav", samples)).sample_rate_hz == RATE_HZ
 
 
 def test_the_hash_knows_the_audio_not_the_file(tmp_path: Path) -> None:

@@ -80,15 +80,6 @@ def test_copies_inherit_everything_from_their_source(tmp_path: Path) -> None:
     assert copies[["start_s", "end_s"]].isna().all(axis=None)
 
 
-def test_several_targets_are_inherited(tmp_path: Path) -> None:
-    write_list(tmp_path, [("a/two.augmented-1.wav", "a/two.wav", 1.0)])
-    clips = CLIPS.drop(columns="label").assign(**{"label:arousal": [1.0, 2.0, 3.0], "label:valence": [0.1, 0.2, 0.3]})
-
-    copy = add(tmp_path, clips, task_type="regression").iloc[-1]
-
-    assert (copy["label:arousal"], copy["label:valence"]) == (2.0, 0.2)
-
-
 def test_stretches_of_a_file_are_moved_by_the_time_factor(tmp_path: Path) -> None:
     write_list(tmp_path, [("long.augmented-1.wav", "long.wav", 0.5), ("long.augmented-2.wav", "long.wav", 1.25)])
     clips = pd.DataFrame({"path": "long.wav", "item": "a", "label": ["x", "y"], "start_s": [0.0, 2.0], "end_s": [2.0, None]})
@@ -137,12 +128,6 @@ def test_a_corpus_in_a_folder_below_the_list_has_the_copies_that_lie_there(tmp_p
 
     assert found["path"].tolist() == ["a/one.augmented-1.wav"]
     assert found["source_clip"].tolist() == ["a/one.wav"]
-
-
-def test_copies_of_a_file_of_the_same_name_above_the_audio_folder_are_others(tmp_path: Path) -> None:
-    write_list(tmp_path, [("a/one.augmented-1.wav", "a/one.wav", 1.0)])
-
-    assert added(tmp_path / "train").empty  # of a/one.wav, not of train/a/one.wav
 
 
 def test_a_clip_above_the_audio_folder_has_the_copies_that_lie_there(tmp_path: Path) -> None:
@@ -217,14 +202,6 @@ def test_the_nearest_list_counts(tmp_path: Path) -> None:
     assert added(tmp_path / "train")["path"].tolist() == ["a/two.augmented-1.wav"]
 
 
-def test_without_a_list_or_copies_of_these_clips_nothing_is_added(tmp_path: Path) -> None:
-    assert added(tmp_path).empty
-    write_list(tmp_path, [("c/one.augmented-1.wav", "c/one.wav", 1.0)])
-    assert added(tmp_path).empty
-    write_list(tmp_path, [])
-    assert added(tmp_path).empty
-
-
 def test_copies_that_are_listed_as_recordings_are_refused(tmp_path: Path) -> None:
     clips = CLIPS.assign(path=["a/one.wav", "a/one.augmented-1.wav", "b/one.augmented-1.wav"])
     with pytest.raises(CorpusError, match=r"a/one\.augmented-1\.wav is an augmented copy by its name \(2 such clips\)"):
@@ -238,11 +215,6 @@ def test_copies_that_are_listed_as_what_they_are_pass(tmp_path: Path) -> None:
         source_clip=[None, "a/one.wav", None],
     )
     assert added(tmp_path, clips).empty
-
-
-def test_copies_that_are_listed_already_are_not_added_again(tmp_path: Path) -> None:
-    write_list(tmp_path, [("a/one.augmented-1.wav", "a/one.wav", 1.0)])
-    test_copies_that_are_listed_as_what_they_are_pass(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -279,12 +251,6 @@ def test_a_time_factor_that_is_none_is_refused(tmp_path: Path, factor: str) -> N
     clips = pd.DataFrame({"path": ["long.wav"], "item": ["a"], "label": ["x"], "start_s": [0.0], "end_s": [2.0]})
     with pytest.raises(CorpusError, match=r"1 line has a time_factor that is not a finite number above 0, such as 'long\.aug"):
         add(tmp_path, clips)
-
-
-def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
-    (tmp_path / COPIES_NAME).write_bytes(b"path,source\n\xff\xfe\x00")
-    with pytest.raises(CorpusError, match="cannot be read as the list of augmented copies"):
-        add(tmp_path)
 
 
 def test_a_corpus_with_copies_goes_from_files_to_the_index(tmp_path: Path) -> None:

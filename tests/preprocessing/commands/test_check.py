@@ -22,7 +22,7 @@ from preprocessing.audio.read import describe_audio
 from preprocessing.clips.augmented_copies import COPIES_COLUMNS
 from preprocessing.clips.listing import copy_name
 from preprocessing.commands import carry_out
-from xval.base.errors import CorpusError, SettingsError
+from xval.base.errors import SettingsError
 
 RATE_HZ = 8000
 ITEMS, CLASSES = ("ann", "bob", "cem", "dee"), ("no", "yes")
@@ -184,14 +184,6 @@ def test_what_cannot_be_read_is_named_with_its_reason(corpus: Corpus) -> None:
     assert all(table[name]["reason"] and str(corpus.folder) not in table[name]["reason"] for name in broken)
     assert sum(bool(row["faults"]) for row in table.values()) == len(broken)
     assert "Experiments can use this dataset." in page
-
-
-def test_audio_that_breaks_off_while_decoding(corpus: Corpus) -> None:
-    corpus.add("whole.flac", "ann", "no", noise(50, 4.0))
-    content = bytearray((corpus.folder / "whole.flac").read_bytes())
-    content[len(content) // 2 :] = bytes(len(content) - len(content) // 2)
-    (corpus.folder / "whole.flac").write_bytes(content)
-    assert corpus.faults() == {"whole.flac": "does not decode"}
 
 
 def test_silent_short_clipped_and_offset_clips(corpus: Corpus) -> None:
@@ -514,18 +506,6 @@ def test_a_corpus_of_which_nothing_can_be_read(corpus: Corpus) -> None:
     assert "No clip can be used." in page
 
 
-def test_several_processes_find_the_same(corpus: Corpus) -> None:
-    for number in range(220):
-        corpus.add(f"more{number}.wav", ITEMS[number % 4], CLASSES[number % 3 == 0], noise(1000 + number % 219, 0.2))
-    assert corpus.check("--workers", "2") == corpus.check("--workers", "1")
-
-
-def test_the_report_lies_beside_the_corpus_by_default(corpus: Corpus, tmp_path: Path) -> None:
-    corpus.check()
-    assert main(["table", "--check", "corpus/clips.csv", "--dataset", "mine", "--workers", "1"]) == 0
-    assert (tmp_path / "data" / "mine" / "quality" / "quality.html").is_file()
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -539,21 +519,3 @@ def test_the_report_lies_beside_the_corpus_by_default(corpus: Corpus, tmp_path: 
 def test_wrong_options_are_refused(options: list[str], message: str) -> None:
     with pytest.raises(SettingsError, match=message):
         carry_out(["table", "--check", "clips.csv", *options])
-
-
-def test_a_wrong_corpus_or_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match=r"Unknown corpus 'tabel'.*Did you mean 'table'"):
-        carry_out(["tabel"])
-    with pytest.raises(SettingsError, match="The first argument must be the name of a corpus; received --workers"):
-        carry_out(["--workers", "2"])
-    with pytest.raises(CorpusError, match="nowhere"):
-        carry_out(["table", "--check", str(tmp_path / "nowhere.csv")])
-
-
-def test_help_names_the_corpora(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        carry_out(["--help"])
-    assert "fsdd" in capsys.readouterr().out
-    with pytest.raises(SystemExit):
-        carry_out(["demo", "--check", "--help"])
-    assert "--clipped-share" in capsys.readouterr().out

@@ -117,26 +117,6 @@ def test_copies_that_are_there_are_kept_and_an_interrupted_run_goes_on(
     assert soundfile.info(made).frames == 4000
 
 
-def test_an_overwriting_run_that_was_interrupted_goes_on_too(
-    audio: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    convert_folder(audio, target, CopyFormat(sample_rate_hz=8000))
-    write = convert.write_wav
-
-    def write_until_interrupted(path: Path, *rest: object) -> None:
-        if path.name == "OTHER.wav":
-            raise KeyboardInterrupt
-        write(path, *rest)
-
-    monkeypatch.setattr(convert, "write_wav", write_until_interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        convert_folder(audio, target, CopyFormat(), overwrite=True)
-    monkeypatch.undo()
-    done = convert_folder(audio, target, CopyFormat(), overwrite=True)
-    assert (done.n_written, done.n_kept) == (1, 1)
-    assert {soundfile.info(target / path).samplerate for path in wav_files(target)} == {RATE_HZ}
-
-
 def test_copies_of_a_file_that_was_replaced_or_renamed_do_not_stay(audio: Path, target: Path) -> None:
     soundfile.write(audio / "more.wav", stereo(3), RATE_HZ)
     convert_folder(audio, target, CopyFormat())
@@ -197,14 +177,6 @@ def test_copies_of_two_formats_are_not_mixed(audio: Path, target: Path) -> None:
     (target / "converted.json").write_text("{")
     with pytest.raises(CorpusError, match=r"converted\.json: damaged"):
         convert_folder(audio, target, CopyFormat())
-
-
-def test_overwriting_leaves_no_copy_of_a_file_that_no_longer_decodes(audio: Path, target: Path) -> None:
-    convert_folder(audio, target, CopyFormat())
-    (audio / "OTHER.MP3").write_bytes(b"no longer audio")
-    done = convert_folder(audio, target, CopyFormat(), overwrite=True)
-    assert [path for path, _ in done.left_out] == ["OTHER.MP3", "text.wav"]
-    assert wav_files(target) == ["a b/deep/one.two.wav"]
 
 
 def test_files_that_would_become_one_copy_are_refused_before_anything_is_written(audio: Path, target: Path) -> None:
@@ -281,11 +253,3 @@ def test_wrong_options_are_refused(audio: Path, target: Path, arguments: list[st
     with pytest.raises(SettingsError, match=message):
         convert.main([str(audio), str(target), *arguments])
     assert not target.exists()
-
-
-def test_help_says_that_copies_are_mono(capsys: Printed) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        main(["convert", "--help"])
-    shown = capsys.readouterr().out
-    assert "mono wav copies" in shown
-    assert "mean of all" in " ".join(shown.split())

@@ -52,14 +52,6 @@ def test_draws_one_picture_for_each_file(folder: Path, capsys: pytest.CaptureFix
     assert "pictures/chirp.png: 0.60 s, 1 example of 61 x 16" in capsys.readouterr().out
 
 
-def test_windows_make_the_picture_taller(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    show(["chirp.wav", *SET_SMALL])
-    whole = look_at(folder / "data" / "pictures" / "chirp.png")
-    show(["chirp.wav", *SET_SMALL, "--set", "example_length_s=0.2"])
-    assert look_at(folder / "data" / "pictures" / "chirp.png").shape[0] > whole.shape[0]
-    assert "5 examples of 21 x 16" in capsys.readouterr().out
-
-
 def test_only_a_stretch_is_drawn_where_one_is_given(capsys: pytest.CaptureFixture[str]) -> None:
     show(["chirp.wav", *SET_SMALL, "--start-s", "0.1", "--end-s", "0.3"])
     assert "0.20 s, 1 example of 21 x 16" in capsys.readouterr().out
@@ -86,19 +78,6 @@ def test_only_a_stretch_is_drawn_where_one_is_given(capsys: pytest.CaptureFixtur
 def test_every_kind_of_features_is_drawn(folder: Path, overrides: tuple[str, ...]) -> None:
     show(["chirp.wav", *SET_SMALL, *(word for override in overrides for word in ("--set", override))])
     look_at(folder / "data" / "pictures" / "chirp.png")
-
-
-@pytest.mark.parametrize("samples", [np.zeros(800), np.ones(1), np.full(300, 0.5)], ids=["silence", "one sample", "constant"])
-def test_odd_clips_are_drawn_too(folder: Path, samples: NDArray[np.float64]) -> None:
-    soundfile.write("odd.wav", samples, RATE_HZ)
-    show(["odd.wav", *SET_SMALL])
-    assert (folder / "data" / "pictures" / "odd.png").read_bytes().startswith(b"\x89PNG")
-
-
-def test_names_are_written_as_they_are(folder: Path) -> None:
-    soundfile.write("$x_1$ 話者 <b>.wav", chirp(), RATE_HZ)
-    show(["$x_1$ 話者 <b>.wav", *SET_SMALL])
-    look_at(folder / "data" / "pictures" / "$x_1$ 話者 <b>.png")
 
 
 def test_the_picture_shows_what_the_model_gets() -> None:

@@ -2,9 +2,11 @@
 
 import importlib
 import inspect
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from preprocessing import corpora
@@ -146,3 +148,61 @@ def test_a_corpus_says_which_labels_are_numbers(own_corpus, declared: str, task_
 def test_a_file_that_breaks_the_contract_is_named(own_corpus, name: str, text: str, message: str) -> None:
     with pytest.raises(CorpusError, match=f"{name}.py.*{message}"):
         find_corpus(own_corpus(name, text))
+
+
+NAMED_LIKE = {
+    "audiomnist": "data/01/7_01_32.wav",
+    "crema_d": "AudioWAV/1001_DFA_ANG_XX.wav",
+    "emodb": "wav/03a01Fa.wav",
+    "esc10": "audio/1-100032-A-0.wav",
+    "esc50": "audio/1-100032-A-0.wav",
+    "fsdd": "7_jackson_32.wav",
+    "iemocap": "Session1/sentences/wav/Ses01F_impro01/Ses01F_impro01_F000.wav",
+    "ravdess": "Actor_16/03-01-05-02-01-02-16.wav",
+    "speech_commands": "right/a69b9b3e_nohash_0.wav",
+    "urbansound8k": "audio/fold5/100032-3-0-0.wav",
+}
+"""Of the corpora whose files have names of one form: the example in their errors."""
+LABELS = {
+    "iemocap": {"Session1/dialog/EmoEvaluation/Ses01F_impro01.txt": "[6 - 8]\tSes01F_impro01_F000\tneu\t[2.5, 2.0, 3.5]\n"},
+    "speech_commands": {"validation_list.txt": "", "testing_list.txt": ""},
+}
+"""Texts without which audio is not listed."""
+
+
+@pytest.fixture
+def release(tmp_path: Path, lay_out):
+    """Return a function that writes the example of a corpus, and its texts, in a folder of the temporary one."""
+
+    def write(name: str) -> Path:
+        folder = lay_out(tmp_path / "release", NAMED_LIKE[name], *LABELS.get(name, {}))
+        for path, text in LABELS.get(name, {}).items():
+            (folder / path).write_text(text)
+        return folder
+
+    return write
+
+
+@pytest.mark.parametrize("name", NAMED_LIKE)
+def test_a_folder_of_other_files_is_refused_with_what_was_expected_and_found(
+    tmp_path: Path, lay_out, release, name: str
+) -> None:
+    list_clips = find_corpus(name).list_clips
+    expected = f".*{re.escape(NAMED_LIKE[name])}"
+    with pytest.raises(CorpusError, match=f"There is no folder .*gone{expected}"):
+        list_clips(tmp_path / "gone")
+    with pytest.raises(CorpusError, match=rf"has no {expected}.* Found: nothing"):
+        list_clips(tmp_path)
+    with pytest.raises(CorpusError, match=rf"has no {expected}.* Found: a\.mp3, b\.mp3, c\.mp3, \.\.\. \(4 in all\)"):
+        list_clips(lay_out(tmp_path / "others", "a.mp3", "b.mp3", "c.mp3", "d.mp3"))
+    mine = str(Path(NAMED_LIKE[name]).with_name("mine.wav"))
+    with pytest.raises(CorpusError, match=rf"has 1 .*not named like {expected}.*: {mine}"):
+        list_clips(lay_out(release(name), mine))
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMED_LIKE) - {"fsdd"}))
+def test_an_unpacked_archive_is_read_from_above(tmp_path: Path, release, name: str) -> None:
+    clips = find_corpus(name).list_clips(release(name))
+    above = find_corpus(name).list_clips(tmp_path)
+    assert clips["path"].tolist() == [NAMED_LIKE[name]]
+    pd.testing.assert_frame_equal(above, clips.assign(path="release/" + clips["path"]))

@@ -29,15 +29,11 @@ def test_every_speaker_speaks_every_word(tmp_path: Path) -> None:
         assert 0.25 < facts.duration < 0.7
 
 
-def test_twelve_speakers_by_default() -> None:
-    assert list_clips.__kwdefaults__["n_speakers"] == 12
-
-
 def test_the_seed_decides_everything(tmp_path: Path) -> None:
-    list_clips(tmp_path / "first", n_speakers=1, seed=3)
-    list_clips(tmp_path / "again", n_speakers=1, seed=3)
+    list_clips(tmp_path / "first", n_speakers=1, seed=0)
+    list_clips(tmp_path / "again", n_speakers=1, seed=0)
     list_clips(tmp_path / "other", n_speakers=1, seed=4)
-    list_clips(tmp_path / "more", n_speakers=2, seed=3)
+    list_clips(tmp_path / "more", n_speakers=2, seed=0)
     first, more = content(tmp_path / "first"), content(tmp_path / "more")
     assert content(tmp_path / "again") == first
     assert content(tmp_path / "other").keys() == first.keys()

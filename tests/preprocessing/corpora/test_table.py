@@ -119,11 +119,6 @@ def test_several_columns_of_numbers_are_several_targets(tmp_path: Path) -> None:
         read(tmp_path, text)
 
 
-def test_one_target_may_have_a_name(tmp_path: Path) -> None:
-    clips = read(tmp_path, "path,item,label:age\na.wav,s,31\n", task_type="regression")
-    assert check_clips(clips, tmp_path, task_type="regression")["label:age"].tolist() == [31.0]
-
-
 @pytest.mark.parametrize("columns", ["label,label:a", "label:a,label:"])
 def test_targets_have_names_or_are_one_column_without(tmp_path: Path, columns: str) -> None:
     with pytest.raises(
@@ -199,14 +194,6 @@ def test_columns_are_chosen(tmp_path: Path, options: dict[str, str], rows: list[
     clips = read(tmp_path, text, **{"path": "file", "item": "speaker", **options})
     label = "label:age" if options["label"] == "age" else "label"
     assert list(clips[["path", "item", label]].itertuples(index=False, name=None)) == rows
-
-
-def test_several_chosen_numbers_are_several_targets(tmp_path: Path) -> None:
-    text = "path,item,arousal,valence\na.wav,s,1,0.5\nb.wav,t,2,high\n"
-    with pytest.raises(CorpusError, match="line 3, column valence: received 'high'; allowed: a number"):
-        read(tmp_path, text, label="arousal,valence", task_type="regression")
-    clips = read(tmp_path, text.replace("high", "1"), label="arousal,valence", task_type="regression")
-    assert clips[["label:arousal", "label:valence"]].to_numpy().tolist() == [[1.0, 0.5], [2.0, 1.0]]
 
 
 @pytest.mark.parametrize(

@@ -69,11 +69,6 @@ def test_the_speakers_may_lie_below_the_folders_of_the_archives(tmp_path: Path, 
     ]
 
 
-def test_dev_and_test_are_read_together(tmp_path: Path) -> None:
-    lay_out(tmp_path, "dev/wav/id1/a/1.wav", "test/wav/id2/a/1.wav")
-    assert list_clips(tmp_path)["label"].tolist() == ["id1", "id2"]
-
-
 def test_the_official_list_gives_the_phases(corpus: Path, tmp_path: Path) -> None:
     split = write(
         tmp_path,

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from preprocessing.features.extract import check_settings, extract
 from preprocessing.features.feature_settings import KINDS as NAMES
 from preprocessing.features.feature_settings import FeatureSettings
-from preprocessing.features.kinds import KINDS, bin_names, with_deltas
+from preprocessing.features.kinds import bin_names
 from preprocessing.features.spectrogram import count_frames
 from xval.base.errors import SettingsError
 
@@ -27,10 +27,6 @@ def glide(seconds: float = 1.5, from_hz: float = 110, to_hz: float = 330) -> NDA
     voice = sum(np.sin(number * phase) / number for number in range(1, 11))
     noise = np.random.default_rng(0).normal(size=time_s.size)
     return (0.1 * voice + 0.001 * noise).astype(np.float32)
-
-
-def test_every_name_has_its_kind() -> None:
-    assert tuple(KINDS) == NAMES
 
 
 @pytest.mark.parametrize("spacing", [{}, COARSE, {"n_fft": 512, "win_length": 400, "hop_length": 100, "n_mels": 40}], ids=str)
@@ -102,10 +98,6 @@ def test_deltas_equal_librosas_and_every_bin_has_a_name(order: int) -> None:
     names = bin_names(settings)
     assert len(names) == matrix.shape[1] == 8 * (1 + order)
     assert (names[0], names[2], names[8]) == ("f0", "mfcc 0", "f0 delta")
-
-
-def test_deltas_of_a_single_frame_are_zero() -> None:
-    assert with_deltas(np.ones((1, 3), np.float32), 2).tolist() == [[1, 1, 1, 0, 0, 0, 0, 0, 0]]
 
 
 @pytest.mark.parametrize("n_samples", [1, 100, 3000])

@@ -48,10 +48,6 @@ def test_a_clip_without_windows_is_one_example() -> None:
     assert (examples.start_s.tolist(), examples.end_s.tolist()) == ([0.0], [1.0])
 
 
-def test_a_cut_clip_ends_where_it_is_cut() -> None:
-    assert make_examples(noise(3.0), settings_with(), RATE_HZ).end_s.tolist() == [1.0]
-
-
 def test_windows_are_pieces_of_the_clips_features() -> None:
     settings = settings_with(example_length_s=0.5, example_overlap=0.5)
     whole = extract(noise(1.3), settings)
@@ -63,10 +59,6 @@ def test_windows_are_pieces_of_the_clips_features() -> None:
     assert examples.start_s[0] == 0
     assert examples.end_s[-1] == pytest.approx(1.3)
     np.testing.assert_allclose(examples.end_s - examples.start_s, 0.5)
-
-
-def test_a_clip_of_exactly_one_window_is_one_window() -> None:
-    assert len(make_examples(noise(0.5), settings_with(example_length_s=0.5), None).predictors) == 1
 
 
 def test_a_clip_shorter_than_a_window_is_padded_to_one() -> None:

@@ -5,28 +5,8 @@ from types import ModuleType
 
 import pytest
 
-from augmentation import transforms
-from preprocessing.options.named_files import file_names, load_file, read_options
+from preprocessing.options.named_files import read_options
 from xval.base.errors import SettingsError
-
-
-def test_files_that_begin_with_an_underscore_do_not_count() -> None:
-    names = file_names(transforms.__name__)
-    assert "gain" in names
-    assert list(names) == sorted(names)
-    assert not any(name.startswith("_") for name in names)
-
-
-@pytest.mark.parametrize(
-    ("name", "wanted", "message"),
-    [
-        ("gian", "draw", r"Unknown transform 'gian'\. .*Did you mean 'gain'"),
-        ("gain", "paint", r"gain\.py has no 'paint'; a transform needs paint\."),
-    ],
-)
-def test_a_file_that_is_missing_or_lacks_a_part_is_named(name: str, wanted: str, message: str) -> None:
-    with pytest.raises(SettingsError, match=message):
-        load_file(transforms.__name__, name, kind="transform", wanted=[wanted], error=SettingsError)
 
 
 @pytest.mark.parametrize("function", [lambda: None, lambda folder, speed: None, lambda folder, *more: None])

@@ -92,11 +92,6 @@ def test_a_caution_is_a_short_sentence_and_one_of_what_to_do() -> None:
         assert text.advice[0].isupper()
 
 
-def test_a_few_short_clips_are_in_every_corpus() -> None:
-    clips = pd.DataFrame({"clip": list("abc"), "duration_s": [0.4, 29.0, 30.0]})
-    assert warn(durations._warn_of_padding, clips) == ""
-
-
 @pytest.mark.parametrize("has_examples", [True, False])
 def test_recordings_whose_frames_are_labelled_are_not_padded(has_examples: bool) -> None:
     facts = SHORT_AND_LONG.assign(broken=None, augmented=False)

@@ -18,29 +18,20 @@ def sine(frequency_hz: float, amplitude: float) -> NDArray[np.float64]:
     return amplitude * np.sin(2 * np.pi * frequency_hz * TIME_S)
 
 
-@pytest.mark.parametrize("frequency_hz", [20, 50, 61.7, 100, 440, 2000, 4000])
-@pytest.mark.parametrize("amplitude", [0.01, 0.1, 0.5, 0.999])
-@pytest.mark.parametrize("n_bits", [8, 16, 24])
+@pytest.mark.parametrize("frequency_hz", [20, 61.7, 440, 4000])
+@pytest.mark.parametrize("amplitude", [0.01, 0.999])
+@pytest.mark.parametrize("n_bits", [8, 24])
 def test_a_pure_tone_is_not_clipped(frequency_hz: float, amplitude: float, n_bits: int) -> None:
     assert clipped_share(quantised(sine(frequency_hz, amplitude), n_bits)) == 0
 
 
-@pytest.mark.parametrize("frequency_hz", [100, 200, 333.3, 440])
+@pytest.mark.parametrize("frequency_hz", [100, 333.3])
 @pytest.mark.parametrize("gain", [1, 0.5, 0.1])
 def test_a_tone_cut_off_is_clipped_even_where_its_level_was_lowered(frequency_hz: float, gain: float) -> None:
     cut = np.clip(sine(frequency_hz, 1.5), -1, 1)
     true_share = float(np.mean(np.abs(cut) == 1))
     assert clipped_share(quantised(gain * cut)) == pytest.approx(true_share, abs=0.1)
     assert clipped_share((gain * cut).astype(np.float32)) == pytest.approx(true_share, abs=0.1)
-
-
-def test_one_side_is_enough() -> None:
-    assert clipped_share(quantised(np.minimum(sine(200, 0.9), 0.5))) > 0.1
-
-
-def test_values_beyond_full_scale_count_as_full_scale() -> None:
-    over = sine(200, 1.4).astype(np.float32)
-    assert clipped_share(over) == pytest.approx(float(np.mean(np.abs(over) >= 1)), abs=0.02)
 
 
 def test_a_single_peak_at_full_scale_is_not_clipped() -> None:
@@ -59,8 +50,3 @@ def test_a_single_flat_top_below_full_scale_is_chance_two_are_not() -> None:
     assert clipped_share(samples) == 8 / RATE_HZ
     samples[100:104] = 1.0
     assert clipped_share(samples) == 4 / RATE_HZ
-
-
-@pytest.mark.parametrize("samples", [np.zeros(100), np.ones(100), np.ones(1), np.array([0.0, 1.0])])
-def test_clips_without_shape_are_not_clipped(samples: NDArray[np.float64]) -> None:
-    assert clipped_share(samples.astype(np.float32)) == 0

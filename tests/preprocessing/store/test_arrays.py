@@ -7,10 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from preprocessing.clips.notation import notation_key
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore, open_store, write
 from preprocessing.store.writer import StoreWriter
@@ -56,22 +53,6 @@ def test_several_outputs_are_kept_and_the_index_has_their_mean(tmp_path: Path) -
     store = make(tmp_path, targets={"a": [[1, 3], [2, 2], [0, 1]], "b": [[5, 6], [7, 8]]}, task_type="regression")
     assert store.targets("b").tolist() == [[5, 6], [7, 8]]
     assert list(open_corpus("mine", tmp_path).index["label"]) == [2, 2, 0.5, 5.5, 7.5]
-
-
-@settings(deadline=None, max_examples=25)
-@given(st.data())
-def test_any_arrays_come_back(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
-    items = data.draw(
-        st.lists(st.text("aAé/. #", min_size=1).filter(str.strip), min_size=1, max_size=4, unique_by=notation_key)
-    )
-    shape = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
-    rng = np.random.default_rng(0)
-    x = {item: rng.normal(size=(data.draw(st.integers(1, 5)), *shape)) for item in items}
-    y = {item: rng.integers(-2, 3, len(x[item])) for item in items}
-    store = make(tmp_path_factory.mktemp("data"), x, y)
-    for item in items:
-        np.testing.assert_array_equal(store.predictors(item), x[item].astype(np.float32))
-        assert [int(store.class_names[code]) for code in store.targets(item)] == y[item].tolist()
 
 
 def test_many_examples_are_written_in_blocks(tmp_path: Path) -> None:
@@ -200,8 +181,3 @@ def test_targets_that_do_not_fit_are_refused(
     with pytest.raises(CorpusError, match=message):
         make(tmp_path, targets=targets, **options)
     assert not (tmp_path / "mine").exists()
-
-
-def test_a_dataset_name_that_is_a_path_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(CorpusError, match="Dataset name"):
-        write("../mine", X, TEXT, data_folder=tmp_path)

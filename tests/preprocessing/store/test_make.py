@@ -1,9 +1,6 @@
 """Audio files on disk become a feature store: the same one by any number of processes, and built once."""
 
 import math
-import multiprocessing
-import os
-import signal
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -103,13 +100,6 @@ def test_other_settings_or_another_index_get_another_store(tmp_path: Path, corpu
     assert sum(third.counts.values()) == 8
 
 
-def test_the_key_does_not_depend_on_where_the_audio_lies(tmp_path: Path, corpus: Corpus) -> None:
-    clips = make_audio(tmp_path / "moved" / "audio")
-    assert (
-        store_folder(corpus_of(clips, tmp_path / "moved"), settings_with()).name == store_folder(corpus, settings_with()).name
-    )
-
-
 def snapshot(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_mtime_ns, path.stat().st_ino) for path in folder.rglob("*")}
 
@@ -145,14 +135,6 @@ def test_any_number_of_processes_makes_the_same_store(tmp_path: Path) -> None:
     assert len(contents[0]) == 7
 
 
-def test_clips_of_other_rates_are_resampled(tmp_path: Path) -> None:
-    clips = make_audio(tmp_path / "audio")
-    write_tone(tmp_path / "audio" / "0/0.wav", 1000, 0.1, rate_hz=44100)
-    store, _ = make_store(corpus_of(clips, tmp_path), settings_with(features="stft", scale="linear"))
-    loudest_hz = store.predictors("s1")[0].sum(axis=0).argmax() * RATE_HZ / 256
-    assert loudest_hz == pytest.approx(1000, abs=RATE_HZ / 256)
-
-
 def test_stretches_of_a_file_are_clips(tmp_path: Path) -> None:
     write_tone(tmp_path / "audio" / "long.wav", 440, 1.0)
     clips = pd.DataFrame(
@@ -181,20 +163,6 @@ def test_windows_are_examples_with_their_place_in_the_file(tmp_path: Path) -> No
     assert list(store.targets("a")) == [0, 0, 0]
 
 
-@pytest.mark.parametrize(
-    ("changes", "shape"),
-    [
-        ({"stretch_frames": 12}, (12, 20)),
-        ({"clip_length_s": 0.12}, (13, 20)),
-        ({"features": "mfcc"}, (21, 13)),
-        ({"features": "stft"}, (21, 129)),
-        ({"trim_db": 20}, (21, 20)),
-    ],
-)
-def test_settings_decide_the_shape(corpus: Corpus, changes: dict[str, object], shape: tuple[int, int]) -> None:
-    assert make_store(corpus, settings_with(**changes))[0].example_shape == shape
-
-
 def test_several_targets_stand_beside_each_other(tmp_path: Path) -> None:
     clips = make_audio(tmp_path / "audio").drop(columns="label")
     targets = {"label:valence": np.arange(9.0), "label:arousal": -np.arange(9.0) / 3}
@@ -206,14 +174,6 @@ def test_several_targets_stand_beside_each_other(tmp_path: Path) -> None:
             wanted = corpus.index.set_index("clip")[list(targets)].astype(np.float32)
             of_item = store.examples.loc[store.examples["item"] == item, "clip"]
             np.testing.assert_array_equal(store.targets(item), wanted.loc[of_item])
-
-
-def test_numbers_as_labels_become_regression_targets(tmp_path: Path) -> None:
-    clips = make_audio(tmp_path / "audio")
-    clips["label"] = np.arange(9) / 2
-    store, _ = make_store(corpus_of(clips, tmp_path, "regression"), settings_with())
-    assert (store.task_type, store.target_shape, store.class_names) == ("regression", (1,), ())
-    assert store.targets("s1").tolist() == [[0.0], [0.5], [1.0]]
 
 
 def test_augmented_clips_are_marked(tmp_path: Path) -> None:
@@ -284,19 +244,6 @@ def test_a_damaged_store_is_not_rebuilt_but_reported(corpus: Corpus, name: str) 
         make_store(corpus, settings_with())
 
 
-def test_processes_that_are_killed_cost_no_clip(tmp_path: Path) -> None:
-    corpus = corpus_of(make_audio(tmp_path / "audio", n_takes=SMALLEST_PARALLEL), tmp_path)
-
-    def kill(done: int, _total: int) -> None:
-        if done == 10:
-            for process in multiprocessing.active_children():
-                os.kill(process.pid or 0, signal.SIGKILL)
-
-    store, left_out = make_store(corpus, settings_with(), n_processes=2, progress=kill)
-    assert sum(store.counts.values()) == 3 * SMALLEST_PARALLEL
-    assert left_out.empty
-
-
 MAKER = """
 import sys
 from pathlib import Path
@@ -340,27 +287,3 @@ def test_a_custom_store_of_another_index_is_refused(tmp_path: Path) -> None:
     store.folder.rmdir()
     with pytest.raises(CorpusError, match=r"there is no feature store\. Run the script that writes it"):
         make_store(open_corpus("mine", tmp_path), settings_with())
-
-
-def fsdd_folder() -> Path | None:
-    folder = Path(os.environ.get("XVAL_FSDD", ROOT.parent / "shared" / "data" / "fsdd" / "recordings"))
-    return folder if folder.is_dir() else None
-
-
-@pytest.mark.skipif(fsdd_folder() is None, reason="the digits corpus is not here (XVAL_FSDD)")
-def test_real_speech_equals_librosa(tmp_path: Path) -> None:
-    import librosa
-
-    folder = fsdd_folder()
-    assert folder is not None
-    paths = sorted(folder.glob("*_0.wav"))
-    clips = pd.DataFrame([{"path": p.name, "item": p.stem.split("_")[1], "label": p.stem[0]} for p in paths])
-    corpus, _ = make_corpus(clips, folder, dataset="digits", data_folder=tmp_path, corpus="table")
-    settings = settings_with(n_fft=512, n_mels=64)
-    store, _ = make_store(corpus, settings)
-    n_samples = store.description.clip_samples or 0
-    for item, row, clip in zip(store.examples["item"], store.examples["row"], store.examples["clip"], strict=True):
-        samples, _ = soundfile.read(folder / clip, dtype="float32")
-        padded = librosa.util.fix_length(samples, size=n_samples)
-        power = librosa.feature.melspectrogram(y=padded, sr=RATE_HZ, n_fft=512, win_length=200, hop_length=80, n_mels=64)
-        np.testing.assert_allclose(store.predictors(item)[row], librosa.power_to_db(power).T, rtol=1e-4, atol=1e-3)

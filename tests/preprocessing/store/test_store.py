@@ -1,7 +1,6 @@
 """A feature store gives back what was written, and says what is wrong with one that is damaged."""
 
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -163,13 +162,6 @@ def test_examples_that_were_edited_are_refused(store: FeatureStore, change, mess
         use_all(store.folder)
 
 
-def test_a_missing_or_short_array_is_found_when_the_store_is_opened(store: FeatureStore) -> None:
-    cut_off = store.folder / "targets.npy"
-    cut_off.write_bytes(cut_off.read_bytes()[:-1])
-    with pytest.raises(CorpusError, match=r"targets\.npy: missing or damaged \("):
-        open_store(store.folder)
-
-
 @settings(deadline=None)
 @given(st.integers(0, 127), st.integers(0, 255))
 @example(8, 117)  # the length of the header: the values would begin a byte too early
@@ -247,13 +239,6 @@ def test_a_description_that_does_not_fit_is_refused(store: FeatureStore, changes
         use_all(store.folder)
 
 
-def test_examples_of_another_store_are_refused(store: FeatureStore, tmp_path: Path) -> None:
-    other = write("other", {"bob": predictors_of("bob")}, {"bob": [0, 1, 0, 1, 0]}, data_folder=tmp_path)
-    shutil.copy(other.folder / "examples.parquet", store.folder)
-    with pytest.raises(CorpusError, match=r"examples\.parquet: .* \(5 rows, store\.json says 20\)"):
-        _ = store.examples
-
-
 def test_an_array_of_more_examples_than_described_is_refused(store: FeatureStore) -> None:
     edit(store.folder, item_counts={**store.counts, "bob": 4})
     with pytest.raises(CorpusError, match=r"targets\.npy: .* does not have <i8 \(19,\) as store\.json says"):
@@ -270,11 +255,6 @@ def test_other_json_is_refused(store: FeatureStore, content: str) -> None:
 def test_a_missing_store_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CorpusError, match="there is no feature store"):
         open_store(tmp_path / "nothing")
-
-
-def test_a_store_moves_with_its_folder(store: FeatureStore, tmp_path: Path) -> None:
-    moved = shutil.move(store.folder, tmp_path / "elsewhere")
-    np.testing.assert_array_equal(open_store(Path(moved)).predictors("bob"), predictors_of("bob"))
 
 
 def test_two_dicts_become_a_corpus_and_its_store(tmp_path: Path) -> None:

@@ -104,17 +104,6 @@ def test_replacing_puts_the_new_one_in_the_place_of_the_old(tmp_path: Path) -> N
     assert visible(tmp_path) == ["store"]
 
 
-def test_two_processes_build_one_store_once(tmp_path: Path) -> None:
-    first = start_builder(tmp_path / "store", 1.0, 1.0)
-    assert first.stdout is not None
-    assert first.stdout.readline() == "building\n"
-    second = start_builder(tmp_path / "store", 2.0, 0.0)
-    assert first.communicate(timeout=200)[0] == "built\n"
-    assert second.communicate(timeout=200)[0] == "found\n"
-    assert (open_store(tmp_path / "store").predictors("item") == 1.0).all()
-    assert visible(tmp_path) == ["store"]
-
-
 def test_what_a_killed_builder_left_is_removed_by_the_next(tmp_path: Path) -> None:
     killed = start_builder(tmp_path / "store", 1.0, 60.0)
     assert killed.stdout is not None

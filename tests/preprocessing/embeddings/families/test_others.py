@@ -144,15 +144,6 @@ def test_what_is_not_there_is_an_error_with_its_fix(
         embed_pieces(CLIPS[:, :5000], settings(model, **changes), None)
 
 
-def test_onnx_files_that_read_no_samples_or_are_damaged_are_refused(
-    settings: Callable[..., Any], write_onnx: Any, tmp_path: Path
-) -> None:
-    path, _ = write_onnx(length=None)
-    (tmp_path / "cut.onnx").write_bytes(path.read_bytes()[:100])
-    with pytest.raises(SettingsError, match="ONNX Runtime cannot load it"):
-        load_embedder(settings(f"onnx:{tmp_path / 'cut.onnx'}"))
-
-
 def test_praat_measures_the_voice_of_a_made_vowel_and_finds_none_in_silence(settings: Callable[..., Any]) -> None:
     """A source of 120 Hz whose periods and amplitudes are all alike, through two resonances."""
     scipy_signal = pytest.importorskip("scipy.signal")
