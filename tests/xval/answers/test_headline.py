@@ -14,21 +14,11 @@ FOLDS = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
 LOWER = [value - 0.3 + 0.01 * (number % 2) for number, value in enumerate(FOLDS)]
 
 
-def with_interval(instance, low, high, *, value=None, chance=0.5, metric="balanced_accuracy"):
-    mean = instance.over_folds("test", metric)["mean"] if value is None else value
-    figure = {
-        "items": mean,
-        "pooled": mean,
-        "of": "items",
-        "low": low,
-        "high": high,
-        "method": "t",
-        "chance": chance,
-        "strategy": "s",
-    }
-    over_items = {
-        "version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": {"test": {metric: figure}},
-    }  # fmt: skip
+def with_interval(instance, low, high, *, chance=0.5, metric="balanced_accuracy"):
+    mean = instance.over_folds("test", metric)["mean"]
+    figure = {"items": mean, "pooled": mean, "of": "items", "low": low, "high": high, "method": "t", "strategy": "s"}
+    figures = {"test": {metric: figure | {"chance": chance}}}
+    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": figures}
     return replace(instance, over_items=over_items)
 
 
@@ -185,11 +175,7 @@ def test_missing_and_failed_folds_come_first(make, make_failure):
         "Do not report this yet.",
         "Run the same command again to finish.",
     )
-    failed = replace(
-        whole,
-        jobs={**whole.jobs, next(iter(whole.jobs))._replace(fold=3): make_failure(3)},
-        n_folds=3,
-    )
+    failed = replace(whole, jobs={**whole.jobs, next(iter(whole.jobs))._replace(fold=3): make_failure(3)}, n_folds=3)
     assert lines_of([failed])[1:] == (
         "Do not report this yet, because 1 job of net 1 failed.",
         "Fix the error, then run the same command again to finish.",
@@ -198,7 +184,7 @@ def test_missing_and_failed_folds_come_first(make, make_failure):
 
 def test_nothing_finished_says_what_to_do(make_instance, make_failure):
     assert lines_of([make_instance(1, [], folds_total=2)]) == (
-        "No fold is finished yet.", "There is nothing to report yet.", "Run the experiment.",
+        "No fold is finished yet.", "There is nothing to report yet.", "Run the experiment."
     )  # fmt: skip
     assert lines_of([make_instance(1, [make_failure(1), make_failure(2)])]).result == ("No fold is finished: 2 jobs failed.")
 
