@@ -235,11 +235,29 @@ def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
     assert "XV205" not in texts(networks)
 
 
-def test_estimators_at_chance_are_not_advised_what_only_networks_have(make_instance):
-    at_chance = replace(make_instance(1, [0.5] * 6, architecture="svm"), over_items=over_items(0.4, 0.7))
-    text = texts([at_chance])["XV301"]
-    assert "try other features or add items" in text
-    assert "num_epochs" not in text
+NETWORK = "Check labels and learning curves; then train longer (num_epochs) or add items."
+WEIGHTS = "Set class_weights = balanced, because most predictions are the most frequent class."
+
+
+@pytest.mark.parametrize(
+    ("parameters", "facts", "advice"),
+    [
+        ({}, {}, NETWORK),
+        (SVM, {}, "Check the labels; then try other features or add items."),
+        ({"architecture": "constant"}, {}, "Add a variant that reads the audio, for example architecture = svm."),
+        ({}, {"best_epoch": 3, "epochs": 3}, "Raise num_epochs, because training ended while it was still improving."),
+        ({"item_decision": "mean"}, {}, "Record more items; more clips of the same ones do not help."),
+        ({}, {"confusion_matrix": {"test": [[9, 0], [3, 1]]}}, WEIGHTS),
+        ({"architecture": "knn"}, {"confusion_matrix": {"test": [[9, 0], [3, 1]]}}, "Check the labels; "),  # has no weights
+        ({"class_weights": "balanced"}, {"confusion_matrix": {"test": [[9, 0], [3, 1]]}}, NETWORK),
+        ({}, {"confusion_matrix": {"test": [[8, 0], [3, 1]]}}, NETWORK),  # not more than twice as frequent
+        ({}, {"confusion_matrix": {"test": [[9, 0], [2, 2]]}}, NETWORK),  # not most of the others
+    ],
+)
+def test_what_is_at_chance_is_advised_what_may_help_it(make_instance, make_record, parameters, facts, advice):
+    records = [make_record(fold, {"balanced_accuracy": 0.6}, **facts) for fold in range(1, 6)]
+    at_chance = replace(make_instance(1, records, **parameters), over_items=over_items(0.4, 0.7))
+    assert f"includes chance or is worse. {advice}" in texts([at_chance])["XV301"]
 
 
 def test_missing_folds_are_counted(make_instance, make_failure):
