@@ -7,7 +7,7 @@ from xval.answers.agreement import agreements
 from xval.answers.instance_predictions import InstancePredictions
 from xval.measures.statistics.intervals import figure_interval
 from xval.measures.task import find_task
-from xval.results.tested_examples import TestedExamples
+from xval.results import tested_examples
 
 N_ITEMS, N_CLIPS = 5, 4
 
@@ -17,7 +17,9 @@ def predictions_of(differences, task="regression"):
     items = np.repeat([f"s{item}" for item in range(N_ITEMS)], N_CLIPS)
     targets = np.random.default_rng(1).uniform(20, 60, differences[0].shape).astype(np.float32)
     places = np.arange(len(items))
-    repeats = [TestedExamples(items, places, 0 * places, targets, targets + np.float32(each)) for each in differences]
+    repeats = [
+        tested_examples.TestedExamples(items, places, 0 * places, targets, targets + np.float32(each)) for each in differences
+    ]
     return InstancePredictions(1, find_task(task), tuple(repeats))
 
 
