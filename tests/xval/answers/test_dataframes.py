@@ -13,7 +13,6 @@ import xval
 from xval import load_predictions, load_results, load_scores
 from xval.base.errors import CorpusError, ResultsError
 from xval.base.json_files import write_json
-from xval.results.open import open_results
 
 KEYS = ["dataset", "experiment", "instance", "fold", "repeat", "side", "metric", "value"]
 
@@ -202,14 +201,6 @@ def test_scores_that_are_missing_are_named(two_instances):
 
     with pytest.raises(ResultsError, match=r"fold_1/scores\.parquet: missing\. Move its folder away to run that part again"):
         load_results(two_instances.folder.path)
-
-
-def test_a_record_that_lacks_its_status_is_named_before_a_run_plans_with_it(two_instances):
-    path = two_instances.folder.fold_folder(2, 1) / "record.json"
-    path.write_text('{"a": 1}')
-
-    with pytest.raises(ResultsError, match=r"record\.json: cannot be read as the record of a fold \(no status"):
-        open_results(two_instances.folder).done(two_instances.folder.jobs(2))
 
 
 def test_a_folder_without_an_experiment_is_refused(two_instances, tmp_path):

@@ -26,17 +26,8 @@ def several(make_instance, folds=(0.5, 0.62, 0.44, 0.58, 0.5, 0.61), **changes):
 
 
 def measured(instances, low, high, *, missing="", lacking=(), **levels):
-    figure = {
-        "items": 0.6,
-        "pooled": 0.6,
-        "of": "items",
-        "low": low,
-        "high": high,
-        "method": "t",
-        "chance": 0.5,
-        "strategy": "x",
-    }
-    figures = {"test": {"balanced_accuracy": figure | levels}}
+    figure = {"items": 0.6, "pooled": 0.6, "of": "items", "low": low, "high": high, "method": "t", "chance": 0.5}
+    figures = {"test": {"balanced_accuracy": figure | {"strategy": "x"} | levels}}
     over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": list(lacking), "missing": missing, "figures": figures}
     return [replace(instance, over_items=over_items) if instance.number % 2 else instance for instance in instances]
 
@@ -247,9 +238,7 @@ def test_an_item_is_called_as_the_setting_or_else_the_corpus_has_it(make_instanc
 
 
 def test_a_silenced_leak_stays_beside_the_score(make_instance):
-    silenced = [
-        make_instance(1, [0.5, 0.6], features="embedding", embedding_model="onnx:encoder.onnx", silence="XV101"),
-    ]
+    silenced = [make_instance(1, [0.5, 0.6], features="embedding", embedding_model="onnx:encoder.onnx", silence="XV101")]
     assert "XV101" not in {finding.code for finding in find_findings(silenced)}
     assert "pretrained part of unknown origin: onnx:encoder.onnx" in describe_selection(silenced)
 

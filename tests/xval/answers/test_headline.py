@@ -9,26 +9,17 @@ import pytest
 from xval.answers import nested_selection
 from xval.answers.headline import _Fields, find_headline
 from xval.answers.line_cases import CASES, CHOSEN, FIRST, ONE, SCORED, SCORED_CHOSEN
+from xval.results.scores import scores_of_record
 
 FOLDS = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
 LOWER = [value - 0.3 + 0.01 * (number % 2) for number, value in enumerate(FOLDS)]
 
 
-def with_interval(instance, low, high, *, value=None, chance=0.5, metric="balanced_accuracy"):
-    mean = instance.over_folds("test", metric)["mean"] if value is None else value
-    figure = {
-        "items": mean,
-        "pooled": mean,
-        "of": "items",
-        "low": low,
-        "high": high,
-        "method": "t",
-        "chance": chance,
-        "strategy": "s",
-    }
-    over_items = {
-        "version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": {"test": {metric: figure}},
-    }  # fmt: skip
+def with_interval(instance, low, high, *, chance=0.5, metric="balanced_accuracy"):
+    mean = instance.over_folds("test", metric)["mean"]
+    figure = {"items": mean, "pooled": mean, "of": "items", "low": low, "high": high, "method": "t", "strategy": "s"}
+    figures = {"test": {metric: figure | {"chance": chance}}}
+    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": figures}
     return replace(instance, over_items=over_items)
 
 
@@ -48,7 +39,7 @@ def make(make_instance, nested_low):
 
     def made(number, folds, *, name="", low=0.45, high=0.65, **parameters):
         values = [value if isinstance(value, dict) else {"accuracy": value, "balanced_accuracy": value} for value in folds]
-        instance = make_instance(number, values, comment_1=name or f"net {number}", n_units=number, **parameters)
+        instance = make_instance(number, values, **{"comment_1": name or f"net {number}", "n_units": number} | parameters)
         return with_interval(instance, low, high) if instance.folds else instance
 
     return made
@@ -62,13 +53,165 @@ def lines_of(instances):
     return headline
 
 
-def test_an_instance_alone_is_compared_with_chance(make):
-    assert lines_of([make(3, FOLDS, name="SVM on MFCC", low=0.51)]) == (
-        "SVM on MFCC reaches balanced accuracy (UAR) 0.542 [0.510, 0.650] on unseen items; chance is 0.500.",
-        "Above chance. There is no second model to compare it with.",
-        "Add a baseline, for example architecture = svm.",
-    )
-    assert lines_of([make(1, FOLDS, architecture="svm", low=0.51)]).next.endswith("architecture = cnn_small.")
+def with_facts(instance, **facts):
+    return replace(instance, jobs={key: record | facts for key, record in instance.jobs.items()})
+
+
+def with_levels(instance, **levels):
+    instance.over_items["figures"]["test"]["balanced_accuracy"] |= levels
+    return instance
+
+
+def validates_better(make):
+    """Return two instances of which the one with the best validation figures is worse on the test."""
+    first = make(1, LOWER, low=0.51)
+    for record in first.jobs.values():
+        record["metrics"]["validation"] |= {"accuracy": 0.95, "balanced_accuracy": 0.95}
+    scores = {key: scores_of_record(record) for key, record in first.jobs.items()}
+    return [replace(first, scores=scores), make(2, FOLDS, low=0.51)]
+
+
+REACHED = "net 1 reaches balanced accuracy (UAR) 0.542 [0.510, 0.650] on unseen items; chance is 0.500."
+SCORED_LOW = "net 1 scored balanced accuracy (UAR) 0.542 [0.450, 0.650]."
+INVALID = "Not valid as a test: net 1 scored 0.542."
+REMOVE = "xval audit results lists them. Remove them and run again."
+ALONE = "Above chance. There is no second model to compare it with"
+EQUAL = "practically equal to net 2 (2)"
+CAVEAT = "These results hold for these trained models; retraining may change them."
+RESEMBLYZER = {"features": "embedding", "embedding_model": "resemblyzer"}
+NEARLY = [value - 0.0005 * (number % 2) for number, value in enumerate(FOLDS)]
+FAILED = {"status": "failed", "error": "the loss is NaN", "fold": 3, "seconds": 5.0}
+MADE = {
+    "nothing finished": (
+        lambda make: [make(1, [], folds_total=2)],
+        ("No fold is finished yet.", "There is nothing to report yet.", "Run the experiment."),
+    ),
+    "all failed": (
+        lambda make: [make(1, [FAILED | {"fold": fold} for fold in (1, 2)])],
+        ("No fold is finished: 2 jobs failed.", "There is nothing to report yet.",
+         "Fix the error, then run the same command again."),
+    ),
+    "none selected": (
+        lambda make: [make(number, [{"balanced_accuracy": None, "auc": None}], rank_by="auc") for number in (1, 2)],
+        ("No variant can be selected, because none has a validation AUC.",
+         "Only validation may choose a variant, so do not report any of them as the best.",
+         "Choose another rank_by, or let more items validate (validation_fraction)."),
+    ),
+    "undefined": (
+        lambda make: [make(1, [{"balanced_accuracy": None, "accuracy": 0.5}] * 3)],
+        ("net 1 has no balanced accuracy (UAR) on unseen items, because it is undefined there.",
+         "There is nothing to report yet.", "Read the other metrics, or test more items."),
+    ),
+    "leaked": (
+        lambda make: [with_facts(make(1, FOLDS, **RESEMBLYZER), embedder_leakage={"state": "leaked", "reason": "x"})],
+        (INVALID, "resemblyzer was trained on clips or items that are tested here.", REMOVE),
+    ),
+    "near-duplicates": (
+        lambda make: [with_facts(make(1, FOLDS), near_duplicates=2)],
+        (INVALID, "Some tested clips are nearly identical to training clips.", REMOVE),
+    ),
+    "unfinished": (
+        lambda make: [make(1, FOLDS[:2], folds_total=4)],
+        ("Preliminary: balanced accuracy (UAR) 0.560 from 2 of 4 folds of net 1.", "Do not report this yet.",
+         "Run the same command again to finish."),
+    ),
+    "failed": (
+        lambda make: [make(1, [*FOLDS[:2], FAILED])],
+        ("Preliminary: balanced accuracy (UAR) 0.560 from 2 of 3 folds of net 1.",
+         "Do not report this yet, because 1 job of net 1 failed.",
+         "Fix the error, then run the same command again to finish."),
+    ),
+    "another variant unfinished": (
+        lambda make: [make(1, FOLDS[:2], low=0.51), make(2, FOLDS[:1], low=0.51, folds_total=2)],
+        ("", "", "Run the experiment again to finish net 2 (2)."),
+    ),
+    "at chance": (
+        lambda make: [make(1, FOLDS, low=0.45)],
+        (SCORED_LOW, "Not above chance: the interval includes 0.500.",
+         "Check labels and learning curves; then train longer (num_epochs) or add items."),
+    ),
+    "an estimator at chance": (
+        lambda make: [make(1, FOLDS, low=0.45, architecture="svm")],
+        (SCORED_LOW, "Not above chance: the interval includes 0.500.",
+         "Check the labels; then try other features or add items."),
+    ),
+    "worse than chance": (
+        lambda make: [make(1, FOLDS, low=0.45, high=0.49)],
+        ("net 1 scored balanced accuracy (UAR) 0.542 [0.450, 0.490].",
+         "Not above chance: the whole interval is worse than 0.500.",
+         "Check labels and learning curves; then train longer (num_epochs) or add items."),
+    ),
+    "at chance, no interval": (
+        lambda make: [with_levels(make(1, [0.5] * 6), low=None, high=None)],
+        ("net 1 scored balanced accuracy (UAR) 0.500.", "Not above chance, which is 0.500.",
+         "Check labels and learning curves; then train longer (num_epochs) or add items."),
+    ),
+    "perfect": (
+        lambda make: [make(1, [1.0] * 6, low=0.9, high=1.0)],
+        ("", "Every test item has the best possible score, which is suspicious.",
+         "Look for what reveals the label, such as length, silence or names, or test harder clips."),
+    ),
+    "perfect decisions": (
+        lambda make: [make(1, [1.0] * 6, low=0.9, high=1.0, item_decision="mean")],
+        ("", "Above chance. Every test item has the best possible score.",
+         "Test more items: these are all decided correctly, so they show neither errors nor differences."),
+    ),
+    "knows the item": (
+        lambda make: [with_levels(make(1, FOLDS, low=0.51), group_chance=0.56, permuted=0.5, permuted_high=0.52)],
+        (REACHED, "Above chance (0.500), but no better than recognising the item (0.560).",
+         "Compare with 0.560 instead of chance, or test items of other groups (train_where, test_where)."),
+    ),
+    "alone": (
+        lambda make: [make(1, FOLDS, low=0.51)],
+        (REACHED, f"{ALONE}.", "Add a baseline, for example architecture = svm."),
+    ),
+    "an estimator alone": (
+        lambda make: [make(1, FOLDS, low=0.51, architecture="svm")],
+        (REACHED, f"{ALONE}.", "Add a baseline, for example architecture = cnn_small."),
+    ),
+    "same settings": (
+        lambda make: [make(number, FOLDS, low=0.51, n_units=1, name="net") for number in (1, 2)],
+        ("", f"{ALONE}, because variants 1 and 2 have the same settings and seed.",
+         "Remove variant 2, or change the setting in which they should differ."),
+    ),
+    "other seeds": (
+        lambda make: [make(number, FOLDS, low=0.51, n_units=1, seed=number) for number in (1, 2)],
+        ("", f"{ALONE}, because the variants differ only in their seed.",
+         "Declare one variant with repeats = 2: it reports the mean over seeds, not the best of them."),
+    ),
+    "not comparable": (
+        lambda make: [make(1, FOLDS, low=0.51), make(2, FOLDS, low=0.51, test_where='language == "en"')],
+        ("", "Above chance. The other variants cannot be compared with it.",
+         "Add a baseline, for example architecture = svm."),
+    ),
+    "others leaked": (
+        lambda make: [make(1, FOLDS, low=0.51), with_facts(make(2, LOWER, low=0.51), near_duplicates=1)],
+        ("", "Do not compare it with net 2 (2), which was trained on clips or items that are tested here.", REMOVE),
+    ),
+    "another is better": (
+        validates_better,
+        ("", "On the tested items net 2 (2) scored significantly better than the chosen one (p < 0.001).",
+         "Let more items validate (validation = next_fold), because validation chose another variant than the test would."),
+    ),
+    "some equal": (
+        lambda make: [make(1, FOLDS, low=0.51), make(2, NEARLY, low=0.51), make(3, LOWER, low=0.51)],
+        ("", f"Choosing by validation is significantly better than net 3 (3) (adjusted p < 0.001) and {EQUAL}. {CAVEAT}",
+         "Use the cheapest of the equal ones. Ready to report: xval report results --latex."),
+    ),
+    "all equal": (
+        lambda make: [make(1, FOLDS, low=0.51), make(2, NEARLY, low=0.51)],
+        ("", f"Choosing by validation is {EQUAL}: the difference is less than 0.01.",
+         "Use the cheapest of them. Ready to report: xval report results --latex."),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", MADE)
+def test_each_case_has_its_lines(make, case):
+    """Lines that are empty here are of no interest in this case."""
+    make_instances, wanted = MADE[case]
+    lines = lines_of(make_instances(make))
+    assert [line if said else "" for line, said in zip(lines, wanted, strict=True)] == list(wanted)
 
 
 def test_what_is_not_above_chance_is_not_claimed(make, nested_low):
@@ -94,9 +237,6 @@ def test_where_instances_compete_the_nested_value_stands_first_and_then_the_own_
         "Report balanced accuracy (UAR) 0.542 [0.510, 0.650] on unseen items (chance 0.500): the nested estimate for choosing "
         "among 2 variants by validation accuracy. The chosen one, net 1 (1), scored 0.542 (accuracy 0.542)."
     )
-
-
-CAVEAT = "These results hold for these trained models; retraining may change them."
 
 
 @pytest.mark.parametrize(
@@ -167,45 +307,6 @@ def test_what_draws_nothing_is_not_advised_to_train_with_other_seeds(make):
     assert step(architecture="svm").startswith("Set fold_repeats = 3")
     assert step(fold_strategy="leave_one_out").startswith("Set repeats = 3")
     assert step(architecture="svm", fold_strategy="leave_one_out").startswith("Test 18 more items to confirm")
-
-
-def test_estimators_at_chance_are_not_advised_to_train_longer(make):
-    assert lines_of([make(1, FOLDS, low=0.45, architecture="svm")]).next == (
-        "Check the labels; then try other features or add items."
-    )
-
-
-def test_missing_and_failed_folds_come_first(make, make_failure):
-    whole = make(1, FOLDS[:2], low=0.51)
-    assert lines_of([whole, replace(make(2, FOLDS[:1], low=0.51), n_folds=2)]).next == (
-        "Run the experiment again to finish net 2 (2)."
-    )
-    assert lines_of([replace(whole, n_folds=4)]) == (
-        "Preliminary: balanced accuracy (UAR) 0.560 from 2 of 4 folds of net 1.",
-        "Do not report this yet.",
-        "Run the same command again to finish.",
-    )
-    failed = replace(
-        whole,
-        jobs={**whole.jobs, next(iter(whole.jobs))._replace(fold=3): make_failure(3)},
-        n_folds=3,
-    )
-    assert lines_of([failed])[1:] == (
-        "Do not report this yet, because 1 job of net 1 failed.",
-        "Fix the error, then run the same command again to finish.",
-    )
-
-
-def test_nothing_finished_says_what_to_do(make_instance, make_failure):
-    assert lines_of([make_instance(1, [], folds_total=2)]) == (
-        "No fold is finished yet.", "There is nothing to report yet.", "Run the experiment.",
-    )  # fmt: skip
-    assert lines_of([make_instance(1, [make_failure(1), make_failure(2)])]).result == ("No fold is finished: 2 jobs failed.")
-
-
-def test_without_a_validation_value_nothing_is_selected(make):
-    undefined = [make(number, [{"balanced_accuracy": None, "auc": None}], rank_by="auc") for number in (1, 2)]
-    assert lines_of(undefined).result == "No variant can be selected, because none has a validation AUC."
 
 
 def test_an_error_is_reached_too_and_no_interval_claims_nothing(make_instance):

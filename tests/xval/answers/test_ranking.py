@@ -14,31 +14,36 @@ def with_windows(make_record, fold, metrics):
     return make_record(fold, metrics, n_examples={"training": 500, "validation": 100, "test": 50})
 
 
-def test_scores_are_best_when_high_and_losses_when_low_and_deviations_when_small(make_instance):
-    instances = [
-        make_instance(1, [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.9, "loss": 2.0}]),
-        make_instance(2, [{"accuracy": 0.6, "loss": 0.5}, {"accuracy": 0.7, "loss": 1.6}]),
-    ]
-    assert find_best(instances, "test", "accuracy").mean == {1}
-    assert find_best(instances, "test", "loss").mean == {2}
-    assert find_best(instances, "training", "accuracy").mean == {1}
+MIXED = [
+    [{"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.9, "loss": 2.0}],
+    [{"accuracy": 0.6, "loss": 0.5}, {"accuracy": 0.7, "loss": 1.6}],
+]
+ERRORS = [[{"rmse": number, "ccc": number}] * 2 for number in (1, 2)]
 
 
-def test_errors_of_a_regression_are_best_when_low(make_instance):
-    instances = [make_instance(number, [{"rmse": number, "ccc": number}] * 2, task_type="regression") for number in (1, 2)]
-    assert find_best(instances, "test", "rmse").mean == {1}
-    assert find_best(instances, "test", "ccc").mean == {2}
-
-
-def test_all_equal_ones_are_best(make_instance):
-    instances = [make_instance(number, [0.5, 0.75]) for number in (1, 2, 3)] + [make_instance(4, [0.5, 0.5])]
-    assert find_best(instances, "test", "accuracy").mean == {1, 2, 3}
-
-
-def test_what_rounding_tells_apart_is_equal(make_instance):
-    instances = [make_instance(1, [0.3, 0.3]), make_instance(2, [0.1 + 0.2, 0.1 + 0.2])]
-    assert find_best(instances, "test", "accuracy").mean == {1, 2}
-    assert rank_instances(instances).selected == 1
+@pytest.mark.parametrize(
+    ("task", "folds", "side", "metric", "best"),
+    [
+        ("classification", MIXED, "test", "accuracy", {1}),
+        ("classification", MIXED, "training", "accuracy", {1}),
+        ("classification", MIXED, "test", "loss", {2}),
+        ("regression", ERRORS, "test", "rmse", {1}),
+        ("regression", ERRORS, "test", "ccc", {2}),
+        ("classification", [[0.5], [0.6]], "test", "accuracy", {2}),
+        ("classification", [[0.3, 0.3], [0.1 + 0.2, 0.1 + 0.2]], "test", "accuracy", {1, 2}),
+        ("classification", [[0.5, 0.6]], "test", "accuracy", set()),
+        ("classification", [[{"auc": None}], [{"auc": 0.5}]], "test", "auc", set()),
+        ("classification", [[{"old": 1}], [{"old": 2}]], "test", "old", set()),
+    ],
+    ids=[
+        "a high score", "of training", "a low loss", "a low error", "a high concordance", "of one fold each",
+        "what rounding tells apart is equal", "nobody is best alone", "or where others have no value",
+        "or without a known direction",
+    ],
+)  # fmt: skip
+def test_the_best_mean_of_a_metric(make_instance, task, folds, side, metric, best):
+    instances = [make_instance(number, values, task_type=task) for number, values in enumerate(folds, start=1)]
+    assert find_best(instances, side, metric) == Best(frozenset(best))
 
 
 def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
@@ -85,19 +90,6 @@ def test_while_no_instance_has_all_folds_the_furthest_ones_compete(make_instance
     assert find_best(instances, "test", "accuracy").mean == {2}
 
 
-def test_nobody_is_best_alone_without_values_or_in_a_metric_of_unknown_direction(make_instance):
-    nobody = Best()
-    assert find_best([make_instance(1, [0.5, 0.6])], "test", "accuracy") == nobody
-    pair = [make_instance(1, [{"auc": None, "old": 1}] * 2), make_instance(2, [{"auc": None, "old": 2}] * 2)]
-    assert find_best(pair, "test", "auc") == nobody
-    assert find_best(pair, "test", "old") == nobody
-    assert find_best([pair[0], make_instance(2, [{"auc": 0.5}] * 2)], "test", "auc") == nobody
-
-
-def test_one_fold_each_has_a_best_mean_and_no_smallest_deviation(make_instance):
-    assert find_best([make_instance(1, [0.5]), make_instance(2, [0.6])], "test", "accuracy") == Best(mean=frozenset({2}))
-
-
 def test_instances_that_differ_in_their_seed_alone_have_one_rank_and_are_best_together(make_instance):
     instances = [
         make_instance(1, [0.5, 0.6], seed=1, comment_1="a"),
@@ -117,73 +109,45 @@ def test_the_best_have_the_extreme_values_and_nobody_else_has(make_instance, fol
     assert best.mean == {number for number, mean in enumerate(means) if mean == pytest.approx(max(means), rel=1e-9)}
 
 
-def test_the_metric_of_rank_by_ranks(make_instance):
-    instances = [make_instance(1, [{"accuracy": 0.5, "loss": 1.0}]), make_instance(2, [{"accuracy": 0.6, "loss": 2.0}])]
-    assert rank_instances(instances) == Ranking((2, 1), "validation", "accuracy", loss_decides=True)
-
-
-def test_a_validation_loss_ranks_instances_with_one_loss(make_instance):
-    figures = {"balanced_accuracy": 0.5, "loss": 1.0}
-    instances = [
-        make_instance(1, [figures | {"loss": 2.0}], rank_by="loss", learning_rate=0.1),
-        make_instance(2, [figures], rank_by="loss", learning_rate=0.2),
-    ]
-    assert rank_instances(instances) == Ranking((2, 1), "validation", "loss")
-
-
-def test_the_loss_decides_between_equal_ones_where_losses_compare(make_instance):
-    figures = [{"balanced_accuracy": 0.5, "loss": loss} for loss in (2.0, 1.0)]
-    of_one_loss = [make_instance(number, [found], rank_by="auto") for number, found in enumerate(figures, start=1)]
-    assert rank_instances(of_one_loss).instances == (2, 1)
-    weighted = make_instance(2, [figures[1]], rank_by="auto", class_weights="balanced")
-    assert rank_instances([of_one_loss[0], weighted]).instances == (1, 2)
+UNEQUAL = {"balanced_accuracy": 0.5, "accuracy": 0.9, "loss": 1.0}, {"balanced_accuracy": 0.6, "accuracy": 0.8, "loss": 2.0}
+EQUAL = {"balanced_accuracy": 0.5, "loss": 2.0}, {"balanced_accuracy": 0.5, "loss": 1.0}
+BY_LOSS, OLD = {"rank_by": "loss"}, {"rank_by": "old_score"}
+REGRESSION = {"task_type": "regression", "rank_by": "auto"}
+UNLIKE_LOSSES = [
+    {"loss": "kl_divergence"}, {"calibration": "temperature"}, {"example_length_s": 2.0},
+    {"class_weights": "balanced"}, {"sampling": "balanced"}, {"weight_column": "share"},
+]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    "second",
+    ("figures", "first", "second", "ranking"),
     [
-        {"loss": "kl_divergence"},
-        {"calibration": "temperature"},
-        {"example_length_s": 2.0},
-        {"class_weights": "balanced"},
-        {"sampling": "balanced"},
-        {"weight_column": "share"},
+        (({"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.6, "loss": 2.0}), {}, {},
+         Ranking((2, 1), "validation", "accuracy", loss_decides=True)),
+        (EQUAL, BY_LOSS, BY_LOSS, Ranking((2, 1), "validation", "loss")),
+        (EQUAL, {"rank_by": "auto"}, {"rank_by": "auto"}, Ranking((2, 1), "validation", "balanced_accuracy", True)),
+        (EQUAL, {"rank_by": "auto"}, {"rank_by": "auto", "class_weights": "balanced"},
+         Ranking((1, 2), "validation", "balanced_accuracy")),
+        *((UNEQUAL, BY_LOSS, BY_LOSS | changes, Ranking((2, 1), "validation", "balanced_accuracy", False,
+           f"instances that differ in {name} have no comparable loss")) for changes in UNLIKE_LOSSES for name in changes),
+        (UNEQUAL, {"rank_by": "accuracy"}, BY_LOSS, Ranking((2, 1), "validation", "balanced_accuracy", True,
+         "instances differ in rank_by: accuracy, loss")),
+        (UNEQUAL, OLD, OLD, Ranking((2, 1), "validation", "balanced_accuracy", True,
+         "not every instance has a validation old_score")),
+        (({"rmse": 1.0, "loss": 2.0}, {"rmse": None, "loss": 1.0}), REGRESSION, REGRESSION,
+         Ranking((2, 1), "validation", "loss", False, "not every instance has a validation rmse")),
     ],
-)
-def test_what_cannot_be_compared_is_ranked_by_balanced_accuracy(make_instance, second):
-    instances = [
-        make_instance(1, [{"balanced_accuracy": 0.5, "accuracy": 0.9, "loss": 1.0}], rank_by="loss"),
-        make_instance(2, [{"balanced_accuracy": 0.6, "accuracy": 0.8, "loss": 2.0}], rank_by="loss", **second),
-    ]
-    reason = f"instances that differ in {next(iter(second))} have no comparable loss"
-    assert rank_instances(instances) == Ranking((2, 1), "validation", "balanced_accuracy", caution=reason)
+    ids=["the metric of rank_by", "a loss", "of equal ones the loss", "unless losses do not compare",
+         *(f"no loss of unlike {name}" for changes in UNLIKE_LOSSES for name in changes), "no two metrics",
+         "no metric that is gone", "the loss where one lacks the main metric"],
+)  # fmt: skip
+def test_what_ranks(make_instance, figures, first, second, ranking):
+    assert rank_instances([make_instance(1, figures[:1], **first), make_instance(2, figures[1:], **second)]) == ranking
 
 
-def test_instances_that_ask_for_different_metrics_are_ranked_by_the_main_one(make_instance):
-    figures = [{"balanced_accuracy": 0.1 * number, "loss": 1.0, "accuracy": 0.5} for number in (1, 2)]
-    made = [
-        make_instance(number, [found], rank_by=name)
-        for number, (found, name) in enumerate(zip(figures, ("loss", "accuracy"), strict=True), start=1)
-    ]
-    ranking = rank_instances(made)
-    assert ranking[:3] == ((2, 1), "validation", "balanced_accuracy")
-    assert ranking.caution == "instances differ in rank_by: accuracy, loss"
-
-
-def test_a_metric_that_exists_no_more_does_not_rank(make_instance):
-    found = rank_instances([make_instance(1, [{"balanced_accuracy": 0.5, "loss": 1.0}], rank_by="old_score")])
-    assert found[:3] == ((1,), "validation", "balanced_accuracy")
-    assert found.caution == "not every instance has a validation old_score"
-
-
-def test_where_one_instance_lacks_the_main_metric_the_loss_ranks(make_instance):
-    instances = [
-        make_instance(number, [found], task_type="regression", rank_by="auto")
-        for number, found in ((1, {"rmse": 1.0, "loss": 2.0}), (2, {"rmse": None, "loss": 1.0}))
-    ]
-    ranking = rank_instances(instances)
-    assert ranking[:3] == ((2, 1), "validation", "loss")
-    assert ranking.caution == "not every instance has a validation rmse"
+def test_the_selection_says_why_the_main_metric_does_not_rank(make_instance):
+    instances = [make_instance(1, [{"rmse": 1.0, "loss": 2.0}], **REGRESSION)]
+    instances += [make_instance(2, [{"rmse": None, "loss": 1.0}], **REGRESSION)]
     assert "(1.100; not every instance has a validation rmse)" in describe_selection(instances)
 
 
@@ -202,7 +166,7 @@ def test_clips_rank_where_they_are_cut_into_windows(make_instance, make_record):
 
 
 def test_in_a_tie_the_lower_number_is_selected(make_instance):
-    assert rank_instances([make_instance(9, [0.5]), make_instance(2, [0.5])]).selected == 2
+    assert rank_instances([make_instance(9, [0.1 + 0.2]), make_instance(2, [0.3])]).selected == 2
 
 
 def test_without_any_finished_fold_nothing_is_selected(make_instance, make_failure):

@@ -2,14 +2,7 @@
 
 import pytest
 
-from xval.answers.summary import (
-    chance_level,
-    differing_parameters,
-    direction,
-    has_windows,
-    metric_columns,
-    shown_parameter,
-)
+from xval.answers.summary import chance_level, differing_parameters, direction, has_windows, metric_columns, shown_parameter
 
 
 def _differing(instances):
@@ -62,12 +55,9 @@ def test_a_metric_that_is_undefined_in_every_fold_has_no_column_on_that_side(mak
 
 
 def test_metrics_beside_those_of_the_task_bring_their_direction(make_instance, make_record):
-    instances = [
-        make_instance(1, [0.5]),
-        make_instance(2, [make_record(1, {"worst": 0.5}, further_metrics={"worst": False})]),
-    ]
+    instances = [make_instance(1, [0.5]), make_instance(2, [make_record(1, {"worst": 0.5}, further_metrics={"worst": False})])]
     assert [direction(instances, name) for name in ("accuracy", "eer", "loss", "worst", "gone")] == [
-        True, False, False, False, None,
+        True, False, False, False, None
     ]  # fmt: skip
 
 
@@ -77,7 +67,7 @@ def test_clips_have_figures_of_their_own_only_where_some_are_cut_into_several_ex
     cut = make_instance(2, [windows])
     assert (has_windows([whole]), has_windows([whole, cut])) == (False, True)
     assert [side for side, name in metric_columns([whole, cut]) if name == "accuracy"] == [
-        "clip_test", "test", "clip_validation", "validation", "training",
+        "clip_test", "test", "clip_validation", "validation", "training"
     ]  # fmt: skip
     assert ("clip_test", "loss") not in metric_columns([cut])
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from xval import load_jobs, load_predictions, load_results, load_scores
+from xval import load_jobs, load_results, load_scores
 from xval.answers.read import read_instances
 from xval.base.errors import ResultsError
 from xval.base.json_files import read_json, write_json
@@ -120,12 +120,6 @@ def test_the_frame_of_estimates_has_the_figures_over_items(experiment):
 
     assert estimates.loc[(1, "test", "accuracy"), ["items", "of"]].to_list() == [0.5, "items"]
     assert math.isnan(estimates.loc[(2, "test", "accuracy"), "pooled"])
-
-
-@pytest.mark.filterwarnings("ignore::UserWarning")
-def test_predictions_that_are_missing_are_named(experiment):
-    with pytest.raises(ResultsError, match=r"fold_1/predictions\.parquet: missing\."):
-        load_predictions(experiment.folder.path)
 
 
 @pytest.mark.parametrize("change", [{"over_items": None}, {"checksum": "0"}, {"over_items": {"of": {}}}])

@@ -43,6 +43,8 @@ def test_a_whole_record_and_that_of_a_failure_have_no_faults(whole, make_failure
         ("seconds", True, "seconds=True"),
         ("seed", 10**400, f"seed={'1' + '0' * 39}"),
         ("status", "running", "status='running'"),
+        ("status", DELETED, "no status"),
+        ("thresholds", {"maybe": 0.5}, "thresholds for labels other than its class_names"),
         ("settings_hash", 5, "settings_hash=5"),
     ],
 )
