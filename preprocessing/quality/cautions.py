@@ -25,17 +25,17 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings, frames: FrameSettin
         settings: Of its features.
         frames: How its recordings are cut into frames, each with a label; None: clips have labels.
     """
-    return _find(Caution, corpus, settings, frames)
+    return _find(rules_of(PACKAGE, Caution), corpus, settings, frames)
 
 
 def find_preparing_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
     """Return what only preparing a corpus shows: what experiments on these features refuse, or read as it is."""
-    return _find(PreparingCaution, corpus, settings, None)
+    return _find(rules_of(PACKAGE, PreparingCaution), corpus, settings, None)
 
 
-def _find(kind: type[Rule], corpus: Corpus, settings: FeatureSettings, frames: FrameSettings | None) -> list[str]:
+def _find(rules: Sequence[Rule], corpus: Corpus, settings: FeatureSettings, frames: FrameSettings | None) -> list[str]:
     features = Features(corpus, corpus.index[~corpus.index["augmented"]], settings, frames)
-    return [finding.caution for rule in rules_of(PACKAGE, kind) for finding in rule.find(features)]
+    return [finding.caution for rule in rules for finding in rule.find(features)]
 
 
 def in_python(text: str) -> str:
