@@ -15,6 +15,7 @@ from preprocessing.store.checksums import write_checksums
 from xval.answers.audit import audit
 from xval.base.file_forms import form_of
 from xval.folds.plan import FoldPlan
+from xval.jobs.model_files import hash_model_files
 from xval.results.folder import ExperimentFolder
 
 
@@ -74,6 +75,12 @@ class Copy:
         with zipfile.ZipFile(path, "w") as archive:
             for name, content in (members | {"model.weights.h5": weights.getvalue()}).items():
                 archive.writestr(name, content)
+        self.write_hashes(instance)
+
+    def write_hashes(self, instance):
+        """Let the record of a fold have the hashes of the model that is there now."""
+        hashes = hash_model_files(self.fold(instance))
+        self.edit(self.fold(instance) / "record.json", lambda record: record.update(model_sha256=hashes))
 
     def write_folds(self, change):
         """Change folds.json and give it the hash of its new content."""

@@ -41,7 +41,7 @@ def test_without_the_corpus_what_needs_it_is_not_checkable_and_says_so(copy):
 
     assert {rule for rule, verdict in verdicts.items() if verdict.state == "ok"} == {
         "files", "scores", "items", "earlier models", "members", "folds hash", "settings hash", "code hash", "seeds",
-        "repeats", "thresholds",
+        "repeats", "model files", "thresholds",
     }  # fmt: skip
     others = [verdict for verdict in verdicts.values() if verdict.state != "ok"]
     assert {verdict.state for verdict in others} == {"not checkable"}

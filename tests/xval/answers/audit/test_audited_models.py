@@ -85,6 +85,7 @@ def test_a_normaliser_of_other_items_is_told_by_them(copy, sides, whose):
 
 def test_a_model_with_statistics_that_ought_to_have_none(copy):
     shutil.copy(copy.fold(1) / "model.keras", copy.fold(3) / "model.keras")
+    copy.write_hashes(3)
 
     assert "instance 3, fold 1: normalization=per_clip, but its model has statistics" in copy.faults_of_only("normaliser")
 
