@@ -19,7 +19,7 @@ import pandas as pd
 from scipy import special
 
 from xval.measures.statistics.comparison import item_difference
-from xval.measures.statistics.intervals import N_RESAMPLES, bootstrap_ends, figure_interval
+from xval.measures.statistics.intervals import N_RESAMPLES, bootstrap_ends, score_interval
 
 SIZES = (6, 12, 24, 60)
 METHODS = ("interval", "percentile bootstrap", "BCa")
@@ -87,7 +87,7 @@ def _ends(drawn: Drawn, n_items: int, rng: np.random.Generator) -> dict[str, tup
     def compute(items: np.ndarray) -> float:
         return float(drawn.figure(np.bincount(items, minlength=n_items).astype(float)))
 
-    interval = figure_interval(n_items, compute, weights=drawn.weights)
+    interval = score_interval(n_items, compute, weights=drawn.weights)
     if interval is None:
         return {}
     resampled = drawn.figure(rng.multinomial(n_items, everyone / n_items, size=N_RESAMPLES).astype(float))

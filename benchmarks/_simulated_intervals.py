@@ -14,7 +14,7 @@ import pandas as pd
 from _simulated_corpora import N_CLASSES, Cell, Layout, answer_new, draw_answers, make_layout
 from threadpoolctl import threadpool_limits
 
-from xval.measures.statistics.intervals import Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import Interval, mean_interval, score_interval
 
 SEPARATIONS = {"0.69": 2.0, "0.97": 5.7}  # by the accuracy that they give
 N_LAYOUTS = 20
@@ -59,7 +59,7 @@ def _cover_method(n_repetitions: int, accuracy: str, cell: Cell) -> dict[str, fl
         runs = of_items.mean(axis=0)
         intervals["accuracy"].append(mean_interval(of_items.mean(axis=1), runs=runs))
         run_scores = _macro_f1(counts.sum(axis=0))
-        intervals["macro F1"].append(figure_interval(cell.n_items, _score_of(counts), runs=run_scores))
+        intervals["macro F1"].append(score_interval(cell.n_items, _score_of(counts), runs=run_scores))
         estimates["accuracy"].append(float(runs.mean()))
         estimates["macro F1"].append(float(run_scores.mean()))
         if runs.size == 1:

@@ -55,7 +55,7 @@ def main(n_repetitions: int) -> None:
             found = [draw(n_speakers, kind, rng) for _ in range(n_repetitions)]
             for name, metric in METRICS.items():
                 over = [MetricOverItems(metric, [examples]) for examples in found]
-                values, intervals = [each.figure() for each in over], [each.interval() for each in over]
+                values, intervals = [each.score() for each in over], [each.interval() for each in over]
                 covered = np.mean([bool(each and each.low <= truth[name] <= each.high) for each in intervals])
                 means[kind, n_speakers, name] = float(np.mean(values))
                 line = f"{truth[name]:8.3f}{means[kind, n_speakers, name]:8.3f}{covered:9.3f}"

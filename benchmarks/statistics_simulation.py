@@ -37,7 +37,7 @@ from scipy import special
 from threadpoolctl import threadpool_limits
 
 from xval.measures.statistics.comparison import corrected_t, holm, item_difference
-from xval.measures.statistics.intervals import figure_interval, mean_interval
+from xval.measures.statistics.intervals import mean_interval, score_interval
 from xval.measures.statistics.planning import power
 
 LEVEL = 0.05
@@ -105,7 +105,7 @@ def estimate(answers: np.ndarray, layout: Layout, new: np.ndarray) -> dict[str, 
     }  # fmt: skip
     intervals = {
         "accuracy": mean_interval(accuracies),
-        "macro F1": figure_interval(len(answers), lambda items: macro_f1(confusions[items])),
+        "macro F1": score_interval(len(answers), lambda items: macro_f1(confusions[items])),
     }
     for name, interval in intervals.items():
         found |= {f"{name} {end}": getattr(interval, end, math.nan) for end in ("low", "high")}

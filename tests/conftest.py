@@ -295,7 +295,7 @@ class Project:
         read = (read_fold(path.parent) for path in sorted(self.results.glob("instance_*/fold_*/record.json")))
         return {(record["instance"], record["fold"]): record for record in read if record["repeat"] == 1}
 
-    def figures(self, experiment_folder="results"):
+    def scores(self, experiment_folder="results"):
         """Return what must be equal bit for bit between runs."""
         other = Project(self.folder, self.folder / experiment_folder / "toy" / "experiment_1")
         return {job: {name: record[name] for name in COMPARED} for job, record in other.records().items()}

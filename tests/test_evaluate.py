@@ -61,8 +61,8 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
     assert folder == project.results / "evaluation_toy_experiment_1_instance_1_fold_1_on_toy"
     assert found["metrics"] == pytest.approx(record["clip_metrics"]["test"], abs=1e-6)
     assert found["confusion_matrix"] == record["confusion_matrix"]["test"]
-    for item, figures in record["item_metrics"]["test"].items():
-        assert found["item_metrics"][item] == pytest.approx(figures, abs=1e-6, nan_ok=True)
+    for item, scores in record["item_metrics"]["test"].items():
+        assert found["item_metrics"][item] == pytest.approx(scores, abs=1e-6, nan_ok=True)
     assert set(found["item_metrics"]) == set(record["items"]["test"])
     assert "24 of 36 clips are in the training data of this model (24 by their audio, 24 by their item; " in said
     assert found["n_left_out"] == 24
@@ -82,7 +82,7 @@ def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(pr
     assert len(outcome.clips) == 4
     told = pd.read_csv(folder / "predictions.csv").query("label == 'cat'")
     columns = [f"probability_{name}" for name in ("cat", "dog", "owl")]
-    assert outcome.figures.predictions[columns].to_numpy() == pytest.approx(told[columns].to_numpy(), abs=1e-6)
+    assert outcome.scores.predictions[columns].to_numpy() == pytest.approx(told[columns].to_numpy(), abs=1e-6)
 
     refused = project.run_module("xval", "evaluate", fold, "toy")
     assert refused.returncode == 2

@@ -76,9 +76,9 @@ def test_labels_of_a_table_are_learnt_predicted_and_evaluated(in_process, projec
     assert printed.stdout.split()[:4] == ["path", "start_s", "end_s", "labels"]
     evaluated = project.run_module("xval", "evaluate", str(fold), "audio/tones.csv", "--output", "evaluated")
     assert evaluated.returncode == 0, evaluated.stderr
-    figures = json.loads((project.folder / "evaluated" / "metrics.json").read_text())
-    assert figures["metrics"]["tuned_macro_f1"] > 0.8
-    assert figures["class_metrics"]["bell"]["threshold"] == pytest.approx(record["thresholds"]["bell"])
+    scores = json.loads((project.folder / "evaluated" / "metrics.json").read_text())
+    assert scores["metrics"]["tuned_macro_f1"] > 0.8
+    assert scores["class_metrics"]["bell"]["threshold"] == pytest.approx(record["thresholds"]["bell"])
 
     combined = project.run_module("xval", "ensemble", str(experiment), "1,2")
     assert combined.returncode == 0, combined.stderr
@@ -111,9 +111,9 @@ def test_random_labels_are_at_chance(in_process, project):
     assert "Not above chance: the interval includes" in ended.stdout
     assert "Not above chance: mlp (1)" in ended.stdout
     written = json.loads((project.folder / "results" / "noise" / "experiment_1" / "instance_1" / "metrics.json").read_text())
-    figures = written["over_items"]["figures"]["test"]
+    scores = written["over_items"]["figures"]["test"]
     occurring = np.concatenate(list(targets.values())).mean(axis=0)
-    assert occurring.mean() < figures["mean_average_precision"]["chance"] < occurring.mean() + 0.02
-    assert figures["mean_average_precision"]["pooled"] == pytest.approx(occurring.mean(), abs=0.08)
-    assert figures["tuned_macro_f1"]["chance"] == pytest.approx(np.mean(2 * occurring / (1 + occurring)))
-    assert figures["tuned_macro_f1"]["pooled"] == pytest.approx(figures["tuned_macro_f1"]["chance"], abs=0.05)
+    assert occurring.mean() < scores["mean_average_precision"]["chance"] < occurring.mean() + 0.02
+    assert scores["mean_average_precision"]["pooled"] == pytest.approx(occurring.mean(), abs=0.08)
+    assert scores["tuned_macro_f1"]["chance"] == pytest.approx(np.mean(2 * occurring / (1 + occurring)))
+    assert scores["tuned_macro_f1"]["pooled"] == pytest.approx(scores["tuned_macro_f1"]["chance"], abs=0.05)

@@ -120,7 +120,7 @@ def test_a_run_ends_in_records_models_metric_dicts_and_a_workbook(two_workers):
 
 def test_a_second_run_does_nothing_and_loads_nothing_slow(two_of_three):
     project = two_of_three
-    before = project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns
+    before = project.scores(), (project.results / "results.xlsx").stat().st_mtime_ns
     left = project.results / "instance_1" / ".fold_1.checkpoint.npz"  # as by a kill just after the job was published
     left.touch()
     os.utime(left, (0, 0))
@@ -133,12 +133,12 @@ def test_a_second_run_does_nothing_and_loads_nothing_slow(two_of_three):
     assert "Variants 1 (2/3), 2 (2/3) lack folds" in ended.stdout
     assert "LOADED ['pyarrow']" in ended.stdout  # reads the scores, in some 0.05 s
     assert not left.exists()
-    assert (project.figures(), (project.results / "results.xlsx").stat().st_mtime_ns) == before
+    assert (project.scores(), (project.results / "results.xlsx").stat().st_mtime_ns) == before
 
 
 def test_what_is_only_said_beside_results_changes_without_training(two_of_three):
     project = two_of_three
-    before = project.figures()
+    before = project.scores()
 
     words = ("--details", "--set", "silence=XV201,XV304", "--set", "item_name=actor", "--set", "comment_1=a new name")
     ended = project.run("--folds", "1,2", *words)
@@ -147,7 +147,7 @@ def test_what_is_only_said_beside_results_changes_without_training(two_of_three)
     assert "a new name" in ended.stdout
     assert "actors were tested; one more could change" in ended.stdout
     assert "XV201" not in ended.stdout
-    assert project.figures() == before
+    assert project.scores() == before
     texts = [str(cell.value) for row in openpyxl.load_workbook(project.results / "results.xlsx")["findings"] for cell in row]
     assert not any("XV201" in text for text in texts)
     assert any("actors were tested; one more could change" in text for text in texts)
@@ -210,9 +210,9 @@ def test_the_same_figures_on_any_executor_streamed_or_not_and_in_any_folder(proj
     ended = project.run("--executor", "inline", "--set", "generator=true", "--set", "experiment_folder=streamed")
 
     assert ended.returncode == 0, ended.stderr
-    found = project.figures("streamed")
+    found = project.scores("streamed")
     assert len(found) == 4
-    assert two_workers[0].figures() == found
+    assert two_workers[0].scores() == found
 
 
 CNN = {"architecture": "cnn_small", "n_filters": (4, 8)}
@@ -270,10 +270,10 @@ def test_a_regression_goes_the_same_way(project):
     ended = project.run()
 
     assert ended.returncode == 0, ended.stdout + ended.stderr
-    figures = {"loss", "mse", "rmse", "mae", "r2", "pearson", "ccc"}
+    scores = {"loss", "mse", "rmse", "mae", "r2", "pearson", "ccc"}
     for (instance, _), record in project.records().items():
-        assert set(record["metrics"]["test"]) == figures
-        assert set(record["metrics"]["training"]) == (figures if instance == 2 else {"loss", "mae"})
+        assert set(record["metrics"]["test"]) == scores
+        assert set(record["metrics"]["training"]) == (scores if instance == 2 else {"loss", "mae"})
         assert record["metrics"]["training"]["mae"] < record["chance"]["test"]["mae"]
 
 
@@ -346,15 +346,15 @@ def test_debug_mode_stops_at_the_first_error_with_its_traceback(project, argumen
 @pytest.mark.usefixtures("in_process")
 def test_overwriting_replaces_the_results_and_leaves_the_old_until_then(project):
     project.run("1", "1")
-    before = project.figures()
+    before = project.scores()
     project.write_script({"architecture": "mlp", "n_units": (32,)})
     refused = project.run("1", "1")
     assert refused.returncode == 2
     assert "n_units was [16], now [32]" in refused.stderr
-    assert project.figures() == before
+    assert project.scores() == before
 
     ended = project.run("1", "1", "--overwrite")
 
     assert ended.returncode == 0, ended.stderr
-    assert project.figures() != before
+    assert project.scores() != before
     assert not (project.results / "instance_1.replaced").exists()

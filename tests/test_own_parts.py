@@ -77,9 +77,9 @@ def test_parts_of_ones_own_train_are_copied_and_stand_in_the_record(project, own
     assert (code / "own_package" / "shared.py").read_text() == (own_package / "shared.py").read_text()
     settings = json.loads((project.results / "instance_1" / "settings.json").read_text())
     assert settings["sources"]["n_hidden"] == "own_package.network"
-    figures = project.records()[2, 1]["metrics"]["test"]
-    assert figures["f1_score"] == pytest.approx(figures["macro_f1"], abs=1e-4)
-    assert -1 <= figures["cohen_kappa_score"] <= 1
+    scores = project.records()[2, 1]["metrics"]["test"]
+    assert scores["f1_score"] == pytest.approx(scores["macro_f1"], abs=1e-4)
+    assert -1 <= scores["cohen_kappa_score"] <= 1
     weights = [project.records()[instance, 1].get("outside_weights") for instance in (1, 2, 3)]
     assert weights[:2] == [[], None]  # drawn; of an architecture of xval
     assert [name.rpartition("/")[2] for name in weights[2]] == ["kernel"]

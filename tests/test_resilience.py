@@ -31,7 +31,7 @@ def undisturbed(project, make_once):
 
     project.write_script(*SEEDS, num_epochs=8, workers=2, backend="jax")
     folder = make_once("undisturbed", run)
-    return type(project)(folder, folder / "results" / "toy" / "experiment_1").figures()
+    return type(project)(folder, folder / "results" / "toy" / "experiment_1").scores()
 
 
 def test_a_full_disk_fails_the_job_that_needs_it_and_harms_nothing_else(project):
@@ -60,7 +60,7 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
 
     assert running.returncode == 0
     assert len(seen) == 2
-    assert project.figures() == {job: undisturbed[job] for job in ((1, 1), (1, 2))}
+    assert project.scores() == {job: undisturbed[job] for job in ((1, 1), (1, 2))}
 
 
 def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
@@ -131,7 +131,7 @@ def test_a_worker_and_a_run_that_are_ended_go_on_inside_the_fold(project):
     ]
     assert len(epochs) == 3, printed + status + again.stdout
     assert 40 < epochs[0] < epochs[1] == epochs[2]
-    assert project.figures() == project.figures("undisturbed")
+    assert project.scores() == project.scores("undisturbed")
     assert not [*project.results.rglob("*.npz")]
 
 
@@ -164,7 +164,7 @@ def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undistu
     printed = running.communicate(timeout=120)[0]
 
     assert running.returncode == 0, printed
-    assert project.figures() == {job: figures for job, figures in undisturbed.items() if job[0] <= 2 and job[1] <= 2}
+    assert project.scores() == {job: scores for job, scores in undisturbed.items() if job[0] <= 2 and job[1] <= 2}
     assert not project.leftovers()
 
 
@@ -275,7 +275,7 @@ def kill_and_restart(project, n_kills, seed):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     for job, stamp in stamps.items():
         assert project.stamp(job) == stamp
-    return project.figures()
+    return project.scores()
 
 
 def wait_for_workers_to_end(project):

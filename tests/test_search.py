@@ -134,7 +134,7 @@ def test_a_run_with_workers_that_is_killed_five_times_ends_as_one_that_is_not(pr
 
     assert ended.returncode == 0, ended.stderr
     assert json.dumps(searched(project)) == json.dumps(searched(wanted))
-    assert project.figures() == project.figures("whole")
+    assert project.scores() == project.scores("whole")
     old = project.stamp((1, 1))
     assert project.run("--overwrite").returncode == 0
     assert json.dumps(searched(project)) == json.dumps(searched(wanted))

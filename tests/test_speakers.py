@@ -227,7 +227,7 @@ def test_one_decision_for_each_speaker_is_what_figures_intervals_and_tables_are_
     right = is_well == np.array([name[1] in "0246" for name in score.index])
 
     instance = read_instances(ExperimentFolder(diagnosed.results), [1])[0]
-    accuracy = instance.item_figure("clip_test", "accuracy")
+    accuracy = instance.item_score("clip_test", "accuracy")
     assert accuracy["items"] == pytest.approx(right.mean())
     assert accuracy["method"] == ("exact limit" if right.all() else "t on the logit scale")
     assert accuracy["chance"] == pytest.approx(0.5)  # half of the speakers are ill

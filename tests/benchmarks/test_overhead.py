@@ -16,7 +16,7 @@ def test_all_figures_are_printed():
 
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=True).stdout
 
-    figures = {
+    scores = {
         found[1].strip(): float(found[2].replace(",", "")) for found in re.finditer(r"(?m)^(.{72}) +([\d,.]+) ms", printed)
     }
     for name in (
@@ -25,8 +25,8 @@ def test_all_figures_are_printed():
         "finished experiment of 60 jobs found done",
         "publish",
     ):
-        assert figures[name] > 0
-    assert figures["a job of no work in a warm worker"] < figures["fit"]
+        assert scores[name] > 0
+    assert scores["a job of no work in a warm worker"] < scores["fit"]
     starts = re.findall(r"(?m)^(\S.*), against python -c pass +([\d,.]+) times$", printed)
     assert [name for name, _ in starts] == ["--help", "--list", "--dry-run", "nothing to do"]
     assert min(float(times) for _, times in starts) > 1

@@ -26,9 +26,9 @@ def test_equal_algorithms_are_told_apart_in_5_percent_at_most_and_intervals_cove
     assert found["corrected t"].mean() < found["plain t"].mean() / 2  # which shows that the simulation needs the correction
     # 93 to 97 % wanted; 200 corpora tell the share with a standard error of 1.5 %.
     found = found[found["accuracy, models"].notna()]  # without the studies of several deals, which have no figures
-    for figure in ("accuracy", "macro F1"):
-        assert found[f"{figure}, models"].between(0.93 - 0.04, 0.97 + 0.03).all(), found[f"{figure}, models"]
-        assert found[f"{figure}, models"].mean() == pytest.approx(0.95, abs=0.02)
+    for score in ("accuracy", "macro F1"):
+        assert found[f"{score}, models"].between(0.93 - 0.04, 0.97 + 0.03).all(), found[f"{score}, models"]
+        assert found[f"{score}, models"].mean() == pytest.approx(0.95, abs=0.02)
     assert files["png"].stat().st_size > 10_000
 
 

@@ -151,8 +151,8 @@ class Averaged(keras.Model):
         "experiment.run(quiet=True)",
     )
 
-    figures = [[study.score_table(instance, fold).to_csv() for fold in (1, 2)] for instance in (1, 2)]
-    assert figures[0] == figures[1]
+    scores = [[study.score_table(instance, fold).to_csv() for fold in (1, 2)] for instance in (1, 2)]
+    assert scores[0] == scores[1]
     assert "n_units: int = 4" in modules(study)[0].read_text()
 
 

@@ -82,8 +82,8 @@ def test_they_have_intervals_and_can_be_added_to_finished_runs(clinic):
     text = json.dumps(metrics)
     assert all(name in text for name in ("sensitivity", "specificity", "f1"))
     estimates = json.loads((clinic.results / "instance_1/estimates.json").read_text())
-    for figures in estimates["over_items"]["figures"]["figures"].values():
-        assert figures["sensitivity"]["low"] < figures["sensitivity"]["high"]
+    for scores in estimates["over_items"]["figures"]["figures"].values():
+        assert scores["sensitivity"]["low"] < scores["sensitivity"]["high"]
 
 
 def test_a_metric_of_one_class_needs_one(clinic):
@@ -106,9 +106,9 @@ def test_one_of_three_classes_counts_against_the_others(study):
 
     table = study.predictions().query("side == 'test'")
     true, found = table["target"] == "b", table["predicted"] == "b"
-    figures = study.scores()
-    assert figures["sensitivity"] == pytest.approx(recall_score(true, found))
-    assert figures["specificity"] == pytest.approx(recall_score(~true, ~found))
+    scores = study.scores()
+    assert scores["sensitivity"] == pytest.approx(recall_score(true, found))
+    assert scores["specificity"] == pytest.approx(recall_score(~true, ~found))
 
 
 def test_differences_of_it_are_those_of_a_metric_from_0_to_1(study):

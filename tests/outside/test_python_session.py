@@ -70,7 +70,7 @@ where = {finished.EXPERIMENT!r}
 results, jobs = xval.load_results(where), xval.load_jobs(where)
 figures, predictions = xval.load_scores(where), xval.load_predictions(where, instances=[1])
 print(json.dumps({{"results": sorted(results.columns), "jobs": sorted(jobs.columns), "states": sorted(set(jobs["status"])),
-    "figures": sorted(figures.columns), "predictions": sorted(predictions.columns), "n": [len(jobs), len(predictions)],
+    "figures": sorted(scores.columns), "predictions": sorted(predictions.columns), "n": [len(jobs), len(predictions)],
     "accuracy": results.query("instance == 1 and fold == 1 and side == 'test' and metric == 'accuracy'")["value"].tolist()}}))
 """))  # fmt: skip
 

@@ -30,7 +30,7 @@ class Fails(keras.callbacks.Callback):
 """
 
 
-def figures(study):
+def scores(study):
     """Return what must be equal bit for bit between runs."""
     read = {path.parent: json.loads(path.read_text()) for path in study.results.glob("instance_*/fold_*/record.json")}
     return {
@@ -43,7 +43,7 @@ def figures(study):
 
 
 def done(study):
-    return sorted(figures(study))
+    return sorted(scores(study))
 
 
 def stamps(study):
@@ -177,7 +177,7 @@ def test_folds_may_be_run_one_by_one(study):
     assert done(study) == ["instance_1/fold_2"]
     assert "1" in study.run("--dry-run").stdout
     assert study.run().returncode == 0
-    alone = figures(study)
+    alone = scores(study)
     study.script(SVM, num_experiment=1, experiment_folder="other")
     assert study.run().returncode == 0
     other = pd.read_parquet(study.folder / "other/small/experiment_1/instance_1/fold_2/scores.parquet")
@@ -190,10 +190,10 @@ def test_a_changed_setting_is_refused_and_overwrite_replaces(study):
 
     said = study.mistake("exp.py", *other)
     assert "time_parts was" in said
-    before = figures(study)
+    before = scores(study)
     assert study.run(*other, "--overwrite").returncode == 0
 
-    after = figures(study)
+    after = scores(study)
     assert after["instance_1/fold_1"] == before["instance_1/fold_1"]
     assert after["instance_2/fold_1"] != before["instance_2/fold_1"]
     assert not list(study.results.glob("*.replaced"))
@@ -413,7 +413,7 @@ def test_killed_in_the_middle_the_same_command_gives_the_same_numbers(study, tmp
     undisturbed.file("watch.py", SLOWLY.replace("time.sleep(0.2)", "pass"))
     undisturbed.file("exp.py", (study.folder / "exp.py").read_text())
     assert undisturbed.run().returncode == 0
-    assert figures(study) == figures(undisturbed)
+    assert scores(study) == scores(undisturbed)
     assert not [path for path in study.results.rglob("*") if path.name.endswith((".part", ".script.json"))]
 
 

@@ -35,7 +35,7 @@ def clips_of(study, instance=1):
     return pd.concat([table[table["side"] == "test"] for table in folds], ignore_index=True)
 
 
-def figures(study, instance=1, **options):
+def scores(study, instance=1, **options):
     table = xval.load_scores(study.results, **options)
     return table[(table["instance"] == instance) & (table["side"] == "test")].set_index("metric")
 
@@ -65,7 +65,7 @@ def expected_interval(table, measure):
 def test_three_ill_of_sixteen_have_the_degrees_of_freedom_of_three(study, n_clips):
     train_clinic(study, 3, 16, n_clips)
 
-    found, table = figures(study), clips_of(study)
+    found, table = scores(study), clips_of(study)
 
     for name, measure in {"auc": auc, "balanced_accuracy": recall}.items():
         assert found.loc[name, "pooled"] == pytest.approx(measure(table))
@@ -80,7 +80,7 @@ def test_two_ill_of_twelve_have_no_interval_and_every_text_says_why(study):
     compared = study.xval("compare", study.EXPERIMENT)
     table = xval.compare_instances(study.results, metric="auc")
 
-    found = figures(study)
+    found = scores(study)
     assert found.loc[["auc", "balanced_accuracy", "macro_f1"], ["low", "high"]].isna().all(axis=None)
     assert found.loc["accuracy", ["low", "high"]].notna().all()
     assert "only 2 patients of class 'ill'" in ended.stdout
@@ -127,7 +127,7 @@ def test_pooled_values_of_unequal_clips_rest_on_the_patients_who_have_them(study
 def test_one_decision_each_has_the_same_kind_of_interval_for_accuracy_and_balanced_accuracy(study):
     train_clinic(study, 6, 12, item_decision="mean", instances=INSTANCES[:1])
 
-    found = figures(study).loc[["accuracy", "balanced_accuracy"]]
+    found = scores(study).loc[["accuracy", "balanced_accuracy"]]
 
     assert found["method"].nunique() == 1
     assert found.loc["accuracy", "pooled"] == pytest.approx(found.loc["balanced_accuracy", "pooled"])  # as many ill as healthy
@@ -148,7 +148,7 @@ def test_a_bootstrap_is_that_of_scipy_and_the_same_each_time(study):
     of_item = (table["target"] == table["predicted"]).groupby(table["item"]).mean().to_numpy()
     for kind, method in {"bootstrap": "percentile", "bca": "BCa"}.items():
         theirs = stats.bootstrap((of_item,), np.mean, n_resamples=2000, method=method, rng=0).confidence_interval
-        found = figures(study, interval=kind)
+        found = scores(study, interval=kind)
         assert tuple(found.loc["accuracy", ["low", "high"]]) == pytest.approx(tuple(theirs))
         assert found.loc["accuracy", "method"] == f"{method} bootstrap"
         assert found.loc["auc", "low"] < auc(table) < found.loc["auc", "high"]
@@ -168,7 +168,7 @@ def test_a_value_of_one_class_rests_on_its_own_speakers(study):
     """Two ill tell no sensitivity, but ten healthy patients tell the specificity."""
     train_clinic(study, 2, 12, instances=INSTANCES[:1], metrics="sensitivity, specificity, f1", positive_class="ill")
 
-    found = figures(study)
+    found = scores(study)
 
     assert found.loc[["sensitivity", "f1"], ["low", "high"]].isna().all(axis=None)
     assert found.loc["specificity", ["low", "high"]].notna().all()
@@ -186,7 +186,7 @@ def test_a_rare_label_costs_the_values_that_rest_on_it_alone(study):
     write("small", data, labels, data_folder=study.folder / "data", task_type="multilabel_classification")
     study.train({"architecture": "mlp", "n_units": (4,)}, num_folds=2, num_epochs=1, task_type="multilabel_classification")
 
-    found = figures(study)
+    found = scores(study)
 
     assert found.loc[["macro_f1", "auc", "mean_average_precision"], ["low", "high"]].isna().all(axis=None)
     assert found.loc[["micro_f1", "accuracy"], ["low", "high"]].notna().all(axis=None)
@@ -202,7 +202,7 @@ def test_pooled_errors_of_numbers_rest_on_the_speakers_who_have_the_clips(study)
     write("small", data, numbers, data_folder=study.folder / "data", task_type="regression")
     study.train({"architecture": "ridge"}, num_folds=2, task_type="regression")
 
-    found, table = figures(study), clips_of(study, 1)
+    found, table = scores(study), clips_of(study, 1)
 
     predicted, target = (table.filter(regex=f"^{what}_").squeeze(axis=1) for what in ("predicted", "target"))
     squared = ((predicted - target) ** 2).groupby(table["item"]).agg(["sum", "size"])

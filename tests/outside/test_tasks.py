@@ -105,13 +105,13 @@ def test_frames_on_a_backend(empty, backend):
 @pytest.mark.slow
 def test_an_estimator_has_the_same_numbers_beside_each_backend(empty):
     empty.corpus()
-    figures = []
+    scores = []
     for number, backend in enumerate(BACKENDS, start=1):
         empty.backend = backend
         empty.train({"architecture": "svm", "C": (1.0,)}, num_experiment=number)
-        figures.append(pd.read_parquet(empty.folder / f"results/small/experiment_{number}/instance_1/fold_1/scores.parquet"))
-    assert figures[0].equals(figures[1])
-    assert figures[0].equals(figures[2])
+        scores.append(pd.read_parquet(empty.folder / f"results/small/experiment_{number}/instance_1/fold_1/scores.parquet"))
+    assert scores[0].equals(scores[1])
+    assert scores[0].equals(scores[2])
 
 
 ESTIMATORS = ("svm", "logistic", "forest", "boosting", "knn", "constant")

@@ -19,7 +19,7 @@ from xval.answers.instance_predictions import InstancePredictions
 from xval.answers.operating_points import Value
 from xval.answers.training_runs import group_runs
 from xval.measures.statistics.components import variance_components
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, figure_interval
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, score_interval
 from xval.results.tested_examples import TestedExamples
 
 _WIDTH = 1.96  # deviations of a normal distribution on each side of 95 %
@@ -87,15 +87,15 @@ def _agreement(repeats: Sequence[TestedExamples], number: int, name: str) -> Agr
     values = []
     for place in range(3):
 
-        def figure(items: NDArray[np.intp], place: int = place) -> float:
+        def score(items: NDArray[np.intp], place: int = place) -> float:
             return float(item_limits(items)[:, place].mean())
 
         is_quick = len(repeats) * n_items * min(n_items, MOST_LEFT_OUT) <= _MOST_ITEMS_LEFT_OUT
         by_run = [everyone[run, place].mean() for run in runs]
         values.append(
             Value(
-                figure(np.arange(n_items)),
-                figure_interval(n_items, figure, bounds=None, runs=by_run, weights=n_clips) if is_quick else None,
+                score(np.arange(n_items)),
+                score_interval(n_items, score, bounds=None, runs=by_run, weights=n_clips) if is_quick else None,
             )
         )
     biases = [

@@ -40,7 +40,7 @@ def class_recalls(repeats: Sequence[TestedExamples], class_names: Sequence[str])
         recalls[name] = ClassRecall(
             n_clips=int(true[0].sum()),
             n_items=len(over_items.items),
-            recall=over_items.figure(),
+            recall=over_items.score(),
             low=interval.low if interval else None,
             high=interval.high if interval else None,
         )

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from xval.answers.confusion import find_confusion
-from xval.answers.label_scores import label_figures
+from xval.answers.label_scores import label_scores
 from xval.measures.confusion import ClassCounts
 from xval.results.instance import InstanceResults
 
@@ -48,7 +48,7 @@ def class_report(instance: InstanceResults) -> ClassReport | None:
     if confusion := find_confusion(instance):
         matrix = np.array(confusion.counts)
         names, counts = confusion.class_names, ClassCounts(matrix.sum(axis=1), matrix.sum(axis=0), np.diag(matrix))
-    elif labels := label_figures(instance):
+    elif labels := label_scores(instance):
         names = tuple(label.label for label in labels)
         n_predicted = np.array([label.true_positives + label.false_positives for label in labels])
         n_correct = np.array([label.true_positives for label in labels])

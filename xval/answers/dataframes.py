@@ -154,12 +154,12 @@ def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataF
         if interval != "t":
             instance = with_bootstrap(instance, interval)
         over_items: Any = instance.over_items
-        for side, figures in over_items["figures"].items():
-            for metric, item_figure in figures.items():
+        for side, scores in over_items["figures"].items():
+            for metric, item_score in scores.items():
                 folds = instance.over_folds(side, metric)
                 fold_statistics = {"mean": folds["mean"], "std": folds["std"], "n_folds": folds["n"]}
                 names = {"side": side, "metric": metric, "n_items": over_items["n_items"]}
-                rows.append(instance.keys | names | fold_statistics | item_figure)
+                rows.append(instance.keys | names | fold_statistics | item_score)
     table = pd.DataFrame(rows, columns=list(_SCORE_DTYPES)).astype(_SCORE_DTYPES)
     table.attrs["not_done"] = warn_of_not_done(instances)
     return table
@@ -185,8 +185,8 @@ def summarize(instances: Sequence[InstanceResults]) -> pd.DataFrame:
             "architecture": instance.settings.architecture,
         }
         for side, metric in dict.fromkeys([(ranking.side, ranking.metric), *tested_columns(instances)]):
-            figures = _numbers(instance, side, metric)
-            row |= {f"{side}_{metric}_{name}": finite_or_nan(value) for name, value in figures.items()}
+            scores = _numbers(instance, side, metric)
+            row |= {f"{side}_{metric}_{name}": finite_or_nan(value) for name, value in scores.items()}
         row |= {"seconds": instance.seconds, "n_folds": instance.n_folds, "n_folds_done": len(instance.folds)}
         rows.append(row | {"leakage": clause(judge_instance(instance))})
     return pd.DataFrame(rows, index=pd.Index([instance.number for instance in instances], name="instance"))
@@ -197,7 +197,7 @@ def _numbers(instance: InstanceResults, side: str, metric: str) -> dict[str, flo
     over_folds = instance.over_folds(side, metric)
     numbers = {"mean": over_folds["mean"], "std": over_folds["std"]}
     if side.endswith("test"):
-        over_items, chance = instance.item_figure(side, metric), chance_level([instance], metric, side)
+        over_items, chance = instance.item_score(side, metric), chance_level([instance], metric, side)
         numbers["estimate"] = None if over_items is None else over_items[over_items["of"]]
         numbers["low"] = None if over_items is None else over_items["low"]
         numbers["high"] = None if over_items is None else over_items["high"]

@@ -18,7 +18,7 @@ from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
 from xval.results.estimates_file import write_estimates
 from xval.results.instance import InstanceResults
-from xval.results.item_scores import OVER_ITEMS_VERSION, ItemFigure, OverItems
+from xval.results.item_scores import OVER_ITEMS_VERSION, ItemScore, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance
@@ -106,26 +106,25 @@ def with_bootstrap(instance: Measured, bootstrap: "Bootstrap", only: Collection[
     computed, faults = compute_over_items(instance, asked, bootstrap, only)
     if computed is None or faults:
         raise ResultsError("\n".join(faults))
-    figures = {
+    scores = {
         side: {
-            name: _with_ends(figure, _drawn(computed["figures"].get(side, {}).get(name)))
-            for name, figure in side_scores.items()
+            name: _with_ends(score, _drawn(computed["figures"].get(side, {}).get(name))) for name, score in side_scores.items()
         }
         for side, side_scores in instance.over_items["figures"].items()
     }
-    return replace(instance, over_items=instance.over_items | {"figures": figures})
+    return replace(instance, over_items=instance.over_items | {"figures": scores})
 
 
-def _drawn(figure: ItemFigure | None) -> ItemFigure | None:
+def _drawn(score: ItemScore | None) -> ItemScore | None:
     """Return a score whose interval is of the bootstrap, or the exact limit of a value at its bound; None: another one."""
-    method = str(figure and figure["method"])
-    return figure if method.endswith("bootstrap") or method == "exact limit" else None
+    method = str(score and score["method"])
+    return score if method.endswith("bootstrap") or method == "exact limit" else None
 
 
-def _with_ends(figure: ItemFigure, other: ItemFigure | None) -> ItemFigure:
+def _with_ends(score: ItemScore, other: ItemScore | None) -> ItemScore:
     """Return a score with the interval of another; None: without one."""
     ends = {name: other and other[name] for name in ("low", "high", "method", "covers")}
-    return cast("ItemFigure", figure | ends)
+    return cast("ItemScore", score | ends)
 
 
 def load_requested(results: OpenResults, instance: int) -> tuple[dict[str, AddedMetric | None], dict[str, XvalError]]:

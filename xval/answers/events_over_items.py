@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import BACKGROUND
-from xval.measures.events.figure_names import EVENT_METRICS, SCORE_METRICS
 from xval.measures.events.metrics import Counts, RecordingEvents, count_events, count_segments
 from xval.measures.events.psds import SCENARIOS, Runs, ScoredRecording, psds, tabulate_runs
+from xval.measures.events.score_names import EVENT_METRICS, SCORE_METRICS
 from xval.measures.metrics import Chance
-from xval.measures.statistics.intervals import FEWEST_ITEMS, Bootstrap, figure_interval, left_out, sum_left_out
-from xval.results.item_scores import ItemFigure, LeftOut, make_figure
+from xval.measures.statistics.intervals import FEWEST_ITEMS, Bootstrap, left_out, score_interval, sum_left_out
+from xval.results.item_scores import ItemScore, LeftOut, make_item_score
 from xval.results.tested_examples import Frames, read_frames
 
 _COLUMNS = ["start_s", "end_s", "label"]
@@ -31,9 +31,9 @@ def measure_events(
     runs: Sequence[Sequence[Path]],
     class_names: Sequence[str],
     settings: FrameSettings,
-    record_scores: Mapping[str, ItemFigure],
+    record_scores: Mapping[str, ItemScore],
     bootstrap: Bootstrap | None = None,
-) -> dict[str, ItemFigure]:
+) -> dict[str, ItemScore]:
     """Return the scores of segments and events.
 
     Chance is the best of these answers: never an event; one label, whichever, all the time; if frames have several labels, all
@@ -44,7 +44,7 @@ def measure_events(
         class_names: Of the model, perhaps with `BACKGROUND`.
         settings: Of frames and events.
         record_scores: The scores that the records have, with their means over items; no others are computed.
-        bootstrap: Of the intervals, as of `figure_interval`; the scores of all thresholds have none then, as they are slow.
+        bootstrap: Of the intervals, as of `score_interval`; the scores of all thresholds have none then, as they are slow.
     """
     labels = [name for name in class_names if name != BACKGROUND]
     scored = [name for name in SCORE_METRICS if name in record_scores]
@@ -74,7 +74,7 @@ def measure_events(
         for answer, on in answers.items()
     }
 
-    item_figures = {}
+    item_scores = {}
     for name in (name for name in EVENT_METRICS if name in record_scores):
 
         def compute(drawn: NDArray[np.intp], name: str = name) -> float:
@@ -84,12 +84,12 @@ def measure_events(
         reached = {answer: sign * values[name] for answer, values in by_answer.items() if not math.isnan(values[name])}
         best = max(reached, key=reached.__getitem__, default=None)
         bounds = (0.0, math.inf) if name.endswith("_rate") else (0.0, 1.0)
-        run_values = [figures[name] for figures in run_figures]
-        interval = figure_interval(len(items), compute, bounds=bounds, runs=run_values, weights=weights, bootstrap=bootstrap)
+        run_values = [scores[name] for scores in run_figures]
+        interval = score_interval(len(items), compute, bounds=bounds, runs=run_values, weights=weights, bootstrap=bootstrap)
         chance = Chance(math.nan, "") if best is None else Chance(sign * reached[best], best)
-        item_figures[name] = make_figure(record_scores[name]["items"], pooled[name], "pooled", interval, chance)
-        _keep_left_out(item_figures[name], run_values, [[of[name] for of in runs] for runs in without], weights)
-    return item_figures | (_measure_scores(read, items, labels, settings, record_scores, weights, bootstrap) if scored else {})
+        item_scores[name] = make_item_score(record_scores[name]["items"], pooled[name], "pooled", interval, chance)
+        _keep_left_out(item_scores[name], run_values, [[of[name] for of in runs] for runs in without], weights)
+    return item_scores | (_measure_scores(read, items, labels, settings, record_scores, weights, bootstrap) if scored else {})
 
 
 def _measure_scores(
@@ -97,10 +97,10 @@ def _measure_scores(
     items: Sequence[str],
     labels: Sequence[str],
     settings: FrameSettings,
-    record_scores: Mapping[str, ItemFigure],
+    record_scores: Mapping[str, ItemScore],
     weights: NDArray[np.float64],
     bootstrap: Bootstrap | None,
-) -> dict[str, ItemFigure]:
+) -> dict[str, ItemScore]:
     """Return the scores of events at all thresholds; chance is that of frames that all have the same score."""
     by_training: list[_Tables] = [{item: [] for item in items} for _ in read]
     silent = []
@@ -121,7 +121,7 @@ def _measure_scores(
         for label_runs in runs
     )
     everyone = np.arange(len(items))
-    item_figures = {}
+    item_scores = {}
     for name in (name for name in SCORE_METRICS if name in record_scores):
 
         def compute(drawn: NDArray[np.intp], name: str = name, of: Sequence[_Tables] = by_training) -> float:
@@ -131,24 +131,22 @@ def _measure_scores(
         interval, by_run, without = None, [], []
         if is_quick:
             by_run = [compute(everyone, of=[by_item]) for by_item in by_training]
-            interval = figure_interval(
+            interval = score_interval(
                 len(items), compute, bounds=(0.0, 1.0), runs=by_run if len(by_run) > 1 else [], weights=weights
             )
             without = [
                 [compute(np.delete(everyone, own), of=[by_item]) for by_item in by_training] for own in left_out(len(items))
             ]
         chance = Chance(psds(silent, SCENARIOS[name]), "the same score for all frames")
-        item_figures[name] = make_figure(record_scores[name]["items"], compute(everyone), "pooled", interval, chance)
-        _keep_left_out(item_figures[name], by_run, without, weights)
-    return item_figures
+        item_scores[name] = make_item_score(record_scores[name]["items"], compute(everyone), "pooled", interval, chance)
+        _keep_left_out(item_scores[name], by_run, without, weights)
+    return item_scores
 
 
-def _keep_left_out(
-    figure: ItemFigure, run_scores: list[float], without: list[list[float]], weights: NDArray[np.float64]
-) -> None:
+def _keep_left_out(score: ItemScore, run_scores: list[float], without: list[list[float]], weights: NDArray[np.float64]) -> None:
     """Keep a score in each training run, of all items and without each in turn, where all of these are defined."""
     if len(without) >= FEWEST_ITEMS and np.isfinite(run_scores).all() and np.isfinite(without).all():
-        figure["left_out"] = LeftOut(figures=run_scores, without=without, weights=sum_left_out(weights).astype(int).tolist())
+        score["left_out"] = LeftOut(figures=run_scores, without=without, weights=sum_left_out(weights).astype(int).tolist())
 
 
 def _recordings(frames: Frames, labels: Sequence[str]) -> Iterable[tuple[str, RecordingEvents, pd.DataFrame]]:
@@ -195,4 +193,4 @@ _SUMMED = ("n_reference", "n_estimated", "n_correct", "n_substitutions", "n_dele
 
 
 def _figures(counts: _Both) -> dict[str, float]:
-    return counts[0].figures("segment") | counts[1].figures("event")
+    return counts[0].scores("segment") | counts[1].scores("event")

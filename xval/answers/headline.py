@@ -30,7 +30,7 @@ from xval.base.item_word import new_items
 from xval.base.json_files import hash_text
 from xval.folds.random_split import is_random_split
 from xval.results.instance import InstanceResults
-from xval.results.item_scores import ItemFigure
+from xval.results.item_scores import ItemScore
 from xval.settings.architectures import doing
 from xval.settings.classical import CLASSICAL
 
@@ -74,24 +74,24 @@ def _choose_case(fields: "_Fields") -> str:
         return "undefined"
     if len(selected.folds) < selected.n_folds:
         return "failed" if selected.number in fields.failures else "unfinished"
-    figure = fields.figure
+    score = fields.item_score
     if selected.number in fields.at_chance:
-        return _case_at_chance(figure)
+        return _case_at_chance(score)
     if fields.is_random_split:
         return "random split"
     if are_perfect([fields.nested or selected]):
         return "perfect, few" if fields.advice_on_few else "perfect decisions" if selected.decides_items else "perfect"
-    if figure is None or figure["low"] is None:
+    if score is None or score["low"] is None:
         return "no interval" if not fields.too_few else "few of a class" if fields.advice_on_few else "few items"
     if any(selected.number in known.where for known in recognised.find(fields)):
         return "knows the item"
     return _case_of_comparison(fields)
 
 
-def _case_at_chance(figure: ItemFigure | None) -> str:
-    if figure is None or figure["low"] is None or figure["high"] is None or figure["chance"] is None:
+def _case_at_chance(score: ItemScore | None) -> str:
+    if score is None or score["low"] is None or score["high"] is None or score["chance"] is None:
         return "at chance, no interval"
-    return "at chance" if figure["low"] <= figure["chance"] <= figure["high"] else "worse than chance"
+    return "at chance" if score["low"] <= score["chance"] <= score["high"] else "worse than chance"
 
 
 def _case_of_comparison(fields: "_Fields") -> str:
@@ -149,8 +149,8 @@ class _Fields(Variants):
         return [pair for pair in (self.comparison.pairs if self.comparison else ()) if pair.verdict in verdicts]
 
     @property
-    def figure(self) -> ItemFigure | None:
-        return (self.nested or self.selected).item_figure(self.side, self.main_metric)
+    def item_score(self) -> ItemScore | None:
+        return (self.nested or self.selected).item_score(self.side, self.main_metric)
 
     @cached_property
     def own_estimate(self) -> Estimate:
@@ -298,18 +298,18 @@ class _Fields(Variants):
 
     @property
     def is_above_chance(self) -> str:
-        is_known = self.figure is not None and self.figure["chance"] is not None
+        is_known = self.item_score is not None and self.item_score["chance"] is not None
         return f"{capital(self.above_chance)}. " if is_known else ""
 
     @property
     def item_level(self) -> str:
-        figure = self.figure
-        levels = [figure.get("permuted"), figure.get("group_chance")] if figure else []
+        score = self.item_score
+        levels = [score.get("permuted"), score.get("group_chance")] if score else []
         return self._write(max(level for level in levels if level is not None))
 
     @property
     def too_few(self) -> str:
-        return call_items_of(self.done, self.figure.get("no_interval", "") if self.figure else "")
+        return call_items_of(self.done, self.item_score.get("no_interval", "") if self.item_score else "")
 
     @property
     def few(self) -> str:

@@ -12,7 +12,7 @@ from xval.results.item_scores import ClassRecall
 _COUNTS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 
 
-class LabelFigures(NamedTuple):
+class LabelScores(NamedTuple):
     """A label over all folds; with seeds or repeats clips count in each of them.
 
     Attributes:
@@ -53,7 +53,7 @@ class LabelFigures(NamedTuple):
     n_untuned: int
 
 
-def label_figures(instance: InstanceResults) -> list[LabelFigures]:
+def label_scores(instance: InstanceResults) -> list[LabelScores]:
     """Return the scores of the labels of an instance; none where clips have one class, or no fold is finished."""
     records = [record for record in instance.done.values() if record.get("thresholds")]
     return [
@@ -62,7 +62,7 @@ def label_figures(instance: InstanceResults) -> list[LabelFigures]:
     ]
 
 
-def _label_scores(name: str, records: list[dict[str, object]], recall: ClassRecall | None) -> LabelFigures:
+def _label_scores(name: str, records: list[dict[str, object]], recall: ClassRecall | None) -> LabelScores:
     label_metrics = [record["class_metrics"]["test"][name] for record in records]  # type: ignore[index]
     right, invented, missed, others = (sum(int(job_metrics[count]) for job_metrics in label_metrics) for count in _COUNTS)
     areas: dict[object, list[float]] = {}
@@ -73,7 +73,7 @@ def _label_scores(name: str, records: list[dict[str, object]], recall: ClassReca
             n_clips = sum(int(job_metrics[count]) for count in _COUNTS)
             levels[record["fold"]] = float(random_average_precision(job_metrics["n_clips"], n_clips))
     thresholds = [float(record["thresholds"][name]) for record in records]  # type: ignore[index]
-    return LabelFigures(
+    return LabelScores(
         name,
         right + missed,
         _share(right + missed, right + invented + missed + others),

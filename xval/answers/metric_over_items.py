@@ -22,9 +22,9 @@ from xval.measures.statistics.intervals import (
     N_RESAMPLES,
     Bootstrap,
     Interval,
-    figure_interval,
     left_out,
     mean_interval,
+    score_interval,
     sum_left_out,
 )
 from xval.results.item_scores import LeftOut
@@ -73,14 +73,14 @@ class MetricOverItems:
         )  # (n_items, n_repeats)
         self.weights = None if is_mean else self._count(has_classes=has_classes)
 
-    def figure(self, places: NDArray[np.intp] | slice = slice(None)) -> float:
+    def score(self, places: NDArray[np.intp] | slice = slice(None)) -> float:
         """Return the score of some of the items, by their places in `items`, perhaps several times; NaN of none."""
         return float(np.mean(self._figures(places)))
 
-    def run_figures(self) -> list[float]:
+    def run_scores(self) -> list[float]:
         """Return the score of all items by each training run, as of `group_runs`."""
-        figures = self._figures()
-        return [float(figures[run].mean()) for run in self._runs]
+        scores = self._figures()
+        return [float(scores[run].mean()) for run in self._runs]
 
     def no_interval(self, class_names: Sequence[str]) -> str:
         """Return why there are too few items for an interval: ``only 2 items of class 'ill'``; empty: there are enough."""
@@ -95,27 +95,25 @@ class MetricOverItems:
         if self.weights is None or self.is_too_large or self.no_interval(()):
             return None
         places = np.arange(len(self.items))
-        figures = np.array([self._figures(places), *(self._figures(np.delete(places, own)) for own in left_out(len(places)))])
-        if not np.isfinite(figures).all():
+        scores = np.array([self._figures(places), *(self._figures(np.delete(places, own)) for own in left_out(len(places)))])
+        if not np.isfinite(scores).all():
             return None
         weights = sum_left_out(self.weights).astype(int).tolist()
-        return LeftOut(figures=figures[0].tolist(), without=figures[1:].tolist(), weights=weights)
+        return LeftOut(figures=scores[0].tolist(), without=scores[1:].tolist(), weights=weights)
 
     def interval(self, bootstrap: Bootstrap | None = None) -> Interval | None:
         """Return the 95 % interval; None: fewer than 3 items (of a class), undefined, or it would take minutes.
 
-        `bootstrap` is as of `figure_interval`.
+        `bootstrap` is as of `score_interval`.
         """
         if self.is_too_large or (self._values is not None and not np.isfinite(self._values).all()):
             return None
-        bounds, runs = self._metric.bounds, self.run_figures() if len(self._runs) > 1 else []
+        bounds, runs = self._metric.bounds, self.run_scores() if len(self._runs) > 1 else []
         if self._values is not None:
             return mean_interval(self._values.mean(axis=1), bounds=bounds, runs=runs, bootstrap=bootstrap)
         if bootstrap and self._n_values * N_RESAMPLES > MOST_VALUES_OF_BOOTSTRAP:
             return None
-        return figure_interval(
-            len(self.items), self.figure, bounds=bounds, runs=runs, weights=self.weights, bootstrap=bootstrap
-        )
+        return score_interval(len(self.items), self.score, bounds=bounds, runs=runs, weights=self.weights, bootstrap=bootstrap)
 
     def _count(self, *, has_classes: bool) -> NDArray[np.float64]:
         """Return `weights`, and keep which class each row is of."""
@@ -157,9 +155,9 @@ class MetricOverItems:
         return self._known[key]
 
     def _repeat_values(self, items: Sequence[int]) -> NDArray[np.float64]:
-        figures = []
+        scores = []
         for examples, rows in zip(self._repeats, self._rows, strict=True):
             chosen = np.concatenate([rows[item] for item in items])
             predictions = examples.levelled if self._metric.ranks else examples.predictions
-            figures.append(self._metric.function(examples.targets[chosen], predictions[chosen]))
-        return np.array(figures, np.float64)
+            scores.append(self._metric.function(examples.targets[chosen], predictions[chosen]))
+        return np.array(scores, np.float64)

@@ -99,7 +99,7 @@ def operating_points(
 
 def _measure(metric: Metric, repeats: Sequence[TestedExamples]) -> Value:
     over_items = MetricOverItems(metric, repeats, is_mean=False, has_classes=True)
-    return Value(over_items.figure(), over_items.interval())
+    return Value(over_items.score(), over_items.interval())
 
 
 def _auc(number: int, targets: Targets, predictions: Predictions) -> float:

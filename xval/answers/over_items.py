@@ -28,7 +28,7 @@ from xval.measures.statistics.item_chance import CreditFunction, group_level, pe
 from xval.measures.task import Task
 from xval.results.added_metrics import constant_chance
 from xval.results.instance import InstanceResults
-from xval.results.item_scores import OVER_ITEMS_VERSION, ItemFigure, OverItems, make_figure
+from xval.results.item_scores import OVER_ITEMS_VERSION, ItemScore, OverItems, make_item_score
 from xval.results.job_key import JobKey
 from xval.results.tested_examples import Run, TestedExamples
 
@@ -61,7 +61,7 @@ def measure_over_items(
     Args:
         instance: With its finished jobs.
         further: Metrics in addition to those of the task, by name.
-        bootstrap: Of the intervals, as of `figure_interval`.
+        bootstrap: Of the intervals, as of `score_interval`.
         only: These metrics of the task; None: all.
 
     Raises:
@@ -110,8 +110,8 @@ def measure_over_items(
             over_items["classes"] = class_recalls(decided, class_names)
         over_items["folds_lacking_classes"] = sorted({fold for one in examples for fold in _lacking_folds(task, one)})
     clip_scores = over_items["figures"].get(clip_side, {})
-    known_figures = {name: clip_scores.get(name) or _record_score(values) for name, values in record_scores.items()}
-    over_items["figures"][clip_side] = known_figures | clip_scores
+    known_scores = {name: clip_scores.get(name) or _record_score(values) for name, values in record_scores.items()}
+    over_items["figures"][clip_side] = known_scores | clip_scores
     if task.target == "frame" and not over_items["missing"]:
         frames = settings.frame_settings()
         folders = [[instance.folder(key) for place in run for key in repeats[place].values()] for run in group_runs(runs)]
@@ -130,9 +130,9 @@ def _read_values(
     """Return the metrics of each item that records have, the items in the order of their names."""
     items_by_repeat = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
     values = {}
-    for name in sorted({name for figures in by_item.values() for name in figures} - {"n_clips"}):
+    for name in sorted({name for scores in by_item.values() for name in scores} - {"n_clips"}):
         means = [
-            fmean(finite_or_nan(figures.get(name)) for fold_scores in scores_by_fold for figures in fold_scores.values())
+            fmean(finite_or_nan(scores.get(name)) for fold_scores in scores_by_fold for scores in fold_scores.values())
             for scores_by_fold in items_by_repeat
         ]
         item_scores = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
@@ -148,19 +148,19 @@ def _run_means(values: Sequence[float], runs: Sequence[Run]) -> list[float]:
 def _measure(
     task: Task,
     repeats: Sequence[TestedExamples],
-    item_scores: _Values | None,
+    item_values: _Values | None,
     further: Mapping[str, Metric],
     chosen: Collection[str] | None = None,
     *,
     class_names: Sequence[str] = (),
     bootstrap: Bootstrap | None = None,
-) -> dict[str, ItemFigure]:
+) -> dict[str, ItemScore]:
     """Return the scores that targets and predictions give.
 
     Args:
         task: Of the instance.
         repeats: All that were tested, with each seed of each repeat.
-        item_scores: Their metrics of each item, in the order of the items' names, where the records have them.
+        item_values: Their metrics of each item, in the order of the items' names, where the records have them.
         further: Metrics in addition to those of the task.
         chosen: Only these metrics of the task; None: all.
         class_names: Of the outputs, for texts.
@@ -172,23 +172,23 @@ def _measure(
     for name in set(pooled) & set(metrics.metric_names(task.name)):
         if (known_metric := metrics.find(task.name, name)).ranks:
             pooled[name] = float(np.mean([known_metric.function(one.targets, one.levelled) for one in repeats]))
-    if item_scores is None:
+    if item_values is None:
         by_repeat = [
             [metrics.compute(task.name, examples.targets[own], examples.predictions[own], further) for own in examples.rows]
             for examples in repeats
         ]
-        item_scores, runs = {}, [examples.run for examples in repeats]
+        item_values, runs = {}, [examples.run for examples in repeats]
         for name in pooled:
             table = np.array(
                 [[values[name] for values in repeat_values] for repeat_values in by_repeat]
             )  # (n_repeats, n_items)
-            item_scores[name] = _ItemValues(table.mean(axis=0), _run_means(table.mean(axis=1).tolist(), runs))
+            item_values[name] = _ItemValues(table.mean(axis=0), _run_means(table.mean(axis=1).tolist(), runs))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
-    item_figures = {}
+    item_scores = {}
     for name in pooled if chosen is None else [name for name in pooled if name in chosen]:
         value = pooled[name]
         metric = further.get(name) or metrics.find(task.name, name)
-        known = item_scores.get(name, _ItemValues(np.array([math.nan]), []))
+        known = item_values.get(name, _ItemValues(np.array([math.nan]), []))
         # A fold of one item has the score of the item, so that the mean over folds is that over items.
         basis: Literal["items", "pooled"] = "pooled"
         interval = left_out = None
@@ -211,16 +211,16 @@ def _measure(
             groups = rows if basis == "items" else [np.arange(len(targets))]
             chance = constant_chance(metric, targets, weights, first.predictions.shape[-1], groups)
         overall_mean = math.nan if metric.is_pooled else float(known.values.mean())
-        item_figures[name] = make_figure(overall_mean, value, basis, interval, chance or _NO_CHANCE)
+        item_scores[name] = make_item_score(overall_mean, value, basis, interval, chance or _NO_CHANCE)
         if too_few:
-            item_figures[name]["no_interval"] = too_few
+            item_scores[name]["no_interval"] = too_few
         if left_out:
-            item_figures[name]["left_out"] = left_out
+            item_scores[name]["left_out"] = left_out
         if metric.credit and (metric.is_mean or basis == "pooled"):
             group_chance, permuted, permuted_high = map(finite_or_none, _item_chance(metric.credit, repeats, basis))
-            item_figures[name]["group_chance"] = group_chance
-            item_figures[name]["permuted"], item_figures[name]["permuted_high"] = permuted, permuted_high
-    return item_figures
+            item_scores[name]["group_chance"] = group_chance
+            item_scores[name]["permuted"], item_scores[name]["permuted_high"] = permuted, permuted_high
+    return item_scores
 
 
 def _weights(items: NDArray[np.intp], basis: Literal["items", "pooled"]) -> NDArray[np.float64]:
@@ -277,20 +277,20 @@ def _decided(instance: InstanceResults, jobs: Mapping[int, JobKey], examples: Te
 
 def _measure_decided(
     task: Task, class_names: Sequence[str], repeats: Sequence[TestedExamples], bootstrap: Bootstrap | None
-) -> dict[str, ItemFigure]:
+) -> dict[str, ItemScore]:
     """Return the scores of decisions at thresholds."""
     names = [name.removeprefix("tuned_") for name in task.final_metrics]
     measured = _measure(task, repeats, None, {}, names, class_names=class_names, bootstrap=bootstrap)
-    return {f"tuned_{name}": item_figure for name, item_figure in measured.items()}
+    return {f"tuned_{name}": item_score for name, item_score in measured.items()}
 
 
 def _mean_of(values: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    return {name: float(np.mean([figures[name] for figures in values])) for name in values[0]}
+    return {name: float(np.mean([scores[name] for scores in values])) for name in values[0]}
 
 
-def _record_score(known: _ItemValues) -> ItemFigure:
+def _record_score(known: _ItemValues) -> ItemScore:
     """Return the score of a metric of which the records have the values of each item, and nothing else is known."""
-    return make_figure(float(known.values.mean()), math.nan, "items", known.interval(None), _NO_CHANCE)
+    return make_item_score(float(known.values.mean()), math.nan, "items", known.interval(None), _NO_CHANCE)
 
 
 def _lacking_folds(task: Task, examples: TestedExamples) -> list[int]:

@@ -9,7 +9,7 @@ from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_twins
-from xval.answers.score_text import format_chance, format_figure, format_folds, format_test, format_time, rounded
+from xval.answers.score_text import format_chance, format_folds, format_score, format_test, format_time, rounded
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
@@ -66,11 +66,11 @@ def find_best(
     hard ones. None is best if fewer than two instances have a value, or the direction of the metric is not known. Instances
     that differ only in their seed are best together or not at all.
     """
-    figures = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances, side)}
-    if sum(over_folds["n"] > 0 for over_folds in figures.values()) < 2 or direction(instances, metric) is None:
+    scores = {instance.number: instance.over_folds(side, metric) for instance in comparable(instances, side)}
+    if sum(over_folds["n"] > 0 for over_folds in scores.values()) < 2 or direction(instances, metric) is None:
         return Best()
-    most = max(over_folds["n"] for over_folds in figures.values())
-    means = {number: over_folds["mean"] for number, over_folds in figures.items() if over_folds["n"] == most}
+    most = max(over_folds["n"] for over_folds in scores.values())
+    means = {number: over_folds["mean"] for number, over_folds in scores.items() if over_folds["n"] == most}
     sign = _sign(instances, metric)
     twins = seed_twins(parameters_of(instances)) if twins is None else twins
     signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
@@ -90,18 +90,18 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     metric, caution = _ranked_by(instances)
     side = _side_of(metric, instances)
     ranked = comparable(instances)
-    figures = {instance.number: instance.over_folds(side, metric) for instance in ranked}
+    scores = {instance.number: instance.over_folds(side, metric) for instance in ranked}
     losses = {instance.number: instance.over_folds("validation", "loss")["mean"] for instance in ranked}
     loss_decides = metric != "loss" and not _why_not("loss", ranked)
     twins = seed_twins(parameters_of(instances))
     sign = _sign(instances, metric)
     together = _together(
-        {number: sign * mean for number, figure in figures.items() if (mean := figure["mean"]) is not None}, twins
+        {number: sign * mean for number, score in scores.items() if (mean := score["mean"]) is not None}, twins
     )
     equal = _together({number: loss for number, loss in losses.items() if loss is not None}, twins) if loss_decides else {}
 
     def place(number: int) -> tuple[float, ...]:
-        return -figures[number]["n"], together[number], equal.get(number, 0.0), number
+        return -scores[number]["n"], together[number], equal.get(number, 0.0), number
 
     return Ranking(tuple(sorted(together, key=place)), side, metric, loss_decides, caution)
 
@@ -109,10 +109,10 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
     """Return one or two sentences on the selected one of at least one instance: the reason, and its test scores."""
     ranking = rank_instances(instances)
-    figure_name = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    score_name = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     if ranking.selected is None:
         is_done = any(len(instance.folds) for instance in instances)
-        return f"No variant is selected, because none has a {figure_name}." if is_done else "No fold is finished yet."
+        return f"No variant is selected, because none has a {score_name}." if is_done else "No fold is finished yet."
     selected = next(candidate for candidate in instances if candidate.number == ranking.selected)
     side = test_side(instances)
     reached: dict[str, list[str]] = {}  # balanced accuracy is accuracy where classes are even
@@ -122,9 +122,7 @@ def describe_selection(instances: Sequence[InstanceResults]) -> str:
     listed = ", ".join(f"{' and '.join(names)} {shown}" for shown, names in reached.items())
     mean = selected_mean(instances, ranking)
     alone = len(instances) == 1
-    reason = (
-        f"has a mean {figure_name} of {mean}" if alone else f"is selected: best mean {figure_name} ({mean}{ranking.because})"
-    )
+    reason = f"has a mean {score_name} of {mean}" if alone else f"is selected: best mean {score_name} ({mean}{ranking.because})"
     origin = clause(judge_instance(selected))
     called = name_instances([selected.number], instances)
     return f"{called} {reason}. On the test {items_word(instances)} it reaches {listed}{origin and f'; {origin}'}."
@@ -136,7 +134,7 @@ def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str
     The instance itself is the first of its seeds, of which another one may have a better value.
     """
     selected = next(instance for instance in instances if instance.number == ranking.selected)
-    own = format_figure(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
+    own = format_score(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
     twins = next((group for group in seed_twins(parameters_of(instances)) if selected.number in group), ())
     if not twins:
         return own
@@ -192,7 +190,7 @@ def summary_table(
         (
             f"{instance.number}{' *' if instance.number == ranking.selected else ''}",
             names[instance.number],
-            format_figure(instance.over_folds(ranking.side, ranking.metric), instance.n_folds),
+            format_score(instance.over_folds(ranking.side, ranking.metric), instance.n_folds),
             *(format_test(instance, side, metric) for (side, _), metric in columns.items()),
             format_time(instance.seconds),
             format_folds(instance),

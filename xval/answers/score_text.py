@@ -7,8 +7,8 @@ from typing import NamedTuple
 from xval.answers.item_words import call_items_of, items_word
 from xval.answers.names import name_numbers
 from xval.answers.summary import ChanceLevel, chance_level
-from xval.results.instance import Figure, InstanceResults
-from xval.results.item_scores import ItemFigure
+from xval.results.instance import FoldSummary, InstanceResults
+from xval.results.item_scores import ItemScore
 
 ROUNDING = 1e-15
 """What is left of a difference of equal means."""
@@ -16,7 +16,7 @@ LEAST_SHOWN, MOST_SHOWN = 0.0005, 1e6
 """What three decimals show: smaller numbers become 0.000, larger ones rows of digits."""
 OVER_FOLDS = "mean over folds"
 _OF = {"items": "mean over items", "pooled": "pooled over all test examples", "decisions": "pooled over all test items"}
-"""What a value is, by its kind in `ItemFigure`, or pooled of items with one decision each; an item is called what it is."""
+"""What a value is, by its kind in `ItemScore`, or pooled of items with one decision each; an item is called what it is."""
 
 
 class Estimate(NamedTuple):
@@ -57,7 +57,7 @@ def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
     folds = tuple(instance.fold_values(side, metric).values())
     level = chance_level([instance], metric, side)
     chance = level.lowest if level else None
-    over_items = instance.item_figure(side, metric)
+    over_items = instance.item_score(side, metric)
     if over_items is None or over_items[over_items["of"]] is None:
         return Estimate(instance.over_folds(side, metric)["mean"], None, None, OVER_FOLDS, chance, folds)
     is_of_decisions = over_items["of"] == "pooled" and side == "clip_test" and instance.decides_items
@@ -65,13 +65,13 @@ def estimate(instance: InstanceResults, side: str, metric: str) -> Estimate:
     return Estimate(over_items[over_items["of"]], over_items["low"], over_items["high"], of, chance, folds)
 
 
-def format_figure(figure: Figure, folds_total: int) -> str:
+def format_score(score: FoldSummary, folds_total: int) -> str:
     """Return ``0.612 ± 0.051``, with the number of folds if some have no value."""
-    if figure["mean"] is None:
+    if score["mean"] is None:
         return "-"
-    mean, *deviations = rounded(figure["mean"], figure["std"])
+    mean, *deviations = rounded(score["mean"], score["std"])
     deviation = "".join(f" ± {text}" for text in deviations)
-    folds = "" if figure["n"] == folds_total else f" ({figure['n']} of {folds_total} folds)"
+    folds = "" if score["n"] == folds_total else f" ({score['n']} of {folds_total} folds)"
     return f"{mean}{deviation}{folds}"
 
 
@@ -80,27 +80,27 @@ def format_test(instance: InstanceResults, side: str, metric: str) -> str:
 
     Where the interval is that of another score, it comes after that one; see `format_interval`.
     """
-    over_folds, over_items = instance.over_folds(side, metric), instance.item_figure(side, metric)
-    folds = format_figure(over_folds, instance.n_folds)
+    over_folds, over_items = instance.over_folds(side, metric), instance.item_score(side, metric)
+    folds = format_score(over_folds, instance.n_folds)
     return folds if over_items is None else f"{folds}{format_interval(over_items, over_folds['mean'])}"
 
 
-def format_interval(figure: ItemFigure, mean: float | None) -> str:
+def format_interval(score: ItemScore, mean: float | None) -> str:
     """Return `` [0.480, 0.730]``, or ``, pooled 0.663 [0.512, 0.787]``, ``, over items 0.614 [0.480, 0.730]``.
 
     Args:
-        figure: Over items.
+        score: Over items.
         mean: That over folds, before it: the score that the interval is of is named unless it has the same three decimals.
     """
-    value = figure[figure["of"]]
+    value = score[score["of"]]
     if value is None:
-        return "" if figure["of"] == "items" else ", pooled NaN"
-    has_interval = figure["low"] is not None and figure["high"] is not None
-    shown, *ends = rounded(value, *((figure["low"], figure["high"]) if has_interval else ()))
+        return "" if score["of"] == "items" else ", pooled NaN"
+    has_interval = score["low"] is not None and score["high"] is not None
+    shown, *ends = rounded(value, *((score["low"], score["high"]) if has_interval else ()))
     interval = f" [{', '.join(ends)}]" if ends else ""
-    if (mean is not None and rounded(mean) == rounded(value)) or (figure["of"] == "items" and not interval):
+    if (mean is not None and rounded(mean) == rounded(value)) or (score["of"] == "items" and not interval):
         return interval
-    return f", {'over items' if figure['of'] == 'items' else 'pooled'} {shown}{interval}"
+    return f", {'over items' if score['of'] == 'items' else 'pooled'} {shown}{interval}"
 
 
 def interval_clause(instances: Iterable[InstanceResults]) -> str:
@@ -115,8 +115,8 @@ def interval_clause(instances: Iterable[InstanceResults]) -> str:
     items = items_word(instances)
     for instance in instances:
         sides = instance.over_items["figures"].values() if instance.over_items else ()
-        all_scores = [figure for figures in sides for figure in figures.values()]
-        covers, methods = {figure["covers"] for figure in all_scores}, {str(figure.get("method")) for figure in all_scores}
+        all_scores = [score for scores in sides for score in scores.values()]
+        covers, methods = {score["covers"] for score in all_scores}, {str(score.get("method")) for score in all_scores}
         if "method" in covers:
             times = ", repeats of the cross-validation" if instance.n_fold_repeats > 1 else ""
             clause = f"over {items}{times} and seeds"

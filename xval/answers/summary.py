@@ -78,7 +78,7 @@ def record_side(record: Mapping[str, Any], settings: Settings, item: str) -> str
 
 
 def test_side(instances: Sequence[InstanceResults]) -> str:
-    """Return the side of the main test figures: that of clips if clips are cut into windows."""
+    """Return the side of the main test scores: that of clips if clips are cut into windows."""
     return "clip_test" if has_windows(instances) else "test"
 
 
@@ -112,7 +112,7 @@ def metric_columns(instances: Sequence[InstanceResults]) -> tuple[tuple[str, str
             name
             for instance in instances
             for name in [*known, *instance.further_metrics]
-            if (over_items := instance.item_figure(side, name)) and over_items["pooled"] is not None
+            if (over_items := instance.item_score(side, name)) and over_items["pooled"] is not None
         }
         others = sorted(names - set(known) - {"loss"})
         columns += [
@@ -176,24 +176,22 @@ def parameter_value(value: object) -> object:
 def chance_level(instances: Sequence[InstanceResults], metric: str, side: str = "test") -> ChanceLevel | None:
     """Return what the best strategy reaches that does not listen, or None if that is undefined or not known yet.
 
-    It is that of `ItemFigure`, in the unit of the side. Where that is not known, as of a metric of the user's own, it is what
+    It is that of `ItemScore`, in the unit of the side. Where that is not known, as of a metric of the user's own, it is what
     the class shares, or the mean target, of the training examples reach as a constant answer on the test examples. Only the
     instances with most folds count.
     """
     most_done = max((len(instance.folds) for instance in instances), default=0)
     furthest = [instance for instance in instances if len(instance.folds) == most_done]
-    known = [metric_figure for instance in furthest if (metric_figure := instance.item_figure(side, metric))]
+    known = [metric_score for instance in furthest if (metric_score := instance.item_score(side, metric))]
     levels = [
-        (metric_figure["chance"], metric_figure["strategy"]) for metric_figure in known if metric_figure["chance"] is not None
+        (metric_score["chance"], metric_score["strategy"]) for metric_score in known if metric_score["chance"] is not None
     ]
     if levels:
-        group_levels = [level for metric_figure in known if (level := metric_figure.get("group_chance")) is not None]
+        group_levels = [level for metric_score in known if (level := metric_score.get("group_chance")) is not None]
         return ChanceLevel(min(levels)[0], max(levels)[0], levels[0][1], max(group_levels, default=None))
-    figures = [instance.over_folds("chance", metric) for instance in instances]
-    most = max((metric_figure["n"] for metric_figure in figures), default=0)
-    means = [
-        metric_figure["mean"] for metric_figure in figures if metric_figure["n"] == most and metric_figure["mean"] is not None
-    ]
+    scores = [instance.over_folds("chance", metric) for instance in instances]
+    most = max((metric_score["n"] for metric_score in scores), default=0)
+    means = [metric_score["mean"] for metric_score in scores if metric_score["n"] == most and metric_score["mean"] is not None]
     return ChanceLevel(min(means), max(means), "a constant prediction") if means else None
 
 

@@ -9,7 +9,7 @@ from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.results.instance import InstanceResults
-from xval.results.item_scores import ItemFigure
+from xval.results.item_scores import ItemScore
 from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.finding_codes import silenced
 
@@ -87,13 +87,13 @@ class Variants:
         return {instance.number for instance in self.done if instance.settings.architecture == IGNORES_THE_AUDIO}
 
     @cached_property
-    def main_figures(self) -> Mapping[int, ItemFigure]:
+    def main_scores(self) -> Mapping[int, ItemScore]:
         """The main test score of each that has one, by number: of the chosen one that of nested selection."""
-        figures = {instance.number: instance.item_figure(self.side, self.main_metric) for instance in self.done}
-        nested = self.nested.item_figure(self.side, self.main_metric) if self.nested else None
+        scores = {instance.number: instance.item_score(self.side, self.main_metric) for instance in self.done}
+        nested = self.nested.item_score(self.side, self.main_metric) if self.nested else None
         if self.nested and nested and nested["chance"] is not None:  # not known where predictions are gone
-            figures[self.nested.number] = nested
-        return {number: figure for number, figure in figures.items() if figure}
+            scores[self.nested.number] = nested
+        return {number: score for number, score in scores.items() if score}
 
     @cached_property
     def at_chance(self) -> tuple[int, ...]:
@@ -105,9 +105,9 @@ class Variants:
         chance in every third study.
         """
         sign = 1 if direction(self.done, self.main_metric) else -1
-        numbers = [n for n, figure in self.main_figures.items() if not is_better(figure, figure["chance"], sign)]
+        numbers = [n for n, score in self.main_scores.items() if not is_better(score, score["chance"], sign)]
         baselines = self.baselines - {self.ranking.selected}
-        if any(number not in numbers for number in self.main_figures if number not in baselines):
+        if any(number not in numbers for number in self.main_scores if number not in baselines):
             numbers = [number for number in numbers if number not in baselines]
         return tuple(numbers)
 
@@ -123,12 +123,12 @@ def weighs_classes(instance: InstanceResults) -> bool:
     return instance.parameters.get("class_weights", "none") != "none" or instance.parameters.get("sampling") == "balanced"
 
 
-def is_better(figure: ItemFigure, level: float | None, sign: int) -> bool:
+def is_better(score: ItemScore, level: float | None, sign: int) -> bool:
     """Return whether the worse end of an interval is better than a level; True where that is not known.
 
     `sign` is 1 where more is better, else -1.
     """
-    worst = figure["low"] if sign > 0 else figure["high"]
+    worst = score["low"] if sign > 0 else score["high"]
     if worst is None:
-        worst = figure[figure["of"]]  # all items have the same score, or there are few
+        worst = score[score["of"]]  # all items have the same score, or there are few
     return worst is None or level is None or sign * (worst - level) > 0

@@ -43,10 +43,10 @@ def run(options: argparse.Namespace) -> int:
     asked_for = [name.rpartition(".")[0] for name in names if is_dotted(name)]
     with imports.importing_only([*options.modules, *asked_for]):
         folder = find_experiment(options.folder)
-        figures = request_metrics(folder, names, options.positive_class)
+        scores = request_metrics(folder, names, options.positive_class)
         code, written = rebuild_experiment(folder)
         for instance in read_instances(folder, written):
             side = test_side([instance])
-            values = [f"{label} {format_test(instance, side, name)}" for label, name in figures.items()]
+            values = [f"{label} {format_test(instance, side, name)}" for label, name in scores.items()]
             make_console().print(f"instance {instance.number}: {side_name(side, [instance])} {'; '.join(values)}", markup=False)
     return code

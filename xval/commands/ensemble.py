@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from xval.experiment.derived_files import renew, renew_page
-    from xval.report.terminal import print_figures
+    from xval.report.terminal import print_scores
 
     if options.choose and options.method == "stack":
         raise SettingsError("--choose needs --method mean, because stacking weights all members.")
@@ -76,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
     for name, reason in ensemble.left_out.items():
         write_line(f"skipped: the metric {name}, which {ensemble.name} has no values of: {reason}", sys.stderr)
     renew(folder, console)
-    print_figures(folder, [*numbers, ensemble.number], console, details=True)
+    print_scores(folder, [*numbers, ensemble.number], console, details=True)
     if options.choose:
         for fold, weights in ensemble.weights.items():
             listed = ", ".join(

@@ -26,10 +26,10 @@ from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
 from xval.measures.metrics import metric_names
 from xval.report.confusion_picture import check_picture, write_confusion
-from xval.report.figures import main_columns
 from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import PageRequest
-from xval.report.terminal import print_figures
+from xval.report.score_columns import main_columns
+from xval.report.terminal import print_scores
 from xval.report.write import write_page
 from xval.results.folder import ExperimentFolder
 from xval.results.named import find_numbered, read_number
@@ -124,7 +124,7 @@ def run(options: argparse.Namespace) -> int:
     )
     path = write_page(folder, request)
     if options.details:
-        print_figures(folder, folder.instances(), make_console(least_width=_WIDTH_OF_FILES), details=True)
+        print_scores(folder, folder.instances(), make_console(least_width=_WIDTH_OF_FILES), details=True)
     make_console().print(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
     return 0
 

@@ -44,7 +44,7 @@ from xval.jobs.written_settings import restore_instance
 from xval.measures.metrics import find
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
-from xval.results.item_scores import ItemFigure
+from xval.results.item_scores import ItemScore
 from xval.results.job_key import JobKey
 from xval.results.open import open_results
 from xval.results.tested_examples import TestedExamples, read_examples
@@ -115,14 +115,14 @@ class _Study:
 
     Attributes:
         repeats: The jobs of each repeat, by fold.
-        figure: What is tested.
+        score: What is tested.
         sources: The clip that each augmented clip was made of.
     """
 
     instance: InstanceResults
     repeats: Sequence[Mapping[int, JobKey]]
     metric: str
-    figure: ItemFigure
+    score: ItemScore
     store: FeatureStore
     sources: Mapping[str, str]
     kept: dict[tuple[str, int], NDArray[np.float32]] = field(default_factory=dict)
@@ -209,7 +209,7 @@ class _Study:
                     evaluation.write(place)
                     paths[fold], class_names = place / "predictions.parquet", evaluation.facts["class_names"]
                 examples.append(read_examples(task, paths, class_names, averaging))
-        return MetricOverItems(find(task.name, self.metric), examples, is_mean=self.figure["of"] == "items").figure()
+        return MetricOverItems(find(task.name, self.metric), examples, is_mean=self.score["of"] == "items").score()
 
 
 def permute_labels(
@@ -245,7 +245,7 @@ def permute_labels(
             f"so that p can reach {_LEVEL}. Test more {plural_of(item)}."
         )
     begun = time.perf_counter()
-    known = float(study.figure[study.figure["of"]] or math.nan)
+    known = float(study.score[study.score["of"]] or math.nan)
     value = study.train(job, study.targets, {})
     seconds = (time.perf_counter() - begun) * n_permutations
     if not abs(value - known) <= _SAME * max(1, abs(known)):
@@ -326,9 +326,9 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
     results = open_results(folder)
     over_items = over_items_of(result, [])
     metric = result.task.main_metrics[0]
-    figure = replace(result, over_items=over_items).item_figure("clip_test" if result.has_windows else "test", metric)
+    score = replace(result, over_items=over_items).item_score("clip_test" if result.has_windows else "test", metric)
     repeats = whole_repeats(result)
-    if figure is None or figure[figure["of"]] is None or sum(map(len, repeats)) < result.n_jobs:
+    if score is None or score[score["of"]] is None or sum(map(len, repeats)) < result.n_jobs:
         raise ResultsError(
             f"{folder.instance_folder(number)}: {sum(map(len, repeats))} of {counted(result.n_jobs, 'job')} "
             f"{verb_of(sum(map(len, repeats)), 'have')} a test {metric} of complete repeats, but a permutation test needs all "
@@ -345,7 +345,7 @@ def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -
     augmented = corpus.index[corpus.index["augmented"].astype(bool)]
     sources = dict(zip(augmented["clip"], augmented["source_clip"], strict=True))
     job = make_job(folder, instance, folds.folds[0], folds.hash, store=store.folder, code=Path(), own_code={})
-    return _Study(result, repeats, metric, figure, store, sources), job
+    return _Study(result, repeats, metric, score, store, sources), job
 
 
 def _log_ways(labels: NDArray[Any]) -> float:

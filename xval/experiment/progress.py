@@ -103,11 +103,11 @@ class JobProgress:
         now = time.monotonic()
         for number, line in lines:
             values = line.values
-            figures = (rounded(values[name])[0] if name in line.shown and name in values else "" for name in columns)
+            scores = (rounded(values[name])[0] if name in line.shown and name in values else "" for name in columns)
             epochs = f"{values['epoch']:.0f}/{line.settings.num_epochs}"
             left = self.pace.job_time_left(line.key, now)
             time_left = describe_duration(left.seconds) if left else ""
-            table.add_row(str(number + 1), *map(str, line.key[: len(job)]), epochs, *figures, time_left)
+            table.add_row(str(number + 1), *map(str, line.key[: len(job)]), epochs, *scores, time_left)
         return table
 
 
@@ -123,8 +123,8 @@ class JobLine(Observer):
         self._run, self._worker = run, worker
         self.key, self.settings = job.key, job.settings
         self._metrics = followed(job.settings.task_type, job.settings.metrics)
-        figures = [f"val_{name}" for name in self._metrics]
-        self.shown = list(dict.fromkeys(["loss", "val_loss", job.settings.monitor, *figures]))
+        scores = [f"val_{name}" for name in self._metrics]
+        self.shown = list(dict.fromkeys(["loss", "val_loss", job.settings.monitor, *scores]))
         self.values: Mapping[str, float] = {"epoch": 0}
         self._first = 0.0
 
@@ -178,8 +178,8 @@ class JobLine(Observer):
         if outcome.trial:
             return ", ".join(f"{name} {rounded(value)[0]}" for name, value in outcome.test_metrics.items()) or "diverged"
         names = [self.settings.task.main_metrics[0], *self._metrics]
-        figures = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
-        return f"test {', '.join(f'{name} {rounded(value)[0]}' for name, value in figures.items())}"
+        scores = {name: value for name in names if (value := outcome.test_metrics.get(name)) is not None}
+        return f"test {', '.join(f'{name} {rounded(value)[0]}' for name, value in scores.items())}"
 
 
 def describe_time_left(left: TimeLeft | None) -> str:

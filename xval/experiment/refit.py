@@ -20,7 +20,7 @@ from xval.answers import ranking
 from xval.answers.findings import find_findings
 from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
-from xval.answers.score_text import format_figure
+from xval.answers.score_text import format_score
 from xval.answers.summary import metric_words, record_side, side_name
 from xval.backend import devices
 from xval.base.errors import JobError, ResultsError, SettingsError, counted, verb_of
@@ -151,8 +151,8 @@ def _select(folder: ExperimentFolder, console: Console) -> int:
     if chosen.selected is None:
         raise ResultsError(f"{folder.path}: no instance has a validation {chosen.metric}. Give the number of an instance.")
     reached = f"{ranking.selected_mean(instances, chosen)}{chosen.because}"
-    figure = f"{side_name(chosen.side, instances)} {metric_words(chosen.metric)} ({reached})"
-    console.print(f"Instance {chosen.selected} is selected: best mean {figure}.")
+    score = f"{side_name(chosen.side, instances)} {metric_words(chosen.metric)} ({reached})"
+    console.print(f"Instance {chosen.selected} is selected: best mean {score}.")
     for finding in find_findings(instances):
         console.print(f"- {finding.line}", soft_wrap=True, markup=False)
     return chosen.selected
@@ -285,11 +285,11 @@ def _print_close(folder: ExperimentFolder, instance: Instance, console: Console)
     n_folds = len(record["best_epochs_of_folds"])
     origin = clause(judge_record(record, instance.parameters))
     end = f"{origin and f'; {origin}'}.{_TOO_GOOD if len(folder.instances()) > 1 else ''}"
-    figures = ", ".join(f"{name} {format_figure(record['expected'][name], n_folds)}" for name in names)
+    scores = ", ".join(f"{name} {format_score(record['expected'][name], n_folds)}" for name in names)
     console.print(
         f"{path}: trained on all {counted(len(record['items']['training']), item)} "
         f"({counted(record['n_training_clips'], 'clip')}), {record['epochs'] or 'no'} "
         f"epoch{'s' * (record['epochs'] != 1)}.\nIt is untested, because no {item or ITEM} is left to test it. "
         f"Cross-validation estimate from {counted(n_folds, 'fold')} with fewer training {call_items('items', item)}: "
-        f"{record_side(record, instance.settings, item)} {figures}{end}\nNext: xval predict {path} FILE"
+        f"{record_side(record, instance.settings, item)} {scores}{end}\nNext: xval predict {path} FILE"
     )

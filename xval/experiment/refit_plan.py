@@ -115,9 +115,9 @@ def plan_refit(
     expected = {
         "expected": expected_figures(finished, side),
         "expected_intervals": {
-            name: format_interval(figure, finished.over_folds(side, name)["mean"])
+            name: format_interval(score, finished.over_folds(side, name)["mean"])
             for name in finished.metrics(side)
-            if (figure := finished.item_figure(side, name))
+            if (score := finished.item_score(side, name))
         },
         "expected_about": interval_clause([finished]),
         "expected_side": side,
@@ -310,5 +310,5 @@ def expected_figures(instance: InstanceResults, side: str) -> dict[str, dict[str
 
     The side is ``test`` or ``clip_test``.
     """
-    figures = {name: instance.over_folds(side, name) for name in instance.metrics(side)}
-    return {name: {"mean": figure["mean"], "std": figure["std"], "n": figure["n"]} for name, figure in figures.items()}
+    scores = {name: instance.over_folds(side, name) for name in instance.metrics(side)}
+    return {name: {"mean": score["mean"], "std": score["std"], "n": score["n"]} for name, score in scores.items()}

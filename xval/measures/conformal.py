@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, MOST_VALUES_OF_INTERVAL, figure_interval
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, MOST_VALUES_OF_INTERVAL, score_interval
 
 _ROUNDING = 1e-9
 _N_SHARES = 50
@@ -87,7 +87,7 @@ class RiskCurve(NamedTuple):
         shares: float64 (n,), of the clips that are answered at least, rising to 1: clips that are equally confident are
             answered together, as from a threshold on.
         risks: float64 (n,), of these the share that is answered wrongly; the mean over trainings.
-        low: float64 (n,), the lower end of the 95 % interval as of `figure_interval`; NaN: it cannot be estimated.
+        low: float64 (n,), the lower end of the 95 % interval as of `score_interval`; NaN: it cannot be estimated.
         high: float64 (n,), its upper end.
     """
 
@@ -166,7 +166,7 @@ def risk_curve(repeats: Sequence[Answers], runs: Sequence[Sequence[int]] = ((0,)
             def risk(speakers: NDArray[np.intp], place: int = place) -> float:
                 return float(risks(speakers)[:, place].mean())
 
-            if interval := figure_interval(n_items, risk, runs=run_risks[:, place]):
+            if interval := score_interval(n_items, risk, runs=run_risks[:, place]):
                 low[place], high[place] = interval.low, interval.high
     return RiskCurve(shares, everyone.mean(axis=0), low, high)
 

@@ -87,13 +87,13 @@ def class_metrics(targets: Targets, predictions: Predictions, class_names: Seque
     Precision is NaN for a class that is never predicted, recall for one that is never true, F1 for one that is neither.
     """
     counts = per_class(targets, predictions)
-    figures = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1, "n_clips": counts.n_true}
-    return by_class(figures, class_names)
+    scores = {"precision": counts.precision, "recall": counts.recall, "f1": counts.f1, "n_clips": counts.n_true}
+    return by_class(scores, class_names)
 
 
-def by_class(figures: Mapping[str, NDArray[Any]], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
+def by_class(scores: Mapping[str, NDArray[Any]], class_names: Sequence[str]) -> dict[str, dict[str, float]]:
     """Return the scores of each class by its name, from arrays (n_classes,) by the name of the score."""
     return {
-        class_name: {name: values[number].item() for name, values in figures.items()}
+        class_name: {name: values[number].item() for name, values in scores.items()}
         for number, class_name in enumerate(class_names)
     }

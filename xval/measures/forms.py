@@ -23,10 +23,10 @@ Renames: TypeAlias = Mapping[str, str]
 Encoded: TypeAlias = dict[str, Array]
 Columns: TypeAlias = "Mapping[str, Any] | pd.DataFrame"
 """Of a table, by their names: whatever has ``to_numpy``."""
-Figures: TypeAlias = dict[str, float]
+MetricValues: TypeAlias = dict[str, float]
 
 
-class DrawnFigure(NamedTuple):
+class ResampledScore(NamedTuple):
     """A score of drawn items, and the examples of each item in each class it is of, float (n_classes, n_items)."""
 
     compute: Callable[[NDArray[np.intp]], float]
@@ -55,7 +55,7 @@ class Decoded(NamedTuple):
 
 
 @dataclass(frozen=True)
-class FigureOptions:
+class ScoreOptions:
     """What scores depend on in addition to targets and predictions.
 
     Attributes:
@@ -73,10 +73,10 @@ class FigureOptions:
     clip_average: str = "probabilities"
     frames: FrameSettings | None = None
     frame_s: float = 0.0
-    known: dict[bytes, Figures] | None = None
+    known: dict[bytes, MetricValues] | None = None
 
 
-class SideFigures(NamedTuple):
+class SideScores(NamedTuple):
     """The scores of a side.
 
     Attributes:
@@ -85,8 +85,8 @@ class SideFigures(NamedTuple):
         classes: class_metrics by class, and confusion_matrix, where the task has them.
     """
 
-    metrics: Figures
-    item_metrics: dict[str, Figures]
+    metrics: MetricValues
+    item_metrics: dict[str, MetricValues]
     classes: dict[str, Any]
 
 

@@ -50,7 +50,7 @@ def label_metrics(
     that is neither.
     """
     counts = count_classes(targets, decide(predictions, thresholds))
-    figures = {
+    scores = {
         "n_clips": counts.n_true,
         "threshold": thresholds,
         "average_precision": average_precisions(targets, predictions),
@@ -62,7 +62,7 @@ def label_metrics(
         "false_negatives": counts.n_true - counts.n_correct,
         "true_negatives": len(targets) - counts.n_true - counts.n_predicted + counts.n_correct,
     }
-    return by_class(figures, class_names)
+    return by_class(scores, class_names)
 
 
 def decide(predictions: Predictions, thresholds: NDArray[np.float64]) -> Predictions:

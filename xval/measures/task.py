@@ -27,14 +27,14 @@ from xval.measures.forms import (
     ClipAnswers,
     Columns,
     Decoded,
-    DrawnFigure,
     Encoded,
-    FigureOptions,
-    Figures,
     Known,
+    MetricValues,
     Names,
     Renames,
-    SideFigures,
+    ResampledScore,
+    ScoreOptions,
+    SideScores,
 )
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.side import Side
@@ -84,7 +84,7 @@ class Task(TaskFacts, ABC):
             ValueError: A value is no number.
         """
 
-    def measure(self, side: Side, options: FigureOptions) -> Figures:
+    def measure(self, side: Side, options: ScoreOptions) -> MetricValues:
         """Return the metrics, in the order of the task's file, then further ones.
 
         Raises:
@@ -99,22 +99,22 @@ class Task(TaskFacts, ABC):
             options.known[key] = self._compute(targets, predictions, options)
         return dict(options.known[key])
 
-    def _compute(self, targets: NDArray[Any], predictions: NDArray[np.float32], options: FigureOptions) -> Figures:
+    def _compute(self, targets: NDArray[Any], predictions: NDArray[np.float32], options: ScoreOptions) -> MetricValues:
         return metrics.compute(self.name, targets, predictions, options.further)
 
     def made_up_targets(self, n_examples: int, n_outputs: int) -> Array:
         """Return targets to try parts of the user's own with: normal numbers; classes that each occur and are missing."""
         return np.random.default_rng(0).normal(size=(n_examples, n_outputs)).astype(np.float32)
 
-    def evaluate(self, side: Side, options: FigureOptions, *, by_item: bool = True) -> SideFigures:
+    def evaluate(self, side: Side, options: ScoreOptions, *, by_item: bool = True) -> SideScores:
         """Return all scores of a side, with those of each item if they are wanted; for folds and for new data alike."""
         items = side.by_item() if by_item else ()
         item_scores = {
             item: {"n_clips": side_of_item.n_clips} | self.measure(side_of_item, options) for item, side_of_item in items
         }
-        return SideFigures(self.measure(side, options), item_scores, self.class_figures(side, options))
+        return SideScores(self.measure(side, options), item_scores, self.class_scores(side, options))
 
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+    def class_scores(self, side: Side, options: ScoreOptions) -> dict[str, Any]:
         """Return class_metrics, and the confusion_matrix where one class is the right one; nothing without classes."""
         return {}
 
@@ -122,11 +122,11 @@ class Task(TaskFacts, ABC):
         """Return validation_classes, the clips of each class that validate; nothing where not one class is the right one."""
         return {}
 
-    def class_rows(self, side: Side, figures: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-        """Return a row of scores for each class; `figures` are the `class_figures` of the side."""
-        return dict(figures.get("class_metrics", {}))
+    def class_rows(self, side: Side, scores: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """Return a row of scores for each class; `scores` are the `class_scores` of the side."""
+        return dict(scores.get("class_metrics", {}))
 
-    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
+    def counted_scores(self, side: Side) -> dict[str, ResampledScore]:
         """Return the metrics that follow from counts of each item, as functions of drawn items, which are fast."""
         return {}
 
@@ -134,13 +134,13 @@ class Task(TaskFacts, ABC):
         """Return from which probability on each label is predicted, as validation clips choose it; None: there is no such."""
         return None
 
-    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
+    def answer_constantly(self, side: Side, training_targets: Array, options: ScoreOptions) -> Side:
         """Return what a model answers that ignores the audio: the shares of the classes, or the mean target, of what trains."""
         answer = constant_answer(training_targets, len(options.class_names))
         return Answered(side.rows, side.targets, np.repeat(answer, len(side), axis=0))
 
     @abstractmethod
-    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
         """Return what was answered on each clip, and how wrong it is.
 
         Args:
@@ -208,7 +208,7 @@ class ClassTask(Task):
         """Return each class in turn."""
         return np.arange(n_examples) % n_outputs
 
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+    def class_scores(self, side: Side, options: ScoreOptions) -> dict[str, Any]:
         """Return the scores of each class and the confusion matrix."""
         targets, predictions = side.counted()
         return {

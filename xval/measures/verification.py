@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from xval.base.errors import SettingsError, counted
 from xval.measures.arrays import equal_error_rate
-from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, figure_interval
+from xval.measures.statistics.intervals import MOST_LEFT_OUT, Interval, score_interval
 
 MOST_TRIALS = 5_000_000
 _MOST_TRIALS_OF_INTERVAL = 50_000_000  # times speakers left out
@@ -77,7 +77,7 @@ def verification_eer(embeddings: NDArray[Any], speakers: NDArray[Any], *, most_t
 
     n_speakers = int(codes.max()) + 1
     is_quick = len(scores) * min(n_speakers, MOST_LEFT_OUT) <= _MOST_TRIALS_OF_INTERVAL
-    interval = figure_interval(n_speakers, drawn_rate, weights=np.bincount(codes)[np.newaxis]) if is_quick else None
+    interval = score_interval(n_speakers, drawn_rate, weights=np.bincount(codes)[np.newaxis]) if is_quick else None
     return Verification(equal_error_rate(is_same, scores), n_same, len(is_same) - n_same, interval)
 
 

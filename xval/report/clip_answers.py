@@ -8,7 +8,7 @@ import pandas as pd
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.csv_text import read_csv
 from xval.base.errors import REMEDY, ResultsError, brief
-from xval.measures.forms import FigureOptions
+from xval.measures.forms import ScoreOptions
 from xval.measures.task import Task
 from xval.results.job_key import JobKey
 from xval.results.read import PREDICTION_COLUMNS
@@ -23,7 +23,7 @@ def read_answers(task: Task, settings: Settings, class_names: Sequence[str], fol
         (text; empty for frames and reconstructions), sure (probability of the answer; NaN without classes) and error, as
         `Task.answer_clips` and `Task.worst` say. For numbers also target_<name> and predicted_<name>.
     """
-    options = settings.figure_options(class_names)
+    options = settings.score_options(class_names)
     tables = [
         _answers_in(folder / "predictions.parquet", task, options).assign(job=key.fold_name)
         for key, folder in folders.items()
@@ -58,7 +58,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise ResultsError(f"{path}: damaged ({brief(error)}). {REMEDY}") from error
 
 
-def _answers_in(path: Path, task: Task, options: FigureOptions) -> pd.DataFrame:
+def _answers_in(path: Path, task: Task, options: ScoreOptions) -> pd.DataFrame:
     table = _read(path)
     try:
         return _answers(task, options, table)
@@ -66,7 +66,7 @@ def _answers_in(path: Path, task: Task, options: FigureOptions) -> pd.DataFrame:
         raise ResultsError(f"{path}: damaged, it lacks a column or a value ({error!r:.150}). {REMEDY}") from error
 
 
-def _answers(task: Task, options: FigureOptions, table: pd.DataFrame) -> pd.DataFrame:
+def _answers(task: Task, options: ScoreOptions, table: pd.DataFrame) -> pd.DataFrame:
     codes = pd.factorize(table["clip"])[0]
     by_clip = table.groupby(codes, sort=True)
     clips = by_clip.agg(clip=("clip", "first"), item=("item", "first"), start_s=("start_s", "min"), end_s=("end_s", "max"))

@@ -8,7 +8,7 @@ from xval.answers.ranking import rank_instances
 from xval.answers.score_text import estimate
 from xval.base.json_files import hash_text
 from xval.base.numbers import finite_or_none
-from xval.report.figures import main_columns
+from xval.report.score_columns import main_columns
 from xval.results.instance import InstanceResults
 from xval.results.open import OpenResults
 from xval.results.status import BY_WEIGHT, read_status

@@ -93,9 +93,9 @@ def _mean_record(records: Sequence[Record]) -> Record:
     counted = [record for record in records if record["status"] == "done"] or records[:1]
     first = counted[0]
     agreed = {name: value for name, value in first.items() if all(name in other and other[name] == value for other in counted)}
-    figures = {name: _mean([record[name] for record in counted]) for name in _AVERAGED if name in first}
+    scores = {name: _mean([record[name] for record in counted]) for name in _AVERAGED if name in first}
     first_values = {name: first[name] for name in _OF_FIRST if name in first}
-    return first_values | agreed | figures | {"seconds": sum(record["seconds"] for record in records)}
+    return first_values | agreed | scores | {"seconds": sum(record["seconds"] for record in records)}
 
 
 def _mean(values: Sequence[Any]) -> Any:

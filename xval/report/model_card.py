@@ -11,7 +11,7 @@ from typing import Any
 from preprocessing.corpus import CUSTOM
 from xval.answers.item_sentences import describe_item_scaling
 from xval.answers.pretrained import explain, judge_record
-from xval.answers.score_text import fixed, format_figure
+from xval.answers.score_text import fixed, format_score
 from xval.answers.summary import record_side
 from xval.base.item_word import ITEM, call_items
 from xval.base.json_files import write_atomically
@@ -44,7 +44,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
         task=settings.task,
         is_refit="expected" in record,
         file="model.keras" if record["epochs"] else "model.skops",
-        figures=[(name, text) for name, _, text in model_figures(record, settings, item_word, scores)],
+        scores=[(name, text) for name, _, text in model_scores(record, settings, item_word, scores)],
         about=about,
         is_custom=is_custom,
         origin=origin,
@@ -57,7 +57,7 @@ def describe_model(record: Mapping[str, Any], settings: Settings, item_word: str
     )
 
 
-def model_figures(
+def model_scores(
     record: Mapping[str, Any], settings: Settings, item_word: str = "", scores: Scores | None = None
 ) -> list[tuple[str, float, str]]:
     """Return what is known of a model: name, value and text of each metric.
@@ -70,7 +70,7 @@ def model_figures(
         return [(f"{side} {name}", value, fixed(value)) for name, value in own.items() if isfinite(value)]
     n_folds, intervals = len(record["best_epochs_of_folds"]), record.get("expected_intervals", {})  # of earlier versions: none
     return [
-        (f"{side} {name}", figure["mean"], f"{format_figure(figure, n_folds)}{intervals.get(name, '')}")
-        for name, figure in record["expected"].items()
-        if figure["mean"] is not None
+        (f"{side} {name}", score["mean"], f"{format_score(score, n_folds)}{intervals.get(name, '')}")
+        for name, score in record["expected"].items()
+        if score["mean"] is not None
     ]

@@ -26,8 +26,8 @@ from xval.answers.ranking import describe_selection
 from xval.answers.score_text import (
     Estimate,
     estimate,
-    format_figure,
     format_folds,
+    format_score,
     format_time,
     in_column,
     texts_of,
@@ -43,8 +43,8 @@ from xval.report import charts, protocol, training_table, worst_answers
 from xval.report.agreement_pictures import draw_agreement, draw_operating_points
 from xval.report.citations import bibtex
 from xval.report.contents import PageContents
-from xval.report.figures import MainColumn, main_columns, parameter_text
 from xval.report.rendering import make_environment, render_page
+from xval.report.score_columns import MainColumn, main_columns, parameter_text
 from xval.report.sections import instance_sections
 
 _PARTS = ("instances", "errors", "comparison", "protocol")  # to which extras add sections
@@ -233,7 +233,7 @@ def _rows(
                 validation_text="–" if ranked_by is None else write(ranked_by),
                 estimates=estimates[place],
                 texts=[texts[place] for texts in by_column],
-                means=[format_figure(instance.over_folds(main.side, main.name), instance.n_folds) for main in columns],
+                means=[format_score(instance.over_folds(main.side, main.name), instance.n_folds) for main in columns],
                 origin=clause(judge_instance(instance)),
                 time=format_time(instance.seconds),
                 folds=format_folds(instance),
@@ -244,12 +244,12 @@ def _rows(
     return rows
 
 
-def _that_fit(contents: PageContents, differing: Sequence[str], n_figures: int) -> list[str]:
+def _that_fit(contents: PageContents, differing: Sequence[str], n_scores: int) -> list[str]:
     """Return the parameters whose columns fit on the page next to those of the scores, in their order."""
     instances = contents.instances
     room = (
         _ROOM
-        - _ROOM_OF_FIGURE * n_figures
+        - _ROOM_OF_FIGURE * n_scores
         - max(_longest_piece(parameter_text(instance, "architecture")) for instance in instances)
     )
     room -= max(_longest_piece(format_folds(instance)) for instance in instances)

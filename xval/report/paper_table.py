@@ -15,7 +15,7 @@ from xval.answers.summary import direction, main_and_own, metric_words
 from xval.base.errors import capital, counted
 from xval.measures.statistics.planning import LEVEL
 from xval.report.escaping import in_latex, in_markdown, needs_of_latex
-from xval.report.figures import MainColumn, main_columns
+from xval.report.score_columns import MainColumn, main_columns
 from xval.results.instance import InstanceResults
 
 _NOT_IN_LABELS = re.compile("[^A-Za-z0-9:._-]")

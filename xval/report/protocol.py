@@ -343,12 +343,12 @@ def _describe_values(contents: PageContents) -> str:
     side = side_name(test_side(contents.instances), contents.instances)
     ranking = contents.ranking
     methods = {
-        item_figure["method"]
+        item_score["method"]
         for instance in contents.instances
         if instance.over_items
         for side_scores in instance.over_items["figures"].values()
-        for item_figure in side_scores.values()
-        if item_figure["method"]
+        for item_score in side_scores.values()
+        if item_score["method"]
     }
     kinds = []
     if any(method.startswith("t") for method in methods):

@@ -5,7 +5,7 @@ from markupsafe import Markup
 
 from xval.answers.confusion import find_confusion
 from xval.answers.item_words import items_word
-from xval.answers.label_scores import label_figures
+from xval.answers.label_scores import label_scores
 from xval.answers.pretrained import explain, judge_instance
 from xval.answers.score_text import estimate, format_folds
 from xval.answers.summary import differing_parameters, direction, metric_columns, metric_words, side_name
@@ -13,7 +13,7 @@ from xval.answers.trials import fold_trials, mean_importance, value_text
 from xval.measures.task import Task
 from xval.report import charts, svg
 from xval.report.contents import PageContents
-from xval.report.figures import parameter_text, recall_texts
+from xval.report.score_columns import parameter_text, recall_texts
 from xval.report.trials import MOST_PICTURED, draw_trials
 
 _MOST_BYTES = 20_000_000
@@ -46,7 +46,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             folds=format_folds(instance),
             differing=[(name, parameter_text(instance, name)) for name in differing],
             errors=[(key.fold_name, record["error"]) for key, record in instance.failed.items()],
-            figures=[
+            scores=[
                 (
                     f"{side_name(side, [instance])} {metric_words(name)}",
                     instance.over_folds(side, name),
@@ -57,7 +57,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             ],
             curves=_curves(contents, number, limits),
             confusion=own,
-            labels=label_figures(instance),
+            labels=label_scores(instance),
             recalls=recall_texts(instance),
             deals=instance.n_fold_repeats,
             difference=own.shares - reference.shares if has_difference and own and reference else None,

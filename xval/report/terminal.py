@@ -48,7 +48,7 @@ _LEGEND = "*: selected by validation. ±: standard deviation over folds."
 _OF_WINDOWS = "test clip: whole clips, the predictions for their windows combined; test: windows."
 
 
-def print_figures(
+def print_scores(
     folder: ExperimentFolder, numbers: list[int], console: Console, *, details: bool = False
 ) -> list[InstanceResults]:
     """Print the table of some instances, and of all of the experiment the three lines and the findings; return all.
@@ -153,7 +153,7 @@ def print_close(
     folder: ExperimentFolder, numbers: list[int], outcomes: Sequence[JobOutcome], console: Console, *, details: bool = False
 ) -> int:
     """Print the table, the three lines, what went wrong and where everything is; return the exit code."""
-    instances = print_figures(folder, numbers, console, details=details)
+    instances = print_scores(folder, numbers, console, details=details)
     failures: dict[str, list[JobKey]] = {}
     for outcome in outcomes:
         if outcome.status in FAILED:

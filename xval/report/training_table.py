@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from preprocessing.corpus import CUSTOM
 from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.setting_scope import Scope
-from xval.report.figures import parameter_text
+from xval.report.score_columns import parameter_text
 from xval.results.instance import InstanceResults
 from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.resolve import describe_numbers

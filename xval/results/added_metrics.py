@@ -53,7 +53,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
     with folder.lock():
         results = open_results(folder)
         known = results.requested_metrics
-        wanted, figure_names = list(known), dict[str, str]()
+        wanted, score_names = list(known), dict[str, str]()
         read = [results.instance(number, damaged=[]) for number in folder.instances()]  # the rebuild names what is damaged
         instances = [instance for instance in read if instance.done]
         if not instances:
@@ -64,7 +64,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
                 with looking_in(results.own_folders(instance.number)):
                     canonical, is_there = _resolve(instance, name, positive_class)
                     short = canonical.rpartition(".")[2]
-                    figure_names[short if name in (canonical, short) else f"{name} ({short})"] = short
+                    score_names[short if name in (canonical, short) else f"{name} ({short})"] = short
                     if not is_there and canonical not in wanted:
                         # Loaded so that what cannot be imported is not noted.
                         added = load_metric(instance.settings.task_type, canonical)
@@ -79,7 +79,7 @@ def request_metrics(folder: ExperimentFolder, names: Sequence[str], positive_cla
             )
         if wanted != known:
             write_json(folder.added_metrics, {"format_version": FORMAT_VERSION, "metrics": wanted})
-    return figure_names
+    return score_names
 
 
 @cached_by_place

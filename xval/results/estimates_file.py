@@ -31,9 +31,9 @@ def read_estimates(path: Path) -> JsonObject:
     return {}
 
 
-def write_estimates(path: Path, of: JsonObject, figures: Mapping[str, Any]) -> None:
+def write_estimates(path: Path, of: JsonObject, scores: Mapping[str, Any]) -> None:
     """Write what was computed, and of what; without waiting for the disk, since what is damaged is computed again."""
-    estimates = without_nan({"of": of, "figures": figures})
+    estimates = without_nan({"of": of, "figures": scores})
     content = {"format_version": FORMAT_VERSION, "over_items": estimates, "checksum": _checksum([estimates])}
     with part_of(path) as temporary:
         text = json.dumps(content, allow_nan=False)  # in a line, which takes a tenth of the time

@@ -18,7 +18,7 @@ from xval.measures import binary
 from xval.measures.metrics import Metric, find, lacks_class, metric_names
 from xval.measures.task import ClassTask, Task
 from xval.results.folder import ExperimentFolder
-from xval.results.item_scores import ClassRecall, ItemFigure, OverItems
+from xval.results.item_scores import ClassRecall, ItemScore, OverItems
 from xval.results.job_key import JobKey
 from xval.results.read import Record, WrittenInstance
 from xval.results.scores import N_CLIPS, Scores
@@ -28,7 +28,7 @@ from xval.settings.schema import Settings
 _VALIDATION_SIDES = ("validation", "clip_validation")
 
 
-class Figure(TypedDict):
+class FoldSummary(TypedDict):
     """One metric over the folds of an instance.
 
     Attributes:
@@ -70,7 +70,7 @@ class InstanceResults:
     wanted: Sequence[JobKey] = ()
     scores: Mapping[JobKey, Scores] = field(default_factory=dict)
     over_items: OverItems | None = None
-    _over_folds: dict[tuple[str, str], Figure] = field(default_factory=dict, compare=False, repr=False)
+    _over_folds: dict[tuple[str, str], FoldSummary] = field(default_factory=dict, compare=False, repr=False)
     _lacks_class: dict[tuple[str, tuple[str, ...], tuple[int, ...]], bool] = field(
         default_factory=dict, compare=False, repr=False
     )
@@ -295,11 +295,11 @@ class InstanceResults:
                 values_by_fold.setdefault(key.fold, []).append(value)
         return {fold: mean_of(values) for fold, values in values_by_fold.items()}
 
-    def over_folds(self, side: str, metric: str) -> Figure:
+    def over_folds(self, side: str, metric: str) -> FoldSummary:
         """Return a metric of a side over folds; without values if it was never computed."""
         if (side, metric) not in self._over_folds:
             values = list(self.fold_values(side, metric).values())
-            self._over_folds[side, metric] = Figure(
+            self._over_folds[side, metric] = FoldSummary(
                 mean=fmean(values) if values else None,
                 std=_deviation(values) if len(values) > 1 else None,
                 n=len(values),
@@ -308,12 +308,12 @@ class InstanceResults:
             )
         return self._over_folds[side, metric]
 
-    def item_figure(self, side: str, metric: str) -> ItemFigure | None:
+    def item_score(self, side: str, metric: str) -> ItemScore | None:
         """Return a test metric over the items, or None if it is not known."""
         if self.over_items is None:
             return None
-        figures = self.over_items["figures"]
-        return figures.get(side, figures.get("test", {}) if side == "clip_test" else {}).get(metric)
+        scores = self.over_items["figures"]
+        return scores.get(side, scores.get("test", {}) if side == "clip_test" else {}).get(metric)
 
     @property
     def class_recalls(self) -> Mapping[str, ClassRecall]:

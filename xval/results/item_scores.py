@@ -39,7 +39,7 @@ class ItemChance(TypedDict, total=False):
     permuted_high: float | None
 
 
-class ItemFigure(ItemChance):
+class ItemScore(ItemChance):
     """One metric over the test items of an instance; None: undefined or not known.
 
     Attributes:
@@ -98,7 +98,7 @@ class OverItems(TypedDict):
             them does not vary.
         missing: Why there are no pooled scores; empty: there are.
         classes: A `ClassRecall` for each class that occurs, by name; empty where clips have no classes.
-        figures: An `ItemFigure` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.
+        figures: An `ItemScore` for each metric of the sides ``test`` and, if clips are cut into windows, ``clip_test``.
     """
 
     version: int
@@ -106,14 +106,14 @@ class OverItems(TypedDict):
     folds_lacking_classes: list[int]
     missing: str
     classes: dict[str, ClassRecall]
-    figures: dict[str, dict[str, ItemFigure]]
+    figures: dict[str, dict[str, ItemScore]]
 
 
-def make_figure(
+def make_item_score(
     items: float | None, pooled: float, of: Literal["items", "pooled"], interval: "Interval | None", chance: "Chance"
-) -> ItemFigure:
+) -> ItemScore:
     """Return a score; NaN: undefined or not known."""
-    return ItemFigure(
+    return ItemScore(
         items=finite_or_none(items),
         pooled=finite_or_none(pooled),
         of=of,

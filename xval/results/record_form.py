@@ -10,7 +10,7 @@ _MOST_NAMED = 3
 
 Whole = Annotated[int, Field(ge=0, le=_LARGEST)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
-Figures = dict[str, Number | None]
+MetricValues = dict[str, Number | None]
 """Metrics by name; None: undefined."""
 
 
@@ -71,7 +71,7 @@ class _Done(_Record):
     class_names: list[str] = []
     target_names: list[str] = []
     further_metrics: dict[str, bool] = {}
-    class_metrics: dict[str, dict[str, Figures]] = {}
+    class_metrics: dict[str, dict[str, MetricValues]] = {}
     confusion_matrix: _Confusion = _Confusion(test=[])  # only of classes; not null
     thresholds: dict[str, Annotated[float, Field(ge=0, le=1)]] = {}  # only of several labels, as untuned_labels
     untuned_labels: list[str] = []

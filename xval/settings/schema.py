@@ -20,7 +20,7 @@ from xval.base.user_code.modules import SHARED_PACKAGE
 from xval.data.clip_average import Averaging
 from xval.folds.plan import FoldSettings
 from xval.measures import binary
-from xval.measures.forms import FigureOptions
+from xval.measures.forms import ScoreOptions
 from xval.measures.task import Task, find_task
 from xval.settings import architectures, further_metrics
 from xval.settings.sections.evaluation import EvaluationSettings
@@ -180,11 +180,11 @@ class Settings(  # pydantic orders the fields from the last class to the first
         """How recordings are cut into frames, each with a label; None: clips have labels."""
         return self.frame_settings() if self.task.target == "frame" else None
 
-    def figure_options(self, class_names: Sequence[str]) -> FigureOptions:
+    def score_options(self, class_names: Sequence[str]) -> ScoreOptions:
         """Return the settings that scores depend on, in addition to targets and predictions."""
         frames = self.frames
         frame_s = frames.frame_s(self.sample_rate_hz) if frames else 0.0
-        return FigureOptions(tuple(class_names), clip_average=self.clip_average, frames=frames, frame_s=frame_s)
+        return ScoreOptions(tuple(class_names), clip_average=self.clip_average, frames=frames, frame_s=frame_s)
 
 
 def default_settings() -> dict[str, object]:

@@ -302,8 +302,8 @@ class _EpochEnd(keras.callbacks.Callback):  # type: ignore[misc]
         loss = data_loss(targets, measured_predictions, self._settings, validation.data) + validation.penalty()
         if not math.isfinite(loss):
             return {"val_loss": loss}
-        figures = {f"val_{name}": self._measure(name, targets, measured_predictions) for name in self._metrics}
-        return {"val_loss": loss} | figures
+        scores = {f"val_{name}": self._measure(name, targets, measured_predictions) for name in self._metrics}
+        return {"val_loss": loss} | scores
 
     def _measure(self, name: str, targets: NDArray[Any], predictions: NDArray[np.float32]) -> float:
         """Return a metric; NaN if it is only shown and cannot be computed, as of the constant answers of an early epoch."""

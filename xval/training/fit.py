@@ -51,7 +51,7 @@ class History:
     predictions: NDArray[np.float32] | None = None
     diverged: dict[str, Any] | None = None
 
-    def followed_figures(self, metric_name: str) -> dict[str, float]:
+    def followed_scores(self, metric_name: str) -> dict[str, float]:
         """Return loss and metric of the training examples as training followed them in the best epoch.
 
         They are means over an epoch in which the weights moved, with dropout and augmentation.

@@ -63,7 +63,7 @@ def test_a_sound_is_drawn_where_it_is_in_a_clip_that_is_padded(experiment, tmp_p
     samples[300:305] = 0.9  # 0.075 s
     soundfile.write(tmp_path / "click.wav", samples, 4000)
     (found,) = explain(load_model(experiment.results / f"instance_{instance}" / "fold_1"), tmp_path / "click.wav", steps=2)
-    monkeypatch.setattr("xval.extras.explanations.picture.png", lambda figure: figure)
+    monkeypatch.setattr("xval.extras.explanations.picture.png", lambda score: score)
 
     upper, lower, _ = draw_explanation(found).axes
 

@@ -12,7 +12,7 @@ from xval.report.request import PageRequest
 from xval.report.write import write_page
 
 
-def test_figures_by_group_stand_there_if_the_corpus_has_further_columns(copy, read_page):
+def test_scores_by_group_stand_there_if_the_corpus_has_further_columns(copy, read_page):
     index = open_corpus("tones", Path("data")).index
     microphones = [f"<mic {number % 2}>" for number in range(len(index))]
     write_columns(Path("data") / "tones", index, pd.DataFrame({"clip": index["clip"], "microphone": microphones}))

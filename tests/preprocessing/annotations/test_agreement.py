@@ -46,13 +46,13 @@ def test_one_annotator_alone_neither_agrees_nor_disagrees():
             "silent.wav": annotations((np.nan, np.nan, "", "y")),
         }
     )
-    figures = table.drop(columns=["path", "label"]).to_numpy(dtype=float)
+    scores = table.drop(columns=["path", "label"]).to_numpy(dtype=float)
     nan = np.nan
     assert table[["path", "label"]].to_numpy().tolist() == [
         ["alone.wav", "a"], ["both.wav", "a"], ["both.wav", "b"], ["heard_nothing.wav", "a"],
     ]  # fmt: skip
     assert np.array_equal(
-        figures,
+        scores,
         [[1, 2, nan, nan, nan, nan], [2, 2, 0, 0, 2, 0], [2, 0, 1, 0, 1, 0], [2, 2, 0, 0, 2, 0]],
         equal_nan=True,
     )

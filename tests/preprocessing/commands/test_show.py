@@ -83,10 +83,10 @@ def test_every_kind_of_features_is_drawn(folder: Path, overrides: tuple[str, ...
 def test_the_picture_shows_what_the_model_gets() -> None:
     settings = read_settings([*SMALL, "example_length_s=0.2", "trim_db=30"])
     samples = np.concatenate([np.zeros(4000, np.float32), chirp(), np.zeros(4000, np.float32)])
-    figure, examples = draw_clip(samples, settings, title="chirp")
+    score, examples = draw_clip(samples, settings, title="chirp")
     wanted = make_examples(samples, settings, clip_samples(settings, 1.0))
     np.testing.assert_array_equal(examples.predictors, wanted.predictors)
-    drawn = [axes for part in figure.subfigs for axes in part.axes if axes.images]
+    drawn = [axes for part in score.subfigs for axes in part.axes if axes.images]
     np.testing.assert_array_equal(drawn[-1].images[0].get_array().T, wanted.predictors[-1])
     assert drawn[-1].get_xlim() == pytest.approx((wanted.start_s[-1], wanted.start_s[-1] + 0.2))
     assert f"{wanted.start_s[-1]:.2f} to {wanted.end_s[-1]:.2f} s" in drawn[-1].get_title(loc="left")
@@ -94,25 +94,25 @@ def test_the_picture_shows_what_the_model_gets() -> None:
 
 
 def test_axes_have_units() -> None:
-    figure, _ = draw_clip(chirp(), read_settings(SMALL), title="chirp")
-    waveform, features, colours = figure.axes
+    score, _ = draw_clip(chirp(), read_settings(SMALL), title="chirp")
+    waveform, features, colours = score.axes
     assert features.get_xlabel() == "Time in the clip (s)"
     assert "(kHz)" in features.get_ylabel()
     assert "(full scale 1)" in waveform.get_ylabel()
     assert "(dB" in colours.get_ylabel()
-    assert figure.get_suptitle() == "chirp"
+    assert score.get_suptitle() == "chirp"
     labels = {text.get_text(): tick for text, tick in zip(features.get_yticklabels(), features.get_yticks(), strict=True)}
     assert 3 < labels["1"] < labels["2"] < labels["4"] < 15
 
 
 def test_of_many_windows_some_are_drawn() -> None:
     settings = read_settings([*SMALL, "example_length_s=0.05"])
-    figure, examples = draw_clip(chirp(1.5), settings, title="chirp")
+    score, examples = draw_clip(chirp(1.5), settings, title="chirp")
     assert len(examples.predictors) > LARGEST_N_WINDOWS
-    windows = [axes for axes in figure.subfigs[1].axes if axes.images]
+    windows = [axes for axes in score.subfigs[1].axes if axes.images]
     assert len(windows) == LARGEST_N_WINDOWS
     assert windows[-1].get_title(loc="left").startswith(f"{len(examples.predictors)}: ")
-    assert png(figure).startswith(b"\x89PNG")
+    assert png(score).startswith(b"\x89PNG")
 
 
 def test_a_clip_of_a_dataset_is_padded_as_there(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from xval.answers.agreement import agreements
 from xval.answers.instance_predictions import InstancePredictions
-from xval.measures.statistics.intervals import figure_interval
+from xval.measures.statistics.intervals import score_interval
 from xval.measures.task import find_task
 from xval.results import tested_examples
 
@@ -53,7 +53,7 @@ def test_bias_and_limits_are_means_over_trainings_and_have_intervals_over_items(
         )
     (alone, _) = agreements(predictions_of(differences[:1]), [])
     means = differences[0][:, 0].reshape(N_ITEMS, N_CLIPS).mean(axis=1)
-    interval = figure_interval(N_ITEMS, lambda items: means[items].mean(), bounds=None)
+    interval = score_interval(N_ITEMS, lambda items: means[items].mean(), bounds=None)
     assert alone.name == "0"
     assert alone.bias.interval[:2] == pytest.approx(interval[:2], rel=1e-4)
 

@@ -6,7 +6,7 @@ import sklearn.metrics
 
 from xval.answers import class_recalls as class_recalls_module
 from xval.answers.class_recalls import class_recalls
-from xval.measures.statistics.intervals import figure_interval
+from xval.measures.statistics.intervals import score_interval
 from xval.results import tested_examples
 
 RNG = np.random.default_rng(3)
@@ -41,7 +41,7 @@ def test_only_the_items_that_have_the_class_make_its_interval():
     found = class_recalls([examples_of(items, targets, predictions)], ["no", "yes"])["yes"]
 
     is_right = (predictions.argmax(axis=1) == 1)[40::2].reshape(4, 5)
-    alone = figure_interval(4, lambda places: is_right[places].mean(), bounds=(0, 1))
+    alone = score_interval(4, lambda places: is_right[places].mean(), bounds=(0, 1))
     assert (found["n_items"], found["n_clips"]) == (4, 20)
     assert (found["low"], found["high"]) == pytest.approx((alone.low, alone.high))
 

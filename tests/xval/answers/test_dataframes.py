@@ -101,7 +101,7 @@ def test_several_experiments_are_told_apart(tmp_path, make_results, name):
     assert list(found.items()) == [(("demo", 2), 0.02), (("demo", 10), 0.1)]
 
 
-def test_figures_over_items_are_not_asked_of_a_fold_alone(two_instances):
+def test_scores_over_items_are_not_asked_of_a_fold_alone(two_instances):
     with pytest.raises(ResultsError, match=r"fold_1: .* need all folds\. Give the folder of the instance, .*instance_1"):
         load_scores(two_instances.folder.fold_folder(1, 1))
 
@@ -256,10 +256,10 @@ def test_predictions_have_the_index_of_a_segmented_table_of_audformat(finished, 
     some = load_predictions(finished.results, instances=1, columns=["side"], audformat=True, data_folder=data_folder)
     pd.testing.assert_frame_equal(some, table[["instance", "fold", "repeat", "side"]])
 
-    tested, figures = table.query("side == 'test'"), load_scores(finished.results).set_index(["instance", "side", "metric"])
+    tested, scores = table.query("side == 'test'"), load_scores(finished.results).set_index(["instance", "side", "metric"])
     database = audformat.Database("tones")
-    database["predictions"], database["figures"] = audformat.Table(tested.index), audformat.MiscTable(figures.index)
-    for name, values in (("predictions", tested["predicted"]), ("figures", figures["mean"])):
+    database["predictions"], database["figures"] = audformat.Table(tested.index), audformat.MiscTable(scores.index)
+    for name, values in (("predictions", tested["predicted"]), ("figures", scores["mean"])):
         database[name]["value"] = audformat.Column()
         database[name]["value"].set(values.to_numpy())
     database.save(tmp_path)
@@ -335,11 +335,11 @@ def test_tables_of_an_experiment_equal_its_own_figures(project):
         predictions = load_predictions(project.results)
 
     summary = json.loads((project.results / "instance_1" / "metrics.json").read_text())["summary"]
-    wanted = {(side, metric): figure for side, figures in summary.items() for metric, figure in figures.items()}
+    wanted = {(side, metric): score for side, scores in summary.items() for metric, score in scores.items()}
     found = table.query("side != 'item_test'").groupby(["side", "metric"])["value"].agg(["mean", "std", "count"])
     assert set(found.index) == set(wanted)
-    for key, figure in wanted.items():
-        assert found.loc[key].to_list() == pytest.approx([figure["mean"], figure["std"], figure["n"]])
+    for key, score in wanted.items():
+        assert found.loc[key].to_list() == pytest.approx([score["mean"], score["std"], score["n"]])
     for (_, fold), record in project.records().items():
         of_items = table.query(f"fold == {fold} and side == 'item_test' and metric == 'accuracy'").set_index("item")["value"]
         assert of_items.to_dict() == {item: of["accuracy"] for item, of in record["item_metrics"]["test"].items()}

@@ -92,14 +92,14 @@ def test_folds_of_all_deals_count_and_items_once_by_their_mean_over_deals(make):
     assert accuracies["std"] == pytest.approx((0.02 / 3) ** 0.5)  # of 0.6, 0.6, 0.7, 0.5
     of_items = [0.6, 0.6, 0.8, 0.4]
     assert [each["accuracy"] for each in item_means(found).values()] == pytest.approx(of_items)
-    over_items = found.item_figure("test", "accuracy")
+    over_items = found.item_score("test", "accuracy")
     assert found.over_items["n_items"] == 4
     assert (over_items["items"], over_items["low"], over_items["high"]) == pytest.approx(
         (0.6, *mean_interval(np.array(of_items))[:2])
     )
     pooled = [auc_of(RIGHT[1], RIGHT[2]), auc_of(RIGHT[3], RIGHT[4])]
     assert pooled[0] != pooled[1]
-    assert found.item_figure("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
+    assert found.item_score("test", "auc")["pooled"] == pytest.approx(np.mean(pooled))
     assert found.folds_by_repeat == {1: [1, 2], 2: [3, 4]}
     assert describe_fold_repeats(found, "test", "accuracy") == "accuracy 0.600 in repeat 1, 0.600 in repeat 2"
     sheet = openpyxl.load_workbook(folder.workbook)["items"]
@@ -112,14 +112,14 @@ def test_intervals_hold_what_another_deal_changes(make):
     unlike = {1: {"a": 9, "b": 9}, 2: {"c": 9, "d": 8}, 3: {"a": 4, "c": 5}, 4: {"b": 3, "d": 4}}
     (found,) = gather(make(unlike))
 
-    accuracy, auc = (found.item_figure("test", name) for name in ("accuracy", "auc"))
+    accuracy, auc = (found.item_score("test", name) for name in ("accuracy", "auc"))
 
     of_items = np.array([0.65, 0.6, 0.7, 0.6])
     assert (accuracy["low"], accuracy["high"]) == pytest.approx(mean_interval(of_items, runs=[0.875, 0.4])[:2])
     assert (accuracy["covers"], auc["covers"]) == ("method", "method")
     assert mean_interval(of_items).low > accuracy["low"]
     (one,) = gather(make(unlike, n_fold_repeats=1, number=2))
-    assert {figure["covers"] for figure in one.over_items["figures"]["test"].values()} == {"models"}
+    assert {score["covers"] for score in one.over_items["figures"]["test"].values()} == {"models"}
 
 
 def test_the_seeds_of_a_deal_are_one_training_run():
@@ -132,7 +132,7 @@ def test_the_seeds_of_a_deal_are_one_training_run():
 def test_pooled_figures_leave_a_deal_out_that_is_not_whole(make):
     (found,) = gather(make({fold: RIGHT[fold] for fold in (1, 2, 3)}))
 
-    assert found.item_figure("test", "auc")["pooled"] == pytest.approx(auc_of(RIGHT[1], RIGHT[2]))
+    assert found.item_score("test", "auc")["pooled"] == pytest.approx(auc_of(RIGHT[1], RIGHT[2]))
     assert [each["accuracy"] for each in item_means(found).values()] == pytest.approx([0.6, 0.7, 0.8, 0.3])
     assert any(finding.code == "XV201" for finding in find_findings([found]))
 

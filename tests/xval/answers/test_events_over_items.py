@@ -8,11 +8,11 @@ import pytest
 
 from preprocessing.annotations.annotation_settings import FrameSettings
 from xval.answers.events_over_items import measure_events
-from xval.measures.events.psds import ScoredRecording, psds_figures, tabulate_runs
+from xval.measures.events.psds import ScoredRecording, psds_scores, tabulate_runs
 from xval.measures.metrics import Chance
-from xval.results.item_scores import make_figure
+from xval.results.item_scores import make_item_score
 
-OF_RECORD = make_figure(0.25, math.nan, "items", None, Chance(math.nan, ""))
+OF_RECORD = make_item_score(0.25, math.nan, "items", None, Chance(math.nan, ""))
 SETTINGS = FrameSettings(
     label_form="multi_class", label_frame_s=0.5, sequence_frames=8, frame_overlap=0.5, annotation_policy="union",
     event_threshold=None, event_median_frames=1, event_min_duration_s=0.0, segment_s=1.0,
@@ -112,7 +112,7 @@ def test_pooled_psds_are_of_the_scores_of_all_folds_together_with_interval_and_c
     of_record = dict.fromkeys(("event_f1", "psds1", "psds2"), OF_RECORD)
     found = measure_events([folders], ("background", "bark", "call"), SETTINGS, of_record)
     assert list(found) == ["event_f1", "psds1", "psds2"]
-    for name, wanted in psds_figures(scored).items():
+    for name, wanted in psds_scores(scored).items():
         assert found[name]["pooled"] == pytest.approx(wanted)
     assert 0 <= found["psds1"]["low"] < found["psds1"]["pooled"] < found["psds1"]["high"] <= 1
     assert (found["psds1"]["chance"], found["psds1"]["strategy"]) == (0, "the same score for all frames")

@@ -26,9 +26,9 @@ def several(make_instance, folds=(0.5, 0.62, 0.44, 0.58, 0.5, 0.61), **changes):
 
 
 def measured(instances, low, high, *, missing="", lacking=(), **levels):
-    figure = {"items": 0.6, "pooled": 0.6, "of": "items", "low": low, "high": high, "method": "t", "chance": 0.5}
-    figures = {"test": {"balanced_accuracy": figure | {"strategy": "x"} | levels}}
-    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": list(lacking), "missing": missing, "figures": figures}
+    score = {"items": 0.6, "pooled": 0.6, "of": "items", "low": low, "high": high, "method": "t", "chance": 0.5}
+    scores = {"test": {"balanced_accuracy": score | {"strategy": "x"} | levels}}
+    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": list(lacking), "missing": missing, "figures": scores}
     return [replace(instance, over_items=over_items) if instance.number % 2 else instance for instance in instances]
 
 
@@ -105,10 +105,10 @@ def at_the_edge(make):
 
 
 def below(make):
-    figures = {number: [{"balanced_accuracy": 0.3 if number % 2 else 0.7, "loss": 0.4}] * 2 for number in MANY}
+    scores = {number: [{"balanced_accuracy": 0.3 if number % 2 else 0.7, "loss": 0.4}] * 2 for number in MANY}
     return [
         make(number, of, monitor="val_loss", learning_rate=number, architecture="cnn_small" if number % 2 else "svm")
-        for number, of in figures.items()
+        for number, of in scores.items()
     ]
 
 

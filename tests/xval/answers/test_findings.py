@@ -24,9 +24,9 @@ def with_sides(make_record, fold, validation, test, **changes):
 
 
 def over_items(low, high, chance=0.5, *, value=0.6, metric="balanced_accuracy"):
-    figure = {"items": value, "pooled": value, "of": "items", "low": low, "high": high, "covers": "models", "chance": chance}
-    figures = {"test": {metric: figure | {"method": "t", "strategy": "x"}}}
-    return {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": figures}
+    score = {"items": value, "pooled": value, "of": "items", "low": low, "high": high, "covers": "models", "chance": chance}
+    scores = {"test": {metric: score | {"method": "t", "strategy": "x"}}}
+    return {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": scores}
 
 
 def with_sides_of_folds(make_instance, make_record, number, validation, test):
@@ -223,8 +223,8 @@ def test_a_network_that_is_worse_than_an_estimator_is_said(make_instance):
     """Validation figures lie 0.1 above those of the test; the loss, which ranks, is of calibrated probabilities."""
 
     def instance(number, accuracies, **changes):
-        figures = [{"balanced_accuracy": accuracy, "loss": 0.9 - 0.1 * number} for accuracy in accuracies]
-        return make_instance(number, figures, monitor="val_loss", learning_rate=number, **changes)
+        scores = [{"balanced_accuracy": accuracy, "loss": 0.9 - 0.1 * number} for accuracy in accuracies]
+        return make_instance(number, scores, monitor="val_loss", learning_rate=number, **changes)
 
     estimator = instance(5, [0.5, 0.7], architecture="svm")
     networks = [instance(1, [0.3, 0.4]), instance(2, [0.6, 0.7]), instance(3, [0.2], folds_total=2)]

@@ -17,9 +17,9 @@ LOWER = [value - 0.3 + 0.01 * (number % 2) for number, value in enumerate(FOLDS)
 
 def with_interval(instance, low, high, *, chance=0.5, metric="balanced_accuracy"):
     mean = instance.over_folds("test", metric)["mean"]
-    figure = {"items": mean, "pooled": mean, "of": "items", "low": low, "high": high, "method": "t", "strategy": "s"}
-    figures = {"test": {metric: figure | {"chance": chance}}}
-    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": figures}
+    score = {"items": mean, "pooled": mean, "of": "items", "low": low, "high": high, "method": "t", "strategy": "s"}
+    scores = {"test": {metric: score | {"chance": chance}}}
+    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": scores}
     return replace(instance, over_items=over_items)
 
 

@@ -27,21 +27,21 @@ def choose(experiment):
 def test_the_figure_and_its_interval_are_of_the_predictions_of_the_chosen_jobs(experiment):
     instances, nested = choose(experiment)
 
-    def figures(instance, fold):  # equal ones are told apart by the loss
+    def scores(instance, fold):  # equal ones are told apart by the loss
         accuracy, loss = (instance.fold_values("validation", name)[fold] for name in ("balanced_accuracy", "loss"))
         return -accuracy, loss
 
-    best = {fold: min(instances, key=lambda instance: figures(instance, fold)).number for fold in (1, 2)}
+    best = {fold: min(instances, key=lambda instance: scores(instance, fold)).number for fold in (1, 2)}
     assert {key.fold: key.instance for key in nested.chosen.values()} == best
     tables = [pd.read_parquet(experiment.fold_folder(number, fold) / "predictions.parquet") for fold, number in best.items()]
     tested = pd.concat(tables).query("side == 'test'")
     names = nested.folds[1]["class_names"]
     targets = tested["target"].map(names.index).to_numpy()
     answers = tested[[f"probability_{name}" for name in names]].to_numpy()
-    figure = nested.item_figure("test", "balanced_accuracy")
-    assert figure["pooled"] == pytest.approx(metrics.compute("classification", targets, answers)["balanced_accuracy"])
-    assert figure["low"] <= figure[figure["of"]] <= figure["high"]
-    assert f"[{figure['low']:.3f}, {figure['high']:.3f}]" in describe_nested(instances, rank_instances(instances))[0]
+    score = nested.item_score("test", "balanced_accuracy")
+    assert score["pooled"] == pytest.approx(metrics.compute("classification", targets, answers)["balanced_accuracy"])
+    assert score["low"] <= score[score["of"]] <= score["high"]
+    assert f"[{score['low']:.3f}, {score['high']:.3f}]" in describe_nested(instances, rank_instances(instances))[0]
 
 
 def test_the_bias_is_the_figure_of_the_selected_instance_minus_the_nested_one(experiment):
@@ -51,7 +51,7 @@ def test_the_bias_is_the_figure_of_the_selected_instance_minus_the_nested_one(ex
     def bias(metric, **changes):
         return selection_bias(replace(selected, **changes), nested, "test", metric)
 
-    ours, theirs = (instance.item_figure("test", "balanced_accuracy") for instance in (selected, nested))
+    ours, theirs = (instance.item_score("test", "balanced_accuracy") for instance in (selected, nested))
     assert bias("balanced_accuracy") == ours[ours["of"]] - theirs[theirs["of"]]
     folds = [instance.over_folds("test", "loss")["mean"] for instance in (selected, nested)]
     assert bias("loss") == folds[1] - folds[0]  # a loss is better where it is smaller

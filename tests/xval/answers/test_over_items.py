@@ -89,9 +89,9 @@ def test_pooled_figures_are_those_of_the_examples_of_all_folds(run):
     instance = run(tables)
     whole = pd.concat(tables)
     wanted = compute(whole["target"], whole["probability_yes"].to_numpy())
-    assert {name: instance.item_figure("test", name)["pooled"] for name in wanted} == pytest.approx(wanted)
+    assert {name: instance.item_score("test", name)["pooled"] for name in wanted} == pytest.approx(wanted)
     accuracies = [compute(each["target"], each["probability_yes"].to_numpy())["accuracy"] for each in tables]
-    found = instance.item_figure("test", "accuracy")
+    found = instance.item_score("test", "accuracy")
     assert found["items"] == pytest.approx(np.mean(accuracies))
     assert (found["of"], found["low"], found["high"]) == ("items", *mean_interval(np.array(accuracies))[:2])
 
@@ -107,7 +107,7 @@ def test_where_a_fold_lacks_a_class_the_pooled_figure_stands_for_the_corpus_and_
     whole = pd.concat(tables)
     wanted = compute(whole["target"], whole["probability_yes"].to_numpy())
     for name in ("auc", "eer", "macro_f1", "precision", "balanced_accuracy"):
-        found = instance.item_figure("test", name)
+        found = instance.item_score("test", name)
         assert (found["of"], found["pooled"]) == ("pooled", pytest.approx(wanted[name]))
         assert found["low"] < found["pooled"] < found["high"]
         assert found["chance"] == 0.5
@@ -139,7 +139,7 @@ def test_chance_of_one_class_per_item_is_that_of_all_tested_items(run):
 def test_chance_counts_items_as_the_figure_does(run):
     """One speaker with very many clips of one class: a mean over items counts it once."""
     instance = run([table("s0", [0] * 90, np.full(90, 0.3)), *(table(f"s{fold}", [1, 1], [0.6, 0.7]) for fold in range(1, 4))])
-    found = instance.item_figure("test", "accuracy")
+    found = instance.item_score("test", "accuracy")
     assert (found["of"], found["items"], found["chance"]) == ("items", 1.0, 0.75)
 
 
@@ -161,13 +161,13 @@ def numbers_of(make_results, path, targets, predicted):
 
 def test_chance_of_a_mean_over_items_is_what_the_answer_reaches_in_each(make_results, tmp_path):
     targets = np.array([[1.0, 3.0], [5.0, 7.0], [9.0, 11.0]])
-    figures = numbers_of(make_results, tmp_path, targets, targets + 1).over_items["figures"]["test"]
+    scores = numbers_of(make_results, tmp_path, targets, targets + 1).over_items["figures"]["test"]
 
-    assert {figures[name]["of"] for name in ("rmse", "r2", "ccc")} == {"items"}
+    assert {scores[name]["of"] for name in ("rmse", "r2", "ccc")} == {"items"}
     of_mean = [np.sqrt(np.mean((of_item - 6) ** 2)) for of_item in targets]
-    assert figures["rmse"]["chance"] == pytest.approx(np.mean(of_mean))
-    assert figures["r2"]["chance"] == pytest.approx(np.mean([1 - error**2 for error in of_mean]))
-    assert figures["ccc"]["chance"] == 0
+    assert scores["rmse"]["chance"] == pytest.approx(np.mean(of_mean))
+    assert scores["r2"]["chance"] == pytest.approx(np.mean([1 - error**2 for error in of_mean]))
+    assert scores["ccc"]["chance"] == 0
 
 
 def test_chance_of_a_mean_over_recordings_is_that_of_one_answer_to_all_frames():
@@ -177,22 +177,22 @@ def test_chance_of_a_mean_over_recordings_is_that_of_one_answer_to_all_frames():
     answers = np.eye(3, dtype=np.float32)[targets]
     tested = tested_examples.TestedExamples(recordings, recordings, recordings, targets, answers)
 
-    figures = _measure(find_task("frame_classification"), [tested], None, {}, ["f1", "precision"])
+    scores = _measure(find_task("frame_classification"), [tested], None, {}, ["f1", "precision"])
 
-    assert (figures["f1"]["of"], figures["precision"]["of"]) == ("items", "items")
-    assert figures["f1"]["chance"] == pytest.approx(2 * 80 / (160 + 200))
-    assert figures["precision"]["chance"] == pytest.approx(80 / 200)
+    assert (scores["f1"]["of"], scores["precision"]["of"]) == ("items", "items")
+    assert scores["f1"]["chance"] == pytest.approx(2 * 80 / (160 + 200))
+    assert scores["precision"]["chance"] == pytest.approx(80 / 200)
 
 
-def test_figures_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, tmp_path):
+def test_scores_of_numbers_that_do_not_vary_in_a_fold_are_pooled(make_results, tmp_path):
     """One age per speaker: the concordance is 0 in every fold, whatever is predicted."""
     ages = np.repeat([[20.0], [30.0], [40.0], [50.0]], 3, axis=1)
     instance = numbers_of(make_results, tmp_path, ages, ages + np.arange(-1, 2))
-    figures = instance.over_items["figures"]["test"]
+    scores = instance.over_items["figures"]["test"]
 
     assert instance.over_folds("test", "ccc")["mean"] == 0
-    assert (figures["ccc"]["of"], figures["rmse"]["of"], figures["mae"]["of"]) == ("pooled", "pooled", "items")
-    assert figures["ccc"]["pooled"] > 0.99
+    assert (scores["ccc"]["of"], scores["rmse"]["of"], scores["mae"]["of"]) == ("pooled", "pooled", "items")
+    assert scores["ccc"]["pooled"] > 0.99
     (text,) = [finding.message for finding in find_findings([instance]) if finding.code == "XV106"]
     assert text.startswith("All true numbers are equal in folds 1-4, so ")
 
@@ -203,7 +203,7 @@ def test_random_labels_are_at_the_chance_of_macro_figures(run):
     guesses = rng.choice(2, p=[0.9, 0.1], size=(6, 600))
     instance = run([table(f"s{fold}", true, guess) for fold, (true, guess) in enumerate(zip(targets, guesses, strict=True))])
     for name in ("macro_f1", "precision"):
-        found = instance.item_figure("test", name)
+        found = instance.item_score("test", name)
         assert found["pooled"] == pytest.approx(found["chance"], abs=0.03)
         assert (found["chance"], found["strategy"]) == (0.5, "guessing each class as often as it occurs")
 
@@ -294,7 +294,7 @@ def test_they_are_a_table_for_pandas(run):
         table = xval.load_scores(run.results.folder.path)
     assert table.dtypes[["mean", "pooled", "low", "chance"]].tolist() == [np.dtype("float64")] * 4
     row = table.set_index(["instance", "side", "metric"]).loc[1, "test", "balanced_accuracy"]
-    found = read_instances(run.results.folder, [1])[0].item_figure("test", "balanced_accuracy")
+    found = read_instances(run.results.folder, [1])[0].item_score("test", "balanced_accuracy")
     assert row[list(found)].to_dict() == found
     assert (row["n_items"], row["n_folds"]) == (3, 3)
     assert len(table.attrs["not_done"]) == 3
@@ -306,7 +306,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     header, *rows = openpyxl.load_workbook(run.results.folder.workbook)["intervals"].iter_rows(values_only=True)
     named = [dict(zip(header, row, strict=True)) for row in rows if row[0] == 1]
     by_metric = {row["--metric"]: row for row in named}
-    auc, found = by_metric["auc"], instance.item_figure("test", "auc")
+    auc, found = by_metric["auc"], instance.item_score("test", "auc")
     assert auc["mean over folds"] is None
     assert (auc["pooled"], auc["95 % low"], auc["interval of"]) == (found["pooled"], pytest.approx(found["low"]), "pooled")
     assert by_metric["accuracy"]["chance"] == pytest.approx(0.5)
@@ -352,17 +352,17 @@ def test_classes_that_belong_to_groups_of_speakers_are_said_beside_chance(make_i
     is_heard = rng.random(480) < {"group": 0, "all": 0.6}[knows]
     predictions = np.eye(4, dtype=np.float32)[np.where(is_heard, targets, answers)]
     examples = tested_examples.TestedExamples(items, items, items, targets, predictions)
-    figures = _measure(find_task("classification", "multi_class"), [examples], None, {})
-    over_items = {"version": 1, "n_items": 24, "folds_lacking_classes": [], "missing": "", "figures": {"test": figures}}
+    scores = _measure(find_task("classification", "multi_class"), [examples], None, {})
+    over_items = {"version": 1, "n_items": 24, "folds_lacking_classes": [], "missing": "", "figures": {"test": scores}}
 
     instance = replace(make_instance(1, [{"accuracy": 0.5, "balanced_accuracy": 0.5}] * 24), over_items=over_items)
 
     for name in ("accuracy", "balanced_accuracy"):
-        assert figures[name]["group_chance"] == pytest.approx(0.5, abs=0.05)
-        assert figures[name]["low"] > figures[name]["chance"]
+        assert scores[name]["group_chance"] == pytest.approx(0.5, abs=0.05)
+        assert scores[name]["low"] > scores[name]["chance"]
     assert "chance 0.250, 0.5" in format_chance(chance_level([instance], "balanced_accuracy"))
     texts = {finding.code: finding.line for finding in find_findings([instance])}
     assert "XV301" not in texts
     assert said in texts.get("XV302", "")
     assert ("XV302" in texts) == bool(said)
-    assert "group_chance" not in figures["macro_f1"]
+    assert "group_chance" not in scores["macro_f1"]

@@ -107,7 +107,7 @@ SAID = {
 }
 
 
-def test_figures_by_group_and_dataframes_say_it(instances, monkeypatch):
+def test_scores_by_group_and_dataframes_say_it(instances, monkeypatch):
     assert summarize(instances)["leakage"].to_dict() == {1: "", **SAID}
     monkeypatch.setattr(instance_predictions, "read_repeats", lambda *_: ["answers"])
     origins = {instance.number: instance_predictions.read_instance_predictions(instance).origin for instance in instances}

@@ -67,7 +67,7 @@ def test_a_mean_over_fewer_folds_does_not_compete(make_instance, make_failure):
         ({}, ["y"], (901, 1)),
     ],
 )
-def test_validation_figures_of_the_one_item_that_an_ensemble_was_fitted_to_do_not_rank_it(
+def test_validation_scores_of_the_one_item_that_an_ensemble_was_fitted_to_do_not_rank_it(
     make_instance, make_record, facts, validation_items, ranked
 ):
     items, names = {"training": ["x"], "validation": validation_items, "test": ["t"]}, ("accuracy", "balanced_accuracy")
@@ -120,7 +120,7 @@ UNLIKE_LOSSES = [
 
 
 @pytest.mark.parametrize(
-    ("figures", "first", "second", "ranking"),
+    ("scores", "first", "second", "ranking"),
     [
         (({"accuracy": 0.5, "loss": 1.0}, {"accuracy": 0.6, "loss": 2.0}), {}, {},
          Ranking((2, 1), "validation", "accuracy", loss_decides=True)),
@@ -141,8 +141,8 @@ UNLIKE_LOSSES = [
          *(f"no loss of unlike {name}" for changes in UNLIKE_LOSSES for name in changes), "no two metrics",
          "no metric that is gone", "the loss where one lacks the main metric"],
 )  # fmt: skip
-def test_what_ranks(make_instance, figures, first, second, ranking):
-    assert rank_instances([make_instance(1, figures[:1], **first), make_instance(2, figures[1:], **second)]) == ranking
+def test_what_ranks(make_instance, scores, first, second, ranking):
+    assert rank_instances([make_instance(1, scores[:1], **first), make_instance(2, scores[1:], **second)]) == ranking
 
 
 def test_the_selection_says_why_the_main_metric_does_not_rank(make_instance):
@@ -151,7 +151,7 @@ def test_the_selection_says_why_the_main_metric_does_not_rank(make_instance):
     assert "(1.100; not every instance has a validation rmse)" in describe_selection(instances)
 
 
-def test_test_figures_never_rank(make_instance, make_record):
+def test_test_scores_never_rank(make_instance, make_record):
     good_on_test = make_record(1, {"accuracy": 0.9})
     good_on_test["metrics"]["validation"]["accuracy"] = 0.1
     instances = [make_instance(1, [good_on_test]), make_instance(2, [0.2])]
@@ -185,10 +185,10 @@ def test_the_best_of_some_come_by_number_and_unranked_ones_only_where_there_is_r
 
 
 def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_instance, make_failure):
-    figures = [{"accuracy": 0.5, "balanced_accuracy": 0.4}, {"accuracy": 0.7, "balanced_accuracy": 0.4}]
+    scores = [{"accuracy": 0.5, "balanced_accuracy": 0.4}, {"accuracy": 0.7, "balanced_accuracy": 0.4}]
     instances = [
-        make_instance(1, figures, comment_1="plain"),
-        make_instance(2, [figures[0], make_failure(2)], comment_1="=1+1", architecture="crnn"),
+        make_instance(1, scores, comment_1="plain"),
+        make_instance(2, [scores[0], make_failure(2)], comment_1="=1+1", architecture="crnn"),
     ]
     header, rows, _ = summary_table(instances)
     assert header == (
@@ -237,7 +237,7 @@ def test_the_selection_is_explained_with_chance(make_instance):
     )
 
 
-def test_figures_as_text():
+def test_scores_as_text():
     assert [format_time(seconds) for seconds in (0, 59.6, 3661)] == ["0:00:00", "0:01:00", "1:01:01"]
     assert format_chance(ChanceLevel(0.1, 0.1004)) == "chance 0.100"
     assert format_chance(ChanceLevel(0.1, 0.12)) == "chance 0.100 to 0.120"
@@ -246,10 +246,10 @@ def test_figures_as_text():
 
 def test_errors_of_reconstruction_rank_only_where_they_are_in_the_same_units(make_instance):
     def made(*normalizations, rank_by):
-        figures = [{"mse": 0.1, "loss": 0.1, "explained_variance": 0.2}, {"mse": 9.0, "loss": 9.0, "explained_variance": 0.8}]
+        scores = [{"mse": 0.1, "loss": 0.1, "explained_variance": 0.2}, {"mse": 9.0, "loss": 9.0, "explained_variance": 0.8}]
         return [
             make_instance(number, [found], task_type="representation", rank_by=rank_by, normalization=normalization)
-            for number, (found, normalization) in enumerate(zip(figures, normalizations, strict=True), start=1)
+            for number, (found, normalization) in enumerate(zip(scores, normalizations, strict=True), start=1)
         ]
 
     for rank_by in ("loss", "mse"):

@@ -18,13 +18,13 @@ FIGURES = {1: (0.4, 0.5, 0.6), 2: (0.7, 0.8, 0.9)}
 def make_repeats(make_record, make_failure, make_instance):
     """Return a function that makes an instance from accuracies by fold and repeat; None: failed."""
 
-    def make(figures, **parameters):
+    def make(scores, **parameters):
         records = []
-        for fold, values in figures.items():
+        for fold, values in scores.items():
             for repeat, value in enumerate(values, start=1):
                 record = make_failure(fold) if value is None else make_record(fold, {"accuracy": value, "loss": 1.0})
                 records.append(record | {"repeat": repeat})
-        return make_instance(1, records, folds_total=len(figures), repeats=3, **parameters)
+        return make_instance(1, records, folds_total=len(scores), repeats=3, **parameters)
 
     return make
 
@@ -38,7 +38,7 @@ def test_a_key_is_text_and_folder_and_back():
     assert job_keys(3, [1, 2], 2) == [(3, 1, 1), (3, 2, 1), (3, 1, 2), (3, 2, 2)]
 
 
-def test_figures_are_averaged_within_a_fold_first(make_repeats):
+def test_scores_are_averaged_within_a_fold_first(make_repeats):
     found = make_repeats(FIGURES)
 
     assert found.over_folds("test", "accuracy") == pytest.approx(

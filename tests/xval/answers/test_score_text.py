@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 
 from xval.answers.score_text import interval_clause
-from xval.results.item_scores import ItemFigure
+from xval.results.item_scores import ItemScore
 
 
 @pytest.fixture
 def make(make_instance):
     def make(number, covers, n_fold_repeats=1):
-        figures = {name: ItemFigure(low=0.4, high=0.6, covers=kind) for name, kind in covers.items()}
-        return replace(make_instance(number, [0.5]), over_items={"figures": {"test": figures}}, n_fold_repeats=n_fold_repeats)
+        scores = {name: ItemScore(low=0.4, high=0.6, covers=kind) for name, kind in covers.items()}
+        return replace(make_instance(number, [0.5]), over_items={"figures": {"test": scores}}, n_fold_repeats=n_fold_repeats)
 
     return make
 

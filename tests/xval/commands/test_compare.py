@@ -19,16 +19,16 @@ def experiment(make_record, tmp_path):
     made.mkdir(parents=True)
     deals = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in (1, 2, 3, 4)]
     write_json(made / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": deals})
-    for number, figures in ACCURACIES.items():
+    for number, scores in ACCURACIES.items():
         parameters = {"task_type": "classification", "rank_by": "accuracy", "dataset": "demo", "num_experiment": 1}
         parameters |= {"comment_1": f"[width] {number}", "architecture": "mlp", "batch_size": number}
         settings = {"instance": number, "description": "", "settings_hash": "s", "sources": {}, "parameters": parameters}
         hashes = {"instance": number, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}
         (made / f"instance_{number}").mkdir()
         write_json(made / f"instance_{number}" / "settings.json", settings)
-        for fold, figure in enumerate(figures, start=1):
+        for fold, score in enumerate(scores, start=1):
             (made / f"instance_{number}" / f"fold_{fold}").mkdir()
-            record = make_record(fold, {"balanced_accuracy": figure, "accuracy": figure, "loss": 1.0}, **hashes)
+            record = make_record(fold, {"balanced_accuracy": score, "accuracy": score, "loss": 1.0}, **hashes)
             write_json(made / f"instance_{number}" / f"fold_{fold}" / "record.json", record)
     return made
 

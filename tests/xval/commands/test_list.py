@@ -114,7 +114,7 @@ def test_only_summaries_are_read(root, opened):
     assert read == ["demo/experiment_1/summary.json", "demo/experiment_2/summary.json", "other/experiment_1/summary.json"]
 
 
-def test_figures_of_folds_that_have_changed_since_are_unknown_and_a_rebuild_makes_them_known(rows, command, root, first):
+def test_scores_of_folds_that_have_changed_since_are_unknown_and_a_rebuild_makes_them_known(rows, command, root, first):
     time.sleep(0.02)
     first.add_fold(1, 2, {"accuracy": 0.875})
 

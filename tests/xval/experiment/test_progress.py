@@ -66,9 +66,9 @@ def test_a_line_shows_the_monitored_metric_the_main_one_and_those_of_the_user(ma
             watched.report({"worker": 0, "instance": 1, "fold": 1, "epoch": epoch, "values": values})
 
     words = written.getvalue().split()
-    figures = "epoch loss val loss val macro f1 val balanced accuracy val cosine similarity at most"
+    scores = "epoch loss val loss val macro f1 val balanced accuracy val cosine similarity at most"
     header, line = words.index("epoch"), words.index("2/7")
-    assert " ".join(words[header:line]).startswith(figures)
+    assert " ".join(words[header:line]).startswith(scores)
     assert words[line + 1 : line + 8] == ["0.500", "0.600", "0.700", "0.800", "0.900", "0", "s"]
 
 
@@ -88,8 +88,8 @@ def test_a_worker_whose_job_has_ended_has_no_line(make_progress):
 def test_the_line_of_a_finished_job_has_the_main_metric_and_the_time_left(make_progress):
     _, watched, written = make_progress({1: {"metrics": "cosine_similarity"}})
     watched.report({"worker": 0, "instance": 1, "fold": 1, "epoch": 0, "values": {}})
-    figures = {"accuracy": 0.25, "balanced_accuracy": 0.5, "cosine_similarity": 0.125}
-    watched.end(JobOutcome(1, 1, "done", seconds=4.0, test_metrics=figures))
+    scores = {"accuracy": 0.25, "balanced_accuracy": 0.5, "cosine_similarity": 0.125}
+    watched.end(JobOutcome(1, 1, "done", seconds=4.0, test_metrics=scores))
     watched.end(JobOutcome(1, 2, "failed", error="no room"))
 
     tested = "test balanced_accuracy 0.500, cosine_similarity 0.125"

@@ -236,9 +236,9 @@ def test_without_a_number_validation_selects_the_instance_also_beside_a_damaged_
 
     assert "restarts, because its checkpoint cannot be used: it is damaged" in printed
 
-    figures = [[read_scores(experiment.fold_folder(i, k), {}).side("validation") for k in (1, 2)] for i in (1, 2)]
+    scores = [[read_scores(experiment.fold_folder(i, k), {}).side("validation") for k in (1, 2)] for i in (1, 2)]
     uar, losses = (
-        [np.mean([of_fold[name] for of_fold in of_instance]) for of_instance in figures]
+        [np.mean([of_fold[name] for of_fold in of_instance]) for of_instance in scores]
         for name in ("balanced_accuracy", "loss")
     )
     assert (-uar[0], losses[0]) < (-uar[1], losses[1])

@@ -28,11 +28,11 @@ def test_the_summary_has_numbers_and_marks_the_best_instance_which_validation_se
     assert summary[["n_folds", "n_folds_done"]].to_numpy().tolist() == [[2, 2]] * 3
     numbers = summary.drop(columns=["is_selected", "comment_1", "architecture", "n_folds", "n_folds_done", "leakage"])
     assert set(numbers.dtypes.astype(str)) == {"float64"}
-    figures = results.scores.query("side == 'test' and metric == 'accuracy'").set_index("instance")
+    scores = results.scores.query("side == 'test' and metric == 'accuracy'").set_index("instance")
     for name in ("mean", "std", "low", "high", "chance"):
-        assert summary[f"test_accuracy_{name}"].tolist() == figures[name].tolist()
-    for number, figure in figures.iterrows():
-        assert summary.loc[number, "test_accuracy_estimate"] == figure[figure["of"]]
+        assert summary[f"test_accuracy_{name}"].tolist() == scores[name].tolist()
+    for number, score in scores.iterrows():
+        assert summary.loc[number, "test_accuracy_estimate"] == score[score["of"]]
     validated = results.folds.query("side == 'validation' and metric == 'balanced_accuracy'")
     folds = validated.groupby("instance")["value"].agg(["mean", "std"])
     columns = ["validation_balanced_accuracy_mean", "validation_balanced_accuracy_std"]

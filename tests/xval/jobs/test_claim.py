@@ -66,17 +66,17 @@ def test_what_another_error_was_raised_from_counts():
     assert is_out_of_memory(MemoryError())
 
 
-@pytest.mark.parametrize(("trial", "figures"), [(None, {"accuracy": 0.5}), (Trial(3, {}), {"val_loss": 0.25})])
+@pytest.mark.parametrize(("trial", "scores"), [(None, {"accuracy": 0.5}), (Trial(3, {}), {"val_loss": 0.25})])
 def test_a_job_that_another_process_has_finished_meanwhile_has_the_figures_of_its_record(
-    tmp_path, make_settings, trial, figures
+    tmp_path, make_settings, trial, scores
 ):
     fold = Fold(1, ("a",), ("b",), () if trial else ("c",))
     job = Job(str(tmp_path), "", "", 1, fold, make_settings(), {}, "settings", "folds", 1, trial=trial)
     record = {"status": "done", "settings_hash": "settings", "folds_hash": "folds"}
-    record["metrics"] = {"validation" if trial else "test": figures}
+    record["metrics"] = {"validation" if trial else "test": scores}
     place = ExperimentFolder(tmp_path).fold_folder(*job.key)
     place.mkdir(parents=True)
     write_json(place / "record.json", record)
 
     with ClaimedFold(job, device="cpu") as claimed:
-        assert (claimed.outcome.status, claimed.outcome.test_metrics) == ("done", figures)
+        assert (claimed.outcome.status, claimed.outcome.test_metrics) == ("done", scores)

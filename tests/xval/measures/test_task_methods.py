@@ -15,7 +15,7 @@ from xval.measures import metrics
 from xval.measures import task as tasks
 from xval.measures.answered import Answered
 from xval.measures.events.recordings import answer_recordings
-from xval.measures.forms import FigureOptions
+from xval.measures.forms import ScoreOptions
 from xval.measures.tasks import classification, multilabel_classification, regression, representation
 
 ALL = [form for task in tasks.all_tasks().values() for form in (task, *task.variants.values())]
@@ -100,7 +100,7 @@ def answer(task, seed=0, n_clips=12):
 def options_of(task):
     form = "multi_label" if task.activation == "sigmoid" else "multi_class"
     names = NAMES if form == "multi_class" else LABELS
-    options = FigureOptions(names, frames=FRAMES.model_copy(update={"label_form": form}), frame_s=0.1)
+    options = ScoreOptions(names, frames=FRAMES.model_copy(update={"label_form": form}), frame_s=0.1)
     return replace(options, thresholds=np.full(3, 0.4)) if task.has_thresholds else options
 
 

@@ -193,7 +193,7 @@ def test_the_page_fetches_nothing_and_runs_no_script_but_its_own(copy, read_page
     assert "default-src 'none'" in policy
 
 
-def test_figures_are_those_of_metrics_json(copy, read_page):
+def test_scores_are_those_of_metrics_json(copy, read_page):
     page = read_page(write_page(copy, PageRequest(with_audio=False, with_audit=False)))
 
     (table,) = page.tables["instances"]
@@ -211,11 +211,11 @@ def test_figures_are_those_of_metrics_json(copy, read_page):
     by_figure = {row[0]["text"]: row[2]["value"] for row in page.tables["details"][0][1:]}
     selected = next(row for row in table[1:] if "selected" in row[0]["text"])
     of = metrics(copy, int(selected[0]["value"]))
-    for name, figure in of["summary"]["test"].items():
-        if figure["n"] and name != "recall":  # which is balanced accuracy here
+    for name, score in of["summary"]["test"].items():
+        if score["n"] and name != "recall":  # which is balanced accuracy here
             called = f"test {metric_words(name)}"
             label = next(label for label in by_figure if label.removesuffix(" (lower is better)") == called)
-            assert float(by_figure[label]) == figure["mean"]
+            assert float(by_figure[label]) == score["mean"]
     (items,) = page.tables["items"]
     means = [float(row[2]["value"]) for row in items[1:]]
     assert means == sorted(means)

@@ -13,8 +13,8 @@ from xval.answers.nested_selection import choose_nested
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.answers.score_text import Estimate
-from xval.report.figures import main_columns
 from xval.report.paper_table import PaperTable, make_table, to_latex, to_markdown
+from xval.report.score_columns import main_columns
 from xval.results.folder import ExperimentFolder
 
 FIGURES = [[0.90, 0.92, 0.91, 0.93], [0.90, 0.91, 0.92, 0.92], [0.50, 0.53, 0.51, 0.52]]
@@ -66,13 +66,13 @@ def test_marks_say_what_the_comparison_says(table):
 
 
 def test_the_caption_claims_no_test_where_one_fold_allows_none(make_instance):
-    figures = {1: 0.6, 2: 0.7}
+    scores = {1: 0.6, 2: 0.7}
     instances = [
         make_instance(number, [{"accuracy": value, "balanced_accuracy": value}], dataset="toy")
-        for number, value in figures.items()
+        for number, value in scores.items()
     ]
     of_fold = [Competitor(str(instance.number), instance, "accuracy") for instance in instances]
-    comparison = compare(of_fold[1:], of_fold[0], metric="accuracy", figure="accuracy", higher_is_better=True)
+    comparison = compare(of_fold[1:], of_fold[0], metric="accuracy", score="accuracy", higher_is_better=True)
 
     assert not any("Holm" in note for note in make_table(instances, {"accuracy": comparison}).notes)
 
@@ -85,9 +85,9 @@ def test_where_instances_compete_the_nested_value_is_first_and_the_selected_one_
     table = make_table(instances, {}, nested)
 
     first, second, *others = table.rows
-    figure = nested.item_figure("test", "balanced_accuracy")
+    score = nested.item_score("test", "balanced_accuracy")
     assert first[0] == "chosen among 3, nested"
-    assert first[1][0][0].value == figure[figure["of"]]
+    assert first[1][0][0].value == score[score["of"]]
     bias = second[1][0][0].value - first[1][0][0].value
     assert second[0].endswith(f", selected (bias {bias:+.3f})")
     assert len(others) == len(instances) - 1
@@ -133,7 +133,7 @@ def test_names_from_anywhere_are_text_in_both_forms():
     assert not {"\u202e", "\u200b"} & set(latex)
 
 
-def test_figures_without_interval_or_value():
+def test_scores_without_interval_or_value():
     cells = [
         (Estimate(None, None, None, "mean over folds", None, ()), ""),
         (Estimate(-0.2, -0.5, 0.1, "mean over items", 0.0, ()), "+"),
@@ -163,8 +163,8 @@ def test_pooled_figures_and_means_over_items_share_a_column_where_it_does_not_ma
         "chance": 0.5,
         "strategy": "x",
     }
-    figures = {"balanced_accuracy": shared | {"of": "pooled"}, "accuracy": shared | {"of": "items"}}
-    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": {"test": figures}}
+    scores = {"balanced_accuracy": shared | {"of": "pooled"}, "accuracy": shared | {"of": "items"}}
+    over_items = {"version": 1, "n_items": 6, "folds_lacking_classes": [], "missing": "", "figures": {"test": scores}}
     found = [replace(make_instance(1, [{"accuracy": 0.6, "balanced_accuracy": 0.6}] * 2, dataset="toy"), over_items=over_items)]
 
     table = make_table(found, {})

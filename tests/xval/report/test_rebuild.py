@@ -36,7 +36,7 @@ def end_fold(results):
     return end
 
 
-def figures(folder):
+def scores(folder):
     """Return what the workbook says of each fold."""
     rows = openpyxl.load_workbook(folder.workbook)["folds"].iter_rows(min_row=2, values_only=True)
     return {(row[0], row[2]): row[10] for row in rows}
@@ -56,7 +56,7 @@ def test_only_what_has_changed_is_written_again(folder, end_fold):
     rebuild(folder)
 
     assert (written(folder, 1) == before[0], written(folder, 2) > before[1]) == (True, True)
-    assert figures(folder) == {(1, 1): 0.5, (2, 1): 0.6, (2, 2): 0.75}
+    assert scores(folder) == {(1, 1): 0.5, (2, 1): 0.6, (2, 2): 0.75}
     assert read_json(folder.instance_folder(2) / "metrics.json")["folds_done"] == 2
 
 
@@ -64,12 +64,12 @@ def test_it_writes_what_a_rebuild_from_nothing_writes(folder, end_fold):
     for fold, accuracy in ((1, 0.5), (2, 0.25)):
         end_fold(1, fold, accuracy)
         rebuild(folder)
-    found = figures(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()
+    found = scores(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()
     (folder.instance_folder(1) / "metrics.json").unlink()
 
     rebuild(folder)
 
-    assert (figures(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()) == found
+    assert (scores(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()) == found
 
 
 def test_the_epochs_of_every_job_stand_in_its_metric_dict_as_long_as_they_are_worth_reading(folder, end_fold, monkeypatch):
@@ -107,7 +107,7 @@ def test_a_changed_record_counts_and_a_damaged_one_is_named_each_time(folder, en
 
     assert [len(lines) for lines in named] == [1, 1]
     assert "fold_2/record.json: not readable as JSON" in named[0][0]
-    assert figures(folder) == {(1, 1): 0.875}
+    assert scores(folder) == {(1, 1): 0.875}
 
 
 @pytest.mark.parametrize(
@@ -196,14 +196,14 @@ def test_derived_files_are_stale_where_a_fold_is_put_back_that_was_moved_away(fo
     fold, elsewhere = folder.fold_folder(1, 2), folder.path / "elsewhere"
     fold.rename(elsewhere)
     rebuild(folder)
-    assert figures(folder) == {(1, 1): 0.5}
+    assert scores(folder) == {(1, 1): 0.5}
     time.sleep(0.02)
 
     elsewhere.rename(fold)  # it is older than the workbook
 
     assert is_stale(folder)
     rebuild(folder)
-    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
+    assert scores(folder) == {(1, 1): 0.5, (1, 2): 0.75}
     assert not is_stale(folder)
 
 
@@ -215,12 +215,12 @@ def test_what_reads_derived_files_follows_folds_that_are_moved_away_and_put_back
     fold.rename(elsewhere)
 
     assert rebuild_if_stale(folder) == []
-    assert figures(folder) == {(1, 1): 0.5}
+    assert scores(folder) == {(1, 1): 0.5}
     time.sleep(0.02)  # longer than a tick of the clock of file systems
 
     elsewhere.rename(fold)
     assert rebuild_if_stale(folder) == []
-    assert figures(folder) == {(1, 1): 0.5, (1, 2): 0.75}
+    assert scores(folder) == {(1, 1): 0.5, (1, 2): 0.75}
 
 
 @pytest.mark.parametrize("name", ["record.json", "predictions.parquet"])
@@ -263,7 +263,7 @@ def test_settings_that_are_damaged_before_the_first_fold_are_named_and_the_other
     (line,) = rebuild(folder)
 
     assert "instance_2/settings.json: not readable as JSON" in line
-    assert figures(folder) == {(1, 1): 0.5}
+    assert scores(folder) == {(1, 1): 0.5}
 
 
 def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(folder, end_fold, monkeypatch):
@@ -282,5 +282,5 @@ def test_derived_files_that_were_begun_before_a_fold_had_its_name_are_stale(fold
 
     end_fold(1, 2, 0.5)
 
-    assert figures(folder) == {(1, 1): 0.5}
+    assert scores(folder) == {(1, 1): 0.5}
     assert is_stale(folder)

@@ -100,7 +100,7 @@ def test_instances_that_were_refused_before_their_first_job_are_not_counted(fini
     results = shutil.copytree(finished.results, tmp_path / "results")
     shutil.copytree(results / "instance_1", results / "instance_9", ignore=shutil.ignore_patterns("fold_*"))
     stream = StringIO()
-    tables.print_figures(ExperimentFolder(results), [1], Console(file=stream, width=150))
+    tables.print_scores(ExperimentFolder(results), [1], Console(file=stream, width=150))
     assert "The table has the chosen instances; the lines below are about all 3." in stream.getvalue()
 
 
@@ -109,7 +109,7 @@ def test_the_table_is_followed_by_three_lines_and_details_explain_the_rest(finis
     shown = {}
     for details in (False, True):
         stream = StringIO()
-        instances = tables.print_figures(folder, [1, 2, 3], Console(file=stream, width=150), details=details)
+        instances = tables.print_scores(folder, [1, 2, 3], Console(file=stream, width=150), details=details)
         shown[details] = stream.getvalue()
     findings = find_findings(instances)
     for text in shown.values():

@@ -123,10 +123,10 @@ def write_own(tmp_path, monkeypatch):
     added_metrics.load_metric.cache_clear()
 
 
-def figures_of(results, metric, instance=1):
+def scores_of(results, metric, instance=1):
     """Return mean over folds, pooled figure and chance."""
     (instance,) = read_instances(results.folder, [instance])
-    found = instance.item_figure("test", metric)
+    found = instance.item_score("test", metric)
     return instance.over_folds("test", metric)["mean"], found["pooled"], found["chance"]
 
 
@@ -143,7 +143,7 @@ def test_uar_of_finished_folds_is_what_the_stored_predictions_give_by_hand(exper
 
     assert records(experiment.folder) == before
     pooled = (4 / 6 + 3 / 7) / 2
-    assert figures_of(experiment, "balanced_accuracy") == pytest.approx(((5 / 6 + 5 / 8 + 1 / 2) / 3, pooled, 0.5))
+    assert scores_of(experiment, "balanced_accuracy") == pytest.approx(((5 / 6 + 5 / 8 + 1 / 2) / 3, pooled, 0.5))
     rows = load_results(experiment.folder.path, items=True).query("instance == 1 and metric == 'balanced_accuracy'")
     by_side = {side: of["value"].tolist() for side, of in rows.groupby("side")}
     assert by_side["test"] == by_side["clip_test"] == by_side["item_test"] == pytest.approx([5 / 6, 5 / 8, 1 / 2])
@@ -164,7 +164,7 @@ def test_a_metric_of_scikit_learn_is_added_and_compared_by_its_name(experiment):
 
     tests = [of[of["side"] == "test"] for of in TABLES]
     wanted = [cohen_kappa_score(of["target"] == "yes", of["probability_yes"] > 0.5) for of in tests]
-    assert figures_of(experiment, "cohen_kappa_score")[0] == pytest.approx(np.mean(wanted))
+    assert scores_of(experiment, "cohen_kappa_score")[0] == pytest.approx(np.mean(wanted))
     assert compare_instances(experiment.folder.path, metric=name, baseline=1).metric == "cohen_kappa_score"
     assert request_metrics(experiment.folder, ["cohen_kappa_score", "ACC"]) == {
         "cohen_kappa_score": "cohen_kappa_score", "ACC (accuracy)": "accuracy",
@@ -172,7 +172,7 @@ def test_a_metric_of_scikit_learn_is_added_and_compared_by_its_name(experiment):
 
 
 @pytest.mark.parametrize("name", [name for name in metrics.metric_names("classification") if name != "top_5_accuracy"])
-def test_figures_are_those_that_the_record_would_have(make_results, tmp_path, name):
+def test_scores_are_those_that_the_record_would_have(make_results, tmp_path, name):
     """Two experiments, one with the metric in its records and one to which it is added, have the same figures bit for bit."""
     trained, added = (make_results(tmp_path / place, n_folds=3) for place in ("trained", "added"))
     for results, names in ((trained, {name, "recall"}), (added, {"recall", "accuracy"} - {name} or {"recall"})):
@@ -184,7 +184,7 @@ def test_figures_are_those_that_the_record_would_have(make_results, tmp_path, na
     first, second = (read_instances(each.folder, [1])[0] for each in (trained, added))
     for side in ("test", "validation", "clip_test", "clip_validation"):
         assert second.over_folds(side, name) == first.over_folds(side, name)
-    assert second.item_figure("test", name) == first.item_figure("test", name)
+    assert second.item_score("test", name) == first.item_score("test", name)
 
 
 def test_clips_have_the_figures_of_their_combined_windows(make_results, tmp_path):
@@ -203,7 +203,7 @@ def test_clips_have_the_figures_of_their_combined_windows(make_results, tmp_path
     found = {side: instance.over_folds(side, "balanced_accuracy")["mean"] for side in ("test", "clip_test")}
     assert found == {"test": 0.75, "clip_test": 1.0}
     assert instance.scores[JobKey(1, 1)].items["speaker 1"]["balanced_accuracy"] == 1.0
-    pooled = {side: instance.item_figure(side, "balanced_accuracy")["pooled"] for side in found}
+    pooled = {side: instance.item_score(side, "balanced_accuracy")["pooled"] for side in found}
     assert pooled == found
 
 
@@ -233,10 +233,10 @@ def test_a_metric_of_the_users_own_has_direction_interval_and_chance(experiment,
     assert request_metrics(experiment.folder, ["mistakes"]) == {"mistakes": "mistakes"}
     # Of the mean over items: 'no' has a share of 0.48, so that the shares of the classes answer 'yes'.
     of_no = (3 / 4 + 1 / 5 + 2 / 4) / 3
-    assert figures_of(experiment, "mistakes") == pytest.approx(((1 / 4 + 3 / 5 + 2 / 4) / 3, 6 / 13, of_no))
+    assert scores_of(experiment, "mistakes") == pytest.approx(((1 / 4 + 3 / 5 + 2 / 4) / 3, 6 / 13, of_no))
     instances = read_instances(experiment.folder, [1, 2])
     assert direction(instances, "mistakes") is False
-    found = instances[0].item_figure("test", "mistakes")
+    found = instances[0].item_score("test", "mistakes")
     assert (found["of"], found["strategy"]) == ("items", "always the shares of the classes")
     assert 0 < found["low"] < found["items"] < found["high"] < 1
 
@@ -261,7 +261,7 @@ def test_a_metric_that_a_run_trained_with_has_pooled_figure_bounds_and_chance_to
 
     assert rebuild(results.folder) == []
 
-    found = read_instances(results.folder, [1])[0].item_figure("test", "mistakes")
+    found = read_instances(results.folder, [1])[0].item_score("test", "mistakes")
     assert (found["method"], found["strategy"]) == ("t on the logit scale", "always the shares of the classes")
     assert found["pooled"] == pytest.approx(6 / 13)
 
@@ -277,15 +277,15 @@ def test_a_fault_of_a_metric_of_a_run_costs_its_own_pooled_figure_alone(make_res
 
     assert fault in line
     (instance,) = read_instances(results.folder, [1])
-    found = instance.item_figure("test", "mistakes")
+    found = instance.item_score("test", "mistakes")
     assert (found["items"], found["pooled"]) == (pytest.approx(9 / 20), None)
-    assert instance.item_figure("test", "accuracy")["pooled"] is not None
+    assert instance.item_score("test", "accuracy")["pooled"] is not None
 
 
 def test_chance_is_what_the_users_metric_says_or_a_fault_of_the_users(experiment, write_own):
     request_metrics(experiment.folder, ["own_metrics.share"])
     assert rebuild(experiment.folder) == []
-    assert figures_of(experiment, "share")[2] == pytest.approx((3 / 4 + 1 / 5 + 2 / 4) / 3)  # each item counts once
+    assert scores_of(experiment, "share")[2] == pytest.approx((3 / 4 + 1 / 5 + 2 / 4) / 3)  # each item counts once
     write_own(OWN.replace('return weights[targets == 0].sum(), "always no"', "return 0.5"))
     lines = rebuild(experiment.folder)
     assert [line for line in lines if "metric 'own_metrics.share, chance' fails" in line] == lines
@@ -308,9 +308,9 @@ def test_later_folds_and_instances_have_the_added_figures_too(experiment, write_
 
     assert rebuild(experiment.folder) == []
 
-    assert figures_of(experiment, "balanced_accuracy")[0] == pytest.approx((5 / 6 + 1 / 2 + 1 / 2) / 3)
-    assert figures_of(experiment, "balanced_accuracy", 2)[0] == pytest.approx((5 / 6 + 5 / 8 + 1 / 2) / 3)
-    assert figures_of(experiment, "mistakes", 3)[:2] == (0.25, 0.25)
+    assert scores_of(experiment, "balanced_accuracy")[0] == pytest.approx((5 / 6 + 1 / 2 + 1 / 2) / 3)
+    assert scores_of(experiment, "balanced_accuracy", 2)[0] == pytest.approx((5 / 6 + 5 / 8 + 1 / 2) / 3)
+    assert scores_of(experiment, "mistakes", 3)[:2] == (0.25, 0.25)
 
 
 def test_another_source_is_another_metric_and_a_lost_one_keeps_its_figures(experiment, write_own):
@@ -318,13 +318,13 @@ def test_another_source_is_another_metric_and_a_lost_one_keeps_its_figures(exper
     rebuild(experiment.folder)
     write_own(OWN.replace(".mean()", ".sum()").replace("bounds=(0, 1), ", ""))
     assert rebuild(experiment.folder) == []
-    assert figures_of(experiment, "mistakes")[0] == pytest.approx((1 + 3 + 2) / 3)
+    assert scores_of(experiment, "mistakes")[0] == pytest.approx((1 + 3 + 2) / 3)
 
     write_own("")
     lines = rebuild(experiment.folder)
     assert len(lines) == 2
     assert "no module 'own_metrics'" in lines[0]
-    assert figures_of(experiment, "mistakes")[0] == pytest.approx((1 + 3 + 2) / 3)
+    assert scores_of(experiment, "mistakes")[0] == pytest.approx((1 + 3 + 2) / 3)
 
     experiment.folder.added_metrics.unlink()
     assert rebuild(experiment.folder) == []
@@ -369,7 +369,7 @@ def test_an_error_in_the_users_code_is_named_and_costs_this_metric_alone(experim
     assert {name: instance.over_folds("test", name)["n"] for name in ("picky", "balanced_accuracy")} == {
         "picky": 2, "balanced_accuracy": 3,
     }  # fmt: skip
-    assert instance.item_figure("test", "balanced_accuracy")["pooled"] is not None
+    assert instance.item_score("test", "balanced_accuracy")["pooled"] is not None
 
 
 @pytest.mark.parametrize("damage", ["cut off", "missing"])
@@ -386,7 +386,7 @@ def test_damaged_predictions_are_named_and_computed_when_they_are_whole_again(ex
     assert instance.over_folds("test", "balanced_accuracy")["n"] == 2
     path.write_bytes(whole)
     assert rebuild(experiment.folder) == []
-    assert figures_of(experiment, "balanced_accuracy")[0] == pytest.approx((5 / 6 + 5 / 8 + 1 / 2) / 3)
+    assert scores_of(experiment, "balanced_accuracy")[0] == pytest.approx((5 / 6 + 5 / 8 + 1 / 2) / 3)
 
 
 @pytest.mark.parametrize("content", [b"PAR1", b"", b"{}"])

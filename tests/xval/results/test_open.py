@@ -101,17 +101,17 @@ def test_the_frame_of_jobs_has_a_row_for_each_that_has_ended(experiment):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_frame_of_figures_has_those_of_finished_jobs_that_count_and_of_their_items(experiment):
-    figures = load_results(experiment.folder.path, items=True)
+    scores = load_results(experiment.folder.path, items=True)
 
-    of_test = figures.query("side in ('test', 'item_test') and metric == 'accuracy'")
+    of_test = scores.query("side in ('test', 'item_test') and metric == 'accuracy'")
     assert of_test[["instance", "fold", "repeat", "item", "value"]].fillna("").to_numpy().tolist() == [
         [1, 1, 1, "", 0.5],
         [1, 1, 1, "speaker 1", 0.5],
         [2, 1, 1, "", 1.0],
         [2, 1, 1, "speaker 1", 1.0],
     ]
-    assert figures.query("metric == 'auc'")["value"].map(math.isnan).sum() == 2 * 6  # of all sides but chance, and of an item
-    assert set(figures["side"]) == {"training", "validation", "test", "clip_validation", "clip_test", "chance", "item_test"}
+    assert scores.query("metric == 'auc'")["value"].map(math.isnan).sum() == 2 * 6  # of all sides but chance, and of an item
+    assert set(scores["side"]) == {"training", "validation", "test", "clip_validation", "clip_test", "chance", "item_test"}
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

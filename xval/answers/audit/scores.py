@@ -30,7 +30,7 @@ _Measure = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
     2,
     Finding("the main scores of every job are those of its predictions, and no fold with scores is missing", slug="scores"),
 )
-def _check_figures(evidence: Evidence, findings: Findings) -> None:
+def _check_scores(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             try:

@@ -171,7 +171,7 @@ def _compare(
             [competitor for other, competitor in competitors.items() if other != name],
             competitors[name],
             metric=metric,
-            figure=f"test {metric_words(metric)}{unit_words}",
+            score=f"test {metric_words(metric)}{unit_words}",
             higher_is_better=higher_is_better,
             rope=rope,
             baseline_reason=reason,
@@ -240,8 +240,8 @@ def _select(chosen: Chosen, numbered: Sequence[InstanceResults], *, is_subset: b
     if ranking is None or ranking.selected is None:
         path = numbered[0].experiment.path
         raise ResultsError(f"{path}: no instance has a validation score to select a baseline by. Use --baseline.")
-    figure = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * is_subset}"
-    reason = f"selected by the best mean {figure}{ranking.because}"
+    score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}{' of these' * is_subset}"
+    reason = f"selected by the best mean {score}{ranking.because}"
     if fitted := [names[place] for place in fitted_to_own_items(instances) if place != ranking.selected]:
         reason += f", without instance {', '.join(fitted)}, which was fitted to its only validation item"
     return names[ranking.selected], reason

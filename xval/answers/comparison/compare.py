@@ -38,7 +38,7 @@ def compare(
     baseline: Competitor,
     *,
     metric: str,
-    figure: str,
+    score: str,
     higher_is_better: bool,
     rope: float = ROPE,
     baseline_reason: str = "as chosen",
@@ -50,7 +50,7 @@ def compare(
         instances: Without the baseline.
         baseline: What all of them are compared with.
         metric: Its name.
-        figure: What is compared, in words.
+        score: What is compared, in words.
         higher_is_better: Of the metric.
         rope: Half of the region of practical equivalence, in the unit of the metric; 0: no difference is too small.
         baseline_reason: Why it is the baseline, in words.
@@ -87,9 +87,7 @@ def compare(
     )
     item = item_word(competitor.instance for competitor in (baseline, *instances))
     largest = bounds[1] - bounds[0] if bounds else math.inf
-    return Comparison(
-        metric, figure, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes), item, largest
-    )
+    return Comparison(metric, score, higher_is_better, rope, baseline.name, baseline_reason, final, tuple(notes), item, largest)
 
 
 def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, higher_is_better: bool) -> Pair | None:
@@ -114,8 +112,8 @@ def _compare_pair(instance: Competitor, baseline: Competitor, rope: float, *, hi
     if values:
         own, other = (of.by_training() for of in values)
         differences = own.minus(other)
-        mean, baseline_mean = float(own.figures.mean()), float(other.figures.mean())
-        test = item_difference(differences.values, mean - baseline_mean, own.weights, differences.figures)
+        mean, baseline_mean = float(own.scores.mean()), float(other.scores.mean())
+        test = item_difference(differences.values, mean - baseline_mean, own.weights, differences.scores)
         too_few = own.too_few or other.too_few
         item_differences = {} if too_few else dict(zip(own.items, differences.values.mean(axis=1).tolist(), strict=True))
         seed_share = values[0].minus(values[1]).seed_share

@@ -34,7 +34,7 @@ class ItemValues(NamedTuple):
         of: ``items``: the mean over items; ``pooled``: of all test examples together.
         items: Their names; of more than 500 pooled ones, numbers of groups.
         runs: Folds and repeat of each run; no fold: runs that are not told apart.
-        figures: float64 (n_runs,).
+        scores: float64 (n_runs,).
         values: float64 (n_items, n_runs), of each item; of pooled scores the pseudo-values of the jackknife.
         weights: float64 (n_classes, n_items), examples of each item in each class that a pooled score is of; None: of a mean.
         too_few: Why no error is known, such as ``only 2 items of class 'ill'``; the values are NaN then.
@@ -43,7 +43,7 @@ class ItemValues(NamedTuple):
     of: Basis
     items: tuple[str, ...]
     runs: tuple[Run, ...]
-    figures: NDArray[np.float64]
+    scores: NDArray[np.float64]
     values: NDArray[np.float64]
     weights: NDArray[np.float64] | None = None
     too_few: str = ""
@@ -51,7 +51,7 @@ class ItemValues(NamedTuple):
     def averaged(self) -> "ItemValues":
         """Return the mean over the runs, as one run."""
         return self._replace(
-            runs=(_AVERAGED,), figures=self.figures.mean(keepdims=True), values=self.values.mean(axis=1, keepdims=True)
+            runs=(_AVERAGED,), scores=self.scores.mean(keepdims=True), values=self.values.mean(axis=1, keepdims=True)
         )
 
     def by_fold_repeat(self) -> "ItemValues":
@@ -66,7 +66,7 @@ class ItemValues(NamedTuple):
             return self
         is_of = np.array([[own == run for run in merged] for own in self.runs])
         weights = is_of / is_of.sum(axis=0)
-        return self._replace(runs=merged, figures=self.figures @ weights, values=self.values @ weights)
+        return self._replace(runs=merged, scores=self.scores @ weights, values=self.values @ weights)
 
     def by_training(self) -> "ItemValues":
         """Return the values in each training: each repeat, with its seeds averaged, or each seed of a single repeat.
@@ -77,21 +77,19 @@ class ItemValues(NamedTuple):
 
     def minus(self, other: "ItemValues") -> "ItemValues":
         """Return the differences to values of the same items in the same runs."""
-        return self._replace(figures=self.figures - other.figures, values=self.values - other.values)
+        return self._replace(scores=self.scores - other.scores, values=self.values - other.values)
 
     @property
     def seed_share(self) -> float:
         """Which share of the variance between trainings comes from seeds; NaN: there is one seed, or they do not differ."""
         repeat_scores: dict[frozenset[int], list[float]] = {}
-        for (folds, _), figure in zip(self.runs, self.figures.tolist(), strict=True):
-            repeat_scores.setdefault(folds, []).append(figure)
+        for (folds, _), score in zip(self.runs, self.scores.tolist(), strict=True):
+            repeat_scores.setdefault(folds, []).append(score)
         most = max(map(len, repeat_scores.values()))
         if most == 1 or len(repeat_scores) == 1:
             return 1.0 if most > 1 else nan
-        parts = variance_components(
-            np.array([[*figures, *[nan] * (most - len(figures))] for figures in repeat_scores.values()])
-        )
-        between = float(np.var([np.mean(figures) for figures in repeat_scores.values()], ddof=1))
+        parts = variance_components(np.array([[*scores, *[nan] * (most - len(scores))] for scores in repeat_scores.values()]))
+        between = float(np.var([np.mean(scores) for scores in repeat_scores.values()], ddof=1))
         return min(1.0, parts.seed / parts.n_repeats / between) if between else nan
 
     def in_runs(self, runs: Sequence[Run]) -> "ItemValues":
@@ -100,12 +98,12 @@ class ItemValues(NamedTuple):
         if not all(folds in places for folds, _ in runs):
             return self
         chosen = [places[folds] for folds, _ in runs]
-        return self._replace(runs=tuple(runs), figures=self.figures[chosen], values=self.values[:, chosen])
+        return self._replace(runs=tuple(runs), scores=self.scores[chosen], values=self.values[:, chosen])
 
     def select_items(self, items: Sequence[str]) -> "ItemValues":
         """Return the means over some of the items."""
         values = self.values[[self.items.index(item) for item in items]]
-        return self._replace(items=tuple(items), values=values, figures=values.mean(axis=0))
+        return self._replace(items=tuple(items), values=values, scores=values.mean(axis=0))
 
 
 def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]) -> ItemValues | None:
@@ -118,19 +116,19 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
     part = instance if is_whole else _with_jobs(instance, (key for key in instance.jobs if key.fold in folds))
     repeats = whole_repeats(part)
     task = instance.task
-    figure = instance.item_figure("clip_test", metric) or instance.item_figure("test", metric)
+    score = instance.item_score("clip_test", metric) or instance.item_score("test", metric)
     is_known = metric in metric_names(task.name)
-    if (is_known and find(task.name, metric).is_mean) or (figure and figure["of"] == "items"):
+    if (is_known and find(task.name, metric).is_mean) or (score and score["of"] == "items"):
         return _means(part, metric, repeats)
-    left_out = figure.get("left_out") if figure and is_whole else None
-    too_few = figure.get("no_interval", "") if figure and is_whole else ""
+    left_out = score.get("left_out") if score and is_whole else None
+    too_few = score.get("no_interval", "") if score and is_whole else ""
     if left_out is None and not too_few and is_known and repeats and (examples := read_tested(part, repeats, metric)):
         over_items = MetricOverItems(find(task.name, metric), examples, is_mean=False, has_classes=task.has_classes)
         left_out = over_items.left_out()
         too_few = over_items.no_interval(next(iter(part.folds.values())).get("class_names", []))
-        pooled = over_items.figure()
-    elif too_few and figure:
-        pooled = finite_or_nan(figure["pooled"])
+        pooled = over_items.score()
+    elif too_few and score:
+        pooled = finite_or_nan(score["pooled"])
     if too_few:
         items = tuple(sorted(item_means(part)))
         return ItemValues("pooled", items, (_AVERAGED,), np.array([pooled]), np.full((len(items), 1), nan), None, too_few)
@@ -166,22 +164,22 @@ def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int
             tuple((fold_repeat, 0) for fold_repeat in fold_repeats),
             [[key for key in instance.done if key.fold in fold_repeat] for fold_repeat in fold_repeats],
         )
-    figures_of = [item_means(_with_jobs(instance, jobs)) for jobs in jobs_of]
-    if any(figures.keys() != set(items) for figures in figures_of):  # a repeat is not finished
-        runs, figures_of = (_AVERAGED,), [item_means(instance)]
-    values = np.array([[figures[item].get(metric, nan) for figures in figures_of] for item in items])
+    scores_of = [item_means(_with_jobs(instance, jobs)) for jobs in jobs_of]
+    if any(scores.keys() != set(items) for scores in scores_of):  # a repeat is not finished
+        runs, scores_of = (_AVERAGED,), [item_means(instance)]
+    values = np.array([[scores[item].get(metric, nan) for scores in scores_of] for item in items])
     return ItemValues("items", items, runs, values.mean(axis=0), values) if np.isfinite(values).all() else None
 
 
 def _pooled(instance: InstanceResults, left_out: LeftOut, repeats: Sequence[Mapping[int, JobKey]]) -> ItemValues:
     """Return pseudo-values: ``n * score - (n - 1) * score without the item``."""
-    figures, without = (np.array(left_out[name]) for name in ("figures", "without"))
+    scores, without = (np.array(left_out[name]) for name in ("figures", "without"))
     n_items = len(without)
     items = sorted({item for jobs in repeats for key in jobs.values() for item in instance.scores[key].items})
     names = items if len(items) == n_items else [f"group {number}" for number in range(1, n_items + 1)]
     runs = tuple(run_of(instance, jobs) for jobs in repeats)
-    if len(figures) < len(runs):  # events of the seeds of a repeat are counted together
+    if len(scores) < len(runs):  # events of the seeds of a repeat are counted together
         runs = tuple(dict.fromkeys((folds, 0) for folds, _ in runs))
-        runs = runs if len(runs) == len(figures) else tuple(dict.fromkeys(run_of(instance, jobs) for jobs in repeats))
-    values, weights = n_items * figures - (n_items - 1) * without, np.array(left_out["weights"], np.float64)
-    return ItemValues("pooled", tuple(names), runs, figures, values, weights).by(dict.fromkeys(runs))
+        runs = runs if len(runs) == len(scores) else tuple(dict.fromkeys(run_of(instance, jobs) for jobs in repeats))
+    values, weights = n_items * scores - (n_items - 1) * without, np.array(left_out["weights"], np.float64)
+    return ItemValues("pooled", tuple(names), runs, scores, values, weights).by(dict.fromkeys(runs))

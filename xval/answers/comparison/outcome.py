@@ -134,7 +134,7 @@ class Comparison:
     """Instances compared with a baseline in one metric.
 
     Attributes:
-        figure: What is compared, in words, such as ``test balanced accuracy of clips``.
+        score: What is compared, in words, such as ``test balanced accuracy of clips``.
         rope: Half of the region of practical equivalence, in the unit of the metric.
         pairs: One for each other instance.
         notes: Which instances are left out, and what limits all pairs, in sentences.
@@ -148,7 +148,7 @@ class Comparison:
     """
 
     metric: str
-    figure: str
+    score: str
     higher_is_better: bool
     rope: float
     baseline: str
@@ -182,7 +182,7 @@ class Comparison:
         """Return the baseline and the main numbers of each pair; ``table`` has all of them."""
         shown = ["instance", "comment", "mean", "difference", "low", "high", "p_holm", "verdict"]
         table = self.table[shown].to_string(index=False, float_format=lambda number: rounded(number)[0])
-        first = f"{self.figure}, against {call_compared([self.baseline])} ({self.baseline_reason}):"
+        first = f"{self.score}, against {call_compared([self.baseline])} ({self.baseline_reason}):"
         return "\n".join([first, table, *self.corrections, *self.notes])
 
     def _row(self, pair: Pair) -> dict[str, object]:

@@ -52,7 +52,7 @@ def describe_baseline(comparison: Comparison) -> str:
     means = sorted({decimals(pair.baseline_mean) for pair in comparison.pairs})
     direction = "higher" if comparison.higher_is_better else "lower"
     return (
-        f"{capital(comparison.figure)} ({direction} is better), instance minus baseline. "
+        f"{capital(comparison.score)} ({direction} is better), instance minus baseline. "
         f"Baseline: {call_compared([comparison.baseline])} ({comparison.baseline_reason}), {' or '.join(means)} "
         f"({_bases(comparison)})."
     )
@@ -168,7 +168,7 @@ def describe_methods(comparison: Comparison) -> str:
         tested_on = f"the same {fold_words} of {items}{repeat_words}"
     seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
     text = (
-        f"{capital(comparison.figure)}, {_bases(comparison)}, was compared between {names} and the baseline, "
+        f"{capital(comparison.score)}, {_bases(comparison)}, was compared between {names} and the baseline, "
         f"{call_compared([comparison.baseline], 'model')} ({comparison.baseline_reason}), on {tested_on}, {seeds}."
     )
     if comparison.nested:

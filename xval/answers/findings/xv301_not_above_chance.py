@@ -33,7 +33,7 @@ BOTH = Finding.coded(
 def _find(variants: Variants) -> Iterator[Finding]:
     if not variants.at_chance:
         return
-    has_interval = {variants.main_figures[number]["low"] is not None for number in variants.at_chance}
+    has_interval = {variants.main_scores[number]["low"] is not None for number in variants.at_chance}
     finding = BOTH if len(has_interval) > 1 else INTERVAL if has_interval == {True} else VALUE
     yield finding.fill(
         variants.at_chance,

@@ -25,12 +25,12 @@ def recognised(variants: Variants) -> Iterator[Finding]:
     """
     numbers: list[int] = []
     levels = ""
-    for number, figure in variants.main_figures.items():
-        group_chance, permuted, high = figure.get("group_chance"), figure.get("permuted"), figure.get("permuted_high")
-        value = figure[figure["of"]]
+    for number, score in variants.main_scores.items():
+        group_chance, permuted, high = score.get("group_chance"), score.get("permuted"), score.get("permuted_high")
+        value = score[score["of"]]
         is_above_permuted = value is None or high is None or value > high
         is_named = number in variants.at_chance or number in variants.baselines
-        if is_named or (is_above_permuted and is_better(figure, group_chance, 1)):
+        if is_named or (is_above_permuted and is_better(score, group_chance, 1)):
             continue
         numbers.append(number)
         shuffled = f", with labels shuffled within each {variants.item} "

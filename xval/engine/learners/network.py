@@ -83,7 +83,7 @@ class FoldNetwork(Fitted):
     def evaluate(self, observers: Observers) -> Evaluation:
         """Predict the sides that training has not predicted, and compute all metrics."""
         settings, history = self.job.settings, self.history
-        followed = None if settings.evaluate_training else history.followed_figures(settings.task.training_metric)
+        followed = None if settings.evaluate_training else history.followed_scores(settings.task.training_metric)
         model, known = self.setup.compiled.whole, history.predictions
         return evaluate_model(model, self.data, settings, known=known, training_scores=followed, observers=observers)
 

@@ -16,7 +16,7 @@ from xval.answers.training_runs import group_runs, run_of, whole_repeats
 from xval.data.clip_average import Averaging
 from xval.measures.calibration import are_probabilities
 from xval.measures.conformal import Answers, RiskCurve, SpeakerScores, prediction_sets, risk_curve, score_clips, speakers_needed
-from xval.measures.statistics.intervals import Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import Interval, mean_interval, score_interval
 from xval.results.instance import InstanceResults
 from xval.results.tested_examples import TestedExamples, read_examples
 
@@ -156,7 +156,7 @@ def _score_sets(
     # A run without predictions has no error rate, so that the variance between trainings is unknown.
     has_interval = predicted.any() and np.isfinite(run_error_rates).all()
     interval = (
-        figure_interval(len(by_item), error_rate, runs=run_error_rates, weights=predicted[np.newaxis]) if has_interval else None
+        score_interval(len(by_item), error_rate, runs=run_error_rates, weights=predicted[np.newaxis]) if has_interval else None
     )
     return SetScores(
         Value(float(covered.mean()), mean_interval(covered, runs=run_means[0])),

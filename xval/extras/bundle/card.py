@@ -12,7 +12,7 @@ from xval.answers.pretrained import explain
 from xval.extras.bundle.evidence import BundleEvidence
 from xval.extras.bundle.facts import NO_EXPORTS, BundleFacts
 from xval.report.escaping import in_markdown
-from xval.report.model_card import describe_model, model_figures
+from xval.report.model_card import describe_model, model_scores
 from xval.report.rendering import make_environment
 
 _IDENTIFIER = re.compile(r"[a-z0-9][a-z0-9.-]*")
@@ -67,7 +67,7 @@ def _front_matter(evidence: BundleEvidence, licence: str) -> str:
     if instance and record:
         metrics = [
             {"type": name.rpartition(" ")[2], "name": name, "value": value}
-            for name, value, _ in model_figures(record, instance.settings, instance.written.item_word, evidence.scores)
+            for name, value, _ in model_scores(record, instance.settings, instance.written.item_word, evidence.scores)
         ]
         dataset = {"name": described.dataset, "type": described.dataset}
         results = [{"task": {"type": kind}, "dataset": dataset, "metrics": metrics}]

@@ -12,7 +12,7 @@ from typing import Any
 
 from xval.base.version import __version__
 from xval.extras.bundle.evidence import FOLDER, BundleEvidence
-from xval.report.model_card import model_figures
+from xval.report.model_card import model_scores
 
 CRATE_NAME = "ro-crate-metadata.json"
 _SPECIFICATION = "https://w3id.org/ro/crate/1.1"
@@ -41,9 +41,7 @@ def describe_crate(evidence: BundleEvidence, licence: str, files: Collection[str
         folder: The folder of these files.
     """
     described, instance, record = evidence.described, evidence.instance, evidence.record
-    scores = (
-        model_figures(record, instance.settings, instance.written.item_word, evidence.scores) if instance and record else []
-    )
+    scores = model_scores(record, instance.settings, instance.written.item_word, evidence.scores) if instance and record else []
     metrics = [
         {"@id": f"#metric-{number}", "@type": "PropertyValue", "name": name, "value": value}
         for number, (name, value, _) in enumerate(scores, start=1)

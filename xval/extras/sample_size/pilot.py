@@ -143,7 +143,7 @@ def read_pilots(
         raise ResultsError(
             f"{folder}: {metric} has no value per {item}, so a sample size cannot be estimated. Give another --metric."
         )
-    item_error = item_difference(measured.values, float(measured.figures.mean()), measured.weights, measured.figures)
+    item_error = item_difference(measured.values, float(measured.scores.mean()), measured.weights, measured.scores)
     if not item_error.components:
         few = measured.too_few or f"{counted(len(measured.items), item)} tested; expected at least {FEWEST_ITEMS} that differ"
         raise ResultsError(

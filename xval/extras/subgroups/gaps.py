@@ -21,7 +21,7 @@ from xval.answers.metric_over_items import MetricOverItems
 from xval.base.errors import counted
 from xval.measures.metrics import Metric, MetricFunction
 from xval.measures.statistics.differences import cut_difference, independent_difference
-from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval, figure_interval
+from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval, score_interval
 from xval.results.tested_examples import TestedExamples
 
 _LEVEL = 0.05
@@ -105,7 +105,7 @@ class StandardisedMetric:
         if not shared:
             return None
         both = self._over(first, shared), self._over(second, shared)
-        if not all(math.isfinite(over_items.figure()) for over_items in both):  # not every item has every class
+        if not all(math.isfinite(over_items.score()) for over_items in both):  # not every item has every class
             both = self._over(first, shared, is_mean=False), self._over(second, shared, is_mean=False)
         return *both, len(shared)
 
@@ -145,7 +145,7 @@ def find_gap(groups: Sequence[str], standardised: StandardisedMetric) -> tuple[G
         if (over_items := standardised.pair(high, low)) is None:
             continue
         first, second, n_classes = over_items
-        value = first.figure() - second.figure()
+        value = first.score() - second.score()
         if math.isfinite(value) and min(len(first.items), len(second.items)) >= FEWEST_ITEMS:  # that have these classes
             gaps.append((abs(value), value, (high, low), (first, second), n_classes))
     if not gaps:
@@ -155,7 +155,7 @@ def find_gap(groups: Sequence[str], standardised: StandardisedMetric) -> tuple[G
         high, low, first, second = low, high, second, first
     is_within = bool(np.isin(first.items, second.items).any())
     within = f"{'mean over' * is_classwise(standardised.metric) or 'over'} the {counted(n_classes, 'class')} that both have"
-    scores = first.figure(), second.figure()
+    scores = first.score(), second.score()
     gap = Gap(high, low, scores, size, None, len(gaps), is_within, within if n_classes else "")
     return gap, partial(_find_interval, first, second, standardised.metric, is_within=is_within)
 
@@ -166,23 +166,23 @@ def _find_interval(
     """Return the interval of the difference between two groups over items; None if it cannot be estimated in minutes."""
     if first.is_too_large or second.is_too_large:
         return None
-    runs = np.subtract(first.run_figures(), second.run_figures())
+    runs = np.subtract(first.run_scores(), second.run_scores())
     if is_within:
         all_items = np.union1d(first.items, second.items)
 
         def difference(drawn: NDArray[np.intp]) -> float:
             return math.fsum(
-                sign * group.figure(np.flatnonzero(np.isin(group.items, all_items[drawn])))
+                sign * group.score(np.flatnonzero(np.isin(group.items, all_items[drawn])))
                 for sign, group in ((1, first), (-1, second))
             )
 
         weights = None
         if first.weights is not None and second.weights is not None:
             weights = np.concatenate([_spread_weights(all_items, first), _spread_weights(all_items, second)])
-        interval = figure_interval(len(all_items), difference, bounds=None, confidence=confidence, runs=runs, weights=weights)
+        interval = score_interval(len(all_items), difference, bounds=None, confidence=confidence, runs=runs, weights=weights)
     else:
         interval = independent_difference(
-            *(len(first.items), first.figure, len(second.items), second.figure),
+            *(len(first.items), first.score, len(second.items), second.score),
             confidence=confidence,
             runs=runs,
             weights=(first.weights, second.weights),

@@ -114,9 +114,7 @@ def _measure_column(
     filled = {group: over_items for group, over_items in members.items() if len(over_items.items)}
     clips = tested.repeats[0].clips
     scores = tuple(
-        GroupScore(
-            group, len(over_items.items), len(set(clips[groups[0] == group])), over_items.figure(), over_items.interval()
-        )
+        GroupScore(group, len(over_items.items), len(set(clips[groups[0] == group])), over_items.score(), over_items.interval())
         for group, over_items in filled.items()
     )
     items = plural_of(tested.item)

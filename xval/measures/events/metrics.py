@@ -64,7 +64,7 @@ class Counts:
     n_deletions: int = 0
     n_insertions: int = 0
 
-    def figures(self, unit: str) -> dict[str, float]:
+    def scores(self, unit: str) -> dict[str, float]:
         """Return the scores of all classes together and their means over classes.
 
         Args:
@@ -77,7 +77,7 @@ class Counts:
         """
         n_reference, n_estimated, n_correct = (int(n.sum()) for n in (self.n_reference, self.n_estimated, self.n_correct))
         rates = [_ratio(n, n_reference) for n in (self.n_substitutions, self.n_deletions, self.n_insertions)]
-        figures = {
+        scores = {
             "f1": _ratio(2 * n_correct, n_reference + n_estimated),
             "precision": _ratio(n_correct, n_estimated),
             "recall": _ratio(n_correct, n_reference),
@@ -87,8 +87,8 @@ class Counts:
         scores_by_class = self.by_class().values()
         for name in ("f1", "precision", "recall", "error_rate"):
             defined = [class_scores[name] for class_scores in scores_by_class if not math.isnan(class_scores[name])]
-            figures[f"macro_{name}"] = _ratio(math.fsum(defined), len(defined))
-        return {f"{unit}_{name}": value for name, value in figures.items()}
+            scores[f"macro_{name}"] = _ratio(math.fsum(defined), len(defined))
+        return {f"{unit}_{name}": value for name, value in scores.items()}
 
     def by_class(self) -> dict[str, dict[str, float]]:
         """Return f1, precision, recall, error_rate (missed and wrong ones for each one annotated), n_reference and n_estimated.

@@ -105,7 +105,7 @@ def tabulate_runs(recording: ScoredRecording, labels: Sequence[str]) -> tuple[Ru
     return tuple(_tabulate(recording, number, label, events, covered_ns, edges) for number, label in enumerate(labels))
 
 
-def psds_figures(recordings: Sequence[tuple[Runs, ...]]) -> dict[str, float]:
+def psds_scores(recordings: Sequence[tuple[Runs, ...]]) -> dict[str, float]:
     """Return the PSDS of each of `SCENARIOS` from the runs of `tabulate_runs`, 0 to 1; NaN without an annotated event."""
     return {name: psds(recordings, scenario) for name, scenario in SCENARIOS.items()}
 

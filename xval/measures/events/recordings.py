@@ -15,11 +15,11 @@ from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.annotations.labels import BACKGROUND
 from xval.data.clip_average import Averaging
 from xval.data.frames import Recording
-from xval.measures.events.figure_names import EVENT_FIGURES
 from xval.measures.events.finding import find_events
 from xval.measures.events.metrics import RecordingEvents, count_events, count_segments
-from xval.measures.events.psds import Runs, ScoredRecording, psds_figures, tabulate_runs
-from xval.measures.forms import FigureOptions
+from xval.measures.events.psds import Runs, ScoredRecording, psds_scores, tabulate_runs
+from xval.measures.events.score_names import EVENT_FIGURES
+from xval.measures.forms import ScoreOptions
 
 _Numbers = NDArray[np.float32]
 
@@ -111,9 +111,9 @@ class AnsweredRecordings:
 
     def event_figures(self) -> dict[str, float]:
         """Return the metrics of segments, of events, and of events at all thresholds."""
-        figures = count_segments(self.events, self.labels, segment_s=self.settings.segment_s).figures("segment")
-        figures |= count_events(self.events, self.labels).figures("event") | psds_figures(self.runs)
-        return {name: figures[name] for name in EVENT_FIGURES}
+        scores = count_segments(self.events, self.labels, segment_s=self.settings.segment_s).scores("segment")
+        scores |= count_events(self.events, self.labels).scores("event") | psds_scores(self.runs)
+        return {name: scores[name] for name in EVENT_FIGURES}
 
     def class_events(self) -> dict[str, dict[str, Any]]:
         """Return the counts and scores of the events of each label."""
@@ -141,7 +141,7 @@ class AnsweredRecordings:
 
 
 def answer_recordings(
-    recordings: Sequence[Recording], probabilities: Sequence[_Numbers], options: FigureOptions
+    recordings: Sequence[Recording], probabilities: Sequence[_Numbers], options: ScoreOptions
 ) -> AnsweredRecordings:
     """Find the events in recordings.
 

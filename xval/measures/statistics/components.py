@@ -28,7 +28,7 @@ class Components(NamedTuple):
     n_repeats: float
 
 
-def variance_components(figures: NDArray[Any]) -> Components:
+def variance_components(scores: NDArray[Any]) -> Components:
     """Return the variance components of a score, by analysis of variance with random effects.
 
     Seeds are nested in folds: seed = MS_within, fold = (MS_between - MS_within) / n_repeats. Unequal numbers of seeds are
@@ -36,9 +36,9 @@ def variance_components(figures: NDArray[Any]) -> Components:
     3.6).
 
     Args:
-        figures: float (n_folds, n_repeats), at least one defined; NaN: not there.
+        scores: float (n_folds, n_repeats), at least one defined; NaN: not there.
     """
-    values = np.asarray(figures, dtype=np.float64)
+    values = np.asarray(scores, dtype=np.float64)
     if values.ndim != 2 or np.isnan(values).all():
         raise ResultsError(
             f"variance components: received {values.shape} values; expected (folds, repeats), at least one defined."
@@ -46,13 +46,13 @@ def variance_components(figures: NDArray[Any]) -> Components:
     rows = [row[~np.isnan(row)] for row in values if not np.isnan(row).all()]
     counts = np.array([len(row) for row in rows])
     means = np.array([row.mean() for row in rows])
-    n_folds, n_figures = len(rows), int(counts.sum())
+    n_folds, n_scores = len(rows), int(counts.sum())
     within = between = math.nan
-    if n_figures > n_folds:
-        within = float(sum(((row - row.mean()) ** 2).sum() for row in rows)) / (n_figures - n_folds)
+    if n_scores > n_folds:
+        within = float(sum(((row - row.mean()) ** 2).sum() for row in rows)) / (n_scores - n_folds)
     if n_folds > 1:
-        overall = (counts * means).sum() / n_figures
-        corrected = (n_figures - (counts**2).sum() / n_figures) / (n_folds - 1)
+        overall = (counts * means).sum() / n_scores
+        corrected = (n_scores - (counts**2).sum() / n_scores) / (n_folds - 1)
         mean_square = (counts * (means - overall) ** 2).sum() / (n_folds - 1)
         between = max(0.0, float(mean_square - (0.0 if math.isnan(within) else within)) / corrected)
-    return Components(float(means.mean()), between, within, n_folds, n_figures / n_folds)
+    return Components(float(means.mean()), between, within, n_folds, n_scores / n_folds)

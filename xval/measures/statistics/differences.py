@@ -15,15 +15,15 @@ from xval.measures.statistics.crossed import half_width, run_component
 from xval.measures.statistics.effective_items import fewest_items, item_component
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Bounds, Interval
 
-Figure = Callable[[NDArray[Any]], float]
+ScoreFunction = Callable[[NDArray[Any]], float]
 """From the numbers of some items, intp (n,), to their score."""
 
 
 def independent_difference(
     n_first: int,
-    first: Figure,
+    first: ScoreFunction,
     n_second: int,
-    second: Figure,
+    second: ScoreFunction,
     *,
     confidence: float = 0.95,
     runs: Sequence[float] | NDArray[Any] = (),
@@ -32,7 +32,7 @@ def independent_difference(
     """Return the interval of the score of the first group less that of the second, each with its number of items.
 
     `runs` are the differences by each training run, float (n_runs,), and `weights` the examples of the items of each group, as
-    of `figure_interval`.
+    of `score_interval`.
 
     None: a group has fewer than 3 items, or fewer than 3 of a class that the score is of; a score is undefined with an item
     left out, or no item changes one.
@@ -41,7 +41,7 @@ def independent_difference(
         return None
     if any(of is not None and fewest_items(of)[0] < FEWEST_ITEMS for of in weights):
         return None
-    squares = [_jackknife_squares(n, figure) for n, figure in ((n_first, first), (n_second, second))]
+    squares = [_jackknife_squares(n, score) for n, score in ((n_first, first), (n_second, second))]
     if not 0 < math.fsum(of.sum() for of in squares) < math.inf:
         return None
     item_parts = [item_component(of, own) for of, own in zip(squares, weights, strict=True)]
@@ -58,8 +58,8 @@ def cut_difference(low: float, high: float, bounds: Bounds | None) -> tuple[floa
     return max(low, -most), min(high, most)
 
 
-def _jackknife_squares(n_items: int, figure: Figure) -> NDArray[np.float64]:
+def _jackknife_squares(n_items: int, score: ScoreFunction) -> NDArray[np.float64]:
     """Return what each item adds to the variance."""
     numbers = np.arange(n_items)
-    without = np.array([figure(np.delete(numbers, item)) for item in numbers])
+    without = np.array([score(np.delete(numbers, item)) for item in numbers])
     return np.asarray((n_items - 1) / n_items * (without - without.mean()) ** 2)

@@ -72,14 +72,14 @@ def mean_interval(
     runs: Sequence[float] | NDArray[Any] = (),
     bootstrap: Bootstrap | None = None,
 ) -> Interval | None:
-    """Return the interval of a mean over items; see `figure_interval`.
+    """Return the interval of a mean over items; see `score_interval`.
 
     Args:
         values: float (n_items,), averaged over training runs; each may be any value within the bounds, both ends included.
         bounds: Least and largest possible value, with inf for none; None: any value is possible.
         confidence: Of the interval, between 0 and 1.
         runs: float (n_runs,), the mean by each training run.
-        bootstrap: As of `figure_interval`.
+        bootstrap: As of `score_interval`.
     """
     values = np.asarray(values, dtype=np.float64)
     if bounds is not None and ((values < bounds[0] - _ROUNDING) | (values > bounds[1] + _ROUNDING)).any():
@@ -90,10 +90,10 @@ def mean_interval(
     def mean(items: _Items) -> float:
         return float(values[items].mean())
 
-    return figure_interval(len(values), mean, bounds=bounds, confidence=confidence, runs=runs, bootstrap=bootstrap)
+    return score_interval(len(values), mean, bounds=bounds, confidence=confidence, runs=runs, bootstrap=bootstrap)
 
 
-def figure_interval(
+def score_interval(
     n_items: int,
     compute: Callable[[_Items], float],
     *,

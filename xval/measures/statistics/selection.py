@@ -20,14 +20,14 @@ class NestedSelection(NamedTuple):
     """What choosing in each fold by its own validation scores yields.
 
     Attributes:
-        test_mean: Mean of `test_figures` over the folds that have one; NaN without any.
-        test_figures: float64 (n_folds,), the test score of the instance that the fold chooses, the mean of those that tie; NaN
+        test_mean: Mean of `test_scores` over the folds that have one; NaN without any.
+        test_scores: float64 (n_folds,), the test score of the instance that the fold chooses, the mean of those that tie; NaN
             where the fold chooses none, or one without a test score.
         is_chosen: bool (n_instances, n_folds), several of a fold where they tie.
     """
 
     test_mean: float
-    test_figures: NDArray[np.float64]
+    test_scores: NDArray[np.float64]
     is_chosen: NDArray[np.bool_]
 
 
@@ -59,11 +59,11 @@ def select_nested(
         is_chosen &= _is_highest(decides) | ~np.isfinite(decides).any(axis=0)
     n_chosen = is_chosen.sum(axis=0)
     sums = np.where(is_chosen, test, 0).sum(axis=0)
-    figures = np.divide(sums, n_chosen, out=np.full(len(sums), math.nan), where=n_chosen > 0)
-    has_figure = ~np.isnan(figures)
+    means = np.divide(sums, n_chosen, out=np.full(len(sums), math.nan), where=n_chosen > 0)
+    has_score = ~np.isnan(means)
     return NestedSelection(
-        test_mean=float(figures[has_figure].mean()) if has_figure.any() else math.nan,
-        test_figures=figures,
+        test_mean=float(means[has_score].mean()) if has_score.any() else math.nan,
+        test_scores=means,
         is_chosen=is_chosen,
     )
 

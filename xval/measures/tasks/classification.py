@@ -16,7 +16,7 @@ from xval.measures.answered import combine_clips
 from xval.measures.arrays import area_under_roc, equal_error_rate, mean_of_defined
 from xval.measures.calibration import are_probabilities, brier_score, measure_calibration
 from xval.measures.confusion import Predictions, Targets, per_class
-from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Names, Renames
+from xval.measures.forms import AnswerText, Array, ClipAnswers, Names, Renames, ResampledScore, ScoreOptions
 from xval.measures.labels import LabelledData, TrueLabels, match_labels
 from xval.measures.metrics import Chance, all_examples, metric
 from xval.measures.side import Side
@@ -82,8 +82,8 @@ def precision(targets: Targets, predictions: Predictions) -> float:
 
     A class that is never predicted counts as 0, as in scikit-learn.
     """
-    figures = per_class(targets, predictions)
-    return float(np.mean(np.nan_to_num(figures.precision)[~np.isnan(figures.f1)]))
+    scores = per_class(targets, predictions)
+    return float(np.mean(np.nan_to_num(scores.precision)[~np.isnan(scores.f1)]))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_one_of_all, aliases=("recall_macro",))
@@ -92,8 +92,8 @@ def recall(targets: Targets, predictions: Predictions) -> float:
 
     A class that is predicted but never true counts as 0, as in scikit-learn; `balanced_accuracy` leaves it out.
     """
-    figures = per_class(targets, predictions)
-    return float(np.mean(np.nan_to_num(figures.recall)[~np.isnan(figures.f1)]))
+    scores = per_class(targets, predictions)
+    return float(np.mean(np.nan_to_num(scores.recall)[~np.isnan(scores.f1)]))
 
 
 @metric(higher_is_better=True, bounds=(0, 1), chance=_half, aliases=("roc_auc",), ranks=True)
@@ -218,7 +218,7 @@ class Classification(ClassTask):
         "Only wrong predictions, the most confident first (highest probability of the wrong class, lowest of the right one)."
     )
 
-    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
+    def counted_scores(self, side: Side) -> dict[str, ResampledScore]:
         """Return accuracy and balanced accuracy.
 
         Items are weighted by how often they were drawn, which is faster than gathering their clips.
@@ -242,11 +242,11 @@ class Classification(ClassTask):
         class_counts = np.bincount(targets * n_items + items, minlength=(int(targets.max()) + 1) * n_items).reshape(-1, n_items)
         item_counts = class_counts.sum(axis=0, keepdims=True)
         return {
-            "accuracy": DrawnFigure(drawn_accuracy, item_counts),
-            "balanced_accuracy": DrawnFigure(drawn_recall, class_counts[class_counts.any(axis=1)]),
+            "accuracy": ResampledScore(drawn_accuracy, item_counts),
+            "balanced_accuracy": ResampledScore(drawn_recall, class_counts[class_counts.any(axis=1)]),
         }
 
-    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
         """Return the true and the most probable class; the error is the probability of the latter minus that of the former."""
         decoded = self.decode(table, options.class_names).complete()
         targets, probabilities = combine_clips(*decoded, clip_of, options.clip_average)

@@ -20,8 +20,8 @@ from xval.measures import frame_chance
 from xval.measures.arrays import check_zeros_and_ones, divide, mean_of_defined
 from xval.measures.columns import PROBABILITY
 from xval.measures.confusion import THRESHOLD, ClassCounts, all_classes, count_classes
-from xval.measures.events.figure_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
-from xval.measures.forms import AnswerText, Array, ClipAnswers, DrawnFigure, FigureOptions, Figures, Names, Renames
+from xval.measures.events.score_names import EVENT_FIGURES, EVENT_METRICS, SCORE_METRICS
+from xval.measures.forms import AnswerText, Array, ClipAnswers, MetricValues, Names, Renames, ResampledScore, ScoreOptions
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import all_examples, metric
 from xval.measures.side import Side
@@ -169,23 +169,23 @@ class FrameClassification(ClassTask):
         """The scores of segments and events that records have."""
         return EVENT_FIGURES
 
-    def measure(self, side: Side, options: FigureOptions) -> Figures:
+    def measure(self, side: Side, options: ScoreOptions) -> MetricValues:
         """Return the metrics of frames, segments and events; without a frame that counts, only those of events."""
         targets, predictions = side.counted()
         frame_scores = self._compute(targets, predictions, options) if len(targets) else {}
         return frame_scores | cast("AnsweredRecordings", side).event_figures()
 
-    def class_rows(self, side: Side, figures: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    def class_rows(self, side: Side, scores: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
         """Return the scores of the frames and of the events of each class."""
         rows = {
             name: {"precision": row["precision"], "recall": row["recall"], "f1": row["f1"], "n_frames": row["n_clips"]}
-            for name, row in figures.get("class_metrics", {}).items()
+            for name, row in scores.get("class_metrics", {}).items()
         }
         for name, class_scores in cast("AnsweredRecordings", side).class_events().items():
             rows.setdefault(name, {}).update({f"event_{key}": value for key, value in class_scores.items()})
         return rows
 
-    def counted_figures(self, side: Side) -> dict[str, DrawnFigure]:
+    def counted_scores(self, side: Side) -> dict[str, ResampledScore]:
         """Return the F1 score of events."""
         counts = cast("AnsweredRecordings", side).event_counts()
 
@@ -193,9 +193,9 @@ class FrameClassification(ClassTask):
             n_correct, n_both = counts[drawn].sum(axis=0)
             return 2 * n_correct / n_both if n_both else float("nan")
 
-        return {"event_f1": DrawnFigure(f1_of, counts[:, 1].clip(1)[np.newaxis])}
+        return {"event_f1": ResampledScore(f1_of, counts[:, 1].clip(1)[np.newaxis])}
 
-    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
+    def answer_constantly(self, side: Side, training_targets: Array, options: ScoreOptions) -> Side:
         """Return what a model answers that gives every frame the shares of the classes among the training frames."""
         from xval.measures.events.recordings import answer_recordings
 
@@ -204,12 +204,12 @@ class FrameClassification(ClassTask):
         constant = [np.repeat(answer, recording.n_frames, axis=0) for recording in recordings]
         return answer_recordings(recordings, constant, options)
 
-    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
         """Return the seconds of each recording whose label is wrong, without those in dispute."""
         is_wrong = self._is_wrong(table, options) & (table["weight"] > 0)
         return ClipAnswers(error=((table["end_s"] - table["start_s"]) * is_wrong).groupby(clip_of).sum())
 
-    def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:
+    def _is_wrong(self, table: "pd.DataFrame", options: ScoreOptions) -> NDArray[np.bool_]:
         return np.asarray(table["target"] != table["predicted"])
 
     def describe(self, answer: Mapping[Any, Any]) -> AnswerText:
@@ -231,11 +231,11 @@ class MultilabelFrameClassification(LabelsTask, FrameClassification):
     losses = {"binary_crossentropy": "frames", "binary_focal_crossentropy": "frames"}
     training_metric_classes = {"frames": "BinaryAccuracy"}
 
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+    def class_scores(self, side: Side, options: ScoreOptions) -> dict[str, Any]:
         """Return nothing: scores of labels are those of their events."""
         return {}
 
-    def _is_wrong(self, table: "pd.DataFrame", options: FigureOptions) -> NDArray[np.bool_]:
+    def _is_wrong(self, table: "pd.DataFrame", options: ScoreOptions) -> NDArray[np.bool_]:
         names, frames = options.class_names, options.frames
         threshold = (frames and frames.event_threshold) or THRESHOLD
         true = table[[f"target_{name}" for name in names]].to_numpy() > 0

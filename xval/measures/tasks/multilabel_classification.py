@@ -20,7 +20,7 @@ from xval.base.keras_names import KerasMetric
 from xval.data.clip_average import combine_examples
 from xval.measures.arrays import area_under_roc, check_zeros_and_ones, mean_of_defined
 from xval.measures.confusion import THRESHOLD, count_classes
-from xval.measures.forms import AnswerText, Array, ClipAnswers, Encoded, FigureOptions, Figures, Known, Names, Renames
+from xval.measures.forms import AnswerText, Array, ClipAnswers, Encoded, Known, MetricValues, Names, Renames, ScoreOptions
 from xval.measures.label_counts import (
     Predictions,
     Targets,
@@ -222,11 +222,11 @@ class MultilabelClassification(LabelsTask):
             predicted = {"predicted": labels if clip_of is None else labels[clip_of]}
         return true | predicted | super().encode(targets, predictions, names)
 
-    def _compute(self, targets: Targets, predictions: Predictions, options: FigureOptions) -> Figures:
-        figures = super()._compute(targets, predictions, options)
-        return figures | tuned_metrics(targets, predictions, options.thresholds)
+    def _compute(self, targets: Targets, predictions: Predictions, options: ScoreOptions) -> MetricValues:
+        scores = super()._compute(targets, predictions, options)
+        return scores | tuned_metrics(targets, predictions, options.thresholds)
 
-    def class_figures(self, side: Side, options: FigureOptions) -> dict[str, Any]:
+    def class_scores(self, side: Side, options: ScoreOptions) -> dict[str, Any]:
         """Return the scores of each label at its threshold."""
         if options.thresholds is None:
             return {}
@@ -236,7 +236,7 @@ class MultilabelClassification(LabelsTask):
         """Return the threshold of each label that has the largest F1 score."""
         return label_thresholds.find_thresholds(*side.counted())
 
-    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
         """Return the labels of each clip; the error is how many are wrong."""
         clips = table.groupby(clip_of, sort=True)[["target", "predicted"]].first()
         n_wrong = [

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from xval.base.errors import JobError
 from xval.base.keras_names import KerasMetric
 from xval.measures.columns import decode_outputs
-from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames
+from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, Known, Names, Renames, ScoreOptions
 from xval.measures.labels import LabelledData, TrueLabels, match_targets
 from xval.measures.metrics import Chance, metric
 from xval.measures.task import Task
@@ -185,7 +185,7 @@ class Regression(Task):
         targets = decode_outputs("target", columns, outputs) if is_known else None
         return Decoded(targets, decode_outputs("predicted", columns, outputs))
 
-    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
         """Return the means over the examples of each clip, as text and as columns."""
         names = _names_behind("target_", table)
         texts: dict[str, list[str]] = {}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from xval.base.errors import JobError
 from xval.measures.answered import Answered
-from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, FigureOptions, Known, Names, Renames
+from xval.measures.forms import Array, ClipAnswers, Columns, Decoded, Encoded, Known, Names, Renames, ScoreOptions
 from xval.measures.labels import LabelledData, TrueLabels
 from xval.measures.metrics import Chance, metric
 from xval.measures.side import Side
@@ -100,11 +100,11 @@ class Representation(Task):
         """Return the losses and the training metric: others need the features besides, which are not kept between epochs."""
         return ("val_loss", "loss", self.training_metric, f"val_{self.training_metric}")
 
-    def answer_constantly(self, side: Side, training_targets: Array, options: FigureOptions) -> Side:
+    def answer_constantly(self, side: Side, training_targets: Array, options: ScoreOptions) -> Side:
         """Return what a model answers that always rebuilds the mean of the training features."""
         return Answered(side.rows, side.targets, side.targets)
 
-    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: FigureOptions) -> ClipAnswers:
+    def answer_clips(self, table: "pd.DataFrame", clip_of: Array, options: ScoreOptions) -> ClipAnswers:
         """Return the mean squared error of each clip."""
         return ClipAnswers(error=table.groupby(clip_of, sort=True)["squared_error"].mean())
 

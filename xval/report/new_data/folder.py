@@ -70,37 +70,37 @@ def write_report(
 
 
 def _tables(subject: Subject, outcome: Outcome) -> dict[str, pd.DataFrame]:
-    figures = outcome.figures
-    tables = {"predictions.csv": figures.predictions}
-    if figures.item_metrics:
-        items = [{"item": item} | metrics for item, metrics in worst_items(figures, subject.task_type)]
+    scores = outcome.scores
+    tables = {"predictions.csv": scores.predictions}
+    if scores.item_metrics:
+        items = [{"item": item} | metrics for item, metrics in worst_items(scores, subject.task_type)]
         tables["items.csv"] = pd.DataFrame(items)
     if len(outcome.left_out):
         tables["left_out.csv"] = outcome.left_out
-    if figures.class_metrics is not None:
-        tables["classes.csv"] = figures.class_metrics.reset_index()
-    if figures.confusion_matrix is not None:
-        matrix = pd.DataFrame(figures.confusion_matrix, columns=list(subject.class_names))
+    if scores.class_metrics is not None:
+        tables["classes.csv"] = scores.class_metrics.reset_index()
+    if scores.confusion_matrix is not None:
+        matrix = pd.DataFrame(scores.confusion_matrix, columns=list(subject.class_names))
         matrix.insert(0, "true \\ predicted", list(subject.class_names), allow_duplicates=True)
         tables["confusion_matrix.csv"] = matrix
-    if figures.calibration is not None:
-        tables["calibration.csv"] = figures.calibration.table
-    if figures.events is not None:
-        tables["events.csv"] = figures.events
+    if scores.calibration is not None:
+        tables["calibration.csv"] = scores.calibration.table
+    if scores.events is not None:
+        tables["events.csv"] = scores.events
     return tables
 
 
 def _pictures(subject: Subject, outcome: Outcome) -> dict[str, bytes]:
-    figures, pictures = outcome.figures, {}
-    if figures.confusion_matrix is not None:
-        pictures["confusion_matrix.png"] = draw_confusion(figures.confusion_matrix, subject.class_names, figures.unit)
-    if figures.calibration is not None:
-        pictures["reliability.png"] = draw_reliability(figures.calibration, figures.unit)
+    scores, pictures = outcome.scores, {}
+    if scores.confusion_matrix is not None:
+        pictures["confusion_matrix.png"] = draw_confusion(scores.confusion_matrix, subject.class_names, scores.unit)
+    if scores.calibration is not None:
+        pictures["reliability.png"] = draw_reliability(scores.calibration, scores.unit)
     return pictures
 
 
 def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescription, ...]) -> dict[str, Any]:
-    figures, calibration = outcome.figures, outcome.figures.calibration
+    scores, calibration = outcome.scores, outcome.scores.calibration
     seen = outcome.seen
     content: dict[str, Any] = {
         "format_version": FORMAT_VERSION,
@@ -110,7 +110,7 @@ def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescri
         "data": subject.data,
         "task_type": subject.task_type,
         "class_names": list(subject.class_names),
-        "unit": figures.unit,
+        "unit": scores.unit,
         "n_clips": len(outcome.clips),
         "n_left_out": len(outcome.left_out),
         "n_seen_by_audio": None if seen.by_audio is None else int(seen.by_audio.sum()),
@@ -118,14 +118,14 @@ def _content(subject: Subject, outcome: Outcome, descriptions: tuple[ModelDescri
         "unknown_labels": outcome.unknown_labels,
         "lacking_classes": list(outcome.lacking_classes),
         "warnings": list(outcome.warnings),
-        "metrics": figures.metrics,
-        "intervals": {name: interval._asdict() for name, interval in figures.intervals.items()},
-        "item_metrics": figures.item_metrics,
+        "metrics": scores.metrics,
+        "intervals": {name: interval._asdict() for name, interval in scores.intervals.items()},
+        "item_metrics": scores.item_metrics,
     }
-    if figures.class_metrics is not None:
-        content["class_metrics"] = figures.class_metrics.to_dict(orient="index")
-    if figures.confusion_matrix is not None:
-        content["confusion_matrix"] = figures.confusion_matrix
+    if scores.class_metrics is not None:
+        content["class_metrics"] = scores.class_metrics.to_dict(orient="index")
+    if scores.confusion_matrix is not None:
+        content["confusion_matrix"] = scores.confusion_matrix
     if calibration is not None:
         content["calibration"] = {"ece": calibration.ece, "mce": calibration.mce, "brier": calibration.brier}
     return content

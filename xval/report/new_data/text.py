@@ -13,7 +13,7 @@ from xval.base.item_word import call_items
 from xval.measures.statistics.intervals import FEWEST_ITEMS, Interval
 from xval.measures.task import find_task
 from xval.reuse.new_data.evaluation import Outcome
-from xval.reuse.new_data.scores import Figures
+from xval.reuse.new_data.scores import NewDataScores
 
 _MOST_CLASSES, _MOST_ITEMS, _MOST_CONFUSIONS = 20, 5, 5
 _LABEL_WIDTH = 13
@@ -36,7 +36,7 @@ class Subject(NamedTuple):
 
 def describe(subject: Subject, outcome: Outcome) -> list[str]:
     """Return the lines of the report."""
-    figures = outcome.figures
+    scores = outcome.scores
     n_clips, n_items, word = len(outcome.clips), outcome.clips.table["item"].nunique(), outcome.clips.item_word
     lines = [
         _labelled("Model", subject.model),
@@ -45,18 +45,18 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
     if len(outcome.left_out):
         lines.append(_labelled("Left out", f"{counted(len(outcome.left_out), _noun(subject))}, listed in left_out.csv"))
     lines += [_labelled("Warning", warning) for warning in outcome.warnings]
-    lines += ["", *_figure_lines(figures, word)]
+    lines += ["", *_score_lines(scores, word)]
     if caution := Interval(0, 1, n_items, "").caution:
         fewest = f"; intervals need {FEWEST_ITEMS} items" if n_items < FEWEST_ITEMS else ""
         lines.append(call_items(f"({caution}{fewest})", word))
-    if figures.class_metrics is not None:
-        lines += ["", *_class_lines(figures.class_metrics)]
-    if figures.confusion_matrix is not None:
-        lines += _confusion_lines(figures.confusion_matrix, subject.class_names)
-    if len(figures.item_metrics) > 1:
-        lines += ["", *_item_lines(figures, subject.task_type, word)]
-    if figures.calibration is not None:
-        calibration = figures.calibration
+    if scores.class_metrics is not None:
+        lines += ["", *_class_lines(scores.class_metrics)]
+    if scores.confusion_matrix is not None:
+        lines += _confusion_lines(scores.confusion_matrix, subject.class_names)
+    if len(scores.item_metrics) > 1:
+        lines += ["", *_item_lines(scores, subject.task_type, word)]
+    if scores.calibration is not None:
+        calibration = scores.calibration
         lines += [
             "",
             f"Calibration: largest error in {len(calibration.counts)} bins (MCE) {calibration.mce:.3f}",
@@ -64,22 +64,22 @@ def describe(subject: Subject, outcome: Outcome) -> list[str]:
     return lines
 
 
-def item_metric(figures: Figures, task_type: str) -> str:
+def item_metric(scores: NewDataScores, task_type: str) -> str:
     """Return the metric that compares items: the first main one that they have."""
-    known = {name for metrics in figures.item_metrics.values() for name in metrics}
+    known = {name for metrics in scores.item_metrics.values() for name in metrics}
     return next(name for name in find_task(task_type).main_metrics if name in known)
 
 
-def worst_items(figures: Figures, task_type: str) -> list[tuple[str, dict[str, float]]]:
+def worst_items(scores: NewDataScores, task_type: str) -> list[tuple[str, dict[str, float]]]:
     """Return the items, the worst first, those without a value last."""
-    metric = item_metric(figures, task_type)
+    metric = item_metric(scores, task_type)
     sign = 1 if find_task(task_type).higher_is_better(metric) else -1
 
     def key(entry: tuple[str, dict[str, float]]) -> tuple[bool, float]:
         value = entry[1].get(metric, math.nan)
         return math.isnan(value), 0.0 if math.isnan(value) else sign * value
 
-    return sorted(figures.item_metrics.items(), key=key)
+    return sorted(scores.item_metrics.items(), key=key)
 
 
 def number(value: float) -> str:
@@ -87,11 +87,11 @@ def number(value: float) -> str:
     return "NaN" if math.isnan(value) else rounded(value)[0]
 
 
-def _figure_lines(figures: Figures, word: str) -> Iterator[str]:
-    width = max(len(metric_words(name)) for name in figures.metrics)
-    for name, value in figures.metrics.items():
-        interval = figures.intervals.get(name)
-        between = f"   (no interval: {call_items(figures.too_few[name], word)})" if name in figures.too_few else ""
+def _score_lines(scores: NewDataScores, word: str) -> Iterator[str]:
+    width = max(len(metric_words(name)) for name in scores.metrics)
+    for name, value in scores.metrics.items():
+        interval = scores.intervals.get(name)
+        between = f"   (no interval: {call_items(scores.too_few[name], word)})" if name in scores.too_few else ""
         if interval:
             how = f"95 %, {interval.method}, over {counted(interval.n_items, word)}"
             between = f"   {' to '.join(rounded(interval.low, interval.high))} ({how})"
@@ -126,9 +126,9 @@ def _confusion_lines(matrix: Sequence[Sequence[int]], class_names: Sequence[str]
     return ["", *align(["true -> predicted", "count", "of the class"], rows)]
 
 
-def _item_lines(figures: Figures, task_type: str, word: str) -> list[str]:
-    metric = item_metric(figures, task_type)
-    listed = worst_items(figures, task_type)
+def _item_lines(scores: NewDataScores, task_type: str, word: str) -> list[str]:
+    metric = item_metric(scores, task_type)
+    listed = worst_items(scores, task_type)
     shown = listed[:_MOST_ITEMS]
     rows = [[name, number(metrics.get(metric, math.nan)), f"{metrics['n_clips']:.0f}"] for name, metrics in shown]
     rest = f"({len(shown)} of {counted(len(listed), word)}, the worst first; all are in items.csv)"

@@ -48,10 +48,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     formats = [cells.metric_format(direction(instances, metric)) for _, metric in pairs]
     for row, (key, record) in enumerate(jobs, start=2):
         first, last = _first_values(key, contents.names[key.instance], record), [record.get(name) for name in _LAST]
-        figures = [pair_scores.get(key) for pair_scores in values]
+        scores = [pair_scores.get(key) for pair_scores in values]
         number_formats = [*("" for _ in _FIRST), *formats, "0", "0", cells.COUNT_FORMAT, cells.COUNT_FORMAT]
         said = [said_of[key]] if earlier else []
-        for column, value in enumerate([*first, *figures, *last, *said], start=1):
+        for column, value in enumerate([*first, *scores, *last, *said], start=1):
             number_format = number_formats[column - 1] if column <= len(number_formats) else ""
             sheet.put(row, column, value, number_format)
         if 2 * len(jobs) <= MOST_LINKS:

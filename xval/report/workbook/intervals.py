@@ -39,8 +39,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for side, metric in pairs:
         number_format = cells.metric_format(direction(instances, metric))
         for instance in instances:
-            item_figure = instance.item_figure(side, metric)
-            if item_figure is None or instance.over_items is None:
+            item_score = instance.item_score(side, metric)
+            if item_score is None or instance.over_items is None:
                 continue
             row += 1
             folds = instance.over_folds(side, metric)
@@ -48,9 +48,9 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             named = side_name(side, [instance]), metric_words(metric), metric
             identity = (instance.number, contents.names[instance.number], *named)
             values = (
-                *identity, folds["mean"], folds["std"], folds["n"], item_figure["items"], n_items, item_figure["pooled"],
-                item_figure["low"], item_figure["high"], item_figure["of"] if item_figure["low"] is not None else None,
-                item_figure["method"], item_figure["chance"], item_figure["strategy"],
+                *identity, folds["mean"], folds["std"], folds["n"], item_score["items"], n_items, item_score["pooled"],
+                item_score["low"], item_score["high"], item_score["of"] if item_score["low"] is not None else None,
+                item_score["method"], item_score["chance"], item_score["strategy"],
             )  # fmt: skip
             for column, (name, value) in enumerate(zip(_HEADER, values, strict=True), start=1):
                 sheet.put(row, column, value, number_format if name in _NUMBERS else "")

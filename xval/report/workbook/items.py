@@ -37,8 +37,8 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         fold = row.folds[0] if len(row.folds) == 1 else ", ".join(map(str, row.folds))
         for column, value in enumerate((row.item, fold, row.n_clips), start=1):
             sheet.put(number, column, value)
-        for column, figure in enumerate((row.mean, *row.values), start=len(_FIRST)):
-            sheet.put(number, column, figure, number_format)
+        for column, score in enumerate((row.mean, *row.values), start=len(_FIRST)):
+            sheet.put(number, column, score, number_format)
     last_row, last_column = len(rows) + 1, len(_FIRST) + len(instances)
     colours = _SCORE_COLOURS if scores else _SCORE_COLOURS[::-1]
     for first, last in ((len(_FIRST), len(_FIRST)), (len(_FIRST) + 1, last_column)):

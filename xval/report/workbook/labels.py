@@ -3,7 +3,7 @@
 They are over all finished folds. If there are too many rows, only the best instances have theirs.
 """
 
-from xval.answers.label_scores import LabelFigures, label_figures
+from xval.answers.label_scores import LabelScores, label_scores
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet
@@ -24,7 +24,7 @@ def is_needed(contents: Contents) -> bool:
 
 def fill(sheet: Sheet, contents: Contents) -> None:
     """Write a row per label of the best instances, as many as there is room for."""
-    label_rows = {instance.number: label_figures(instance) for instance in contents.instances}
+    label_rows = {instance.number: label_scores(instance) for instance in contents.instances}
     finished = {number: rows for number, rows in label_rows.items() if rows}
     if not finished:
         sheet.set_up_page()
@@ -32,14 +32,14 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         return
     most = max(1, MOST_ROWS // max(map(len, finished.values())))
     shown = contents.ranking.best_of(finished, most)
-    names = LabelFigures._fields
+    names = LabelScores._fields
     sheet.put_header(["instance", *(name.replace("_", " ") for name in names)], height=48)
     row = 1
     for number in shown:
-        for figures in finished[number]:
+        for scores in finished[number]:
             row += 1
             sheet.put(row, 1, number)
-            for column, (name, value) in enumerate(figures._asdict().items(), start=2):
+            for column, (name, value) in enumerate(scores._asdict().items(), start=2):
                 sheet.put(row, column, value, _FORMATS.get(name, ""))
     for name in _SCORES:
         column = names.index(name) + 2

@@ -14,7 +14,7 @@ from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.folding import describe_folded, fold_equal
 from xval.report.workbook.sheet import Sheet
-from xval.results.instance import Figure, InstanceResults
+from xval.results.instance import FoldSummary, InstanceResults
 
 POSITION = 3.5
 
@@ -105,29 +105,29 @@ def _put_metric(
     width = least = max(len(metric_words(metric)) / 2 + 1, 8)
     intervals: list[str] = []
     for row, instance in enumerate(instances, start=HEADER_ROWS + 1):
-        over_items, over_folds = instance.item_figure(side, metric), instance.over_folds(side, metric)["mean"]
+        over_items, over_folds = instance.item_score(side, metric), instance.over_folds(side, metric)["mean"]
         if over_items is not None and n_columns == 3:
             intervals.append(format_interval(over_items, over_folds).strip(", "))
             sheet.put(row, last, intervals[-1] or "-", "", cells.RIGHT)
         if metric in instance.metrics(side):
-            fold_figure = instance.over_folds(side, metric)
-            partial = f'" (n={fold_figure["n"]})"' if 0 < fold_figure["n"] < instance.n_folds else ""
-            _put_figure(sheet, row, column, fold_figure, number_format, partial)
-            width = max(width, len(f"{''.join(rounded(fold_figure['mean'] or 0))}{partial}") + 2)
+            fold_score = instance.over_folds(side, metric)
+            partial = f'" (n={fold_score["n"]})"' if 0 < fold_score["n"] < instance.n_folds else ""
+            _put_score(sheet, row, column, fold_score, number_format, partial)
+            width = max(width, len(f"{''.join(rounded(fold_score['mean'] or 0))}{partial}") + 2)
     sheet.set_width(column, width)
     sheet.set_width(column + 1, least)
     if n_columns == 3:
         sheet.set_width(last, cells.text_width(intervals, lowest=10))
 
 
-def _put_figure(sheet: Sheet, row: int, column: int, fold_figure: Figure, number_format: str, partial: str) -> None:
+def _put_score(sheet: Sheet, row: int, column: int, fold_score: FoldSummary, number_format: str, partial: str) -> None:
     """Write a mean, with the number of folds if some are missing, and its standard deviation."""
     mean_format = ";".join(f"{part}{partial}" for part in number_format.split(";"))
-    sheet.put(row, column, finite_or_nan(fold_figure["mean"]), mean_format)
-    if fold_figure["std"] is None:
+    sheet.put(row, column, finite_or_nan(fold_score["mean"]), mean_format)
+    if fold_score["std"] is None:
         sheet.put(row, column + 1, "-", "", cells.RIGHT)
     else:
-        sheet.put(row, column + 1, fold_figure["std"], number_format)
+        sheet.put(row, column + 1, fold_score["std"], number_format)
 
 
 def _n_columns(side: str, metric: str, instances: Sequence[InstanceResults]) -> int:

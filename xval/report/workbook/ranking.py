@@ -30,10 +30,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     by_number = {instance.number: instance for instance in instances}
     numbers = [*ranking.instances, *(number for number in by_number if number not in ranking.instances)]
     side, metric = test_side(instances), instances[0].task.main_metrics[0]
-    figure = f"{side_name(side, instances)} {metric_words(metric)}"
+    score = f"{side_name(side, instances)} {metric_words(metric)}"
     ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     header = (
-        "rank", "instance", "name", ranked_by, figure, "95 % low", "95 % high", "chance", "value is", "label", "below",
+        "rank", "instance", "name", ranked_by, score, "95 % low", "95 % high", "chance", "value is", "label", "below",
         "above",
     )  # fmt: skip
     number_format = cells.metric_format(direction(instances, metric))
@@ -62,7 +62,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         sheet.set_width(column, width)
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
-        f"Best first by the mean {ranked_by}{ranking.because}. Points: {figure}; bars: its 95 % interval; line: chance.",
+        f"Best first by the mean {ranked_by}{ranking.because}. Points: {score}; bars: its 95 % interval; line: chance.",
         (
             "Test scores are not used for ranking. Overlapping bars do not show that instances are equal: xval "
             "compare tests that."
@@ -79,7 +79,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     if numbers_shown:
         # Programs choose an axis only for the points, which cuts error bars off.
         limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
-        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, figure, limits))
+        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, score, limits))
 
 
 def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:

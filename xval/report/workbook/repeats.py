@@ -41,10 +41,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
                 f"{side_name(side, [instance])} {metric_words(metric)}",
             )
             deviations = (sqrt(variance) if isfinite(variance) else None for variance in (components.fold, components.seed))
-            figures = (components.mean, instance.over_folds(side, metric)["std"], *deviations)
-            for column, value in enumerate((*named, *figures, components.n_folds, components.n_repeats), start=1):
-                is_figure = len(named) < column <= len(named) + len(figures)
-                sheet.put(row, column, value, number_format if is_figure else "")
+            scores = (components.mean, instance.over_folds(side, metric)["std"], *deviations)
+            for column, value in enumerate((*named, *scores, components.n_folds, components.n_repeats), start=1):
+                is_score = len(named) < column <= len(named) + len(scores)
+                sheet.put(row, column, value, number_format if is_score else "")
     for column, width in enumerate((10, 24, 30, *[11] * 6), start=1):
         sheet.set_width(column, width)
     sheet.put_notes(row + 2, _NOTES)

@@ -11,7 +11,7 @@ from xval.answers.repeats import parameters_of, seed_twins
 from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.summary import direction, main_and_own, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError
-from xval.report.figures import main_columns
+from xval.report.score_columns import main_columns
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents
 from xval.report.workbook.sheet import Sheet

@@ -20,11 +20,11 @@ from xval.folds.random_split import is_random_split
 from xval.measures.answered import Answered
 from xval.measures.events.annotated import AnnotatedRecordings, label_frames
 from xval.measures.events.recordings import answer_recordings
-from xval.measures.forms import FigureOptions
+from xval.measures.forms import ScoreOptions
 from xval.measures.labels import MatchedLabels, TrueLabels, describe_unknown
 from xval.models.saved.provenance import SeenClips, find_seen
 from xval.reuse.new_data.labelled_clips import LabelledClips, add_hashes
-from xval.reuse.new_data.scores import Figures, measure, tabulate_clips
+from xval.reuse.new_data.scores import NewDataScores, measure, tabulate_clips
 
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel
@@ -61,7 +61,7 @@ class Outcome:
     """The result of an evaluation.
 
     Attributes:
-        figures: Of the evaluated clips.
+        scores: Of the evaluated clips.
         clips: That were evaluated.
         seen: Which of them the model has seen.
         unknown_labels: Labels that the model does not know, with their counts.
@@ -70,7 +70,7 @@ class Outcome:
         warnings: What limits the scores.
     """
 
-    figures: Figures
+    scores: NewDataScores
     clips: LabelledClips
     seen: SeenClips
     unknown_labels: dict[str, int]
@@ -110,12 +110,12 @@ def evaluate_on(model: "SavedModel", clips: LabelledClips, choices: Choices, wat
         left_out.append(_rows(hashed, seen.either, ["seen by the model"] * len(hashed)))
         labelled, seen = _keep(labelled, ~seen.either), seen.keep(~seen.either)
     with watch("Predicting") as progress:
-        figures, answered, unanswered, n_cut = _measure(model, labelled, seen, progress)
+        scores, answered, unanswered, n_cut = _measure(model, labelled, seen, progress)
     n_unusable = len(unreadable) + int((~unanswered["reason"].str.startswith(_ENROLLED)).sum())
     left_out.append(unanswered)
     labels = labelled.true.matched
     return Outcome(
-        figures=figures,
+        scores=scores,
         clips=labelled.clips.keep(answered),
         seen=seen.keep(answered),
         unknown_labels=labels.unknown if labels else {},
@@ -158,7 +158,7 @@ def _output_names(model: "SavedModel") -> tuple[str, ...]:
 
 def _measure(
     model: "SavedModel", labelled: _Labelled, seen: SeenClips, progress: Progress
-) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame, int]:
+) -> tuple[NewDataScores, NDArray[np.bool_], pd.DataFrame, int]:
     """Return the scores, bool (n_clips,) the predicted clips, the others, and how many clips were cut."""
     clips = labelled.clips
     if model.description.frames is not None:
@@ -195,11 +195,11 @@ def _measure(
     answers = task.decode(table, names).predictions
     is_known = labelled.true.targets is not None
     side = Answered(kept[["item", "clip"]], labelled.true.targets[answered] if is_known else answers, answers)
-    options = FigureOptions(model.class_names, thresholds=model.thresholds if len(model.thresholds) else None)
+    options = ScoreOptions(model.class_names, thresholds=model.thresholds if len(model.thresholds) else None)
     predictions = tabulate_clips(task, kept, side, names, options, is_known=is_known)
-    figures = measure(task, _decided(side, model, clips.name), options, predictions, knows_training=is_known)
+    scores = measure(task, _decided(side, model, clips.name), options, predictions, knows_training=is_known)
     n_cut = sum(int(table.attrs["cut"]) for table in tables)
-    return figures, answered, _rows(clips, ~answered, reasons), n_cut
+    return scores, answered, _rows(clips, ~answered, reasons), n_cut
 
 
 def _decided(side: Answered, model: "SavedModel", name: str) -> Answered:
@@ -218,7 +218,7 @@ def _decided(side: Answered, model: "SavedModel", name: str) -> Answered:
 
 def _measure_recordings(
     model: "SavedModel", clips: LabelledClips, annotated: AnnotatedRecordings, frames: FrameSettings, progress: Progress
-) -> tuple[Figures, NDArray[np.bool_], pd.DataFrame]:
+) -> tuple[NewDataScores, NDArray[np.bool_], pd.DataFrame]:
     """Return what `_measure` does but the last, for recordings; one by one, since they may be hours long."""
     task, sample_rate_hz = model.description.task, model.description.feature_settings.sample_rate_hz
     recordings, probabilities, reasons = [], [], [""] * len(clips)
@@ -236,7 +236,7 @@ def _measure_recordings(
         raise CorpusError(
             "No frame can be evaluated, because in all of them annotators disagree or an event has an unknown label."
         )
-    options = FigureOptions(model.class_names, frames=frames, frame_s=frames.frame_s(sample_rate_hz))
+    options = ScoreOptions(model.class_names, frames=frames, frame_s=frames.frame_s(sample_rate_hz))
     side = answer_recordings(recordings, probabilities, options)
     columns = task.encode(side.targets, side.predictions, model.class_names)
     predictions = pd.concat([side.rows, pd.DataFrame(columns)], axis=1)

@@ -42,16 +42,16 @@ class Scores(dict[str, float]):
     """
 
     def __init__(self, outcome: Outcome, class_names: Sequence[str]) -> None:
-        figures = outcome.figures
-        super().__init__(figures.metrics)
-        edges = {name: (interval.low, interval.high) for name, interval in figures.intervals.items()}
-        rows = [(value, *edges.get(name, (np.nan, np.nan))) for name, value in figures.metrics.items()]
-        index = pd.Index(list(figures.metrics), name="metric")
+        scores = outcome.scores
+        super().__init__(scores.metrics)
+        edges = {name: (interval.low, interval.high) for name, interval in scores.intervals.items()}
+        rows = [(value, *edges.get(name, (np.nan, np.nan))) for name, value in scores.metrics.items()]
+        index = pd.Index(list(scores.metrics), name="metric")
         self.table = pd.DataFrame(rows, columns=["value", "low", "high"], index=index)
-        self.predictions, self.classes = figures.predictions, figures.class_metrics
-        matrix, names = figures.confusion_matrix, list(class_names)
+        self.predictions, self.classes = scores.predictions, scores.class_metrics
+        matrix, names = scores.confusion_matrix, list(class_names)
         self.confusion_matrix = None if matrix is None else pd.DataFrame(matrix, index=names, columns=names)
-        self.by_item = pd.DataFrame.from_dict(figures.item_metrics, orient="index")
+        self.by_item = pd.DataFrame.from_dict(scores.item_metrics, orient="index")
         self.left_out, self.warnings = outcome.left_out, outcome.warnings
 
 

@@ -11,17 +11,17 @@ from xval.answers.metric_over_items import MetricOverItems
 from xval.measures import metrics
 from xval.measures.answered import Answered
 from xval.measures.calibration import Calibration, measure_calibration
-from xval.measures.forms import FigureOptions
+from xval.measures.forms import ScoreOptions
 from xval.measures.label_counts import decide
 from xval.measures.side import Side
-from xval.measures.statistics.intervals import Interval, figure_interval
+from xval.measures.statistics.intervals import Interval, score_interval
 from xval.measures.task import Task
 from xval.measures.tasks.multilabel_classification import TUNED_METRICS
 from xval.results.tested_examples import TestedExamples
 
 
 @dataclass(frozen=True)
-class Figures:
+class NewDataScores:
     """The scores of a model on some data; None: the task has none.
 
     Attributes:
@@ -49,14 +49,14 @@ class Figures:
 
 
 def measure(
-    task: Task, side: Side, options: FigureOptions, predictions: pd.DataFrame, *, knows_training: bool = True
-) -> Figures:
+    task: Task, side: Side, options: ScoreOptions, predictions: pd.DataFrame, *, knows_training: bool = True
+) -> NewDataScores:
     """Compute all scores of labelled data, at least one frame or clip of which counts.
 
     Args:
         task: Of the model.
         side: Answers and targets.
-        options: See `FigureOptions`.
+        options: See `ScoreOptions`.
         predictions: A row per clip or frame.
         knows_training: What the metrics of a task that compare with training data need is known.
     """
@@ -65,9 +65,9 @@ def measure(
     # If every clip is a separate item, the predictions have all of this.
     evaluation = task.evaluate(side, options, by_item=n_items < len(predictions))
     left_out = () if knows_training else task.relative_metrics
-    figures = _without(evaluation.metrics, left_out)
+    scores = _without(evaluation.metrics, left_out)
     targets, answers = side.counted()
-    known = [name for name in metrics.metric_names(task.name) if name in figures]
+    known = [name for name in metrics.metric_names(task.name) if name in scores]
     answered = partial(TestedExamples, items, items, np.zeros(len(items), np.int64), targets)  # clips and folds do not matter
     by_metric = _over_items(task, known, answered(answers))
     if options.thresholds is not None:
@@ -75,13 +75,13 @@ def measure(
         tuned = _over_items(task, plain, answered(decide(answers, options.thresholds)))
         by_metric |= {f"tuned_{name}": over_items for name, over_items in tuned.items()}
     intervals = _defined({name: over_items.interval() for name, over_items in by_metric.items()})
-    drawn = task.counted_figures(side).items()
-    intervals |= _defined({name: figure_interval(n_items, compute, weights=weights) for name, (compute, weights) in drawn})
+    drawn = task.counted_scores(side).items()
+    intervals |= _defined({name: score_interval(n_items, compute, weights=weights) for name, (compute, weights) in drawn})
     by_class = task.class_rows(side, evaluation.classes)
     matrix = evaluation.classes.get("confusion_matrix")
-    return Figures(
+    return NewDataScores(
         unit=task.unit,
-        metrics=figures,
+        metrics=scores,
         intervals=intervals,
         item_metrics={item: _without(item_scores, left_out) for item, item_scores in evaluation.item_metrics.items()},
         predictions=predictions,
@@ -98,7 +98,7 @@ def measure(
 
 
 def tabulate_clips(
-    task: Task, clips: pd.DataFrame, answered: Answered, names: Sequence[str], options: FigureOptions, *, is_known: bool
+    task: Task, clips: pd.DataFrame, answered: Answered, names: Sequence[str], options: ScoreOptions, *, is_known: bool
 ) -> pd.DataFrame:
     """Return a row per clip.
 
@@ -120,8 +120,8 @@ def tabulate_clips(
     return pd.concat([where, pd.DataFrame(columns), clips["seen"]], axis=1)
 
 
-def _without(figures: dict[str, float], names: Collection[str]) -> dict[str, float]:
-    return {name: value for name, value in figures.items() if name not in names}
+def _without(scores: dict[str, float], names: Collection[str]) -> dict[str, float]:
+    return {name: value for name, value in scores.items() if name not in names}
 
 
 def _over_items(task: Task, names: Iterable[str], examples: TestedExamples) -> dict[str, MetricOverItems]:

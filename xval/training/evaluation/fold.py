@@ -18,7 +18,7 @@ from xval.jobs.observers import Observers
 from xval.measures.answered import Answered
 from xval.measures.calibration import at_temperature, temperature_of_clips
 from xval.measures.events.recordings import answer_recordings
-from xval.measures.forms import FigureOptions
+from xval.measures.forms import ScoreOptions
 from xval.measures.metrics import Metric
 from xval.measures.side import Side
 from xval.measures.task import Task
@@ -144,12 +144,12 @@ def evaluate_predictions(
     Raises:
         DivergenceError: A prediction is NaN or infinite.
     """
-    options = settings.figure_options(data.class_names)
+    options = settings.score_options(data.class_names)
     sides = {side: _answered(data.sides[side], predictions, options) for side, predictions in by_side.items()}
     return _evaluate(sides, data, settings, {} if training_scores is None else {"training": training_scores}, loss, {})
 
 
-def _answered(examples: Examples, predictions: NDArray[np.float32], options: FigureOptions) -> Side:
+def _answered(examples: Examples, predictions: NDArray[np.float32], options: ScoreOptions) -> Side:
     if isinstance(examples, FrameExamples):
         return answer_recordings(examples.recordings, examples.join(predictions), options)
     return Answered(examples.table[list(KEPT_COLUMNS)], examples.targets, predictions)
@@ -169,7 +169,7 @@ def _evaluate(
     """
     task, further = settings.task, _further(settings, data)
     class_names = data.class_names if task.has_classes else ()  # a corpus of classes may be rebuilt
-    options = replace(settings.figure_options(class_names), further=further, known={})
+    options = replace(settings.score_options(class_names), further=further, known={})
     clips = {side: sides[side].by_clip(settings.averaging) for side in KEPT_SIDES}
     trained = _trained_targets(data)
     thresholds = task.find_thresholds(clips["validation"])
@@ -183,13 +183,13 @@ def _evaluate(
         loss = partial(data_loss, settings=settings, data=data)
     compute_loss = loss
 
-    def with_loss(side: Side, figures: dict[str, float]) -> dict[str, float]:
-        return {"loss": figures[task.loss_metric] if task.loss_metric else compute_loss(*side.counted())} | figures
+    def with_loss(side: Side, scores: dict[str, float]) -> dict[str, float]:
+        return {"loss": scores[task.loss_metric] if task.loss_metric else compute_loss(*side.counted())} | scores
 
     tested = task.evaluate(clips["test"], options)
-    clip_figures = {"validation": task.measure(clips["validation"], options), "test": tested.metrics}
+    clip_scores = {"validation": task.measure(clips["validation"], options), "test": tested.metrics}
     measured = {
-        side: with_loss(answered, clip_figures[side] if clips.get(side) is answered else task.measure(answered, options))
+        side: with_loss(answered, clip_scores[side] if clips.get(side) is answered else task.measure(answered, options))
         for side, answered in sides.items()
     }
     constant = task.answer_constantly(sides["test"], trained, options)
@@ -200,7 +200,7 @@ def _evaluate(
             **followed,
             **measured,
             **{
-                f"clip_{side}": measured[side] if by_clip is sides[side] else clip_figures[side]
+                f"clip_{side}": measured[side] if by_clip is sides[side] else clip_scores[side]
                 for side, by_clip in clips.items()
             },
             "chance": with_loss(constant, by_chance),
@@ -212,7 +212,7 @@ def _evaluate(
         "n_training_examples": len(data.training),
         "class_names": list(class_names),
         **({"further_metrics": directions} if task.takes_further_metrics else {}),
-        **{name: {"test": class_figures} for name, class_figures in tested.classes.items()},
+        **{name: {"test": class_scores} for name, class_scores in tested.classes.items()},
         **task.count_classes(clips["validation"], class_names),
     }
     if thresholds is not None:

@@ -23,14 +23,14 @@ def experiment(make_results, tmp_path):
     made = make_results(tmp_path, n_folds=3)
     for number in (1, 2, 3):
         made.add_instance(number, batch_size=number, comment_1=f"batch {number}", monitor="val_accuracy")
-    for number, figures in {1: (0.5, 0.6, 0.7), 2: (0.8, 0.7, 0.9), 3: (0.6, 0.6, 0.6)}.items():
-        add_folds(made, number, figures)
+    for number, scores in {1: (0.5, 0.6, 0.7), 2: (0.8, 0.7, 0.9), 3: (0.6, 0.6, 0.6)}.items():
+        add_folds(made, number, scores)
     return made
 
 
-def add_folds(made, number, figures, **changes):
-    for fold, figure in enumerate(figures, start=1):
-        made.add_fold(number, fold, {"accuracy": figure, "loss": 1 - figure}, **changes)
+def add_folds(made, number, scores, **changes):
+    for fold, score in enumerate(scores, start=1):
+        made.add_fold(number, fold, {"accuracy": score, "loss": 1 - score}, **changes)
 
 
 def compare_in(made, *instances, metric="accuracy", **options):
@@ -76,9 +76,9 @@ def test_an_instance_that_was_never_begun_is_refused_where_it_is_named(experimen
 def test_a_loss_is_compared_over_folds_with_the_ratio_of_the_items_that_really_trained(experiment):
     items = {"training": ["a", "b", "c", "d"], "validation": ["e"], "test": ["f", "g"]}
     of_items = {"test": {"f": {"n_clips": 3, "accuracy": 0.5}, "g": {"n_clips": 1, "accuracy": 0.9}}}
-    for number, figures in ((4, (0.6, 0.5, 0.6)), (5, (0.7, 0.9, 0.5))):
+    for number, scores in ((4, (0.6, 0.5, 0.6)), (5, (0.7, 0.9, 0.5))):
         experiment.add_instance(number, batch_size=number)
-        add_folds(experiment, number, figures, items=items, item_metrics=of_items)
+        add_folds(experiment, number, scores, items=items, item_metrics=of_items)
 
     (pair,) = compare_in(experiment, 5, baseline=4, metric="loss").pairs
     (of_larger,) = compare_in(experiment, 1, baseline=4, metric="loss").pairs
@@ -124,7 +124,7 @@ def test_clips_are_compared_where_an_instance_cuts_them_into_windows(experiment)
 
     found = compare_in(experiment, 4, baseline=1)
 
-    assert found.figure == "test accuracy of clips"
+    assert found.score == "test accuracy of clips"
     assert found.pairs[0].fold_differences == pytest.approx({1: 0.25, 2: 0.15, 3: 0.05})
 
 
@@ -149,9 +149,9 @@ def test_experiments_with_other_folds_are_compared_over_the_items_that_both_test
     ]
     write_json(other.folder.folds_file, content | {"folds": deals})
     other.add_instance(1)
-    figures = {"speaker 1": 0.9, "speaker 2": 0.7, "speaker 3": 0.7, "speaker 9": 0.1}
+    scores = {"speaker 1": 0.9, "speaker 2": 0.7, "speaker 3": 0.7, "speaker 9": 0.1}
     for deal in deals:
-        of_items = {item: {"n_clips": 10, "accuracy": figures[item]} for item in deal["test"]}
+        of_items = {item: {"n_clips": 10, "accuracy": scores[item]} for item in deal["test"]}
         items = {name: deal[name] for name in ("training", "validation", "test")}
         other.add_fold(1, deal["number"], {"accuracy": 0.5}, folds_hash="g", items=items, item_metrics={"test": of_items})
 
@@ -169,9 +169,9 @@ def test_experiments_with_other_folds_are_compared_over_the_items_that_both_test
 
 def test_a_whole_second_experiment_is_compared_by_its_path(experiment, make_results, tmp_path):
     other = make_results(tmp_path, number=2, n_folds=3)
-    for number, figures in ((1, (0.7, 0.7, 0.8)), (2, (0.1, 0.2, 0.1))):
+    for number, scores in ((1, (0.7, 0.7, 0.8)), (2, (0.1, 0.2, 0.1))):
         other.add_instance(number, batch_size=60 + number)
-        add_folds(other, number, figures)
+        add_folds(other, number, scores)
     path = other.folder.path
 
     found = compare_in(experiment, str(path))
@@ -185,10 +185,10 @@ def test_a_whole_second_experiment_is_compared_by_its_path(experiment, make_resu
 def test_what_nested_selection_chooses_is_compared_like_an_instance(make_results, tmp_path):
     """By its own validation accuracy, folds 1 and 2 choose instance 2, and fold 3 instance 1."""
     made = make_results(tmp_path, n_folds=3)
-    for number, figures in {1: (0.1, 0.2, 0.95), 2: (0.8, 0.7, 0.9)}.items():
+    for number, scores in {1: (0.1, 0.2, 0.95), 2: (0.8, 0.7, 0.9)}.items():
         made.add_instance(number, batch_size=number, monitor="val_accuracy")
-        for fold, figure in enumerate(figures, start=1):
-            made.add_fold(number, fold, {"accuracy": figure, "balanced_accuracy": figure})
+        for fold, score in enumerate(scores, start=1):
+            made.add_fold(number, fold, {"accuracy": score, "balanced_accuracy": score})
 
     found = compare_in(made, "nested", 1, baseline=2)
 
@@ -214,8 +214,8 @@ def one_class_each(make_results, tmp_path):
             yes = np.where(is_right == (targets == 1), 1.0, 0.0).astype(np.float32)
             table = {"item": np.repeat(list(names), 10), "clip": [f"{names} {place}" for place in range(20)], "side": "test"}
             table |= {"target": np.array(["no", "yes"])[targets], "probability_no": 1 - yes, "probability_yes": yes}
-            figures = metrics.compute("classification", targets, np.stack([1 - yes, yes], axis=1))
-            of_fold = {"macro_f1": figures["macro_f1"], "accuracy": figures["accuracy"]}
+            scores = metrics.compute("classification", targets, np.stack([1 - yes, yes], axis=1))
+            of_fold = {"macro_f1": scores["macro_f1"], "accuracy": scores["accuracy"]}
             made.add_fold(
                 number, fold, of_fold, pd.DataFrame(table), n_examples={"training": 9, "validation": 9, "test": 20},
                 items={"training": ["x", "y"], "validation": ["z"], "test": list(names)}, class_names=["no", "yes"],
@@ -228,20 +228,20 @@ def test_folds_that_lack_classes_do_not_reverse_the_order(one_class_each):
     (pair,) = compare_in(one_class_each, baseline=1, metric="macro_f1").pairs
 
     first, second = read_instances(one_class_each.folder, [1, 2])
-    figures = [instance.item_figure("test", "macro_f1") for instance in (first, second)]
+    scores = [instance.item_score("test", "macro_f1") for instance in (first, second)]
     assert np.mean(list(pair.fold_differences.values())) < -0.1  # what folds say
-    assert (pair.basis, pair.mean, pair.baseline_mean) == ("pooled", figures[1]["pooled"], figures[0]["pooled"])
+    assert (pair.basis, pair.mean, pair.baseline_mean) == ("pooled", scores[1]["pooled"], scores[0]["pooled"])
     assert pair.difference > 0.09
     # The jackknife leaves an item out of both.
     tables = [
         pd.concat(pd.read_parquet(instance.predictions_file(key)) for key in instance.done) for instance in (first, second)
     ]
 
-    def figure(table):
+    def score(table):
         targets = (table["target"] == "yes").to_numpy(np.int64)
         return metrics.compute("classification", targets, table[["probability_no", "probability_yes"]].to_numpy())["macro_f1"]
 
-    without = [figure(tables[1][tables[1]["item"] != item]) - figure(tables[0][tables[0]["item"] != item]) for item in "abcdef"]
+    without = [score(tables[1][tables[1]["item"] != item]) - score(tables[0][tables[0]["item"] != item]) for item in "abcdef"]
     assert pair.test.standard_error == pytest.approx(math.sqrt(5 * np.var(without)))
     assert pair.test.error.freedom == pytest.approx(4)  # of two classes with three items each
 
@@ -253,7 +253,7 @@ def test_the_folds_that_both_have_are_pooled_anew(one_class_each):
 
     assert (pair.basis, pair.n_folds, pair.n_items, pair.verdict) == ("pooled", 2, 4, "no test")
     assert pair.notes[-1] == "Only 2 items of class 'no' tested: too few for a test."
-    assert pair.baseline_mean != read_instances(one_class_each.folder, [1])[0].item_figure("test", "macro_f1")["pooled"]
+    assert pair.baseline_mean != read_instances(one_class_each.folder, [1])[0].item_score("test", "macro_f1")["pooled"]
 
 
 def test_another_task_is_refused(experiment):

@@ -70,7 +70,7 @@ def numbered(values):
 
 
 def compare_accuracy(instances, baseline, **changes):
-    given = {"metric": "accuracy", "figure": "test accuracy of clips", "higher_is_better": True} | changes
+    given = {"metric": "accuracy", "score": "test accuracy of clips", "higher_is_better": True} | changes
     return compare(instances, baseline, **given)
 
 
@@ -168,7 +168,7 @@ def test_more_seeds_never_find_less_than_those_of_now():
 
 
 @pytest.mark.parametrize("figures", [[0.0] * 4, [0.5, 0.6, 0.7, 0.8]])
-def test_figures_that_are_all_the_same_show_no_equality(figures):
+def test_scores_that_are_all_the_same_show_no_equality(figures):
     found = compare_accuracy([competitor("2", numbered(figures))], competitor("1", numbered(figures)))
 
     (pair,) = found.pairs

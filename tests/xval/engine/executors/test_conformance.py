@@ -30,7 +30,7 @@ def reference(project, engines, make_once):
         ended = other(folder).run("2", "2", "--folds", "1", "--executor", "inline")
         assert ended.returncode == 0, ended.stdout + ended.stderr
 
-    return other(make_once("nothing_killed", run)).figures()[2, 1]
+    return other(make_once("nothing_killed", run)).scores()[2, 1]
 
 
 @pytest.mark.parametrize("executor", IN_EVERY_RUN)

@@ -77,8 +77,8 @@ def test_jobs_of_a_lost_machine_run_elsewhere_and_every_job_is_done_once(project
     printed = running.communicate(timeout=200)[0]
 
     assert running.returncode == 0, printed
-    assert project.figures() == project.figures("inline")
-    assert len(project.figures()) == 3
+    assert project.scores() == project.scores("inline")
+    assert len(project.scores()) == 3
     went_on = [record["went_on"]["after_epoch"] for record in project.records().values() if "went_on" in record]
     assert went_on == [1], "the lost job goes on inside its fold"
     assert len(waiting.read_text().splitlines()) == 4, "each job began once, and the lost one twice"

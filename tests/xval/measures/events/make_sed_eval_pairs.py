@@ -59,8 +59,8 @@ def values(metrics: sed_eval.sound_event.SoundEventMetrics) -> dict:
     return {
         "overall": {**plain["overall"]["f_measure"], **plain["overall"]["error_rate"]},
         "by_class": {
-            label: {**figures["count"], **figures["f_measure"], **figures["error_rate"]}
-            for label, figures in plain["class_wise"].items()
+            label: {**scores["count"], **scores["f_measure"], **scores["error_rate"]}
+            for label, scores in plain["class_wise"].items()
         },
         "mean_of_classes": {**plain["class_wise_average"]["f_measure"], **plain["class_wise_average"]["error_rate"]},
     }

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xval.base.errors import JobError
-from xval.measures.events.figure_names import EVENT_METRICS
 from xval.measures.events.metrics import count_events, count_segments
+from xval.measures.events.score_names import EVENT_METRICS
 
 PAIRS = json.loads(Path(__file__).with_name("sed_eval_pairs.json").read_text())
 LABELS = PAIRS["labels"]
@@ -34,11 +34,11 @@ def recording(pair):
 
 
 def segment_metrics(recordings, labels):
-    return count_segments(recordings, labels).figures("segment")
+    return count_segments(recordings, labels).scores("segment")
 
 
 def event_metrics(recordings, labels, **options):
-    return count_events(recordings, labels, **options).figures("event")
+    return count_events(recordings, labels, **options).scores("event")
 
 
 def assert_equal(found, wanted, *, n_reference, n_estimated, name):
@@ -59,10 +59,10 @@ def test_the_figures_are_those_of_sed_eval(unit, count, number):
     wanted = (PAIRS["together"] if number == "together" else pairs[0])[unit]
     counts = count([recording(pair) for pair in pairs], LABELS)
     totals = {side: sum(wanted["by_class"][label][key] for label in LABELS) for side, key in (("r", "Nref"), ("e", "Nsys"))}
-    figures = counts.figures(unit)
+    scores = counts.scores(unit)
     for name, theirs in OVERALL.items():
         assert_equal(
-            figures[f"{unit}_{name}"], wanted["overall"][theirs], n_reference=totals["r"], n_estimated=totals["e"], name=name
+            scores[f"{unit}_{name}"], wanted["overall"][theirs], n_reference=totals["r"], n_estimated=totals["e"], name=name
         )
     for label, ours in counts.by_class().items():
         of_class = wanted["by_class"][label]
@@ -74,7 +74,7 @@ def test_the_figures_are_those_of_sed_eval(unit, count, number):
     for name, is_same in means.items():
         mean = wanted["mean_of_classes"][OVERALL[name]]
         if is_same:
-            assert figures[f"{unit}_macro_{name}"] == pytest.approx(math.nan if mean is None else mean, abs=1e-9, nan_ok=True)
+            assert scores[f"{unit}_macro_{name}"] == pytest.approx(math.nan if mean is None else mean, abs=1e-9, nan_ok=True)
 
 
 def test_events_by_hand():

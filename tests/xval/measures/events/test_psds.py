@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xval.measures.events.psds import SCENARIOS, ScoredRecording, psds, psds_figures, tabulate_runs
+from xval.measures.events.psds import SCENARIOS, ScoredRecording, psds, psds_scores, tabulate_runs
 
 CASES = json.loads(Path(__file__).with_name("sed_scores_eval_cases.json").read_text())
 
@@ -18,7 +18,7 @@ def events(*rows):
 
 
 def figures(*recordings, labels="ab"):
-    return psds_figures([tabulate_runs(each, labels) for each in recordings])
+    return psds_scores([tabulate_runs(each, labels) for each in recordings])
 
 
 def scored(reference, *columns, **changes):
@@ -35,7 +35,7 @@ def test_it_is_that_of_sed_scores_eval(case):
         scenario, most = name.split()
         found = psds(recordings, SCENARIOS[scenario]._replace(most_per_h=float(most)))
         assert found == pytest.approx(wanted, abs=1e-9), name
-    assert psds_figures(recordings) == {name: psds(recordings, scenario) for name, scenario in SCENARIOS.items()}
+    assert psds_scores(recordings) == {name: psds(recordings, scenario) for name, scenario in SCENARIOS.items()}
 
 
 def test_scores_that_part_events_from_the_rest_reach_1_and_equal_scores_0():
@@ -50,7 +50,7 @@ def test_a_class_without_events_is_left_out_and_nothing_annotated_is_undefined()
     only_a = events((1, 3, "a"))
     assert figures(scored(only_a, [0.1, 0.9, 0.9, 0.2], [0.9, 0.1, 0.8, 0.2])) == {"psds1": 1.0, "psds2": 1.0}
     assert all(map(math.isnan, figures(scored(events(), [0.1, 0.9], [0.9, 0.1])).values()))
-    assert all(map(math.isnan, psds_figures([]).values()))
+    assert all(map(math.isnan, psds_scores([]).values()))
 
 
 def test_false_positives_count_per_hour_and_what_is_confused_costs_more():

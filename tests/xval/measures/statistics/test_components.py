@@ -16,24 +16,24 @@ def draw(n_folds, n_repeats, *, fold=0.1, seed=0.05, rng=0):
 
 
 def test_balanced_components_follow_from_the_table_of_an_analysis_of_variance():
-    figures = draw(6, 4)
-    f = stats.f_oneway(*figures).statistic
-    within = figures.var(axis=1, ddof=1).mean()
+    scores = draw(6, 4)
+    f = stats.f_oneway(*scores).statistic
+    within = scores.var(axis=1, ddof=1).mean()
 
-    found = variance_components(figures)
+    found = variance_components(scores)
 
-    assert found == pytest.approx((figures.mean(), (f - 1) * within / 4, within, 6, 4))
+    assert found == pytest.approx((scores.mean(), (f - 1) * within / 4, within, 6, 4))
 
 
 def test_the_components_of_many_folds_are_those_of_the_population_with_unequal_repeats_too():
-    figures = draw(4000, 4)
-    figures[np.random.default_rng(1).random(figures.shape) < 0.4] = math.nan
+    scores = draw(4000, 4)
+    scores[np.random.default_rng(1).random(scores.shape) < 0.4] = math.nan
 
-    found = variance_components(figures)
+    found = variance_components(scores)
 
     assert math.sqrt(found.fold) == pytest.approx(0.1, rel=0.05)
     assert math.sqrt(found.seed) == pytest.approx(0.05, rel=0.05)
-    assert found.n_folds == np.sum(~np.isnan(figures).all(axis=1))
+    assert found.n_folds == np.sum(~np.isnan(scores).all(axis=1))
 
 
 def test_folds_that_differ_less_than_their_seeds_have_no_variance_of_their_own():
@@ -49,7 +49,7 @@ def test_what_cannot_be_told_apart_is_nan():
     assert one_fold.seed == pytest.approx(draw(1, 5).var(ddof=1))
 
 
-@pytest.mark.parametrize("figures", [np.full((3, 2), math.nan), np.zeros((0, 2)), np.zeros(4)])
-def test_no_figures_are_refused(figures):
+@pytest.mark.parametrize("scores", [np.full((3, 2), math.nan), np.zeros((0, 2)), np.zeros(4)])
+def test_no_figures_are_refused(scores):
     with pytest.raises(ResultsError, match=r"expected \(folds, repeats\)"):
-        variance_components(figures)
+        variance_components(scores)

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from xval.base.errors import SettingsError
-from xval.measures.statistics.intervals import Interval, figure_interval, mean_interval
+from xval.measures.statistics.intervals import Interval, mean_interval, score_interval
 
 
 def draw(n_items, seed=0):
@@ -51,7 +51,7 @@ def test_training_runs_add_their_variance():
     assert found[:2] == pytest.approx(stats.t.interval(0.95, freedom, values.mean(), math.sqrt(of_items + of_runs)))
     assert (found.covers, mean_interval(values).covers) == ("method", "models")
     assert mean_interval(draw(24), runs=runs).method == "t on the logit scale"
-    assert figure_interval(8, lambda items: float(values[items].mean()), bounds=None, runs=runs) == found
+    assert score_interval(8, lambda items: float(values[items].mean()), bounds=None, runs=runs) == found
 
 
 @pytest.mark.parametrize("runs", [[], [0.6], [0.6, 0.6], [0.6, math.nan]])
@@ -68,7 +68,7 @@ def test_the_jackknife_of_many_items_leaves_out_groups():
         n_calls += 1
         return float(values[items].mean())
 
-    found = figure_interval(3000, compute)
+    found = score_interval(3000, compute)
 
     assert n_calls == 1 + 500
     assert found[:2] == pytest.approx(stats.t.interval(0.95, 2999, values.mean(), stats.sem(values)), abs=1e-3)
@@ -89,7 +89,7 @@ def test_the_set_that_would_tell_most_is_not_dropped(n_items):
     """Without the first item the figure is undefined, so that its variance cannot be told."""
     values = draw(n_items)
 
-    assert figure_interval(n_items, lambda items: float(values[items].mean()) if 0 in items else math.nan) is None
+    assert score_interval(n_items, lambda items: float(values[items].mean()) if 0 in items else math.nan) is None
 
 
 @pytest.mark.parametrize(
@@ -99,8 +99,8 @@ def test_the_set_that_would_tell_most_is_not_dropped(n_items):
 )
 def test_what_cannot_be_estimated_has_no_interval(values):
     assert mean_interval(np.array(values), bounds=None) is None
-    assert figure_interval(len(values), lambda items: math.nan) is None
-    assert figure_interval(5, lambda items: 0.5 if len(set(items)) == 5 else math.nan) is None
+    assert score_interval(len(values), lambda items: math.nan) is None
+    assert score_interval(5, lambda items: 0.5 if len(set(items)) == 5 else math.nan) is None
 
 
 def test_few_items_carry_a_caution():
@@ -113,7 +113,7 @@ def test_impossible_values_are_refused():
     with pytest.raises(SettingsError, match=r"received values from 0.2 to 1.2; expected 0.0 to 1.0"):
         mean_interval(np.array([0.2, 0.4, 1.2]))
     with pytest.raises(SettingsError, match=r"received the value -1.0; expected 0.0 to 1.0"):
-        figure_interval(3, lambda items: -1.0)
+        score_interval(3, lambda items: -1.0)
     with pytest.raises(SettingsError, match="confidence=95"):
         mean_interval(draw(4), confidence=95)
 
@@ -145,7 +145,7 @@ def recall_interval(right, clips):
     def compute(items):
         return float((right[:, items].sum(axis=1) / clips[:, items].sum(axis=1)).mean())
 
-    return figure_interval(clips.shape[1], compute, weights=clips)
+    return score_interval(clips.shape[1], compute, weights=clips)
 
 
 @pytest.mark.parametrize(("n_items", "n_ill"), [(12, 6), (24, 5)])
@@ -192,9 +192,9 @@ def test_bootstraps_are_those_of_scipy(n_items, kind, method):
 
 def test_draws_in_which_a_figure_is_undefined_are_drawn_again():
     values = draw(8)
-    undefined = figure_interval(8, lambda items: float(values[items].mean()) if set(items) & {0, 1, 2} else math.nan)
+    undefined = score_interval(8, lambda items: float(values[items].mean()) if set(items) & {0, 1, 2} else math.nan)
 
-    found = figure_interval(
+    found = score_interval(
         8, lambda items: float(values[items].mean()) if set(items) & {0, 1, 2} else math.nan, bootstrap="bootstrap"
     )
 

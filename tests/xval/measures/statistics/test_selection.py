@@ -16,9 +16,9 @@ TEST = np.array([[0.1, 0.2, 0.3, 0.4], [0.5, 0.6, 0.7, 0.8]])
 def test_each_fold_chooses_by_its_own_validation_and_ties_share_it():
     found = select_nested(VALIDATION, TEST, higher_is_better=True)
 
-    assert found.test_figures == pytest.approx([0.1, 0.6, (0.3 + 0.7) / 2, 0.4])
+    assert found.test_scores == pytest.approx([0.1, 0.6, (0.3 + 0.7) / 2, 0.4])
     assert found.test_mean == pytest.approx(0.4)
-    assert select_nested(VALIDATION, TEST, higher_is_better=False).test_figures == pytest.approx([0.5, 0.2, 0.5, 0.4])
+    assert select_nested(VALIDATION, TEST, higher_is_better=False).test_scores == pytest.approx([0.5, 0.2, 0.5, 0.4])
     assert found.is_chosen.tolist() == [[True, False, True, True], [False, True, True, False]]
 
 
@@ -35,7 +35,7 @@ def test_the_smaller_loss_decides_between_ties_where_both_have_one():
 def test_what_rounding_tells_apart_is_a_tie(sign):
     found = select_nested([[0.1 + 0.2], [0.3], [0.2]] * np.array(sign), [[0.2], [0.4], [0.9]], higher_is_better=sign > 0)
 
-    assert found.test_figures == pytest.approx([0.3])
+    assert found.test_scores == pytest.approx([0.3])
 
 
 def test_an_instance_without_a_validation_figure_is_not_chosen_and_what_is_tested_has_no_say():
@@ -47,8 +47,8 @@ def test_an_instance_without_a_validation_figure_is_not_chosen_and_what_is_teste
 
     assert (found.is_chosen[:, :3] == whole.is_chosen[:, :3]).all()
     assert not found.is_chosen[:, 3].any()
-    assert found.test_figures == pytest.approx([whole.test_figures[0], NAN, whole.test_figures[2], NAN], nan_ok=True)
-    assert found.test_mean == pytest.approx(np.mean(whole.test_figures[[0, 2]]))
+    assert found.test_scores == pytest.approx([whole.test_scores[0], NAN, whole.test_scores[2], NAN], nan_ok=True)
+    assert found.test_mean == pytest.approx(np.mean(whole.test_scores[[0, 2]]))
 
 
 @pytest.mark.parametrize("shape", [(0, 3), (2, 0)])
@@ -56,7 +56,7 @@ def test_nothing_to_choose_from_has_no_mean(shape):
     found = select_nested(np.zeros(shape), np.zeros(shape), higher_is_better=True)
 
     assert math.isnan(found.test_mean)
-    assert np.isnan(found.test_figures).all()
+    assert np.isnan(found.test_scores).all()
 
 
 def test_random_instances_are_chosen_without_a_bias():

@@ -27,7 +27,7 @@ def answers(draw):
     return rng.integers(0, n_classes, n_examples), predictions
 
 
-def test_figures_worked_out_by_hand():
+def test_scores_worked_out_by_hand():
     # true 0 0 0 0 1 1, predicted 0 0 0 1 1 0: recall 3/4 and 1/2, precision 3/4 and 1/2
     targets = np.array([0, 0, 0, 0, 1, 1])
     predictions = np.float32([[0.9, 0.1], [0.8, 0.2], [0.6, 0.4], [0.3, 0.7], [0.2, 0.8], [0.7, 0.3]])

@@ -41,7 +41,7 @@ def test_they_are_those_of_scikit_learn(seed):
     )
 
 
-def test_figures_at_thresholds_are_those_of_the_decisions():
+def test_scores_at_thresholds_are_those_of_the_decisions():
     targets, predictions = draw(7)
     thresholds = np.array([0.2, 0.4, 0.6, 0.8])
     decided = predictions >= thresholds.astype(np.float32)

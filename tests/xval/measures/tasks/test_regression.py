@@ -26,7 +26,7 @@ def answers(draw):
     return targets, (targets * draw(st.sampled_from([-1, 0.5, 1])) + rng.normal(0, scale, shape)).astype(np.float32)
 
 
-def test_figures_worked_out_by_hand():
+def test_scores_worked_out_by_hand():
     # errors 1 0 -1 2: squares 1 0 1 4; targets vary by 5/4 around 2.5, predictions 2 2 2 6 by 3 around 3
     found = compute("regression", column(1, 2, 3, 4), column(2, 2, 2, 6))
     assert found == pytest.approx(

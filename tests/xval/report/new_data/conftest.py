@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from xval.measures.answered import Answered
-from xval.measures.forms import FigureOptions
+from xval.measures.forms import ScoreOptions
 from xval.measures.task import find_task
 from xval.models.saved.provenance import SeenClips
 from xval.report.new_data.text import Subject
@@ -27,13 +27,13 @@ def _make(n_classes=3, n_items=6, n_clips=120, seed=0, warnings=(), item_word="i
     table = pd.DataFrame({"path": [f"{number}.wav" for number in range(n_clips)]})
     table = table.assign(clip=table["path"], item=[f"s{number % n_items}" for number in range(n_clips)])
     table = table.assign(start_s=np.nan, end_s=np.nan, seen="no", label=np.array(names)[targets], audio_hash="")
-    side, options = Answered(table[["item", "clip"]], targets, predictions), FigureOptions(names)
+    side, options = Answered(table[["item", "clip"]], targets, predictions), ScoreOptions(names)
     task = find_task("classification")
-    figures = measure(task, side, options, tabulate_clips(task, table, side, names, options, is_known=True))
+    scores = measure(task, side, options, tabulate_clips(task, table, side, names, options, is_known=True))
     clips = LabelledClips("new", (), Path("new"), table, item_word=item_word)
     seen = SeenClips(*np.zeros((3, n_clips), bool))
     left_out = pd.DataFrame({"path": ["x.wav"], "item": ["s9"], "reason": ["no audio"]})
-    outcome = Outcome(figures, clips, seen, {"wolf": 2}, names[:1], left_out, tuple(warnings))
+    outcome = Outcome(scores, clips, seen, {"wolf": 2}, names[:1], left_out, tuple(warnings))
     return Subject("m", "new", "classification", names), outcome
 
 

@@ -31,12 +31,12 @@ def test_the_report_is_short_and_warns_before_it_counts(make_outcome):
     assert text.index("Warning      37 of 120") < text.index("accuracy ")
     assert "Data         new: 120 clips of 6 items" in text
     assert "Left out     1 clip," in text
-    assert f"accuracy  {outcome.figures.metrics['accuracy']:.3f}".split()[1] in text
+    assert f"accuracy  {outcome.scores.metrics['accuracy']:.3f}".split()[1] in text
     assert "(95 %, t on the logit scale, over 6 items)" in text
     assert "little about others" not in text
-    assert re.search(rf"\ncalibration error \(ECE\) +{outcome.figures.calibration.ece:.3f} .*95 %", text)
-    worst = min(outcome.figures.item_metrics.items(), key=lambda entry: entry[1]["balanced_accuracy"])[0]
-    assert worst_items(outcome.figures, "classification")[0][0] == worst
+    assert re.search(rf"\ncalibration error \(ECE\) +{outcome.scores.calibration.ece:.3f} .*95 %", text)
+    worst = min(outcome.scores.item_metrics.items(), key=lambda entry: entry[1]["balanced_accuracy"])[0]
+    assert worst_items(outcome.scores, "classification")[0][0] == worst
     assert lines[[line.split()[:1] for line in lines].index(["item"]) + 1].startswith(worst)
 
 
@@ -81,13 +81,13 @@ def test_the_folder_holds_all_figures(make_outcome, tmp_path):
     }  # fmt: skip
     assert (tmp_path / "out" / "report.txt").read_text().splitlines() == lines
     content = json.loads((tmp_path / "out" / "metrics.json").read_text())
-    assert content["metrics"] == pytest.approx(outcome.figures.metrics)
+    assert content["metrics"] == pytest.approx(outcome.scores.metrics)
     assert content["unknown_labels"] == {"wolf": 2}
     assert content["lacking_classes"] == ["class 0"]
     matrix = pd.read_csv(tmp_path / "out" / "confusion_matrix.csv", index_col=0)
-    assert matrix.to_numpy().tolist() == outcome.figures.confusion_matrix
+    assert matrix.to_numpy().tolist() == outcome.scores.confusion_matrix
     told = pd.read_csv(tmp_path / "out" / "predictions.csv")
-    assert (told["label"] == told["predicted"]).mean() == pytest.approx(outcome.figures.metrics["accuracy"])
+    assert (told["label"] == told["predicted"]).mean() == pytest.approx(outcome.scores.metrics["accuracy"])
     assert len(pd.read_csv(tmp_path / "out" / "items.csv")) == 6
     bins = pd.read_csv(tmp_path / "out" / "calibration.csv")
     assert bins["n"].sum() == 120

@@ -28,8 +28,8 @@ def test_equal_columns_are_hidden_with_their_values_and_named_below_but_never_th
 
 
 def test_both_columns_of_a_metric_fold_together_or_not_at_all(workbook_of, make_instance):
-    figures = [[{"auc": 0.4}, {"auc": 0.6}], [{"auc": 0.5}, {"auc": 0.5}]]
-    sheet = workbook_of([make_instance(number, folds) for number, folds in enumerate(figures, start=1)])["metrics"]
+    scores = [[{"auc": 0.4}, {"auc": 0.6}], [{"auc": 0.5}, {"auc": 0.5}]]
+    sheet = workbook_of([make_instance(number, folds) for number, folds in enumerate(scores, start=1)])["metrics"]
     assert not [name for name in folded(sheet) if "AUC" in name], "equal means, but other deviations"
 
 

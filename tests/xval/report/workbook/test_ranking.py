@@ -12,7 +12,7 @@ def instances(make_instance):
     """Return instances whose validation order is 3, 1, 2; the first has an interval."""
     made = [make_instance(number, [{"balanced_accuracy": value, "accuracy": value}] * 2, comment_1=f"c{number}")
             for number, value in ((1, 0.5), (2, 0.4), (3, 0.7))]  # fmt: skip
-    figure = {
+    score = {
         "items": 0.51,
         "pooled": 0.5,
         "of": "items",
@@ -25,7 +25,7 @@ def instances(make_instance):
     }
     over_items = {
         "version": 1, "n_items": 2, "folds_lacking_classes": [], "missing": "",
-        "figures": {"test": {"balanced_accuracy": figure}},
+        "figures": {"test": {"balanced_accuracy": score}},
     }  # fmt: skip
     return [replace(made[0], over_items=over_items), *made[1:]]
 

@@ -39,7 +39,7 @@ def test_the_three_lines_stand_above_the_table(read, make_instance):
 
 
 def test_a_row_has_the_main_values_with_interval_validation_folds_and_time(read, make_instance, make_failure):
-    figure = {
+    score = {
         "items": 0.51,
         "pooled": None,
         "of": "items",
@@ -55,7 +55,7 @@ def test_a_row_has_the_main_values_with_interval_validation_folds_and_time(read,
         "n_items": 2,
         "folds_lacking_classes": [],
         "missing": "",
-        "figures": {"test": {"accuracy": figure}},
+        "figures": {"test": {"accuracy": score}},
     }
     instances = [
         replace(make_instance(3, [0.5, 0.7], comment_1="=reg"), over_items=over_items),

@@ -10,7 +10,7 @@ from preprocessing.store import write
 from xval.base.errors import AudioError, CorpusError, SettingsError, UndefinedAnswerError
 from xval.measures import metrics
 from xval.measures.confusion import class_metrics, confusion_matrix
-from xval.measures.statistics.intervals import figure_interval
+from xval.measures.statistics.intervals import score_interval
 from xval.reuse.new_data.evaluation import Choices, evaluate_on
 from xval.reuse.new_data.labelled_clips import ReadOptions, read_labelled_clips
 
@@ -48,16 +48,16 @@ def test_the_figures_are_those_of_an_experiment_on_the_same_clips(animals, make_
     names = [path.split("/")[1] for path in clips.table["path"]]
     targets = np.array(["abc".index(name[0]) for name in names])
     predictions = np.stack([answers[name] for name in names])
-    figures = found.figures
-    assert figures.metrics == metrics.compute("classification", targets, predictions)
-    assert figures.confusion_matrix == confusion_matrix(targets, predictions)
+    scores = found.scores
+    assert scores.metrics == metrics.compute("classification", targets, predictions)
+    assert scores.confusion_matrix == confusion_matrix(targets, predictions)
     of_item = np.array(["_s1_" in name for name in names])
-    assert figures.item_metrics["s1"] == {"n_clips": 6} | metrics.compute(
+    assert scores.item_metrics["s1"] == {"n_clips": 6} | metrics.compute(
         "classification", targets[of_item], predictions[of_item]
     )
-    assert figures.class_metrics.loc["a", "recall"] == class_metrics(targets, predictions, "abc")["a"]["recall"]
-    assert figures.predictions["label"].tolist() == [name[0] for name in names]
-    assert (figures.predictions["seen"] == "no").all()
+    assert scores.class_metrics.loc["a", "recall"] == class_metrics(targets, predictions, "abc")["a"]["recall"]
+    assert scores.predictions["label"].tolist() == [name[0] for name in names]
+    assert (scores.predictions["seen"] == "no").all()
     for name in ("accuracy", "balanced_accuracy"):  # against the metrics on the clips of the drawn items
         rows = [np.flatnonzero([f"_s{item}_" in each for each in names]) for item in range(3)]
 
@@ -65,7 +65,7 @@ def test_the_figures_are_those_of_an_experiment_on_the_same_clips(animals, make_
             drawn = np.concatenate([rows[item] for item in items])
             return metrics.find("classification", name).function(targets[drawn], predictions[drawn])
 
-        assert figures.intervals[name][:3] == pytest.approx(figure_interval(3, over)[:3])
+        assert scores.intervals[name][:3] == pytest.approx(score_interval(3, over)[:3])
     assert found.warnings == ()
     assert found.left_out.empty
 
@@ -83,9 +83,9 @@ def test_unknown_labels_do_not_count_and_lacking_classes_are_named(animals, make
     clips = read(animals)
     found = evaluate_on(make_model(answers_of()), clips, NONE, watch)
 
-    assert set(found.figures.predictions["label"]) == {"a"}
-    assert found.figures.metrics["accuracy"] == found.figures.metrics["balanced_accuracy"]
-    assert np.isnan(found.figures.metrics["auc"])
+    assert set(found.scores.predictions["label"]) == {"a"}
+    assert found.scores.metrics["accuracy"] == found.scores.metrics["balanced_accuracy"]
+    assert np.isnan(found.scores.metrics["auc"])
     assert found.unknown_labels == {"B": 6, "x": 6}
     assert found.lacking_classes == ("b", "c")
     assert "12 clips have labels that are not classes of the model" in found.warnings[0]
@@ -114,7 +114,7 @@ def test_audio_that_the_model_has_seen_is_found_under_another_name(animals, make
         "2 of 18 clips are in the training data of this model (2 by their audio; a/a_s0_0.wav, "
     )
     assert "the scores are optimistically biased. --leave-out-seen" in found.warnings[0]
-    told = found.figures.predictions.set_index("path")["seen"]
+    told = found.scores.predictions.set_index("path")["seen"]
     assert told[told == "audio"].index.tolist() == ["a/a_s0_0.wav", "b/b_s9_9.wav"]
 
     model.asked.clear()
@@ -136,7 +136,7 @@ def test_items_of_the_same_corpus_are_seen_and_of_another_perhaps(animals, tmp_p
     other = evaluate_on(model, read(tmp_path / "data" / "other"), NONE, watch)
     assert other.warnings == ("2 items with the same name as a training item of the model (s0, s1), perhaps the same.",)
     left = evaluate_on(model, read(tmp_path / "data" / "toy"), Choices({}, leave_out_seen=True), watch)
-    assert set(left.figures.item_metrics) == {"s2"}
+    assert set(left.scores.item_metrics) == {"s2"}
 
     everything = make_model(answers_of(), seen_items={"toy": ("s0", "s1", "s2")})
     with pytest.raises(CorpusError, match="all 18 clips are in the training data"):
@@ -147,7 +147,7 @@ def test_what_cannot_be_checked_is_said(animals, make_model, watch):
     found = evaluate_on(make_model(answers_of(), seen=None), read(animals), NONE, watch)
 
     assert "on these clips: seen_audio.npy is missing" in found.warnings[0]
-    assert (found.figures.predictions["seen"] == "unknown").all()
+    assert (found.scores.predictions["seen"] == "unknown").all()
 
 
 def test_clips_that_cannot_be_read_are_listed_and_the_rest_counts(animals, make_model, watch):
@@ -158,7 +158,7 @@ def test_clips_that_cannot_be_read_are_listed_and_the_rest_counts(animals, make_
     assert len(found.clips) == 16
     assert found.left_out["path"].tolist() == ["a/a_s0_0.wav", "b/b_s1_0.wav"]
     assert "2 clips cannot be used" in found.warnings[0]
-    told = found.figures.predictions.set_index("path")["probability_c"]
+    told = found.scores.predictions.set_index("path")["probability_c"]
     for path, probability in told.items():  # each row still has its own answer
         assert probability == answers_of()[path.split("/")[1]][2]
     with pytest.raises(AudioError, match=r"None of the 18 clips can be read|None of the 17 clips can be read"):
@@ -176,11 +176,11 @@ def test_a_regression_has_its_own_metrics_and_no_confusions(animals, make_model,
 
     targets = table[["label:valence", "label:arousal"]].to_numpy(np.float32)
     predictions = np.stack([answers[path.split("/")[1]] for path in paths]).astype(np.float32)
-    assert found.figures.metrics == pytest.approx(metrics.compute("regression", targets, predictions))
-    assert set(found.figures.intervals) == set(found.figures.metrics)
-    assert found.figures.confusion_matrix is None
-    assert found.figures.calibration is None
-    assert found.figures.predictions["target_valence"].tolist() == targets[:, 0].tolist()
+    assert found.scores.metrics == pytest.approx(metrics.compute("regression", targets, predictions))
+    assert set(found.scores.intervals) == set(found.scores.metrics)
+    assert found.scores.confusion_matrix is None
+    assert found.scores.calibration is None
+    assert found.scores.predictions["target_valence"].tolist() == targets[:, 0].tolist()
 
     lacking = make_model(answers, **changes | {"target_names": ("valence", "dominance")})
     with pytest.raises(CorpusError, match=r"no numbers for the model's target 'dominance'.*It has: arousal, valence"):
@@ -193,9 +193,9 @@ def test_an_autoencoder_has_its_error_alone(animals, make_model, watch):
     model = make_model(lambda name: [len(name) + ord(name[0]) + int(name[3])], task_type="representation", class_names=())
     found = evaluate_on(model, read(animals, "representation", item_pattern=PATTERN), NONE, watch)
 
-    assert found.figures.metrics == {"mse": pytest.approx(len("a_s0_0.wav") + 98 + 1)}
-    assert set(found.figures.item_metrics["s0"]) == {"n_clips", "mse"}
-    assert set(found.figures.intervals) == {"mse"}
+    assert found.scores.metrics == {"mse": pytest.approx(len("a_s0_0.wav") + 98 + 1)}
+    assert set(found.scores.item_metrics["s0"]) == {"n_clips", "mse"}
+    assert set(found.scores.intervals) == {"mse"}
 
 
 def test_ready_features_and_audio_do_not_mix(animals, tmp_path, make_model, watch):
@@ -204,8 +204,8 @@ def test_ready_features_and_audio_do_not_mix(animals, tmp_path, make_model, watc
     custom = make_model(lambda number: np.eye(3)[number], is_custom=True)
 
     found = evaluate_on(custom, read(tmp_path / "mine"), NONE, watch)
-    assert found.figures.metrics["accuracy"] == 1
-    assert found.figures.predictions["path"].tolist() == ["anna#0", "anna#1", "anna#2"]
+    assert found.scores.metrics["accuracy"] == 1
+    assert found.scores.predictions["path"].tolist() == ["anna#0", "anna#1", "anna#2"]
     with pytest.raises(CorpusError, match=r"has features made by a script, but .* reads audio"):
         evaluate_on(make_model({}), read(tmp_path / "mine"), NONE, watch)
     with pytest.raises(CorpusError, match=r"has audio, but .* reads features made by a script"):

@@ -55,22 +55,22 @@ def test_events_found_as_annotated_are_all_right(recordings, make_model, watch):
     clips = recordings((0.1, 0.3, "call", ""), (0.5, 0.8, "song", ""))
     found = evaluate_on(model_of(make_model, lambda name: frames((2, 6, 1), (10, 16, 2))), clips, Choices({}), watch)
 
-    figures = found.figures
-    assert figures.metrics["accuracy"] == figures.metrics["event_f1"] == figures.metrics["segment_f1"] == 1
-    assert figures.unit == "frames"
-    assert figures.confusion_matrix == [[4 * 10, 0, 0], [0, 4 * 4, 0], [0, 0, 4 * 6]]
-    assert figures.class_metrics.loc["call", "event_n_reference"] == 4
-    assert figures.intervals["event_f1"][:3] == (pytest.approx(0.025**0.25), 1, 4)
-    assert figures.calibration.ece == pytest.approx(0.1, abs=1e-6)
-    assert len(figures.events) == 4 * 2 * 2
+    scores = found.scores
+    assert scores.metrics["accuracy"] == scores.metrics["event_f1"] == scores.metrics["segment_f1"] == 1
+    assert scores.unit == "frames"
+    assert scores.confusion_matrix == [[4 * 10, 0, 0], [0, 4 * 4, 0], [0, 0, 4 * 6]]
+    assert scores.class_metrics.loc["call", "event_n_reference"] == 4
+    assert scores.intervals["event_f1"][:3] == (pytest.approx(0.025**0.25), 1, 4)
+    assert scores.calibration.ece == pytest.approx(0.1, abs=1e-6)
+    assert len(scores.events) == 4 * 2 * 2
     assert found.lacking_classes == ()
-    assert set(figures.item_metrics) == set("wxyz")
+    assert set(scores.item_metrics) == set("wxyz")
 
 
 def test_the_interval_of_the_event_score_is_over_items(recordings, make_model, watch):
     clips = recordings((0.1, 0.3, "call", ""))
     missed = model_of(make_model, lambda name: frames() if name == "w.wav" else frames((2, 6, 1)))
-    found = evaluate_on(missed, clips, Choices({}), watch).figures
+    found = evaluate_on(missed, clips, Choices({}), watch).scores
 
     assert found.metrics["event_f1"] == pytest.approx(2 * 3 / 7)
     assert (found.item_metrics["w"]["psds1"], found.item_metrics["x"]["psds1"]) == (0, 1)
@@ -83,14 +83,14 @@ def test_stretches_of_an_unknown_label_do_not_count_where_a_frame_has_one_class(
     # It takes the bark for a song: that is not wrong, for it cannot say bark.
     found = evaluate_on(model_of(make_model, lambda name: frames((2, 6, 1), (10, 16, 2))), clips, Choices({}), watch)
 
-    assert found.figures.metrics["accuracy"] == found.figures.metrics["event_f1"] == 1
-    assert (found.figures.predictions["weight"] == 0).sum() == 4 * 6
+    assert found.scores.metrics["accuracy"] == found.scores.metrics["event_f1"] == 1
+    assert (found.scores.predictions["weight"] == 0).sum() == 4 * 6
     assert found.unknown_labels == {"bark": 4}
     assert found.lacking_classes == ("song",)
     assert "4 events have labels that are not classes of the model" in found.warnings[0]
 
     renamed = evaluate_on(model_of(make_model, lambda name: frames((2, 6, 1))), clips, Choices({"bark": "song"}), watch)
-    assert renamed.figures.metrics["event_recall"] == 0.5
+    assert renamed.scores.metrics["event_recall"] == 0.5
     assert renamed.lacking_classes == ()
 
 
@@ -105,7 +105,7 @@ def test_an_unknown_label_changes_nothing_where_frames_have_any_number_of_labels
         class_names=CLASSES[1:],
         frames=FRAMES | {"label_form": "multi_label"},
     )
-    found = evaluate_on(model, clips, Choices({}), watch).figures
+    found = evaluate_on(model, clips, Choices({}), watch).scores
 
     assert found.metrics["event_precision"] == 0.5
     assert (found.predictions["weight"] == 1).all()
@@ -118,11 +118,11 @@ def test_annotators_are_believed_as_when_the_model_was_trained_or_as_asked(recor
     clips = recordings((0.1, 0.3, "call", "anna"), (0.1, 0.5, "call", "bob"))
     model = model_of(make_model, lambda name: frames((2, 10, 1)))
 
-    assert evaluate_on(model, clips, Choices({}), watch).figures.metrics["accuracy"] == 1
+    assert evaluate_on(model, clips, Choices({}), watch).scores.metrics["accuracy"] == 1
     of_anna = evaluate_on(model, clips, Choices({}, annotation_policy="anna"), watch)
-    assert of_anna.figures.metrics["accuracy"] == 1 - 4 / N_FRAMES
+    assert of_anna.scores.metrics["accuracy"] == 1 - 4 / N_FRAMES
     disputed = evaluate_on(model, clips, Choices({}, annotation_policy="ignore_disagreement"), watch)
-    assert (disputed.figures.predictions["weight"] == 0).sum() == 4 * 4
+    assert (disputed.scores.predictions["weight"] == 0).sum() == 4 * 4
     with pytest.raises(SettingsError, match=r"unknown annotation policy 'carl'.*--annotation-policy"):
         evaluate_on(model, clips, Choices({}, annotation_policy="carl"), watch)
     absent = model_of(make_model, lambda name: frames(), annotation_policy="dora")

@@ -39,14 +39,14 @@ def model():
 
 
 def test_examples_clips_and_items_have_their_own_figures(data, model, make_settings):
-    figures = evaluate_model(model, data, make_settings())
+    scores = evaluate_model(model, data, make_settings())
 
-    assert figures.scores.side("test")["accuracy"] == pytest.approx(0.5)
-    assert figures.scores.side("clip_test")["accuracy"] == pytest.approx(0.5)
-    assert figures.scores.items["c"]["n_clips"] == 2
-    assert figures.facts["confusion_matrix"]["test"] == [[1, 0], [1, 0]]
-    assert figures.scores.side("training")["accuracy"] == 1.0
-    assert figures.facts["n_examples"] == {"training": 4, "validation": 4, "test": 4}
+    assert scores.scores.side("test")["accuracy"] == pytest.approx(0.5)
+    assert scores.scores.side("clip_test")["accuracy"] == pytest.approx(0.5)
+    assert scores.scores.items["c"]["n_clips"] == 2
+    assert scores.facts["confusion_matrix"]["test"] == [[1, 0], [1, 0]]
+    assert scores.scores.side("training")["accuracy"] == 1.0
+    assert scores.facts["n_examples"] == {"training": 4, "validation": 4, "test": 4}
 
 
 @pytest.mark.parametrize(
@@ -92,20 +92,20 @@ def test_windows_keep_their_own_metrics_however_clips_are_averaged(data, model, 
 def test_further_metrics_and_a_loss_of_ones_own_stand_in_the_figures(data, model, own_package, make_settings):
     own = {"metrics": "own_package.parts.worst, kl_divergence", "loss": "own_package.parts.loss"}
 
-    figures, plain = (evaluate_model(model, data, chosen) for chosen in (make_settings(**own), make_settings()))
+    scores, plain = (evaluate_model(model, data, chosen) for chosen in (make_settings(**own), make_settings()))
 
-    assert figures.facts["further_metrics"] == {"worst": False, "kl_divergence": False}
-    assert figures.scores.side("test")["worst"] == pytest.approx(0.9)
-    assert figures.scores.side("clip_test")["worst"] == pytest.approx(1 - 0.45)
-    assert "kl_divergence" in figures.scores.items["c"]
-    assert figures.scores.side("test")["loss"] == plain.scores.side("test")["loss"]
+    assert scores.facts["further_metrics"] == {"worst": False, "kl_divergence": False}
+    assert scores.scores.side("test")["worst"] == pytest.approx(0.9)
+    assert scores.scores.side("clip_test")["worst"] == pytest.approx(1 - 0.45)
+    assert "kl_divergence" in scores.scores.items["c"]
+    assert scores.scores.side("test")["loss"] == plain.scores.side("test")["loss"]
 
 
 def test_the_loss_is_the_cross_entropy_of_the_predictions(data, model, make_settings):
-    figures = evaluate_model(model, data, make_settings())
+    scores = evaluate_model(model, data, make_settings())
 
     expected = -(log(0.6) * 4) / 4
-    assert figures.scores.side("validation")["loss"] == pytest.approx(expected, rel=1e-5)
+    assert scores.scores.side("validation")["loss"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_chance_is_a_constant_answer_with_the_shares_of_the_training_classes(data, model, make_settings):

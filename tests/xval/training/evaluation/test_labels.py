@@ -50,17 +50,17 @@ def test_the_labels_of_tested_clips_choose_no_threshold(tmp_path, model, make_se
 def test_clips_have_the_thresholds_of_validation_clips_and_a_table_of_their_labels(tmp_path, model, make_settings):
     data = make_fold(tmp_path)
     found = evaluate_model(model, data, make_settings(task_type="multilabel_classification", architecture="mlp"))
-    figures, thresholds = found, np.array(list(found.facts["thresholds"].values()))
+    scores, thresholds = found, np.array(list(found.facts["thresholds"].values()))
     means = {side: data.sides[side].predictors(np.arange(24))[:, 0].reshape(12, 2, 3).mean(axis=1) for side in data.sides}
     targets = {side: data.sides[side].targets[::2] for side in data.sides}
 
     assert thresholds == pytest.approx(find_thresholds(targets["validation"], means["validation"].astype(np.float32)))
     decided = means["test"] >= thresholds
     wanted = f1_score(targets["test"][:, :2], decided[:, :2], average="macro")
-    assert figures.scores.side("clip_test")["tuned_macro_f1"] == pytest.approx(wanted)
-    assert figures.facts["further_metrics"] == {"tuned_macro_f1": True, "tuned_micro_f1": True, "tuned_hamming_loss": False}
-    assert "confusion_matrix" not in figures.facts
-    counts = figures.facts["class_metrics"]["test"]["bell"]
+    assert scores.scores.side("clip_test")["tuned_macro_f1"] == pytest.approx(wanted)
+    assert scores.facts["further_metrics"] == {"tuned_macro_f1": True, "tuned_micro_f1": True, "tuned_hamming_loss": False}
+    assert "confusion_matrix" not in scores.facts
+    counts = scores.facts["class_metrics"]["test"]["bell"]
     assert counts["true_positives"] == (decided[:, 0] & (targets["test"][:, 0] > 0)).sum()
     table = found.predictions[found.predictions["side"] == "test"].reset_index(drop=True)
     names = [";".join(name for name, is_on in zip(NAMES, row, strict=True) if is_on) for row in decided]
@@ -68,4 +68,4 @@ def test_clips_have_the_thresholds_of_validation_clips_and_a_table_of_their_labe
     assert table["target_drum"].tolist() == data.sides["test"].targets[:, 1].tolist()
     # Who does not listen is best with all labels that validation clips have.
     shares = targets["test"][:, :2].mean(axis=0)
-    assert figures.scores.side("chance")["tuned_macro_f1"] == pytest.approx(np.mean(2 * shares / (1 + shares)))
+    assert scores.scores.side("chance")["tuned_macro_f1"] == pytest.approx(np.mean(2 * shares / (1 + shares)))
