@@ -21,7 +21,7 @@ from xval.answers.names import name_instances, names_of
 from xval.answers.nested_selection import NestedInstance, why_not_nested
 from xval.answers.next_step import are_perfect, call_variants
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
-from xval.answers.repeats import copies, parameters_of, seed_twins
+from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import Estimate, estimate, in_column, rounded
 from xval.answers.summary import metric_words, side_name
 from xval.answers.variants import Variants
@@ -371,7 +371,7 @@ class _Fields(Variants):
     @property
     def are_seeds(self) -> bool:
         """Whether the variants differ only in their seed."""
-        return any(len(group) == len(self.done) for group in seed_twins(parameters_of(self.done)))
+        return any(len(group) == len(self.done) for group in seed_replicates(parameters_of(self.done)))
 
     @property
     def n_seeds(self) -> int:

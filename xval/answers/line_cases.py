@@ -188,7 +188,7 @@ CAVEATS = {
 
 AT_CHANCE = {
     "constant": "Add a variant that reads the audio, for example architecture = svm.",
-    "frequent": "Set class_weights = balanced, because most predictions{of_frequent} are the most frequent class.",
+    "frequent": "Set class_weights = balanced, because most predictions{whose} are the most frequent class.",
     "last epoch": "Raise num_epochs, because training ended while it was still improving.",
     "few": "{advice_on_few}",
     "network": "Check labels and learning curves; then train longer (num_epochs) or add {items}.",

@@ -17,7 +17,7 @@ from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.repeats import copies, parameters_of, seed_twins
+from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import ROUNDING, decimals, estimate, format_test
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import ResultsError
@@ -103,9 +103,9 @@ def _choose(done: Sequence[InstanceResults], ranking: Ranking) -> NestedInstance
     done = comparable(done)
     most = max(len(instance.folds) for instance in done)
     competing = {instance.number: instance for instance in done if len(instance.folds) == most}
-    groups = list(seed_twins(parameters_of(list(competing.values()))))
-    twins = {number for group in groups for number in group}
-    groups += [(number,) for number in competing if number not in twins]
+    groups = list(seed_replicates(parameters_of(list(competing.values()))))
+    replicates = {number for group in groups for number in group}
+    groups += [(number,) for number in competing if number not in replicates]
     folds = sorted({fold for instance in competing.values() for fold in instance.folds})
     are_one = any(len(group) == len(competing) for group in copies(parameters_of(list(competing.values()))))
     if ranking.selected not in competing or len(groups) < 2 or len(folds) < 2 or are_one:

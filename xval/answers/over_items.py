@@ -179,9 +179,7 @@ def _measure(
         ]
         item_values, runs = {}, [examples.run for examples in repeats]
         for name in pooled:
-            table = np.array(
-                [[values[name] for values in repeat_values] for repeat_values in by_repeat]
-            )  # (n_repeats, n_items)
+            table = np.array([[values[name] for values in run_values] for run_values in by_repeat])  # (n_repeats, n_items)
             item_values[name] = _ItemValues(table.mean(axis=0), _run_means(table.mean(axis=1).tolist(), runs))
     is_whole = len(rows) == len(np.unique(first.folds)) and not _lack_classes(task, targets, first.items).any()
     item_scores = {}

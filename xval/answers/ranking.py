@@ -8,7 +8,7 @@ from xval.answers.fitted_validation import comparable
 from xval.answers.item_words import items_word
 from xval.answers.names import name_instances, name_numbers, names_of
 from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
-from xval.answers.repeats import parameters_of, seed_twins
+from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import format_chance, format_folds, format_score, format_test, format_time, rounded
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
 from xval.results.instance import InstanceResults
@@ -58,7 +58,7 @@ class Ranking(NamedTuple):
 
 
 def find_best(
-    instances: Sequence[InstanceResults], side: str, metric: str, twins: Iterable[tuple[int, ...]] | None = None
+    instances: Sequence[InstanceResults], side: str, metric: str, replicates: Iterable[tuple[int, ...]] | None = None
 ) -> Best:
     """Return the best instances in a metric of a side.
 
@@ -72,8 +72,8 @@ def find_best(
     most = max(over_folds["n"] for over_folds in scores.values())
     means = {number: over_folds["mean"] for number, over_folds in scores.items() if over_folds["n"] == most}
     sign = _sign(instances, metric)
-    twins = seed_twins(parameters_of(instances)) if twins is None else twins
-    signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, twins)
+    replicates = seed_replicates(parameters_of(instances)) if replicates is None else replicates
+    signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, replicates)
     return Best(_smallest(signed))
 
 
@@ -93,12 +93,12 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     scores = {instance.number: instance.over_folds(side, metric) for instance in ranked}
     losses = {instance.number: instance.over_folds("validation", "loss")["mean"] for instance in ranked}
     loss_decides = metric != "loss" and not _why_not("loss", ranked)
-    twins = seed_twins(parameters_of(instances))
+    replicates = seed_replicates(parameters_of(instances))
     sign = _sign(instances, metric)
     together = _together(
-        {number: sign * mean for number, score in scores.items() if (mean := score["mean"]) is not None}, twins
+        {number: sign * mean for number, score in scores.items() if (mean := score["mean"]) is not None}, replicates
     )
-    equal = _together({number: loss for number, loss in losses.items() if loss is not None}, twins) if loss_decides else {}
+    equal = _together({number: loss for number, loss in losses.items() if loss is not None}, replicates) if loss_decides else {}
 
     def place(number: int) -> tuple[float, ...]:
         return -scores[number]["n"], together[number], equal.get(number, 0.0), number
@@ -135,12 +135,14 @@ def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str
     """
     selected = next(instance for instance in instances if instance.number == ranking.selected)
     own = format_score(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
-    twins = next((group for group in seed_twins(parameters_of(instances)) if selected.number in group), ())
-    if not twins:
+    replicates = next((group for group in seed_replicates(parameters_of(instances)) if selected.number in group), ())
+    if not replicates:
         return own
-    means = [instance.over_folds(ranking.side, ranking.metric)["mean"] for instance in instances if instance.number in twins]
+    means = [
+        instance.over_folds(ranking.side, ranking.metric)["mean"] for instance in instances if instance.number in replicates
+    ]
     common = fmean(mean for mean in means if mean is not None)
-    return f"{rounded(common)[0]} over instances {name_numbers(twins)}, which differ only in the seed; its own {own}"
+    return f"{rounded(common)[0]} over instances {name_numbers(replicates)}, which differ only in the seed; its own {own}"
 
 
 class SummaryTable(NamedTuple):

@@ -26,14 +26,14 @@ COPIES = Finding.coded(
     "{Variants} have the same settings and seed, so they are one model.",
     "Remove {others}, or change the setting in which they should differ.",
 )
-TWINS = Finding.coded(
+SEED_REPLICATES = Finding.coded(
     "xv305_variants_differ_in_seed",
     "Variants {listed} differ only in their seed, so they are one method and share one rank.",
     "Declare one variant with repeats = {n} instead.",
 )
 
 
-def repeat_values(instance: InstanceResults, side: str, metric: str) -> NDArray[np.float64]:
+def values_by_seed(instance: InstanceResults, side: str, metric: str) -> NDArray[np.float64]:
     """Return a metric of a side by fold and repeat.
 
     Returns:
@@ -50,7 +50,7 @@ def components_of(instance: InstanceResults, side: str, metric: str) -> Componen
     """Return the variances of a metric between folds and between seeds; None: one repeat, or never defined."""
     if instance.n_repeats == 1 or not instance.fold_values(side, metric):
         return None
-    return variance_components(repeat_values(instance, side, metric))
+    return variance_components(values_by_seed(instance, side, metric))
 
 
 def describe_components(instance: InstanceResults, side: str, metric: str) -> str:
@@ -80,7 +80,7 @@ def describe_fold_repeats(instance: InstanceResults, side: str, metric: str) -> 
     return f"{metric_words(metric)} {', '.join(means)}" if instance.n_fold_repeats > 1 and means else ""
 
 
-def seed_twins(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
+def seed_replicates(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ...]]:
     """Return the numbers of instances that differ only in their seed (and their comments), a tuple per group of several."""
     if len({instance_parameters.get("seed") for instance_parameters in parameters.values()}) < 2:
         return []
@@ -105,12 +105,12 @@ def describe_copies(group: Sequence[int]) -> Finding:
     return COPIES.fill(group, Variants=capital(variants), others=others)
 
 
-def describe_seed_twins(group: Sequence[int], parameters: Mapping[int, Mapping[str, object]]) -> Finding:
-    """Say what one group of `seed_twins` is, and what to declare instead; of instances with one seed the first counts."""
+def describe_seed_replicates(group: Sequence[int], parameters: Mapping[int, Mapping[str, object]]) -> Finding:
+    """Say what one group of `seed_replicates` is, and what to declare instead; of instances with one seed the first counts."""
     first_of_seed: dict[object, int] = {}
     for number in group:
         first_of_seed.setdefault(parameters[number].get("seed"), number)
-    return TWINS.fill(group, listed=name_numbers(first_of_seed.values()), n=len(first_of_seed))
+    return SEED_REPLICATES.fill(group, listed=name_numbers(first_of_seed.values()), n=len(first_of_seed))
 
 
 def parameters_of(instances: Iterable[InstanceResults]) -> dict[int, dict[str, object]]:

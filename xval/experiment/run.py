@@ -16,7 +16,7 @@ from rich.console import Console
 from preprocessing.console import make_console
 from preprocessing.corpus import open_corpus
 from xval.answers.names import name_instances
-from xval.answers.repeats import copies, describe_copies, describe_seed_twins, seed_twins
+from xval.answers.repeats import copies, describe_copies, describe_seed_replicates, seed_replicates
 from xval.base import shelf
 from xval.base.code_hash import find_changed_copies
 from xval.base.config_file import describe_own_config
@@ -266,7 +266,7 @@ def _run(
     notes = Console(quiet=True) if command.quiet else console
     check_search(planned.instances)
     parameters = {instance.number: instance.parameters for instance in planned.instances}
-    seeds = (describe_seed_twins(group, parameters) for group in seed_twins(parameters))
+    seeds = (describe_seed_replicates(group, parameters) for group in seed_replicates(parameters))
     alike = (*seeds, *map(describe_copies, copies(parameters)))
     lines = [*first_lines, where, *(found.line for found in alike), fitted_once(planned.instances)]
     jobs, corpus = prepare_jobs(

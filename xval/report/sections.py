@@ -59,7 +59,7 @@ def instance_sections(environment: Environment, contents: PageContents, task: Ta
             confusion=own,
             labels=label_scores(instance),
             recalls=recall_texts(instance),
-            deals=instance.n_fold_repeats,
+            n_repeats=instance.n_fold_repeats,
             difference=own.shares - reference.shares if has_difference and own and reference else None,
             selected=selected,
             most_classes=_MOST_CLASSES,

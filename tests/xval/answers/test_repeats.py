@@ -5,7 +5,7 @@ import math
 import pytest
 
 from xval.answers.confusion import find_confusion
-from xval.answers.repeats import components_of, describe_components, repeat_values
+from xval.answers.repeats import components_of, describe_components, values_by_seed
 from xval.answers.score_text import format_folds
 from xval.answers.training_runs import item_means
 from xval.results.job_key import JobKey, job_keys
@@ -46,7 +46,7 @@ def test_scores_are_averaged_within_a_fold_first(make_repeats):
     )
     assert item_means(found)["speaker 2"] == pytest.approx({"n_clips": 10, "accuracy": 0.8, "loss": 1.0})
     assert (find_confusion(found).counts, found.seconds) == ([[8, 2], [4, 6]], 60.0)
-    assert repeat_values(found, "test", "accuracy").tolist() == [list(FIGURES[1]), list(FIGURES[2])]
+    assert values_by_seed(found, "test", "accuracy").tolist() == [list(FIGURES[1]), list(FIGURES[2])]
     assert list(found.jobs) == [(1, fold, repeat) for fold in (1, 2) for repeat in (1, 2, 3)]
 
 

@@ -1,4 +1,4 @@
-"""Three deals of the folds where training is cheap, and what is kept of an experiment that has results."""
+"""Three repeats of the folds where training is cheap, and what is kept of an experiment that has results."""
 
 import pytest
 from rich.console import Console

@@ -123,9 +123,9 @@ class Pair:
             return math.nan
         if round(self.n_fold_repeats) == 1:
             return Pilot(components, self.n_items, repeats).detectable(n_items, n_repeats, level=self.level)
-        item_component, run_component = components
+        item_part, run_part = components
         share = 1 - self.seed_share + self.seed_share * repeats / n_repeats
-        planned = item_component, run_component._replace(variance=run_component.variance * share)
+        planned = item_part, run_part._replace(variance=run_part.variance * share)
         return Pilot(planned, self.n_items, 1).detectable(n_items, 1, level=self.level)
 
 

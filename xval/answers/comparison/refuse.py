@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from xval.answers.comparison.competitor import test_metrics
 from xval.answers.names import call_compared
 from xval.answers.nested_selection import NestedInstance
-from xval.answers.repeats import seed_twins
+from xval.answers.repeats import seed_replicates
 from xval.answers.summary import direction
 from xval.base.errors import ResultsError, SettingsError, suggestion
 from xval.base.operating_system import quote
@@ -47,7 +47,7 @@ def _refuse_seeds(chosen: Chosen) -> None:
     """Refuse instances that differ only in the seed; a choice by validation has the settings of one, but is none."""
     variants = {name: instance for name, instance in chosen.items() if not isinstance(instance, NestedInstance)}
     names, instances = list(variants), list(variants.values())
-    groups = seed_twins({place: instance.parameters for place, instance in enumerate(instances)})
+    groups = seed_replicates({place: instance.parameters for place, instance in enumerate(instances)})
     if not groups:
         return
     further = {place for group in groups for place in group[1:]}

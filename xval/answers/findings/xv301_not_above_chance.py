@@ -63,7 +63,7 @@ def what_to_try(variants: Variants) -> str:
     else:
         cause = "network" if any(trains_network(one.settings.architecture) for one in chosen) else "estimator"
     whose = f" of variant{'s' * (len(frequent) > 1)} {name_numbers(frequent)}" * (len(frequent) < len(concerned))
-    text = AT_CHANCE[cause].format(items=variants.items, of_frequent=whose, advice_on_few=few)
+    text = AT_CHANCE[cause].format(items=variants.items, whose=whose, advice_on_few=few)
     are_all = 1 < len(done) == len({*variants.at_chance} | variants.baselines)
     return f"{DO_NOT_RANK if are_all else ''}{text}"
 

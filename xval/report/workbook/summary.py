@@ -7,7 +7,7 @@ from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
 from xval.answers.ranking import Best, find_best
-from xval.answers.repeats import parameters_of, seed_twins
+from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.summary import direction, main_and_own, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError
@@ -28,7 +28,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     """Write the three lines, the table, and the legend."""
     instances, ranking = contents.instances, contents.ranking
     columns = main_columns(instances, main_and_own(instances))
-    twins = seed_twins(parameters_of(instances))
+    replicates = seed_replicates(parameters_of(instances))
     origins = clauses(instances)
     ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     header = ["name", "instance", *(part for column in columns for part in (column.title, "95 %")), ranked_by, "folds", "time"]
@@ -55,7 +55,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             for column_number in range(1, len(header) + 1):
                 sheet.style(row, column_number, cells.SELECTED_FILL)
     for place, column in enumerate(columns):
-        best = find_best(instances, column.side, column.name, twins)
+        best = find_best(instances, column.side, column.name, replicates)
         ties = _not_told_from(contents, best, column.name)
         for row, instance in enumerate(instances, start=first_row):
             if instance.number in best.mean | ties:

@@ -1,4 +1,4 @@
-"""Two deals of four items into two folds each: figures of items, folds and pooled, worked out by hand."""
+"""Two repeats of four items in two folds each: scores of items, folds and pooled, worked out by hand."""
 
 import numpy as np
 import openpyxl
@@ -160,7 +160,7 @@ def test_instances_are_compared_on_the_folds_of_all_deals_and_on_items_once(make
     (pair,) = found.pairs
     assert list(pair.fold_differences.values()) == pytest.approx([0.05, 0.15, 0.15, 0.15])
     assert pair.item_differences == pytest.approx({"a": 0.1, "b": 0.15, "c": 0.1, "d": 0.15})
-    expected = item_difference(np.array([[0.1, 0.1], [0.0, 0.3], [0.0, 0.2], [0.3, 0.0]]))  # of both deals
+    expected = item_difference(np.array([[0.1, 0.1], [0.0, 0.3], [0.0, 0.2], [0.3, 0.0]]))  # of both repeats
     assert (pair.difference, pair.test.standard_error) == pytest.approx((expected.value, expected.standard_error))
     assert (pair.n_items, pair.n_fold_repeats, pair.n_runs, pair.claim) == (4, 2, 2, "this way of training")
     text = describe_to_publish(found)
