@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
         """Return the tail of a message about an option that lacks its value: how it is written."""
         name = option.rpartition("/")[2]  # argparse names all forms: -o/--output
         action = self._option_string_actions[name]
-        value = action.metavar or action.dest.upper()
+        value = action.metavar or "|".join(map(str, action.choices or [action.dest.upper()]))
         return f", as in {name} {value}. Join a value that looks like an option by =, as in {name}=-..."
 
     def parse_all(self, arguments: Sequence[str]) -> argparse.Namespace:

@@ -29,7 +29,7 @@ def find_cautions(corpus: Corpus, settings: FeatureSettings, frames: FrameSettin
 
 
 def find_preparing_cautions(corpus: Corpus, settings: FeatureSettings) -> list[str]:
-    """Return what only preparing a corpus shows: what experiments on these features refuse, or read as it is."""
+    """Return the cautions that only ``xval prepare`` prints."""
     return _find(rules_of(PACKAGE, PreparingCaution), corpus, settings, None)
 
 

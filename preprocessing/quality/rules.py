@@ -52,7 +52,7 @@ class Caution(Rule):
 
 
 class PreparingCaution(Rule):
-    """Looks as a `Caution` does, for what only preparing a corpus shows: an experiment refuses it, or reads it as it is."""
+    """Looks as a `Caution` does; only ``xval prepare`` prints what it finds."""
 
 
 @dataclass(frozen=True)

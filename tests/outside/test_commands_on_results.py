@@ -80,6 +80,15 @@ def test_check_says_of_an_earlier_version_that_its_models_are_not_known(copied):
     assert "earlier version" in verdicts["model files"]["not_checkable"][0]
 
 
+def test_audit_sees_a_final_model_that_is_gone(copied):
+    assert copied.xval("refit", f"{copied.EXPERIMENT}:3").returncode == 0
+    (copied.results / "instance_3" / "refit" / "model.skops").unlink()
+
+    ended = copied.xval("audit", copied.EXPERIMENT)
+
+    assert "instance 3, final model: model.skops is missing" in " ".join(ended.stdout.split())
+
+
 def test_compare_writes_what_it_shows(copied):
     ended = copied.xval("compare", copied.EXPERIMENT, "--baseline", "1", "--output", "pairs.csv")
 

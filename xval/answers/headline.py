@@ -375,7 +375,7 @@ class _Fields(Variants):
 
     @property
     def n_seeds(self) -> int:
-        return len(self.done)
+        return len({str(instance.parameters.get("seed")) for instance in self.done})
 
     @property
     def own_copies(self) -> tuple[int, ...]:

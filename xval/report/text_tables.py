@@ -10,19 +10,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
-
 from preprocessing.clips import parquet_files
 from preprocessing.file_replacement import replace_file
-from preprocessing.visible_console import VisibleConsole
 from xval.base.csv_text import guarded
 from xval.base.errors import SettingsError, counted
 from xval.base.terminal import visible
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
 _ENDINGS = (".csv", ".json", ".xlsx", ".parquet")
 _WIDEST = 10_000
@@ -58,8 +54,13 @@ def read_output(path: Path | None, form: str = "table", others: Sequence[str] = 
     return Output(form, path)
 
 
-def print_table(table: "pd.DataFrame", console: Console, nothing: str) -> None:
+def print_table(table: "pd.DataFrame", console: "Console", nothing: str) -> None:
     """Print a table, or `nothing` if it has no rows. Lines are folded only on a terminal."""
+    from rich import box
+    from rich.table import Table
+
+    from preprocessing.visible_console import VisibleConsole
+
     if table.empty:
         console.print(nothing)
         return
@@ -74,7 +75,7 @@ def print_table(table: "pd.DataFrame", console: Console, nothing: str) -> None:
     console.print(shown, soft_wrap=False)
 
 
-def write_table(table: "pd.DataFrame", output: Output, console: Console, document: object = None) -> None:
+def write_table(table: "pd.DataFrame", output: Output, console: "Console", document: object = None) -> None:
     """Write a table to its file, and print it as csv or json, where the output says so.
 
     Args:

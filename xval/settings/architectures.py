@@ -46,7 +46,7 @@ def learner_architectures() -> dict[str, dict[str, Architecture]]:
     """
     found: dict[str, dict[str, Architecture]] = {}
     for path in sorted(LEARNERS.glob("[a-z]*.py")):
-        if b"\nARCHITECTURES = " not in path.read_bytes():  # parsing takes milliseconds
+        if b"\nARCHITECTURES" not in path.read_bytes():  # parsing takes milliseconds
             continue
         declared = _constants(parse_module(path), ("ARCHITECTURES",), path)["ARCHITECTURES"]
         found[path.stem] = {

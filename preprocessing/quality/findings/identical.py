@@ -23,7 +23,7 @@ SHARED_FILE = Finding(
 )
 ACROSS_ITEMS = Finding(
     "{n} clips have identical audio under several items, and folds do not separate them",
-    "xval prepare {corpus} ... --check lists them",
+    "List them with xval prepare {corpus} ... --check",
 )
 CONTRADICTING = Finding(
     "{n} {n:clip|clips} have the same audio as another clip with another label, such as {first} and {second}",

@@ -221,6 +221,12 @@ def test_a_file_that_points_to_others_is_not_followed(
         read_audio(tmp_path / name)
 
 
+@pytest.mark.parametrize("name", ["a%03d.m4a", "http:x.m4a", "ünï cödé #1", "-i.m4a"])
+def test_names_are_only_names(tmp_path: Path, encode: Encode, name: str) -> None:
+    encode(tmp_path / "clip.m4a", noise(), RATE_HZ).rename(tmp_path / name)
+    assert read_audio(tmp_path / name)[0].size >= RATE_HZ
+
+
 def test_the_reason_of_the_other_decoder_is_said_where_neither_reads_a_file(tmp_path: Path) -> None:
     (tmp_path / "x.bin").write_bytes(np.random.default_rng(0).bytes(5000))
     with pytest.raises(AudioError, match=r"x\.bin: cannot be decoded as audio \(why not\)"):

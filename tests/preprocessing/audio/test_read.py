@@ -140,6 +140,17 @@ def test_refuses_a_stretch_that_is_not_in_the_file(tmp_path: Path, start_s: floa
         read_audio(path, start_s=start_s, end_s=end_s)
 
 
+def test_refuses_what_is_no_audio(tmp_path: Path) -> None:
+    text = tmp_path / "text.wav"
+    text.write_text("This is not audio, whatever its name says.\n" * 100)
+    with pytest.raises(AudioError, match=r"text\.wav: cannot be decoded as audio \(Format not recognised\)"):
+        read_audio(text)
+    raw = tmp_path / "clip.raw"
+    raw.write_bytes(bytes(1000))
+    with pytest.raises(AudioError, match="audio without a header"):
+        read_audio(raw)
+
+
 def test_refuses_files_without_samples(tmp_path: Path) -> None:
     empty = tmp_path / "empty.wav"
     empty.touch()

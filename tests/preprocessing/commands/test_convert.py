@@ -253,3 +253,11 @@ def test_wrong_options_are_refused(audio: Path, target: Path, arguments: list[st
     with pytest.raises(SettingsError, match=message):
         convert.main([str(audio), str(target), *arguments])
     assert not target.exists()
+
+
+def test_help_says_that_copies_are_mono(capsys: Printed) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["convert", "--help"])
+    shown = capsys.readouterr().out
+    assert "mono wav copies" in shown
+    assert "mean of all" in " ".join(shown.split())

@@ -11,7 +11,7 @@ from preprocessing.commands.command_line import read_settings
 from preprocessing.corpora._tables import are_measurements
 from preprocessing.quality.cautions import in_python
 from preprocessing.quality.findings import classes, durations, identical, sound
-from preprocessing.quality.rules import Caution, Criteria, Features
+from preprocessing.quality.rules import Caution, Criteria, Features, PreparingCaution
 from xval.base.findings import rules_of
 
 
@@ -82,7 +82,8 @@ def test_the_advice_for_cut_clips_names_the_setting() -> None:
 
 def test_a_caution_is_a_short_sentence_and_one_of_what_to_do() -> None:
     """Finding XV103 adds up to four words, "(3 of 5 variants)", to the first."""
-    texts = [finding for rule in rules_of("preprocessing.quality.findings", Caution) for finding in rule.findings]
+    rules = [rule for kind in (Caution, PreparingCaution) for rule in rules_of("preprocessing.quality.findings", kind)]
+    texts = [finding for rule in rules for finding in rule.findings]
     assert len(texts) > 20
     for text in texts:
         assert ". " not in text.message

@@ -1,18 +1,19 @@
-"""The rule that the file of every model, also of the final ones, is the one that its job wrote, by its SHA-256."""
+"""The rule that no model file, also of the final models, was changed since its job wrote it, by its SHA-256."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from xval.answers.audit.evidence import Evidence, NotCheckableError
-from xval.answers.audit.verdict import Findings
+from xval.answers.audit.verdict import Damage, Findings
+from xval.base.errors import brief
 from xval.base.findings import Finding, Rule
 from xval.base.json_files import read_json
 from xval.jobs.model_files import hash_model_files
 from xval.results.folder import ALL_ITEMS
 
 
-@Rule(17.5, Finding("the file of every model is the one that its job wrote", slug="model files"))
+@Rule(17.5, Finding("no model file was changed since its job wrote it", slug="model files"))
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
@@ -22,17 +23,25 @@ def _check(evidence: Evidence, findings: Findings) -> None:
         if folder.is_dir():
             name = f"instance {number}, final model"
             with findings.looking_at(name):
-                findings.add_faults(name, _faults(folder, read_json(folder / "record.json") or {}))
+                findings.add_faults(name, _faults(folder, read_json(folder / "record.json"), is_final=True))
 
 
-def _faults(folder: Path, record: Mapping[str, Any]) -> Iterator[str]:
-    """Yield which files of a model are others than its job wrote; the rule on files names those that are missing."""
+def _faults(folder: Path, record: Mapping[str, Any] | None, *, is_final: bool = False) -> Iterator[str]:
+    """Yield which files of a model are others than its job wrote, or missing; of folds another rule names these."""
+    if record is None:
+        raise NotCheckableError("it has no record.json")
     written = record.get("model_sha256")
     if not isinstance(written, Mapping):
         raise NotCheckableError("an earlier version of xval wrote its record, without the SHA-256 of its model")
-    for file, found in hash_model_files(folder).items():
-        if found != written.get(file):
+    try:
+        present = hash_model_files(folder)
+    except OSError as error:
+        raise NotCheckableError(f"its model cannot be read ({brief(error)})") from error
+    for file in sorted({*written, *present}):
+        if file not in present and is_final:
+            yield Damage(f"{file} is missing")
+        if file in present and present[file] != written.get(file):
             yield (
-                f"{file} is not the file that its job wrote: its SHA-256 is {found}, but record.json has "
+                f"{file} is not the file that its job wrote: its SHA-256 is {present[file]}, but record.json has "
                 f"{written.get(file, 'none')}. Restore the file, or run the job again"
             )

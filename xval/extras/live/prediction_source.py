@@ -6,20 +6,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-from rich.console import Console
-
 from preprocessing.console import EXIT_FAILED, make_console
 from preprocessing.options.argument_parser import number_reader
 from xval.base.errors import SettingsError, UndefinedAnswerError, XvalError, counted, first_of
 from xval.commands import _model_arguments as arguments
-from xval.extras.live.arrivals import SETTLE_S, Arrivals
 from xval.extras.live.growing_csv import GrowingCsv
 from xval.report.text_tables import Output
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console
 
+    from xval.extras.live.arrivals import Arrivals
     from xval.extras.live.microphone import Microphone
     from xval.reuse.inference import SavedModel
 
@@ -79,7 +77,10 @@ def run(options: argparse.Namespace, output: Output, keep_top: Top) -> int:
 
 
 def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top: Top) -> int:
-    from xval.extras.live.microphone import Microphone  # here, because it loads what reads audio
+    import numpy as np
+
+    from xval.extras.live.arrivals import Arrivals
+    from xval.extras.live.microphone import Microphone
 
     messages = make_console(is_error=True)
     source = Arrivals(options.follow, rows.predicted) if options.follow else Microphone()
@@ -119,11 +120,11 @@ def _run(options: argparse.Namespace, output: Output, rows: GrowingCsv, keep_top
 
 
 def follow(
-    arrivals: Arrivals,
+    arrivals: "Arrivals",
     options: argparse.Namespace,
     model: "SavedModel",
     write: Callable[["pd.DataFrame"], None],
-    messages: Console,
+    messages: "Console",
     *,
     is_written: bool = False,
     clock: Callable[[], float] = time.monotonic,
@@ -144,6 +145,8 @@ def follow(
     Raises:
         SettingsError: The folder cannot be read any more, or rows cannot be appended to the file.
     """
+    from xval.extras.live.arrivals import SETTLE_S
+
     per, n_predicted, n_skipped = arguments.pieces_of(options), 0, 0
     unread: list[Path] = []
     is_checked = True
@@ -187,7 +190,7 @@ def _record(
     options: argparse.Namespace,
     model: "SavedModel",
     write: Callable[["pd.DataFrame"], None],
-    messages: Console,
+    messages: "Console",
 ) -> int:
     """Predict windows of microphone input, each as long as a training example of the model; return the exit code."""
     length_s = model.description.example_s or 0.0

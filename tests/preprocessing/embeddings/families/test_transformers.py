@@ -241,6 +241,18 @@ def test_damaged_files_are_a_line_that_names_the_folder_and_the_error(
         load_embedder(settings(f"transformers:{folder}"))
 
 
+@pytest.mark.parametrize("file", ["config.json", "preprocessor_config.json"])
+def test_json_that_is_nested_too_deeply_is_refused(
+    file: str, saved: Callable[..., Any], settings: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "model"
+    shutil.copytree(saved("wav2vec2")[0], folder)
+    (folder / file).write_text("[" * 200_000)
+    match = {"config.json": "cannot be loaded .RecursionError", "preprocessor_config.json": "lacks sampling_rate"}[file]
+    with pytest.raises(SettingsError, match=match):
+        load_embedder(settings(f"transformers:{folder}"))
+
+
 def name_weights(folder: Path, named: object) -> None:
     """Have the config of a model name the file of its weights."""
     config = json.loads((folder / "config.json").read_text())
