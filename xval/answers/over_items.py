@@ -19,7 +19,7 @@ from xval.answers.class_recalls import class_recalls
 from xval.answers.events_over_items import measure_events
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.training_runs import group_runs, item_means, read_repeats, run_of, whole_repeats
-from xval.base.numbers import finite_or_nan, finite_or_none
+from xval.base.numbers import finite_or_none
 from xval.measures import metrics
 from xval.measures.label_counts import decide
 from xval.measures.metrics import Chance, Metric
@@ -84,7 +84,7 @@ def measure_over_items(
     clip_side = "clip_test" if instance.has_windows else "test"
     repeats = whole_repeats(instance)
     runs = [run_of(instance, jobs) for jobs in repeats]
-    record_scores = _read_values(instance, by_item, repeats, runs)
+    record_scores = _read_values(by_item, [item_means(instance, jobs.values()) for jobs in repeats], runs)
     class_names = records[0].get("class_names", [])
     n_examples = {fold: record["n_examples"]["test"] for fold, record in instance.folds.items()}
     n_values = sum(n_examples[fold] for jobs in repeats for fold in jobs) * max(1, len(class_names))
@@ -122,21 +122,20 @@ def measure_over_items(
 
 
 def _read_values(
-    instance: InstanceResults,
-    by_item: Mapping[str, Mapping[str, float]],
-    repeats: Sequence[Mapping[int, JobKey]],
-    runs: Sequence[Run],
+    by_item: Mapping[str, Mapping[str, float]], items_by_run: Sequence[Mapping[str, Mapping[str, float]]], runs: Sequence[Run]
 ) -> dict[str, _ItemValues]:
-    """Return the metrics of each item that records have, the items in the order of their names."""
-    items_by_repeat = [[instance.scores[key].items for key in jobs.values()] for jobs in repeats]
+    """Return the metrics of each item that the scores of jobs have, the items in the order of their names.
+
+    Args:
+        by_item: The means over all jobs, as of `item_means`.
+        items_by_run: Those over the jobs of each run.
+        runs: The same runs.
+    """
     values = {}
-    for name in sorted({name for scores in by_item.values() for name in scores} - {"n_clips"}):
-        means = [
-            fmean(finite_or_nan(scores.get(name)) for fold_scores in scores_by_fold for scores in fold_scores.values())
-            for scores_by_fold in items_by_repeat
-        ]
-        item_scores = np.array([finite_or_nan(by_item[item].get(name)) for item in sorted(by_item)])
-        values[name] = _ItemValues(item_scores, _run_means(means, runs))
+    for name in sorted({name for item_scores in by_item.values() for name in item_scores} - {"n_clips"}):
+        means = [fmean(item_scores.get(name, math.nan) for item_scores in items.values()) for items in items_by_run]
+        item_values = np.array([by_item[item].get(name, math.nan) for item in sorted(by_item)])
+        values[name] = _ItemValues(item_values, _run_means(means, runs))
     return values
 
 

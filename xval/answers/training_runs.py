@@ -66,10 +66,15 @@ def read_repeats(
     return examples
 
 
-def item_means(instance: InstanceResults) -> dict[str, dict[str, float]]:
-    """Return n_clips and the metrics of each tested item, averaged over seeds, then over repeats; NaN: undefined."""
+def item_means(instance: InstanceResults, jobs: Iterable[JobKey] | None = None) -> dict[str, dict[str, float]]:
+    """Return n_clips and the metrics of each tested item, averaged over seeds, then over repeats; NaN: undefined.
+
+    Args:
+        instance: With its finished jobs.
+        jobs: These of them only; None: all.
+    """
     by_item: dict[str, dict[int, list[Mapping[str, float]]]] = {}
-    for key in instance.done:
+    for key in instance.done if jobs is None else jobs:
         for item, scores in instance.scores[key].items.items():
             by_item.setdefault(item, {}).setdefault(key.fold, []).append(scores)
     return {item: _means([_means(fold_scores) for fold_scores in by_fold.values()]) for item, by_fold in by_item.items()}

@@ -113,7 +113,10 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
         ResultsError: A predictions.parquet is damaged.
     """
     is_whole = set(instance.folds) <= set(folds)
-    part = instance if is_whole else _with_jobs(instance, (key for key in instance.jobs if key.fold in folds))
+    part = instance
+    if not is_whole:
+        jobs = {key: record for key, record in instance.jobs.items() if key.fold in folds}
+        part = replace(instance, jobs=jobs, over_items=None, _over_folds={})
     repeats = whole_repeats(part)
     task = instance.task
     score = instance.item_score("clip_test", metric) or instance.item_score("test", metric)
@@ -133,10 +136,6 @@ def measure_items(instance: InstanceResults, metric: str, folds: Collection[int]
         items = tuple(sorted(item_means(part)))
         return ItemValues("pooled", items, (_AVERAGED,), np.array([pooled]), np.full((len(items), 1), nan), None, too_few)
     return _pooled(part, left_out, repeats) if left_out else None
-
-
-def _with_jobs(instance: InstanceResults, jobs: Iterable[JobKey]) -> InstanceResults:
-    return replace(instance, jobs={key: instance.jobs[key] for key in jobs}, over_items=None, _over_folds={})
 
 
 def read_tested(instance: InstanceResults, repeats: Sequence[Mapping[int, JobKey]], metric: str) -> list[TestedExamples]:
@@ -164,10 +163,10 @@ def _means(instance: InstanceResults, metric: str, repeats: Sequence[Mapping[int
             tuple((fold_repeat, 0) for fold_repeat in fold_repeats),
             [[key for key in instance.done if key.fold in fold_repeat] for fold_repeat in fold_repeats],
         )
-    scores_of = [item_means(_with_jobs(instance, jobs)) for jobs in jobs_of]
-    if any(scores.keys() != set(items) for scores in scores_of):  # a repeat is not finished
-        runs, scores_of = (_AVERAGED,), [item_means(instance)]
-    values = np.array([[scores[item].get(metric, nan) for scores in scores_of] for item in items])
+    means_by_run = [item_means(instance, jobs) for jobs in jobs_of]
+    if any(means.keys() != set(items) for means in means_by_run):  # a repeat is not finished
+        runs, means_by_run = (_AVERAGED,), [item_means(instance)]
+    values = np.array([[means[item].get(metric, nan) for means in means_by_run] for item in items])
     return ItemValues("items", items, runs, values.mean(axis=0), values) if np.isfinite(values).all() else None
 
 
