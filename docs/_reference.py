@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from augmentation.offline_settings import AUGMENTATION_SECTION, MIXING_SECTION, MixingSettings, augmentation_model
 from preprocessing.quality.rules import PACKAGE as QUALITY
-from preprocessing.quality.rules import Fault
+from preprocessing.quality.rules import Caution, Fault, PreparingCaution
 from xval.__main__ import main as carry_out
 from xval.base.findings import Finding, coded_files, coded_rules, rules_of
 from xval.commands import GROUPS, describe_commands
@@ -185,6 +185,14 @@ def findings_page() -> Iterator[str]:
     faults = [fault.findings[0] for fault in rules_of(QUALITY, Fault)]
     rows = [f"| {one.slug} | {one.level} | {_filled(one.message)} | {_filled(one.advice)} |" for one in faults]
     yield "\n".join(["| fault | effect | meaning | what to do |", "| --- | --- | --- | --- |", *rows])
+    yield "## Cautions about a dataset"
+    yield (
+        "Such a dataset can be used, but its scores may mean something else. `xval prepare` and each run print the cautions;"
+        " only `xval prepare` prints the last two."
+    )
+    cautions = [one for kind in (Caution, PreparingCaution) for rule in rules_of(QUALITY, kind) for one in rule.findings]
+    rows = [f"| {_filled(one.message)} | {_filled(one.advice)} |" for one in cautions]
+    yield "\n".join(["| caution | what to do |", "| --- | --- |", *rows])
     yield "## Rules of the audit"
     yield "`xval audit EXPERIMENT` prints for each rule whether it holds."
     rows = [f"| {rule.findings[0].slug} | {_filled(rule.findings[0].message)} |" for rule in rules_of("xval.answers.audit")]
@@ -207,9 +215,10 @@ def _finding(findings: list[Finding], why: str) -> Iterator[str]:
 
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
-    text = re.sub(r"\{\w+:\?((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # what is there for some values
     text = re.sub(r"\{(\w+):[.\d]*[a-z]\}", r"{\1}", text)
-    text = re.sub(r"\{\w+:[^{}|]*\|((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # the words for several
+    text = re.sub(r"\{\w+:[^{}|?]*\|((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # the words for several
+    some = r"\{\w+:\?((?:[^{}]|\{\w+\})*)\}"  # what is there for some values
+    text = re.sub(some, r"\1", re.sub(rf"({some})(?={some})", r"\1 or ", text))
     parts = re.split(r"\{(\w+)\}", text)
     text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
     text = re.sub(r"[Vv]ariants \*variants\*", "*variants*", text)
