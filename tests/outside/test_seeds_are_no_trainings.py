@@ -13,11 +13,11 @@ PAIR = (
 """With a PCA they count as random and are fitted with every seed, though no seed changes them."""
 
 
-def noisy_corpus(study, n_items=8):
+def noisy_corpus(study, n_items=8, seed=1):
     """Write a corpus in which items differ, and labels are hard to tell."""
     from preprocessing.store import write
 
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     predictors, targets = {}, {}
     for number in range(n_items):
         labels = np.arange(12) % 2
@@ -53,3 +53,16 @@ def test_seeds_that_change_nothing_change_no_comparison(study):
 def promised(text, n_seeds):
     """Return the difference that 8 items and some seeds are said to show."""
     return float(text.partition(f"8 items and {n_seeds} seeds")[2].partition(": ")[2].split(";")[0].rstrip(".").split()[0])
+
+
+def test_a_choice_among_seeds_has_their_mean_where_the_selected_variant_draws_nothing(study):
+    noisy_corpus(study, seed=2)  # one fold chooses the forest, the others the SVM
+    svm, forest = {"architecture": "svm", "C": (1.0,), "kernel": "linear"}, {"architecture": "forest", "n_trees": 3}
+    study.train(svm, forest | {"seed": 1}, forest | {"seed": 2}, fold_repeats=1, num_folds=8)
+    ended = study.xval("compare", study.EXPERIMENT, "nested", "--baseline", "2", "--output", "out.csv")
+    assert ended.returncode == 0, ended.stderr
+    pair = pd.read_csv(study.folder / "out.csv").iloc[0].to_dict()
+    by_fold = sorted(value for name, value in pair.items() if name.startswith("difference_fold_"))
+    by_item = sorted(value for name, value in pair.items() if name.startswith("difference_item_"))
+    assert by_item == pytest.approx(by_fold)  # each fold tests one item
+    assert len(set(by_fold)) > 1

@@ -93,8 +93,15 @@ class ItemValues(NamedTuple):
         return min(1.0, parts.seed / parts.n_repeats / between) if between else nan
 
     def in_runs(self, runs: Sequence[Run]) -> "ItemValues":
-        """Return the values in these runs, each that of the run with the same folds, whatever its seed."""
-        places = {folds: place for place, (folds, _) in enumerate(self.runs)}
+        """Return the values in these runs, each that of the run with the same folds, whatever its seed.
+
+        Where the seeds of some folds differ, as those of a choice among instances may, these are the values themselves.
+        """
+        places: dict[frozenset[int], int] = {}
+        for place, (folds, _) in enumerate(self.runs):
+            first = places.setdefault(folds, place)
+            if not np.array_equal(self.values[:, first], self.values[:, place]):
+                return self
         if not all(folds in places for folds, _ in runs):
             return self
         chosen = [places[folds] for folds, _ in runs]
