@@ -80,6 +80,16 @@ def test_check_says_of_an_earlier_version_that_its_models_are_not_known(copied):
     assert "earlier version" in verdicts["model files"]["not_checkable"][0]
 
 
+def test_a_bundle_of_a_replaced_model_is_refused(copied):
+    shutil.copy(copied.fold(3, 2) / "model.skops", copied.fold(3, 1) / "model.skops")
+
+    ended = copied.xval("bundle", str(copied.fold(3, 1)), "--output", "shared")
+
+    assert ended.returncode == 2
+    assert "model.skops is not the file that its job wrote (its SHA-256 differs from record.json)" in ended.stderr
+    assert not (copied.folder / "shared").exists()
+
+
 def test_audit_sees_a_final_model_that_is_gone(copied):
     assert copied.xval("refit", f"{copied.EXPERIMENT}:3").returncode == 0
     (copied.results / "instance_3" / "refit" / "model.skops").unlink()
