@@ -40,8 +40,10 @@ def write(tmp_path):
 
     def write_verdicts(*verdicts):
         path = tmp_path / FILE_NAME
-        for said in verdicts:
+        for said in verdicts or [verdict("1.wav", RIGHT, "high")]:
             VerdictFile(path).add(said)
+        if not verdicts:
+            VerdictFile(path).take_back(lambda _: True)
         return path
 
     return write_verdicts

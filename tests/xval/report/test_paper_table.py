@@ -42,7 +42,7 @@ def table(make_instance):
         for number, (name, values) in enumerate(zip(("best", "as good", NASTY), FIGURES, strict=True), start=1)
     ]
     instances[0] = replace(instances[0], over_items={"figures": {"test": {"accuracy": INTERVAL}}})
-    comparison = {"figure": "accuracy", "higher_is_better": True, "rope": 0.05}
+    comparison = {"score": "accuracy", "higher_is_better": True, "rope": 0.05}
     names = ("balanced_accuracy", "accuracy")
     of_names = {name: [Competitor(str(instance.number), instance, name) for instance in instances] for name in names}
     comparisons = {name: compare(others, first, metric=name, **comparison) for name, (first, *others) in of_names.items()}
