@@ -99,6 +99,15 @@ def test_audit_sees_a_final_model_that_is_gone(copied):
     assert "instance 3, final model: model.skops is missing" in " ".join(ended.stdout.split())
 
 
+def test_python_compares_one_instance_named_by_its_number_or_as_text(copied):
+    call = f"import xval; print(xval.compare_instances('{copied.EXPERIMENT}', {{}}).baseline)"
+    for named in ("3, baseline=1", "'3', baseline=1", "'nested', baseline=1"):
+        assert copied.python("-c", call.format(named)).stdout == "1\n", named
+    ended = copied.python("-c", call.format("[1, 3], rope='x'"))
+    assert "rope='x': expected a number from 0, in the unit of the metric." in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
 def test_compare_writes_what_it_shows(copied):
     ended = copied.xval("compare", copied.EXPERIMENT, "--baseline", "1", "--output", "pairs.csv")
 

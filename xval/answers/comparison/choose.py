@@ -45,7 +45,7 @@ from xval.settings.further_metrics import is_of_positive, split_names
 
 def compare_instances(
     folder: str | Path | ExperimentFolder,
-    instances: Sequence[int | str] = (),
+    instances: int | str | Sequence[int | str] = (),
     *,
     baseline: int | str | None = None,
     metric: str | None = None,
@@ -56,9 +56,9 @@ def compare_instances(
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or that experiment where it is open already; ``path:number`` is an
             instance of it as well.
-        instances: Numbers of this experiment, also as ``1-3`` or ``1,3``; ``nested``, what each fold chooses by its own
-            validation items; ``selected``; the path of another experiment, for all its instances, or ``path:number`` for
-            one. None, or only paths: all of this experiment, too.
+        instances: One or several numbers of this experiment, also as ``1-3`` or ``1,3``; ``nested``, what each fold chooses
+            by its own validation items; ``selected``; the path of another experiment, for all its instances, or
+            ``path:number`` for one. None, or only paths: all of this experiment, too.
         baseline: What the others are compared with; None: the instance among them that the validation scores select.
         metric: Name of the metric; None: the first main metric of the task.
         rope: Half of the region of practical equivalence, in the unit of the metric.
@@ -69,8 +69,11 @@ def compare_instances(
         SettingsError: A name is none of an instance, fewer than two instances are named, the metric is unknown, or the ROPE is
             negative.
     """
+    if not isinstance(rope, int | float):
+        raise SettingsError(f"rope={rope!r}: expected a number from 0, in the unit of the metric.")
     home, named = (folder, []) if isinstance(folder, ExperimentFolder) else find_home(folder)
-    chosen = _choose(home, [*named, *(name for word in instances for name in each_of(str(word), home))], baseline)
+    words = [instances] if isinstance(instances, int | str) else instances
+    chosen = _choose(home, [*named, *(name for word in words for name in each_of(str(word), home))], baseline)
     first = None if baseline is None else next(iter(chosen))
     is_subset = first is None and len(chosen) < len(home.instances())
     (comparison,) = _compare(chosen, [first], metric, rope, is_subset=is_subset)
