@@ -68,16 +68,16 @@ def test_tables_of_an_experiment_agree_with_its_files(finished):
 import json
 where = {finished.EXPERIMENT!r}
 results, jobs = xval.load_results(where), xval.load_jobs(where)
-figures, predictions = xval.load_scores(where), xval.load_predictions(where, instances=[1])
+scores, predictions = xval.load_scores(where), xval.load_predictions(where, instances=[1])
 print(json.dumps({{"results": sorted(results.columns), "jobs": sorted(jobs.columns), "states": sorted(set(jobs["status"])),
-    "figures": sorted(scores.columns), "predictions": sorted(predictions.columns), "n": [len(jobs), len(predictions)],
+    "scores": sorted(scores.columns), "predictions": sorted(predictions.columns), "n": [len(jobs), len(predictions)],
     "accuracy": results.query("instance == 1 and fold == 1 and side == 'test' and metric == 'accuracy'")["value"].tolist()}}))
 """))  # fmt: skip
 
     assert {"instance", "fold", "repeat", "side", "metric", "value"} <= set(read["results"])
     assert {"instance", "fold", "status", "seconds", "error"} <= set(read["jobs"])
     assert read["states"] == ["done"]
-    assert {"instance", "side", "metric", "chance"} <= set(read["figures"])
+    assert {"instance", "side", "metric", "chance"} <= set(read["scores"])
     assert {"item", "side", "target", "predicted", "probability_high", "instance", "fold"} <= set(read["predictions"])
     assert read["n"] == [9, sum(len(finished.predictions(1, fold)) for fold in (1, 2, 3))]
     assert read["accuracy"] == [finished.scores()["accuracy"]]
