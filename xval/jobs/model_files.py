@@ -73,6 +73,14 @@ def hash_model_files(folder: Path) -> dict[str, str]:
     return {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
 
 
+def find_replaced(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | None:
+    """Return the SHA-256 of each model file that its job did not write, by path; None: the record has no hashes."""
+    written = record.get("model_sha256")
+    if not isinstance(written, Mapping):
+        return None
+    return {file: found for file, found in hash_model_files(folder).items() if found != written.get(file)}
+
+
 def seen_by_embedder(job: Job) -> list[Provenance]:
     """Return what trained the embedder, where xval has trained the one that made the features of a job."""
     embedder = own_embedder(job.settings.feature_settings())

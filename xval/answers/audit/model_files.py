@@ -9,7 +9,7 @@ from xval.answers.audit.verdict import Damage, Findings
 from xval.base.errors import brief
 from xval.base.findings import Finding, Rule
 from xval.base.json_files import read_json
-from xval.jobs.model_files import hash_model_files
+from xval.jobs.model_files import find_replaced
 from xval.results.folder import ALL_ITEMS
 
 
@@ -30,18 +30,16 @@ def _faults(folder: Path, record: Mapping[str, Any] | None, *, is_final: bool = 
     """Yield which files of a model are others than its job wrote, or missing; of folds another rule names these."""
     if record is None:
         raise NotCheckableError("it has no record.json")
-    written = record.get("model_sha256")
-    if not isinstance(written, Mapping):
-        raise NotCheckableError("an earlier version of xval wrote its record, without the SHA-256 of its model")
     try:
-        present = hash_model_files(folder)
+        replaced = find_replaced(folder, record)
     except OSError as error:
         raise NotCheckableError(f"its model cannot be read ({brief(error)})") from error
-    for file in sorted({*written, *present}):
-        if file not in present and is_final:
-            yield Damage(f"{file} is missing")
-        if file in present and present[file] != written.get(file):
-            yield (
-                f"{file} is not the file that its job wrote: its SHA-256 is {present[file]}, but record.json has "
-                f"{written.get(file, 'none')}. Restore the file, or run the job again"
-            )
+    if replaced is None:
+        raise NotCheckableError("an earlier version of xval wrote its record, without the SHA-256 of its model")
+    written = record["model_sha256"]
+    yield from (Damage(f"{file} is missing") for file in written if is_final and not (folder / file).is_file())
+    for file, found in replaced.items():
+        yield (
+            f"{file} is not the file that its job wrote: its SHA-256 is {found}, but record.json has "
+            f"{written.get(file, 'none')}. Restore the file, or run the job again"
+        )

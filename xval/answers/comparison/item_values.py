@@ -33,7 +33,7 @@ class ItemValues(NamedTuple):
     Attributes:
         of: ``items``: the mean over items; ``pooled``: of all test examples together.
         items: Their names; of more than 500 pooled ones, numbers of groups.
-        runs: Folds and repeat of each run; no fold: runs that are not told apart.
+        runs: Folds and repeat of each run; no fold: runs that are not distinguished.
         scores: float64 (n_runs,).
         values: float64 (n_items, n_runs), of each item; of pooled scores the pseudo-values of the jackknife.
         weights: float64 (n_classes, n_items), examples of each item in each class that a pooled score is of; None: of a mean.

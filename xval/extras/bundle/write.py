@@ -29,7 +29,7 @@ from xval.extras.export.api import (
     find_model,
     output_columns,
 )
-from xval.jobs.model_files import hash_model_files
+from xval.jobs.model_files import find_replaced
 from xval.models.saved.novelty import read_novelty
 from xval.results.output_folder import neighbour_folder
 from xval.reuse.inference import load_model
@@ -148,9 +148,7 @@ def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Pa
 
 def _refuse_changed(folder: Path, evidence: BundleEvidence) -> None:
     """Raise a ResultsError where a file of the model is another one than its job wrote, whose scores the bundle states."""
-    written = (evidence.record or {}).get("model_sha256", {})
-    changed = [file for file, found in hash_model_files(folder).items() if found != written.get(file, found)]
-    if changed:
+    if changed := list(find_replaced(folder, evidence.record or {}) or ()):
         raise ResultsError(
             f"{folder}: {join_words(changed)} {verb_of(len(changed))} not the file that its job wrote (its SHA-256 differs "
             "from record.json), so the scores are those of another model. Restore the file, or run the job again."
