@@ -151,11 +151,11 @@ def test_compare_says_what_there_is(finished, arguments, named):
 
 @pytest.mark.long
 def test_an_estimator_without_another_instance_can_be_compared_with_chance(copied):
-    to_type = f"xval compare {copied.EXPERIMENT} 3 --permutations 39"
+    to_type = f"xval permutation-test {copied.EXPERIMENT}:3"
 
     assert to_type in copied.mistake("-m", "xval", "compare", copied.EXPERIMENT, "3")
-    assert "--permutations" not in copied.mistake("-m", "xval", "compare", copied.EXPERIMENT, "1")
-    assert copied.xval(*to_type.split()[1:-1], "39", "--yes").returncode == 0
+    assert "permutation-test" not in copied.mistake("-m", "xval", "compare", copied.EXPERIMENT, "1")
+    assert copied.xval(*to_type.split()[1:], "--permutations", "39").returncode == 0
 
 
 def test_groups_shows_a_value_of_each_group(copied):

@@ -339,7 +339,7 @@ GUESSES = {
     "classification_report": "xval report EXPERIMENT",
     "grid_search": "experiment.search",
     "GridSearchCV": "experiment.search",
-    "permutation_test_score": "xval compare EXPERIMENT 1 --permutations 39",
+    "permutation_test_score": "xval permutation-test EXPERIMENT",
     "history": "history.csv",
     "inspect": "xval status EXPERIMENT",
     "cite": "xval report EXPERIMENT",

@@ -1,4 +1,4 @@
-"""``xval compare --permutations``: an estimator is trained again with permuted labels, and nothing of its results changes."""
+"""``xval permutation-test``: an estimator is trained again with permuted labels, and nothing of its results changes."""
 
 import json
 import re
@@ -24,8 +24,10 @@ def one_class_each(study, n_items=10, *, effect=0.0, counts=(3, 9)):
     write("small", predictors, targets, data_folder=study.folder / "data", task_type="classification")
 
 
-def permuted(study, *arguments):
-    ended = study.xval("compare", study.EXPERIMENT, *arguments)
+def permuted(study, number="1"):
+    ended = study.xval(
+        "permutation-test", f"{study.EXPERIMENT}:{number}" if number else study.EXPERIMENT, "--permutations", "39"
+    )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     written = json.loads((study.results / "instance_1" / "permutation_test.json").read_text())
     return written, " ".join(ended.stdout.split())
@@ -42,7 +44,7 @@ def files_of(study):
 def test_classes_that_can_be_learned_are_above_chance(study):
     study.train({"architecture": "logistic", "C": (0.1,)})
     before = files_of(study)
-    written, text = permuted(study, "1", "--permutations", "39")
+    written, text = permuted(study)
     assert written["n_as_high"] == 0
     assert written["p"] == pytest.approx(1 / 40)
     assert (
@@ -57,7 +59,7 @@ def test_classes_that_can_be_learned_are_above_chance(study):
 def test_items_of_one_class_change_places(study):
     one_class_each(study)
     study.train({"architecture": "knn", "n_neighbors": (1,)}, fold_repeats=2)
-    written, text = permuted(study, "--permutations", "39")
+    written, text = permuted(study, number="")
     assert written["permutes_items"]
     assert written["p"] > 0.025
     assert "It is not significantly above chance" in text
@@ -68,7 +70,7 @@ def test_items_of_one_class_change_places(study):
 def test_a_regression_is_permuted_too(study):
     study.corpus("regression")
     study.train({"architecture": "ridge", "alpha": (1.0,)}, task_type="regression")
-    written, text = permuted(study, "1", "--permutations", "39")
+    written, text = permuted(study)
     assert written["p"] == 0.025
     assert "It is better than chance: p = 0.025" in text
     assert f"lowest {min(written['permuted']):.3f}" in text
@@ -83,14 +85,14 @@ def test_what_cannot_be_tested_is_named(study):
     write("small", predictors, targets, data_folder=study.folder / "data", task_type="regression")
     instances = ({"architecture": "knn", "n_neighbors": (1,)}, {"architecture": "mlp", "n_units": (4,)})
     study.train(*instances, task_type="regression", num_epochs=1)
-    command = ("-m", "xval", "compare", study.EXPERIMENT)
-    network = study.mistake(*command, "2", "--permutations", "200")
+    command = ("-m", "xval", "permutation-test")
+    network = study.mistake(*command, f"{study.EXPERIMENT}:2", "--permutations", "200")
     assert "instance 2 has architecture 'mlp', but only estimators are trained again" in network
     assert re.search(r"200 trainings of all its folds would take about \d+:\d\d:\d\d", network)
-    few = study.mistake(*command, "1", "--permutations", "200")
+    few = study.mistake(*command, f"{study.EXPERIMENT}:1")
     assert "its labels can be permuted in only 5 ways" in few
-    assert "expected one instance" in study.mistake(*command, "1", "2", "--permutations", "99")
-    fewer = study.mistake(*command, "1", "--permutations", "19")
+    assert "one instance is needed here" in study.mistake(*command, f"{study.EXPERIMENT}:1,2")
+    fewer = study.mistake(*command, f"{study.EXPERIMENT}:1", "--permutations", "19")
     assert "--permutations 19: p could be 0.05 at best. Give 39 or more, so that it can be 0.025" in fewer
 
 
@@ -109,7 +111,7 @@ def test_labels_that_the_item_all_but_fixes_are_not_permuted(study, task):
     write("small", predictors, targets, data_folder=study.folder / "data", task_type=task)
     study.train({"architecture": "knn", "n_neighbors": (3,)}, task_type=task)
 
-    refused = study.mistake("-m", "xval", "compare", study.EXPERIMENT, "1", "--permutations", "39")
+    refused = study.mistake("-m", "xval", "permutation-test", study.EXPERIMENT)
 
     labels = np.array([[label == "ill" for label in of] if task == "classification" else of for of in targets.values()], float)
     share = (labels - labels.mean(axis=1, keepdims=True)).var() / labels.var()
@@ -126,6 +128,12 @@ def test_rare_labels_that_each_item_has_are_permuted(study):
     write("small", predictors, targets, data_folder=study.folder / "data", task_type="classification")
     study.train({"architecture": "knn", "n_neighbors": (1,)})
 
-    written, _ = permuted(study, "1", "--permutations", "39")
+    written, _ = permuted(study)
 
     assert written["p"] == 0.025
+
+
+def test_the_option_of_compare_of_before_names_the_command(study):
+    study.train({"architecture": "logistic"})
+    text = study.mistake("-m", "xval", "compare", study.EXPERIMENT, "1", "--permutations", "39")
+    assert "xval permutation-test EXPERIMENT:N --permutations 199" in text

@@ -272,8 +272,9 @@ COMMANDS: Mapping[str, str] = {
     **dict.fromkeys(("combine", "average", "vote", "stack", "blend", "fuse"), _COMBINE),
     "confusion-matrix": "xval report EXPERIMENT --confusion FILE.png",
     "classification-report": "xval report EXPERIMENT, or --details to print all values, too",
-    "permutation-test-score": "xval compare EXPERIMENT 1 --permutations 39, for an estimator",
-    "permutation-test": "xval compare EXPERIMENT 1 --permutations 39, for an estimator",
+    "permutation-test-score": "xval permutation-test EXPERIMENT",
+    "permutation": "xval permutation-test EXPERIMENT",
+    "permutations": "xval permutation-test EXPERIMENT",
     "history": "xval status EXPERIMENT; history.csv in the folder of each fold has all epochs",
     "inspect": "xval status EXPERIMENT (results), or xval prepare show AUDIO_FILE (a clip as a model gets it)",
     "cite": "xval report EXPERIMENT, whose page has the BibTeX of its methods; CITATION.cff is that of xval",
@@ -352,7 +353,11 @@ OPTIONS_OF_COMMANDS: Mapping[str, Mapping[str, str]] = {
         ("--output", "--out", "-o", "--save"),
         "xval report EXPERIMENT --latex > table.tex, because the table is printed; the page is report.html in EXPERIMENT",
     ),
-    "compare": {"--latex": "xval report EXPERIMENT --latex", "--permutation": "--permutations 999"},
+    "compare": {
+        "--latex": "xval report EXPERIMENT --latex",
+        **dict.fromkeys(("--permutations", "--permutation"), "xval permutation-test EXPERIMENT:N --permutations 199"),
+    },
+    "permutation-test": dict.fromkeys(("--n", "--n-permutations", "--permutation"), "--permutations 199"),
 }
 """An option that a command does not have, by the command, and what to type in its place."""
 

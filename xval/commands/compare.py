@@ -11,8 +11,6 @@ tested.
   verdict         better or worse (p Holm at most 0.05); practically equal (the difference is shown to be within ±rope); or
                   undecided (none of these is shown)
 
-With --permutations one instance, an estimator, is tested against chance: it is trained again with permuted labels.
-
 With one training per fold, a verdict holds only for these trained models. With several repeats or seeds it holds for the
 method. The tests treat items as units, never clips, because clips of one item are not independent. Records that fail xval
 audit are named next to the scores.
@@ -27,8 +25,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.console import make_console
-from preprocessing.options.argument_parser import number_reader, whole_number
-from xval.base.errors import SettingsError, first_of
+from preprocessing.options.argument_parser import number_reader
+from xval.base.errors import first_of
 from xval.commands._output import add_output, output_of
 from xval.commands._own_modules import add_import
 from xval.results.folder import find_experiment
@@ -36,7 +34,7 @@ from xval.results.folder import find_experiment
 if TYPE_CHECKING:
     from xval.answers.comparison.outcome import Comparison
 
-SUMMARY = "compare instances with a baseline, or one with chance: significance tests, a paragraph to publish"
+SUMMARY = "compare instances with a baseline: significance tests, a paragraph to publish"
 GROUP = "Compare"
 
 _WIDTH_OF_FILES = 200
@@ -65,19 +63,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--rope", type=number_reader("--rope"), default=0.01, metavar="X",
         help="differences up to X, in the unit of the metric, count as practically equal (default: %(default)s)",
     )  # fmt: skip
-    parser.add_argument(
-        "--permutations", type=lambda text: whole_number("--permutations", text, smallest=1), metavar="N",
-        help="permutation test: train one instance, an estimator, N times with permuted labels, to test it against chance",
-    )  # fmt: skip
-    parser.add_argument("--yes", action="store_true", help="with --permutations: run it even if it takes more than an hour")
     add_output(parser, "all numbers, including those of each fold and item")
     add_import(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the comparison, and write the numbers."""
-    if options.permutations is not None:
-        return _test_by_permutation(options)
     from rich.text import Text
 
     from xval.answers.chosen_comparison import describe_evidence
@@ -107,31 +98,6 @@ def run(options: argparse.Namespace) -> int:
         console.print(Text(line))
     console.print(Text(f"\n{text.describe_to_publish(comparison)}"))
     write_table(comparison.table, output, console)
-    return 0
-
-
-def _test_by_permutation(options: argparse.Namespace) -> int:
-    from xval.answers.chosen_instance import choose_instance
-    from xval.answers.comparison.choose import find_home
-    from xval.experiment.permutation_test import describe_test, permute_labels
-
-    home, named = find_home(options.folder)
-    names = [*named, *options.instances]
-    given = [name for name in ("baseline", "metric", "output") if getattr(options, name) is not None]
-    if given:
-        raise SettingsError(
-            f"--permutations: cannot be combined with --{given[0]}, because it tests one instance against chance."
-        )
-    if len(names) > 1 or not all(name == "selected" or str(name).isdecimal() for name in names):
-        raise SettingsError(
-            f"--permutations: received {', '.join(map(str, names))}; expected one instance: a number, or selected."
-        )
-    number = next((int(name) for name in names if str(name).isdecimal()), None)
-    console = make_console(least_width=_WIDTH_OF_FILES)
-    test = permute_labels(home, number, options.permutations, console, is_agreed=options.yes)
-    instance = choose_instance(home, number)
-    for line in describe_test(test, instance, len(home.instances())):
-        console.print(line, markup=False)
     return 0
 
 

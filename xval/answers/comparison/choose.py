@@ -302,7 +302,7 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         told = f"{len(chosen)} instance to compare; expected at least two, or one and another as baseline (--baseline)"
         others = [_describe_other(only) for only in chosen.values()]
         chance_hint = [
-            f" To test it against chance: xval compare {quote(str(only.experiment.path))} {only.number} --permutations 39"
+            f" To test it against chance: xval permutation-test {quote(str(only.experiment.path))}:{only.number}"
             for only in chosen.values()
             if only.settings.architecture in CLASSICAL
         ]

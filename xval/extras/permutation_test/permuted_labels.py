@@ -25,7 +25,6 @@ from rich.console import Console
 from preprocessing.console import progress_bar
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore
-from xval.answers.chosen_instance import choose_instance
 from xval.answers.estimates import over_items_of
 from xval.answers.metric_over_items import MetricOverItems
 from xval.answers.score_text import decimals, format_time
@@ -42,7 +41,6 @@ from xval.jobs.observers import Observers
 from xval.jobs.plan import make_job
 from xval.jobs.written_settings import restore_instance
 from xval.measures.metrics import find
-from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.item_scores import ItemScore
 from xval.results.job_key import JobKey
@@ -212,14 +210,11 @@ class _Study:
         return MetricOverItems(find(task.name, self.metric), examples, is_mean=self.score["of"] == "items").score()
 
 
-def permute_labels(
-    folder: ExperimentFolder, number: int | None, n_permutations: int, console: Console, *, is_agreed: bool
-) -> PermutationTest:
+def permute_labels(instance: InstanceResults, n_permutations: int, console: Console, *, is_agreed: bool) -> PermutationTest:
     """Return the permutation test of an instance that is an estimator, and write it into the folder of the instance.
 
     Args:
-        folder: The experiment.
-        number: Of the instance; None: the one that the validation values select.
+        instance: Without scores over items.
         n_permutations: How often labels are permuted.
         console: Is told how long it takes.
         is_agreed: It may take more than an hour.
@@ -228,9 +223,8 @@ def permute_labels(
         SettingsError: The instance is no estimator, or it would take more than an hour and nobody has agreed to that.
         ResultsError: Something is missing, is not what it was, or labels can be permuted in too few ways.
     """
-    instance = choose_instance(folder, number)
     _refuse_what_cannot(instance, n_permutations)
-    study, job = _read(folder, instance, console)
+    study, job = _read(instance, console)
     item = _item_word(instance)
     if not study.permutes_items and (share := study.share_permuted()) < _LEAST_SHARE:
         raise ResultsError(
@@ -269,7 +263,7 @@ def permute_labels(
     n_as_high = sum(not sign * (other - value) < -_ROUNDING for other in permuted)  # NaN counts
     test = PermutationTest(study.metric, value, tuple(permuted), n_as_high, study.permutes_items)
     written = test._asdict() | {"permuted": [round(other, 6) for other in permuted], "p": test.p}
-    write_json(folder.instance_folder(instance.number) / FILE_NAME, written)
+    write_json(instance.experiment.instance_folder(instance.number) / FILE_NAME, written)
     return test
 
 
@@ -320,9 +314,9 @@ def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
         raise SettingsError(f"{where} has {given[0]}, which does not support permuted labels. Test an instance without it.")
 
 
-def _read(folder: ExperimentFolder, result: InstanceResults, console: Console) -> tuple[_Study, Job]:
+def _read(result: InstanceResults, console: Console) -> tuple[_Study, Job]:
     """Return the study of an instance, and a job of it, with any fold."""
-    number = result.number
+    folder, number = result.experiment, result.number
     results = open_results(folder)
     over_items = over_items_of(result, [])
     metric = result.task.main_metrics[0]

@@ -1,0 +1,1 @@
+"""Permutation test: is one instance above chance? ``xval permutation-test``."""
