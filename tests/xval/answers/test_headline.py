@@ -9,7 +9,6 @@ import pytest
 from xval.answers import nested_selection
 from xval.answers.headline import _Fields, find_headline
 from xval.answers.line_cases import CASES, CHOSEN, FIRST, ONE, SCORED, SCORED_CHOSEN
-from xval.results.scores import scores_of_record
 
 FOLDS = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
 LOWER = [value - 0.3 + 0.01 * (number % 2) for number, value in enumerate(FOLDS)]
@@ -65,9 +64,8 @@ def with_levels(instance, **levels):
 def validates_better(make):
     """Return two instances of which the one with the best validation figures is worse on the test."""
     first = make(1, LOWER, low=0.51)
-    for record in first.jobs.values():
-        record["metrics"]["validation"] |= {"accuracy": 0.95, "balanced_accuracy": 0.95}
-    scores = {key: scores_of_record(record) for key, record in first.jobs.items()}
+    high = {"accuracy": 0.95, "balanced_accuracy": 0.95}
+    scores = {key: replace(each, sides={**each.sides, "validation": high}) for key, each in first.scores.items()}
     return [replace(first, scores=scores), make(2, FOLDS, low=0.51)]
 
 

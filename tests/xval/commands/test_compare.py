@@ -13,7 +13,7 @@ ACCURACIES = {1: (0.5, 0.6, 0.7, 0.5), 2: (0.9, 0.8, 0.9, 0.75), 3: (0.5, 0.7, 0
 
 
 @pytest.fixture
-def experiment(make_record, tmp_path):
+def experiment(make_record, write_job, tmp_path):
     """An experiment as a run leaves it, without models: three instances on four folds of one item."""
     made = tmp_path / "results" / "demo" / "experiment_1"
     made.mkdir(parents=True)
@@ -29,7 +29,7 @@ def experiment(make_record, tmp_path):
         for fold, score in enumerate(scores, start=1):
             (made / f"instance_{number}" / f"fold_{fold}").mkdir()
             record = make_record(fold, {"balanced_accuracy": score, "accuracy": score, "loss": 1.0}, **hashes)
-            write_json(made / f"instance_{number}" / f"fold_{fold}" / "record.json", record)
+            write_job(made / f"instance_{number}" / f"fold_{fold}", record)
     return made
 
 

@@ -4,6 +4,7 @@ import math
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from xval import load_jobs, load_results, load_scores
@@ -51,11 +52,11 @@ def test_a_status_reads_every_record_once(experiment, count_reads):
 
 def test_a_record_is_read_again_once_it_was_written(experiment):
     results, key = open_results(experiment.folder), JobKey(1, 1)
-    assert results.record(key)["metrics"]["test"]["accuracy"] == 0.5
+    assert (results.record(key)["seconds"], results.instance(1).scores[key].side("test")["accuracy"]) == (10.0, 0.5)
 
-    experiment.add_fold(1, 1, {"accuracy": 0.25})
+    experiment.add_fold(1, 1, {"accuracy": 0.25}, seconds=11.0)
 
-    assert results.record(key)["metrics"]["test"]["accuracy"] == 0.25
+    assert (results.record(key)["seconds"], results.instance(1).scores[key].side("test")["accuracy"]) == (11.0, 0.25)
     assert results.source(key) != open_results(ExperimentFolder(experiment.folder.path)).source(JobKey(2, 1))
 
 
@@ -112,6 +113,28 @@ def test_the_frame_of_figures_has_those_of_finished_jobs_that_count_and_of_their
     ]
     assert scores.query("metric == 'auc'")["value"].map(math.isnan).sum() == 2 * 6  # of all sides but chance, and of an item
     assert set(scores["side"]) == {"training", "validation", "test", "clip_validation", "clip_test", "chance", "item_test"}
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_scores_in_the_record_of_an_earlier_version_are_those_of_today(experiment, make_record):
+    wanted = load_results(experiment.folder.path, items=True)
+    fold = experiment.folder.fold_folder(2, 1)
+    earlier = make_record(1, {"accuracy": 1.0, "auc": None})
+    (fold / "scores.parquet").unlink()
+
+    write_json(fold / "record.json", earlier | read_json(fold / "record.json"))
+    pd.testing.assert_frame_equal(load_results(experiment.folder.path, items=True), wanted)
+
+    write_json(fold / "record.json", earlier | read_json(fold / "record.json") | {"metrics": {"test": {"accuracy": "x"}}})
+    with pytest.raises(ResultsError, match=r"record\.json.*damaged scores"):
+        load_results(experiment.folder.path)
+
+
+def test_a_finished_job_without_its_scores_is_named(experiment):
+    (experiment.folder.fold_folder(1, 1) / "scores.parquet").unlink()
+
+    with pytest.raises(ResultsError, match=r"fold_1/scores\.parquet: missing\."):
+        load_results(experiment.folder.path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")

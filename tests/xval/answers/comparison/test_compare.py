@@ -30,7 +30,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
-from xval.results.scores import scores_of_record
+from xval.results.scores import Scores
 
 RATIO = 0.25
 NAN = math.nan
@@ -41,14 +41,14 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
 
     `failed` are errors by fold; `no_items` are folds whose items have another metric.
     """
-    number, jobs = int(name), {}
+    number, jobs, scores = int(name), {}, {}
     for fold, given in folds.items():
         for repeat, value in enumerate(given if isinstance(given, list) else [given], start=1):
             test = {"accuracy": value}
             items = {"training": [f"t{place}" for place in range(round(1 / ratio))], "validation": ["v"], "test": [f"s{fold}"]}
             of_items = {f"s{fold}": {"n_clips": n_clips, "f1" if fold in no_items else "accuracy": value}}
-            figures = {side: {"test": test, "validation": {}, "training": {}} for side in ("metrics", "clip_metrics")}
-            jobs[number, fold, repeat] = {"status": "done", "items": items, "item_metrics": {"test": of_items}} | figures
+            jobs[number, fold, repeat] = {"status": "done", "items": items}
+            scores[JobKey(number, fold, repeat)] = Scores({"test": test, "clip_test": test}, of_items)
     jobs |= {(number, fold, 1): {"status": "failed", "error": error} for fold, error in (failed or {}).items()}
     wanted = [*jobs, *((number, fold, 1) for fold in missing)]
     parameters = (
@@ -58,7 +58,6 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
         path=Path("settings.json"), instance=number, description="", settings_hash="s", parameters=parameters, sources={}
     )
     records = {JobKey(*key): record for key, record in sorted(jobs.items())}
-    scores = {key: scores_of_record(record) for key, record in records.items() if record["status"] == "done"}
     instance = InstanceResults(
         ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted], scores
     )

@@ -1,5 +1,4 @@
-import json
-
+import pandas as pd
 import pytest
 
 from xval.base.errors import ResultsError
@@ -17,7 +16,7 @@ FOLDS = (1, 2, 10)
 
 
 @pytest.fixture
-def experiment(tmp_path, make_record):
+def experiment(tmp_path, make_record, write_job):
     """Return an experiment whose second instance validates better; its models are empty files."""
     folder = tmp_path / "experiment_1"
     for instance, accuracy in ((1, 0.5), (2, 0.75)):
@@ -26,7 +25,7 @@ def experiment(tmp_path, make_record):
             of_fold = folder / f"instance_{instance}" / f"fold_{fold}"
             of_fold.mkdir(parents=True)
             (of_fold / "model.keras").touch()
-            write_json(of_fold / "record.json", make_record(fold, {"accuracy": accuracy, "loss": 1.0}, **hashes))
+            write_job(of_fold, make_record(fold, {"accuracy": accuracy, "loss": 1.0}, **hashes))
         settings = {"instance": instance, "description": "", "settings_hash": "s", "parameters": PARAMETERS, "sources": {}}
         write_json(folder / f"instance_{instance}" / "settings.json", settings)
     folds = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in FOLDS]
@@ -80,12 +79,12 @@ def test_an_experiment_folder_means_the_instance_that_validation_selects(experim
     assert "instance_2: selected by validation accuracy; ensemble of 3" in note
 
 
-def test_the_records_select_not_what_was_derived_from_them_before(experiment):
-    """A run that was killed, or goes on, has not written metrics.json anew."""
-    path = experiment / "instance_1" / "fold_2" / "record.json"
-    record = json.loads(path.read_text())
-    record["metrics"]["validation"]["accuracy"] = record["clip_metrics"]["validation"]["accuracy"] = 3.0
-    write_json(path, record)
+def test_the_scores_of_jobs_select_not_what_was_derived_from_them_before(experiment):
+    """A run that was killed, or continues, has not written metrics.json anew."""
+    path = experiment / "instance_1" / "fold_2" / "scores.parquet"
+    rows = pd.read_parquet(path)
+    rows.loc[rows["side"].isin(["validation", "clip_validation"]) & (rows["metric"] == "accuracy"), "value"] = 3.0
+    rows.to_parquet(path, index=False)
     (experiment / "instance_2" / "metrics.json").write_text("{}")
 
     assert "instance_1: selected by validation accuracy" in find_members(experiment).note
