@@ -273,6 +273,22 @@ def write_model(tmp_path):
     return write
 
 
+class Payload:
+    """Writes a file when it is read by pickle."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.fixture
+def payload():
+    """Return the class of objects that write a file of a path when they are read by pickle."""
+    return Payload
+
+
 @pytest.fixture
 def trap(tmp_path, monkeypatch):
     """Return the path of a file that payloads write; after the test, nothing has been written anywhere but where it said.

@@ -7,30 +7,18 @@ import sys
 import pandas as pd
 import pytest
 
-from xval.base.json_files import write_json
-
 ACCURACIES = {1: (0.5, 0.6, 0.7, 0.5), 2: (0.9, 0.8, 0.9, 0.75), 3: (0.5, 0.7, 0.6, 0.6)}
 
 
 @pytest.fixture
-def experiment(make_record, write_job, tmp_path):
+def experiment(make_results, tmp_path):
     """An experiment as a run leaves it, without models: three instances on four folds of one item."""
-    made = tmp_path / "results" / "demo" / "experiment_1"
-    made.mkdir(parents=True)
-    deals = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in (1, 2, 3, 4)]
-    write_json(made / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": deals})
+    made = make_results(tmp_path / "results", n_folds=4)
     for number, scores in ACCURACIES.items():
-        parameters = {"task_type": "classification", "rank_by": "accuracy", "dataset": "demo", "num_experiment": 1}
-        parameters |= {"comment_1": f"[width] {number}", "architecture": "mlp", "batch_size": number}
-        settings = {"instance": number, "description": "", "settings_hash": "s", "sources": {}, "parameters": parameters}
-        hashes = {"instance": number, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}
-        (made / f"instance_{number}").mkdir()
-        write_json(made / f"instance_{number}" / "settings.json", settings)
+        made.add_instance(number, comment_1=f"[width] {number}", batch_size=number)
         for fold, score in enumerate(scores, start=1):
-            (made / f"instance_{number}" / f"fold_{fold}").mkdir()
-            record = make_record(fold, {"balanced_accuracy": score, "accuracy": score, "loss": 1.0}, **hashes)
-            write_job(made / f"instance_{number}" / f"fold_{fold}", record)
-    return made
+            made.add_fold(number, fold, {"balanced_accuracy": score, "accuracy": score, "loss": 1.0})
+    return made.folder.path
 
 
 def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, experiment):
