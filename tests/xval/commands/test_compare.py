@@ -44,21 +44,6 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
     assert row[:5] == ["3", "[width]", "3", "0.600", "-0.238"]
 
 
-def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
-    path = tmp_path / "numbers.csv"
-
-    code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--output", path)
-
-    assert code == 0
-    assert f"1 row: {path}" in printed
-    written = pd.read_csv(path)
-    assert written[["instance", "baseline", "metric", "n_folds", "n_comparisons"]].to_numpy().tolist() == [
-        [3, 1, "accuracy", 4, 1]
-    ]
-    assert written.filter(like="difference_fold_").loc[0].tolist() == pytest.approx([0, 0.1, -0.1, 0.1])
-    assert written["difference_item_speaker 3"][0] == pytest.approx(-0.1)
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

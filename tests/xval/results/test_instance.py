@@ -66,7 +66,7 @@ def test_what_repeats_share_is_that_of_the_first_which_is_done(make_instance, ma
     found = make_instance(1, [third, second, make_failure(1)], folds_total=1, repeats=3)
 
     assert [key.repeat for key in found.jobs] == [1, 2, 3]
-    assert found.folds == {1: second}
+    assert {fold: (record["repeat"], record["items"]) for fold, record in found.folds.items()} == {1: (2, second["items"])}
     assert found.failed_folds == {1}
 
 

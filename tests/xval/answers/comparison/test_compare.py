@@ -22,7 +22,7 @@ from xval.answers.comparison.text import (
     table_rows,
 )
 from xval.answers.score_text import decimals
-from xval.base.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError
 from xval.measures.statistics.comparison import corrected_t, item_difference
 from xval.measures.statistics.crossed import Component, add_runs
 from xval.measures.statistics.planning import least_detectable
@@ -351,12 +351,6 @@ def test_unequal_numbers_of_repeats_are_said():
     assert "averaged over 1 or 2 seeds within a fold" in describe_to_publish(found)
 
 
-def test_folds_over_clips_are_said_to_be_no_independent_items():
-    first, second = competitor("1", {1: 0.5, 2: 0.7}, n_clips=1), competitor("2", {1: 0.6, 2: 0.7}, n_clips=1)
-
-    assert describe_limits(compare_accuracy([second], first))[0].startswith("Most items have one clip.")
-
-
 def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
     found = compare_accuracy(
         [competitor("2", numbered([0.8, 0.7, 0.9, 0.6, 0.8, 0.7]))], competitor("1", numbered([0.7, 0.7, 0.7, 0.5, 0.7, 0.8]))
@@ -384,11 +378,6 @@ def test_the_table_has_all_numbers():
     assert table["difference_item_s2"].tolist() == pytest.approx([0.3, 0.4])
     assert table.loc[0, "p_holm"] == found.pairs[0].p_holm
     assert table["verdict"].tolist() == ["undecided", "no test"]
-
-
-def test_a_negative_rope_is_refused():
-    with pytest.raises(SettingsError, match=r"rope=-1"):
-        compare_accuracy([competitor("2", {1: 0.5, 2: 0.6})], competitor("1", {1: 0.5, 2: 0.7}), rope=-1)
 
 
 @pytest.mark.parametrize(
