@@ -267,14 +267,18 @@ def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_ins
 
 
 @pytest.mark.parametrize(
-    ("of", "mean", "text"),
+    ("changes", "mean", "text"),
     [
-        ("items", 0.6, ", over items 0.700 [0.500, 0.800]"),
-        ("items", 0.7001, " [0.500, 0.800]"),
-        ("pooled", 0.7, ", pooled 0.300 [0.500, 0.800]"),
-        ("pooled", 0.3, " [0.500, 0.800]"),
-        ("pooled", None, ", pooled 0.300 [0.500, 0.800]"),
+        ({"of": "items"}, 0.6, ", over items 0.700 [0.500, 0.800]"),
+        ({"of": "items"}, 0.7001, " [0.500, 0.800]"),
+        ({"of": "pooled"}, 0.7, ", pooled 0.300 [0.500, 0.800]"),
+        ({"of": "pooled"}, 0.3, " [0.500, 0.800]"),
+        ({"of": "pooled"}, None, ", pooled 0.300 [0.500, 0.800]"),
+        ({"of": "pooled", "low": None, "high": None}, 0.7, ", pooled 0.300"),
+        ({"of": "items", "low": None, "high": None}, 0.6, ""),
+        ({"of": "pooled", "pooled": None}, 0.7, ", pooled NaN"),
+        ({"of": "items", "items": None}, 0.7, ""),
     ],
 )
-def test_the_figure_that_an_interval_is_of_is_named_unless_it_is_the_mean_over_folds(of, mean, text):
-    assert format_interval({"items": 0.7, "pooled": 0.3, "of": of, "low": 0.5, "high": 0.8}, mean) == text
+def test_the_score_that_an_interval_is_of_is_named_unless_it_is_the_mean_over_folds(changes, mean, text):
+    assert format_interval({"items": 0.7, "pooled": 0.3, "low": 0.5, "high": 0.8} | changes, mean) == text

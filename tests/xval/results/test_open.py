@@ -1,6 +1,7 @@
 """The one reader of an experiment: each file is read once, again where it was written; and the frames that it has."""
 
 import math
+import shutil
 import subprocess
 import sys
 
@@ -125,9 +126,28 @@ def test_scores_in_the_record_of_an_earlier_version_are_those_of_today(experimen
     write_json(fold / "record.json", earlier | read_json(fold / "record.json"))
     pd.testing.assert_frame_equal(load_results(experiment.folder.path, items=True), wanted)
 
-    write_json(fold / "record.json", earlier | read_json(fold / "record.json") | {"metrics": {"test": {"accuracy": "x"}}})
-    with pytest.raises(ResultsError, match=r"record\.json.*damaged scores"):
+    (fold / "scores.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ResultsError, match=r"scores\.parquet: damaged .*Delete it; record\.json has the scores\."):
         load_results(experiment.folder.path)
+    (fold / "scores.parquet").unlink()
+    write_json(fold / "record.json", earlier | read_json(fold / "record.json") | {"metrics": {"test": {"accuracy": "x"}}})
+    with pytest.raises(ResultsError, match=r"record\.json of 2: damaged scores"):
+        load_results(experiment.folder.path)
+
+
+def test_a_record_in_the_place_of_another_job_is_named(experiment):
+    shutil.copy(experiment.folder.fold_folder(2, 1) / "record.json", experiment.folder.fold_folder(1, 1) / "record.json")
+
+    with pytest.raises(ResultsError, match=r"fold_1/record\.json: it is the record of another job, instance 2, fold 1\."):
+        load_results(experiment.folder.path)
+
+
+@pytest.mark.parametrize("content", ["{", '{"metrics": "uar"}', '{"metrics": [1]}'])
+def test_damaged_names_of_added_metrics_are_named_with_the_command_that_writes_them(experiment, content):
+    experiment.folder.added_metrics.write_text(content)
+
+    with pytest.raises(ResultsError, match=r"damaged\. Delete it and add the metrics again: xval add-metrics .*_1 NAME"):
+        _ = open_results(experiment.folder).requested_metrics
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
