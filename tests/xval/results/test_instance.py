@@ -22,7 +22,7 @@ def test_a_summary_is_of_the_folds_that_have_a_value_and_n_counts_them(make_inst
     known = [value for value in values if value is not None and math.isfinite(value)]
     ends = {"min": min(known, default=None), "max": max(known, default=None)}
     assert len(instance.folds) == len(values)
-    assert instance.over_folds("test", "auc") == pytest.approx({"mean": mean, "std": std, "n": n, **ends}, abs=0)
+    assert instance.over_folds("test", "auc") == pytest.approx({"mean": mean, "std": std, "n": n, **ends}, rel=1e-9, abs=0)
 
 
 def test_an_instance_whose_folds_all_failed_has_no_figures(make_instance, make_failure):
