@@ -77,13 +77,6 @@ def test_a_damaged_record_is_named_each_time_and_read_when_it_is_whole_again(exp
     assert results.record(key)["status"] == "done"
 
 
-def test_a_job_counts_where_settings_and_folds_are_the_present_ones(experiment):
-    instance = open_results(experiment.folder).instance(1)
-
-    assert (instance.wanted, list(instance.done), list(instance.failed)) == ((JobKey(1, 1), JobKey(1, 2)), [JobKey(1, 1)], [])
-    assert [(job["fold"], job["status"]) for job in instance.not_done()] == [(2, "missing")]
-
-
 def test_the_frame_of_jobs_has_a_row_for_each_that_has_ended(experiment):
     jobs = load_jobs(experiment.folder.path)
 
