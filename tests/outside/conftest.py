@@ -260,6 +260,31 @@ def arrays(task: str = "classification") -> tuple[dict[str, np.ndarray], dict[st
     return predictors, targets
 
 
+def write_two_classes(study: "Study", deviation: float) -> None:
+    """Make the dataset one of two classes, ``healthy`` and ``sick``, which noise of a deviation hides in part."""
+    from preprocessing.store import write
+
+    predictors, targets = arrays()
+    rng = np.random.default_rng(1)
+    noisy = {item: values + rng.normal(0, deviation, values.shape).astype("float32") for item, values in predictors.items()}
+    names = {item: ["sick" if label == "a" else "healthy" for label in labels] for item, labels in targets.items()}
+    write("small", noisy, names, data_folder=study.folder / "data")
+
+
+def prepare_repeated_recordings(study: "Study", item_column: str) -> None:
+    """Prepare a table of six items, of which the last has the recordings of the first at half of the level."""
+    rng = np.random.default_rng(0)
+    (study.folder / "audio").mkdir()
+    recordings = rng.normal(size=(5, 4, 1200)) + 2 * np.sin(np.arange(1200) * np.array([0.5, 1.5, 0.5, 1.5])[:, None])
+    rows = []
+    for item, clip in np.ndindex(6, 4):
+        samples = 0.1 * recordings[item] if item < 5 else 0.05 * recordings[0]
+        soundfile.write(study.folder / f"audio/s{item}_{clip}.wav", samples[clip], FEATURES["sample_rate_hz"])
+        rows.append((f"s{item}_{clip}.wav", f"s{item}", "ab"[clip % 2]))
+    pd.DataFrame(rows, columns=["path", item_column, "label"]).to_csv(study.folder / "audio/t.csv", index=False)
+    assert study.prepare("table", "audio/t.csv", "--dataset", "small", "--item", item_column).returncode == 0
+
+
 @pytest.fixture(scope="session")
 def study_in(servers):
     """Return a function that gives the study of a folder."""

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from preprocessing.store import write
-from tests.outside.conftest import arrays
+from tests.outside.conftest import write_two_classes
 
 AT_90 = "sensitivity_at_specificity_90"
 
@@ -17,11 +16,7 @@ AT_90 = "sensitivity_at_specificity_90"
 @pytest.fixture
 def clinic(study):
     """Return a study of two classes that are not told apart well."""
-    predictors, targets = arrays()
-    rng = np.random.default_rng(1)
-    noisy = {item: values + rng.normal(0, 4, values.shape).astype("float32") for item, values in predictors.items()}
-    names = {item: ["sick" if label == "a" else "healthy" for label in labels] for item, labels in targets.items()}
-    write("small", noisy, names, data_folder=study.folder / "data")
+    write_two_classes(study, 4)
     return study
 
 

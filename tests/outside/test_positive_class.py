@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
-from preprocessing.store import write
-from tests.outside.conftest import arrays
+from tests.outside.conftest import write_two_classes
 
 NAMES = ["sensitivity", "specificity", "f1", "ppv", "npv"]
 SVM = {"architecture": "svm", "C": 1, "gamma": "scale"}
@@ -17,11 +16,7 @@ SVM = {"architecture": "svm", "C": 1, "gamma": "scale"}
 @pytest.fixture
 def clinic(study):
     """Return a study of two classes, ``healthy`` and ``sick``, which are not told apart well."""
-    predictors, targets = arrays()
-    rng = np.random.default_rng(1)
-    noisy = {item: values + rng.normal(0, 6, values.shape).astype("float32") for item, values in predictors.items()}
-    names = {item: ["sick" if label == "a" else "healthy" for label in labels] for item, labels in targets.items()}
-    write("small", noisy, names, data_folder=study.folder / "data")
+    write_two_classes(study, 6)
     return study
 
 

@@ -4,11 +4,10 @@ import json
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
-import soundfile
 
 from preprocessing.store import write
+from tests.outside.conftest import FEATURES, prepare_repeated_recordings
 
 pytestmark = pytest.mark.long
 
@@ -162,18 +161,8 @@ def test_a_model_that_answers_the_frequent_class_lacks_weights(empty):
 
 def test_what_has_heard_the_tested_clips_is_not_to_be_reported(empty):
     """One item has the recordings of another at half of the level: the nested value has the same leak as any other."""
-    rng, rate_hz = np.random.default_rng(0), 4000
-    (empty.folder / "audio").mkdir()
-    recordings = rng.normal(size=(5, 4, 1200)) + 2 * np.sin(np.arange(1200) * np.array([0.5, 1.5, 0.5, 1.5])[:, None])
-    rows = []
-    for item, clip in np.ndindex(6, 4):
-        samples = 0.1 * recordings[item] if item < 5 else 0.05 * recordings[0]
-        soundfile.write(empty.folder / f"audio/s{item}_{clip}.wav", samples[clip], rate_hz)
-        rows.append((f"s{item}_{clip}.wav", f"s{item}", "ab"[clip % 2]))
-    pd.DataFrame(rows, columns=["path", "item", "label"]).to_csv(empty.folder / "audio/t.csv", index=False)
-    assert empty.prepare("table", "audio/t.csv", "--dataset", "small").returncode == 0
-    features = {"sample_rate_hz": rate_hz, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
-    text = said(empty, SVM, {"architecture": "logistic"}, fold_strategy="leave_one_out", **features)
+    prepare_repeated_recordings(empty, "item")
+    text = said(empty, SVM, {"architecture": "logistic"}, fold_strategy="leave_one_out", **FEATURES)
     lines = text.splitlines()
     assert any("Some tested clips are nearly identical to training clips." in line for line in lines), text
     assert any("Do not report this estimate, which has the same leak; the chosen " in line for line in lines), text

@@ -6,16 +6,14 @@ import re
 
 import numpy as np
 import openpyxl
-import pandas as pd
-import soundfile
 
 from preprocessing.store import write
+from tests.outside.conftest import FEATURES, prepare_repeated_recordings
 
 KNN = {"architecture": "knn", "n_neighbors": (1,)}
 LOGISTIC = {"architecture": "logistic", "C": (1.0,)}
 CONSTANT = {"architecture": "constant"}
 SVM = {"architecture": "svm", "C": (1.0,), "kernel": "linear"}
-FEATURES = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
 
 
 def place(target):
@@ -232,16 +230,7 @@ def test_a_random_split(empty):
 
 def test_a_test_on_what_was_trained_on(empty):
     """One speaker has the recordings of another at half of the level."""
-    rng, rate_hz = np.random.default_rng(0), 4000
-    (empty.folder / "audio").mkdir()
-    recordings = rng.normal(size=(5, 4, 1200)) + 2 * np.sin(np.arange(1200) * np.array([0.5, 1.5, 0.5, 1.5])[:, None])
-    rows = []
-    for item, clip in np.ndindex(6, 4):
-        samples = 0.1 * recordings[item] if item < 5 else 0.05 * recordings[0]
-        soundfile.write(empty.folder / f"audio/s{item}_{clip}.wav", samples[clip], rate_hz)
-        rows.append((f"s{item}_{clip}.wav", f"s{item}", "ab"[clip % 2]))
-    pd.DataFrame(rows, columns=["path", "speaker", "label"]).to_csv(empty.folder / "audio/t.csv", index=False)
-    assert empty.prepare("table", "audio/t.csv", "--dataset", "small", "--item", "speaker").returncode == 0
+    prepare_repeated_recordings(empty, "speaker")
     assert train(empty, LOGISTIC, fold_strategy="leave_one_out", **FEATURES) == [
         "Not valid as a test: logistic scored 1.000.",
         "Some tested clips are nearly identical to training clips.",

@@ -20,7 +20,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
-from xval.results.scores import scores_of_record
+from xval.results.scores import scores_of_record, write_scores
 
 RATE_HZ = 8000
 FEATURES = {"sample_rate_hz": RATE_HZ, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
@@ -50,10 +50,14 @@ SEARCH = {
     "seconds": 1,
 }
 """What a record says of the search of its fold."""
+SCORE_PARTS = ("metrics", "clip_metrics", "item_metrics", "chance")
 
 
 def _record(fold, metrics, /, **changes):
-    """Return a done record; `metrics` are those of the test side, validation lies 0.1 above and training 0.2."""
+    """Return a done record with its scores in dicts, as earlier versions wrote it; `split_scores` makes one of today of it.
+
+    `metrics` are those of the test side, validation lies 0.1 above and training 0.2.
+    """
     raised = {
         side: {name: None if value is None else value + shift for name, value in metrics.items()}
         for side, shift in (("training", 0.2), ("validation", 0.1), ("test", 0.0))
@@ -90,6 +94,20 @@ def _record(fold, metrics, /, **changes):
     }
 
 
+def split_scores(record):
+    """Return a record as jobs write it, and the scores beside it; a failed job has none."""
+    scores = scores_of_record(record) if record["status"] == "done" else None
+    return {name: value for name, value in record.items() if name not in SCORE_PARTS}, scores
+
+
+def _write_job(folder, record):
+    """Write a record as a job does, with scores.parquet beside that of a finished one."""
+    record, scores = split_scores(record)
+    write_json(folder / "record.json", record)
+    if scores is not None:
+        write_scores(folder, scores)
+
+
 def _failed(fold, error="the loss is NaN after epoch 3"):
     """Return the record of a failed fold."""
     items = {"training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]}
@@ -112,6 +130,11 @@ def make_record():
 @pytest.fixture
 def make_failure():
     return _failed
+
+
+@pytest.fixture
+def write_job():
+    return _write_job
 
 
 @pytest.fixture
@@ -138,8 +161,9 @@ def make_instance():
             parameters=PARAMETERS | parameters,
             sources=dict.fromkeys(PARAMETERS | parameters, "config.ini") | (sources or {}),
         )
-        jobs = {JobKey(number, record["fold"], record.get("repeat", 1)): record for record in records}
-        scores = {key: scores_of_record(record) for key, record in jobs.items() if record["status"] == "done"}
+        halves = {JobKey(number, record["fold"], record.get("repeat", 1)): split_scores(record) for record in records}
+        jobs = {key: record for key, (record, _) in halves.items()}
+        scores = {key: job_scores for key, (_, job_scores) in halves.items() if job_scores is not None}
         return InstanceResults(
             ExperimentFolder(Path("results")), written, dict(sorted(jobs.items())), folds_total or len(records), scores=scores
         )
@@ -249,6 +273,22 @@ def write_model(tmp_path):
     return write
 
 
+class Payload:
+    """Writes a file when it is read by pickle."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return open, (str(self.path), "w")
+
+
+@pytest.fixture
+def payload():
+    """Return the class of objects that write a file of a path when they are read by pickle."""
+    return Payload
+
+
 @pytest.fixture
 def trap(tmp_path, monkeypatch):
     """Return the path of a file that payloads write; after the test, nothing has been written anywhere but where it said.
@@ -306,7 +346,7 @@ class Results:
         """Publish a fold as a job does, and return its folder."""
         temporary = self.folder.begin_fold(number, fold)
         hashes = {"instance": number, "settings_hash": f"s{number}", "folds_hash": "f", "code_hash": "c", "store": "x"}
-        write_json(temporary / "record.json", self.make_record(fold, metrics, **hashes | changes))
+        _write_job(temporary, self.make_record(fold, metrics, **hashes | changes))
         (temporary / "history.csv").write_text("epoch,loss,val_loss\n1,0.5,0.6\n")
         if predictions is not None:
             predictions.to_parquet(temporary / "predictions.parquet", index=False)

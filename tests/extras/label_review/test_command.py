@@ -3,7 +3,6 @@
 import errno
 import json
 import os
-import shutil
 from dataclasses import replace
 
 import pandas as pd
@@ -12,11 +11,6 @@ import pytest
 from preprocessing.clips.corrections import FILE_NAME, read_verdicts
 from xval.answers.read_corpus import read_corpus
 from xval.extras.label_review.server import ReviewServer
-
-
-@pytest.fixture
-def data(finished, tmp_path):
-    return shutil.copytree(finished.folder / "data", tmp_path / "data")
 
 
 @pytest.fixture
@@ -71,12 +65,6 @@ def test_a_read_only_dataset_is_reported_before_anything_is_judged(results, comm
     assert f"{FILE_NAME}: verdicts cannot be written there (Read-only file system)" in " ".join(ended.err.split())
 
 
-def arguments_on(results, arguments):
-    """Return the arguments of a command on an experiment; a first argument such as :9 selects an instance of it."""
-    named = arguments[0] if arguments[0].startswith(":") else ""
-    return [f"{results}{named}", *arguments[bool(named) :]]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -87,9 +75,9 @@ def arguments_on(results, arguments):
         (("--revewer", "ann"), "Did you mean '--reviewer'?"),
     ],
 )
-def test_wrong_arguments_are_reported(results, command, data, interrupted, arguments, message):
+def test_wrong_arguments_are_reported(arguments_on, command, data, interrupted, arguments, message):
     interrupted(lambda review: None)
-    ended = command("review-labels", *arguments_on(results, arguments), "--data-folder", data)
+    ended = command("review-labels", *arguments_on(arguments), "--data-folder", data)
 
     assert ended.code == 2
     assert message in " ".join(ended.err.split())

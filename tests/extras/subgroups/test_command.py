@@ -1,18 +1,10 @@
 """``xval groups`` on a finished experiment whose dataset got columns afterwards."""
 
-import shutil
-
 import pandas as pd
 import pytest
 
 from preprocessing.clips.columns import COLUMNS_NAME, write_columns
 from preprocessing.corpus import open_corpus
-
-
-@pytest.fixture
-def data(finished, tmp_path):
-    """Return a copy of the folder of all datasets of the experiment."""
-    return shutil.copytree(finished.folder / "data", tmp_path / "data")
 
 
 @pytest.fixture
@@ -39,12 +31,6 @@ def test_the_groups_of_a_finished_instance(results, command, data, with_recorder
     assert table.loc[expected.index, "clips"].to_dict() == tested["recorder"].value_counts().to_dict()
 
 
-def arguments_on(results, arguments):
-    """Return the arguments of a command on an experiment; a first argument such as :9 selects an instance of it."""
-    named = arguments[0] if arguments[0].startswith(":") else ""
-    return [f"{results}{named}", *arguments[bool(named) :]]
-
-
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -53,8 +39,8 @@ def arguments_on(results, arguments):
         ((":9",), "no instance 9 with a finished fold. Available: 1, 2, 3"),
     ],
 )
-def test_what_is_not_there_is_named(results, command, data, with_recorder, arguments, message) -> None:
-    ended = command("groups", *arguments_on(results, arguments), "--data-folder", data)
+def test_what_is_not_there_is_named(arguments_on, command, data, with_recorder, arguments, message) -> None:
+    ended = command("groups", *arguments_on(arguments), "--data-folder", data)
     assert ended.code == 2
     assert pd.Series(" ".join(ended.err.split())).str.contains(message).all(), ended.err
 

@@ -194,10 +194,7 @@ def test_what_is_damaged_is_named(two_instances, name, how, message):
 
 
 def test_scores_that_are_missing_are_named(two_instances):
-    path = two_instances.folder.fold_folder(2, 1) / "record.json"
-    content = json.loads(path.read_text())
-    del content["metrics"]
-    path.write_text(json.dumps(content))
+    (two_instances.folder.fold_folder(2, 1) / "scores.parquet").unlink()
 
     with pytest.raises(ResultsError, match=r"fold_1/scores\.parquet: missing\. Move its folder away to run that part again"):
         load_results(two_instances.folder.path)

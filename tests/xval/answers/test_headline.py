@@ -7,9 +7,11 @@ from string import Formatter
 import pytest
 
 from xval.answers import nested_selection
+from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import _Fields, find_headline
 from xval.answers.line_cases import CASES, CHOSEN, FIRST, ONE, SCORED, SCORED_CHOSEN
-from xval.results.scores import scores_of_record
+from xval.answers.nested_selection import choose_nested
+from xval.answers.ranking import rank_instances
 
 FOLDS = [0.5, 0.62, 0.44, 0.58, 0.5, 0.61]
 LOWER = [value - 0.3 + 0.01 * (number % 2) for number, value in enumerate(FOLDS)]
@@ -65,9 +67,8 @@ def with_levels(instance, **levels):
 def validates_better(make):
     """Return two instances of which the one with the best validation figures is worse on the test."""
     first = make(1, LOWER, low=0.51)
-    for record in first.jobs.values():
-        record["metrics"]["validation"] |= {"accuracy": 0.95, "balanced_accuracy": 0.95}
-    scores = {key: scores_of_record(record) for key, record in first.jobs.items()}
+    high = {"accuracy": 0.95, "balanced_accuracy": 0.95}
+    scores = {key: replace(each, sides={**each.sides, "validation": high}) for key, each in first.scores.items()}
     return [replace(first, scores=scores), make(2, FOLDS, low=0.51)]
 
 
@@ -273,6 +274,16 @@ def test_up_to_four_variants_are_named(make):
     assert "No significant difference from svm (2), knn (3) and forest (5) (" in lines_of(instances).evidence
     renamed = [*instances[:-1], make(5, sorted(FOLDS), low=0.51, name="forest, 2 parts")]
     assert "No significant difference from variants 2-3, 5 (" in lines_of(renamed).evidence
+
+
+def test_of_several_open_comparisons_the_least_p_is_given(make):
+    nearly = [value - 0.06 + 0.04 * (number % 3) for number, value in enumerate(FOLDS)]
+    instances = [make(number, folds, low=0.51) for number, folds in enumerate((FOLDS, sorted(FOLDS), nearly, LOWER), start=1)]
+    pairs = compare_with(choose_nested(instances, rank_instances(instances)), instances[1:]).pairs
+    p_values = {f"{pair.p_holm:.3f}" for pair in pairs if pair.verdict == "undecided"}
+    assert len(p_values) == 2
+    said = f"No significant difference from net 2 (2) and net 3 (3) (adjusted p >= {min(p_values)})."
+    assert said in lines_of(instances).evidence
 
 
 def test_the_next_step_of_a_tie_is_repetitions_where_they_are_cheap_and_else_more_items(make):

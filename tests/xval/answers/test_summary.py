@@ -5,23 +5,23 @@ import pytest
 from xval.answers.summary import chance_level, differing_parameters, direction, has_windows, metric_columns, shown_parameter
 
 
-def _differing(instances):
-    return differing_parameters([instance.parameters for instance in instances])
-
-
-def test_parameters_that_differ_are_named_without_comments_architecture_and_devices(make_instance):
-    instances = [
-        make_instance(1, [0.5], learning_rate=0.1, comment_1="a", gpu_ID="0", architecture="cnn_small", n_filters=[8, 16]),
-        make_instance(
-            2, [0.5], learning_rate=0.2, comment_1="b", gpu_ID="1", architecture="crnn", n_units=4, n_filters=[8, 16]
+@pytest.mark.parametrize(
+    ("parameters", "differing"),
+    [
+        (
+            [
+                {"learning_rate": 0.1, "comment_1": "a", "gpu_ID": "0", "n_filters": [8], "architecture": "cnn_small"},
+                {"learning_rate": 0.2, "comment_1": "b", "gpu_ID": "1", "n_filters": [8], "architecture": "crnn", "n_units": 4},
+            ],
+            ("learning_rate", "n_units"),
         ),
-    ]
-    assert _differing(instances) == ("learning_rate", "n_units")
-
-
-def test_threads_change_numbers_so_they_are_named_where_they_differ(make_instance):
-    instances = [make_instance(number, [0.5], threads_per_job=number) for number in (1, 2)]
-    assert _differing(instances) == ("threads_per_job",)
+        ([{"threads_per_job": 1}, {"threads_per_job": 2}], ("threads_per_job",)),  # which changes numbers
+        ([{}], ()),
+    ],
+)
+def test_parameters_that_differ_are_named_without_comments_architecture_and_devices(make_instance, parameters, differing):
+    instances = [make_instance(number, [0.5], **own) for number, own in enumerate(parameters, start=1)]
+    assert differing_parameters([instance.parameters for instance in instances]) == differing
 
 
 def test_what_trains_networks_alone_is_not_shown_of_an_estimator(make_instance):
@@ -31,10 +31,6 @@ def test_what_trains_networks_alone_is_not_shown_of_an_estimator(make_instance):
         for name in ("num_epochs", "seed")
     ]
     assert shown == ["–", 3, 50, 3]
-
-
-def test_a_single_instance_differs_in_nothing(make_instance):
-    assert _differing([make_instance(1, [0.5])]) == ()
 
 
 def test_metrics_come_test_first_the_main_ones_before_the_order_of_their_file_with_the_loss_last(make_instance):

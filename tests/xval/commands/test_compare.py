@@ -7,30 +7,18 @@ import sys
 import pandas as pd
 import pytest
 
-from xval.base.json_files import write_json
-
 ACCURACIES = {1: (0.5, 0.6, 0.7, 0.5), 2: (0.9, 0.8, 0.9, 0.75), 3: (0.5, 0.7, 0.6, 0.6)}
 
 
 @pytest.fixture
-def experiment(make_record, tmp_path):
+def experiment(make_results, tmp_path):
     """An experiment as a run leaves it, without models: three instances on four folds of one item."""
-    made = tmp_path / "results" / "demo" / "experiment_1"
-    made.mkdir(parents=True)
-    deals = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in (1, 2, 3, 4)]
-    write_json(made / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": deals})
+    made = make_results(tmp_path / "results", n_folds=4)
     for number, scores in ACCURACIES.items():
-        parameters = {"task_type": "classification", "rank_by": "accuracy", "dataset": "demo", "num_experiment": 1}
-        parameters |= {"comment_1": f"[width] {number}", "architecture": "mlp", "batch_size": number}
-        settings = {"instance": number, "description": "", "settings_hash": "s", "sources": {}, "parameters": parameters}
-        hashes = {"instance": number, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}
-        (made / f"instance_{number}").mkdir()
-        write_json(made / f"instance_{number}" / "settings.json", settings)
+        made.add_instance(number, comment_1=f"[width] {number}", batch_size=number)
         for fold, score in enumerate(scores, start=1):
-            (made / f"instance_{number}" / f"fold_{fold}").mkdir()
-            record = make_record(fold, {"balanced_accuracy": score, "accuracy": score, "loss": 1.0}, **hashes)
-            write_json(made / f"instance_{number}" / f"fold_{fold}" / "record.json", record)
-    return made
+            made.add_fold(number, fold, {"balanced_accuracy": score, "accuracy": score, "loss": 1.0})
+    return made.folder.path
 
 
 def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, experiment):
@@ -54,21 +42,6 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
     assert places == sorted(places)
     (row,) = [line.split() for line in printed.splitlines() if line.split()[:1] == ["3"]]
     assert row[:5] == ["3", "[width]", "3", "0.600", "-0.238"]
-
-
-def test_all_numbers_are_written_as_csv(command, experiment, tmp_path):
-    path = tmp_path / "numbers.csv"
-
-    code, printed, _ = command("compare", experiment, "3", "--baseline", "1", "--metric", "accuracy", "--output", path)
-
-    assert code == 0
-    assert f"1 row: {path}" in printed
-    written = pd.read_csv(path)
-    assert written[["instance", "baseline", "metric", "n_folds", "n_comparisons"]].to_numpy().tolist() == [
-        [3, 1, "accuracy", 4, 1]
-    ]
-    assert written.filter(like="difference_fold_").loc[0].tolist() == pytest.approx([0, 0.1, -0.1, 0.1])
-    assert written["difference_item_speaker 3"][0] == pytest.approx(-0.1)
 
 
 @pytest.mark.parametrize(

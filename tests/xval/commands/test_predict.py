@@ -179,20 +179,6 @@ def test_the_most_probable_classes_alone(command, fold, save_untrained):
     assert "predicted" not in top
 
 
-def test_an_ensemble_answers_with_the_mean_of_its_folds(command, save_untrained, tmp_path):
-    for number in (1, 2):
-        shutil.copytree(save_untrained.save(number), tmp_path / "instance" / f"fold_{number}")
-    audio = save_untrained.audio / "0_0.wav"
-
-    ended = command("predict", tmp_path / "instance", audio, "--format", "json")
-
-    alone = [command("predict", tmp_path / "instance" / f"fold_{n}", audio, "--format", "json").rows()[0] for n in (1, 2)]
-    for name in PROBABILITIES:
-        assert ended.rows()[0][name] == pytest.approx((alone[0][name] + alone[1][name]) / 2, abs=1e-6)
-    assert alone[0]["probability_low"] != alone[1]["probability_low"]
-    assert "ensemble of 2 folds" in ended.err
-
-
 def test_folds_of_different_questions_are_no_ensemble(command, save_untrained, tmp_path):
     for number, n_mels in ((1, 12), (2, 10)):
         shutil.copytree(save_untrained.save(number, n_mels=n_mels), tmp_path / f"fold_{number}")

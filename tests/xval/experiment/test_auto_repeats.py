@@ -4,7 +4,6 @@ import pytest
 from rich.console import Console
 
 from preprocessing import store
-from xval.base.json_files import write_json
 from xval.experiment import auto_repeats
 from xval.experiment.auto_repeats import settle_fold_repeats
 from xval.experiment.run import RunRequest, results_folder, run_experiment
@@ -70,7 +69,7 @@ def test_a_number_that_is_given_is_kept(declare):
 
 
 @pytest.mark.parametrize("n_fold_repeats", [1, 2])
-def test_an_experiment_with_results_keeps_its_number(declare, make_record, n_fold_repeats):
+def test_an_experiment_with_results_keeps_its_number(declare, make_record, write_job, n_fold_repeats):
     declaration = declare(SVM)
     (instance,) = resolve(declaration, None, {"fold_repeats": n_fold_repeats})
     folder = results_folder(instance.settings)
@@ -81,7 +80,7 @@ def test_an_experiment_with_results_keeps_its_number(declare, make_record, n_fol
 
     fold = folder.begin_fold(1, 1)
     hashes = {"settings_hash": instance.settings_hash, "folds_hash": folds.hash_of(1), "own_code": {}}
-    write_json(fold / "record.json", make_record(1, {"accuracy": 0.5}, instance=1, **hashes))
+    write_job(fold, make_record(1, {"accuracy": 0.5}, instance=1, **hashes))
     folder.publish(fold, 1, 1)
 
     kept, why = settle(declaration)

@@ -9,7 +9,6 @@ from rich.console import Console
 from preprocessing import store
 from xval.base import keras_backends
 from xval.base.errors import UsageError
-from xval.base.json_files import write_json
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.plan import write_settings
@@ -17,7 +16,7 @@ from xval.settings.resolve import Declaration, resolve
 
 
 @pytest.fixture
-def written(tmp_path, monkeypatch, make_record):
+def written(tmp_path, monkeypatch, make_record, write_job):
     """An experiment that the script a.py has begun on torch: fold 1 of its instance is done."""
     values = {f"s{number}": [[1.0, number], [4.0, number]] for number in range(6)}
     store.write("toy", values, {item: ["a", "b"] for item in values}, data_folder=tmp_path / "data")
@@ -32,7 +31,7 @@ def written(tmp_path, monkeypatch, make_record):
     write_settings(folder, instance, "a test", "a.py")
     fold = folder.begin_fold(1, 1)
     hashes = {"settings_hash": instance.settings_hash, "folds_hash": folds.hash, "own_code": dict(instance.own_code)}
-    write_json(fold / "record.json", make_record(1, {"accuracy": 0.5}, instance=1, **hashes))
+    write_job(fold, make_record(1, {"accuracy": 0.5}, instance=1, **hashes))
     folder.publish(fold, 1, 1)
     return folder
 

@@ -49,18 +49,18 @@ def made(tmp_path):
 
 
 @pytest.fixture
-def finish(make_record):
+def finish(make_record, write_job):
     """Return a function that finishes jobs of a plan."""
-    return partial(_finish, make_record)
+    return partial(_finish, make_record, write_job)
 
 
-def _finish(make_record, planned, *jobs, status="done"):
+def _finish(make_record, write_job, planned, *jobs, status="done"):
     hashes = {instance.number: instance.settings_hash for instance in planned.instances}
     for instance, *numbers in jobs:
         temporary = planned.folder.begin_fold(instance, *numbers)
         bound = {"settings_hash": hashes[instance], "folds_hash": planned.folds.hash_of(numbers[0]), "error": "it failed"}
         record = make_record(numbers[0], {"accuracy": 0.5}, instance=instance, repeat=(*numbers, 1)[1], status=status, **bound)
-        write_json(temporary / "record.json", record)
+        write_job(temporary, record)
         planned.folder.publish(temporary, instance, *numbers)
 
 

@@ -8,27 +8,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 
-def test_equal_folds_have_no_deviation_at_all(make_instance):
-    assert make_instance(1, [0.1, 0.1, 0.1]).over_folds("test", "accuracy")["std"] == 0
-
-
-def test_one_fold_has_a_mean_and_no_deviation(make_instance):
-    found = make_instance(1, [0.7]).over_folds("test", "accuracy")
-    assert found == {"mean": 0.7, "std": None, "n": 1, "min": 0.7, "max": 0.7}
-
-
-@pytest.mark.parametrize("missing", [None, math.nan, math.inf])
-def test_a_fold_without_a_value_is_not_counted_and_n_says_so(make_instance, missing):
-    instance = make_instance(1, [{"auc": 0.5}, {"auc": missing}, {"auc": 0.7}])
-    assert len(instance.folds) == 3
-    assert instance.over_folds("test", "auc") == pytest.approx(
-        {"mean": 0.6, "std": math.sqrt(0.02), "n": 2, "min": 0.5, "max": 0.7}
-    )
-
-
-def test_a_metric_without_any_value_has_no_mean(make_instance):
-    instance = make_instance(1, [{"auc": None}, {"auc": None}])
-    assert instance.over_folds("test", "auc") == {"mean": None, "std": None, "n": 0, "min": None, "max": None}
+@pytest.mark.parametrize(
+    ("values", "mean", "std", "n"),
+    [
+        ([0.1, 0.1, 0.1], 0.1, 0.0, 3),  # exactly, whatever rounding does
+        ([0.7], 0.7, None, 1),
+        *(([0.5, missing, 0.7], 0.6, math.sqrt(0.02), 2) for missing in (None, math.nan, math.inf)),
+        ([None, None], None, None, 0),
+    ],
+)
+def test_a_summary_is_of_the_folds_that_have_a_value_and_n_counts_them(make_instance, values, mean, std, n):
+    instance = make_instance(1, [{"auc": value} for value in values])
+    known = [value for value in values if value is not None and math.isfinite(value)]
+    ends = {"min": min(known, default=None), "max": max(known, default=None)}
+    assert len(instance.folds) == len(values)
+    found = instance.over_folds("test", "auc")
+    assert found == pytest.approx({"mean": mean, "std": std, "n": n, **ends})
+    assert std != 0 or found["std"] == 0
 
 
 def test_an_instance_whose_folds_all_failed_has_no_figures(make_instance, make_failure):
@@ -66,7 +62,7 @@ def test_what_repeats_share_is_that_of_the_first_which_is_done(make_instance, ma
     found = make_instance(1, [third, second, make_failure(1)], folds_total=1, repeats=3)
 
     assert [key.repeat for key in found.jobs] == [1, 2, 3]
-    assert found.folds == {1: second}
+    assert {fold: (record["repeat"], record["items"]) for fold, record in found.folds.items()} == {1: (2, second["items"])}
     assert found.failed_folds == {1}
 
 

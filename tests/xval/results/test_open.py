@@ -1,9 +1,11 @@
 """The one reader of an experiment: each file is read once, again where it was written; and the frames that it has."""
 
 import math
+import shutil
 import subprocess
 import sys
 
+import pandas as pd
 import pytest
 
 from xval import load_jobs, load_results, load_scores
@@ -51,11 +53,11 @@ def test_a_status_reads_every_record_once(experiment, count_reads):
 
 def test_a_record_is_read_again_once_it_was_written(experiment):
     results, key = open_results(experiment.folder), JobKey(1, 1)
-    assert results.record(key)["metrics"]["test"]["accuracy"] == 0.5
+    assert (results.record(key)["seconds"], results.instance(1).scores[key].side("test")["accuracy"]) == (10.0, 0.5)
 
-    experiment.add_fold(1, 1, {"accuracy": 0.25})
+    experiment.add_fold(1, 1, {"accuracy": 0.25}, seconds=11.0)
 
-    assert results.record(key)["metrics"]["test"]["accuracy"] == 0.25
+    assert (results.record(key)["seconds"], results.instance(1).scores[key].side("test")["accuracy"]) == (11.0, 0.25)
     assert results.source(key) != open_results(ExperimentFolder(experiment.folder.path)).source(JobKey(2, 1))
 
 
@@ -73,13 +75,6 @@ def test_a_damaged_record_is_named_each_time_and_read_when_it_is_whole_again(exp
 
     path.write_bytes(whole)
     assert results.record(key)["status"] == "done"
-
-
-def test_a_job_counts_where_settings_and_folds_are_the_present_ones(experiment):
-    instance = open_results(experiment.folder).instance(1)
-
-    assert (instance.wanted, list(instance.done), list(instance.failed)) == ((JobKey(1, 1), JobKey(1, 2)), [JobKey(1, 1)], [])
-    assert [(job["fold"], job["status"]) for job in instance.not_done()] == [(2, "missing")]
 
 
 def test_the_frame_of_jobs_has_a_row_for_each_that_has_ended(experiment):
@@ -115,6 +110,40 @@ def test_the_frame_of_figures_has_those_of_finished_jobs_that_count_and_of_their
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
+def test_scores_in_the_record_of_an_earlier_version_are_those_of_today(experiment, make_record):
+    wanted = load_results(experiment.folder.path, items=True)
+    fold = experiment.folder.fold_folder(2, 1)
+    earlier = make_record(1, {"accuracy": 1.0, "auc": None})
+    (fold / "scores.parquet").unlink()
+
+    write_json(fold / "record.json", earlier | read_json(fold / "record.json"))
+    pd.testing.assert_frame_equal(load_results(experiment.folder.path, items=True), wanted)
+
+    (fold / "scores.parquet").write_bytes(b"PAR1")
+    with pytest.raises(ResultsError, match=r"scores\.parquet: damaged .*Delete it; record\.json has the scores\."):
+        load_results(experiment.folder.path)
+    (fold / "scores.parquet").unlink()
+    write_json(fold / "record.json", earlier | read_json(fold / "record.json") | {"metrics": {"test": {"accuracy": "x"}}})
+    with pytest.raises(ResultsError, match=r"record\.json of 2: damaged scores"):
+        load_results(experiment.folder.path)
+
+
+def test_a_record_in_the_place_of_another_job_is_named(experiment):
+    shutil.copy(experiment.folder.fold_folder(2, 1) / "record.json", experiment.folder.fold_folder(1, 1) / "record.json")
+
+    with pytest.raises(ResultsError, match=r"fold_1/record\.json: it is the record of another job, instance 2, fold 1\."):
+        load_results(experiment.folder.path)
+
+
+@pytest.mark.parametrize("content", ["{", '{"metrics": "uar"}', '{"metrics": [1]}'])
+def test_damaged_names_of_added_metrics_are_named_with_the_command_that_writes_them(experiment, content):
+    experiment.folder.added_metrics.write_text(content)
+
+    with pytest.raises(ResultsError, match=r"damaged\. Delete it and add the metrics again: xval add-metrics .*_1 NAME"):
+        _ = open_results(experiment.folder).requested_metrics
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
 def test_the_frame_of_estimates_has_the_figures_over_items(experiment):
     estimates = load_scores(experiment.folder.path).set_index(["instance", "side", "metric"])
 
@@ -122,28 +151,22 @@ def test_the_frame_of_estimates_has_the_figures_over_items(experiment):
     assert math.isnan(estimates.loc[(2, "test", "accuracy"), "pooled"])
 
 
-@pytest.mark.parametrize("change", [{"over_items": None}, {"checksum": "0"}, {"over_items": {"of": {}}}])
-def test_what_is_kept_and_was_changed_is_not_believed_but_computed_anew(experiment, change):
+@pytest.mark.parametrize(
+    ("written", "edited"),
+    [('"over_items": {', '"earlier": {'), ('"checksum": "', '"checksum": "0'), ('"items": 0.5', '"items": 0.9')],
+)
+def test_what_is_kept_and_was_edited_is_not_shown_but_computed_anew(experiment, written, edited):
     rebuild(experiment.folder)
     path = experiment.folder.instance_folder(1) / "estimates.json"
     whole = read_json(path)
-    write_json(path, whole | change)
+    assert written in path.read_text()
+    path.write_text(path.read_text().replace(written, edited, 1))
 
-    (found,) = read_instances(experiment.folder, [1])
+    (found,) = read_instances(ExperimentFolder(experiment.folder.path), [1])
     assert found.over_items["figures"]["test"]["accuracy"]["items"] == 0.5
 
     rebuild(experiment.folder)
     assert read_json(path) == whole
-
-
-def test_a_figure_that_was_edited_in_what_is_kept_is_not_shown(experiment):
-    rebuild(experiment.folder)
-    path = experiment.folder.instance_folder(1) / "estimates.json"
-    path.write_text(path.read_text().replace('"items": 0.5', '"items": 0.9'))
-
-    (found,) = read_instances(ExperimentFolder(experiment.folder.path), [1])
-
-    assert found.over_items["figures"]["test"]["accuracy"]["items"] == 0.5
 
 
 def test_what_is_kept_of_another_instance_or_another_version_is_computed_anew(experiment):
@@ -162,7 +185,7 @@ def test_the_reader_loads_no_pandas(experiment):
         "from xval.results.folder import ExperimentFolder; from xval.results.open import open_results\n"
         "folder = ExperimentFolder(Path(sys.argv[1])); open_results(folder).instance(1)\n"
         "found = read_instances(folder, [1])\n"
-        "print(sorted({'keras', 'pandas', 'pyarrow', 'scipy'} & set(sys.modules)), found[0].over_items is not None)"
+        "print(sorted({'keras', 'pandas', 'scipy'} & set(sys.modules)), found[0].over_items is not None)"
     )
     rebuild(experiment.folder)
 

@@ -23,14 +23,6 @@ def test_an_item_of_a_record_on_another_side(copy):
     assert failed == {"items", "clips", "seen audio", "earlier models"}
 
 
-def test_an_item_that_folds_json_does_not_have(copy):
-    copy.edit(copy.fold(2, 1) / "record.json", lambda record: record["items"]["test"].append("nobody"))
-
-    assert copy.only_failure() == (
-        "items", "instance 2, fold 1: the test items of its record and of folds.json differ in 'nobody'"
-    )  # fmt: skip
-
-
 @pytest.mark.parametrize("strategy", ["balanced", "predefined", "my_folds.split"])
 def test_an_item_that_two_folds_test(copy, strategy):
     def test_twice(written):

@@ -89,21 +89,6 @@ def test_a_loss_is_compared_over_folds_with_the_ratio_of_the_items_that_really_t
     assert of_larger.test.standard_error == pytest.approx(corrected_t(np.array([0.1, -0.1, -0.1]), 1).standard_error)
 
 
-def test_records_of_several_repeats_of_a_fold_are_averaged(experiment):
-    from dataclasses import replace
-
-    from xval.answers.comparison.competitor import Competitor
-    from xval.results.find_instances import find_instances
-
-    (found,) = find_instances(experiment.folder.path, [1])
-    again = {key._replace(repeat=2): record | {"repeat": 2} for key, record in found.done.items()}
-
-    scores = {**found.scores, **{key._replace(repeat=2): of_job for key, of_job in found.scores.items()}}
-    competitor = Competitor("1", replace(found, jobs={**found.jobs, **again}, scores=scores), "accuracy")
-
-    assert {fold: sorted(of) for fold, of in competitor.by_fold.items()} == {1: [1, 2], 2: [1, 2], 3: [1, 2]}
-
-
 def test_a_split_over_clips_is_noticed(experiment):
     for number in (4, 5):
         experiment.add_instance(number, batch_size=number)
@@ -280,18 +265,6 @@ def test_failed_missing_and_stale_folds_are_named(experiment, make_failure):
         "Instance 1: Compared on 1 fold; excluded: fold 2 (failed: the loss is NaN in the baseline, instance 4), "
         "fold 3 (missing in the baseline, instance 4)."
     )
-
-
-def test_undefined_folds_are_named(experiment):
-    experiment.add_instance(4)
-    for fold, value in enumerate((0.6, None, 0.6), start=1):
-        experiment.add_fold(4, fold, {"accuracy": value})
-
-    found = compare_in(experiment, 4, baseline=1)
-
-    assert list(found.pairs[0].fold_differences) == [1, 3]
-    assert "excluded: fold 2 (accuracy is undefined)" in describe_limits(found)[0]
-    assert "Only 2 items tested: too few for a test." in describe_limits(found)[1]
 
 
 def test_instances_that_differ_in_the_seed_alone_are_no_competitors(experiment):

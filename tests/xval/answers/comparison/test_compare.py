@@ -22,7 +22,7 @@ from xval.answers.comparison.text import (
     table_rows,
 )
 from xval.answers.score_text import decimals
-from xval.base.errors import ResultsError, SettingsError
+from xval.base.errors import ResultsError
 from xval.measures.statistics.comparison import corrected_t, item_difference
 from xval.measures.statistics.crossed import Component, add_runs
 from xval.measures.statistics.planning import least_detectable
@@ -30,7 +30,7 @@ from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import WrittenInstance
-from xval.results.scores import scores_of_record
+from xval.results.scores import Scores
 
 RATIO = 0.25
 NAN = math.nan
@@ -41,14 +41,14 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
 
     `failed` are errors by fold; `no_items` are folds whose items have another metric.
     """
-    number, jobs = int(name), {}
+    number, jobs, scores = int(name), {}, {}
     for fold, given in folds.items():
         for repeat, value in enumerate(given if isinstance(given, list) else [given], start=1):
             test = {"accuracy": value}
             items = {"training": [f"t{place}" for place in range(round(1 / ratio))], "validation": ["v"], "test": [f"s{fold}"]}
             of_items = {f"s{fold}": {"n_clips": n_clips, "f1" if fold in no_items else "accuracy": value}}
-            figures = {side: {"test": test, "validation": {}, "training": {}} for side in ("metrics", "clip_metrics")}
-            jobs[number, fold, repeat] = {"status": "done", "items": items, "item_metrics": {"test": of_items}} | figures
+            jobs[number, fold, repeat] = {"status": "done", "items": items}
+            scores[JobKey(number, fold, repeat)] = Scores({"test": test, "clip_test": test}, of_items)
     jobs |= {(number, fold, 1): {"status": "failed", "error": error} for fold, error in (failed or {}).items()}
     wanted = [*jobs, *((number, fold, 1) for fold in missing)]
     parameters = (
@@ -58,7 +58,6 @@ def competitor(name, folds, *, ratio=RATIO, failed=None, missing=(), no_items=()
         path=Path("settings.json"), instance=number, description="", settings_hash="s", parameters=parameters, sources={}
     )
     records = {JobKey(*key): record for key, record in sorted(jobs.items())}
-    scores = {key: scores_of_record(record) for key, record in records.items() if record["status"] == "done"}
     instance = InstanceResults(
         ExperimentFolder(Path("results")), written, records, len(wanted), 1, [JobKey(*key) for key in wanted], scores
     )
@@ -352,12 +351,6 @@ def test_unequal_numbers_of_repeats_are_said():
     assert "averaged over 1 or 2 seeds within a fold" in describe_to_publish(found)
 
 
-def test_folds_over_clips_are_said_to_be_no_independent_items():
-    first, second = competitor("1", {1: 0.5, 2: 0.7}, n_clips=1), competitor("2", {1: 0.6, 2: 0.7}, n_clips=1)
-
-    assert describe_limits(compare_accuracy([second], first))[0].startswith("Most items have one clip.")
-
-
 def test_the_paragraph_has_methods_results_and_every_source_that_it_cites():
     found = compare_accuracy(
         [competitor("2", numbered([0.8, 0.7, 0.9, 0.6, 0.8, 0.7]))], competitor("1", numbered([0.7, 0.7, 0.7, 0.5, 0.7, 0.8]))
@@ -385,11 +378,6 @@ def test_the_table_has_all_numbers():
     assert table["difference_item_s2"].tolist() == pytest.approx([0.3, 0.4])
     assert table.loc[0, "p_holm"] == found.pairs[0].p_holm
     assert table["verdict"].tolist() == ["undecided", "no test"]
-
-
-def test_a_negative_rope_is_refused():
-    with pytest.raises(SettingsError, match=r"rope=-1"):
-        compare_accuracy([competitor("2", {1: 0.5, 2: 0.6})], competitor("1", {1: 0.5, 2: 0.7}), rope=-1)
 
 
 @pytest.mark.parametrize(

@@ -144,7 +144,9 @@ class _AnotherDay:
         return "2001-01-01@00:00:00"
 
 
-def test_finished_folds_of_an_initial_model_that_was_trained_anew_are_not_kept_in_silence(tmp_path, corpus_folder, make_record):
+def test_finished_folds_of_an_initial_model_that_was_trained_anew_are_not_kept_in_silence(
+    tmp_path, corpus_folder, make_record, write_job
+):
     pattern = place(tmp_path, 1)
     parameters = {"dataset": "small", "num_folds": 2, "data_folder": str(tmp_path / "data"), "initial_model": pattern}
     (instance,) = resolve(Declaration("exp.py", "exp.py", "", parameters, {1: {}}))
@@ -156,7 +158,7 @@ def test_finished_folds_of_an_initial_model_that_was_trained_anew_are_not_kept_i
     temporary = folder.begin_fold(1, 1)
     facts = find_initial_model(instance.settings, folds.folds[0], corpus_folder).facts
     hashes = {"settings_hash": instance.settings_hash, "folds_hash": folds.hash}
-    write_json(temporary / "record.json", make_record(1, {"accuracy": 0.5}, **hashes, **facts))
+    write_job(temporary, make_record(1, {"accuracy": 0.5}, **hashes, **facts))
     folder.publish(temporary, 1, 1)
     assert make_plan(folder, [instance], folds).done == [(1, 1, 1)]
 

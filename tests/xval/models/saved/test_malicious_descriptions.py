@@ -143,16 +143,6 @@ def test_a_description_of_another_model_is_refused(trap, describe, model, featur
         check_description(model, read_description(path), path)
 
 
-class Payload:
-    """Writes a file when it is read by pickle."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
 def npy(descr, shape, content=b""):
     header = f"{{'descr': {descr!r}, 'fortran_order': False, 'shape': {shape}, }}\n".encode()
     return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + content
@@ -181,12 +171,12 @@ def test_hashes_of_audio_that_are_none_are_refused(trap, tmp_path, content, matc
         _ = Provenance(tmp_path / "model.keras").audio
 
 
-def test_pickled_hashes_are_refused(trap, tmp_path):
+def test_pickled_hashes_are_refused(trap, tmp_path, payload):
     path = tmp_path / "seen_audio.npy"
-    np.save(path, np.array([Payload(trap)], dtype=object), allow_pickle=True)
+    np.save(path, np.array([payload(trap)], dtype=object), allow_pickle=True)
     with pytest.raises(ResultsError, match="contains Python objects"):
         _ = Provenance(tmp_path / "model.keras").audio
-    path.write_bytes(pickle.dumps(Payload(trap)))
+    path.write_bytes(pickle.dumps(payload(trap)))
     with pytest.raises(ResultsError, match="damaged"):
         _ = Provenance(tmp_path / "model.keras").audio
 

@@ -28,16 +28,6 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 MEGABYTE = 1 << 20
 
 
-class Payload:
-    """Writes a file when it is read by pickle."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes with names")
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "model.keras")
@@ -61,13 +51,13 @@ def refused(path, match):
     assert str(path) in str(caught.value)
 
 
-def test_the_traps_of_these_tests_work(tmp_path, monkeypatch):
+def test_the_traps_of_these_tests_work(tmp_path, monkeypatch, payload):
     """Without this a payload that never runs would prove nothing."""
     (tmp_path / "evil_trap.py").write_text(f"open({str(tmp_path / 'marker')!r}, 'w').close()\n")
     monkeypatch.syspath_prepend(str(tmp_path))
     importlib.import_module("evil_trap")
     assert (tmp_path / "marker").exists()
-    pickle.loads(pickle.dumps(Payload(tmp_path / "second"))).close()  # noqa: S301
+    pickle.loads(pickle.dumps(payload(tmp_path / "second"))).close()  # noqa: S301
     assert (tmp_path / "second").exists()
 
 
@@ -89,9 +79,9 @@ def test_what_is_no_archive_is_refused(trap, tmp_path, content, match):
     refused(path, match)
 
 
-def test_a_renamed_pickle_is_refused(trap, tmp_path):
+def test_a_renamed_pickle_is_refused(trap, tmp_path, payload):
     path = tmp_path / "model.keras"
-    path.write_bytes(pickle.dumps(Payload(trap)))
+    path.write_bytes(pickle.dumps(payload(trap)))
     refused(path, "it is a pickle, which runs code when it is read")
 
 

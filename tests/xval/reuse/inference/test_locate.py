@@ -1,37 +1,24 @@
-import json
-
+import pandas as pd
 import pytest
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import write_json
+from xval.base.json_files import read_json, write_json
 from xval.reuse.inference.locate import find_members
 
-PARAMETERS = {
-    "task_type": "classification",
-    "monitor": "val_accuracy",
-    "rank_by": "accuracy",
-    "architecture": "mlp",
-    "loss": "auto",
-}
 FOLDS = (1, 2, 10)
 
 
 @pytest.fixture
-def experiment(tmp_path, make_record):
+def experiment(make_results, tmp_path):
     """Return an experiment whose second instance validates better; its models are empty files."""
-    folder = tmp_path / "experiment_1"
+    made = make_results(tmp_path, n_folds=max(FOLDS))
+    content = read_json(made.folder.folds_file)
+    write_json(made.folder.folds_file, content | {"folds": [content["folds"][fold - 1] for fold in FOLDS]})
     for instance, accuracy in ((1, 0.5), (2, 0.75)):
-        hashes = {"instance": instance, "settings_hash": "s", "folds_hash": "f", "code_hash": "c", "store": "x"}
+        made.add_instance(instance)
         for fold in FOLDS:
-            of_fold = folder / f"instance_{instance}" / f"fold_{fold}"
-            of_fold.mkdir(parents=True)
-            (of_fold / "model.keras").touch()
-            write_json(of_fold / "record.json", make_record(fold, {"accuracy": accuracy, "loss": 1.0}, **hashes))
-        settings = {"instance": instance, "description": "", "settings_hash": "s", "parameters": PARAMETERS, "sources": {}}
-        write_json(folder / f"instance_{instance}" / "settings.json", settings)
-    folds = [{"number": fold, "training": ["x"], "validation": ["y"], "test": [f"speaker {fold}"]} for fold in FOLDS]
-    write_json(folder / "folds.json", {"hash": "f", "index_hash": "i", "settings": {}, "folds": folds})
-    return folder
+            (made.add_fold(instance, fold, {"accuracy": accuracy, "loss": 1.0}) / "model.keras").touch()
+    return made.folder.path
 
 
 def test_a_file_and_a_fold_folder_mean_one_model(experiment):
@@ -80,12 +67,12 @@ def test_an_experiment_folder_means_the_instance_that_validation_selects(experim
     assert "instance_2: selected by validation accuracy; ensemble of 3" in note
 
 
-def test_the_records_select_not_what_was_derived_from_them_before(experiment):
-    """A run that was killed, or goes on, has not written metrics.json anew."""
-    path = experiment / "instance_1" / "fold_2" / "record.json"
-    record = json.loads(path.read_text())
-    record["metrics"]["validation"]["accuracy"] = record["clip_metrics"]["validation"]["accuracy"] = 3.0
-    write_json(path, record)
+def test_the_scores_of_jobs_select_not_what_was_derived_from_them_before(experiment):
+    """A run that was killed, or continues, has not written metrics.json anew."""
+    path = experiment / "instance_1" / "fold_2" / "scores.parquet"
+    rows = pd.read_parquet(path)
+    rows.loc[rows["side"].isin(["validation", "clip_validation"]) & (rows["metric"] == "accuracy"), "value"] = 3.0
+    rows.to_parquet(path, index=False)
     (experiment / "instance_2" / "metrics.json").write_text("{}")
 
     assert "instance_1: selected by validation accuracy" in find_members(experiment).note

@@ -17,16 +17,6 @@ from xval.base.errors import ResultsError, UnsafeModelError
 from xval.training.classical.pipeline_file import load_pipeline
 
 
-class Payload:
-    """Writes a file when it is read by pickle."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __reduce__(self):
-        return open, (str(self.path), "w")
-
-
 @pytest.fixture
 def parts():
     fitted = Pipeline([("scaler", StandardScaler()), ("last", Ridge())])
@@ -55,17 +45,17 @@ def test_a_good_pipeline_is_loaded(parts, write):
     np.testing.assert_array_equal(load_pipeline(write(parts)).named_steps["scaler"].n_samples_seen_, 5)
 
 
-def test_a_pickle_is_refused(tmp_path):
+def test_a_pickle_is_refused(tmp_path, payload):
     path = tmp_path / "model.skops"
-    path.write_bytes(pickle.dumps(Payload(tmp_path / "marker")))
+    path.write_bytes(pickle.dumps(payload(tmp_path / "marker")))
     with pytest.raises(UnsafeModelError, match="it is a pickle, which runs code"):
         load_pipeline(path)
     assert not (tmp_path / "marker").exists()
 
 
-def test_a_pickled_array_is_refused(parts, write, tmp_path):
+def test_a_pickled_array_is_refused(parts, write, tmp_path, payload):
     file = io.BytesIO()
-    np.save(file, np.array([Payload(tmp_path / "marker")], dtype=object), allow_pickle=True)
+    np.save(file, np.array([payload(tmp_path / "marker")], dtype=object), allow_pickle=True)
     with pytest.raises(ResultsError, match="contains Python objects"):
         load_pipeline(write(parts | {array_of(parts): file.getvalue()}))
     assert not (tmp_path / "marker").exists()

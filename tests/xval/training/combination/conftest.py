@@ -47,6 +47,13 @@ def arrays():
 
 
 @pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "fold"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
 def custom_store(tmp_path, arrays):
     return store.write("toy", *arrays, data_folder=tmp_path / "data")
 

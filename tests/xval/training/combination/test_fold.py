@@ -15,13 +15,6 @@ from xval.reuse.inference.estimator import load_estimator
 from xval.training.combination.basic_features import make_basic_features
 
 
-@pytest.fixture
-def folder(tmp_path):
-    made = tmp_path / "fold"
-    made.mkdir()
-    return made
-
-
 def combination_of(opened, make_job, make_network):
     return make_job(opened, models=[str(make_network(opened))], basic_features=False, pca_components=4)
 

@@ -22,13 +22,6 @@ TESTED = ("s4", "s5")
 
 
 @pytest.fixture
-def folder(tmp_path):
-    made = tmp_path / "fold"
-    made.mkdir()
-    return made
-
-
-@pytest.fixture
 def on_tones(tones, tone_store, make_job, make_network, folder):
     """Run a fold on tones with a network and basic features; return the predictions that it left."""
     corpus, settings = tones
