@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import openpyxl
 import pandas as pd
@@ -414,7 +415,7 @@ def test_killed_in_the_middle_the_same_command_gives_the_same_numbers(study, tmp
     undisturbed.file("exp.py", (study.folder / "exp.py").read_text())
     assert undisturbed.run().returncode == 0
     assert scores(study) == scores(undisturbed)
-    assert not [path for path in study.results.rglob("*") if path.name.endswith((".part", ".script.json"))]
+    assert not [path for path in study.results.rglob("*") if path.name.endswith(".part") or path.name.startswith(".script")]
 
 
 @pytest.mark.long
@@ -438,6 +439,49 @@ def test_ctrl_c_ends_a_run_while_another_terminal_looks_at_it(study):
     assert process.returncode == 130
     assert "Traceback" not in said
     assert json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["running"] == 0
+
+
+SLOW_TO_BUILD = """
+import time
+from pathlib import Path
+
+import keras
+
+
+def build(input_shape, output_shape):
+    while not Path("go").exists():
+        time.sleep(0.05)
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(output_shape[-1])])
+"""
+
+
+@pytest.mark.long
+def test_a_run_that_is_starting_is_shown_also_beside_a_second_one_of_the_same_script(study):
+    study.file("slow.py", SLOW_TO_BUILD)
+    study.script({"architecture": "slow.build"})
+    with study.started("exp.py", "--executor", "inline") as process:
+        study.wait_for(".script*", process)
+        for _ in range(2):
+            said = study.xval("status", study.EXPERIMENT).stdout
+            assert "exp.py is at work since" in said
+            assert "No job is running: it is starting" in said
+            assert "Nothing is running" not in said
+            assert (
+                json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["at_work"][0]["script"]
+                == "exp.py"
+            )
+            assert json.loads(study.xval("list", "--format", "json").stdout)[0]["state"] == "starting"
+            study.run("--set", "nonsense=1")  # refused, and the first one is still shown
+            with study.started("exp.py", "--executor", "inline") as second:
+                while len(list(study.results.glob(".script*"))) < 2:
+                    assert second.poll() is None
+                    time.sleep(0.05)
+                second.send_signal(signal.SIGINT)
+                assert second.wait(30) == 130
+        study.file("go", "")
+        assert process.wait(100) == 0, process.communicate()[0]
+    assert json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["at_work"] == []
+    assert json.loads(study.xval("list", "--format", "json").stdout)[0]["state"] == "done"
 
 
 @pytest.mark.long
