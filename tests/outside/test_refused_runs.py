@@ -62,3 +62,15 @@ def test_a_second_instance_that_is_refused_is_in_no_table(nets):
     assert "on purpose" in nets.mistake("exp.py")
 
     assert not (nets.results / "instance_2").exists()
+
+
+def test_a_setting_of_augmented_copies_is_refused_with_the_command_that_reads_it(study):
+    study.script({"architecture": "knn"})
+
+    for name, command in (("pitch_shift_probability", "xval augment"), ("mixture_uses", "xval augment mix")):
+        said = study.mistake("exp.py", "--set", f"{name}=0.5")
+        assert f"'{name}' is no parameter of a run: only {command} reads it." in said
+        assert f"{command} ... --set {name}=" in said
+    assert "unknown parameter 'augment_nois'. Did you mean 'augment_noise'" in study.mistake(
+        "exp.py", "--set", "augment_nois=1"
+    )

@@ -22,6 +22,11 @@ def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool
     """
     if synonym := describe_synonym(name):
         return f"unknown parameter '{name}'. {synonym}"
+    from augmentation.offline_settings import MixingSettings, augmentation_model  # here, because it loads all transforms
+
+    for command, model in {"xval augment": augmentation_model(), "xval augment mix": MixingSettings}.items():
+        if name in model.model_fields:
+            return f"'{name}' is no parameter of a run: only {command} reads it. Give it there: {command} ... --set {name}=..."
     near = suggestion(name, [*Settings.model_fields, *architecture.options]).partition(" Did you mean")
     if near[2]:
         return f"unknown parameter '{name}'. Did you mean{near[2]}"
