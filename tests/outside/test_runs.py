@@ -441,6 +441,55 @@ def test_ctrl_c_ends_a_run_while_another_terminal_looks_at_it(study):
     assert json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["running"] == 0
 
 
+BUSY_IN_C = """
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from xval import Observer
+
+
+class Computes(Observer):
+    def epoch(self, values):
+        if "UNDISTURBED" in os.environ or Path("busy").exists():
+            return
+        time.sleep(0.4)
+        if values["epoch"] == 6:
+            Path("busy").touch()
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 30_000_000)  # some 10 s, in which no signal reaches Python
+"""
+
+
+@pytest.mark.long
+def test_after_a_second_ctrl_c_a_fold_goes_on_after_the_epoch_that_it_had_reached(study, tmp_path_factory, study_in):
+    study.file("watch.py", BUSY_IN_C)
+    study.script(NETWORK | {"callbacks": "watch.Computes", "dropout": 0.2}, num_epochs=9, patience=100)
+    with study.started("exp.py", "--folds", "1") as process:
+        while not (study.folder / "busy").exists():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            time.sleep(0.5)
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 130
+        assert said.strip().splitlines()[-1] == "Interrupted. Finished work is kept; the same command continues from there."
+    (instance,) = json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["instances"]
+    first = next(job for job in instance["jobs"] if job["fold"] == 1)
+    assert first["checkpoint"] == 6
+
+    assert study.run("--folds", "1").returncode == 0
+
+    assert study.record()["went_on"]["after_epoch"] == 6
+    undisturbed = study_in(tmp_path_factory.mktemp("undisturbed"))
+    undisturbed.corpus()
+    for name in ("watch.py", "exp.py"):
+        undisturbed.file(name, (study.folder / name).read_text())
+    assert undisturbed.run("--folds", "1", UNDISTURBED="1").returncode == 0
+    assert scores(study) == scores(undisturbed)
+
+
 SLOW_TO_BUILD = """
 import time
 from pathlib import Path
