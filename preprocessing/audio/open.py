@@ -25,7 +25,7 @@ LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 10, 10_000_000
 
 _NOTHING_FETCHED = (
     (rb"version https://git-lfs", "a pointer of Git LFS, not audio. Fetch the audio: git lfs install, then git lfs pull"),
-    (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio: git annex get ."),
+    (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio with 'git annex get .'"),
     (rb"\s*(<!doctype html|<html|<head|<body)", "a web page, not audio. Fetch the file again, with a browser"),
     (rb"\s*<\?xml\b", "an XML text, perhaps a server's error message, not audio. Fetch the file again"),
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
@@ -122,7 +122,7 @@ def _name_missing(path: Path) -> str:
     if not path.is_symlink():
         return f"no such file{_guess(path)}"
     target = path.readlink().as_posix()
-    fetch = ". Fetch the audio: git annex get ." if _ANNEX in target else ""
+    fetch = ". Fetch the audio with 'git annex get .'" if _ANNEX in target else ""
     return f"a link to {target!a}, which is not there{fetch}"
 
 

@@ -52,7 +52,7 @@ def test_a_link_that_leads_to_no_audio_is_named_as_one_and_nothing_is_quoted_of_
     empty.file("elsewhere/notes.txt", "not for others")
     links = {
         "gone": ("../../nowhere.wav", "a link to '../../nowhere.wav', which is not there."),
-        "annex": ("../.git/annex/objects/Zk/0m/a.wav", "which is not there. Fetch the audio: git annex get ."),
+        "annex": ("../.git/annex/objects/Zk/0m/a.wav", "which is not there. Fetch the audio with 'git annex get .'"),
         "text": ("../../elsewhere/notes.txt", "a link to '../../elsewhere/notes.txt', which is a text, not audio."),
     }
     for name, (target, _) in links.items():
