@@ -74,3 +74,14 @@ def test_a_setting_of_augmented_copies_is_refused_with_the_command_that_reads_it
     assert "unknown parameter 'augment_nois'. Did you mean 'augment_noise'" in study.mistake(
         "exp.py", "--set", "augment_nois=1"
     )
+
+
+def test_a_network_that_cut_clips_are_too_short_for_is_refused_with_the_setting_that_cuts_them(empty):
+    empty.recordings()
+    assert empty.prepare("folders", "audio", "--dataset", "small", "--item-pattern", r"(s\d)_").returncode == 0
+    empty.script({"architecture": "sincnet", "features": "waveform"}, sample_rate_hz=4000, clip_length_s=0.005)
+
+    said = empty.mistake("exp.py", "--executor", "inline")
+
+    assert "the smallest allowed size is" in said
+    assert "The length of the examples is set by clip_length_s=0.005." in said
