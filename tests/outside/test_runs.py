@@ -474,7 +474,9 @@ def test_after_a_second_ctrl_c_a_fold_goes_on_after_the_epoch_that_was_shown(stu
             time.sleep(0.5)
         said = process.communicate(timeout=60)[0]
         assert process.returncode == 130
-        assert said.strip().splitlines()[-1] == "Interrupted. Finished work is kept; the same command continues from there."
+        *_, where, last = said.strip().splitlines()
+        assert where == "instance 1, fold 1: continues after epoch 5"
+        assert last == "Interrupted. Finished work is kept; the same command continues from there."
     (instance,) = json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["instances"]
     first = next(job for job in instance["jobs"] if job["fold"] == 1)
     assert first["checkpoint"] == 5
