@@ -3,6 +3,7 @@
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
@@ -121,11 +122,14 @@ def prepare(
 def _refuse_wrong_types(source: object, targets: object, items: object, **options: object) -> None:
     """Refuse the path of an array, which is not loaded here, and options of another type than they have."""
     for name, value in {"source": source, "targets": targets, "items": items}.items():
-        is_array_file = isinstance(value, str | Path) and Path(value).suffix.lower() in _ARRAY_FILES
-        if is_array_file or (name != "source" and isinstance(value, str | Path)):
+        if isinstance(value, str | Path) and Path(value).suffix.lower() in _ARRAY_FILES:
             raise SettingsError(
                 f"prepare(): {name}: received the path {str(value)!r}; arrays are not read from files. Load it first, as with "
                 f"numpy.load({str(value)!r}), and give predictors, targets and items as arrays."
+            )
+        if name != "source" and isinstance(value, str | Path):
+            raise SettingsError(
+                f"prepare(): {name}: received {str(value)!r}; expected an array, with a value for each example."
             )
     if isinstance(source, bytes | int | float):
         raise SettingsError(f"prepare(): source: received {source!r}; expected a folder, a table, a DataFrame or arrays.")
@@ -137,7 +141,7 @@ def _refuse_wrong_types(source: object, targets: object, items: object, **option
             f"prepare(): settings: received {options['settings']!r:.80}; expected a dict, such as {{'n_mels': 40}}."
         )
     workers = options["workers"]
-    if workers is not None and (not isinstance(workers, int) or isinstance(workers, bool) or workers < 1):
+    if workers is not None and (not isinstance(workers, Integral) or isinstance(workers, bool) or workers < 1):
         raise SettingsError(f"prepare(): workers: received {workers!r:.80}; expected a whole number from 1.")
 
 

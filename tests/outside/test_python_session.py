@@ -263,6 +263,7 @@ def test_cross_validate_names_the_argument_that_was_meant(study):
         ("'x.npy', 'y.npy', list('aabb'), dataset='e'", "source: received the path 'x.npy'; arrays are not read from files."),
         ("'x.npy', dataset='e'", "Load it first, as with numpy.load('x.npy')"),
         ("x, 'y.npy', list('aabb'), dataset='e'", "targets: received the path 'y.npy'"),
+        ("x, 'label', list('aabb'), dataset='e'", "targets: received 'label'; expected an array"),
         ("3, dataset='e'", "source: received 3; expected a folder, a table, a DataFrame or arrays."),
         ("'audio', dataset=3", "dataset: received 3; expected a name"),
         ("'audio', corpus=3, dataset='e'", "corpus: received 3; expected a name"),
