@@ -261,8 +261,8 @@ def find_corpus(name: str) -> CorpusReader:
         if Path(name).exists() or not near:
             folder = name if Path(name).is_dir() else "FOLDER"
             table = name if Path(name).is_file() else "FILE"
-            own = f"xval prepare folders {folder} (a folder for each class), or xval prepare table {table}."
-            hint = f"For recordings of your own: {own}"
+            ways = f"xval prepare folders {folder} (a folder for each class), or xval prepare table {table}."
+            hint = f"For recordings of your own: {ways}"
         raise CorpusError(f"Unknown corpus '{name}'. {known} {hint}")
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")

@@ -482,7 +482,7 @@ def test_after_a_second_ctrl_c_a_fold_goes_on_after_the_epoch_that_is_said(study
     first = next(job for job in instance["jobs"] if job["fold"] == 1)
     assert first["checkpoint"] == said_epoch
 
-    assert study.run("--folds", "1").returncode == 0
+    assert study.python("exp.py", "--folds", "1", in_workers=True).returncode == 0
 
     assert study.record()["went_on"]["after_epoch"] == said_epoch
     undisturbed = study_in(tmp_path_factory.mktemp("undisturbed"))
@@ -512,7 +512,7 @@ def test_a_run_that_is_starting_is_shown_also_beside_a_second_one_of_the_same_sc
     study.file("slow.py", SLOW_TO_BUILD)
     study.script({"architecture": "slow.build"})
     with study.started("exp.py", "--executor", "inline") as process:
-        study.wait_for(".script*", process)
+        study.wait_for("folds.json", process)
         for _ in range(2):
             said = study.xval("status", study.EXPERIMENT).stdout
             assert "exp.py is at work since" in said
