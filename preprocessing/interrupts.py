@@ -13,6 +13,7 @@ from xval.base.operating_system import ENDING_SIGNALS, IS_WINDOWS, SECONDS_TO_EN
 SIGNALS = (signal.SIGINT, *ENDING_SIGNALS)
 
 _Handler: TypeAlias = Callable[[int, FrameType | None], Any]
+_rescues: list[Callable[[], object]] = []
 
 
 @contextmanager
@@ -36,7 +37,7 @@ def ended_where_stuck(say: Callable[[], object]) -> Iterator[None]:
     Not on Windows, where the main thread waits for other threads and processes in C too.
 
     Args:
-        say: Called ahead of that end.
+        say: Called ahead of that end, after `rescue`.
     """
     handlers = {} if IS_WINDOWS else _handlers()
     if not handlers:
@@ -51,8 +52,11 @@ def ended_where_stuck(say: Callable[[], object]) -> Iterator[None]:
     def watch() -> None:
         while number := os.read(reading, 1):
             if number[0] in handlers and not has_reached_python.wait(SECONDS_TO_END):
-                say()
-                os._exit(128 + number[0])
+                try:
+                    rescue()
+                    say()
+                finally:
+                    os._exit(128 + number[0])
         os.close(reading)
 
     reading, writing = os.pipe()
@@ -66,6 +70,22 @@ def ended_where_stuck(say: Callable[[], object]) -> Iterator[None]:
             has_reached_python.set()
             signal.set_wakeup_fd(earlier)
             os.close(writing)
+
+
+@contextmanager
+def rescued_by(save: Callable[[], object]) -> Iterator[None]:
+    """Have `rescue` call a function that saves what is in memory, within the block."""
+    _rescues.append(save)
+    try:
+        yield
+    finally:
+        _rescues.remove(save)
+
+
+def rescue() -> None:
+    """Save what this process would lose; for threads that are about to end it."""
+    for save in _rescues:
+        save()
 
 
 @contextmanager

@@ -48,6 +48,7 @@ def map_in_processes(
     n_processes: int,
     progress: Progress | None = None,
     smallest_parallel: int = SMALLEST_PARALLEL,
+    is_first_reading: bool = False,
 ) -> Generator[Result, None, None]:
     """Yield ``function(task)`` of each task, in their order.
 
@@ -61,14 +62,17 @@ def map_in_processes(
         n_processes: Spawned processes at most; 1, or fewer than `smallest_parallel` tasks: in this one.
         progress: Told how many results have been yielded.
         smallest_parallel: Number of tasks from which other processes are worth their start.
+        is_first_reading: The files may crash their decoder, so that another process does fewer tasks, too, unless
+            `n_processes` is 1.
 
     Raises:
         WorkerError: The process of a task died even where it read no audio.
     """
-    if n_processes <= 1 or len(tasks) < smallest_parallel:
-        results = _map_here(function, tasks)
+    is_parallel = n_processes > 1 and len(tasks) >= smallest_parallel
+    if is_parallel or (is_first_reading and n_processes > 1 and tasks):
+        results = _map_elsewhere(function, tasks, n_processes if is_parallel else 1)
     else:
-        results = _map_elsewhere(function, tasks, n_processes)
+        results = _map_here(function, tasks)
     for done, result in enumerate(results, start=1):
         yield result
         if progress is not None:

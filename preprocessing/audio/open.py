@@ -25,12 +25,13 @@ LOWEST_RATE_HZ, HIGHEST_RATE_HZ = 10, 10_000_000
 
 _NOTHING_FETCHED = (
     (rb"version https://git-lfs", "a pointer of Git LFS, not audio. Fetch the audio: git lfs install, then git lfs pull"),
-    (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio: git annex get ."),
+    (rb"(\.git|\.\.)?[\w./-]*/annex/objects/", "a pointer of git-annex, not audio. Fetch the audio with 'git annex get .'"),
     (rb"\s*(<!doctype html|<html|<head|<body)", "a web page, not audio. Fetch the file again, with a browser"),
     (rb"\s*<\?xml\b", "an XML text, perhaps a server's error message, not audio. Fetch the file again"),
     (rb"PK\x03\x04|\x1f\x8b|7z\xbc\xaf|Rar!", "an archive, not audio. Unpack it first"),
 )
 """How a text begins that is there in place of audio, and what to do."""
+_ANNEX = "annex/objects/"
 _DRIVE = re.compile(r"[A-Za-z]:")
 _LARGEST_TEXT, _LARGEST_ANSWER = 1 << 16, 200
 
@@ -89,7 +90,7 @@ def open_audio(path: Path) -> OpenAudio:
         raise AudioError(f"{path}: {reason}.")
     try:
         if not path.is_file():
-            raise AudioError(f"{path}: {'a folder, no audio file' if path.is_dir() else f'no such file{_guess(path)}'}.")
+            raise AudioError(f"{path}: {_name_missing(path)}.")
         if not path.stat().st_size:
             raise AudioError(f"{path}: the file is empty (0 bytes).")
         try:
@@ -112,6 +113,17 @@ def open_audio(path: Path) -> OpenAudio:
             f"{HIGHEST_RATE_HZ} Hz."
         )
     return audio
+
+
+def _name_missing(path: Path) -> str:
+    """Return what is in place of a file that is not there, and what to do."""
+    if path.is_dir():
+        return "a folder, no audio file"
+    if not path.is_symlink():
+        return f"no such file{_guess(path)}"
+    target = path.readlink().as_posix()
+    fetch = ". Fetch the audio with 'git annex get .'" if _ANNEX in target else ""
+    return f"a link to {target!a}, which is not there{fetch}"
 
 
 def _guess(path: Path) -> str:
@@ -142,6 +154,8 @@ def _name_text(path: Path) -> str:
         return "a JSON text, perhaps a server's error message, not audio. Fetch the file again"
     answer = content.decode("ascii", errors="replace").strip()
     if len(content) <= _LARGEST_ANSWER and answer.isprintable() and "\ufffd" not in answer:
+        if path.is_symlink():  # nothing is quoted of a file elsewhere
+            return f"a link to {path.readlink().as_posix()!a}, which is a text, not audio. Link to the audio"
         return f"a text, not audio ({answer!r}). Fetch the file again"
     return ""
 

@@ -64,7 +64,8 @@ def describe_clips(
     from preprocessing.parallel import map_in_processes
 
     segments = list_segments(clips, Path(audio_folder))
-    outcomes = list(map_in_processes(_describe, segments, n_processes=n_processes, progress=progress))
+    described = map_in_processes(_describe, segments, n_processes=n_processes, progress=progress, is_first_reading=True)
+    outcomes = list(described)
     facts = pd.DataFrame(outcomes, columns=[*_FACTS, "reason"]).astype({"reason": object})
     for row, reason in implausible_rates(facts["sample_rate_hz"].where(facts["reason"].isna())).items():
         facts.loc[row, "reason"] = reason

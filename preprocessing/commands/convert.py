@@ -156,7 +156,8 @@ def convert_folder(
         to_do = [path for path, copy in copies.items() if not (target / copy).exists()]
         convert = partial(_convert, copy_format=copy_format)
         tasks = [(source / path, target / copies[path], kept.get(path)) for path in to_do]
-        with closing(map_in_processes(convert, tasks, n_processes=n_processes, progress=progress)) as outcomes:
+        converted = map_in_processes(convert, tasks, n_processes=n_processes, progress=progress, is_first_reading=True)
+        with closing(converted) as outcomes:
             results = list(outcomes)
         left_out = [(path, result.reason) for path, result in zip(to_do, results, strict=True) if result.reason is not None]
         write_table(target / LEFT_OUT_NAME, LEFT_OUT_COLUMNS, left_out)

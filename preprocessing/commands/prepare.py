@@ -3,6 +3,7 @@
 import tempfile
 from argparse import Namespace
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeGuard, cast
 
@@ -26,6 +27,8 @@ from preprocessing.store.arrays import refuse_missing
 from xval.base.config_file import default_folder
 from xval.base.csv_text import guarded
 from xval.base.errors import CorpusError, SettingsError, suggestion
+
+_ARRAY_FILES = (".npy", ".npz")
 
 
 def prepare(
@@ -78,6 +81,7 @@ def prepare(
         SettingsError: An argument is unknown, missing or wrong.
         CorpusError: The corpus or the arrays cannot be used; see the reader, and `preprocessing.store.write`.
     """
+    _refuse_wrong_types(source, targets, items, corpus=corpus, dataset=dataset, settings=settings, workers=workers)
     place = default_folder("data_folder") if data_folder is None else Path(data_folder)
     if isinstance(source, Mapping) or targets is not None or items is not None:
         names = ("settings", "corpus", "speech_table", "audio_folder", "download")
@@ -113,6 +117,32 @@ def prepare(
         console.quiet = quiet
         n_processes = workers or count_cores()
         return make_features(chosen, overrides, console, download_first=download, n_processes=n_processes, says_next=False)
+
+
+def _refuse_wrong_types(source: object, targets: object, items: object, **options: object) -> None:
+    """Refuse the path of an array, which is not loaded here, and options of another type than they have."""
+    for name, value in {"source": source, "targets": targets, "items": items}.items():
+        if isinstance(value, str | Path) and Path(value).suffix.lower() in _ARRAY_FILES:
+            raise SettingsError(
+                f"prepare(): {name}: received the path {str(value)!r}; arrays are not read from files. Load it first, as with "
+                f"numpy.load({str(value)!r}), and give predictors, targets and items as arrays."
+            )
+        if name != "source" and isinstance(value, str | Path):
+            raise SettingsError(
+                f"prepare(): {name}: received {str(value)!r}; expected an array, with a value for each example."
+            )
+    if isinstance(source, bytes | int | float):
+        raise SettingsError(f"prepare(): source: received {source!r}; expected a folder, a table, a DataFrame or arrays.")
+    for name in ("corpus", "dataset"):
+        if not isinstance(options[name], str | None):
+            raise SettingsError(f"prepare(): {name}: received {options[name]!r:.80}; expected a name, such as 'my_{name}'.")
+    if not isinstance(options["settings"], Mapping | None):
+        raise SettingsError(
+            f"prepare(): settings: received {options['settings']!r:.80}; expected a dict, such as {{'n_mels': 40}}."
+        )
+    workers = options["workers"]
+    if workers is not None and (not isinstance(workers, Integral) or isinstance(workers, bool) or workers < 1):
+        raise SettingsError(f"prepare(): workers: received {workers!r:.80}; expected a whole number from 1.")
 
 
 def rows_from_python(**values: object) -> RowOptions:

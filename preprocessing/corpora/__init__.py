@@ -256,12 +256,14 @@ def find_corpus(name: str) -> CorpusReader:
     """Load the file of a corpus."""
     names = corpus_names()  # which finds those of the study
     if name not in names:
-        known = suggestion(name, names)
-        folder = name if Path(name).is_dir() else "FOLDER"
-        yours = (
-            f"For recordings of your own: xval prepare folders {folder} (a folder for each class), or xval prepare table FILE."
-        )
-        raise CorpusError(f"Unknown corpus '{name}'. {known}{'' if 'Did you mean' in known else f' {yours}'}")
+        known, _, near = suggestion(name, names).partition(" Did you mean")
+        hint = f"Did you mean{near}"
+        if Path(name).exists() or not near:
+            folder = name if Path(name).is_dir() else "FOLDER"
+            table = name if Path(name).is_file() else "FILE"
+            ways = f"xval prepare folders {folder} (a folder for each class), or xval prepare table {table}."
+            hint = f"For recordings of your own: {ways}"
+        raise CorpusError(f"Unknown corpus '{name}'. {known} {hint}")
     module = load_file(__name__, name, kind="corpus", wanted=("list_clips",), error=CorpusError)
     helps = _argument_helps(inspect.getdoc(module.list_clips) or "")
     arguments = read_options(module, "list_clips", n_positional=1, error=CorpusError)

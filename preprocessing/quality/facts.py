@@ -90,7 +90,7 @@ def measure(facts: pd.DataFrame, audio_folder: Path, *, n_processes: int = 1, pr
     """
     readable = facts.index[facts["broken"].isna()]
     tasks = list_segments(facts.loc[readable], audio_folder)
-    outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress))
+    outcomes = list(map_in_processes(_measure, tasks, n_processes=n_processes, progress=progress, is_first_reading=True))
     columns = [*MEASURED_COLUMNS, *_ARRAYS, "duration_s", "broken", "reason"]
     measured = pd.DataFrame(outcomes, index=readable, columns=columns).astype({"broken": "object", "reason": "object"})
     added = facts.copy()

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import zipfile
 
@@ -136,6 +137,77 @@ def test_explain_prints_what_groups_of_features_give_an_estimator(finished):
 
     assert ended.returncode == 0
     assert "importance" in ended.stdout
+
+
+REPLACED = "is not the file that its job wrote (its SHA-256 differs from record.json)"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("predict", FOLD, CLIP),
+        ("predict", f"{FOLD}/model.keras", CLIP),
+        ("predict", "results/small/experiment_1:1", CLIP),
+        ("evaluate", FOLD, "audio/clips.csv"),
+        ("embed", FOLD, CLIP),
+        ("export", FOLD, "--format", "weights_h5"),
+        ("explain", FOLD, CLIP, "--method", "occlusion"),
+        ("ensemble", "results/small/experiment_1:1-2"),
+    ],
+    ids=lambda words: f"{words[0]} {words[1].rpartition('/')[2]}",
+)
+def test_a_model_that_was_replaced_after_its_job_is_refused(copied, words):
+    shutil.copy(copied.fold(1, 2) / "model.keras", copied.fold(1, 1) / "model.keras")
+
+    said = " ".join(copied.mistake("-m", "xval", *words).split())
+
+    assert f"instance_1/fold_1: model.keras {REPLACED}" in said
+    assert "Restore the file, or run the job again." in said
+
+
+def test_a_replaced_estimator_is_refused_in_python(copied):
+    shutil.copy(copied.fold(3, 2) / "model.skops", copied.fold(3, 1) / "model.skops")
+
+    ended = copied.python("-c", f"import xval; xval.load_model({str(copied.fold(3, 1))!r})")
+
+    assert ended.returncode != 0
+    assert f"model.skops {REPLACED}" in " ".join(ended.stderr.split())
+
+
+def test_a_model_without_hashes_or_in_another_folder_is_read_as_before(copied):
+    record = copied.record()
+    shutil.copy(copied.fold(1, 2) / "model.keras", copied.fold(1, 1) / "model.keras")
+    (copied.folder / "other").mkdir()
+    for name in ("model.keras", "model.json"):
+        shutil.copy(copied.fold(1, 1) / name, copied.folder / "other" / name)
+    assert len(answers(copied, "other", CLIP)) == 1
+
+    del record["model_sha256"]
+    (copied.fold(1, 1) / "record.json").write_text(json.dumps(record))
+
+    assert len(answers(copied, FOLD, CLIP)) == 1
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        {"architecture": "mlp", "n_units": (8,), "initial_model": f"{FOLD[:-1]}{{fold}}/model.keras"},
+        {"architecture": "feature_combination", "models": [f"{FOLD[:-1]}{{fold}}/model.keras"], "basic_features": False},
+    ],
+    ids=["initial_model", "models"],
+)
+def test_nothing_is_trained_from_a_model_that_was_replaced(copied, start):
+    shutil.copy(copied.fold(1, 2) / "model.keras", copied.fold(1, 1) / "model.keras")
+    copied.script(
+        start, name="more.py", num_experiment=2, num_folds=3,
+        sample_rate_hz=4000, n_fft=64, win_length=64, hop_length=32, n_mels=8,
+    )  # fmt: skip
+
+    ended = copied.run(script="more.py")
+
+    assert ended.returncode == 2
+    assert f"model.keras {REPLACED}" in " ".join((ended.stdout + ended.stderr).split())
+    assert not list((copied.folder / "results/small/experiment_2").glob("instance_*/fold_*"))
 
 
 @pytest.fixture

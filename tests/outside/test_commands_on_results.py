@@ -22,6 +22,17 @@ def test_status_counts_the_jobs(finished):
     assert "an estimator" in shown
 
 
+def test_the_time_left_of_a_network_is_not_that_of_an_estimator(copied):
+    for fold in (1, 2, 3):
+        shutil.rmtree(copied.fold(1, fold))
+        shutil.rmtree(copied.fold(2, fold))
+
+    status = json.loads(copied.xval("status", copied.EXPERIMENT, "--format", "json").stdout)
+
+    assert [instance["seconds_left"] for instance in status["instances"]] == [None, None, 0]
+    assert status["seconds_left"] is None
+
+
 def test_check_finds_nothing_in_sound_results(finished):
     ended = finished.xval("audit", finished.EXPERIMENT, "--format", "json")
 

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 N_CLIPS = 208
-"""So many that other processes read them."""
+"""So many that several processes read them."""
 
 DECODER = """
 import multiprocessing, os, signal, sys
@@ -53,6 +53,14 @@ def many(empty):
     return empty
 
 
+@pytest.fixture
+def few(many):
+    """Return the same study with only 16 clips, which one other process reads."""
+    rows = pd.read_csv(many.folder / "clips.csv")
+    rows.head(16).to_csv(many.folder / "clips.csv", index=False)
+    return many
+
+
 PREPARE = ("-m", "preprocessing", "table", "clips.csv", "--audio-folder", "audio", "--dataset", "small", "--workers", "2")
 FEATURES = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8}
 SETTINGS = [word for name, value in FEATURES.items() for word in ("--set", f"{name}={value}")]
@@ -70,6 +78,17 @@ def test_a_clip_that_kills_its_reader_is_left_out_and_no_other(many):
     assert index["path"].tolist() == [f"{number:03d}.wav" for number in by_speaker if number != 7]
     (lost,) = pd.read_csv(many.folder / "data/small/left_out.csv").itertuples()
     assert lost.path == "007.wav"
+    assert "the process that reads it died twice" in lost.reason
+
+
+def test_a_clip_that_kills_its_reader_is_left_out_also_of_a_small_corpus(few):
+    (few.folder / "killed" / "007.wav").write_text("always")
+    ended = few.python(*PREPARE, *SETTINGS, in_workers=True)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    index = pd.read_parquet(few.folder / "data/small/corpus.parquet")
+    assert sorted(index["path"]) == [f"{number:03d}.wav" for number in range(16) if number != 7]
+    (lost,) = pd.read_csv(few.folder / "data/small/left_out.csv").itertuples()
     assert "the process that reads it died twice" in lost.reason
 
 

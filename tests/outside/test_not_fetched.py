@@ -1,5 +1,6 @@
 """What is there in place of audio is named with what to do; what the decoder reads is what folders list."""
 
+import pandas as pd
 import pytest
 import soundfile
 
@@ -44,3 +45,25 @@ def test_a_folder_lists_what_the_decoder_reads(empty):
     ended = empty.prepare("folders", "audio", "--dataset", "small")
 
     assert "8 clips" in ended.stdout, ended.stdout + ended.stderr
+
+
+def test_a_link_that_leads_to_no_audio_is_named_as_one_and_nothing_is_quoted_of_where_it_leads(empty):
+    empty.recordings(n_speakers=4)
+    empty.file("elsewhere/notes.txt", "not for others")
+    links = {
+        "gone": ("../../nowhere.wav", "a link to '../../nowhere.wav', which is not there."),
+        "annex": ("../.git/annex/objects/Zk/0m/a.wav", "which is not there. Fetch the audio with 'git annex get .'"),
+        "text": ("../../elsewhere/notes.txt", "a link to '../../elsewhere/notes.txt', which is a text, not audio."),
+    }
+    for name, (target, _) in links.items():
+        (empty.folder / f"audio/low/s0_{name}.wav").symlink_to(target)
+    (empty.folder / "audio/high/s1_9.wav").symlink_to("s1_1.wav")  # a link to audio is audio
+
+    ended = empty.prepare("folders", "audio", "--dataset", "small", "--item-pattern", r"(s\d)_")
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    left_out = pd.read_csv(empty.folder / "data/small/left_out.csv").set_index("path")["reason"]
+    for name, (_, reason) in links.items():
+        assert reason in left_out[f"low/s0_{name}.wav"]
+    assert "not for others" not in (empty.folder / "data/small/left_out.csv").read_text()
+    assert set(left_out.index) == {f"low/s0_{name}.wav" for name in links}

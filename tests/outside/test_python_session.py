@@ -248,3 +248,39 @@ def test_the_main_figure_of_python_and_of_the_workbook_is_the_same(finished):
 
     numbers = [cell for sheet in table.values() for cell in sheet.to_numpy().ravel() if isinstance(cell, float)]
     assert any(number == pytest.approx(float(printed), abs=1e-9) for number in numbers)
+
+
+def test_cross_validate_names_the_argument_that_was_meant(study):
+    said = study.mistake("-c", "import xval; xval.cross_validate('audio', architecture='svm', item_patern='x')")
+    assert "cross_validate(): unknown argument 'item_patern'. Did you mean 'item_pattern'?" in said
+    said = study.mistake("-c", "import xval; xval.cross_validate('audio', architecture='svm', lerning_rate=1)")
+    assert "unknown parameter 'lerning_rate'. Did you mean 'learning_rate'?" in said
+
+
+@pytest.mark.parametrize(
+    ("call", "named"),
+    [
+        ("'x.npy', 'y.npy', list('aabb'), dataset='e'", "source: received the path 'x.npy'; arrays are not read from files."),
+        ("'x.npy', dataset='e'", "Load it first, as with numpy.load('x.npy')"),
+        ("x, 'y.npy', list('aabb'), dataset='e'", "targets: received the path 'y.npy'"),
+        ("x, 'label', list('aabb'), dataset='e'", "targets: received 'label'; expected an array"),
+        ("3, dataset='e'", "source: received 3; expected a folder, a table, a DataFrame or arrays."),
+        ("'audio', dataset=3", "dataset: received 3; expected a name"),
+        ("'audio', corpus=3, dataset='e'", "corpus: received 3; expected a name"),
+        (
+            "'audio', dataset='e', settings='n_mels=3'",
+            "settings: received 'n_mels=3'; expected a dict, such as {'n_mels': 40}.",
+        ),
+        ("'audio', dataset='e', workers='2'", "workers: received '2'; expected a whole number from 1."),
+    ],
+)
+def test_prepare_names_an_argument_of_a_wrong_type(study, call, named):
+    study.recordings(n_speakers=1)
+    code = (
+        "import numpy as np, preprocessing; x = np.zeros((4, 3)); np.save('x.npy', x); np.save('y.npy', list('abab')); "
+        f"preprocessing.prepare({call})"
+    )
+
+    said = study.mistake("-c", code)
+
+    assert named in said

@@ -62,3 +62,26 @@ def test_a_second_instance_that_is_refused_is_in_no_table(nets):
     assert "on purpose" in nets.mistake("exp.py")
 
     assert not (nets.results / "instance_2").exists()
+
+
+def test_a_setting_of_augmented_copies_is_refused_with_the_command_that_reads_it(study):
+    study.script({"architecture": "knn"})
+
+    for name, command in (("pitch_shift_probability", "xval augment"), ("mixture_uses", "xval augment mix")):
+        said = study.mistake("exp.py", "--set", f"{name}=0.5")
+        assert f"'{name}' is no parameter of a run: only {command} reads it." in said
+        assert f"{command} ... --set {name}=" in said
+    assert "unknown parameter 'augment_nois'. Did you mean 'augment_noise'" in study.mistake(
+        "exp.py", "--set", "augment_nois=1"
+    )
+
+
+def test_a_network_that_cut_clips_are_too_short_for_is_refused_with_the_setting_that_cuts_them(empty):
+    empty.recordings()
+    assert empty.prepare("folders", "audio", "--dataset", "small", "--item-pattern", r"(s\d)_").returncode == 0
+    empty.script({"architecture": "sincnet", "features": "waveform"}, sample_rate_hz=4000, clip_length_s=0.005)
+
+    said = empty.mistake("exp.py", "--executor", "inline")
+
+    assert "the smallest allowed size is" in said
+    assert "The length of the examples is set by clip_length_s=0.005." in said

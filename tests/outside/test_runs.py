@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import time
 
 import openpyxl
 import pandas as pd
@@ -414,7 +415,7 @@ def test_killed_in_the_middle_the_same_command_gives_the_same_numbers(study, tmp
     undisturbed.file("exp.py", (study.folder / "exp.py").read_text())
     assert undisturbed.run().returncode == 0
     assert scores(study) == scores(undisturbed)
-    assert not [path for path in study.results.rglob("*") if path.name.endswith((".part", ".script.json"))]
+    assert not [path for path in study.results.rglob("*") if path.name.endswith(".part") or path.name.startswith(".script")]
 
 
 @pytest.mark.long
@@ -438,6 +439,99 @@ def test_ctrl_c_ends_a_run_while_another_terminal_looks_at_it(study):
     assert process.returncode == 130
     assert "Traceback" not in said
     assert json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["running"] == 0
+
+
+BUSY_IN_C = """
+import hashlib
+import os
+import time
+from pathlib import Path
+
+from xval import Observer
+
+
+class Computes(Observer):
+    def epoch(self, values):
+        if "UNDISTURBED" in os.environ or Path("busy").exists():
+            return
+        time.sleep(0.4)
+        if values["epoch"] == 6:
+            Path("busy").touch()
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 30_000_000)  # some 10 s, in which no signal reaches Python
+"""
+
+
+@pytest.mark.long
+def test_a_second_ctrl_c_loses_no_checkpoint_and_changes_no_result(study, tmp_path_factory, study_in):
+    study.file("watch.py", BUSY_IN_C)
+    study.script(NETWORK | {"callbacks": "watch.Computes", "dropout": 0.2}, num_epochs=9, patience=100)
+    with study.started("exp.py", "--folds", "1") as process:
+        while not (study.folder / "busy").exists():
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.05)
+        for _ in range(2):
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            time.sleep(0.5)
+        said = process.communicate(timeout=60)[0]
+        assert process.returncode == 130
+        *_, where, last = said.strip().splitlines()
+        said_epoch = int(where.removeprefix("instance 1, fold 1: continues after epoch "))
+        assert 1 <= said_epoch <= 5
+        assert last == "Interrupted. Finished work is kept; the same command continues from there."
+    (instance,) = json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["instances"]
+    first = next(job for job in instance["jobs"] if job["fold"] == 1)
+    assert first["checkpoint"] == said_epoch
+
+    assert study.python("exp.py", "--folds", "1", in_workers=True).returncode == 0
+    undisturbed = study_in(tmp_path_factory.mktemp("undisturbed"))
+    undisturbed.corpus()
+    for name in ("watch.py", "exp.py"):
+        undisturbed.file(name, (study.folder / name).read_text())
+    assert undisturbed.run("--folds", "1", UNDISTURBED="1").returncode == 0
+    assert scores(study) == scores(undisturbed)
+
+
+SLOW_TO_BUILD = """
+import time
+from pathlib import Path
+
+import keras
+
+
+def build(input_shape, output_shape):
+    while not Path("go").exists():
+        time.sleep(0.05)
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), keras.layers.Dense(output_shape[-1])])
+"""
+
+
+@pytest.mark.long
+def test_a_run_that_is_starting_is_shown_also_beside_a_second_one_of_the_same_script(study):
+    study.file("slow.py", SLOW_TO_BUILD)
+    study.script({"architecture": "slow.build"})
+    with study.started("exp.py", "--executor", "inline") as process:
+        study.wait_for("folds.json", process)
+        for _ in range(2):
+            said = study.xval("status", study.EXPERIMENT).stdout
+            assert "exp.py is at work since" in said
+            assert "No job is running: it is starting" in said
+            assert "Nothing is running" not in said
+            assert (
+                json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["at_work"][0]["script"]
+                == "exp.py"
+            )
+            assert json.loads(study.xval("list", "--format", "json").stdout)[0]["state"] == "starting"
+            study.run("--set", "nonsense=1")  # refused, and the first one is still shown
+            with study.started("exp.py", "--executor", "inline") as second:
+                while len(list(study.results.glob(".script*"))) < 2:
+                    assert second.poll() is None
+                    time.sleep(0.05)
+                second.send_signal(signal.SIGINT)
+                assert second.wait(30) == 130
+        study.file("go", "")
+        assert process.wait(100) == 0, process.communicate()[0]
+    assert json.loads(study.xval("status", study.EXPERIMENT, "--format", "json").stdout)["at_work"] == []
+    assert json.loads(study.xval("list", "--format", "json").stdout)[0]["state"] == "done"
 
 
 @pytest.mark.long

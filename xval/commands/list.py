@@ -7,6 +7,7 @@ that updates them. A run also keeps this list as a page, index.html in the resul
 
 states of an experiment:
   the first of running, failed, damaged, stale, interrupted, to do and done that any of its jobs has (see xval status); or
+  starting: a run has begun, and none of its jobs yet; or
   unknown: there is no current summary; or, with lock=lease, only status can find out whether its process is alive
   Only status checks whether your own code has changed since the last run or rebuild.
 

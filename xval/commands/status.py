@@ -1,7 +1,8 @@
 """Show which jobs of an experiment are done, failed, running and to do, and the time left.
 
 The command only reads, so it does not disturb a run. The time left is estimated for the running jobs and those to do, from
-the mean time of the finished jobs of the same instance (or else of the experiment), with as many jobs at once as now.
+the mean time of the finished jobs of the same instance (or else of all networks, or all other instances), with as many at
+once as now.
 
 states of a job:
   done, failed, running, to do
@@ -10,10 +11,11 @@ states of a job:
   damaged      its record cannot be read
 
 --format json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running,
-interrupted, stale, damaged, to_do), seconds_left (null: unknown), faults (texts), and instances: each with instance,
-comment_1, comment_2, architecture, the same numbers, seconds_left and jobs. Each job has fold, repeat, state, reason, since
-(Unix time), epoch, epochs, seconds, checkpoint (the epoch after which training continues), null where there is none; and, if
-it is running and this is known, gpu: utilisation (percent), used_mb, data_share (0 to 1).
+interrupted, stale, damaged, to_do), seconds_left (null: unknown), faults (texts), at_work (the runs that
+have begun and not ended: script, since) and instances: each with instance, comment_1, comment_2, architecture, the same
+numbers, seconds_left and jobs. Each job has fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds,
+checkpoint (the epoch after which training continues), null where there is none; and, if it is running and this is known,
+gpu: utilisation (percent), used_mb, data_share (0 to 1).
 
 exit code: 0 done; 1 if a job has failed or its record is damaged
 """
@@ -104,7 +106,11 @@ def _print(status: ExperimentStatus) -> None:
             console.print(Text(f"instance {instance.instance}, {line}"))
     for fault in status.faults:
         console.print(Text(fault))
-    if status.count(*OPEN) and not status.count("running"):
+    if status.at_work and not status.count("running"):
+        for run in status.at_work:
+            what = "No job is running: it is starting, or writing its results."
+            console.print(Text(f"{run.script} is at work{_since(run.since)}. {what}"))
+    elif status.count(*OPEN) and not status.count("running"):
         how_long = (
             "The time left is known after the first fold."
             if status.seconds_left is None
@@ -146,13 +152,15 @@ def _describe_jobs(status: InstanceStatus) -> list[str]:
 
 
 def _describe_running(job: JobStatus) -> str:
-    since = ""
-    if job.since is not None:
-        begun = datetime.fromtimestamp(job.since).astimezone()
-        since = f" since {begun:%H:%M:%S} ({describe_duration(max(time.time() - job.since, 0))})"
+    since = "" if job.since is None else _since(job.since)
     epochs = f", epoch {job.epoch} of {job.epochs}" if job.epoch else ""
     checkpoint = f", checkpoint at epoch {job.checkpoint}" if job.checkpoint else ""
     return f"fold {job.fold}{_repeat(job)}: running{since}{epochs}{checkpoint}{_describe_gpu(job.gpu)}"
+
+
+def _since(begun_s: float) -> str:
+    begun = datetime.fromtimestamp(begun_s).astimezone()
+    return f" since {begun:%H:%M:%S} ({describe_duration(max(time.time() - begun_s, 0))})"
 
 
 def _describe_gpu(gpu: Mapping[str, float]) -> str:

@@ -18,13 +18,14 @@ from preprocessing.embeddings.embedder import identify
 from preprocessing.encoders import resolve_encoder
 from preprocessing.features.feature_settings import SPECTRAL_KEYS
 from preprocessing.store import open_store
-from xval.base.errors import SettingsError, counted, how_to_install
+from xval.base.errors import ResultsError, SettingsError, counted, how_to_install
 from xval.data.class_weights import check_class_names
 from xval.data.frames import describe_too_short
 from xval.experiment.check_combination import check_combination
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import describe_left_out, part_of_fold, read_clip_weights, read_clips_of, uses_part
 from xval.jobs.job import job_seed
+from xval.jobs.model_files import refuse_replaced
 from xval.jobs.plan import Plan
 from xval.measures.binary import check_class
 from xval.measures.metrics import least_outputs
@@ -246,7 +247,9 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
     for fold in folds:
         try:
             model = find_initial_model(settings, fold, corpus_folder, counted)
-        except SettingsError as error:
+            if model:
+                refuse_replaced(model.path)
+        except (SettingsError, ResultsError) as error:
             faults.setdefault(str(error).removeprefix(f"fold {fold.number}: "), []).append(fold.number)
         else:
             if model and model.leakage.state == "unknown":

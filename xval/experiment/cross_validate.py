@@ -6,6 +6,7 @@ The final model is trained on all items, if it is requested.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Literal, overload
 
@@ -34,6 +35,8 @@ from xval.settings.schema import EXPERIMENT_KEYS
 
 _MOST_NAMED = 4
 _LONGEST_NAME = 80
+
+_ARGUMENTS = ("item_pattern", "labels", "classes", "similar_names", "dataset", "gpu", "refit", "quiet")
 
 
 @overload
@@ -127,7 +130,13 @@ def cross_validate(
     if gpu is not None:
         shared["gpu_ID"] = str(gpu)
     # Before the audio is read: what is wrong with the parameters is said at once.
-    resolve(_declare(name or "corpus", shared, {1: own}))
+    try:
+        resolve(_declare(name or "corpus", shared, {1: own}))
+    except SettingsError as error:
+        for key in own:
+            if f"unknown parameter '{key}'" in str(error) and (near := get_close_matches(key, _ARGUMENTS, 1, 0.8)):
+                raise SettingsError(f"cross_validate(): unknown argument '{key}'. Did you mean '{near[0]}'?") from error
+        raise
     data_folder = _text(shared.get("data_folder"))
     options = {"item_pattern": item_pattern, "labels": labels, "classes": classes, SIMILAR_NAMES: similar_names}
     reader_options: dict[str, Any] = {option: value for option, value in options.items() if value is not None}

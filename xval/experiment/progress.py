@@ -26,6 +26,7 @@ from xval.experiment.time_left import Pace, SteadyEnd, TimeLeft, describe_durati
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer
 from xval.jobs.outcome import JobOutcome
+from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.job_key import JobKey
 from xval.settings.architectures import trains_network
 from xval.settings.further_metrics import followed
@@ -72,6 +73,13 @@ class JobProgress:
         """Print a line above the table."""
         self._console.print(Text(line, style=style or ""), soft_wrap=True)
 
+    def print_where_it_continues(self) -> None:
+        """Print of each running job after which epoch the same command continues it, once its process has ended."""
+        for _, line in sorted(self.lines.items()):
+            epoch = read_position(line.checkpoint)
+            if not self.quiet:
+                self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'starts again'}")
+
     def time_left(self) -> str:
         """Return how long the run takes yet; nothing while that is not known."""
         if self.n_ended == self.n_jobs:
@@ -117,11 +125,13 @@ class JobLine(Observer):
     Attributes:
         shown: Which values of an epoch its line shows.
         values: Of its last epoch.
+        checkpoint: The path of its checkpoint, which need not be there.
     """
 
     def __init__(self, run: JobProgress, job: Job, worker: int) -> None:
         self._run, self._worker = run, worker
         self.key, self.settings = job.key, job.settings
+        self.checkpoint = checkpoint_path(job.folder, job.key)
         self._metrics = followed(job.settings.task_type, job.settings.metrics)
         scores = [f"val_{name}" for name in self._metrics]
         self.shown = list(dict.fromkeys(["loss", "val_loss", job.settings.monitor, *scores]))

@@ -297,7 +297,7 @@ def _run(
                 console.print(f"{further}. Run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)
-            with closing(run(stage, slots, watched.report)) as endings:
+            with _says_where_it_continues(progress), closing(run(stage, slots, watched.report)) as endings:
                 for outcome in endings:
                     planned.folder.refuse_moved()
                     if outcome.status in FAILED:
@@ -306,6 +306,15 @@ def _run(
                     outcomes.append(outcome)
                     watched.end(outcome)
     return [*search_outcomes, *outcomes]
+
+
+@contextmanager
+def _says_where_it_continues(progress: JobProgress) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        progress.print_where_it_continues()
+        raise
 
 
 @contextmanager

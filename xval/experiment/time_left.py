@@ -24,11 +24,13 @@ class TimeLeft(NamedTuple):
         seconds: Until the end.
         is_limit: Early stopping may end it sooner, and no fold has shown yet by how much.
         n_unknown: Instances that nothing is known of; their jobs are taken to be as long as the others of their kind.
+        n_cold: Instances known only by jobs that also started libraries, which further jobs do not.
     """
 
     seconds: float
     is_limit: bool
     n_unknown: int = 0
+    n_cold: int = 0
 
 
 @dataclass
@@ -50,10 +52,14 @@ class _Running:
 
 @dataclass
 class _Ended:
-    """The seconds of the ended jobs of an instance: of those that found everything warm, and of the first of each worker."""
+    """The seconds of the ended jobs of an instance: of those that found everything warm, and of the first of each worker.
+
+    The first have their start-up taken off, unless they have no epochs (`is_cold`).
+    """
 
     warm: list[float] = field(default_factory=list)
     first: list[float] = field(default_factory=list)
+    is_cold: bool = False
 
     def typical(self) -> float | None:
         """Return the median of the warm ones, or else of the first ones."""
@@ -103,8 +109,10 @@ class Pace:
         ended = self._ended[key.instance]
         if place in self._warm:
             ended.warm.append(seconds)
+            ended.is_cold = False
         else:
             per_epoch = job.seconds_per_epoch()
+            ended.is_cold |= per_epoch is None and not ended.warm
             ended.first.append(seconds if per_epoch is None else min(seconds, now - job.first_at + per_epoch * job.first_epoch))
         self._warm.add(place)
 
@@ -152,7 +160,7 @@ class Pace:
         for number, count in ahead.items():
             for _ in range(count):
                 heapq.heapreplace(ends, ends[0] + known[number])
-        return TimeLeft(max(ends), is_limit, len(unknown))
+        return TimeLeft(max(ends), is_limit, len(unknown), sum(self._ended[number].is_cold for number in needed))
 
     def _spent(self, key: JobKey, now: float) -> float:
         """Return how long a job has been running (s), without the start-up time of the first job of a worker."""
@@ -166,20 +174,22 @@ class Pace:
 class SteadyEnd:
     """A moving mean of when a run ends, so that what is said does not jump with each job that ends.
 
-    It begins anew when something is known of every instance, and none is taken to be as long as others any more.
+    It begins anew when something is known of every instance, and none is taken to be as long as others any more; and when a
+    job of an instance has shown how long one takes without the start of libraries.
     """
 
     def __init__(self) -> None:
         self._end = 0.0
-        self._n_unknown = 0
+        self._n_unknown = self._n_cold = 0
 
     def take(self, left: TimeLeft | None, now: float) -> None:
         """Take note of an estimate, when a job has ended."""
         if left is not None:
             end = now + left.seconds
-            is_new = self._end <= now or (self._n_unknown > 0 and not left.n_unknown)
+            is_known = (self._n_unknown > 0 and not left.n_unknown) or left.n_cold < self._n_cold
+            is_new = self._end <= now or is_known
             self._end = end if is_new else self._end + _NEW_SHARE * (end - self._end)
-            self._n_unknown = left.n_unknown
+            self._n_unknown, self._n_cold = left.n_unknown, left.n_cold
 
     def steady(self, left: TimeLeft | None, now: float) -> TimeLeft | None:
         """Return an estimate with the seconds until that mean; as it is, where that is not known or has passed."""

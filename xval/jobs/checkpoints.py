@@ -15,12 +15,13 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from functools import cache
+from functools import cache, partial
 from hashlib import blake2b
 from pathlib import Path
 from types import FrameType
 from typing import Any, Protocol, runtime_checkable
 
+from preprocessing.interrupts import rescued_by
 from xval.base.code_hash import hash_code
 from xval.base.errors import ResultsError, brief
 from xval.base.operating_system import ENDING_SIGNALS, WARNING_SIGNALS
@@ -34,7 +35,6 @@ _SHARE_IN_MEMORY = 0.01  # of the time that may go into states that are kept in 
 _SECONDS_BEFORE_FIRST = 1.0  # a fold that is trained sooner costs nothing
 _LONGEST_TEXT = 64
 _MISFITS = (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError)
-_RUNNING: list["FoldCheckpoints"] = []  # one at most, of this process
 _NOT_BOUND = ("format_version", "status", "code_hash", "search")  # a search may have tried more, and chosen the same
 _NO_TRAINING = ("script", "experiments", "study")  # parts of a copy of the code that only declare
 
@@ -164,9 +164,9 @@ class FoldCheckpoints(Observer):
     def written_at_signals(self) -> Iterator[None]:
         """Write the state in memory when a signal comes within this block, and then call the signal's earlier handler.
 
-        A warning (SIGUSR1) ends nothing. Signals reach only the main thread: in another one they do what they did before.
+        A warning (SIGUSR1) ends nothing. Signals reach only the main thread: in another one they do what they did before. Where
+        this process is ended by force, the state is written too (`rescued_by`).
         """
-        _RUNNING.append(self)
         before: dict[int, Any] = {}
 
         def write(number: int, frame: FrameType | None) -> None:
@@ -187,22 +187,16 @@ class FoldCheckpoints(Observer):
                         continue  # it is not Python's, or is not to end this process
                     before[number] = handler
                     signal.signal(number, write)
-            yield
+            with rescued_by(partial(self.write, is_quiet=True)):
+                yield
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
             self._latest = None
-            _RUNNING.remove(self)
 
     def say(self, what: str) -> None:
         """Note what the job does, in addition to its name."""
         self._observers.note(f"{self._job.key.fold_name} {what}")
-
-
-def write_latest() -> None:
-    """Write the state of what this process trains; for threads that are about to end the process."""
-    for checkpoints in _RUNNING:
-        checkpoints.write(is_quiet=True)
 
 
 def _states_of(parts: Mapping[str, Stateful]) -> dict[str, Any]:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from preprocessing.annotations.labels import count_frame_samples
 from preprocessing.store import FeatureStore
-from xval.base.json_files import FORMAT_VERSION
+from xval.base.errors import ResultsError, join_words, verb_of
+from xval.base.json_files import FORMAT_VERSION, read_json
 from xval.base.operating_system import file_sha256
 from xval.jobs.job import Job
 from xval.models.saved.embedder import foreign_embedder, own_embedder
 from xval.models.saved.provenance import Provenance, describe_training
-from xval.results.folder import KERAS_NAME, find_model_file
+from xval.results.folder import KERAS_NAME, MODEL_NAMES, find_model_file
 from xval.settings.schema import FRAME_KEYS, Settings
 
 if TYPE_CHECKING:
@@ -79,6 +80,21 @@ def find_replaced(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | N
     if not isinstance(written, Mapping):
         return None
     return {file: found for file, found in hash_model_files(folder).items() if found != written.get(file)}
+
+
+def refuse_replaced(model: Path) -> None:
+    """Raise a ResultsError where a model in the folder of a fold is another one than the job of the fold wrote.
+
+    A model whose folder has no record with hashes, as those of earlier versions, is accepted.
+    """
+    record = read_json(model.with_name("record.json")) or {}
+    if model.name not in MODEL_NAMES or not (changed := list(find_replaced(model.parent, record) or ())):
+        return
+    raise ResultsError(
+        f"{model.parent}: {join_words(changed)} {verb_of(len(changed))} not the file that its job wrote (its SHA-256 differs "
+        "from record.json), so the scores and model.json are those of another model. Restore the file, or run the job again. "
+        "To use the new model, copy it to another folder, with its own model.json."
+    )
 
 
 def seen_by_embedder(job: Job) -> list[Provenance]:

@@ -1,6 +1,7 @@
 """Keep two scripts from mixing their instances in one experiment folder: an error names a number that is free.
 
-The settings of each instance say which script wrote them; before there are any, `.script.json` says which one is at work.
+The settings of each instance say which script wrote them; before there are any, a note of each run (`AtWork`) says which
+one is at work.
 """
 
 from collections.abc import Collection, Iterator
@@ -8,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import has_died, process_name, read_json, write_if_changed, write_json
+from xval.base.json_files import process_name, write_if_changed, write_json
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, describe_numbers
 
@@ -49,21 +50,19 @@ def working_in(
 
     It is refused as by `refuse_other_script`, unless it takes the results over. Further runs of one script hold it together.
     """
-    path = folder.script_note
-    note = {"script": declaration.script, "process": process_name()}
-    if not _is_compared(declaration):
-        yield
-        return
+    process = process_name()
+    path, script = folder.script_note(process), declaration.script
+    if declaration.description == OF_ANY_SCRIPT:
+        script = OF_ANY_SCRIPT
     with folder.refusing_unwritable(), folder.lock():
         if not takes_over:
             refuse_other_script(folder, declaration, replaced=replaced)
-        write_json(path, note)
+        write_json(path, {"script": script, "process": process})
     try:
         yield
     finally:
-        with suppress(OSError, ResultsError):
-            if read_json(path) == note:
-                path.unlink()
+        with suppress(OSError):
+            path.unlink()
 
 
 def take_over(folder: ExperimentFolder, declaration: Declaration) -> None:
@@ -90,13 +89,8 @@ def _describe_instances(numbers: Collection[int]) -> str:
 
 def _other_at_work(folder: ExperimentFolder, declaration: Declaration) -> str:
     """Return the other script that a process alive works with in a folder; empty: none does."""
-    try:
-        note = read_json(folder.script_note) or {}
-    except ResultsError:
-        return ""
-    script, process = str(note.get("script", "")), str(note.get("process", ""))
-    is_alive = process not in ("", process_name()) and not has_died(process)
-    return script if is_alive and _is_other(script, declaration) else ""
+    others = (run.script for run in folder.at_work() if run.process != process_name())
+    return next((script for script in others if _is_other(script, declaration)), "")
 
 
 def _is_compared(declaration: Declaration) -> bool:

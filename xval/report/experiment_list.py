@@ -88,7 +88,7 @@ def explain_values(experiments: Iterable[Listed]) -> str:
 
 def what_to_type(experiments: Sequence[Listed]) -> str:
     """Return the command that makes unknown scores known; empty: all are, or a run is about to write them."""
-    unknown = [listed.path for listed in experiments if listed.summary is None and listed.state != "running"]
+    unknown = [listed.path for listed in experiments if listed.summary is None and listed.state not in ("running", "starting")]
     return rebuild_command(unknown) if unknown else ""
 
 

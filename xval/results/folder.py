@@ -3,7 +3,7 @@
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  summary.json
         cells/cell_<hash>.py                                 what a notebook itself defines
-        .script.json                                         while a script is at work
+        .script_<process>.json                               while a script is at work
         .new                                                 while the run that made the folder is alone in it
         nested_estimates.json
         instance_<i>/settings.json  metrics.json  estimates.json
@@ -23,13 +23,14 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xval.base.errors import ResultsError, UsageError
 from xval.base.json_files import (
     JsonObject,
     flush_all,
     has_died,
+    hash_text,
     part_path,
     read_json,
     remove_stale_parts,
@@ -55,11 +56,27 @@ _BEFORE_ANY_JOB = {"description.txt", "folds.json", "phases.csv", "code", "cells
 
 KERAS_NAME, ESTIMATOR_NAME, ENSEMBLE_NAME = "model.keras", "model.skops", "model.ensemble"
 """The files of models in the folders of folds: of networks, of estimators, of ensembles of either."""
+MODEL_NAMES = (ESTIMATOR_NAME, ENSEMBLE_NAME, KERAS_NAME)
+"""All of them; where a folder has several, the first is its model."""
 
 
 def find_model_file(folder: Path) -> Path | None:
     """Return the model in the folder of a fold; of an estimator model.skops, of an ensemble what names its members."""
-    return next((folder / name for name in (ESTIMATOR_NAME, ENSEMBLE_NAME, KERAS_NAME) if (folder / name).is_file()), None)
+    return next((folder / name for name in MODEL_NAMES if (folder / name).is_file()), None)
+
+
+class AtWork(NamedTuple):
+    """A run that is at work.
+
+    Attributes:
+        script: Its script.
+        process: Of `process_name`.
+        since: When it began (Unix time, s).
+    """
+
+    script: str
+    process: str
+    since: float
 
 
 class ExperimentFolder(JobLocks):
@@ -195,9 +212,10 @@ class ExperimentFolder(JobLocks):
         """Remove the files that writers left that were killed; temporary folders of jobs are removed by `claim`."""
         for folder in (self.path, self.path / "jobs", *map(self.instance_folder, self.instances())):
             remove_stale_parts(folder, folders=False)
-        with suppress(OSError, ResultsError):
-            if has_died(str((read_json(self.script_note) or {}).get("process", ""))):
-                self.script_note.unlink()
+        for path in self._script_notes():
+            with suppress(OSError, ResultsError):
+                if has_died(str((read_json(path) or {}).get("process", ""))):
+                    path.unlink()
 
     @property
     def folds_file(self) -> Path:
@@ -224,10 +242,23 @@ class ExperimentFolder(JobLocks):
         """Path of summary.json: what lists of experiments show, and of which files the derived files were made."""
         return self.path / "summary.json"
 
-    @property
-    def script_note(self) -> Path:
-        """Path of .script.json: which script, and which process, is at work."""
-        return self.path / ".script.json"
+    def script_note(self, process: str) -> Path:
+        """Return the path of the note in which a process says which script it runs, while it is at work."""
+        return self.path / f".script_{hash_text(process.encode())}.json"
+
+    def at_work(self) -> list[AtWork]:
+        """Return the runs of this experiment that have begun and not ended, as far as that is known; the earliest first."""
+        found = []
+        for path in self._script_notes():
+            with suppress(OSError, ResultsError):
+                note, since = read_json(path) or {}, path.stat().st_mtime
+                process = str(note.get("process", ""))
+                if process and not has_died(process):
+                    found.append(AtWork(str(note.get("script", "")), process, since))
+        return sorted(found, key=lambda run: run.since)
+
+    def _script_notes(self) -> list[Path]:
+        return sorted(self.path.glob(".script*.json"))  # .script.json: of an earlier version
 
     @property
     def page(self) -> Path:

@@ -17,12 +17,12 @@ from xval.base.user_code.identity import describe_changes
 from xval.base.user_code.modules import looking_in
 from xval.results.checkpoint_note import checkpoint_path, read_position
 from xval.results.epoch_note import read_note
-from xval.results.folder import ExperimentFolder
+from xval.results.folder import AtWork, ExperimentFolder
 from xval.results.identity import JobIdentity
 from xval.results.job_key import SEARCH, JobKey, job_keys
 from xval.results.open import OpenResults
 from xval.results.read import WrittenFolds, WrittenInstance
-from xval.settings.architectures import ENSEMBLE
+from xval.settings.architectures import ENSEMBLE, trains_network
 from xval.settings.randomness import count_repeats
 from xval.settings.space import SearchPlan
 
@@ -73,7 +73,8 @@ class InstanceStatus:
     Attributes:
         parameters: Of the instance; none if its settings cannot be read.
         jobs: Every fold of the experiment with its repeats, and those that have a folder.
-        seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, nothing has finished yet.
+        seconds_left: Until its jobs have ended, with as many jobs at once as run now; None: unknown, because no job of it or
+            of another network (of an estimator: of another estimator) has finished yet.
     """
 
     instance: int
@@ -95,6 +96,7 @@ class ExperimentStatus:
         instances: Those that have a folder.
         faults: Files that cannot be read, and old results that are still kept; a line each.
         seconds_left: As of `InstanceStatus`, for all of them.
+        at_work: The runs that have begun and not ended; a run that is starting holds no job yet.
     """
 
     path: Path
@@ -102,6 +104,7 @@ class ExperimentStatus:
     instances: tuple[InstanceStatus, ...]
     faults: tuple[str, ...]
     seconds_left: float | None
+    at_work: tuple[AtWork, ...] = ()
 
     def count(self, *states: JobState) -> int:
         """Return how many jobs are in one of some states."""
@@ -126,17 +129,20 @@ def read_status(folder: ExperimentFolder, results: OpenResults | None = None) ->
     jobs = {number: _read_jobs(results, number, written[number], folds, claimed) for number in written}
     all_jobs = [job for instance_jobs in jobs.values() for job in instance_jobs]
     n_at_once = max(1, sum(job.state == "running" for job in all_jobs))
+    parameters = {number: _read(partial(_parameters, written[number]), faults) or {} for number in written}
+    kinds = {number: trains_network(str(values.get("architecture", ""))) for number, values in parameters.items()}
     instances = []
     for number, instance_jobs in jobs.items():
-        parameters = _read(partial(_parameters, written[number]), faults) or {}
-        left = _seconds_left(instance_jobs, all_jobs, n_at_once)
-        instances.append(InstanceStatus(number, parameters, tuple(instance_jobs), left))
+        alike = [job for other in jobs if kinds[other] is kinds[number] for job in jobs[other]]
+        left = _seconds_left(instance_jobs, alike, n_at_once)
+        instances.append(InstanceStatus(number, parameters[number], tuple(instance_jobs), left))
         if replaced := folder.replaced_jobs(number):
             listed = "; ".join(key.fold_name for key in replaced)
             faults.append(f"{folder.replaced_folder(number)}: old results of {listed} wait here for new ones.")
     known = [instance.seconds_left for instance in instances if instance.seconds_left is not None]
     total = sum(known) if len(known) == len(instances) else None
-    return ExperimentStatus(folder.path, None if folds is None else len(folds.numbers), tuple(instances), tuple(faults), total)
+    n_folds = None if folds is None else len(folds.numbers)
+    return ExperimentStatus(folder.path, n_folds, tuple(instances), tuple(faults), total, tuple(folder.at_work()))
 
 
 def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:
@@ -249,13 +255,13 @@ def _changed(path: Path) -> float:
         return time.time()
 
 
-def _seconds_left(jobs: Iterable[JobStatus], every: Iterable[JobStatus], n_at_once: int) -> float | None:
-    """Return how long the running and open jobs of an instance will take (s), or None if no job has finished."""
+def _seconds_left(jobs: Iterable[JobStatus], alike: Iterable[JobStatus], n_at_once: int) -> float | None:
+    """Return how long the running and open jobs of an instance will take (s), or None if no job like them has finished."""
     jobs = list(jobs)
     ahead = [job for job in jobs if job.state in ("running", *OPEN)]
     if not ahead:
         return 0.0
-    finished = _seconds(jobs) or _seconds(every)
+    finished = _seconds(jobs) or _seconds(alike)
     if not finished:
         return None
     mean, now = fmean(finished), time.time()
@@ -274,6 +280,7 @@ def as_json(status: ExperimentStatus) -> dict[str, Any]:
         **_counts(status),
         "seconds_left": status.seconds_left,
         "faults": list(status.faults),
+        "at_work": [{"script": run.script, "since": run.since} for run in status.at_work],
         "instances": [_instance_as_json(instance) for instance in status.instances],
     }
 

@@ -113,7 +113,8 @@ class Listed:
 
     Attributes:
         changed: When its last job ended (Unix time, s); None: none has.
-        state: That of its jobs which says most, as of `overall_state`; ``unknown``: nothing current says it.
+        state: That of its jobs which says most, as of `overall_state`; ``starting``: a run has begun, and none of its jobs;
+            ``unknown``: nothing current says it.
         summary: None: there is none, or it is of other files or of another version.
     """
 
@@ -190,23 +191,31 @@ def _list(path: Path) -> Listed:
     changed = state_of_files(folder)[1]
     if summary is None or not is_current(summary, folder):
         texts = _description(path), path.absolute().parent.name
-        return Listed(path, *texts, changed, len(folder.instances()), _live_state(folder, UNKNOWN), None)
+        return Listed(path, *texts, changed, len(folder.instances()), _live_state(folder, changed, UNKNOWN), None)
     counts = {
         "to do" if state == "running" else state: n for state, n in summary.jobs.items() if n
     }  # what ran has left nothing
     state = overall_state(counts)
     if state != "done":
-        state = _live_state(folder, state)
+        state = _live_state(folder, changed, state)
     changed = changed if summary.ended is None else summary.ended
     return Listed(path, summary.description, summary.corpus, changed, summary.n_instances, state, summary)
 
 
-def _live_state(folder: ExperimentFolder, otherwise: str) -> str:
-    """Return ``running`` where a process holds a job now."""
+def _live_state(folder: ExperimentFolder, changed: float | None, otherwise: str) -> str:
+    """Return ``running`` where a process holds a job now, ``starting`` where a run has begun and none of its jobs has yet.
+
+    Args:
+        folder: Of the experiment.
+        changed: When the last job ended (Unix time, s).
+        otherwise: The state if no run is at work.
+    """
     try:
         in_use = folder.is_in_use()
     except (ResultsError, OSError):
         return UNKNOWN
+    if not in_use and (runs := folder.at_work()):
+        return "running" if changed and changed > runs[0].since else "starting"
     return {True: "running", False: otherwise, None: UNKNOWN}[in_use]
 
 

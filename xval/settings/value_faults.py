@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from xval.base.errors import SettingsError, suggestion
 from xval.base.literals import read_literal
+from xval.base.setting_fields import SettingsModel
 from xval.base.synonyms import describe_synonym
 from xval.settings.options import Architecture, Option
 from xval.settings.schema import EXPERIMENT_KEYS, Settings
@@ -22,6 +23,12 @@ def describe_unknown(name: str, architecture: Architecture, is_of_instance: bool
     """
     if synonym := describe_synonym(name):
         return f"unknown parameter '{name}'. {synonym}"
+    from augmentation.offline_settings import MixingSettings, augmentation_model  # here, because it loads all transforms
+
+    copies: dict[str, type[SettingsModel]] = {"xval augment": augmentation_model(), "xval augment mix": MixingSettings}
+    for command, model in copies.items():
+        if name in model.model_fields:
+            return f"'{name}' is no parameter of a run: only {command} reads it. Give it there: {command} ... --set {name}=..."
     near = suggestion(name, [*Settings.model_fields, *architecture.options]).partition(" Did you mean")
     if near[2]:
         return f"unknown parameter '{name}'. Did you mean{near[2]}"

@@ -15,6 +15,7 @@ from xval.data.fold import FoldData, load_fold
 from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.fold_part import read_clips_of, read_enrolment_of
 from xval.jobs.job import Job
+from xval.jobs.model_files import refuse_replaced
 from xval.jobs.observers import Observers
 from xval.jobs.prepare_backend_for_job import prepare_for
 from xval.models.build import build_model
@@ -77,6 +78,8 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = 
     model = build(note=observers.note)
     changed = {f"keras.config.{name}": value for name, value in changes(before).items()}
     initial = find_initial_model(settings, job.fold, store.folder.parents[1], counted)
+    if initial:
+        refuse_replaced(initial.path)
     facts = initial.facts | start_from(model, initial, settings, store) if initial else freeze_blocks(model, settings)
     if changed:
         facts["keras_config"] = changed

@@ -108,7 +108,7 @@ def test_nothing_is_said_while_nothing_is_known_of_a_kind():
     now = run_job(pace, JobKey(1, 1), 0.0, epochs=1)
     assert pace.run_time_left(now) is None
     now = run_job(pace, JobKey(2, 1), now, epochs=8)
-    assert pace.run_time_left(now) == TimeLeft(pytest.approx(1.5 + 5 * 5.0), is_limit=False)
+    assert pace.run_time_left(now) == TimeLeft(pytest.approx(1.5 + 5 * 5.0), is_limit=False, n_cold=1)
 
 
 @pytest.mark.parametrize("order", ["instance by instance", "fold by fold"])
@@ -139,7 +139,7 @@ def test_a_job_without_epochs_counts_its_seconds():
     pace.end(JobKey(1, 1), 8.0, 8.0, is_done=True)
     pace.begin(0, JobKey(1, 2), 8.0)
 
-    assert pace.run_time_left(11.0) == TimeLeft(13.0, is_limit=False)
+    assert pace.run_time_left(11.0) == TimeLeft(13.0, is_limit=False, n_cold=1)
     assert describe_time_left(TimeLeft(13.0, is_limit=True)) == "at most 13 s left"
 
 
@@ -152,4 +152,15 @@ def test_what_is_said_begins_anew_once_every_instance_is_known():
     now = run_job(pace, JobKey(2, 1), now, epochs=1)
     end.take(left := pace.run_time_left(now), now)
 
-    assert end.steady(left, now) == TimeLeft(67.5, is_limit=False)
+    assert end.steady(left, now) == TimeLeft(67.5, is_limit=False, n_cold=1)
+
+
+def test_what_is_said_begins_anew_once_a_job_without_epochs_was_warm():
+    pace, end, now = Pace({1: 9}, {1: 10}), SteadyEnd(), 0.0
+    for fold, seconds in enumerate((3.0, 0.3), start=1):
+        pace.begin(0, JobKey(1, fold), now)
+        now += seconds
+        pace.end(JobKey(1, fold), seconds, now, is_done=True)
+        end.take(left := pace.run_time_left(now), now)
+
+    assert end.steady(left, now).seconds == pytest.approx(7 * 0.3)

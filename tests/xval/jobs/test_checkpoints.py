@@ -5,10 +5,11 @@ import signal
 import numpy as np
 import pytest
 
+from preprocessing.interrupts import rescue
 from xval.folds.plan import Fold
 from xval.jobs import checkpoints
 from xval.jobs.checkpoint_file import read_checkpoint
-from xval.jobs.checkpoints import FoldCheckpoints, write_latest
+from xval.jobs.checkpoints import FoldCheckpoints
 from xval.jobs.job import Job
 from xval.jobs.observers import Observers
 from xval.results.checkpoint_note import read_position
@@ -110,11 +111,11 @@ def test_a_signal_has_the_last_state_written_and_does_what_it_did_before(make_ch
                 signal.raise_signal(signal.SIGINT)
             assert read_position(path) == 3
             path.unlink()
-            write_latest()  # as threads do before they end the process
+            rescue()  # as threads do before they end the process
             assert read_position(path) == 3
         path.unlink()
         signal.raise_signal(signal.SIGTERM)
-        write_latest()
+        rescue()
         assert not path.exists()
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -86,21 +86,22 @@ def test_of_two_scripts_that_begin_at_once_in_an_empty_folder_one_is_refused(emp
             with working_in(empty, welcome):
                 pass
         monkeypatch.undo()
-    assert not empty.script_note.exists()
+    assert not empty.at_work()
 
 
 def test_a_script_that_died_or_is_taken_over_holds_no_folder(empty, monkeypatch):
     name = json_files.process_name()
     dead = f"{name.rpartition('-')[0]}-1"  # the process of this number began at another time
     for process, takes_over in ((dead, False), ("elsewhere", True)):
-        empty.script_note.write_text(json.dumps({"format_version": 1, "script": "a.py", "process": process}))
+        note = {"format_version": 1, "script": "a.py", "process": process}
+        empty.script_note(process).write_text(json.dumps(note))
         with working_in(empty, declared("b.py"), takes_over=takes_over):
-            assert json.loads(empty.script_note.read_text())["script"] == "b.py"
+            assert "b.py" in [run.script for run in empty.at_work()]
 
 
 def test_what_any_script_adds_is_of_none(empty, folder):
     of_any = Declaration("experiments/b.py", "experiments/b.py", OF_ANY_SCRIPT)
     refuse_other_script(folder, of_any)
     with working_in(empty, of_any):
-        assert not empty.script_note.exists()
+        assert [run.script for run in empty.at_work()] == [OF_ANY_SCRIPT]
         refuse_other_script(empty, declared("experiments/a.py"))

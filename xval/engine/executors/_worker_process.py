@@ -113,7 +113,12 @@ class Worker:
             self._process.send_signal(number)
 
     def end_soon(self) -> None:
-        """Ask the process to end, without waiting; it writes a checkpoint of its training first."""
+        """Ask the process to end, without waiting; it writes a checkpoint of its training first.
+
+        The end of its input reaches it also while it computes in C, where no signal does.
+        """
+        with suppress(OSError):
+            self._input.close()
         self._process.terminate()
 
     def end(self) -> None:

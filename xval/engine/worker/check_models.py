@@ -4,6 +4,7 @@ It runs in the process that will train, or in one like it.
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeGuard
@@ -18,7 +19,7 @@ from xval.jobs.job import Job, model_identity
 from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.combination import CombinationOptions
 from xval.settings.model_address import is_address
-from xval.settings.schema import UNHASHED_KEYS
+from xval.settings.schema import UNHASHED_KEYS, Settings
 
 
 def check_models(jobs: Sequence[Job]) -> list[str]:
@@ -41,6 +42,9 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
     return [fault for fault in faults.values() if fault]
 
 
+_LENGTHS = ("clip_length_s", "example_length_s", "crop_s", "stretch_frames")
+_OF_SHAPES = re.compile(r"\b(shapes?|sizes?|dimensions?)\b", re.IGNORECASE)
+
 Check = Callable[[Job], Iterator[str]]
 """Yields the name of what is checked next."""
 
@@ -57,9 +61,18 @@ def _find_fault(job: Job, check: Check) -> str:
         for checked in check(job):  # noqa: B007 - the last one is named
             pass
     except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
-        text = f"{describe_place(error)}{one_line(error)}"
+        text = f"{describe_place(error)}{one_line(error)}{_name_cuts(job.settings, str(error))}"
         return f"instance {job.instance}: {text if text.startswith(checked) else f'{checked}: {text}'}"
     return ""
+
+
+def _name_cuts(settings: Settings, reason: str) -> str:
+    """Return which settings decide the length of examples, where that may be why a model cannot be built."""
+    lengths = {name: getattr(settings, name) for name in _LENGTHS if getattr(settings, name) is not None}
+    if not lengths or not _OF_SHAPES.search(reason):
+        return ""
+    listed = ", ".join(f"{name}={value:g}" for name, value in lengths.items())
+    return f" The length of the examples is set by {listed}."
 
 
 def _check_parts(job: Job) -> Iterator[str]:

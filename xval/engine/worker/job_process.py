@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.console import EXIT_FAILED, EXIT_INTERRUPTED, carry_out
+from preprocessing.interrupts import rescue
 from xval.backend.devices import load_keras
 from xval.backend.gpu_readings import watched_gpus
 from xval.base.operating_system import WARNING_SIGNALS
 from xval.engine.worker.printed import PrintedLines
 from xval.engine.worker.run import record_failure, run_job
-from xval.jobs.checkpoints import write_latest
 from xval.jobs.job_file import printed_file, read_job_file, write_outcome
 from xval.jobs.outcome import FAILED
 from xval.settings.architectures import trains_network
@@ -80,7 +80,7 @@ def _run(path: Path, *, is_launched: bool) -> int:
 def _end_with_input() -> None:
     while os.read(0, 4096):
         pass
-    write_latest()
+    rescue()
     os._exit(EXIT_INTERRUPTED)  # the next one that claims the job removes what this leaves
 
 

@@ -15,13 +15,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from preprocessing.interrupts import rescue
 from xval.backend.devices import load_keras
 from xval.base.operating_system import WARNING_SIGNALS
 from xval.data.store_memory import preload
 from xval.engine.worker.check_models import check_models
 from xval.engine.worker.printed import PrintedLines
 from xval.engine.worker.run import run_job
-from xval.jobs.checkpoints import write_latest
 from xval.jobs.job import Job
 from xval.jobs.job_file import FIRST_JOB, NO_NETWORK
 from xval.jobs.outcome import JobOutcome
@@ -107,7 +107,7 @@ def main(load: Callable[[], WorkerTasks] = load_training) -> None:
 def _read_lines(lines: "queue.Queue[str]") -> None:
     for line in sys.stdin:
         lines.put(line)
-    write_latest()
+    rescue()
     os._exit(0)
 
 

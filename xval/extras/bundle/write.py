@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from xval.base.errors import ExportError, ResultsError, SettingsError, counted, first_of, join_words, verb_of
+from xval.base.errors import ExportError, ResultsError, SettingsError, counted, first_of
 from xval.base.json_files import json_text, only_writer, part_of, refuse_appeared
 from xval.base.operating_system import quote, refusal
 from xval.extras.bundle.card import describe_bundle
@@ -29,7 +29,7 @@ from xval.extras.export.api import (
     find_model,
     output_columns,
 )
-from xval.jobs.model_files import find_replaced
+from xval.jobs.model_files import refuse_replaced
 from xval.models.saved.novelty import read_novelty
 from xval.results.output_folder import neighbour_folder
 from xval.reuse.inference import load_model
@@ -89,7 +89,7 @@ def write_bundle(model: Path, request: BundleRequest) -> Bundle:
     """
     path = find_model(model, or_estimator=True)
     evidence = gather_evidence(path)
-    _refuse_changed(path.parent, evidence)
+    refuse_replaced(path)
     if evidence.is_estimator:
         if request.runtime:
             raise SettingsError(f"--onnxruntime-web: {path} cannot have a page. {NO_EXPORTS} Remove the option.")
@@ -144,15 +144,6 @@ def _put_in_place(temporary: Path, target: Path, part: Path | None, zip_file: Pa
             replaced.rename(target)
         raise
     shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _refuse_changed(folder: Path, evidence: BundleEvidence) -> None:
-    """Raise a ResultsError where a file of the model is another one than its job wrote, whose scores the bundle states."""
-    if changed := list(find_replaced(folder, evidence.record or {}) or ()):
-        raise ResultsError(
-            f"{folder}: {join_words(changed)} {verb_of(len(changed))} not the file that its job wrote (its SHA-256 differs "
-            "from record.json), so the scores are those of another model. Restore the file, or run the job again."
-        )
 
 
 def _check_target(target: Path, zip_file: Path | None, *, overwrite: bool) -> None:

@@ -19,6 +19,7 @@ from xval.base.operating_system import quote, read_regular, refusal
 from xval.extras.export.agreement import ExportAgreement, compare, precisions, random_batches
 from xval.extras.export.formats import Format, find_format
 from xval.extras.export.samples import check_samples
+from xval.jobs.model_files import refuse_replaced
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
 from xval.models.saved.padding import padding_of, samples_padding
@@ -92,6 +93,7 @@ def export_model(
             import_named([path])
             loaded = read_keras_model(path)
             check_description(loaded, described, path)
+            refuse_replaced(path)
             unchecked = temporary / f"export{kind.ending}"
             if from_samples:
                 from xval.extras.export.end_to_end import build_end_to_end

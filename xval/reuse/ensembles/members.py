@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from preprocessing.clips.parquet_files import read_frame
 from xval.base.errors import REMEDY, ResultsError, SettingsError, brief
 from xval.data.clip_average import Averaging
+from xval.jobs.model_files import refuse_replaced
 from xval.measures.answered import Answered
 from xval.results.find_instances import find_instances
 from xval.results.folder import ExperimentFolder, find_model_file
@@ -40,6 +41,7 @@ class Member:
         model_path = find_model_file(self.folder)
         if model_path is None:
             raise ResultsError(f"{self.key}: its model is missing in {self.folder}, so an ensemble with it cannot predict.")
+        refuse_replaced(model_path)
         return model_path
 
     @cached_property

@@ -6,7 +6,7 @@ It needs only the model and the files next to it.
 import logging
 import os
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from preprocessing.parallel import count_cores
@@ -14,12 +14,13 @@ from xval.backend.devices import bind, load_keras, make_slots, onednn
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.base.keras_backends import installed_or_default
 from xval.base.user_code import imports
+from xval.jobs.model_files import refuse_replaced
 from xval.models.saved.description import ModelDescription, read_description
 from xval.models.saved.embedder import check_embedder
 from xval.results.folder import ENSEMBLE_NAME
 from xval.reuse.inference.ensemble import Ensemble
 from xval.reuse.inference.locate import find_members as find_members
-from xval.reuse.inference.members import load_member
+from xval.reuse.inference.members import Member, load_member
 from xval.reuse.inference.model import SavedModel as SavedModel
 from xval.reuse.inference.sources import LeftOut as LeftOut
 from xval.reuse.inference.sources import Segment as Segment
@@ -52,7 +53,8 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
             trained or where Python looks. The model's files cause no import of them.
 
     Raises:
-        ResultsError: The model or its .json file is missing, damaged or not safe to load; another embedder made its features.
+        ResultsError: The model or its .json file is missing, damaged or not safe to load, or was replaced after its job;
+            another embedder made its features.
         SettingsError: `gpu` is given and Keras is loaded already; there is no such GPU; a package or module is missing.
     """
     selection = find_members(Path(path))
@@ -65,10 +67,20 @@ def load_model(path: str | Path, *, gpu: str | None = None, modules: Collection[
     with imports.reading_model(modules):
         import_named(selection.members)
         if selection.members[0].name != ENSEMBLE_NAME:
-            return SavedModel(Path(path), selection.note, tuple(map(load_member, selection.members, descriptions)))
+            return SavedModel(Path(path), selection.note, _load(selection.members, descriptions))
         ensemble = Ensemble(Path(path), selection.members, descriptions)
-        members = [load_member(member, read_description(member)) for member in ensemble.members]
+        for ensemble_file in selection.members:
+            refuse_replaced(ensemble_file)
+        members = _load(ensemble.members, [read_description(member) for member in ensemble.members])
         return SavedModel(Path(path), selection.note or f"{path}: {counted(len(members), 'model')}", members, ensemble)
+
+
+def _load(paths: Sequence[Path], descriptions: Sequence[ModelDescription]) -> list[Member]:
+    """Load models; one that is whole, but replaced after its job, is refused."""
+    members = list(map(load_member, paths, descriptions))
+    for path in paths:
+        refuse_replaced(path)
+    return members
 
 
 def _refuse_mixture(members: list[Path], descriptions: tuple[ModelDescription, ...]) -> None:

@@ -178,7 +178,9 @@ def add_hashes(clips: LabelledClips, *, n_processes: int, progress: Progress | N
     if (table["audio_hash"] != "").all():
         return clips, table.loc[[], ["path", "item"]].assign(reason="")
     file_segments = list_segments(table, clips.audio_folder)
-    described = list(map_in_processes(_describe_clip, file_segments, n_processes=n_processes, progress=progress))
+    described = map_in_processes(
+        _describe_clip, file_segments, n_processes=n_processes, progress=progress, is_first_reading=True
+    )
     hashes, durations_s, reasons = map(list, zip(*described, strict=True))
     usable = np.array([not reason for reason in reasons])
     left_out = table[["path", "item"]].assign(reason=reasons)[~usable].reset_index(drop=True)

@@ -13,6 +13,7 @@ from xval.base.json_files import read_json
 from xval.base.setting_fields import later_values
 from xval.folds.plan import Fold
 from xval.jobs.fold_part import Clips
+from xval.jobs.model_files import refuse_replaced
 from xval.models.saved.provenance import Leakage, Provenance
 from xval.results.folder import ESTIMATOR_NAME
 
@@ -31,6 +32,7 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fe
             f"models: {path} does not exist (paths are relative to the folder where the command runs). Train that instance "
             "first, with these folds, or correct the path"
         )
+    refuse_replaced(path)
     described = read_json(path.parent / "model.json")
     if described is None or "feature_settings" not in described:
         raise SettingsError(
