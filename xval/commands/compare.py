@@ -111,8 +111,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _test_by_permutation(options: argparse.Namespace) -> int:
-    from xval.answers.chosen_instance import choose_instance
     from xval.answers.comparison.choose import find_home
+    from xval.answers.read import choose_instance
     from xval.experiment.permutation_test import describe_test, permute_labels
 
     home, named = find_home(options.folder)

@@ -25,9 +25,9 @@ from rich.console import Console
 from preprocessing.console import progress_bar
 from preprocessing.corpus import open_corpus
 from preprocessing.store import FeatureStore
-from xval.answers.chosen_instance import choose_instance
 from xval.answers.estimates import over_items_of
 from xval.answers.metric_over_items import MetricOverItems
+from xval.answers.read import choose_instance
 from xval.answers.score_text import decimals, format_time
 from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, verb_of

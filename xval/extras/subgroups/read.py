@@ -4,9 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.clips.columns import with_columns
-from xval.answers.chosen_instance import choose_instance
 from xval.answers.instance_predictions import read_instance_predictions
-from xval.answers.read_corpus import read_corpus
+from xval.answers.read import choose_instance, read_corpus
 from xval.base.errors import CorpusError
 from xval.extras.subgroups.columns import find_groups, group_columns
 from xval.extras.subgroups.groups import Groups, measure_groups
