@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from xval.answers.tested_items import rank_items
+from xval.answers.training_runs import rank_items
 
 
 def test_the_hardest_item_is_first_with_a_value_of_each_instance(make_instance):
