@@ -82,8 +82,6 @@ def item_means(instance: InstanceResults, jobs: Iterable[JobKey] | None = None) 
     return {item: _means([_means(fold_scores) for fold_scores in by_fold.values()]) for item, by_fold in by_item.items()}
 
 
-
-
 def _means(rows: Sequence[Mapping[str, float]]) -> dict[str, float]:
     """Return the mean of each metric over the rows in which it is defined."""
     means = {}
