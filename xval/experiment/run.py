@@ -41,8 +41,7 @@ from xval.jobs.job import Job
 from xval.jobs.observers import Observer, WatchedJobs
 from xval.jobs.other_script import refuse_other_script, take_over, working_in
 from xval.jobs.outcome import FAILED, JobOutcome, Outcomes
-from xval.jobs.plan import Plan, make_plan
-from xval.jobs.stages import in_stages
+from xval.jobs.plan import Plan, in_stages, make_plan
 from xval.jobs.written_settings import other_backends, with_written_unused
 from xval.report import rebuild
 from xval.report import terminal as tables
