@@ -21,7 +21,7 @@ from xval.data.item_scaling import ItemScaling
 
 
 class StoreFiles:
-    """The predictors of a store on disk, read from the file without mapping it or leaving it open; by several threads at a time.
+    """The predictors of a store on disk; several threads may read at a time, without mapping the file or leaving it open.
 
     The pages of a mapped file count as memory of the process, which would grow with the dataset; and for single rows of many
     items mapping is many times slower than plain reading.
