@@ -20,7 +20,7 @@ from xval.engine.search.replay import FoldSearch
 from xval.engine.search.storage import hide_values, open_storage
 from xval.experiment.feature_stores import SCALING
 from xval.experiment.progress import JobProgress
-from xval.folds.inner import inner_folds
+from xval.folds.split import inner_folds
 from xval.jobs.claim import Report
 from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
