@@ -228,7 +228,8 @@ def findings_page() -> Iterator[str]:
         "Settings that contradict each other are an error: nothing is trained. The error names the place of the setting, and"
         " has this message."
     )
-    contradictions = [rule.findings[0] for rule in rules_of("xval.settings.contradictions")]
+    tables = ("xval.settings.contradictions", "xval.settings.classical_faults")
+    contradictions = [rule.findings[0] for table in tables for rule in rules_of(table)]
     rows = [f"| {one.slug} | {_filled(one.message)} | {_filled(one.advice)} |" for one in contradictions]
     yield "\n".join(["| contradiction | message | what to do |", "| --- | --- | --- |", *rows])
 

@@ -28,6 +28,12 @@ class Contradiction(Rule):
         super().__init__(0, Finding(message, advice, slug))
         self.find = find
 
+    def describe(self, settings: Settings) -> str:
+        """Return what contradicts, and what to do; empty: nothing does."""
+        found = self.find(settings)
+        fields = {**dict(settings), **(found if isinstance(found, Mapping) else {})}
+        return self.findings[0].fill(**fields).caution if found else ""
+
 
 def checked_settings(values: Mapping[str, object]) -> Settings:
     """Return the settings with these values.
@@ -42,9 +48,8 @@ def checked_settings(values: Mapping[str, object]) -> Settings:
 def _check_together(settings: Settings) -> Settings:
     settings = _with_known_names(settings)
     for rule in CONTRADICTIONS:
-        if found := rule.find(settings):
-            fields = {**dict(settings), **(found if isinstance(found, Mapping) else {})}
-            raise ValueError(rule.findings[0].fill(**fields).caution)
+        if text := rule.describe(settings):
+            raise ValueError(text)
     return settings
 
 
