@@ -4,7 +4,7 @@ Everything is checked first; then feature stores are made, an executor runs the 
 ends with a table and an exit code.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -293,7 +293,8 @@ def _run(
     if n_waiting:
         console.print(f"Folds whose search waits for trials: {n_waiting}. Run this command again when they are done.")
     with JobProgress(console, jobs, quiet=command.quiet, is_verbose=command.is_verbose) as progress:
-        watch = (progress.watch, *(partial(_itself, observer) for observer in observers))
+        watch: list[Callable[[Job, int], Observer]] = [progress.watch]
+        watch += [partial(_itself, observer) for observer in observers]
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
                 further = f"Other jobs that read models of these: {len(jobs) - n_begun}"
