@@ -19,8 +19,7 @@ import pandas as pd
 import preprocessing
 from preprocessing.corpora.fsdd import list_clips
 from xval import Experiment
-from xval.answers.chosen_instance import choose_instance
-from xval.answers.read_corpus import read_corpus
+from xval.answers.read import choose_instance, read_corpus
 from xval.extras.label_review.label_suspects import find_suspects, read_predicted_clips
 from xval.results.folder import find_experiment
 

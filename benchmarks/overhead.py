@@ -29,8 +29,7 @@ from xval.experiment.progress import JobProgress
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import WatchedJobs
-from xval.jobs.plan import make_jobs, make_plan, write_settings
-from xval.jobs.stages import in_stages
+from xval.jobs.plan import in_stages, make_jobs, make_plan, write_settings
 from xval.results.folder import ExperimentFolder
 from xval.settings.resolve import Declaration, resolve
 

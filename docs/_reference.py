@@ -20,6 +20,7 @@ from augmentation.offline_settings import AUGMENTATION_SECTION, MIXING_SECTION, 
 from preprocessing.quality.rules import PACKAGE as QUALITY
 from preprocessing.quality.rules import Caution, Fault, PreparingCaution
 from xval.__main__ import main as carry_out
+from xval.answers.leakage_kinds import LeakageKind
 from xval.base.findings import Finding, coded_files, coded_rules, rules_of
 from xval.commands import GROUPS, describe_commands
 from xval.settings.architectures import COMBINATION, architecture_names, find_architecture
@@ -38,6 +39,8 @@ _WORDS = {
     "n_validated": "n",
     "classes": "the class",
     "few": "n speakers",
+    "unknown": "what is wrong with a part that a setting names",
+    "why_not": "why the task does not support a setting",
     "above_chance": "above chance",
 }
 _ESTIMATORS = {
@@ -195,8 +198,40 @@ def findings_page() -> Iterator[str]:
     yield "\n".join(["| caution | what to do |", "| --- | --- |", *rows])
     yield "## Rules of the audit"
     yield "`xval audit EXPERIMENT` prints for each rule whether it holds."
-    rows = [f"| {rule.findings[0].slug} | {_filled(rule.findings[0].message)} |" for rule in rules_of("xval.answers.audit")]
+    rules = rules_of("xval.answers.audit")
+    rows = [f"| {rule.findings[0].slug} | {_filled(rule.findings[0].message)} |" for rule in rules]
     yield "\n".join(["| rule | statement |", "| --- | --- |", *rows])
+    yield (
+        "It names what it finds. *FAILED*: the rule is broken. *damaged*: the rule FAILED because of a damaged file, so"
+        " whether anything leaked is unknown. *not checkable*: the rest of the rule holds. *note*: why there was nothing to"
+        " check."
+    )
+    rows = [
+        f"| {rule.findings[0].slug} | {one.level or 'FAILED'} | {_filled(one.message)} |"
+        for rule in rules
+        for one in rule.findings[1:]
+        if _has_words(one.message)
+    ]
+    yield "\n".join(["| rule | effect | message |", "| --- | --- | --- |", *rows])
+    yield "## Kinds of leakage"
+    yield (
+        "The page of an experiment judges each kind of leakage of Kapoor and Narayanan (2023) by the rules of the audit: *ok*"
+        " where they hold, *leaked* where one is broken, *unknown* where they could not be checked or no rule judges it."
+    )
+    kinds = rules_of("xval.answers.leakage_kinds", LeakageKind)
+    rows = [f"| {kind.findings[0].slug} | {', '.join(kind.rules)} | {_filled(kind.findings[0].message)} |" for kind in kinds]
+    yield "\n".join(
+        ["| kind | rules | what holds where it is ok; without a rule, why it is unknown |", "| --- | --- | --- |", *rows]
+    )
+    yield "## Contradictions of settings"
+    yield (
+        "Settings that contradict each other are an error: nothing is trained. The error names the place of the setting, and"
+        " has this message."
+    )
+    tables = ("xval.settings.contradictions", "xval.settings.classical_faults")
+    contradictions = [rule.findings[0] for table in tables for rule in rules_of(table)]
+    rows = [f"| {one.slug} | {_filled(one.message)} | {_filled(one.advice)} |" for one in contradictions]
+    yield "\n".join(["| contradiction | message | what to do |", "| --- | --- | --- |", *rows])
 
 
 def _finding(findings: list[Finding], why: str) -> Iterator[str]:
@@ -205,7 +240,7 @@ def _finding(findings: list[Finding], why: str) -> Iterator[str]:
         ("Message", [finding.message for finding in findings]),
         ("What to do", [finding.advice for finding in findings]),
     ):
-        filled = [_filled(text) for text in dict.fromkeys(texts) if re.search(r"\w", re.sub(r"\{\w+\}", "", text))]
+        filled = [_filled(text) for text in dict.fromkeys(texts) if _has_words(text)]
         if len(filled) == 1:
             yield f"**{label}** {filled[0]}"
         elif filled:
@@ -213,16 +248,23 @@ def _finding(findings: list[Finding], why: str) -> Iterator[str]:
     yield f"**Why** {why}"
 
 
+def _has_words(text: str) -> bool:
+    """Return whether a text has words besides its fields."""
+    return bool(re.search(r"\w", re.sub(r"\{\w+\}", "", text)))
+
+
 def _filled(text: str) -> str:
     """Return a text with its fields as words in italics."""
-    text = re.sub(r"\{(\w+):[.\d]*[a-z]\}", r"{\1}", text)
+    text = re.sub(r"\{\{(\w+)\}\}", "\0\\1\1", text)  # braces of the text itself
+    text = re.sub(r"\{(\w+)(?:!r)?(?::[.\d]*[a-z])?\}", r"{\1}", text)
     text = re.sub(r"\{\w+:[^{}|?]*\|((?:[^{}]|\{\w+\})*)\}", r"\1", text)  # the words for several
     some = r"\{\w+:\?((?:[^{}]|\{\w+\})*)\}"  # what is there for some values
     text = re.sub(some, r"\1", re.sub(rf"({some})(?={some})", r"\1 or ", text))
     parts = re.split(r"\{(\w+)\}", text)
     text = "".join(f"*{_WORDS.get(part.lower(), part.lower())}*" if at % 2 else _text(part) for at, part in enumerate(parts))
     text = re.sub(r"[Vv]ariants \*variants\*", "*variants*", text)
-    return text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
+    text = text.replace("*n speakers* *speakers*", "*n speakers*").replace("**", "* *")
+    return text.replace("\0", "{").replace("\1", "}")
 
 
 def _help(command: str) -> str:

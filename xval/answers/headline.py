@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from xval.answers import line_cases
 from xval.answers.chosen_comparison import compare_chosen
-from xval.answers.few_items import advice_on_few, name_few
 from xval.answers.findings.xv301_not_above_chance import what_to_try
 from xval.answers.findings.xv302_knows_the_speaker import recognised
 from xval.answers.item_words import call_items_of
@@ -19,7 +18,7 @@ from xval.answers.leaking_column import fixing_column, leaking_column
 from xval.answers.line_cases import CASES, FIRST, WITHOUT_FIRST, Headline
 from xval.answers.names import name_instances, names_of
 from xval.answers.nested_selection import NestedInstance, why_not_nested
-from xval.answers.next_step import are_perfect, call_variants
+from xval.answers.next_step import advice_on_few, are_perfect, call_variants, name_few
 from xval.answers.pretrained import NEAR_DUPLICATES, judge_instance
 from xval.answers.repeats import copies, parameters_of, seed_replicates
 from xval.answers.score_text import Estimate, estimate, in_column, rounded

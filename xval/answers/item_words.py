@@ -1,10 +1,15 @@
-"""What texts call an item: speaker, actor, patient ..., as the setting ``item_name`` has it, or else the corpus."""
+"""What texts call an item, and sentences on scores that took all clips of an item, for scaling or for one decision.
 
-from collections.abc import Iterable
+An item is a speaker, an actor, a patient ..., as the setting ``item_name`` has it, or else the corpus. The sentences are in the
+protocol, the table for a paper and the model card.
+"""
+
+from collections.abc import Iterable, Sequence
 
 from xval.base.errors import plural_of
 from xval.base.item_word import ITEM, call_items
 from xval.results.instance import InstanceResults
+from xval.settings.resolve import describe_numbers
 
 
 def item_word(instances: Iterable[InstanceResults]) -> str:
@@ -21,3 +26,42 @@ def items_word(instances: Iterable[InstanceResults], number: int = 2) -> str:
 def call_items_of(instances: Iterable[InstanceResults], text: str) -> str:
     """Return a text of the program in which an item is called what it is in these instances."""
     return call_items(text, item_word(instances))
+
+
+def describe_item_scaling(item: str = ITEM, whose: str = "", enrolment_s: float | None = None) -> str:
+    """Return the sentence; `item` is the word for an item, `whose` names the instances where others scale differently."""
+    if enrolment_s is not None:
+        return (
+            f"Features{whose} were scaled for each {item} by its own clips without labels; those of a tested {item} by its "
+            f"first clips of at least {enrolment_s:g} s together, which are not tested themselves (enrolment)."
+        )
+    return (
+        f"Features{whose} were scaled for each {item} by its own clips, of tested ones too, "
+        f"without labels (transductive: a new {item} needs several clips before the first prediction)."
+    )
+
+
+def item_scaling_of(instances: Sequence[InstanceResults]) -> str:
+    """Return a sentence for the instances of each enrolment; empty where none scales so."""
+    by_enrolment: dict[float | None, list[int]] = {}
+    for instance in instances:
+        if instance.parameters.get("normalization") == "per_item":
+            by_enrolment.setdefault(instance.settings.enrolment_s, []).append(instance.number)
+    sentences = []
+    for enrolment_s, numbers in by_enrolment.items():
+        plural = "s" * (len(numbers) > 1)
+        whose = "" if len(numbers) == len(instances) else f" of instance{plural} {describe_numbers(numbers)}"
+        sentences.append(describe_item_scaling(item_word(instances), whose, enrolment_s))
+    return " ".join(sentences)
+
+
+def describe_item_decision(how: str, item: str = ITEM) -> str:
+    """Return what values are of where each item has one decision; `how` is the setting item_decision."""
+    made = {"mean": "the mean of the predictions for", "vote": "the most frequent prediction for"}[how]
+    return f"Each {item} has one decision, {made} its clips; scores, intervals and chance are of {plural_of(item)}."
+
+
+def item_decision_of(instances: Sequence[InstanceResults]) -> str:
+    """Return the sentence for instances of an experiment, which decide alike; empty where clips have their own predictions."""
+    how = instances[0].settings.item_decision
+    return "" if how == "none" else describe_item_decision(how, item_word(instances))

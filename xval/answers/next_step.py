@@ -4,16 +4,17 @@ The three lines, `compare` and the finding XV303 share its sentence.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from xval.answers.few_items import advice_on_few
 from xval.answers.item_words import item_word, items_word
 from xval.answers.line_cases import STEP_OF_DECISIONS
 from xval.answers.names import name_numbers
 from xval.answers.score_text import rounded
 from xval.answers.summary import direction, test_side
+from xval.base.errors import counted, join_words, plural_of
 from xval.measures.metrics import find
+from xval.measures.statistics.intervals import FEWEST_ITEMS_TO_RELY_ON
 from xval.measures.statistics.planning import items_needed
 from xval.results.instance import InstanceResults
 from xval.settings.randomness import has_randomness
@@ -21,6 +22,9 @@ from xval.settings.randomness import has_randomness
 _REPETITIONS = 3
 _MOST_SECONDS_TO_REPEAT = 3600  # what training once may take, so that twice more is the cheapest step
 _MOST_TIMES = 4  # as many items as were tested; nobody records more than that
+_MOST_NAMED = 4  # classes
+MORE_ITEMS = "Record more {items}; more clips of the same ones do not help."
+MORE_OF_CLASSES = "Record more {items} of {classes}; more clips of the same ones do not help."
 
 STEPS = {
     "perfect": "All variants are perfect, so look for what reveals the label, such as length, silence or names, or test harder "
@@ -138,3 +142,42 @@ def _items_needed(margin: Margin) -> int | None:
     """Return how many more items would show the observed difference, were it the true one; None: too many."""
     needed = items_needed(margin.detectable, margin.difference, margin.n_items + 1, _MOST_TIMES * margin.n_items)
     return None if needed is None else needed - margin.n_items
+
+
+def advice_on_few(done: Sequence[InstanceResults]) -> str:
+    """Return what to do where scores rest on few items of a class, or on few decisions: more of them; empty: they do not."""
+    fewest, rare = fewest_items(done)
+    if fewest >= FEWEST_ITEMS_TO_RELY_ON or not (rare or done[0].decides_items):
+        return ""
+    return (MORE_OF_CLASSES if rare else MORE_ITEMS).format(items=items_word(done), classes=call_classes(done, rare))
+
+
+def name_few(done: Sequence[InstanceResults]) -> str:
+    """Return ``2 patients of the class 'ill'``, ``2 and 3 patients of the classes 'ill' and 'mild'``, or ``4 patients``."""
+    fewest, rare = fewest_items(done)
+    if not rare:
+        return counted(fewest, item_word(done))
+    numbers = [str(number) for number in rare.values()][:_MOST_NAMED]
+    is_one_number = len(set(rare.values())) == 1
+    listed = counted(fewest, item_word(done)) if is_one_number else f"{join_words(numbers)} {items_word(done)}"
+    return f"{listed}{' each' if is_one_number and len(rare) > 1 else ''} of {call_classes(done, rare)}"
+
+
+def call_classes(done: Sequence[InstanceResults], rare: Mapping[str, int]) -> str:
+    """Return ``the class 'ill'``, or ``the classes 'ill' and 'mild'``, of many the rarest."""
+    word = "label" if done[0].task.has_thresholds else "class"
+    names = [f"'{name}'" for name in rare][:_MOST_NAMED]
+    return f"the {word if len(names) == 1 else plural_of(word)} {join_words(names)}"
+
+
+def fewest_items(done: Sequence[InstanceResults]) -> tuple[int, dict[str, int]]:
+    """Return the number of tested items and no class; or, where some have too few to rely on, these and the least of them."""
+    n_items = max(len(instance.n_clips) for instance in done)
+    n_items_by_class: dict[str, int] = {}
+    for instance in done:
+        for name, recall in instance.class_recalls.items():
+            if recall["n_items"]:
+                n_items_by_class[name] = min(recall["n_items"], n_items_by_class.get(name, n_items))
+    few = min(n_items, FEWEST_ITEMS_TO_RELY_ON)
+    rare = dict(sorted(((name, n) for name, n in n_items_by_class.items() if n < few), key=lambda pair: (pair[1], pair[0])))
+    return min(rare.values(), default=n_items), rare

@@ -8,7 +8,7 @@ import pandas as pd
 from preprocessing.clips.parquet_files import column_names, read_frame
 from preprocessing.corpus import Corpus
 from xval.answers.dataframes import warn_of_not_done
-from xval.answers.read_corpus import read_corpus
+from xval.answers.read import read_corpus
 from xval.base.errors import CorpusError, ResultsError, brief, suggestion
 from xval.results.find_instances import find_instances
 

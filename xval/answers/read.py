@@ -1,15 +1,19 @@
-"""Read instances with all that their scores and predictions give; a command reads each of them once."""
+"""Read instances with all that their scores and predictions give, each once in a command, and the dataset of an experiment."""
 
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
+from preprocessing.corpus import Corpus, open_corpus
 from xval.answers.estimates import over_items_of, update_further
-from xval.base.errors import ResultsError
+from xval.answers.ranking import rank_instances
+from xval.base.errors import CorpusError, ResultsError
 from xval.base.garbage_collection import without_collector
 from xval.results.folder import ExperimentFolder
 from xval.results.instance import InstanceResults
 from xval.results.open import OpenResults, open_results
+from xval.settings.schema import Settings
 
 
 def read_instances(folder: ExperimentFolder, numbers: Iterable[int]) -> list[InstanceResults]:
@@ -43,6 +47,21 @@ def read_finished(folder: ExperimentFolder, *, over_items: bool = True) -> list[
     return finished
 
 
+def choose_instance(folder: ExperimentFolder, number: int | None) -> InstanceResults:
+    """Return an instance with a finished fold; None: the one that the validation scores select."""
+    instances = {finished.number: finished for finished in read_finished(folder, over_items=False)}
+    if number is None:
+        number = rank_instances(list(instances.values())).selected
+    if number is None:
+        raise ResultsError(
+            f"{folder.path}: no instance has a validation score to select it by. Give the number of an instance."
+        )
+    if number not in instances:
+        listed = ", ".join(map(str, instances))
+        raise ResultsError(f"{folder.path}: there is no instance {number} with a finished fold. Available: {listed}.")
+    return instances[number]
+
+
 def read_what_can_be(
     folder: ExperimentFolder, number: int, damaged: list[str], *, over_items: bool = True, writes: bool = False
 ) -> InstanceResults | None:
@@ -69,6 +88,21 @@ def read_what_can_be(
     known = over_items_of(instance, metric_faults, further)
     damaged += metric_faults[n_known:]
     return replace(instance, over_items=known) if known else instance
+
+
+def read_corpus(folder: ExperimentFolder, settings: Settings, data_folder: Path | None = None) -> Corpus:
+    """Return the corpus of an experiment; None for the folder of corpora: as the settings say.
+
+    Raises:
+        CorpusError: It is missing or damaged, or has been prepared again with another content.
+    """
+    corpus = open_corpus(settings.dataset, data_folder or Path(settings.data_folder))
+    if corpus.index_hash != open_results(folder).folds.plan.index_hash:
+        raise CorpusError(
+            f"The dataset in {corpus.folder} is not the one from which the folds were made. Give the folder of datasets that "
+            "has it with --data-folder (in Python data_folder=)."
+        )
+    return corpus
 
 
 def _read(results: OpenResults, number: int) -> tuple[InstanceResults | None, list[str]]:

@@ -1,8 +1,10 @@
 """Something is wrong, and what to do: the one form in which all parts of the program say it, and the registry of it.
 
 A `Rule` looks for something; a `Finding` has the words for it. A package of rules has them in its files, and `rules_of` finds
-all of them, so that a new one is a file. What is found about results has a code, by which it can be silenced: the files
-``xv303_no_clear_winner.py`` of xval/answers/findings/ and of the extras are named by code and slug.
+all of them, so that a new one is a file: faults and cautions of preprocessing/quality/findings/, rules of xval/answers/audit/,
+xval/answers/leakage_kinds.py, xval/settings/contradictions.py and, of estimators, classical_faults.py. What is found about
+results has a code, by which it can be silenced: the files ``xv303_no_clear_winner.py`` of xval/answers/findings/ and of the
+extras are named by code and slug.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -72,8 +74,8 @@ class Finding:
 
     @property
     def caution(self) -> str:
-        """Message and advice in the middle of a line, as those of a dataset are shown."""
-        return f"{self.message}. {self.advice}"
+        """Message and advice, if there is any, in the middle of a line, as those of a dataset are shown."""
+        return ". ".join(filter(None, (self.message, self.advice)))
 
     @property
     def short_line(self) -> str:
@@ -108,8 +110,9 @@ class Rule:
 
 @cache
 def rules_of(package: str, kind: type[Rule] = Rule) -> tuple[Rule, ...]:
-    """Return the rules of a kind in the files of a package, in their order."""
-    files = [f"{package}.{found.name}" for found in iter_modules(import_module(package).__path__)]
+    """Return the rules of a kind in a module, or in the files of a package, in their order."""
+    paths = getattr(import_module(package), "__path__", None)
+    files = [package] if paths is None else [f"{package}.{found.name}" for found in iter_modules(paths)]
     return tuple(rule for rule in _rules_in(files) if isinstance(rule, kind))
 
 

@@ -11,7 +11,6 @@ exit code: 0 if no rule FAILED; otherwise 1
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +56,7 @@ def run(options: argparse.Namespace) -> int:
 
         from xval.report.text_tables import write_table
 
-        listed = [asdict(verdict) for verdict in verdicts]
+        listed = [verdict.to_dict() for verdict in verdicts]
         report = {"experiment": str(folder.path), "verdicts": listed, "not_checked": NOT_CHECKED}
         rows = [{name: "; ".join(value) if isinstance(value, list) else value for name, value in row.items()} for row in listed]
         write_table(pd.DataFrame(rows), output, make_console(), report)

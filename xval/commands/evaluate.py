@@ -24,7 +24,7 @@ from preprocessing.parallel import count_cores
 from xval.base.errors import counted
 from xval.commands import _model_arguments as arguments
 from xval.measures.labels import read_renames
-from xval.results.output_folder import neighbour_folder
+from xval.results.folder import neighbour_folder
 
 if TYPE_CHECKING:
     from xval.reuse.inference import SavedModel

@@ -30,7 +30,7 @@ from xval.base.errors import ResultsError, counted, first_of
 from xval.commands._output import add_output, output_of
 from xval.report.experiment_list import HEADER, Order, as_values, explain_values, in_order, text_row, what_to_type
 from xval.report.terminal import make_table
-from xval.results.find_experiments import find_experiments
+from xval.results.folder import find_experiments
 from xval.results.summaries import list_experiments
 
 if TYPE_CHECKING:

@@ -18,8 +18,7 @@ from preprocessing.store import FeatureStore
 from preprocessing.store.waveforms import Lengths, cut_clip, example_lengths, fill_example, whole_length
 from xval.data.indexed import Indexed, index_segments, segment_places
 from xval.data.item_scaling import ItemScaling
-from xval.data.store_files import StoreFiles
-from xval.data.store_memory import HeldStore
+from xval.data.store_memory import HeldStore, StoreFiles
 
 
 class StoredExamples:

@@ -15,8 +15,7 @@ from preprocessing.annotations.labels import BACKGROUND, frame_labels, resolve_r
 from preprocessing.store import FeatureStore
 from xval.base.errors import SettingsError
 from xval.data.indexed import Indexed, index_segments, segment_places
-from xval.data.store_files import StoreFiles
-from xval.data.store_memory import HeldStore
+from xval.data.store_memory import HeldStore, StoreFiles
 
 if TYPE_CHECKING:
     import pandas as pd

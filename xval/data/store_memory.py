@@ -1,13 +1,14 @@
-"""Hold a feature store in memory, read once per process, for all folds and instances that use it.
+"""Read the predictors of a feature store from its file, or hold the store in memory for all folds and instances that use it.
 
-Its arrays have all items one after the other, with examples as rows; the tables of the store are included. A process holds the
-store of its present job, within a limit of memory, and perhaps that of the next one, which a thread reads while the present one
-trains.
+Arrays in memory have all items one after the other, with examples as rows; the tables of the store are included. They are read
+once per process. A process holds the store of its present job, within a limit of memory, and perhaps that of the next one,
+which a thread reads while the present one trains.
 """
 
 import threading
 from concurrent.futures import Future
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,8 +16,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from preprocessing.store import FeatureStore, layout, open_store
+from xval.base.errors import CorpusError
 from xval.data.item_scaling import ItemScaling
-from xval.data.store_files import StoreFiles
+
+
+class StoreFiles:
+    """The predictors of a store on disk; several threads may read at a time, without mapping the file or leaving it open.
+
+    The pages of a mapped file count as memory of the process, which would grow with the dataset; and for single rows of many
+    items mapping is many times slower than plain reading.
+    """
+
+    def __init__(self, store: FeatureStore) -> None:
+        mapped = store.predictors()
+        self._path, self._offset, self._row_shape = Path(str(mapped.filename)), mapped.offset, mapped.shape[1:]
+
+    def piece(self, first: int, stop: int) -> NDArray[np.float32]:
+        """Return the rows from ``first`` until before ``stop``, float32 (stop - first, ...), as `FeatureStore.predictors`."""
+        rows = np.empty((max(0, stop - first), *self._row_shape), np.float32)
+        self.fill(first, rows)
+        return rows
+
+    def fill(self, first: int, rows: NDArray[np.float32]) -> None:
+        """Fill a contiguous array, float32 (n_rows, ...), with the rows from ``first`` on."""
+        if not rows.size:
+            return
+        try:
+            with FileIO(self._path) as file:
+                file.seek(self._offset + first * rows[0].nbytes)
+                left = rows.data.cast("B")
+                while left:
+                    n_bytes = file.readinto(left)
+                    if not n_bytes:
+                        raise CorpusError(f"{self._path}: cut off while in use. Run the command again.")
+                    left = left[n_bytes:]
+        except OSError as error:
+            raise CorpusError(f"{self._path}: cannot be read ({error.strerror}). Run the command again.") from error
 
 
 class _Identity(NamedTuple):

@@ -22,8 +22,7 @@ from preprocessing.features.feature_settings import FeatureSettings
 from xval.base.config_file import default_folder
 from xval.base.errors import SettingsError
 from xval.base.keras_backends import installed_backends
-from xval.experiment.declare import Experiment
-from xval.experiment.grid import comment_of
+from xval.experiment.declare import Experiment, comment_of
 from xval.experiment.refit_plan import refuse_what_needs_folds
 from xval.experiment.results import Results
 from xval.experiment.run import results_folder

@@ -6,21 +6,23 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import reduce
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from preprocessing.clips.columns import with_columns
 from preprocessing.console import is_session
 from preprocessing.corpus import open_corpus
+from xval.answers.names import describe_parameters
 from xval.base.errors import SettingsError, UsageError
+from xval.base.literals import read_literal
 from xval.experiment import command_line
 from xval.experiment.auto_repeats import settle_fold_repeats
-from xval.experiment.grid import combine
 from xval.experiment.run import RunRequest, results_folder, run_experiment
 from xval.folds.for_sklearn import ClipFolds, ValidationSide
 from xval.jobs.folds_file import load_folds
 from xval.settings.architectures import find_architecture
-from xval.settings.assignments import parse_assignments
+from xval.settings.given_objects import plain_parameters
 from xval.settings.resolve import Declaration, resolve
 from xval.settings.schema import Settings
 from xval.settings.space import Choice, Interval, Pruning, SearchPlan
@@ -120,7 +122,7 @@ class Experiment:
         declared = self._declaration.instances
         used = {parameters.get("comment_1") for parameters in declared.values()}
         try:
-            combinations = combine(unnamed, values, used, first=max(declared, default=0) + 1)
+            combinations = combine_grid(unnamed, values, used, first=max(declared, default=0) + 1)
         except SettingsError as error:
             raise SettingsError(f"{self._declaration.script}, grid: {error}") from error
         declared.update(combinations)
@@ -295,3 +297,66 @@ def _relative(script: Path) -> str:
     """Return the path of a script below the current folder, as its user typed it; only its name elsewhere."""
     path = script.resolve()
     return path.relative_to(Path.cwd()).as_posix() if path.is_relative_to(Path.cwd()) else script.name
+
+
+def combine_grid(
+    unnamed: Sequence[object], values: Mapping[str, Iterable[object]], used: Collection[object], *, first: int
+) -> dict[int, dict[str, object]]:
+    """Return the parameters of each instance of a grid by its number; the arguments are those of `Experiment.grid`.
+
+    Args:
+        unnamed: What was given without a name, which is refused.
+        values: For each parameter the values that it takes.
+        used: The comments of instances from elsewhere.
+        first: The number of the first instance.
+
+    Raises:
+        SettingsError: As of `Experiment.grid`.
+    """
+    if unnamed or not values:
+        received = f"received {unnamed[0]!r:.60}" if unnamed else "received none"
+        raise SettingsError(f"parameters need names, such as grid(learning_rate=[0.1, 0.01]); {received}.")
+    columns = {}
+    for name, choices in values.items():
+        is_list = isinstance(choices, Iterable) and not isinstance(choices, str | Mapping)
+        columns[name] = list(choices) if is_list else []
+        if not columns[name]:
+            raise SettingsError(f"{name}: expected a list of values; received {choices!r}.")
+    varied = [name for name, choices in columns.items() if len(choices) > 1 and name not in ("comment_1", "comment_2")]
+    combinations, comments = {}, set(used)
+    for number, combination in enumerate(product(*columns.values()), start=first):
+        parameters = dict(zip(columns, combination, strict=True))
+        short, long = comment_of({name: parameters[name] for name in varied}), comment_of(parameters)
+        comment = next((text for text in (short, long) if text and text not in comments), f"{long} ({number})" if long else "")
+        comments.add(comment)
+        combinations[number] = {"comment_1": comment} | parameters
+    return combinations
+
+
+def comment_of(parameters: Mapping[str, object]) -> str:
+    """Return ``crnn, learning_rate 0.001``, by which a grid names an instance."""
+    plain = plain_parameters(parameters).items()
+    return describe_parameters({name: value for name, value in plain if name in parameters or value is not None})
+
+
+def parse_assignments(assignments: Iterable[str], where: str) -> dict[str, object]:
+    """Read the older form of an instance, a list of ``'name="value"'`` texts; nothing is executed.
+
+    The values are Python literals; `where` is named in errors.
+    """
+    values: dict[str, object] = {}
+    for text in assignments:
+        name, equals, literal = str(text).partition("=")
+        name = name.strip()
+        if not equals or not name.isidentifier():
+            raise SettingsError(f"{where}: received {text!r}; expected an assignment such as 'learning_rate=\"0.001\"'.")
+        try:
+            value = read_literal(literal.strip())
+        except (ValueError, SyntaxError) as error:
+            raise SettingsError(
+                f'{where}: the value of {text!r} is not a literal. Write a number or a quoted text: {name}="...".'
+            ) from error
+        if name in values:
+            raise SettingsError(f"{where}: '{name}' comes twice.")
+        values[name] = value
+    return values

@@ -4,12 +4,10 @@ It is a job like those of the folds, run on this machine, whose fold has no item
 with 0 for the number of the fold.
 """
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
 
 from rich.console import Console
 
@@ -22,19 +20,17 @@ from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
 from xval.answers.score_text import format_score
 from xval.answers.summary import metric_words, record_side, side_name
-from xval.backend import devices
 from xval.base.errors import JobError, ResultsError, SettingsError, counted, verb_of
 from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
 from xval.base.operating_system import quote
 from xval.base.user_code.files import own_folders
 from xval.base.user_code.modules import looking_in
-from xval.engine.executors import Executor, find_executor
+from xval.engine.executors import find_executor, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
 from xval.experiment.feature_stores import check_store, make_instance_store
 from xval.experiment.refit_plan import (
-    Chosen,
     all_items,
     describe_choice,
     is_there,
@@ -42,10 +38,12 @@ from xval.experiment.refit_plan import (
     refuse_what_needs_folds,
     search_all_items,
 )
-from xval.experiment.search import feature_variants
+from xval.experiment.search import RunJobs, feature_variants
 from xval.folds.plan import FoldPlan
-from xval.jobs.job import Job, Refit
-from xval.jobs.outcome import FAILED
+from xval.jobs.claim import Report
+from xval.jobs.job import Job
+from xval.jobs.observers import Observer, WatchedJobs
+from xval.jobs.outcome import FAILED, Outcomes
 from xval.jobs.plan import identity_of, make_job
 from xval.jobs.written_settings import restore_instance, with_values
 from xval.models.saved.initial import find_initial_model, name_model
@@ -59,7 +57,6 @@ from xval.settings.architectures import COMBINATION, trains_network
 from xval.settings.combination import CombinationOptions
 from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Instance
-from xval.settings.schema import Settings
 
 _OF_THIS_MACHINE = ("auto", "inline", "processes")
 
@@ -106,7 +103,11 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: RefitRequest, 
     records = _finished_jobs(folder, instance, folds)
     _refit_networks(instance, request, console)
     make = partial(_make_job, folder, instance, folds, records, request, console)
-    chosen = _search(*make(), instance, request, console) if instance.settings.search else None
+    chosen = None
+    if instance.settings.search:
+        job, corpus = make()
+        run = _find_executor(instance, request, console, instance.settings.workers)
+        chosen = search_all_items(job, instance, corpus, run, record_failure, console)
     refit = plan_refit(folder, instance, records, request.epochs, chosen)
     search_facts = chosen.job.chosen if chosen else None
     console.print(describe_choice(instance.number, records.values(), request.epochs, refit, search_facts), soft_wrap=True)
@@ -116,8 +117,8 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: RefitRequest, 
         console.print(f"Nothing to do: {path} already exists with these settings. To train it again, give --overwrite.")
     else:
         job = chosen.job if chosen else make()[0]
-        slot = _make_slots(instance, request, console)[0]
-        _train(replace(job, refit=refit), slot, console, _item_word(folder, instance.number))
+        run = _find_executor(instance, request, console)
+        _train(replace(job, refit=refit), refit.epochs, run, console, _item_word(folder, instance.number))
     remove_finished_checkpoints(folder)
     _print_close(folder, instance, console)
     return path
@@ -191,27 +192,23 @@ def _finished_jobs(folder: ExperimentFolder, instance: Instance, folds: FoldPlan
     return records
 
 
-def _make_slots(instance: Instance, request: RefitRequest, console: Console, n_workers: int = 1) -> list[devices.Slot]:
-    device, threads = request.gpu or instance.settings.gpu_ID, instance.settings.threads_per_job
-    slots, where = devices.make_slots(device.split(",")[0], workers=n_workers, threads=threads)
+def _find_executor(instance: Instance, request: RefitRequest, console: Console, n_workers: int = 1) -> RunJobs:
+    """Return what runs jobs on one device of this machine, in this process where the executor of the instance does so."""
+    settings = instance.settings
+    executor = find_executor("inline" if settings.executor == "inline" else "processes")
+    device = (request.gpu or settings.gpu_ID).partition(",")[0]
+    here = settings.model_copy(update={"gpu_ID": device, "workers": n_workers, "workers_per_gpu": 1})
+    slots, where = make_slots(executor, here)
     console.print(where)
-    if instance.settings.executor not in _OF_THIS_MACHINE:
+    if settings.executor not in _OF_THIS_MACHINE:
         console.print(
-            f"The final model is trained on this machine; executor={instance.settings.executor} is used only for folds.",
-            soft_wrap=True,
+            f"The final model is trained on this machine; executor={settings.executor} is used only for folds.", soft_wrap=True
         )
-    return slots
 
+    def run(jobs: Sequence[Job], report: Report) -> Outcomes:
+        return executor.run(jobs, slots, report)
 
-def _executor(settings: Settings) -> Executor:
-    return find_executor("inline" if settings.executor == "inline" else "processes")
-
-
-def _search(job: Job, corpus: Corpus, instance: Instance, request: RefitRequest, console: Console) -> Chosen:
-    """Search settings on all items, on as many workers as the instance has."""
-    slots = _make_slots(instance, request, console, instance.settings.workers)
-    run = _executor(instance.settings).run
-    return search_all_items(job, instance, corpus, lambda jobs, report: run(jobs, slots, report), record_failure, console)
+    return run
 
 
 def _make_job(
@@ -252,23 +249,27 @@ def _item_word(folder: ExperimentFolder, instance: int) -> str:
     return open_results(folder).settings(instance).item_word or ITEM
 
 
-def _train(job: Job, slot: devices.Slot, console: Console, item: str) -> None:
-    """Run the job on this machine: in this process where the instance's executor does so, else in a separate one."""
-    n_epochs = cast("Refit", job.refit).epochs
-    run = _executor(job.settings).run
+class _FinalModelProgress(Observer):
+    """Shows how far the training of a final model is."""
+
+    def __init__(self, instance: int, console: Console, show_epoch: Callable[[int], None]) -> None:
+        self._instance, self._console, self._show_epoch = instance, console, show_epoch
+
+    def epoch(self, values: Mapping[str, float]) -> None:
+        self._show_epoch(int(values["epoch"]))
+
+    def note(self, text: str) -> None:
+        note = text.replace(f"fold {ALL_ITEMS}", "the final model", 1)
+        self._console.print(f"instance {self._instance}: {note}", soft_wrap=True, markup=False)
+
+    def printed(self, line: str) -> None:
+        self._console.print(f"the final model: {line}", soft_wrap=True, markup=False)
+
+
+def _train(job: Job, n_epochs: int, run: RunJobs, console: Console, item: str) -> None:
     with progress_bar(console, f"Training on {counted(len(job.fold.training), item)}", noun="epochs") as advance:
-
-        def report(event: Mapping[str, Any]) -> None:
-            if "note" in event:
-                note = event["note"].replace(f"fold {ALL_ITEMS}", "the final model", 1)
-                console.print(f"instance {job.instance}: {note}", soft_wrap=True, markup=False)
-            elif "printed" in event:
-                console.print(f"the final model: {event['printed']}", soft_wrap=True, markup=False)
-            elif event["epoch"]:
-                advance(event["epoch"], n_epochs)
-
-        with closing(run([job], [slot], report)) as outcomes:
-            outcome = next(outcomes)
+        progress = _FinalModelProgress(job.instance, console, lambda epoch: advance(epoch, n_epochs))
+        (outcome,) = WatchedJobs([job], lambda *_: progress).run(run)
     if outcome.status == "elsewhere":
         raise ResultsError(f"instance {job.instance}: another process is training its final model. Wait until it has finished.")
     if outcome.status in FAILED:

@@ -4,8 +4,8 @@ Everything is checked first; then feature stores are made, an executor runs the 
 ends with a table and an exit code.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -34,14 +34,14 @@ from xval.experiment.prepare_jobs import cut_clips, planned_item_word, prepare_j
 from xval.experiment.progress import JobProgress
 from xval.experiment.search import check_search, make_searches, run_searches
 from xval.folds.plan import Fold
+from xval.jobs.claim import Report
 from xval.jobs.fold_part import uses_part
 from xval.jobs.folds_file import load_folds, write_folds
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer, WatchedJobs
 from xval.jobs.other_script import refuse_other_script, take_over, working_in
-from xval.jobs.outcome import FAILED, JobOutcome
-from xval.jobs.plan import Plan, make_plan
-from xval.jobs.stages import in_stages
+from xval.jobs.outcome import FAILED, JobOutcome, Outcomes
+from xval.jobs.plan import Plan, in_stages, make_plan
 from xval.jobs.written_settings import other_backends, with_written_unused
 from xval.report import rebuild
 from xval.report import terminal as tables
@@ -278,33 +278,31 @@ def _run(
         notes=[line for line in lines if line],
     )
     searches = make_searches(jobs, declaration, command.overrides, corpus)
-    jobs, search_outcomes, n_waiting = run_searches(
-        jobs,
-        searches,
-        lambda trials, report: run(trials, slots, report),
-        partial(_record_failure, console=console),
-        console,
-        quiet=command.quiet,
-    )
+
+    def run_jobs(stage: Sequence[Job], report: Report) -> Outcomes:
+        return run(stage, slots, report)
+
+    def take(job: Job, outcome: JobOutcome) -> None:
+        planned.folder.refuse_moved()
+        if outcome.status in FAILED:
+            _record_failure(job, outcome, console)
+
+    record = partial(_record_failure, console=console)
+    jobs, search_outcomes, n_waiting = run_searches(jobs, searches, run_jobs, record, console, quiet=command.quiet)
     outcomes, n_begun = list[JobOutcome](), 0
     if n_waiting:
         console.print(f"Folds whose search waits for trials: {n_waiting}. Run this command again when they are done.")
     with JobProgress(console, jobs, quiet=command.quiet, is_verbose=command.is_verbose) as progress:
-        watched = WatchedJobs(jobs, progress.watch, *(partial(_itself, observer) for observer in observers))
+        watch: list[Callable[[Job, int], Observer]] = [progress.watch]
+        watch += [partial(_itself, observer) for observer in observers]
         for stage in in_stages(jobs):
             if len(outcomes) < n_begun:
                 further = f"Other jobs that read models of these: {len(jobs) - n_begun}"
                 console.print(f"{further}. Run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)
-            with _says_where_it_continues(progress), closing(run(stage, slots, watched.report)) as endings:
-                for outcome in endings:
-                    planned.folder.refuse_moved()
-                    if outcome.status in FAILED:
-                        job = next(job for job in stage if job.key == outcome.key)
-                        _record_failure(job, outcome, console)
-                    outcomes.append(outcome)
-                    watched.end(outcome)
+            with _says_where_it_continues(progress):
+                outcomes += WatchedJobs(stage, *watch).run(run_jobs, take)
     return [*search_outcomes, *outcomes]
 
 

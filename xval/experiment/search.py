@@ -4,8 +4,7 @@ Trials are jobs that any executor runs; xval/engine/search/replay.py says which 
 instances have the settings that their folds have chosen.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -21,7 +20,7 @@ from xval.engine.search.replay import FoldSearch
 from xval.engine.search.storage import hide_values, open_storage
 from xval.experiment.feature_stores import SCALING
 from xval.experiment.progress import JobProgress
-from xval.folds.inner import inner_folds
+from xval.folds.split import inner_folds
 from xval.jobs.claim import Report
 from xval.jobs.fold_part import choose_clips
 from xval.jobs.job import Job
@@ -110,6 +109,14 @@ def run_searches(
     failed: dict[JobKey, JobOutcome] = {}
     waiting: dict[tuple[int, int], FoldSearch] = dict(searches)
     open_keys: set[JobKey] = set()
+
+    def take(job: Job, outcome: JobOutcome) -> None:
+        if outcome.status in FAILED:
+            failed[outcome.key] = outcome
+            record_failure(job, outcome)
+        elif outcome.status == "done":
+            open_keys.discard(outcome.key)
+
     while True:
         ahead = {place: search.next_jobs(failed) for place, search in waiting.items()}
         # What has run and has no record is with another process, or handed on to a scheduler.
@@ -120,12 +127,8 @@ def run_searches(
         _say(waiting, console, quiet=quiet)
         _copy(waiting.values(), console)
         open_keys |= {job.key for job in stage}
-        for outcome in _run_stage(stage, run, console, quiet=quiet):
-            if outcome.status in FAILED:
-                failed[outcome.key] = outcome
-                record_failure(next(job for job in stage if job.key == outcome.key), outcome)
-            elif outcome.status == "done":
-                open_keys.discard(outcome.key)
+        with JobProgress(console, stage, quiet=quiet) as progress:
+            WatchedJobs(stage, progress.watch).run(run, take)
     ready_jobs, outcomes = list[Job](), list(failed.values())
     for job in jobs:
         search = searches.get((job.instance, job.fold.number))
@@ -177,15 +180,6 @@ def _copy(searches: Iterable[FoldSearch], console: Console) -> None:
         except Exception as error:  # noqa: BLE001 - whatever a driver of a data base raises
             reason = hide_values(str(url), str(error).partition("\n")[0])
             console.print(f"The search could not be copied to {url}: {reason}", soft_wrap=True, markup=False)
-
-
-def _run_stage(stage: Sequence[Job], run: RunJobs, console: Console, *, quiet: bool) -> "Iterator[JobOutcome]":
-    with JobProgress(console, stage, quiet=quiet) as progress:
-        watched = WatchedJobs(stage, progress.watch)
-        with closing(run(stage, watched.report)) as endings:
-            for outcome in endings:
-                watched.end(outcome)
-                yield outcome
 
 
 def _say(waiting: Mapping[tuple[int, int], FoldSearch], console: Console, *, quiet: bool) -> None:

@@ -1,10 +1,13 @@
 """Split items into training, validation and test items: a `FoldPlan`, the same for every instance of an experiment.
 
-Labels are balanced as far as whole items allow, and the folds have a hash. Folds know nothing of models or features.
+Labels are balanced as far as whole items allow, and the folds have a hash. Folds know nothing of models or features. Repeats
+of the folds (repeated cross-validation) group the same items differently, as used by Bouckaert and Frank (PAKDD 2004). For a
+search the items that a fold does not test are split again, into inner folds, so that a trial is scored on separate items.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +19,6 @@ from xval.folds.check_folds import check_fold, refuse_lonely_labels, refuse_shar
 from xval.folds.own_splitter import ask_splitter, naming
 from xval.folds.plan import Fold, FoldPlan, FoldSettings
 from xval.folds.predefined import Split, read_predefined
-from xval.folds.repeats import add_repeats
 from xval.folds.shared_audio import find_shared_audio
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 _REGRESSION_STRATA = 4
 _SEVERAL_LABELS = "multilabel_classification"  # the index has them in one text, with a ; between them
 _MIN_FOLDS_OF_NEXT_FOLD = 3
+_MOST_TRIES = 100  # to draw a repeat that is not there yet
 
 
 def make_folds(
@@ -210,3 +213,74 @@ def _next_fold(following: frozenset[str], n_folds: int, n_items: int, tested: fr
     if n_folds < _MIN_FOLDS_OF_NEXT_FOLD or following & tested or len(following | tested) == n_items:
         raise FoldsError(f"validation=next_fold needs at least three folds; received {n_folds}.")
     return following
+
+
+def add_repeats(
+    earlier: Sequence[tuple[Fold, ...]],
+    n_repeats: int,
+    seed: int,
+    make: Callable[[np.random.Generator, Order, Sequence[Fold]], tuple[Fold, ...]],
+) -> tuple[Fold, ...]:
+    """Return the folds of all repeats: those of repeat d are numbered from ``(d - 1) * num_folds + 1`` on.
+
+    A repeat depends on its number, the seed and the repeats before it, so that more of them change none that is there. Each has
+    another set of folds than all before it. A repeat that cannot be (a label that no training item has) is drawn again.
+    `make` returns the folds of a repeat, numbered from 1 as the first ones are, or raises `FoldsError`; it is given the folds
+    of all repeats before.
+    """
+    repeats = list(earlier[:n_repeats])
+    known = {_test_sets(folds) for folds in repeats}
+    for number in range(len(repeats) + 1, n_repeats + 1):
+        rng = np.random.default_rng([seed, number])
+        before = [fold for folds in repeats for fold in folds]
+        error: FoldsError | None = None
+        for attempt in range(_MOST_TRIES):
+            try:
+                drawn_folds = make(rng, "blocks" if attempt < _MOST_TRIES // 2 else "any", before)
+            except FoldsError as caught:
+                error = caught
+                continue
+            if _test_sets(drawn_folds) not in known:
+                break
+        else:
+            why = f" Some were rejected: {error}" if error else ""
+            raise FoldsError(
+                f"fold_repeats={n_repeats}: the items can be split into {len(repeats[0])} folds in "
+                f"{counted(number - 1, 'way')}, "
+                f"found in {_MOST_TRIES} tries. Use fold_repeats={number - 1}, fewer folds, or the setting repeats, which "
+                f"trains the same folds with other seeds.{why}"
+            )
+        known.add(_test_sets(drawn_folds))
+        repeats.append(tuple(replace(fold, number=(number - 1) * len(drawn_folds) + fold.number) for fold in drawn_folds))
+    return tuple(fold for folds in repeats for fold in folds)
+
+
+def _test_sets(folds: tuple[Fold, ...]) -> frozenset[tuple[str, ...]]:
+    return frozenset(fold.test for fold in folds)
+
+
+def inner_folds(
+    fold: Fold, n_folds: int, index: "pd.DataFrame", *, task_type: str, has_classes: bool, settings: FoldSettings
+) -> list[Fold]:
+    """Return the splits that the trials of a fold are trained on and scored by; they have its number and no test items.
+
+    Each item that the fold does not test validates in one of ``n_folds``. 0: the fold's own training and validation items;
+    where none validates, validation_fraction of its items, drawn anew. fold_seed is that of the inner folds too.
+    Other arguments are as of `make_folds`.
+    """
+    if not n_folds and fold.validation:
+        return [replace(fold, test=())]
+    known = index[index["item"].isin({*fold.training, *fold.validation})]
+    inner = settings.model_copy(
+        update={"num_folds": n_folds, "fold_strategy": "balanced", "validation": "fraction", "fold_repeats": 1}
+    )
+    if not n_folds:
+        inner = inner.model_copy(update={"fold_strategy": "holdout", "test_fraction": settings.validation_fraction})
+    try:
+        plan = make_folds(known, "", task_type=task_type, has_classes=has_classes, settings=inner)
+    except FoldsError as error:
+        raise FoldsError(f"fold {fold.number}, inner_folds={n_folds}: {error}") from error
+    return [
+        Fold(fold.number, tuple(sorted({*inner_fold.training, *inner_fold.validation})), inner_fold.test, ())
+        for inner_fold in plan.folds
+    ]

@@ -4,6 +4,7 @@ Those of xval are in xval/engine/observers/, one file each.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from xval.base.errors import JobError, one_line
@@ -12,8 +13,9 @@ from xval.results.job_key import JobKey
 Made = TypeVar("Made")
 
 if TYPE_CHECKING:
+    from xval.jobs.claim import Report
     from xval.jobs.job import Job
-    from xval.jobs.outcome import JobOutcome
+    from xval.jobs.outcome import JobOutcome, Outcomes
 
 METHODS = ("begin", "epoch", "note", "end")
 """What each observer has; one of the user's own need not be an `Observer`."""
@@ -140,10 +142,24 @@ class WatchedJobs:
     Each `watch` returns what watches a job that a worker runs, given the number of that.
     """
 
-    def __init__(self, jobs: Iterable["Job"], *watch: Callable[["Job", int], Observer]) -> None:
+    def __init__(self, jobs: Sequence["Job"], *watch: Callable[["Job", int], Observer]) -> None:
         self._jobs = {job.key: job for job in jobs}
         self._watch = watch
         self._observers: dict[JobKey, Observers] = {}
+
+    def run(
+        self,
+        run_jobs: Callable[[Sequence["Job"], "Report"], "Outcomes"],
+        take: Callable[["Job", "JobOutcome"], object] = lambda *_: None,
+    ) -> list["JobOutcome"]:
+        """Run the jobs by an executor; return what became of each, which `take` gets before its observers do."""
+        outcomes = []
+        with closing(run_jobs([*self._jobs.values()], self.report)) as endings:
+            for outcome in endings:
+                take(self._jobs[outcome.key], outcome)
+                outcomes.append(outcome)
+                self.end(outcome)
+        return outcomes
 
     def report(self, event: Mapping[str, Any]) -> None:
         """Take an event of an executor.

@@ -1,15 +1,17 @@
-"""Instances times folds times repeats: the jobs, and which of them are done already.
+"""Instances times folds times repeats: the jobs, which of them are done already, and in which stages the others run.
 
 A plan that contradicts what the results folder holds is refused here, before anything is trained.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import NamedTuple
 
-from xval.base.errors import FoldsError, ResultsError, how_to_install
+from xval.base.errors import FoldsError, ResultsError, SettingsError, how_to_install
 from xval.base.json_files import FORMAT_VERSION, read_json, write_if_changed
 from xval.base.keras_backends import BACKENDS, installed_backends
 from xval.base.setting_fields import later_values
@@ -21,11 +23,14 @@ from xval.jobs.folds_file import SPLITTER_CHANGES
 from xval.jobs.job import Job, job_seed
 from xval.jobs.written_settings import differences
 from xval.models.saved.initial import has_changed
-from xval.results.folder import ExperimentFolder
+from xval.results.folder import KERAS_NAME, ExperimentFolder
 from xval.results.identity import JobIdentity
 from xval.results.job_key import JobKey, job_keys
 from xval.results.open import open_results
 from xval.results.read import Record
+from xval.settings.architectures import COMBINATION
+from xval.settings.combination import CombinationOptions
+from xval.settings.model_address import is_address
 from xval.settings.parameters import hash_parameters
 from xval.settings.randomness import count_repeats
 from xval.settings.resolve import Instance, describe_numbers
@@ -213,6 +218,29 @@ def make_job(
     )
 
 
+def in_stages(jobs: Sequence[Job]) -> list[list[Job]]:
+    """Return the jobs in stages, each in the order in which they came; jobs that wait for each other are refused."""
+    reads = [_read(job) for job in jobs]
+    if not any(reads):
+        return [list(jobs)] if jobs else []
+    writers = {job.folder.fold_folder(*job.key).resolve() / KERAS_NAME: place for place, job in enumerate(jobs)}
+    sorter = TopologicalSorter({place: {writers[path] for path in read & writers.keys()} for place, read in enumerate(reads)})
+    with suppress(CycleError):  # what waits for no circle is sorted all the same
+        sorter.prepare()
+    stages: list[list[Job]] = []
+    waiting = set(range(len(jobs)))
+    while ready := sorter.get_ready():
+        stages.append([jobs[place] for place in sorted(ready)])
+        sorter.done(*ready)
+        waiting.difference_update(ready)
+    if waiting:
+        listed = sorted({str(jobs[place].instance) for place in waiting})
+        if len(listed) == 1:
+            raise SettingsError(f"instance {listed[0]} waits for its own models. Give it existing models.")
+        raise SettingsError(f"instances {', '.join(listed)} wait for each other's models. Give one of them existing models.")
+    return stages
+
+
 def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Collection[int], *, overwrite: bool) -> None:
     """Refuse to mix folds or tasks: results of one experiment compare only on the same splits of the same data."""
     if not folder.folds_file.exists():
@@ -279,3 +307,13 @@ def _describe_difference(
         f"{folder.instance_folder(instance.number)}: finished results (folds {', '.join(map(str, folds))}) were made with "
         f"other {what}: {'; '.join([*settings, *code])}. {remedy} or {advice}."
     )
+
+
+def _read(job: Job) -> set[Path]:
+    """Return the models that a job combines or starts from, as far as they are files of this machine."""
+    initial = job.settings.start_model
+    paths = [] if initial is None or is_address(initial) else [initial.replace("{fold}", str(job.fold.number))]
+    if job.settings.architecture == COMBINATION:
+        combined = CombinationOptions.of(job.options).model_paths(job.fold.number)
+        paths += [path for path in combined if not is_address(path)]
+    return {Path(path).resolve() for path in paths}

@@ -9,7 +9,8 @@ last one and is never frozen. Transfer by copying and freezing the first layers:
 features in deep neural networks?".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Any
 
 import keras
@@ -20,11 +21,11 @@ from xval.backend.torch_module import TorchBlock, TorchModule
 from xval.base.errors import ResultsError, SettingsError, counted
 from xval.models.build import CONSTANT_LAYERS, KERNELS, class_names
 from xval.models.graph import called_layers
-from xval.models.matching import Pair, described, is_alike, match_layers
 from xval.models.saved.initial import InitialModel
 from xval.models.saved.load import read_keras_model
 from xval.settings.schema import Settings
 
+Pair = tuple[keras.layers.Layer, keras.layers.Layer]
 Block = list[keras.layers.Layer]
 
 
@@ -224,6 +225,49 @@ def _all_pairs(hidden: Block, initial_hidden: Block, initial: InitialModel, sett
                 "initial_model_match to names, shapes or prefix"
             )
     return pairs
+
+
+def match_layers(layers: Sequence[keras.layers.Layer], sources: Sequence[keras.layers.Layer], match: str) -> list[Pair]:
+    """Return pairs of a layer and the one whose weights it takes, in the order of `layers`.
+
+    The networks may be built differently.
+
+    Args:
+        layers: Of the network.
+        sources: Of the saved model.
+        match: names: those of the same name. shapes: each layer takes the next one of `sources` that is like it, so that the
+            order is kept. prefix: from the input on, one for one, until a pair differs.
+    """
+    if match == "names":
+        named = {source.name: source for source in sources}
+        pairs = [(layer, named[layer.name]) for layer in layers if layer.name in named]
+        return [pair for pair in pairs if is_alike(pair)]
+    if match == "prefix":
+        return list(takewhile(is_alike, zip(layers, sources, strict=False)))
+    pairs_in_order: list[Pair] = []
+    first = 0
+    for layer in layers:
+        place = next((place for place in range(first, len(sources)) if is_alike((layer, sources[place]))), None)
+        if place is not None:
+            pairs_in_order.append((layer, sources[place]))
+            first = place + 1
+    return pairs_in_order
+
+
+def is_alike(pair: Pair) -> bool:
+    """Return whether two layers are of the same kind, with weights of the same shapes."""
+    return form(pair[0]) == form(pair[1])
+
+
+def form(layer: keras.layers.Layer) -> tuple[str, list[tuple[int, ...]]]:
+    """Return the kind of a layer and the shapes of its weights."""
+    return type(layer).__name__, [tuple(variable.shape) for variable in layer.weights]
+
+
+def described(layer: keras.layers.Layer) -> str:
+    """Return kind and shapes as a text."""
+    kind, shapes = form(layer)
+    return f"{kind} with weights of shape {', '.join(map(str, shapes))}"
 
 
 def _target_scale(model: keras.Model) -> tuple[list[float], list[float]] | tuple[float, float]:

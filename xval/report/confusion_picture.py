@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from preprocessing.quality.pictures import PICTURE_ENDINGS, write_figure
-from xval.answers.confusion import find_confusion
+from xval.answers.class_report import find_confusion
 from xval.answers.item_words import items_word
 from xval.base.errors import ResultsError, SettingsError
 from xval.report.new_data.pictures import confusion_figure

@@ -12,8 +12,7 @@ from urllib.parse import quote
 from xval.base.json_files import write_atomically
 from xval.report.experiment_list import HEADER, VALUE, explain_values, in_order, text_row, what_to_type
 from xval.report.rendering import make_environment, render_page
-from xval.results.find_experiments import find_experiments
-from xval.results.folder import ExperimentFolder, file_state
+from xval.results.folder import ExperimentFolder, file_state, find_experiments
 from xval.results.summaries import Listed, list_experiments
 
 NAME = "index.html"

@@ -14,8 +14,7 @@ from xval.answers.item_words import item_word
 from xval.base.errors import ResultsError, counted
 from xval.report.experiment_list import rebuild_command
 from xval.report.experiment_summary import tested_items, what_was_tested
-from xval.results.find_experiments import find_experiments
-from xval.results.folder import ExperimentFolder
+from xval.results.folder import ExperimentFolder, find_experiments
 from xval.results.instance import InstanceResults
 from xval.results.open import open_results
 from xval.results.summaries import list_experiments

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.corpus import CUSTOM
-from xval.answers.item_sentences import describe_item_scaling
+from xval.answers.item_words import describe_item_scaling
 from xval.answers.pretrained import explain, judge_record
 from xval.answers.score_text import fixed, format_score
 from xval.answers.summary import record_side

@@ -33,7 +33,7 @@ from xval.answers.score_text import (
     texts_of,
 )
 from xval.answers.summary import differing_parameters, main_and_own, metric_words, side_name
-from xval.answers.tested_items import rank_items
+from xval.answers.training_runs import rank_items
 from xval.answers.trials import describe_search
 from xval.base.errors import SettingsError, XvalError, one_line
 from xval.base.numbers import finite_or_none

@@ -5,8 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from xval.answers.comparison.outcome import Comparison
-from xval.answers.item_sentences import item_decision_of, item_scaling_of
-from xval.answers.item_words import item_word, items_word
+from xval.answers.item_words import item_decision_of, item_scaling_of, item_word, items_word
 from xval.answers.names import names_of
 from xval.answers.nested_selection import NestedInstance, bias_text, selection_bias
 from xval.answers.pretrained import clause, judge_instance

@@ -7,8 +7,7 @@ from preprocessing.corpus import CUSTOM
 from preprocessing.quality.findings.durations import lost_audio
 from xval.answers.audit.verdict import AuditVerdict
 from xval.answers.comparison.text import describe_methods
-from xval.answers.item_sentences import item_decision_of, item_scaling_of
-from xval.answers.item_words import call_items_of, item_word, items_word
+from xval.answers.item_words import call_items_of, item_decision_of, item_scaling_of, item_word, items_word
 from xval.answers.score_text import interval_clause
 from xval.answers.summary import metric_words, side_name, test_side
 from xval.base.errors import capital, counted, plural_of, verb_of

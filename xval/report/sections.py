@@ -3,7 +3,7 @@
 from jinja2 import Environment
 from markupsafe import Markup
 
-from xval.answers.confusion import find_confusion
+from xval.answers.class_report import find_confusion
 from xval.answers.item_words import items_word
 from xval.answers.label_scores import label_scores
 from xval.answers.pretrained import explain, judge_instance

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from xval.answers.item_words import item_word, items_word
 from xval.answers.score_text import fixed
-from xval.answers.tested_items import ItemRow, rank_items
+from xval.answers.training_runs import ItemRow, rank_items
 from xval.measures.task import Task
 from xval.report.charts import draw_events
 from xval.report.contents import PageContents

@@ -8,8 +8,7 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from xval.base.errors import ResultsError
-from xval.results.find_experiments import find_experiments
-from xval.results.folder import ExperimentFolder, find_experiment
+from xval.results.folder import ExperimentFolder, find_experiment, find_experiments
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.open import open_results

@@ -1,4 +1,4 @@
-"""The results folder of one experiment: names and atomic writes; the locks are of job_locks.py.
+"""The results folder of one experiment: names and atomic writes, and how it is found; the locks are of job_locks.py.
 
     <experiment_folder>/<dataset>/experiment_<n>/
         description.txt  folds.json  phases.csv  results.xlsx  code/<hash>/  (added_metrics.json)  summary.json
@@ -38,7 +38,6 @@ from xval.base.json_files import (
     write_if_changed,
 )
 from xval.base.operating_system import remove_tree
-from xval.results.find_experiments import find_experiments
 from xval.results.job_key import SEARCH, JobKey
 from xval.results.job_locks import JobLocks
 
@@ -51,6 +50,7 @@ _WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
 _LOCK = ".rebuild.lock"
 _NEW = ".new"
+_LEVELS = 3  # a lab's folder has results/, this has corpora, and these have experiments
 _BEFORE_ANY_JOB = {"description.txt", "folds.json", "phases.csv", "code", "cells", "leases.json", _LOCK, _NEW}
 
 
@@ -421,6 +421,29 @@ def find_experiment(path: Path) -> ExperimentFolder:
     )
 
 
+def neighbour_folder(model: Path) -> Path:
+    """Return the folder of the experiment of a model; for one that is elsewhere, the folder that it is in.
+
+    Args:
+        model: A .keras file, or a fold, instance or experiment folder.
+    """
+    try:
+        folder = find_experiment(model).path
+    except ResultsError:
+        folder = model if model.is_dir() else model.parent
+    here = Path.cwd()
+    whole = folder.resolve()
+    return whole.relative_to(here) if whole.is_relative_to(here) else folder
+
+
+def find_experiments(folder: Path, levels: int = _LEVELS) -> list[Path]:
+    """Return the folders of experiments in a folder or up to some levels below it, experiment_2 before experiment_10.
+
+    Within an experiment is no other. Hidden folders, and those that may not be read, are left out.
+    """
+    return sorted(_walk(str(folder), levels), key=_natural)
+
+
 def _nearby(path: Path) -> str:
     experiments = find_experiments(path, levels=2)
     return f" Available: {', '.join(map(str, experiments[:5]))}." if experiments else ""
@@ -444,3 +467,20 @@ def _names(folder: Path) -> list[str]:
         return [entry.name for entry in os.scandir(folder)]
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _walk(folder: str, levels: int) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            inside = list(entries)
+        if any(entry.name == "folds.json" and entry.is_file() for entry in inside):
+            return [Path(folder)]
+        below = [entry.path for entry in inside if levels and not entry.name.startswith(".") and entry.is_dir()]
+    except OSError:
+        return []
+    return [experiment for path in below for experiment in _walk(path, levels - 1)]
+
+
+def _natural(path: Path) -> tuple[Any, ...]:
+    parts = re.split(r"(\d+)", str(path))
+    return tuple((int(part), "") if part.isdecimal() else (-1, part) for part in parts)

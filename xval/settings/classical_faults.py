@@ -5,6 +5,7 @@ from typing import Any
 
 from xval.base.setting_scope import Scope
 from xval.settings.classical import STATISTICS, WORDS
+from xval.settings.contradictions import Contradiction
 from xval.settings.schema import Settings, names_of
 
 _LEAST = {
@@ -13,21 +14,28 @@ _LEAST = {
 }  # fmt: skip
 _POSITIVE = ("C", "shrinkage")
 
+CONTRADICTIONS = (
+    Contradiction(
+        "stored-features-needed",
+        "architecture '{architecture}' reads stored features, but features=waveform stores samples",
+        "Set features to logmel, mfcc or stft",
+        lambda s: s.features == "waveform",
+    ),
+    Contradiction(
+        "weights-not-supported",
+        "class_weights='{class_weights}' has no effect on {architecture}, which does not support class weights",
+        "Set class_weights=none",
+        lambda s: s.architecture in ("constant", "knn") and s.class_weights != "none",
+    ),
+)
+"""Of estimators; all that are found are named."""
+
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
     """Return the faults of an instance as sentences without its place; `sources`: where each setting was set."""
     network_sources = {key: source for key, source in sources.items() if key != "normalization" or not settings.scales_items}
     lines = network_faults(name, network_sources)
-    if settings.features == "waveform":
-        lines.append(
-            f"architecture '{name}' reads stored features, but features=waveform stores samples. Set features to logmel, "
-            "mfcc or stft"
-        )
-    if name in ("constant", "knn") and settings.class_weights != "none":
-        lines.append(
-            f"class_weights='{settings.class_weights}' has no effect on {name}, which does not support class weights. Set "
-            "class_weights=none"
-        )
+    lines += filter(None, (rule.describe(settings) for rule in CONTRADICTIONS))
     if unknown := [statistic for statistic in options["pooling"] if statistic not in STATISTICS]:
         lines.append(f"pooling: received '{unknown[0]}'; allowed: {', '.join(STATISTICS)}")
     for option, value in options.items():

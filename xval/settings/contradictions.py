@@ -8,7 +8,7 @@ from pydantic import AfterValidator, TypeAdapter
 
 from xval.base import keras_objects
 from xval.base.errors import SettingsError, suggestion
-from xval.base.findings import Finding
+from xval.base.findings import Finding, Rule
 from xval.base.setting_fields import written_type
 from xval.base.user_code import definitions
 from xval.measures import binary, metrics
@@ -18,7 +18,21 @@ from xval.settings.options import Architecture
 from xval.settings.schema import DEFAULTS, Settings
 
 _Find: TypeAlias = Callable[[Settings], object]
-"""Returns whether settings contradict each other: anything true, or a mapping of what their text names besides settings."""
+"""Returns whether settings contradict each other: anything true, or a mapping of what their texts name besides settings."""
+
+
+class Contradiction(Rule):
+    """Settings that contradict each other; fields of its texts are settings, or what was found."""
+
+    def __init__(self, slug: str, message: str, advice: str, find: _Find) -> None:
+        super().__init__(0, Finding(message, advice, slug))
+        self.find = find
+
+    def describe(self, settings: Settings) -> str:
+        """Return what contradicts, and what to do; empty: nothing does."""
+        found = self.find(settings)
+        fields = {**dict(settings), **(found if isinstance(found, Mapping) else {})}
+        return self.findings[0].fill(**fields).caution if found else ""
 
 
 def checked_settings(values: Mapping[str, object]) -> Settings:
@@ -33,10 +47,9 @@ def checked_settings(values: Mapping[str, object]) -> Settings:
 
 def _check_together(settings: Settings) -> Settings:
     settings = _with_known_names(settings)
-    for text, find in CONTRADICTIONS.items():
-        if found := find(settings):
-            fields = {**dict(settings), **(found if isinstance(found, Mapping) else {})}
-            raise ValueError(Finding(text).fill(**fields).message)
+    for rule in CONTRADICTIONS:
+        if text := rule.describe(settings):
+            raise ValueError(text)
     return settings
 
 
@@ -127,7 +140,7 @@ def _refused_by_task(settings: Settings) -> object:
     for name, why_not in settings.task.refused.items():
         value = getattr(settings, name)
         if value != DEFAULTS[name]:
-            return {"why": why_not.format(value=value, task=settings.task_type)}
+            return {"why_not": why_not.format(value=value, task=settings.task_type)}
     return False
 
 
@@ -211,127 +224,281 @@ def _unscaled(settings: Settings) -> object:
     return _used(lambda s: s.normalization == "none", names)(settings)
 
 
-CONTRADICTIONS: dict[str, _Find] = {
-    "search_storage contains a password, but settings are written into records. Put it into an environment variable: "
-    "postgresql://me:${{PASSWORD}}@host/db, or ${{URL}} for all of it": _has_password,
+CONTRADICTIONS = (
+    Contradiction(
+        "password-in-records",
+        "search_storage contains a password, but settings are written into records",
+        "Put it into an environment variable: postgresql://me:${{PASSWORD}}@host/db, or ${{URL}} for all of it",
+        _has_password,
+    ),
     # The parts that settings name.
-    "{unknown}": _unknown_part,
-    "architecture '{architecture}' supports {allowed}; received task_type={task_type}. Architectures for "
-    "it: {others}": _other_task,
-    "architecture '{architecture}' runs only on {backends}; received backend={backend}. Set backend = {first}": _other_backend,
-    "architecture '{architecture}' fine-tunes an encoder. Set encoder = wav2vec2-base, or transformers:FOLDER": lambda s: (
-        _architecture(s).is_pretrained and s.encoder is None
+    Contradiction("unknown-part", "{unknown}", "", _unknown_part),
+    Contradiction(
+        "unsupported-task",
+        "architecture '{architecture}' supports {allowed}; received task_type={task_type}",
+        "Architectures for it: {others}",
+        _other_task,
     ),
-    "encoder={encoder} needs architecture = encoder; received '{architecture}'. To use only its embeddings: "
-    "features = embedding, embedding_model = {encoder}": lambda s: not _architecture(s).is_pretrained and s.encoder is not None,
-    "padding=masked: architecture '{architecture}' does not support masking. Remove it": lambda s: (
-        s.padding == "masked" and _architecture(s).defaults.get("padding") != "masked"
+    Contradiction(
+        "unsupported-backend",
+        "architecture '{architecture}' runs only on {backends}; received backend={backend}",
+        "Set backend = {first}",
+        _other_backend,
     ),
-    "architecture '{architecture}' reads spectrograms. Set features=waveform and frontend=logmel (or stft)": lambda s: (
-        s.frames and s.frontend == "none" and _architecture(s).reshaping_type != "none"
+    Contradiction(
+        "missing-encoder",
+        "architecture '{architecture}' fine-tunes an encoder",
+        "Set encoder = wav2vec2-base, or transformers:FOLDER",
+        lambda s: _architecture(s).is_pretrained and s.encoder is None,
+    ),
+    Contradiction(
+        "unused-encoder",
+        "encoder={encoder} needs architecture = encoder; received '{architecture}'",
+        "To use only its embeddings: features = embedding, embedding_model = {encoder}",
+        lambda s: not _architecture(s).is_pretrained and s.encoder is not None,
+    ),
+    Contradiction(
+        "masking-unsupported",
+        "padding=masked: architecture '{architecture}' does not support masking",
+        "Remove it",
+        lambda s: s.padding == "masked" and _architecture(s).defaults.get("padding") != "masked",
+    ),
+    Contradiction(
+        "spectrograms-needed",
+        "architecture '{architecture}' reads spectrograms",
+        "Set features=waveform and frontend=logmel (or stft)",
+        lambda s: s.frames and s.frontend == "none" and _architecture(s).reshaping_type != "none",
     ),
     # What the task and its metrics support.
-    "{name} gives examples shares of classes, but loss '{loss}' needs the number of one class": _used(
-        _needs_one_class, ("augment_mixup", "label_smoothing")
+    Contradiction(
+        "one-class-needed",
+        "{name} gives examples shares of classes, but loss '{loss}' needs the number of one class",
+        "",
+        _used(_needs_one_class, ("augment_mixup", "label_smoothing")),
     ),
-    "{why}": _refused_by_task,
-    "item_decision='vote' counts classes, but {task_type} has numbers; expected none or mean": lambda s: (
-        s.item_decision == "vote" and not s.task.has_classes
+    Contradiction("unsupported-by-task", "{why_not}", "", _refused_by_task),
+    Contradiction(
+        "vote-on-numbers",
+        "item_decision='vote' counts classes, but {task_type} has numbers; expected none or mean",
+        "",
+        lambda s: s.item_decision == "vote" and not s.task.has_classes,
     ),
-    "monitor '{monitor}'{why}": _wrong_monitor,
-    "rank_by '{rank_by}' is not a validation metric of this instance. {suggestion} To use another metric, add it to the "
-    "setting metrics too": _wrong_rank_by,
+    Contradiction("unknown-monitor", "monitor '{monitor}'{why}", "", _wrong_monitor),
+    Contradiction(
+        "unknown-rank-by",
+        "rank_by '{rank_by}' is not a validation metric of this instance",
+        "{suggestion} To use another metric, add it to the setting metrics too",
+        _wrong_rank_by,
+    ),
     # Training and folds.
-    "weight_column='{weight_column}' weighs clips, but frames have their own weights. Set weight_column=none": lambda s: (
-        s.weight_column is not None and s.frames
+    Contradiction(
+        "weights-of-frames",
+        "weight_column='{weight_column}' weighs clips, but frames have their own weights",
+        "Set weight_column=none",
+        lambda s: s.weight_column is not None and s.frames,
     ),
-    "sampling='balanced' and class_weights='{class_weights}' would balance classes twice. Set one of them to none": lambda s: (
-        s.sampling == "balanced" and s.class_weights != "none"
+    Contradiction(
+        "balanced-twice",
+        "sampling='balanced' and class_weights='{class_weights}' would balance classes twice",
+        "Set one of them to none",
+        lambda s: s.sampling == "balanced" and s.class_weights != "none",
     ),
-    "{name} needs early_stopping=true. Set that, or remove it": _used(
-        lambda s: not s.early_stopping, ("min_delta", "start_from_epoch")
+    Contradiction(
+        "early-stopping-off",
+        "{name} needs early_stopping=true",
+        "Set that, or remove it",
+        _used(lambda s: not s.early_stopping, ("min_delta", "start_from_epoch")),
     ),
-    "start_from_epoch={start_from_epoch} leaves no epoch of num_epochs={num_epochs}. Lower it": lambda s: (
-        s.start_from_epoch >= s.num_epochs
+    Contradiction(
+        "start-after-the-end",
+        "start_from_epoch={start_from_epoch} leaves no epoch of num_epochs={num_epochs}",
+        "Lower it",
+        lambda s: s.start_from_epoch >= s.num_epochs,
     ),
-    "tensorboard_batches needs tensorboard=true. Set that too": lambda s: s.tensorboard_batches and not s.tensorboard,
-    "validation='next_fold' needs at least three folds; received num_folds={num_folds}": lambda s: (
-        s.validation == "next_fold" and s.fold_strategy == "balanced" and s.num_folds < 3
+    Contradiction(
+        "tensorboard-off",
+        "tensorboard_batches needs tensorboard=true",
+        "Set that too",
+        lambda s: s.tensorboard_batches and not s.tensorboard,
     ),
-    "fold_repeats={fold_repeats} needs fold_strategy=balanced; received fold_strategy='{fold_strategy}'. Set "
-    "fold_repeats=1, or to train the same folds with several seeds, the setting repeats": lambda s: (
-        s.fold_repeats > 1 and s.fold_strategy != "balanced"
+    Contradiction(
+        "too-few-folds",
+        "validation='next_fold' needs at least three folds; received num_folds={num_folds}",
+        "",
+        lambda s: s.validation == "next_fold" and s.fold_strategy == "balanced" and s.num_folds < 3,
     ),
-    "normalization='per_item' needs stored features, but features='waveform' stores samples. Set features to logmel, "
-    "mfcc, stft or embedding, or normalization to per_bin": lambda s: s.normalization == "per_item" and _is_waveform(s),
-    "enrolment_s={enrolment_s:g} needs normalization='per_item'; received normalization='{normalization}'. Set "
-    "normalization=per_item, or enrolment_s=none": lambda s: s.enrolment_s is not None and s.normalization != "per_item",
+    Contradiction(
+        "repeats-of-given-folds",
+        "fold_repeats={fold_repeats} needs fold_strategy=balanced; received fold_strategy='{fold_strategy}'",
+        "Set fold_repeats=1, or to train the same folds with several seeds, the setting repeats",
+        lambda s: s.fold_repeats > 1 and s.fold_strategy != "balanced",
+    ),
+    Contradiction(
+        "per-item-samples",
+        "normalization='per_item' needs stored features, but features='waveform' stores samples",
+        "Set features to logmel, mfcc, stft or embedding, or normalization to per_bin",
+        lambda s: s.normalization == "per_item" and _is_waveform(s),
+    ),
+    Contradiction(
+        "enrolment-without-scaling",
+        "enrolment_s={enrolment_s:g} needs normalization='per_item'; received normalization='{normalization}'",
+        "Set normalization=per_item, or enrolment_s=none",
+        lambda s: s.enrolment_s is not None and s.normalization != "per_item",
+    ),
     # Frames.
-    "frame_classification needs samples; received features='{features}'. Set features='waveform', and frontend='logmel' "
-    "for architectures that read spectrograms (crnn)": lambda s: s.frames and not _is_waveform(s),
-    "hop_length={hop_length} does not divide the {frame_samples} samples of a frame of label_frame_s={label_frame_s:g}. "
-    "Choose a hop_length that divides them, so that each frame has a whole number of spectrogram columns": _split_frame,
-    "{name}={value} would shift audio against its annotations. For frame_classification set {name}=none; "
-    "sequence_frames sets the length of examples": _used(
-        lambda s: s.frames, ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s"), (None,)
+    Contradiction(
+        "frames-of-features",
+        "frame_classification needs samples; received features='{features}'",
+        "Set features='waveform', and frontend='logmel' for architectures that read spectrograms (crnn)",
+        lambda s: s.frames and not _is_waveform(s),
     ),
-    "vad={vad} would shift audio against its annotations. For frame_classification set vad=none": lambda s: (
-        s.frames and s.vad != "none"
+    Contradiction(
+        "split-frame",
+        "hop_length={hop_length} does not divide the {frame_samples} samples of a frame of label_frame_s={label_frame_s:g}",
+        "Choose a hop_length that divides them, so that each frame has a whole number of spectrogram columns",
+        _split_frame,
     ),
-    "{name} would shift audio against its annotations. Use random_excerpts, which shifts both": _used(
-        lambda s: s.frames, ("augment_time_shift_s", "augment_speed")
+    Contradiction(
+        "shifted-audio",
+        "{name}={value} would shift audio against its annotations",
+        "For frame_classification set {name}=none; sequence_frames sets the length of examples",
+        _used(lambda s: s.frames, ("crop_s", "trim_db", "clip_length_s", "stretch_frames", "example_length_s"), (None,)),
     ),
-    "event_median_frames={event_median_frames}; expected an odd number": lambda s: s.frames and s.event_median_frames % 2 == 0,
+    Contradiction(
+        "voice-activity-in-frames",
+        "vad={vad} would shift audio against its annotations",
+        "For frame_classification set vad=none",
+        lambda s: s.frames and s.vad != "none",
+    ),
+    Contradiction(
+        "shifted-examples",
+        "{name} would shift audio against its annotations",
+        "Use random_excerpts, which shifts both",
+        _used(lambda s: s.frames, ("augment_time_shift_s", "augment_speed")),
+    ),
+    Contradiction(
+        "even-median",
+        "event_median_frames={event_median_frames}; expected an odd number",
+        "",
+        lambda s: s.frames and s.event_median_frames % 2 == 0,
+    ),
     # Transfer.
-    "unfreeze_every={unfreeze_every}: nothing is frozen. Set frozen_layers or frozen": lambda s: (
-        s.unfreeze_every and not s.frozen_layers and s.frozen == "none"
+    Contradiction(
+        "nothing-frozen",
+        "unfreeze_every={unfreeze_every}: nothing is frozen",
+        "Set frozen_layers or frozen",
+        lambda s: s.unfreeze_every and not s.frozen_layers and s.frozen == "none",
     ),
-    "unfreeze_every={unfreeze_every} would unfreeze nothing in num_epochs={num_epochs}. Lower it": lambda s: (
-        s.unfreeze_every >= s.num_epochs
+    Contradiction(
+        "nothing-unfrozen",
+        "unfreeze_every={unfreeze_every} would unfreeze nothing in num_epochs={num_epochs}",
+        "Lower it",
+        lambda s: s.unfreeze_every >= s.num_epochs,
     ),
-    "frozen_layers={frozen_layers} and frozen='{frozen}' contradict each other. Set only one of them": lambda s: (
-        s.frozen_layers and s.frozen != "none"
+    Contradiction(
+        "frozen-twice",
+        "frozen_layers={frozen_layers} and frozen='{frozen}' contradict each other",
+        "Set only one of them",
+        lambda s: s.frozen_layers and s.frozen != "none",
     ),
-    "{name}={value!r} would freeze random weights. Set initial_model or architecture = encoder, or "
-    "remove it": _frozen_at_random,
-    "initial_model_match='{initial_model_match}' has no effect without initial_model. Set initial_model, or remove "
-    "it": lambda s: s.initial_model is None and s.initial_model_match != "all",
-    "initial_model={initial_model!r}; expected none, the path of a .keras file, in which {{fold}} is replaced by the "
-    "number of the fold, or an address, https://...#sha256=...": _no_model_path,
+    Contradiction(
+        "frozen-at-random",
+        "{name}={value!r} would freeze random weights",
+        "Set initial_model or architecture = encoder, or remove it",
+        _frozen_at_random,
+    ),
+    Contradiction(
+        "match-without-model",
+        "initial_model_match='{initial_model_match}' has no effect without initial_model",
+        "Set initial_model, or remove it",
+        lambda s: s.initial_model is None and s.initial_model_match != "all",
+    ),
+    Contradiction(
+        "no-model-path",
+        "initial_model={initial_model!r}; expected none, the path of a .keras file, in which {{fold}} is replaced by "
+        "the number of the fold, or an address, https://...#sha256=...",
+        "",
+        _no_model_path,
+    ),
     # Augmentation.
-    "{masks} masks nothing. Set both, or neither": _half_a_mask,
-    "augment_time_shift_s={augment_time_shift_s} rounds to 0 in steps of {step_s:g} s": _shift_of_no_step,
-    "{name} does not support padding=masked. Set it to 0": _used(
-        lambda s: s.padding == "masked" and _is_waveform(s), ("augment_noise", "augment_mixup", "augment_time_shift_s")
+    Contradiction("half-a-mask", "{masks} masks nothing", "Set both, or neither", _half_a_mask),
+    Contradiction(
+        "shift-of-no-step",
+        "augment_time_shift_s={augment_time_shift_s} rounds to 0 in steps of {step_s:g} s",
+        "",
+        _shift_of_no_step,
     ),
-    "{name} mixes the examples of a batch, but batch_size is 1": _used(
-        lambda s: s.batch_size == 1, ("augment_mixup", "augment_mixstyle")
+    Contradiction(
+        "masked-samples",
+        "{name} does not support padding=masked",
+        "Set it to 0",
+        _used(lambda s: s.padding == "masked" and _is_waveform(s), ("augment_noise", "augment_mixup", "augment_time_shift_s")),
     ),
-    "augment_time_shift_s={augment_time_shift_s} empties crops of crop_s={crop_s}. Lower it": lambda s: (
-        s.crop_s is not None and s.augment_time_shift_s >= s.crop_s
+    Contradiction(
+        "batch-of-one",
+        "{name} mixes the examples of a batch, but batch_size is 1",
+        "",
+        _used(lambda s: s.batch_size == 1, ("augment_mixup", "augment_mixstyle")),
     ),
-    "{name} needs bins of frequency; received features='{features}'{feature_deltas:? with feature_deltas}": _used(
-        lambda s: not _has_bins(s), _ON_BINS
+    Contradiction(
+        "empty-crop",
+        "augment_time_shift_s={augment_time_shift_s} empties crops of crop_s={crop_s}",
+        "Lower it",
+        lambda s: s.crop_s is not None and s.augment_time_shift_s >= s.crop_s,
     ),
-    "{name} does not support all bins of features='{features}'{feature_deltas:? with feature_deltas}. Set it to 0": _used(
-        lambda s: not _has_bins(s) and s.features not in ("mfcc", "embedding"), ("augment_gain_db",)
+    Contradiction(
+        "bins-needed",
+        "{name} needs bins of frequency; received features='{features}'{feature_deltas:? with feature_deltas}",
+        "",
+        _used(lambda s: not _has_bins(s), _ON_BINS),
     ),
-    "{name} changes samples, but features='embedding' are computed before training. Set it to 0": _used(
-        lambda s: s.features == "embedding", ("augment_gain_db", "augment_time_shift_s")
+    Contradiction(
+        "gain-of-other-features",
+        "{name} does not support all bins of features='{features}'{feature_deltas:? with feature_deltas}",
+        "Set it to 0",
+        _used(lambda s: not _has_bins(s) and s.features not in ("mfcc", "embedding"), ("augment_gain_db",)),
     ),
-    "{name} needs spectra in dB (scale = db); received features='{features}', scale='{scale}'": _used(
-        lambda s: s.scale != "db" or not _has_bins(s), _OF_RECORDERS
+    Contradiction(
+        "augmented-embeddings",
+        "{name} changes samples, but features='embedding' are computed before training",
+        "Set it to 0",
+        _used(lambda s: s.features == "embedding", ("augment_gain_db", "augment_time_shift_s")),
     ),
-    "{name} works on frames and bins, but samples have none. Set frontend to logmel or stft": _used(
-        _has_samples_only, _ON_FEATURES
+    Contradiction(
+        "decibels-needed",
+        "{name} needs spectra in dB (scale = db); received features='{features}', scale='{scale}'",
+        "",
+        _used(lambda s: s.scale != "db" or not _has_bins(s), _OF_RECORDERS),
     ),
-    "{name} needs features of mean 0 and standard deviation 1, but normalization='none'. Set normalization to per_bin or "
-    "global": _unscaled,
-    "{name} changes features before scaling, but normalization='per_item' scales them before the network. Set it to 0 or "
-    "none": _used(lambda s: s.normalization == "per_item", ("augment_gain_db", *_OF_RECORDERS)),
-    "augment_gain_db has no effect with normalization='per_clip', which removes the gain": lambda s: (
-        s.augment_gain_db and s.features != "mfcc" and s.normalization == "per_clip"
+    Contradiction(
+        "frames-and-bins-needed",
+        "{name} works on frames and bins, but samples have none",
+        "Set frontend to logmel or stft",
+        _used(_has_samples_only, _ON_FEATURES),
     ),
-    "augment_gain_db contradicts db_reference='max', which removes the loudness from the features": _gains_without_loudness,
-}
-"""What contradicts by its text, in the order in which it is looked for; fields in braces are settings, or what was found."""
+    Contradiction(
+        "unscaled-features",
+        "{name} needs features of mean 0 and standard deviation 1, but normalization='none'",
+        "Set normalization to per_bin or global",
+        _unscaled,
+    ),
+    Contradiction(
+        "augmented-before-scaling",
+        "{name} changes features before scaling, but normalization='per_item' scales them before the network",
+        "Set it to 0 or none",
+        _used(lambda s: s.normalization == "per_item", ("augment_gain_db", *_OF_RECORDERS)),
+    ),
+    Contradiction(
+        "gain-removed",
+        "augment_gain_db has no effect with normalization='per_clip', which removes the gain",
+        "",
+        lambda s: s.augment_gain_db and s.features != "mfcc" and s.normalization == "per_clip",
+    ),
+    Contradiction(
+        "gain-without-loudness",
+        "augment_gain_db contradicts db_reference='max', which removes the loudness from the features",
+        "",
+        _gains_without_loudness,
+    ),
+)
+"""In the order in which they are looked for."""

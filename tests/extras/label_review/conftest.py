@@ -6,8 +6,7 @@ from contextlib import ExitStack, contextmanager
 
 import pytest
 
-from xval.answers.chosen_instance import choose_instance
-from xval.answers.read_corpus import read_corpus
+from xval.answers.read import choose_instance, read_corpus
 from xval.extras.label_review import session
 from xval.extras.label_review.server import ReviewServer
 from xval.extras.label_review.session import Review

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from preprocessing.clips.corrections import FILE_NAME, read_verdicts
-from xval.answers.read_corpus import read_corpus
+from xval.answers.read import read_corpus
 from xval.extras.label_review.server import ReviewServer
 
 
@@ -88,7 +88,7 @@ def test_a_corrected_corpus_is_looked_at_and_not_judged_again(results, command, 
         return replace(read_corpus(*where), corrections={"file": "a/corrections.csv"})
 
     interrupted(lambda review: review.judge(0, "right"))
-    monkeypatch.setattr("xval.answers.read_corpus.read_corpus", read_corrected)
+    monkeypatch.setattr("xval.answers.read.read_corpus", read_corrected)
 
     listed = command("review-labels", f"{results}:1", "--data-folder", data, "--output", tmp_path / "suspects.csv")
     judged = command("review-labels", f"{results}:1", "--data-folder", data)

@@ -7,7 +7,7 @@ import pytest
 
 from preprocessing.clips.columns import write_columns
 from preprocessing.corpus import open_corpus
-from xval.extras.subgroups.read import read_groups
+from xval.extras.subgroups.groups import read_groups
 from xval.report.request import PageRequest
 from xval.report.write import write_page
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from xval.answers.audit.verdict import AuditVerdict, Damage, Findings
-from xval.answers.leakage_kinds import _ROWS, leakage_by_kind
-from xval.base.findings import rules_of
+from xval.answers.audit.verdict import DAMAGED, FAULT, NOT_CHECKABLE, WARNING, AuditVerdict, Findings
+from xval.answers.leakage_kinds import KINDS, leakage_by_kind
+from xval.base.findings import Finding, rules_of
 
 RULES = rules_of("xval.answers.audit")
 
@@ -17,9 +17,9 @@ def verdicts(**states):
     made = []
     for rule in RULES:
         state = states.get(rule.findings[0].slug, "ok")
-        texts = {"FAILED": "faults", "not checkable": "not_checkable", "warning": "warnings"}
-        said = {texts[state]: ("fold 1: unchanged",)} if state in texts else {}
-        made.append(AuditVerdict(rule.findings[0].slug, rule.findings[0].message, state, 1, **said))
+        levels = {"FAILED": FAULT, "not checkable": NOT_CHECKABLE, "warning": WARNING}
+        found = (Finding("fold 1: unchanged", level=levels[state]),) if state in levels else ()
+        made.append(AuditVerdict(rule.findings[0].slug, rule.findings[0].message, 1, found))
     return made
 
 
@@ -28,7 +28,7 @@ def states_of(found):
 
 
 def test_every_rule_that_a_kind_rests_on_is_there():
-    assert {rule for row in _ROWS for rule in row.rules} <= {rule.findings[0].slug for rule in RULES}
+    assert {rule for kind in KINDS for rule in kind.rules} <= {rule.findings[0].slug for rule in RULES}
 
 
 def test_where_all_rules_hold_only_what_no_rule_looks_at_is_unknown():
@@ -54,12 +54,12 @@ def test_a_rule_that_fails_is_leakage_of_its_kind_and_one_that_cannot_be_checked
 def test_a_rule_that_fails_for_a_damaged_file_leaves_its_kind_unknown():
     (rule,) = (rule for rule in RULES if rule.findings[0].slug == "seen audio")
     findings = Findings()
-    findings.add_faults("fold 1", [Damage("seen_audio.npy: damaged")])
+    findings.add(Finding("seen_audio.npy: damaged", level=DAMAGED), what="fold 1")
     others = [verdict for verdict in verdicts() if verdict.rule != rule.findings[0].slug]
     for state in ("unknown", "leaked"):
         (kind,) = [kind for kind in leakage_by_kind([*others, findings.verdict(rule)], is_custom=False) if "L2" in kind.name]
         assert kind.level == state
-        findings.add_faults("fold 2", ["its model was trained on another version of a tested clip"])
+        findings.add(Finding("its model was trained on another version of a tested clip"), what="fold 2")
     assert kind.message == "seen audio: fold 2: its model was trained on another version of a tested clip"
 
 

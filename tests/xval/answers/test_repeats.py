@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from xval.answers.confusion import find_confusion
+from xval.answers.class_report import find_confusion
 from xval.answers.repeats import components_of, describe_components, values_by_seed
 from xval.answers.score_text import format_folds
 from xval.answers.training_runs import item_means

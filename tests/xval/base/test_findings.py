@@ -1,9 +1,11 @@
 """A finding fills its texts by numbers and by what there is, and the file of one is named by its code and slug."""
 
 from importlib import import_module
+from pkgutil import iter_modules
 
 import pytest
 
+from xval.answers import audit
 from xval.base.findings import Finding, Rule, coded_files, coded_rules, rules_of
 
 
@@ -40,8 +42,22 @@ def test_each_file_of_a_finding_has_rules_for_its_own_code():
         assert import_module(module).__doc__
 
 
-@pytest.mark.parametrize("package", ["preprocessing.quality.findings", "xval.answers.audit"])
+@pytest.mark.parametrize("package", ["preprocessing.quality.findings", "xval.answers.audit", "xval.settings.contradictions"])
 def test_rules_of_a_package_are_found_in_their_order(package):
     positions = [rule.position for rule in rules_of(package)]
     assert len(positions) > 15
     assert positions == sorted(positions)
+
+
+@pytest.mark.parametrize("package", ["xval.answers.audit", "xval.answers.leakage_kinds", "xval.settings.contradictions"])
+def test_the_slug_of_a_rule_is_its_own(package):
+    slugs = [rule.findings[0].slug for rule in rules_of(package)]
+    assert all(slugs)
+    assert len(set(slugs)) == len(slugs)
+
+
+def test_every_message_of_an_audit_rule_is_listed_by_a_rule_so_that_the_page_of_findings_has_it():
+    listed = {finding.message for rule in rules_of("xval.answers.audit") for finding in rule.findings}
+    modules = [import_module(f"xval.answers.audit.{found.name}") for found in iter_modules(audit.__path__)]
+    declared = {value.message for module in modules for value in vars(module).values() if isinstance(value, Finding)}
+    assert declared == listed

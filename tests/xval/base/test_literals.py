@@ -8,7 +8,7 @@ import pytest
 from xval.base.errors import SettingsError
 from xval.base.literals import parse_expression, parse_module, read_literal
 from xval.base.user_code.files import imported_modules
-from xval.settings.assignments import parse_assignments
+from xval.experiment.declare import parse_assignments
 from xval.settings.part_arguments import join_arguments, split_arguments
 
 DEEP = [f"{n * sign}1" for sign in "-~" for n in (500, 3000, 20_000)] + [f"{n * '['}1{n * ']'}" for n in (250, 5000)]

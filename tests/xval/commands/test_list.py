@@ -13,7 +13,7 @@ import pytest
 from xval.base.json_files import read_json, write_json
 from xval.commands import list as list_command
 from xval.report.rebuild import rebuild
-from xval.results.find_experiments import find_experiments
+from xval.results.folder import find_experiments
 from xval.results.summaries import list_experiments
 
 READS = []

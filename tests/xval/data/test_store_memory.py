@@ -15,8 +15,7 @@ from xval.data import store_memory
 from xval.data.batches import Batches
 from xval.data.fold import load_fold
 from xval.data.read_ahead import ReadAhead
-from xval.data.store_files import StoreFiles
-from xval.data.store_memory import StoreMemory, store_mb
+from xval.data.store_memory import StoreFiles, StoreMemory, store_mb
 from xval.engine.worker.serve import preload_next
 from xval.folds.plan import Fold
 from xval.models.build import build_model

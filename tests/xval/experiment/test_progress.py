@@ -28,6 +28,42 @@ def make_progress(make_settings):
     return make
 
 
+def test_jobs_are_run_watched_and_each_outcome_is_taken_before_it_is_printed(make_progress):
+    _, watched, written = make_progress({1: {}}, n_folds=2)
+    taken = []
+
+    def run_jobs(jobs, report):
+        for job in jobs:
+            report({"worker": 0, **job.key._asdict(), "epoch": 0, "values": {}})
+            yield JobOutcome.of(job.key, "elsewhere")
+
+    outcomes = watched.run(run_jobs, lambda job, outcome: taken.append((job.key == outcome.key, written.getvalue())))
+
+    assert [outcome.fold for outcome in outcomes] == [1, 2]
+    first, both = "1/2  instance 1, fold 1: another process is running it\n", written.getvalue()
+    assert both == f"{first}2/2  instance 1, fold 2: another process is running it\n"
+    assert taken == [(True, ""), (True, first)]
+
+
+def test_an_error_of_what_takes_an_outcome_ends_what_runs(make_progress):
+    _, watched, _ = make_progress({1: {}})
+    ended = []
+
+    def run_jobs(jobs, _report):
+        try:
+            for job in jobs:
+                yield JobOutcome.of(job.key, "done")
+        finally:
+            ended.append(len(jobs))
+
+    def take(_job, _outcome):
+        raise OSError("the disk is full")
+
+    with pytest.raises(OSError, match="full"):
+        watched.run(run_jobs, take)
+    assert ended == [2]
+
+
 def test_a_note_is_printed_once_for_an_instance(make_progress):
     _, watched, written = make_progress({1: {}})
     for fold in (1, 2):

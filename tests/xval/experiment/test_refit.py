@@ -559,6 +559,6 @@ def test_that_the_executor_of_the_folds_does_not_train_the_final_model_is_said(e
     console = Console(record=True, file=StringIO(), width=200)
     instance = SimpleNamespace(settings=make_settings(executor=executor))
 
-    assert len(refit._make_slots(instance, RefitRequest(1), console)) == 1
+    refit._find_executor(instance, RefitRequest(1), console)
 
     assert (f"trained on this machine; executor={executor} is used only for folds" in console.export_text()) is said

@@ -11,9 +11,8 @@ from xval.base.json_files import write_json
 from xval.data.fold import load_fold
 from xval.folds.plan import Fold
 from xval.models.build import build_model
-from xval.models.matching import match_layers
 from xval.models.saved.initial import find_initial_model, hash_model
-from xval.models.transfer import network_blocks, start_from
+from xval.models.transfer import match_layers, network_blocks, start_from
 from xval.settings.resolve import Declaration, resolve
 from xval.training.compiled import compile_model
 from xval.training.fit import train_model

@@ -8,7 +8,7 @@ from xval.answers.read import read_instances
 from xval.base.json_files import read_json, write_json
 from xval.report.looks import count_looks, describe_looks
 from xval.report.rebuild import rebuild
-from xval.results.find_experiments import find_experiments
+from xval.results.folder import find_experiments
 
 
 @pytest.fixture

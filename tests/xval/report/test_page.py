@@ -21,6 +21,7 @@ from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.answers.summary import metric_words
 from xval.base.errors import AudioError, ResultsError
+from xval.base.findings import Finding
 from xval.report.protocol import _describe_training, describe_protocol
 from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
@@ -335,10 +336,8 @@ def test_a_page_while_folds_are_missing_and_rules_are_broken(copy, read_page, mo
         shutil.rmtree(copy.fold_folder(3, fold))
     rebuild(copy)
 
-    faults = tuple(f"fault {number}." for number in range(1, 8))
-    monkeypatch.setattr(
-        "xval.report.contents.audit", lambda *_, **__: [AuditVerdict("files", "all are there", "FAILED", 3, faults)]
-    )
+    faults = tuple(Finding(f"fault {number}.") for number in range(1, 8))
+    monkeypatch.setattr("xval.report.contents.audit", lambda *_, **__: [AuditVerdict("files", "all are there", 3, faults)])
 
     page = read_page(write_page(copy, PageRequest(with_audio=False)))
 

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from xval.base import keras_backends
 from xval.base.config_file import APART, read_defaults
 from xval.base.errors import SettingsError
+from xval.experiment.declare import parse_assignments
 from xval.jobs.plan import write_settings
 from xval.jobs.written_settings import other_backends
 from xval.results.folder import ExperimentFolder
-from xval.settings.assignments import parse_assignments
 from xval.settings.parameters import hash_parameters
 from xval.settings.resolve import Declaration, describe_numbers, resolve
 from xval.settings.schema import EXPERIMENT_KEYS, UNHASHED_KEYS, Settings

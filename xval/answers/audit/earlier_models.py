@@ -4,13 +4,25 @@ model.json lists the items that a model and its earlier models have seen; the re
 of what made the features, and of weights that the build() of a network has from elsewhere.
 """
 
+from dataclasses import replace
+
 from preprocessing.corpus_folder import names_of
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, quoted
+from xval.answers.audit.verdict import FAULT, NOT_CHECKABLE, WARNING, Findings, quoted
 from xval.answers.pretrained import Origin, explain, judge_record
 from xval.base.errors import CorpusError
 from xval.base.findings import Finding, Rule
 from xval.results.read import fitted_sides
+
+EARLIER_MODELS = Finding(
+    "no model, nor any that it was made from, has seen an item that its fold tests, or was trained on a validation item",
+    slug="earlier models",
+)
+SEEN = Finding("its model, or one that it was made from, has seen the tested {items}")
+TRAINED = Finding("its model, or one that it was made from, was trained on {items}, which is in validation")
+NOT_LISTED = Finding("model.json does not list as {how}: {items}")
+FROM_ELSEWHERE = Finding("{origin}")
+NO_LIST = Finding("its model.json does not list the items it has seen and those it was trained on", level=NOT_CHECKABLE)
 
 
 def _corpus_names(evidence: Evidence) -> tuple[str, ...]:
@@ -23,13 +35,7 @@ def _corpus_names(evidence: Evidence) -> tuple[str, ...]:
         raise NotCheckableError(str(error)) from error
 
 
-@Rule(
-    10,
-    Finding(
-        "no model, nor any that it was made from, has seen an item that its fold tests, or was trained on a validation item",
-        slug="earlier models",
-    ),
-)
+@Rule(10, EARLIER_MODELS, SEEN, TRAINED, NOT_LISTED, FROM_ELSEWHERE, NO_LIST)
 def _check(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
@@ -37,23 +43,18 @@ def _check(evidence: Evidence, findings: Findings) -> None:
             provenance = job.provenance()
             by_corpus = provenance.items, provenance.trained_items
             if not all(by_corpus):
-                raise NotCheckableError("its model.json does not list the items it has seen and those it was trained on")
+                raise NotCheckableError(NO_LIST.message)
             seen, trained = ({item for name in names for item in items.get(name, ())} for items in by_corpus)
             sides = job.sides
             if tested := seen & sides["test"]:
-                findings.faults.append(
-                    f"{job.name}: its model, or one that it was made from, has seen the tested {quoted(tested)}"
-                )
+                findings.add(SEEN.fill(items=quoted(tested)), what=job.name)
             is_fitted_to_all = "validation" in fitted_sides(job.record)  # its validation scores are out of fold
             if (validated := trained & sides["validation"]) and not is_fitted_to_all:
-                findings.faults.append(
-                    f"{job.name}: its model, or one that it was made from, was trained on {quoted(validated)}, which is in "
-                    "validation"
-                )
+                findings.add(TRAINED.fill(items=quoted(validated)), what=job.name)
             if is_fitted_to_all and (unfitted := (sides["training"] | sides["validation"]) - trained):
-                findings.faults.append(f"{job.name}: model.json does not list as trained on: {quoted(unfitted)}")
+                findings.add(NOT_LISTED.fill(how="trained on", items=quoted(unfitted)), what=job.name)
             if missing := (sides["training"] | sides["validation"]) - seen:
-                findings.faults.append(f"{job.name}: model.json does not list as seen: {quoted(missing)}")
+                findings.add(NOT_LISTED.fill(how="seen", items=quoted(missing)), what=job.name)
             _check_origin(job, findings)
 
 
@@ -69,5 +70,5 @@ def _check_origin(job: JobEvidence, findings: Findings) -> None:
     if origin.state == "unknown" and not origin.vouched:
         raise NotCheckableError(explain(origin))
     if origin.state != "clean":
-        said = findings.faults if origin.state == "leaked" else findings.warnings
-        said.append(f"{job.name}: {explain(origin)}")
+        level = FAULT if origin.state == "leaked" else WARNING
+        findings.add(replace(FROM_ELSEWHERE.fill(origin=explain(origin)), level=level), what=job.name)

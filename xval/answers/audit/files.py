@@ -8,7 +8,7 @@ from preprocessing.clips.parquet_files import column_names
 from preprocessing.store.checksums import find_damage
 from preprocessing.store.moments import DAMAGE
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings
+from xval.answers.audit.verdict import WARNING, Findings
 from xval.base.errors import ResultsError, SettingsError, brief
 from xval.base.findings import Finding, Rule
 from xval.models.saved.description import ModelDescription, read_description
@@ -16,30 +16,42 @@ from xval.models.saved.initial import has_changed, name_model
 from xval.models.saved.load import find_architecture
 from xval.models.saved.provenance import SEEN_AUDIO_NAME
 
+FILES = Finding("every finished fold has all its files, and they and the feature stores are undamaged", slug="files")
+UNREADABLE = Finding("{error}")
+INCOMPLETE = Finding("{faults}. Move {folder} away and {again}.")
+NO_CHECKSUMS = Finding("{folder} was made without checksums; the next run stores them", level=WARNING)
+MISSING = Finding("{file} is missing")
+NO_COLUMN = Finding("{file} has no column '{column}'")
+DAMAGED_FILE = Finding("{file} is damaged ({error})")
+OTHER_MODEL = Finding("another model is at {place} than it was made with")
+OTHER_CLASSES = Finding("model.json has other classes than record.json")
+OTHER_VALUE = Finding("model.json has another {name} than {source}")
 
-@Rule(1, Finding("every finished fold has all its files, and they and the feature stores are undamaged", slug="files"))
+
+@Rule(1, FILES, UNREADABLE, INCOMPLETE, NO_CHECKSUMS, MISSING, NO_COLUMN, DAMAGED_FILE, OTHER_MODEL, OTHER_CLASSES, OTHER_VALUE)
 def _check(evidence: Evidence, findings: Findings) -> None:
-    findings.faults += evidence.damage
+    findings.add(*(UNREADABLE.fill(error=error) for error in evidence.damage))
     stores: set[Path] = set()
     for job in evidence.jobs:
         findings.n_checked += 1
         if faults := _faults(job, evidence):
             again = "make the ensemble again" if job.is_ensemble else "run the experiment again"
-            findings.faults.append(f"{job.name}: {'; '.join(faults)}. Move {job.folder} away and {again}.")
+            findings.add(INCOMPLETE.fill(faults="; ".join(faults), folder=job.folder, again=again), what=job.name)
         with suppress(NotCheckableError):  # other rules say why
             stores.add(evidence.store(job).folder)
     for folder in sorted(stores) if evidence.with_checksums else ():
         damage = find_damage(folder)
-        findings.faults += damage or ()
+        findings.add(*(UNREADABLE.fill(error=error) for error in damage or ()))
         if damage is None:
-            findings.warnings.append(f"{folder} was made without checksums; the next run stores them")
+            findings.add(NO_CHECKSUMS.fill(folder=folder))
 
 
 def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     """Return which files of a finished fold are missing or damaged."""
     history = ["history.csv"] if "best_epoch" in job.record else []
     needed = [job.model_path.name, *history, *_audio_hashes(job, evidence), *job.record.get("model_sha256", ())]
-    faults = [f"{file_name} is missing" for file_name in dict.fromkeys(needed) if not (job.folder / file_name).is_file()]
+    missing = [file_name for file_name in dict.fromkeys(needed) if not (job.folder / file_name).is_file()]
+    faults = [MISSING.fill(file=file_name).message for file_name in missing]
     try:
         job.description()
         faults += _faults_of_description(job, evidence, read_description(job.model_path))
@@ -50,12 +62,12 @@ def _faults(job: JobEvidence, evidence: Evidence) -> list[str]:
     faults += _replaced_models(job)
     predictions = job.folder / "predictions.parquet"
     try:
-        missing = {"item", "clip", "side"} - set(column_names(predictions))
-        faults += [f"{predictions.name} has no column '{name}'" for name in sorted(missing)]
+        columns = {"item", "clip", "side"} - set(column_names(predictions))
+        faults += [NO_COLUMN.fill(file=predictions.name, column=column).message for column in sorted(columns)]
     except FileNotFoundError:
-        faults.append(f"{predictions.name} is missing")
+        faults.append(MISSING.fill(file=predictions.name).message)
     except DAMAGE as error:
-        faults.append(f"{predictions.name} is damaged ({brief(error, 300)})")
+        faults.append(DAMAGED_FILE.fill(file=predictions.name, error=brief(error, 300)).message)
     return faults
 
 
@@ -63,9 +75,7 @@ def _replaced_models(job: JobEvidence) -> list[str]:
     """Return that a model which a fold started from, combines or has its features from is another one now."""
     try:
         settings = job.settings
-        return (
-            [f"another model is at {name_model(settings)} than it was made with"] if has_changed(job.record, settings) else []
-        )
+        return [OTHER_MODEL.fill(place=name_model(settings)).message] if has_changed(job.record, settings) else []
     except NotCheckableError:  # other rules say why
         return []
     except SettingsError as error:
@@ -87,14 +97,14 @@ def _faults_of_description(job: JobEvidence, evidence: Evidence, described: Mode
         find_architecture(job.model_path, described.architecture)
     faults: list[str] = []
     if described.class_names and list(described.class_names) != job.record.get("class_names"):
-        faults.append("model.json has other classes than record.json")
+        faults.append(OTHER_CLASSES.message)
     with suppress(NotCheckableError):
         wanted, saved = (
             feature_settings.model_dump() for feature_settings in (job.feature_settings(), described.feature_settings)
         )
         own = {"sample_rate_hz"} if described.embedder else set()  # the embedder has decided on it
         other = [name for name in wanted if wanted[name] != saved[name] and name not in own]
-        faults += [f"model.json has another {name} than settings.json" for name in other]
+        faults += [OTHER_VALUE.fill(name=name, source="settings.json").message for name in other]
     with suppress(NotCheckableError):
         store = evidence.store(job)
         stored = (store.description.clip_samples, store.description.feature_settings is None, store.target_names)
@@ -103,5 +113,5 @@ def _faults_of_description(job: JobEvidence, evidence: Evidence, described: Mode
         differ = [
             name for name, stored_value, given_value in zip(names, stored, given, strict=True) if stored_value != given_value
         ]
-        faults += [f"model.json has another {name} than the feature store" for name in differ]
+        faults += [OTHER_VALUE.fill(name=name, source="the feature store").message for name in differ]
     return faults

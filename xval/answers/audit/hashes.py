@@ -4,7 +4,7 @@ Hashes are computed again.
 """
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings
+from xval.answers.audit.verdict import NOT_CHECKABLE, NOTE, WARNING, Findings
 from xval.base.code_hash import find_changed_copies
 from xval.base.errors import CorpusError, SettingsError
 from xval.base.findings import Finding, Rule
@@ -12,24 +12,31 @@ from xval.base.user_code.modules import looking_in
 from xval.results.identity import JobIdentity
 from xval.settings.parameters import hash_parameters
 
-_UNKNOWN_CODE = "which of your own code it used is not known, because an earlier version of xval wrote its record"
+FOLDS_HASH = Finding("folds.json matches its hash, and every record was made on its folds", slug="folds hash")
+EDITED_FOLDS = Finding("folds.json has been edited: its folds have the hash {computed}, but it says {written}")
+OTHER_FOLDS = Finding("was run on folds {ran}, but folds.json has {written}")
 
 
-@Rule(12, Finding("folds.json matches its hash, and every record was made on its folds", slug="folds hash"))
+@Rule(12, FOLDS_HASH, EDITED_FOLDS, OTHER_FOLDS)
 def _check_folds(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         plan = evidence.folds.plan
         written, computed = evidence.folds.hash, plan.hash
         if (written, evidence.folds.deal_hashes) != (computed, plan.deal_hashes):
-            findings.faults.append(f"folds.json has been edited: its folds have the hash {computed}, but it says {written}")
+            findings.add(EDITED_FOLDS.fill(computed=computed, written=written))
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             wanted = evidence.folds.hash_of(job.key.fold)
             if JobIdentity(folds_hash=wanted or None).changes(job.record):  # the rule on items names a fold that is not there
-                findings.faults.append(f"{job.name}: was run on folds {job.record['folds_hash']}, but folds.json has {wanted}")
+                findings.add(OTHER_FOLDS.fill(ran=job.record["folds_hash"], written=wanted), what=job.name)
 
 
-@Rule(13, Finding("the dataset has the index from which the folds were made", slug="corpus hash"))
+CORPUS_HASH = Finding("the dataset has the index from which the folds were made", slug="corpus hash")
+OTHER_INDEX = Finding("{folder} has the index {index}, but the folds were made from {wanted}")
+EDITED_INDEX = Finding("{folder}: its index has been edited: it has the hash {computed}, but says {index}")
+
+
+@Rule(13, CORPUS_HASH, OTHER_INDEX, EDITED_INDEX)
 def _check_corpus(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         corpus = evidence.written_corpus
@@ -37,36 +44,49 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
             raise corpus
         wanted = evidence.folds.plan.index_hash
         if corpus.index_hash != wanted:
-            findings.faults.append(f"{corpus.folder} has the index {corpus.index_hash}, but the folds were made from {wanted}")
+            findings.add(OTHER_INDEX.fill(folder=corpus.folder, index=corpus.index_hash, wanted=wanted))
         try:
             computed = corpus.compute_hash()
         except CorpusError as error:
             raise NotCheckableError(str(error)) from error
         if computed != corpus.index_hash:
-            findings.faults.append(
-                f"{corpus.folder}: its index has been edited: it has the hash {computed}, but says {corpus.index_hash}"
-            )
+            findings.add(EDITED_INDEX.fill(folder=corpus.folder, computed=computed, index=corpus.index_hash))
 
 
-@Rule(14, Finding("settings.json matches its hash and every record", slug="settings hash"))
+SETTINGS_HASH = Finding("settings.json matches its hash and every record", slug="settings hash")
+EDITED_SETTINGS = Finding(
+    "instance {instance}: settings.json has been edited: its settings have the hash {computed}, but it says {written}"
+)
+OTHER_SETTINGS = Finding("was run with settings {ran}, but settings.json has {written}")
+NO_SETTINGS = Finding("settings.json cannot be read", level=NOT_CHECKABLE)
+
+
+@Rule(14, SETTINGS_HASH, EDITED_SETTINGS, OTHER_SETTINGS, NO_SETTINGS)
 def _check_settings(evidence: Evidence, findings: Findings) -> None:
     for instance, written in evidence.instances.items():
         computed = hash_parameters(written.parameters)
         if written.settings_hash != computed:
-            findings.faults.append(
-                f"instance {instance}: settings.json has been edited: its settings have the hash {computed}, but it says "
-                f"{written.settings_hash}"
-            )
+            findings.add(EDITED_SETTINGS.fill(instance=instance, computed=computed, written=written.settings_hash))
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             if job.written is None:
-                raise NotCheckableError("settings.json cannot be read")
+                raise NotCheckableError(NO_SETTINGS.message)
             ran, has = job.record["settings_hash"], job.written.settings_hash
             if JobIdentity(settings_hash=has).changes(job.record):
-                findings.faults.append(f"{job.name}: was run with settings {ran}, but settings.json has {has}")
+                findings.add(OTHER_SETTINGS.fill(ran=ran, written=has), what=job.name)
 
 
-@Rule(15, Finding("all folds ran on the same code, and your own parts are unchanged", slug="code hash"))
+CODE_HASH = Finding("all folds ran on the same code, and your own parts are unchanged", slug="code hash")
+OTHER_CODE = Finding("{jobs}: ran on different code than the current one: {changes}")
+OTHER_XVAL = Finding("xval itself has changed since folds ran (code/{codes}); their results remain valid", level=NOTE)
+SEVERAL_CODES = Finding("code/{code}: {jobs}", level=WARNING)
+NOT_COMPARABLE = Finding("its code cannot be compared with the current code", level=NOT_CHECKABLE)
+UNKNOWN_CODE = Finding(
+    "which of your own code it used is not known, because an earlier version of xval wrote its record", level=NOT_CHECKABLE
+)
+
+
+@Rule(15, CODE_HASH, OTHER_CODE, OTHER_XVAL, SEVERAL_CODES, NO_SETTINGS, NOT_COMPARABLE, UNKNOWN_CODE)
 def _check_code(evidence: Evidence, findings: Findings) -> None:
     codes: dict[str, list[str]] = {}
     changed: dict[str, list[str]] = {}
@@ -75,16 +95,11 @@ def _check_code(evidence: Evidence, findings: Findings) -> None:
         with findings.looking_at(job.name):
             if changes := _own_changes(job):
                 changed.setdefault(changes, []).append(job.name)
-    findings.faults += [
-        f"{'; '.join(names)}: ran on different code than the current one: {text}" for text, names in changed.items()
-    ]
+    findings.add(*(OTHER_CODE.fill(jobs="; ".join(names), changes=text) for text, names in changed.items()))
     if others := find_changed_copies(evidence.folder.path / "code", codes):
-        findings.notes.append(
-            f"xval itself has changed since folds ran (code/{', code/'.join(others)}); their results remain valid"
-        )
+        findings.add(OTHER_XVAL.fill(codes=", code/".join(others)))
     if len(codes) > 1:
-        for code, names in sorted(codes.items()):
-            findings.warnings.append(f"code/{code}: {'; '.join(names)}")
+        findings.add(*(SEVERAL_CODES.fill(code=code, jobs="; ".join(names)) for code, names in sorted(codes.items())))
 
 
 def _own_changes(job: JobEvidence) -> str:
@@ -93,13 +108,13 @@ def _own_changes(job: JobEvidence) -> str:
     if ran == {}:
         return ""
     if written is None:
-        raise NotCheckableError("settings.json cannot be read")
+        raise NotCheckableError(NO_SETTINGS.message)
     try:
         now = written.present_code()
     except SettingsError as error:
-        reason = "its code cannot be compared with the current code" if ran else _UNKNOWN_CODE
-        raise NotCheckableError(f"{reason}: {error}") from error
+        reason = NOT_COMPARABLE if ran else UNKNOWN_CODE
+        raise NotCheckableError(f"{reason.message}: {error}") from error
     if ran is None and now:
-        raise NotCheckableError(_UNKNOWN_CODE)
+        raise NotCheckableError(UNKNOWN_CODE.message)
     with looking_in(written.own_folders):
         return JobIdentity(user_code=now).code_changes(job.record)

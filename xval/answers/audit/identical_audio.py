@@ -14,9 +14,9 @@ from preprocessing.clips.fingerprints import short_hashes
 from preprocessing.clips.near_pairs import FILE_NAME, read_across_items
 from xval.answers.audit.earlier_models import judge_origin
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Damage, Findings, quoted
+from xval.answers.audit.verdict import DAMAGED, NOT_CHECKABLE, WARNING, Findings, quoted
 from xval.answers.pretrained import clause
-from xval.base.errors import CorpusError, ResultsError, counted
+from xval.base.errors import CorpusError, ResultsError
 from xval.base.findings import Finding, Rule
 from xval.folds.plan import Fold
 from xval.folds.predefined import SIDES
@@ -26,14 +26,18 @@ from xval.models.saved.provenance import SEEN_AUDIO_NAME, TRAINED_AUDIO_NAME, Pr
 from xval.results.read import fitted_sides
 
 COPIES = "copies of one source clip"
-_NOT_SEARCHED = {
-    "arrays": "its examples are arrays, which are too many or too short to distinguish copies from similar ones",
-    "audio": "its clips were not compared with each other. xval prepare compares up to 5,000 of them; xval prepare CORPUS "
-    "... --check compares more and lists those that are nearly identical across items",
-}
+SHARED = Finding("fold {fold}: {what}: {where}")
+SHARED_FILE = Finding(
+    "fold {fold}: {file}, on two sides. Give the segments of a file one item, unless different people speak in them",
+    level=WARNING,
+)
+NO_HASH = Finding("the dataset has no audio hash of clip {clips}", level=NOT_CHECKABLE)
+ARRAYS = Finding(
+    "not checked: its examples were given as arrays, so only equal arrays are found, not equal audio", level=NOT_CHECKABLE
+)
 
 
-def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
+def find_shared(evidence: Evidence, *, copies: bool) -> list[Finding]:
     """Return the clips of each fold that share audio across its sides: augmented copies of one clip, or all others."""
     index, folds = evidence.corpus.index, evidence.folds.plan.folds
     faults = []
@@ -46,50 +50,58 @@ def shared_faults(evidence: Evidence, *, copies: bool) -> list[str]:
             by_side = placed.groupby(placed["item"].map(sides))["clip"].agg(sorted)
             if len(by_side) > 1:
                 where = "; ".join(f"{side}: {quoted(set(clips))}" for side, clips in by_side.items())
-                faults.append(f"fold {fold.number}: {what}: {where}")
+                faults.append(SHARED.fill(fold=fold.number, what=what, where=where))
     return faults
 
 
-def _files_on_two_sides(evidence: Evidence) -> Iterator[str]:
+def _files_on_two_sides(evidence: Evidence) -> Iterator[Finding]:
     """Yield the files of the corpus of which a fold has segments on two sides, under several items."""
     for group in find_shared_files(evidence.corpus.index):
         items = set(group["item"])
         for fold in evidence.folds.plan.folds:
             if sum(not items.isdisjoint(getattr(fold, side)) for side in SIDES) > 1:
-                yield (
-                    f"fold {fold.number}: {describe_shared_file(group)}, on two sides. Give the segments of a file one item, "
-                    "unless different people speak in them"
-                )
+                yield SHARED_FILE.fill(fold=fold.number, file=describe_shared_file(group))
                 break
 
 
-@Rule(
-    5,
-    Finding(
-        "no two clips of the dataset share audio, or a segment of a file, across the sides of a fold", slug="identical audio"
-    ),
+IDENTICAL_AUDIO = Finding(
+    "no two clips of the dataset share audio, or a segment of a file, across the sides of a fold", slug="identical audio"
 )
+
+
+@Rule(5, IDENTICAL_AUDIO, SHARED, SHARED_FILE, NO_HASH, ARRAYS)
 def _check_corpus(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
-        findings.faults += shared_faults(evidence, copies=False)
-        findings.warnings += _files_on_two_sides(evidence)
+        findings.add(*find_shared(evidence, copies=False))
+        findings.add(*_files_on_two_sides(evidence))
         hashes = evidence.corpus.index["audio_hash"].fillna("")
         without = evidence.corpus.index.loc[hashes == "", "clip"]
         if len(without):
-            raise NotCheckableError(f"the dataset has no audio hash of clip {quoted(set(without))}")
+            raise NotCheckableError(NO_HASH.fill(clips=quoted(set(without))).message)
         if evidence.corpus.is_custom:
-            raise NotCheckableError(
-                "not checked: its examples were given as arrays, so only equal arrays are found, not equal audio"
-            )
+            raise NotCheckableError(ARRAYS.message)
 
 
-@Rule(
-    6,
-    Finding(
-        "no tested clip nearly equals one in training or validation (another level or encoding, or added noise)",
-        slug="near-duplicates",
-    ),
+NEAR_DUPLICATES = Finding(
+    "no tested clip nearly equals one in training or validation (another level or encoding, or added noise)",
+    slug="near-duplicates",
 )
+NEARLY = Finding(
+    "fold {fold}: {n} tested {n:clip|clips} nearly equal to one in training or validation: {clips}; "
+    f"{FILE_NAME} of the dataset has the pairs"
+)
+ARRAYS_NOT_SEARCHED = Finding(
+    "not checked: its examples are arrays, which are too many or too short to distinguish copies from similar ones",
+    level=NOT_CHECKABLE,
+)
+NOT_SEARCHED = Finding(
+    "not checked: its clips were not compared with each other. xval prepare compares up to 5,000 of them; xval prepare CORPUS "
+    "... --check compares more and lists those that are nearly identical across items",
+    level=NOT_CHECKABLE,
+)
+
+
+@Rule(6, NEAR_DUPLICATES, NEARLY, ARRAYS_NOT_SEARCHED, NOT_SEARCHED)
 def _check_near(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         corpus = evidence.corpus
@@ -98,16 +110,13 @@ def _check_near(evidence: Evidence, findings: Findings) -> None:
         except CorpusError as error:
             raise NotCheckableError(str(error)) from error
         if pairs is None:
-            raise NotCheckableError(f"not checked: {_NOT_SEARCHED['arrays' if corpus.is_custom else 'audio']}")
+            raise NotCheckableError((ARRAYS_NOT_SEARCHED if corpus.is_custom else NOT_SEARCHED).message)
         tested_of: dict[int, set[str]] = {}
         for fold, clips in _uses_of_folds(evidence) if len(pairs) else ():
             tested_of.setdefault(fold.number, set()).update(find_tested(pairs, fold, clips))
         for number, tested in sorted(tested_of.items()):
             if tested:
-                findings.faults.append(
-                    f"fold {number}: {counted(len(tested), 'tested clip')} nearly equal to one in training or validation: "
-                    f"{quoted(tested)}; {FILE_NAME} of the dataset has the pairs"
-                )
+                findings.add(NEARLY.fill(fold=number, n=len(tested), clips=quoted(tested)))
 
 
 def _uses_of_folds(evidence: Evidence) -> Iterator[tuple[Fold, Clips]]:
@@ -122,43 +131,50 @@ def _uses_of_folds(evidence: Evidence) -> Iterator[tuple[Fold, Clips]]:
     yield from ((fold, {}) for fold in evidence.folds.plan.folds if fold.number not in begun)
 
 
-@Rule(
-    7,
-    Finding(
-        "no model has seen a clip that its fold tests, or was trained on a validation clip; the clips it has seen are stored "
-        "next to it",
-        slug="seen audio",
-    ),
+SEEN_AUDIO = Finding(
+    "no model has seen a clip that its fold tests, or was trained on a validation clip; the clips it has seen are stored "
+    "next to it",
+    slug="seen audio",
 )
+LOST_LIST = Finding("{error}", level=DAMAGED)
+SEEN = Finding("its model has seen the audio of the tested clip {clips}")
+TRAINED = Finding("its model was trained on the audio of clip {clips}, which is in validation")
+NOT_LISTED = Finding(f"{SEEN_AUDIO_NAME} lacks clip {{clips}}, which was in training or validation", level=DAMAGED)
+OTHER_VERSION = Finding("its model was trained on another version of the tested clip {clips}")
+NO_LIST = Finding(
+    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} next to its model: it is lost, or the dataset, or a model that it was made "
+    "from, had no audio hashes",
+    level=NOT_CHECKABLE,
+)
+
+
+@Rule(7, SEEN_AUDIO, LOST_LIST, SEEN, TRAINED, NOT_LISTED, OTHER_VERSION, NO_LIST)
 def _check_seen(evidence: Evidence, findings: Findings) -> None:
-    known: dict[tuple[object, ...], list[str]] = {}  # the models of a fold have seen the same in most instances
+    known: dict[tuple[object, ...], list[Finding]] = {}  # the models of a fold have seen the same in most instances
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             provenance = Provenance(job.model_path)
             try:
                 seen, trained = provenance.audio, provenance.trained_audio
             except ResultsError as error:
-                findings.add_faults(job.name, [Damage(error)])
+                findings.add(LOST_LIST.fill(error=error), what=job.name)
                 continue
             if seen is None or trained is None:
-                raise NotCheckableError(
-                    f"no {SEEN_AUDIO_NAME} or {TRAINED_AUDIO_NAME} next to its model: it is lost, or the dataset, or a model "
-                    "that it was made from, had no audio hashes"
-                )
+                raise NotCheckableError(NO_LIST.message)
             sides = job.sides
             held_out = sides["validation"] - set().union(*(sides[side] for side in fitted_sides(job.record)))
             key = *(hashlib.sha256(hashes.tobytes()).digest() for hashes in (seen, trained)), *sides.values(), held_out
             if key not in known:
                 known[key] = _faults_of_seen(evidence.corpus.index, seen, trained, sides, held_out)
-            findings.add_faults(job.name, known[key])
-            findings.add_faults(job.name, _other_versions(job, provenance, evidence, known))
+            findings.add(*known[key], what=job.name)
+            findings.add(*_other_versions(job, provenance, evidence, known), what=job.name)
             if (origin := judge_origin(job)).state == "unknown":
                 raise NotCheckableError(clause(origin))
 
 
 def _other_versions(
-    job: JobEvidence, provenance: Provenance, evidence: Evidence, known: dict[tuple[object, ...], list[str]]
-) -> list[str]:
+    job: JobEvidence, provenance: Provenance, evidence: Evidence, known: dict[tuple[object, ...], list[Finding]]
+) -> list[Finding]:
     """Return which tested clips a model, or one that it was made from, has seen in another encoding or at another level.
 
     Fingerprints are compared once for all models that have seen the same elsewhere, and are tested by the same items.
@@ -183,7 +199,7 @@ def _other_versions(
         if isinstance(alike, str):
             raise NotCheckableError(alike)
         clips = tested["clip"][alike]
-        known[key] = [f"its model was trained on another version of the tested clip {quoted(set(clips))}"] if len(clips) else []
+        known[key] = [OTHER_VERSION.fill(clips=quoted(set(clips)))] if len(clips) else []
     return known[key]
 
 
@@ -193,17 +209,17 @@ def _faults_of_seen(
     trained: NDArray[np.uint64],
     sides: Mapping[str, Collection[str]],
     held_out: Collection[str],
-) -> list[str]:
+) -> list[Finding]:
     """Return what is wrong with the lists of audio that a model has seen and was trained on; none of it may be `held_out`."""
     index = index[index["audio_hash"].fillna("") != ""]
     hashes = short_hashes(index["audio_hash"])
     is_seen, has_trained = np.isin(hashes, seen), np.isin(hashes, trained)
     known = {*sides["training"], *sides["validation"]}
-    faults: list[str] = []
+    faults: list[Finding] = []
     if len(leaked := index.loc[is_seen & index["item"].isin(sides["test"]), "clip"]):
-        faults.append(f"its model has seen the audio of the tested clip {quoted(set(leaked))}")
+        faults.append(SEEN.fill(clips=quoted(set(leaked))))
     if len(leaked := index.loc[has_trained & index["item"].isin(held_out), "clip"]):
-        faults.append(f"its model was trained on the audio of clip {quoted(set(leaked))}, which is in validation")
+        faults.append(TRAINED.fill(clips=quoted(set(leaked))))
     if len(missing := index.loc[~is_seen & index["item"].isin(known), "clip"]):
-        faults.append(Damage(f"{SEEN_AUDIO_NAME} lacks clip {quoted(set(missing))}, which was in training or validation"))
+        faults.append(NOT_LISTED.fill(clips=quoted(set(missing))))
     return faults

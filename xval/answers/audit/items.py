@@ -2,12 +2,13 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import combinations
 
 from preprocessing.clips.columns import with_columns
 from preprocessing.quality.cautions import shared_columns
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings, quoted
+from xval.answers.audit.verdict import FAULT, WARNING, Findings, quoted
 from xval.base.errors import XvalError
 from xval.base.findings import Finding, Rule
 from xval.base.user_code.definitions import is_dotted
@@ -16,31 +17,34 @@ from xval.folds.predefined import SIDES
 from xval.folds.random_split import describe_random_split
 from xval.jobs.fold_part import part_of_fold, uses_part
 
-
-@Rule(
-    3,
-    Finding(
-        "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repeat)",
-        slug="items",
-    ),
+ITEMS = Finding(
+    "no item is on two sides of a fold, each record has the items of folds.json, each item is tested once (in each repeat)",
+    slug="items",
 )
+ON_TWO_SIDES = Finding("{items} is on the {side} and on the {other_side} side")
+TESTED_OTHERWISE = Finding("folds.json: {items} is tested {how}")
+NO_SUCH_FOLD = Finding("folds.json has no such fold, so its results are ignored")
+OTHER_ITEMS = Finding("the {side} items of its record and {where} differ in {items}")
+
+
+@Rule(3, ITEMS, ON_TWO_SIDES, TESTED_OTHERWISE, NO_SUCH_FOLD, OTHER_ITEMS)
 def _check_items(evidence: Evidence, findings: Findings) -> None:
     planned: dict[int, dict[str, frozenset[str]]] = {}
     with findings.looking_at(""):
         plan = evidence.folds.plan
         planned = {fold.number: {side: frozenset(getattr(fold, side)) for side in SIDES} for fold in plan.folds}
         for number, sides in planned.items():
-            findings.faults += [f"folds.json, fold {number}: {fault}" for fault in _overlaps(sides)]
-        findings.faults += _tested_otherwise(plan)
+            findings.add(*_overlaps(sides), what=f"folds.json, fold {number}")
+        findings.add(*_tested_otherwise(plan))
     for job in evidence.jobs:
         with findings.looking_at(job.name):
-            findings.faults += [f"{job.name}: {fault}" for fault in _overlaps(job.sides)]
+            findings.add(*_overlaps(job.sides), what=job.name)
             if not planned:
                 continue
             fold = planned.get(job.record["fold"])
             if fold is None:
-                listed = findings.warnings if plan.settings.get("fold_strategy") == "balanced" else findings.faults
-                listed.append(f"{job.name}: folds.json has no such fold, so its results are ignored")
+                level = WARNING if plan.settings.get("fold_strategy") == "balanced" else FAULT
+                findings.add(replace(NO_SUCH_FOLD, level=level), what=job.name)
                 continue
             where = "of folds.json"
             if uses_part(job.settings):
@@ -52,7 +56,7 @@ def _check_items(evidence: Evidence, findings: Findings) -> None:
             for side in SIDES:
                 moved = job.sides[side] ^ fold[side]
                 if moved:
-                    findings.faults.append(f"{job.name}: the {side} items of its record and {where} differ in {quoted(moved)}")
+                    findings.add(OTHER_ITEMS.fill(side=side, where=where, items=quoted(moved)), what=job.name)
 
 
 def _part(evidence: Evidence, job: JobEvidence) -> Fold:
@@ -65,17 +69,17 @@ def _part(evidence: Evidence, job: JobEvidence) -> Fold:
         raise NotCheckableError(str(error)) from error
 
 
-def _overlaps(sides: Mapping[str, Collection[str]]) -> list[str]:
-    """Return a line per pair of sides that share items."""
+def _overlaps(sides: Mapping[str, Collection[str]]) -> list[Finding]:
+    """Return what each pair of sides shares."""
     shared = {(side, other_side): set(sides[side]) & set(sides[other_side]) for side, other_side in combinations(SIDES, 2)}
     return [
-        f"{quoted(items)} is on the {side} and on the {other_side} side"
+        ON_TWO_SIDES.fill(items=quoted(items), side=side, other_side=other_side)
         for (side, other_side), items in shared.items()
         if items
     ]
 
 
-def _tested_otherwise(plan: FoldPlan) -> list[str]:
+def _tested_otherwise(plan: FoldPlan) -> list[Finding]:
     """Return which items a repeat does not test exactly once; a single split need not."""
     strategy = str(plan.settings.get("fold_strategy"))
     may_be_single = strategy in ("holdout", "predefined") or is_dotted(strategy)
@@ -88,31 +92,35 @@ def _tested_otherwise(plan: FoldPlan) -> list[str]:
         times = Counter(item for fold in folds for item in fold.test)
         never, often = {item for item in everyone if not times[item]}, {item for item in everyone if times[item] > 1}
         wrong = {f"in no fold{repeat_words}": never, f"in several folds{repeat_words}": often}
-        faults += [f"folds.json: {quoted(items)} is tested {how}" for how, items in wrong.items() if items]
+        faults += [TESTED_OTHERWISE.fill(items=quoted(items), how=how) for how, items in wrong.items() if items]
     return faults
 
 
-@Rule(19, Finding("most items have several clips, which the folds keep on one side", slug="random split"))
+RANDOM_SPLIT = Finding("most items have several clips, which the folds keep on one side", slug="random split")
+AT_RANDOM = Finding("{described}", level=WARNING)
+
+
+@Rule(19, RANDOM_SPLIT, AT_RANDOM)
 def _check_split(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         index = evidence.corpus.index
         originals = index[~index["augmented"].astype(bool)]
         if text := describe_random_split(originals["item"].value_counts().tolist()):
-            findings.warnings.append(text)
+            findings.add(AT_RANDOM.fill(described=text))
 
 
-@Rule(
-    20,
-    Finding(
-        "no value of an extra column of the dataset, such as the speaker of sessions, is on two sides of a fold",
-        slug="shared columns",
-    ),
+SHARED_COLUMNS = Finding(
+    "no value of an extra column of the dataset, such as the speaker of sessions, is on two sides of a fold",
+    slug="shared columns",
 )
+SHARED_COLUMN = Finding("{described}: one '{column}' is in training and test. {advice}")
+
+
+@Rule(20, SHARED_COLUMNS, SHARED_COLUMN)
 def _check_columns(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         folds = evidence.folds.plan.folds
         for column in shared_columns(evidence.corpus, folds):
-            said = (
-                f"{column.describe(evidence.corpus.item_name)}: one '{column.column}' is in training and test. {column.advice}"
-            )
-            (findings.faults if column.is_leak else findings.warnings).append(said)
+            described = column.describe(evidence.corpus.item_name)
+            shared = SHARED_COLUMN.fill(described=described, column=column.column, advice=column.advice)
+            findings.add(replace(shared, level=FAULT if column.is_leak else WARNING))

@@ -11,7 +11,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings
+from xval.answers.audit.verdict import NOT_CHECKABLE, Findings
 from xval.answers.estimates import kept_jobs
 from xval.base.errors import XvalError
 from xval.base.findings import Finding, Rule
@@ -25,21 +25,29 @@ from xval.results.tested_examples import TestedExamples, read_fold
 _TOLERANCE = 1e-6
 _Measure = Callable[[NDArray[Any], NDArray[Any]], dict[str, float]]
 
-
-@Rule(
-    2,
-    Finding("the main scores of every job are those of its predictions, and no fold with scores is missing", slug="scores"),
+SCORES = Finding("the main scores of every job are those of its predictions, and no fold with scores is missing", slug="scores")
+OTHER_SCORE = Finding(
+    f"{SCORES_FILE} has {{whose}} {{name}} {{known:.6g}}; its predictions give {{value:.6g}}{{more:? ({{more}} scores differ)}}"
 )
+OTHER_MATRIX = Finding(
+    "record.json has the confusion matrix {written}; its predictions give {counts}{more:? ({more} scores differ)}"
+)
+MISSING = Finding("{job}: metrics.json has its scores, but {folder} is missing. Restore it, or run the experiment again")
+NO_SCORES = Finding("no scores can be computed from its predictions.parquet ({error})", level=NOT_CHECKABLE)
+
+
+@Rule(2, SCORES, OTHER_SCORE, OTHER_MATRIX, MISSING, NO_SCORES)
 def _check_scores(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             try:
                 differing = [*_differing(job)]
             except (XvalError, OSError) as error:
-                raise NotCheckableError(f"no scores can be computed from its predictions.parquet ({error})") from error
+                raise NotCheckableError(NO_SCORES.fill(error=error).message) from error
             if differing:
-                more = f" ({len(differing)} scores differ)" if len(differing) > 1 else ""
-                findings.faults.append(f"{job.name}: {differing[0]}{more}")
+                finding, fields = differing[0]
+                n_differing = len(differing) if len(differing) > 1 else 0
+                findings.add(finding.fill(**fields, more=n_differing), what=job.name)
     results = open_results(evidence.folder)
     for instance in evidence.numbers:
         replaced = {key.folder_name for key in evidence.folder.replaced_jobs(instance)}
@@ -47,12 +55,10 @@ def _check_scores(evidence: Evidence, findings: Findings) -> None:
             place = evidence.folder.instance_folder(instance) / name
             if name not in replaced and not place.exists():
                 key = JobKey.from_folder(instance, name)
-                findings.faults.append(
-                    f"{key}: metrics.json has its scores, but {place} is missing. Restore it, or run the experiment again"
-                )
+                findings.add(MISSING.fill(job=key, folder=place))
 
 
-def _differing(job: JobEvidence) -> Iterator[str]:
+def _differing(job: JobEvidence) -> Iterator[tuple[Finding, dict[str, object]]]:
     """Yield the scores of a record that its predictions do not give, and what they give."""
     record, scores, task = job.record, job.scores, job.settings.task
     main = {*task.main_metrics, task.item_metric}.intersection(metrics.metric_names(task.name)) - {*task.relative_metrics}
@@ -74,19 +80,23 @@ def _differing(job: JobEvidence) -> Iterator[str]:
     yield from _compare_items(record, scores, sides["clip_test"], measure)
 
 
-def _compare_items(record: Mapping[str, Any], scores: Scores, clips: TestedExamples, measure: _Measure) -> Iterator[str]:
+def _compare_items(
+    record: Mapping[str, Any], scores: Scores, clips: TestedExamples, measure: _Measure
+) -> Iterator[tuple[Finding, dict[str, object]]]:
     for item, rows in zip(clips.names, clips.rows, strict=True):
         item_scores = measure(clips.targets[rows], clips.predictions[rows])
         yield from _compare(f"for the test item '{item}' the", scores.items.get(item, {}), item_scores)
     if "confusion_matrix" in record:
         written, counts = record["confusion_matrix"]["test"], confusion_matrix(clips.targets, clips.predictions)
         if written != counts:
-            yield f"record.json has the confusion matrix {written}; its predictions give {counts}"
+            yield OTHER_MATRIX, {"written": written, "counts": counts}
 
 
-def _compare(of: str, written: Mapping[str, float], measured: Mapping[str, float]) -> Iterator[str]:
+def _compare(
+    whose: str, written: Mapping[str, float], measured: Mapping[str, float]
+) -> Iterator[tuple[Finding, dict[str, object]]]:
     for name, value in measured.items():
         known = written.get(name, nan)
         are_undefined = not isfinite(known) and not isfinite(value)
         if not are_undefined and not isclose(known, value, rel_tol=_TOLERANCE, abs_tol=_TOLERANCE):
-            yield f"{SCORES_FILE} has {of} {name} {known:.6g}; its predictions give {value:.6g}"
+            yield OTHER_SCORE, {"whose": whose, "name": name, "known": known, "value": value}

@@ -3,7 +3,7 @@
 import hashlib
 
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import Findings
+from xval.answers.audit.verdict import NOT_CHECKABLE, WARNING, Findings
 from xval.base.findings import Finding, Rule
 from xval.base.operating_system import open_regular
 from xval.jobs.job import job_seed
@@ -13,22 +13,31 @@ from xval.results.job_key import JobKey
 _WITH_SEED = (KERAS_NAME, "predictions.parquet")  # never the same with two seeds
 
 
-@Rule(16, Finding("every job has the same seed in all instances, derived from the setting seed", slug="seeds"))
+SEEDS = Finding("every job has the same seed in all instances, derived from the setting seed", slug="seeds")
+OTHER_SEED = Finding("has the seed {seed}; with seed={setting} this job must have {wanted}")
+SEVERAL_SEEDS = Finding("instances have different seeds, so they also differ by chance ({listed})", level=WARNING)
+
+
+@Rule(16, SEEDS, OTHER_SEED, SEVERAL_SEEDS)
 def _check_seeds(evidence: Evidence, findings: Findings) -> None:
     for job in evidence.jobs:
         with findings.looking_at(job.name):
             seed, wanted = job.record["seed"], job_seed(job.settings.seed, job.key.fold, job.key.repeat)
             if seed != wanted:
-                findings.faults.append(
-                    f"{job.name}: has the seed {seed}; with seed={job.settings.seed} this job must have {wanted}"
-                )
+                findings.add(OTHER_SEED.fill(seed=seed, setting=job.settings.seed, wanted=wanted), what=job.name)
     chosen = {number: written.settings.seed for number, written in evidence.instances.items()}
     if len(set(chosen.values())) > 1:
         listed = ", ".join(f"instance {number}: {seed}" for number, seed in chosen.items())
-        findings.warnings.append(f"instances have different seeds, so they also differ by chance ({listed})")
+        findings.add(SEVERAL_SEEDS.fill(listed=listed))
 
 
-@Rule(17, Finding("every model belongs to its job, and no seed of a fold is a copy of another", slug="repeats"))
+REPEATS = Finding("every model belongs to its job, and no seed of a fold is a copy of another", slug="repeats")
+OTHER_JOB = Finding("its model.json belongs to {job}")
+COPY = Finding("its {file} belongs to {job}, which was trained with another seed")
+NO_KEY = Finding("its model.json has no {key}", level=NOT_CHECKABLE)
+
+
+@Rule(17, REPEATS, OTHER_JOB, COPY, NO_KEY)
 def _check_repeats(evidence: Evidence, findings: Findings) -> None:
     by_fold: dict[tuple[int, int], list[JobEvidence]] = {}
     for job in evidence.jobs:
@@ -37,9 +46,9 @@ def _check_repeats(evidence: Evidence, findings: Findings) -> None:
             try:
                 described = JobKey.of(job.description())
             except KeyError as error:
-                raise NotCheckableError(f"its model.json has no {error}") from error
+                raise NotCheckableError(NO_KEY.fill(key=error).message) from error
             if described != job.key:
-                findings.faults.append(f"{job.name}: its model.json belongs to {described}")
+                findings.add(OTHER_JOB.fill(job=described), what=job.name)
     for jobs in by_fold.values():
         networks = [
             job for job in jobs if not job.is_estimator and not job.is_ensemble
@@ -51,6 +60,4 @@ def _check_repeats(evidence: Evidence, findings: Findings) -> None:
                     with open_regular(path) as file:
                         owner = owners.setdefault(hashlib.file_digest(file, "sha256").digest(), job.name)
                     if owner != job.name:
-                        findings.faults.append(
-                            f"{job.name}: its {name} belongs to {owner}, which was trained with another seed"
-                        )
+                        findings.add(COPY.fill(file=name, job=owner), what=job.name)

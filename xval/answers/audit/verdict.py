@@ -1,22 +1,20 @@
 """What a rule of the audit finds, and its verdict; it is never ok if nothing was checked."""
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 from xval.answers.audit.evidence import NotCheckableError
 from xval.base.errors import ResultsError, first_of
-from xval.base.findings import Rule
+from xval.base.findings import Finding, Rule
 
 _MOST_QUOTED = 5
 VerdictState = Literal["ok", "warning", "not checkable", "FAILED"]
 
-
-class Damage(str):
-    """A fault by a file that is damaged, cut short or lost: it is not known whether what the rule says is broken."""
-
-    __slots__ = ()
+FAULT, DAMAGED, NOT_CHECKABLE, WARNING, NOTE = "", "damaged", "not checkable", "warning", "note"
+"""Levels of what is found: it breaks the rule; a file is damaged, cut short or lost, so that it is not known whether what the
+rule says is broken; it could not be checked; the user should know it; or it says why there was nothing to check."""
 
 
 @dataclass(frozen=True)
@@ -25,37 +23,65 @@ class AuditVerdict:
 
     Attributes:
         statement: What the rule says.
-        state: FAILED: it is broken. not checkable: a part could not be checked, and the rest holds. warning: it holds, with
-            warnings. ok: it holds.
         n_checked: Number of folds (or other things) that were checked.
-        faults: What breaks it, with names; a `Damage` where a file is damaged.
-        not_checkable: What could not be checked, and why.
-        warnings: What the user should know.
-        notes: Why there was nothing to check.
+        findings: What was found, each of one of the levels above.
     """
 
     rule: str
     statement: str
-    state: VerdictState
     n_checked: int
-    faults: tuple[str, ...] = ()
-    not_checkable: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def state(self) -> VerdictState:
+        """FAILED: it is broken. not checkable: a part could not be checked, and the rest holds. warning, ok: it holds."""
+        if self.faults:
+            return "FAILED"
+        if self.not_checkable:
+            return "not checkable"
+        return "warning" if self.warnings else "ok"
+
+    @property
+    def faults(self) -> tuple[str, ...]:
+        """What breaks it, with names."""
+        return self._texts(FAULT, DAMAGED)
+
+    @property
+    def not_checkable(self) -> tuple[str, ...]:
+        """What could not be checked, and why."""
+        return self._texts(NOT_CHECKABLE)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the user should know."""
+        return self._texts(WARNING)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Why there was nothing to check."""
+        return self._texts(NOTE)
+
+    def _texts(self, *levels: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(finding.message for finding in self.findings if finding.level in levels))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as plain values, which JSON can hold."""
+        names = ("rule", "statement", "state", "n_checked", "faults", "not_checkable", "warnings", "notes")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass
 class Findings:
-    """What one rule has found so far; the attributes are those of `AuditVerdict`.
+    """What one rule has found so far.
 
     Attributes:
+        found: All of it, but for what could not be checked.
         not_checkable: The names of what could not be checked, by the reason.
+        n_checked: As of `AuditVerdict`.
     """
 
-    faults: list[str] = field(default_factory=list)
+    found: list[Finding] = field(default_factory=list)
     not_checkable: dict[str, list[str]] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     n_checked: int = 0
 
     @contextmanager
@@ -68,32 +94,19 @@ class Findings:
         else:
             self.n_checked += 1
 
-    def add_faults(self, what: str, faults: Iterable[str]) -> None:
-        """Add faults of something that is checked; a `Damage` remains one."""
-        self.faults += [type(fault)(f"{what}: {fault}") for fault in faults]
+    def add(self, *found: Finding, what: str = "") -> None:
+        """Add what was found of something that is checked, by its name; empty: the messages name it."""
+        self.found += [replace(finding, message=f"{what}: {finding.message}") if what else finding for finding in found]
 
     def verdict(self, rule: Rule) -> AuditVerdict:
         """Return the verdict, whose state is that of the weightiest finding."""
         not_checkable = [
             ": ".join(filter(None, (first_of(what, _MOST_QUOTED, "; "), reason))) for reason, what in self.not_checkable.items()
         ]
-        if not (self.n_checked or self.faults or not_checkable or self.notes):
+        if not (self.n_checked or not_checkable or any(finding.level != WARNING for finding in self.found)):
             not_checkable = ["no fold is finished"]
-        state: VerdictState = "ok"
-        if self.faults:
-            state = "FAILED"
-        elif not_checkable:
-            state = "not checkable"
-        elif self.warnings:
-            state = "warning"
-        texts = (self.faults, not_checkable, self.warnings, self.notes)
-        return AuditVerdict(
-            rule.findings[0].slug,
-            rule.findings[0].message,
-            state,
-            self.n_checked,
-            *(tuple(dict.fromkeys(lines)) for lines in texts),
-        )
+        found = (*self.found, *(Finding(text, level=NOT_CHECKABLE) for text in not_checkable))
+        return AuditVerdict(rule.findings[0].slug, rule.findings[0].message, self.n_checked, found)
 
 
 def quoted(names: Collection[str]) -> str:

@@ -6,7 +6,7 @@ others there are. With fewer than 3 of a class these scores have no interval at 
 
 from collections.abc import Iterator
 
-from xval.answers.few_items import MORE_ITEMS, MORE_OF_CLASSES, call_classes, fewest_items, name_few
+from xval.answers.next_step import MORE_ITEMS, MORE_OF_CLASSES, call_classes, fewest_items, name_few
 from xval.answers.summary import metric_words
 from xval.answers.variants import Variants
 from xval.base.findings import Finding, Rule

@@ -6,10 +6,10 @@ test more speakers. For a variant that was chosen among others, the nested estim
 
 from collections.abc import Iterator
 
-from xval.answers.few_items import advice_on_few
 from xval.answers.findings.xv203_best_epoch_is_last import still_improving
 from xval.answers.line_cases import AT_CHANCE, DO_NOT_RANK
 from xval.answers.names import name_numbers
+from xval.answers.next_step import advice_on_few
 from xval.answers.score_text import estimate
 from xval.answers.summary import direction, test_side
 from xval.answers.variants import IGNORES_THE_AUDIO, Variants, weighs_classes

@@ -31,7 +31,7 @@ from xval.extras.export.api import (
 )
 from xval.jobs.model_files import refuse_replaced
 from xval.models.saved.novelty import read_novelty
-from xval.results.output_folder import neighbour_folder
+from xval.results.folder import neighbour_folder
 from xval.reuse.inference import load_model
 
 CARD_NAME = "README.md"

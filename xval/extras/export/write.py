@@ -23,10 +23,9 @@ from xval.jobs.model_files import refuse_replaced
 from xval.models.saved.description import ModelDescription, check_description, read_description
 from xval.models.saved.load import read_keras_model
 from xval.models.saved.padding import padding_of, samples_padding
-from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder
+from xval.results.folder import ENSEMBLE_NAME, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder, neighbour_folder
 from xval.results.job_key import JobKey
 from xval.results.named import model_path
-from xval.results.output_folder import neighbour_folder
 from xval.reuse.inference.locate import find_selected
 from xval.reuse.named_modules import import_named
 

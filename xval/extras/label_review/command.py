@@ -58,8 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve the page of the review until Ctrl-C, and print a summary; or write the suspicious labels, if --output is used."""
-    from xval.answers.chosen_instance import choose_instance
-    from xval.answers.read_corpus import read_corpus
+    from xval.answers.read import choose_instance, read_corpus
     from xval.extras.label_review.server import ReviewServer
     from xval.extras.label_review.session import Review
 

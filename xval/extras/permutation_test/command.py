@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print the test, and write the values into the folder of the instance."""
-    from xval.answers.chosen_instance import choose_instance
+    from xval.answers.read import choose_instance
     from xval.extras.permutation_test.permuted_labels import describe_test, permute_labels
 
     experiment, number = find_named(options.experiment)

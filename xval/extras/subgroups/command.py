@@ -47,8 +47,7 @@ def run(options: argparse.Namespace) -> int:
     from rich.text import Text
 
     from xval.answers.summary import metric_words
-    from xval.extras.subgroups.groups import IN_GAP, describe_gap, groups_table
-    from xval.extras.subgroups.read import read_groups
+    from xval.extras.subgroups.groups import IN_GAP, describe_gap, groups_table, read_groups
     from xval.report.text_tables import print_table, write_table
 
     output, (experiment, number) = output_of(options), find_named(options.experiment)

@@ -7,26 +7,30 @@ its examples, as `MetricOverItems` does.
 
 import math
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import pandas as pd
 
-from xval.answers.instance_predictions import InstancePredictions
+from preprocessing.clips.columns import with_columns
+from xval.answers.instance_predictions import InstancePredictions, read_instance_predictions
 from xval.answers.metric_over_items import MetricOverItems
+from xval.answers.read import choose_instance, read_corpus
 from xval.answers.score_text import LEAST_SHOWN, in_column, rounded
 from xval.answers.summary import metric_words
-from xval.base.errors import SettingsError, counted, plural_of, suggestion
+from xval.base.errors import CorpusError, SettingsError, counted, plural_of, suggestion
 from xval.base.item_word import ITEM
 from xval.base.numbers import finite_or_none
 from xval.base.user_code import definitions
 from xval.base.user_code.modules import looking_in
-from xval.extras.subgroups.columns import GroupColumn
+from xval.extras.subgroups.columns import GroupColumn, find_groups, group_columns
 from xval.extras.subgroups.gaps import FindInterval, Gap, StandardisedMetric, find_gap, with_intervals
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.measures.statistics.intervals import FEWEST_ITEMS, FEWEST_ITEMS_TO_RELY_ON, Interval
 from xval.measures.task import Task
 from xval.results.added_metrics import load_metric
+from xval.results.folder import ExperimentFolder
 
 IN_GAP = "in the gap"
 """The column of tables with the scores that a gap is computed from."""
@@ -220,3 +224,38 @@ def _find_metric(task: Task, name: str | None) -> tuple[str, Metric]:
     if metric_name not in names:
         raise SettingsError(f"--metric {metric_name}: unknown. {suggestion(metric_name, names)}")
     return metric_name, metrics.find(task.name, metric_name)
+
+
+def read_groups(
+    folder: ExperimentFolder,
+    instance: int | None = None,
+    by: Sequence[str] | None = None,
+    *,
+    metric: str | None = None,
+    data_folder: Path | None = None,
+) -> list[Groups]:
+    """Return the test scores of an instance by the groups of each column.
+
+    Args:
+        folder: The folder of the experiment.
+        instance: The number of the instance; None: the instance that the validation scores select.
+        by: The names of the columns; None: all additional columns that divide the clips into 2 to 20 groups.
+        metric: A test metric; None: the first main metric of the task.
+        data_folder: The folder of all datasets; None: the folder in the experiment's settings.
+
+    Raises:
+        CorpusError: No column divides the clips into 2 to 20 groups.
+        SettingsError: There is no such column or metric.
+        ResultsError: The instance has no finished fold, or its predictions are missing or damaged.
+    """
+    chosen = choose_instance(folder, instance)
+    corpus = read_corpus(folder, chosen.settings, data_folder)
+    table = with_columns(corpus.index, corpus.folder)
+    columns = by or group_columns(table)
+    if not columns:
+        raise CorpusError(
+            f"{corpus.folder}: no extra column divides its clips into 2 to 20 groups. Add one (gender, age, recorder ...) to "
+            "the table and prepare the dataset again, which keeps folds and results; or give a column with --by."
+        )
+    tested = read_instance_predictions(chosen)
+    return measure_groups(tested, [find_groups(table, name) for name in columns], metric)

@@ -6,10 +6,12 @@ experiment runs here (`user_code.imports`), and nothing else.
 """
 
 import json
+import math
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from xval.backend.keras_internals import shapes_alone
 from xval.base.errors import ResultsError, SettingsError, UnsafeModelError, brief, suggestion
 from xval.base.json_files import read_json
 from xval.base.user_code import imports
@@ -17,12 +19,14 @@ from xval.base.user_code.definitions import has_module, is_dotted
 from xval.base.user_code.imports import load
 from xval.base.user_code.modules import SHARED_PACKAGE
 from xval.models.saved.check_layers import ANY_MODULE
-from xval.models.saved.check_memory import check_memory
 from xval.models.saved.keras_file import unpack_model
 from xval.settings.architectures import architecture_names
 
 if TYPE_CHECKING:
     import keras
+
+
+_UNSAVED_VALUES = 1 << 16  # states of random layers, which are not among the weights; 2 each
 
 
 def read_keras_model(path: Path) -> "keras.Model":
@@ -93,3 +97,24 @@ def find_architecture(path: Path, architecture: object) -> bool:
             f"{suggestion(str(architecture), architecture_names())} The folder code/ of the experiment has its file."
         )
     return True
+
+
+def check_memory(config: dict[str, Any], path: Path, n_values: int) -> None:
+    """Refuse a model whose layers need more weights than its file has, before any of them takes memory.
+
+    Args:
+        config: The checked config.json; Keras changes it.
+        path: The .keras file, in messages.
+        n_values: How many numbers its weights are.
+
+    Raises:
+        UnsafeModelError: They do.
+        Exception: Whatever Keras raises where the layers do not fit together.
+    """
+    import keras
+
+    with shapes_alone():
+        built = keras.saving.deserialize_keras_object(config, safe_mode=True)
+        expected = sum(math.prod(variable.shape) for variable in getattr(built, "variables", ()))
+    if expected > n_values + _UNSAVED_VALUES:
+        raise UnsafeModelError(f"{path}: not loaded, because its layers need {expected} weights, but it has {n_values}.")

@@ -4,9 +4,8 @@ It has the counts of test clips or frames (rows: true class, columns: predicted 
 each class with its interval. If there are too many matrices, only the best instances have theirs.
 """
 
-from xval.answers.confusion import Confusion, find_confusion
-from xval.answers.item_sentences import item_decision_of
-from xval.answers.item_words import items_word
+from xval.answers.class_report import Confusion, find_confusion
+from xval.answers.item_words import item_decision_of, items_word
 from xval.base.errors import counted
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents

@@ -9,7 +9,7 @@ from itertools import groupby
 from math import ceil
 
 from xval.answers.summary import metric_words
-from xval.answers.tested_items import ItemRow, rank_items
+from xval.answers.training_runs import ItemRow, rank_items
 from xval.base.errors import capital, first_of
 from xval.report.workbook import cells
 from xval.report.workbook.contents import Contents

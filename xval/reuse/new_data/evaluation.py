@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from preprocessing.annotations.annotation_settings import FrameSettings
 from preprocessing.clips.listing import shorten
 from preprocessing.parallel import Progress
-from xval.answers.item_sentences import describe_item_decision, describe_item_scaling
+from xval.answers.item_words import describe_item_decision, describe_item_scaling
 from xval.base.errors import AudioError, CorpusError, SettingsError, UndefinedAnswerError, counted, verb_of
 from xval.base.item_word import call_items
 from xval.data.clip_average import Averaging

@@ -133,9 +133,9 @@ def test_what_predict_refuses_of_a_model_json_check_refuses_too(copy):
             load_model(copy.fold()).predict(np.ones(8000, np.float32), sample_rate_hz=8000)
         except XvalError:
             n_refused += 1
-            wrong += [] if findings.faults else [(where, value)]
+            wrong += [] if findings.found else [(where, value)]
         else:
-            wrong += findings.faults if where == () else []
+            wrong += findings.found if where == () else []
 
     assert wrong == []
     assert n_refused > N_ALTERED // 2

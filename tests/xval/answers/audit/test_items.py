@@ -12,7 +12,10 @@ def test_an_item_that_several_folds_test_is_named_whatever_the_strategy(strategy
 
     faults = _tested_otherwise(FoldPlan(folds, {"fold_strategy": strategy}, "i"))
 
-    assert faults == ["folds.json: 'b', 'c' is tested in no fold", "folds.json: 'a' is tested in several folds"]
+    assert [fault.message for fault in faults] == [
+        "folds.json: 'b', 'c' is tested in no fold",
+        "folds.json: 'a' is tested in several folds",
+    ]
 
 
 @pytest.mark.parametrize("strategy", ["holdout", "predefined", "my_folds.split"])

@@ -1,13 +1,15 @@
 import json
+import zipfile
 from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 import xval
 from architectures import sincnet
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, UnsafeModelError
 from xval.base.json_files import write_json
 from xval.models.saved.load import read_keras_model
 
@@ -90,3 +92,19 @@ def test_code_in_a_model_is_not_run(tmp_path):
 
     with pytest.raises(ResultsError, match="a Lambda layer is code"):
         read_keras_model(tmp_path / "model.keras")
+
+
+@pytest.mark.parametrize("is_nested", [False, True])
+def test_layers_that_need_more_weights_than_the_file_has_raise_an_error(trap, tmp_path, write_model, is_nested):
+    inputs = keras.Input((4, 3))
+    outputs = layers.LSTM(2)(inputs)
+    inner = keras.Model(inputs, outputs)
+    model = keras.Model(inputs, layers.Activation("relu")(inner(inputs))) if is_nested else inner
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    config = parts["config.json"].replace(b'"units": 2', b'"units": 1000000')
+    assert json.loads(config) != json.loads(parts["config.json"])
+
+    with pytest.raises(UnsafeModelError, match=r"its layers need 400\d{10} weights, but it has 48"):
+        read_keras_model(write_model(parts | {"config.json": config}))
