@@ -163,7 +163,7 @@ def test_experiments_with_other_folds_are_compared_over_the_items_that_both_test
     assert pair.fold_differences == {}
     assert "different folds, so they are compared over the items that both have tested" in " ".join(describe_limits(found))
     write_json(other.folder.folds_file, content | {"index_hash": "j", "folds": deals})
-    with pytest.raises(ResultsError, match="different versions of the dataset .*whose clips or labels changed"):
+    with pytest.raises(ResultsError, match=r"different versions of the dataset .*whose clips or labels changed"):
         compare_in(experiment, 1, f"{other.folder.path}:1")
 
 
