@@ -70,7 +70,7 @@ def test_instances_for_a_page_are_answered_with_the_call_for_a_table(three):
 def test_a_metric_that_is_always_computed_is_guessed(study):
     study.script(SVM)
     error = study.mistake("exp.py", "--set", "metrics=balanced_acuracy")
-    assert "Did you mean 'balanced_accuracy'? It is always computed, so leave it out." in error
+    assert "Did you mean 'balanced_accuracy'? It is always computed, so remove it." in error
 
 
 def test_a_typo_in_a_metric_comes_before_what_instances_differ_in(study):

@@ -221,7 +221,7 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
         further, computed = ["auto", *task.keras_metrics, *positive_names], metrics.metric_names(task.name)
         known, close = suggestion(name, further), closest(name, [*further, *computed])
         if close in computed:
-            known = f"Did you mean '{close}'? It is always computed, so leave it out. Available: {', '.join(sorted(further))}."
+            known = f"Did you mean '{close}'? It is always computed, so remove it. Available: {', '.join(sorted(further))}."
         raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {definitions.HOW_TO_NAME}")
     return keras_name, task.keras_metrics[keras_name].higher_is_better
 
