@@ -53,7 +53,9 @@ def test_repeats_of_the_cross_validation_do_not_read_as_leave_one_speaker_out(st
         "1 validation, 3 test speakers; seed 1, hash). No speaker occurred in more than one part of a fold. Each speaker was "
         "tested 3 times, and its values were averaged."
     )
-    assert "on the same 6 test folds of 6 speakers from 3 repeats of the cross-validation, one seed per fold." in paragraphs[4]
+    assert (
+        "on the same 6 test folds of 6 speakers from 3 repeats of the cross-validation, fitted once per fold" in paragraphs[4]
+    )
 
     latex = study.xval("report", study.EXPERIMENT, "--latex").stdout
     assert caption_of(latex) == (

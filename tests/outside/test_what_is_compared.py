@@ -3,6 +3,9 @@
 import re
 
 import numpy as np
+import openpyxl
+import pandas as pd
+import pytest
 
 NETWORK = {"architecture": "mlp", "n_units": (4,), "num_epochs": 1}
 LOGISTIC = {"architecture": "logistic", "C": (1.0,)}
@@ -85,3 +88,25 @@ def test_the_choice_is_no_other_seed_of_a_variant(empty):
         text = compare(empty, "nested", seed)
         assert "one variant with different seeds" not in text
         assert "verdict" in text
+
+
+def test_seeds_have_one_rank_by_their_common_mean_in_all_views(empty):
+    write_corpus(empty, n_items=9)
+    seeds = [NETWORK | {"seed": seed} for seed in (1, 2)]
+    printed = " ".join(empty.train(*seeds, LOGISTIC, num_folds=3, item_name="speaker").stdout.split())
+    own = [empty.scores(instance, fold, side="validation")["balanced_accuracy"] for instance in (1, 2) for fold in (1, 2, 3)]
+    common = np.mean(own)
+    assert np.mean(own[:3]) != pytest.approx(common)
+    text = (
+        "Variants 1-2 differ only in their seed, so they are ranked by their common mean "
+        f"(validation balanced accuracy (UAR) {common:.3f})."
+    )
+    assert text in printed
+    assert f"worse than the estimator logistic (3): validation balanced accuracy (UAR) {common:.3f} at best" in printed
+    sheet = openpyxl.load_workbook(empty.results / "results.xlsx")["ranking"]
+    rows = [row for row in sheet.iter_rows(min_row=35, max_col=4, values_only=True) if row[1]]
+    table = pd.DataFrame(rows, columns=["rank", "instance", "name", "score"]).set_index("instance")
+    assert table["rank"].to_dict() == {3: 1, 1: 2, 2: 2}
+    assert table["score"][[1, 2]].tolist() == pytest.approx([common, common])
+    assert empty.xval("report", empty.EXPERIMENT, "--no-audio", "--no-audit").returncode == 0
+    assert text in " ".join((empty.results / "report.html").read_text().split())

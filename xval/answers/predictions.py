@@ -19,7 +19,7 @@ _SEGMENT = ["clip", "start_s", "end_s"]
 def load_predictions(
     folder: str | Path,
     *,
-    instances: int | Collection[int] | None = None,
+    instances: int | str | Collection[int | str] | None = None,
     columns: Sequence[str] | None = None,
     audformat: bool = False,
     data_folder: str | Path | None = None,
@@ -28,7 +28,8 @@ def load_predictions(
 
     Args:
         folder: ``results/<dataset>/experiment_<n>``, or one instance or fold folder in it.
-        instances: The number of an instance, or several; all when omitted. Nothing is read of the others.
+        instances: The number of an instance, or several, also as ``2-4`` or ``1,3``; all when omitted. Nothing is read of the
+            others.
         columns: Which columns to read besides instance, fold and repeat; all when omitted.
         audformat: Return them with the index of a segmented table of audformat, for which the corpus is read.
         data_folder: The folder of corpora; None: that of the experiment's settings.
@@ -48,9 +49,10 @@ def load_predictions(
 
     Raises:
         ResultsError: The folder holds no experiment or several; an instance or column is unknown; a file is missing or damaged.
+        SettingsError: `instances` has something that is no number.
         CorpusError: With `audformat` the corpus is missing, is another one, or was made of arrays, which have no files.
     """
-    chosen = find_instances(Path(folder), [instances] if isinstance(instances, int) else instances)
+    chosen = find_instances(Path(folder), instances)
     experiments = {str(instance.experiment.path) for instance in chosen}
     if len(experiments) > 1:
         raise ResultsError(f"{folder}: has several experiments. Give one of {', '.join(sorted(experiments))}.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean
+from types import MappingProxyType
 from typing import NamedTuple
 
 from xval.answers.fitted_validation import comparable
@@ -30,6 +31,8 @@ class Ranking(NamedTuple):
 
     Attributes:
         instances: Numbers of those with the score in at least one fold that are `comparable` by it.
+        values: The mean score of each of them over folds; those that differ only in their seed all have their common mean.
+        ranks: The rank of each of them, from 1; those that differ only in their seed share one.
         side: ``validation`` or ``clip_validation``.
         loss_decides: Whether the validation loss decides between equal ones; losses of some instances do not compare.
         caution: Why it is not the metric that `rank_by` names, such as ``not every instance has a validation macro_f1``.
@@ -40,6 +43,8 @@ class Ranking(NamedTuple):
     metric: str
     loss_decides: bool = False
     caution: str = ""
+    values: Mapping[int, float] = MappingProxyType({})
+    ranks: Mapping[int, int] = MappingProxyType({})
 
     @property
     def selected(self) -> int | None:
@@ -50,6 +55,10 @@ class Ranking(NamedTuple):
     def because(self) -> str:
         """The caution, behind what was ranked by."""
         return f"; {self.caution}" if self.caution else ""
+
+    def value_of(self, instance: InstanceResults) -> float | None:
+        """Return the score that ranks an instance; of one that is not ranked its own mean over folds."""
+        return self.values.get(instance.number, instance.over_folds(self.side, self.metric)["mean"])
 
     def best_of(self, numbers: Iterable[int], most: int) -> list[int]:
         """Return at most so many of the best instances, sorted by number; those without a rank are taken last."""
@@ -73,8 +82,8 @@ def find_best(
     means = {number: over_folds["mean"] for number, over_folds in scores.items() if over_folds["n"] == most}
     sign = _sign(instances, metric)
     replicates = seed_replicates(parameters_of(instances)) if replicates is None else replicates
-    signed = _together({number: sign * mean for number, mean in means.items() if mean is not None}, replicates)
-    return Best(_smallest(signed))
+    values = average_seeds(means, replicates)
+    return Best(_smallest(_to_12_digits({number: sign * value for number, value in values.items()})))
 
 
 def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
@@ -85,7 +94,8 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     reconstruction, only rank instances that agree in the settings of `names_of_loss`. Where the metric cannot rank, or an
     instance has no value of it in any fold, the main metric does, or else the loss; see `Ranking.caution`. Clips are compared
     instead of windows where they have the metric, since all instances have the same clips. Only `comparable` ones have a rank.
-    Those with more folds go first. Those that differ only in their seed all have their common mean, so that no seed is chosen.
+    Those with more folds go first. Those that differ only in their seed are one method: they have their common mean and share
+    one rank, so that no seed is chosen; the first of those with the most folds stands for them.
     """
     metric, caution = _ranked_by(instances)
     side = _side_of(metric, instances)
@@ -95,15 +105,23 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     loss_decides = metric != "loss" and not _why_not("loss", ranked)
     replicates = seed_replicates(parameters_of(instances))
     sign = _sign(instances, metric)
-    together = _together(
-        {number: sign * mean for number, score in scores.items() if (mean := score["mean"]) is not None}, replicates
-    )
-    equal = _together({number: loss for number, loss in losses.items() if loss is not None}, replicates) if loss_decides else {}
+    values = average_seeds({number: score["mean"] for number, score in scores.items()}, replicates)
+    together = _to_12_digits({number: sign * value for number, value in values.items()})
+    equal = _to_12_digits(average_seeds(losses, replicates)) if loss_decides else {}
+    method_of = {number: number for number in together} | {number: min(group) for group in replicates for number in group}
+    most_folds: dict[int, int] = {}
+    for number in together:
+        most_folds[method_of[number]] = max(scores[number]["n"], most_folds.get(method_of[number], 0))
 
     def place(number: int) -> tuple[float, ...]:
-        return -scores[number]["n"], together[number], equal.get(number, 0.0), number
+        method = method_of[number]
+        return -most_folds[method], together[number], equal.get(number, 0.0), method, -scores[number]["n"], number
 
-    return Ranking(tuple(sorted(together, key=place)), side, metric, loss_decides, caution)
+    numbers = sorted(together, key=place)
+    methods = dict.fromkeys(method_of[number] for number in numbers)
+    rank_of = {method: rank for rank, method in enumerate(methods, start=1)}
+    ranks = {number: rank_of[method_of[number]] for number in numbers}
+    return Ranking(tuple(numbers), side, metric, loss_decides, caution, values, ranks)
 
 
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
@@ -138,18 +156,27 @@ def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str
     replicates = next((group for group in seed_replicates(parameters_of(instances)) if selected.number in group), ())
     if not replicates:
         return own
-    means = [
-        instance.over_folds(ranking.side, ranking.metric)["mean"] for instance in instances if instance.number in replicates
+    common = rounded(ranking.values[selected.number])[0]
+    return f"{common} over instances {name_numbers(replicates)}, which differ only in the seed; its own {own}"
+
+
+def describe_common_means(instances: Sequence[InstanceResults], ranking: Ranking) -> list[str]:
+    """Return a sentence for each group of instances that differ only in their seed: the mean that ranks them."""
+    score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    return [
+        f"Variants {name_numbers(group)} differ only in their seed, so they are ranked by their common mean "
+        f"({score} {rounded(ranking.values[first])[0]})."
+        for group in seed_replicates(parameters_of(instances))
+        if (first := next((number for number in group if number in ranking.values), None)) is not None
     ]
-    common = fmean(mean for mean in means if mean is not None)
-    return f"{rounded(common)[0]} over instances {name_numbers(replicates)}, which differ only in the seed; its own {own}"
 
 
 class SummaryTable(NamedTuple):
     """The table at the end of a run, as text.
 
     Attributes:
-        same: Of each metric without a column, because it has the values of another one: a sentence.
+        same: Of each metric without a column, because it has the values of another one: a sentence; and on instances that
+            differ only in their seed.
     """
 
     header: tuple[str, ...]
@@ -201,7 +228,7 @@ def summary_table(
         for instance in instances
         if instance.number in shown
     ]
-    return SummaryTable(header, rows, same)
+    return SummaryTable(header, rows, [*same, *describe_common_means(instances, ranking)])
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:
@@ -254,14 +281,21 @@ def _sign(instances: Sequence[InstanceResults], metric: str) -> int:
     return -1 if direction(instances, metric) else 1
 
 
-def _together(values: Mapping[int, float], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
-    """Return the values to 12 digits, so that rounding tells no equal ones apart; those of a group replaced by their mean."""
-    averaged = dict(values)
+def average_seeds(values: Mapping[int, float | None], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
+    """Return the known values of instances by number, where each of a group of seeds has their common mean.
+
+    `groups` are as of `seed_replicates`.
+    """
+    averaged = {number: value for number, value in values.items() if value is not None}
     for group in groups:
-        known = [number for number in group if number in values]
-        if known:
-            averaged |= dict.fromkeys(known, fmean(values[number] for number in known))
-    return {number: float(f"{value:.12g}") for number, value in averaged.items()}
+        if group_values := {number: averaged[number] for number in group if number in averaged}:
+            averaged |= dict.fromkeys(group_values, fmean(group_values.values()))
+    return averaged
+
+
+def _to_12_digits(values: Mapping[int, float]) -> dict[int, float]:
+    """Return the values so that rounding errors distinguish no equal ones."""
+    return {number: float(f"{value:.12g}") for number, value in values.items()}
 
 
 def _smallest(values: dict[int, float]) -> frozenset[int]:

@@ -88,10 +88,17 @@ def suggestion(received: str, available: Iterable[str]) -> str:
         ``"Available: a, b. Did you mean 'a'?"``, without the question where nothing is close or has the name in it.
     """
     names = sorted(available)
+    close = closest(received, names)
+    hint = f" Did you mean '{close}'?" if close else ""
+    return f"Available: {', '.join(names)}.{hint}"
+
+
+def closest(received: str, available: Iterable[str]) -> str:
+    """Return the name that is close to an unknown one, or has it as a word; empty: none."""
+    names = sorted(available)
     close = get_close_matches(received, names, n=1, cutoff=0.6)
     close = close or [name for name in names if received.lower() in name.lower().split("_")][:1]  # f1: macro_f1
-    hint = f" Did you mean '{close[0]}'?" if close else ""
-    return f"Available: {', '.join(names)}.{hint}"
+    return close[0] if close else ""
 
 
 def first_of(names: Iterable[object], most: int = 10, separator: str = ", ") -> str:

@@ -22,6 +22,7 @@ from xval.answers.ranking import rank_instances
 from xval.answers.read import read_instances
 from xval.answers.summary import main_and_own
 from xval.base.errors import ResultsError, SettingsError
+from xval.base.operating_system import quote
 from xval.base.terminal import write_line
 from xval.commands._own_modules import add_import
 from xval.measures.metrics import metric_names
@@ -103,9 +104,10 @@ def run(options: argparse.Namespace) -> int:
             f"--confusion: received {len(options.instances)} instances; expected one, or none for the selected."
         )
     if (options.baseline or options.interval != "t" or (options.instances and not options.confusion)) and not is_table:
+        named = f" {','.join(map(str, options.instances))}" if options.instances else ""
         raise SettingsError(
-            "instances, --baseline and --interval apply to the table for a paper. Add --latex or --markdown; the page has "
-            "all instances."
+            "instances, --baseline and --interval apply to the table for a paper; the page has all instances. Add --latex or "
+            f"--markdown: xval report {quote(str(folder.path))}{named} --latex"
         )
     for line in rebuild_if_stale(folder):
         write_line(f"skipped: {line}", sys.stderr)

@@ -110,7 +110,7 @@ def _refit(folder: ExperimentFolder, instance: Instance, request: RefitRequest, 
         chosen = search_all_items(job, instance, corpus, run, record_failure, console)
     refit = plan_refit(folder, instance, records, request.epochs, chosen)
     search_facts = chosen.job.chosen if chosen else None
-    console.print(describe_choice(instance.number, records.values(), request.epochs, refit, search_facts), soft_wrap=True)
+    console.print(describe_choice(instance, records.values(), request.epochs, refit, search_facts), soft_wrap=True)
     path = _model_path(folder, instance)
     parameters = chosen.job.parameters if chosen else instance.parameters
     if not request.overwrite and is_there(folder, instance, folds, refit, parameters):

@@ -32,6 +32,7 @@ from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
 from xval.results.read import Record, read_history
 from xval.settings.architectures import COMBINATION, trains_network
+from xval.settings.classical import grid_of
 from xval.settings.combination import CombinationOptions
 from xval.settings.optimizers import schedule_name
 from xval.settings.resolve import Instance
@@ -278,7 +279,7 @@ def median_thresholds(records: Iterable[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def describe_choice(
-    instance: int,
+    instance: Instance,
     records: Iterable[Mapping[str, Any]],
     epochs: int | None,
     refit: Refit,
@@ -288,21 +289,30 @@ def describe_choice(
 
     `epochs` are those that were asked for (None: the folds chose), `chosen` what the search chose (None: nothing searched).
     """
+    called = f"Instance {instance.number}"
     if not refit.epochs:
         if settings := refit.facts.get("classifier_settings"):
-            return f"Instance {instance}: {settings}, on average the best on the validation items of the folds."
-        settings_chosen = "; ".join(dict.fromkeys(str(record["classifier_settings"]) for record in records))
-        return f"Instance {instance}: folds chose {settings_chosen}; the search is repeated on all items."
+            return f"{called}: {_list_values(settings)}, on average the best on the validation items of the folds."
+        listed = "; ".join(filter(None, dict.fromkeys(_list_values(record["classifier_settings"]) for record in records)))
+        if not listed:
+            return f"{called}: its estimator has no settings to choose, and is fitted on all items."
+        is_combination = instance.settings.architecture == COMBINATION
+        if not is_combination and all(len(values) == 1 for values in grid_of(instance.options).values()):
+            return f"{called}: {listed}, as set; fitted on all items."
+        return f"{called}: the folds chose {listed}; the search is repeated on all items."
     if chosen:
-        values = ", ".join(f"{name}={option_text(value)}" for name, value in chosen["values"].items())
         reason = "as requested" if epochs is not None else "which were best for it"
-        trial = f"trial {chosen['trial']} ({values}); {refit.epochs} epoch{'s' * (refit.epochs != 1)}"
-        return f"Instance {instance}: the search on all items chose {trial}, {reason}."
+        trial = f"trial {chosen['trial']} ({_list_values(chosen['values'])}); {refit.epochs} epoch{'s' * (refit.epochs != 1)}"
+        return f"{called}: the search on all items chose {trial}, {reason}."
     listed = ", ".join(str(record["best_epoch"]) for record in records)
     if epochs is not None:
-        return f"Instance {instance}: {epochs} epoch{'s' * (epochs != 1)}, as requested; the folds chose {listed}."
+        return f"{called}: {epochs} epoch{'s' * (epochs != 1)}, as requested; the folds chose {listed}."
     epoch = f"{refit.epochs} epoch{'s' * (refit.epochs != 1)}"
-    return f"Instance {instance}: {epoch}, the median of the folds' choices: {listed}."
+    return f"{called}: {epoch}, the median of the folds' choices: {listed}."
+
+
+def _list_values(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name}={option_text(value)}" for name, value in values.items())
 
 
 def expected_figures(instance: InstanceResults, side: str) -> dict[str, dict[str, Any]]:

@@ -25,6 +25,7 @@ from xval.report.rebuild import rebuild_if_stale
 from xval.report.request import ExplainMethod, PageRequest
 from xval.report.write import write_page
 from xval.results.folder import find_experiment
+from xval.results.named import number_of
 from xval.reuse.inference import SavedModel, load_model
 from xval.settings.resolve import describe_numbers
 
@@ -144,7 +145,7 @@ class Results:
 
     def refit(
         self,
-        instance: int | None = None,
+        instance: int | str | None = None,
         *,
         gpu: int | str | None = None,
         epochs: int | None = None,
@@ -167,9 +168,10 @@ class Results:
         console = make_console()
         console.quiet = quiet
         device = None if gpu is None else str(gpu)
-        return refit_instance(self._experiment, RefitRequest(instance, epochs, device, overwrite=overwrite), console)
+        number = None if instance is None else number_of("instance", instance)
+        return refit_instance(self._experiment, RefitRequest(number, epochs, device, overwrite=overwrite), console)
 
-    def load_model(self, instance: int | None = None, *, gpu: str | None = None) -> SavedModel:
+    def load_model(self, instance: int | str | None = None, *, gpu: str | None = None) -> SavedModel:
         """Load the models of an instance's folds, which predict together; see `xval.load_model`.
 
         Args:
@@ -179,9 +181,10 @@ class Results:
         Raises:
             ResultsError: There is no such instance, or it has no model that can be used.
         """
-        if instance is not None and instance not in (numbers := self._experiment.instances()):
-            raise ResultsError(f"{self.folder}: there is no instance {instance}. Available: {describe_numbers(numbers)}.")
-        return load_model(self._experiment.instance_folder(self.best if instance is None else instance), gpu=gpu)
+        number = self.best if instance is None else number_of("instance", instance)
+        if number not in (numbers := self._experiment.instances()):
+            raise ResultsError(f"{self.folder}: there is no instance {number}. Available: {describe_numbers(numbers)}.")
+        return load_model(self._experiment.instance_folder(number), gpu=gpu)
 
     def __repr__(self) -> str:
         """Return the folder and, where a fold is finished, the table that a run ends with; ``*``: selected by validation."""

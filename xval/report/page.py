@@ -22,7 +22,7 @@ from xval.answers.item_words import item_word, items_word
 from xval.answers.leakage_kinds import leakage_by_kind
 from xval.answers.learning_curves import learning_curves
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.ranking import describe_selection
+from xval.answers.ranking import describe_common_means, describe_selection
 from xval.answers.score_text import (
     Estimate,
     estimate,
@@ -203,6 +203,7 @@ def describe_answer(contents: PageContents) -> list[str]:
     searched = filter(None, map(describe_search, contents.instances))
     return [
         describe_selection(contents.instances),
+        *describe_common_means(contents.instances, contents.ranking),
         *searched,
         *(finding.line for finding in find_findings(contents.instances)),
     ]

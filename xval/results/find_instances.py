@@ -5,19 +5,28 @@ The folder is that of an experiment, an instance or a fold, or a folder of exper
 
 import re
 from collections.abc import Collection, Iterable
+from numbers import Integral
 from pathlib import Path
 
-from xval.base.errors import ResultsError
+from xval.base.errors import ResultsError, SettingsError
 from xval.results.folder import ExperimentFolder, find_experiment, find_experiments
 from xval.results.instance import InstanceResults
 from xval.results.job_key import JobKey
+from xval.results.named import read_ranges
 from xval.results.open import open_results
 
 
-def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | None = None) -> list[InstanceResults]:
+def find_instances(
+    folder: Path | ExperimentFolder, numbers: int | str | Iterable[int | str] | None = None
+) -> list[InstanceResults]:
     """Return the instances in a folder: of an experiment, of an instance or a fold in it, or of several experiments.
 
-    An `ExperimentFolder` that is open already is not read again. Where `numbers` are given, only these instances are read.
+    An `ExperimentFolder` that is open already is not read again. Where `numbers` are given, such as ``3``, ``"2-4"`` or
+    ``[1, "3-5"]``, only these instances are read.
+
+    Raises:
+        ResultsError: An experiment is missing or damaged, or has no such instance.
+        SettingsError: A number is none.
     """
     places: list[tuple[Path, ExperimentFolder, list[int], JobKey | None]]
     if isinstance(folder, ExperimentFolder):
@@ -28,15 +37,28 @@ def find_instances(folder: Path | ExperimentFolder, numbers: Collection[int] | N
     for path, experiment, instances, chosen in places:
         if numbers is not None:
             begun = list(filter(experiment.has_begun, instances))
-            if unknown := sorted(set(numbers) - set(begun)):
+            chosen_numbers = _read_numbers(numbers, begun)
+            if unknown := sorted(chosen_numbers - set(begun)):
                 listed = ", ".join(map(str, begun)) or "none"
                 raise ResultsError(f"{path}: there is no instance {', '.join(map(str, unknown))}. Available: {listed}.")
-            instances = [number for number in instances if number in numbers]
+            instances = [number for number in instances if number in chosen_numbers]
         results = open_results(experiment)
         _ = results.folds  # an error if it cannot be read, also where no instance has begun
         instance_records += [results.instance(number, chosen) for number in instances if experiment.has_begun(number)]
     _refuse_same_experiment(instance_records)
     return instance_records
+
+
+def _read_numbers(numbers: int | str | Iterable[int | str], begun: Collection[int]) -> set[int]:
+    """Return the numbers that ``3``, ``"2-4"`` or ``[1, "3-5"]`` names; of a range its ends and those that have begun."""
+    read: set[int] = set()
+    for name in [numbers] if isinstance(numbers, str) or not isinstance(numbers, Iterable) else numbers:
+        if isinstance(name, bool) or not isinstance(name, Integral | str):
+            raise SettingsError(f"instances: received {name!r}; expected numbers, such as 3, '2-4' or [1, 3].")
+        ranges = read_ranges("instances", name) if isinstance(name, str) else [(int(name), int(name))]
+        for first, last in ranges:
+            read |= {first, last, *(number for number in begun if first <= number <= last)}
+    return read
 
 
 def _find_jobs(path: Path) -> tuple[ExperimentFolder, list[int], JobKey | None]:

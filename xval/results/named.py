@@ -124,6 +124,11 @@ def read_number(name: str, text: str) -> int:
     raise SettingsError(f"{name} {text}: expected the number of an instance, such as 2.")
 
 
+def number_of(name: str, number: int | str) -> int:
+    """Return the number of the one instance that an argument takes, ``3`` or ``"3"``; as of `read_number`."""
+    return number if isinstance(number, int) else read_number(name, str(number))
+
+
 def _refuse_several(text: str | Path) -> None:
     """Refuse ``PATH:1-3`` where one instance is meant."""
     match = _NUMBERS.fullmatch(str(text))

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xval.base import keras_names, keras_objects
-from xval.base.errors import SettingsError, suggestion
+from xval.base.errors import SettingsError, closest, suggestion
 from xval.base.keras_objects import KerasObject
 from xval.base.literals import source_of
 from xval.base.user_code import definitions, imports
@@ -218,7 +218,10 @@ def _keras_direction(task: Task, name: str) -> tuple[str, bool]:
     keras_name = keras_names.match(name, task.keras_metrics)
     if keras_name is None:
         positive_names = binary.NAMES if task.has_positive_class else ()
-        known = suggestion(name, ["auto", *task.keras_metrics, *positive_names])
+        further, computed = ["auto", *task.keras_metrics, *positive_names], metrics.metric_names(task.name)
+        known, close = suggestion(name, further), closest(name, [*further, *computed])
+        if close in computed:
+            known = f"Did you mean '{close}'? It is always computed, so remove it. Available: {', '.join(sorted(further))}."
         raise SettingsError(f"unknown metric '{name}' for {task.name}. {known} {definitions.HOW_TO_NAME}")
     return keras_name, task.keras_metrics[keras_name].higher_is_better
 

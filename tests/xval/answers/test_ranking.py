@@ -1,5 +1,6 @@
 """Who is best, who is selected, and the table that a run ends with."""
 
+import numpy as np
 import pytest
 
 from xval.answers.findings import find_findings
@@ -132,7 +133,8 @@ UNLIKE_LOSSES = [
          "no metric that is gone", "the loss where one lacks the main metric"],
 )  # fmt: skip
 def test_what_ranks(make_instance, scores, first, second, ranking):
-    assert rank_instances([make_instance(1, scores[:1], **first), make_instance(2, scores[1:], **second)]) == ranking
+    ranked = rank_instances([make_instance(1, scores[:1], **first), make_instance(2, scores[1:], **second)])
+    assert ranked == ranking._replace(values=ranked.values, ranks={number: n for n, number in enumerate(ranking.instances, 1)})
 
 
 def test_the_selection_says_why_the_main_metric_does_not_rank(make_instance):
@@ -272,3 +274,21 @@ def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_ins
 )
 def test_the_score_that_an_interval_is_of_is_named_unless_it_is_the_mean_over_folds(changes, mean, text):
     assert format_interval({"items": 0.7, "pooled": 0.3, "low": 0.5, "high": 0.8} | changes, mean) == text
+
+
+def test_seeds_of_a_method_share_a_rank_also_where_one_lacks_folds(make_instance):
+    """Whichever seed has fewer folds, no other method stands between them, and one with all folds is selected."""
+    instances = [
+        make_instance(1, [0.9], folds_total=2, seed=1),
+        make_instance(2, [0.6, 0.6], seed=1, batch_size=7),
+        make_instance(3, [0.7, 0.7], seed=2),
+        make_instance(4, [0.9, 0.9], seed=1, batch_size=8),
+    ]
+    ranking = rank_instances(instances)
+    assert ranking.instances == (4, 3, 1, 2)
+    assert dict(ranking.ranks) == {4: 1, 3: 2, 1: 2, 2: 3}
+    assert (
+        ranking.values[1]
+        == ranking.values[3]
+        == pytest.approx(np.mean([instances[n].over_folds("validation", "accuracy")["mean"] for n in (0, 2)]))
+    )

@@ -33,4 +33,4 @@ def test_what_has_no_meaning_is_refused(results, command):
     assert (ended.code, "there is no instance 7. Available: 1-3" in ended.err) == (2, True)
 
     ended = command("report", results, "1")
-    assert (ended.code, "for a paper. Add --latex or --markdown" in ended.err) == (2, True)
+    assert (ended.code, "Add --latex or --markdown: xval report" in ended.err) == (2, True)

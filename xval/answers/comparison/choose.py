@@ -13,7 +13,7 @@ from pathlib import Path
 from xval.answers.comparison.compare import compare
 from xval.answers.comparison.competitor import Competitor
 from xval.answers.comparison.outcome import ROPE, Comparison
-from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable
+from xval.answers.comparison.refuse import Chosen, check_metric, refuse_incomparable, refuse_other_data
 from xval.answers.estimates import over_items_of
 from xval.answers.fitted_validation import fitted_to_own_items
 from xval.answers.item_words import item_word, items_word
@@ -145,11 +145,12 @@ def _compare(
     if len(chosen) < 2:
         place = "".join(f"{instance.experiment.path}: " for instance in chosen.values())
         raise SettingsError(f"{place}{counted(len(chosen), 'instance')} to compare; expected at least two.")
-    refuse_incomparable(chosen)
+    refuse_other_data(chosen)
     numbered = _numbered(chosen)
     task = numbered[0].task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
     higher_is_better = check_metric(metric, chosen)
+    refuse_incomparable(chosen)
     if metric not in task_metrics(task.name) or not find(task.name, metric).is_mean:
         chosen = {name: _over_items(instance) for name, instance in chosen.items()}
     called = _names(chosen)
@@ -162,6 +163,9 @@ def _compare(
     origins = {name: clause(judge_instance(instance)) for name, instance in chosen.items()}
     notes = [f"{capital(call_compared([name]))}: {origin}." for name, origin in origins.items() if origin]
     columns = dict.fromkeys(column for instance in numbered for column in instance.shared_columns)
+    if len({instance.experiment.path for instance in chosen.values()}) > 1:
+        own = [instance.experiment.path for name, instance in chosen.items() if split_name(name)[0] is None]
+        notes += [f"Instances that are named without a path are of {own[0]}."] if own else []
     notes += [f"{column.describe(item_word(numbered))}: one '{column.column}' is in training and test." for column in columns]
     notes += [found.message for found in map(describe_copies, _copies(chosen))]
     leaks = tuple(name for name, instance in chosen.items() if judge_instance(instance).state == "leaked")

@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from xval.answers.comparison.competitor import test_metrics
+from xval.answers.item_words import item_word
 from xval.answers.names import call_compared
 from xval.answers.nested_selection import NestedInstance
 from xval.answers.repeats import seed_replicates
 from xval.answers.summary import direction
-from xval.base.errors import ResultsError, SettingsError, suggestion
+from xval.base.errors import ResultsError, SettingsError, counted, suggestion
 from xval.base.operating_system import quote
 from xval.results.instance import InstanceResults
 from xval.results.open import open_results
@@ -17,23 +18,42 @@ Chosen = Mapping[str, InstanceResults]
 """Instances by what they are called."""
 
 
-def refuse_incomparable(chosen: Chosen) -> None:
-    """Refuse instances of other corpora or tasks, that differ only in the seed, or that are tested on other clips."""
+def refuse_other_data(chosen: Chosen) -> None:
+    """Refuse instances of other datasets or tasks."""
     _refuse_other_corpora(chosen)
     _refuse_other_tasks(chosen)
+
+
+def refuse_incomparable(chosen: Chosen) -> None:
+    """Refuse instances that differ only in the seed, or that are tested on other clips."""
     _refuse_seeds(chosen)
     _refuse_other_clips(chosen)
 
 
 def _refuse_other_corpora(chosen: Chosen) -> None:
-    experiments = list({instance.experiment.path: instance.experiment for instance in chosen.values()}.values())
-    hashes = [open_results(experiment).folds.reviewed_hash for experiment in experiments] if len(experiments) > 1 else []
-    for experiment, index_hash in zip(experiments, hashes, strict=False):
-        if index_hash != hashes[0]:
-            raise ResultsError(
-                f"{experiment.path}: the dataset is not that of {experiments[0].path} ({index_hash} and {hashes[0]}), so "
-                "they do not test the same items. Run one of them again with the dataset of the other."
-            )
+    first, *others = {instance.experiment.path: instance for instance in chosen.values()}.values()
+    for other in others:
+        index_hash, first_hash = (open_results(one.experiment).folds.reviewed_hash for one in (other, first))
+        if index_hash == first_hash:
+            continue
+        name, first_name = (str(one.parameters.get("dataset")) for one in (other, first))
+        why = "different datasets"
+        fix = f"Run one of them again with the dataset of the other (dataset = {first_name})."
+        if name == first_name:
+            why = f"different versions of the dataset '{name}', whose clips or labels changed in between"
+            fix = f"Run the older one again, on '{name}' as it is now."
+        raise ResultsError(
+            f"{other.experiment.path} and {first.experiment.path} cannot be compared, because they were run on {why}: "
+            f"{_describe_tested(other)}, and {_describe_tested(first)}. {fix}"
+        )
+
+
+def _describe_tested(instance: InstanceResults) -> str:
+    """Return the dataset of an instance, and how much of it was tested."""
+    n_clips = instance.n_clips
+    item = item_word([instance])
+    tested = f"{counted(sum(n_clips.values()), 'clip')} of {counted(len(n_clips), item)} tested"
+    return f"'{instance.parameters.get('dataset')}' ({tested})"
 
 
 def _refuse_other_tasks(chosen: Chosen) -> None:

@@ -166,7 +166,10 @@ def describe_methods(comparison: Comparison) -> str:
     tested_on = f"the {items} that both have tested, in different folds{repeat_words}"
     if all(pair.has_same_folds for pair in pairs):
         tested_on = f"the same {fold_words} of {items}{repeat_words}"
-    seeds = "one seed per fold" if n_repeats == [1] else f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
+    seeds = f"averaged over {' or '.join(map(str, n_repeats))} seeds within a fold"
+    if n_repeats == [1]:
+        draws = any("repeats" in pair.ways_to_retrain for pair in pairs)
+        seeds = "one seed per fold" if draws else "fitted once per fold, because no seed changes these models"
     text = (
         f"{capital(comparison.score)}, {_bases(comparison)}, was compared between {names} and the baseline, "
         f"{call_compared([comparison.baseline], 'model')} ({comparison.baseline_reason}), on {tested_on}, {seeds}."

@@ -7,11 +7,12 @@ test scores and not by the loss, because estimators are calibrated.
 import math
 from collections.abc import Iterator
 
+from xval.answers.ranking import average_seeds
+from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import rounded
 from xval.answers.summary import direction, has_windows, metric_words, side_name
 from xval.answers.variants import Variants, is_network
 from xval.base.findings import Finding, Rule
-from xval.base.numbers import finite_or_nan
 from xval.settings.classical import CLASSICAL
 
 FINDING = Finding.coded(
@@ -27,8 +28,10 @@ def _find(variants: Variants) -> Iterator[Finding]:
     done, metric = variants.done, variants.main_metric
     side = "clip_validation" if has_windows(done) else "validation"
     sign = 1 if direction(done, metric) else -1
-    means = {instance.number: sign * finite_or_nan(instance.over_folds(side, metric)["mean"]) for instance in done}
-    known = [instance for instance in done if math.isfinite(means[instance.number])]
+    own_means = {instance.number: instance.over_folds(side, metric)["mean"] for instance in done}
+    values = average_seeds(own_means, seed_replicates(parameters_of(done)))
+    means = {number: sign * value for number, value in values.items() if math.isfinite(value)}
+    known = [instance for instance in done if instance.number in means]
     estimators = [instance for instance in known if instance.settings.architecture in CLASSICAL]
     best = max(estimators, key=lambda instance: (len(instance.folds), means[instance.number]), default=None)
     if best is None:

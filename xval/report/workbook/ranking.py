@@ -6,6 +6,7 @@ The chart has points, error bars and chance. If there are too many instances, on
 from xlsxwriter.chart_line import ChartLine
 from xlsxwriter.utility import xl_range_abs
 
+from xval.answers.ranking import describe_common_means
 from xval.answers.score_text import estimate
 from xval.answers.summary import direction, metric_words, side_name, test_side
 from xval.base.errors import shortened
@@ -43,10 +44,10 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         instance, row = by_number[number], _HEADER_ROW + place
         name = contents.names[number]
         label = cells.plain_text(f"{number}  {name}")
-        identity = (place if number in ranking.instances else None, number, name)
+        identity = (ranking.ranks.get(number), number, name)
         value, low, high, of, chance, _ = estimate(instance, side, metric)
         values = (
-            *identity, instance.over_folds(ranking.side, ranking.metric)["mean"], value, low, high, chance,
+            *identity, ranking.value_of(instance), value, low, high, chance,
             of, shortened(label, _LONGEST_NAME),
             None if value is None or low is None else value - low, None if value is None or high is None else high - value,
         )  # fmt: skip
@@ -63,9 +64,12 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     n_charted = min(len(numbers), MOST_CHARTED)
     notes = (
         f"Best first by the mean {ranked_by}{ranking.because}. Points: {score}; bars: its 95 % interval; line: chance.",
-        (
-            "Test scores are not used for ranking. Overlapping bars do not show that instances are equal: xval "
-            "compare tests that."
+        " ".join(
+            [
+                "Test scores are not used for ranking.",
+                "Overlapping bars do not show that instances are equal: xval compare tests that.",
+                *describe_common_means(instances, ranking),
+            ]
         ),
         *([f"The chart shows the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
     )
