@@ -449,14 +449,16 @@ from pathlib import Path
 
 from xval import Observer
 
+BUSY = Path("busy").with_suffix(".txt")  # a file that the code named whole would be a part of the code
+
 
 class Computes(Observer):
     def epoch(self, values):
-        if "UNDISTURBED" in os.environ or Path("busy").exists():
+        if "UNDISTURBED" in os.environ or BUSY.exists():
             return
         time.sleep(0.4)
         if values["epoch"] == 6:
-            Path("busy").touch()
+            BUSY.touch()
             hashlib.pbkdf2_hmac("sha256", b"", b"", 30_000_000)  # some 10 s, in which no signal reaches Python
 """
 
@@ -466,7 +468,7 @@ def test_a_second_ctrl_c_loses_no_checkpoint_and_changes_no_result(study, tmp_pa
     study.file("watch.py", BUSY_IN_C)
     study.script(NETWORK | {"callbacks": "watch.Computes", "dropout": 0.2}, num_epochs=9, patience=100)
     with study.started("exp.py", "--folds", "1") as process:
-        while not (study.folder / "busy").exists():
+        while not (study.folder / "busy.txt").exists():
             assert process.poll() is None, process.communicate()[0]
             time.sleep(0.05)
         for _ in range(2):
@@ -483,6 +485,7 @@ def test_a_second_ctrl_c_loses_no_checkpoint_and_changes_no_result(study, tmp_pa
     assert first["checkpoint"] == said_epoch
 
     assert study.python("exp.py", "--folds", "1", in_workers=True).returncode == 0
+    assert study.record()["went_on"]["after_epoch"] == said_epoch
     undisturbed = study_in(tmp_path_factory.mktemp("undisturbed"))
     undisturbed.corpus()
     for name in ("watch.py", "exp.py"):
