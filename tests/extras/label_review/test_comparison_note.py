@@ -80,7 +80,7 @@ def test_another_corpus_is_refused_as_before(finished, corrected):
     folds["corrections"]["of_index"] = "a third"
     (corrected / "folds.json").write_text(json.dumps(folds))
 
-    with pytest.raises(ResultsError, match="the dataset is not"):
+    with pytest.raises(ResultsError, match="different versions of the dataset"):
         compare_instances(finished.results, ["1", f"{corrected}:1"])
 
 
