@@ -18,6 +18,7 @@ COMMANDS = {  # what each needs, where a path is wrong
     "groups": (EXPERIMENT,),
     "list": ("nowhere",),
     "sample-size": ("--from", EXPERIMENT),
+    "permutation-test": (EXPERIMENT,),
     "predict": (FOLD, "audio"),
     "add-metrics": (EXPERIMENT, "uar"),
     "prepare": ("folders", "nowhere"),

@@ -13,7 +13,7 @@ from xval.results.identity import JobIdentity
 from xval.settings.parameters import hash_parameters
 
 FOLDS_HASH = Finding("folds.json matches its hash, and every record was made on its folds", slug="folds hash")
-EDITED_FOLDS = Finding("folds.json has been edited: its folds have the hash {computed}, but it says {written}")
+EDITED_FOLDS = Finding("folds.json has been edited: its folds have the hash {computed}, but it records {written}")
 OTHER_FOLDS = Finding("was run on folds {ran}, but folds.json has {written}")
 
 
@@ -33,7 +33,7 @@ def _check_folds(evidence: Evidence, findings: Findings) -> None:
 
 CORPUS_HASH = Finding("the dataset has the index from which the folds were made", slug="corpus hash")
 OTHER_INDEX = Finding("{folder} has the index {index}, but the folds were made from {wanted}")
-EDITED_INDEX = Finding("{folder}: its index has been edited: it has the hash {computed}, but says {index}")
+EDITED_INDEX = Finding("{folder}: its index has been edited: it has the hash {computed}, but records {index}")
 
 
 @Rule(13, CORPUS_HASH, OTHER_INDEX, EDITED_INDEX)
@@ -55,7 +55,7 @@ def _check_corpus(evidence: Evidence, findings: Findings) -> None:
 
 SETTINGS_HASH = Finding("settings.json matches its hash and every record", slug="settings hash")
 EDITED_SETTINGS = Finding(
-    "instance {instance}: settings.json has been edited: its settings have the hash {computed}, but it says {written}"
+    "instance {instance}: settings.json has been edited: its settings have the hash {computed}, but it records {written}"
 )
 OTHER_SETTINGS = Finding("was run with settings {ran}, but settings.json has {written}")
 NO_SETTINGS = Finding("settings.json cannot be read", level=NOT_CHECKABLE)
