@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import zipfile
 
 import keras
@@ -9,6 +10,8 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+
+import xval
 
 OF_AN_EXPERIMENT = {"results.xlsx", "report.html", "description.txt", "folds.json", "phases.csv", "code", "summary.json"}
 OF_AN_EXPERIMENT |= {"nested_estimates.json", "instance_1", "instance_2", "instance_3"}
@@ -186,3 +189,54 @@ def test_the_same_command_gives_the_same_bytes(study, tmp_path_factory, study_in
     weights = [zipfile.ZipFile(one.fold() / "model.keras").read("model.weights.h5") for one in (study, other)]
     assert weights[0] == weights[1]
     assert study.history().equals(other.history())
+
+
+OPENED = """
+import sys
+opened = set()
+sys.addaudithook(lambda event, given: opened.add(str(given[0])) if event == "open" else None)
+import xval
+table = xval.load_results(sys.argv[1], items=True)
+names = [name.split("/")[-1] for name in opened]
+print(len(table), names.count("scores.parquet"), names.count("estimates.json"))
+"""
+
+
+def test_scores_are_read_from_a_file_of_each_instance_and_not_of_each_job(finished):
+    ended = finished.python("-c", OPENED, str(finished.results))
+
+    n_rows, *n_opened = map(int, ended.stdout.split())
+    assert n_rows == len(xval.load_results(finished.results, items=True))
+    assert n_opened == [0, 3], ended.stderr
+
+
+def test_scores_of_a_changed_file_are_shown_though_others_are_kept(finished, tmp_path):
+    copied = tmp_path / "results" / "small" / "experiment_1"
+    shutil.copytree(finished.results, copied, copy_function=shutil.copyfile)  # with the times of copying
+    before = xval.load_results(finished.results, items=True)
+    pd.testing.assert_frame_equal(xval.load_results(copied, items=True), before)
+    path = copied / "instance_1" / "fold_2" / "scores.parquet"
+    rows = pd.read_parquet(path)
+    rows.loc[(rows["side"] == "test") & (rows["item"] == "") & (rows["metric"] == "accuracy"), "value"] = 0.125
+
+    rows.to_parquet(path)
+
+    after = xval.load_results(copied, items=True)
+    changed = after[(after["value"] != before["value"]) & after["value"].notna()]
+    columns = ["instance", "fold", "side", "metric", "value"]
+    assert changed[columns].to_numpy().tolist() == [[1, 2, "test", "accuracy", 0.125]]
+    path.unlink()
+    with pytest.raises(xval.XvalError, match=r"fold_2/scores\.parquet: missing"):
+        xval.load_results(copied, items=True)
+
+
+def test_kept_scores_that_were_edited_are_read_from_the_jobs(finished, tmp_path):
+    copied = tmp_path / "results" / "small" / "experiment_1"
+    shutil.copytree(finished.results, copied)
+    path = copied / "instance_1" / "estimates.json"
+    kept = json.loads(path.read_text())
+    kept["scores"]["fold_1"]["sides"]["test"]["accuracy"] = 0.125
+
+    path.write_text(json.dumps(kept))
+
+    pd.testing.assert_frame_equal(xval.load_results(copied, items=True), xval.load_results(finished.results, items=True))

@@ -36,3 +36,13 @@ def test_instances_that_are_not_finished_are_named_by_a_run_of_others(study):
     printed = study.run("1").stdout
     assert "Next:     Run the experiment again to finish constant (2)." in printed
     assert starred(printed) == ["1"]
+
+
+def test_the_page_of_all_experiments_does_not_call_a_run_at_work_that_wrote_it_at_its_end(study):
+    study.script(CONSTANT, page="complete")
+    study.run("--folds", "1")
+
+    index = (study.folder / "results" / "index.html").read_text()
+
+    assert "to do (1 of 2 jobs done)" in index
+    assert "running" not in re.sub(r"<script.*?</script>", "", index, flags=re.DOTALL)

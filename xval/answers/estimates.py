@@ -16,13 +16,13 @@ from xval.base.user_code.modules import looking_in
 from xval.measures import metrics
 from xval.measures.metrics import Metric
 from xval.results.added_metrics import AddedMetric, load_metric, trained_with, version_of
-from xval.results.estimates_file import write_estimates
+from xval.results.estimates_file import Estimates, write_estimates
 from xval.results.instance import InstanceResults
 from xval.results.item_scores import OVER_ITEMS_VERSION, ItemScore, OverItems
 from xval.results.job_key import JobKey
 from xval.results.open import OpenResults, open_results
 from xval.results.read import Record, WrittenInstance
-from xval.results.scores import Added, ScoreRow, Scores, collect, write_scores
+from xval.results.scores import SCORES_FILE, Added, ScoreRow, Scores, collect, write_scores
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -168,8 +168,8 @@ def over_items_of(
     results, path = open_results(instance.experiment), instance.estimates_file
     jobs = {instance.folder(key).relative_to(path.parent).as_posix(): key for key in instance.done}
     known = results.estimates(path)
-    if known and _is_known(results, known["of"], instance, jobs):
-        return cast("OverItems", known["figures"])
+    if known and _is_known(results, known, instance, jobs):
+        return cast("OverItems", known.over_items)
     numbers = sorted({instance.trained_job(key).instance for key in instance.done})
     state = [instance.experiment.state(number) for number in numbers]
     if further is None:
@@ -184,23 +184,31 @@ def over_items_of(
         is_unchanged = state == [instance.experiment.state(number) for number in numbers]
         # Code that was not named here may be named by another call.
         if computed and is_unchanged and not ((faults or damaged) and imports.is_restricted()):
-            write_estimates(path, {"version": OVER_ITEMS_VERSION, "jobs": sources}, computed)
+            is_of_one = path == instance.experiment.estimates_file(instance.number)
+            scores = {
+                name: results.scores(key, instance.done[key])
+                for name, key in jobs.items()
+                if is_of_one and SCORES_FILE in sources[name]["files"]
+            }
+            write_estimates(path, Estimates(OVER_ITEMS_VERSION, sources, computed, scores))
     damaged += faults
     return computed
 
 
 def kept_jobs(results: OpenResults, instance: int) -> list[str]:
     """Return the names of the folders of the jobs that the kept scores over items are of."""
-    return list(results.estimates(results.folder.estimates_file(instance)).get("of", {"jobs": {}})["jobs"])
+    estimates = results.estimates(results.folder.estimates_file(instance))
+    return list(estimates.jobs) if estimates else []
 
 
-def _is_known(results: OpenResults, of: Mapping[str, Any], instance: InstanceResults, jobs: Mapping[str, JobKey]) -> bool:
+def _is_known(results: OpenResults, known: Estimates, instance: InstanceResults, jobs: Mapping[str, JobKey]) -> bool:
     """Return whether scores were computed by this version of the code, of the jobs of an instance as they are now."""
-    known = of["jobs"]
-    if of["version"] != OVER_ITEMS_VERSION or known.keys() != jobs.keys():
+    if known.version != OVER_ITEMS_VERSION or known.jobs.keys() != jobs.keys():
         return False
+    sources = known.jobs
     return all(
-        known[name]["further"] == _versions(instance.scores[key]) and results.is_source(known[name], instance.trained_job(key))
+        sources[name]["further"] == _versions(instance.scores[key])
+        and results.is_source(sources[name], instance.trained_job(key))
         for name, key in jobs.items()
     )
 

@@ -1,43 +1,75 @@
-"""The cache of what is computed from predictions: estimates.json of an instance, nested_estimates.json of the chosen jobs.
+"""The cache of an instance, estimates.json, and of the jobs that folds choose among several, nested_estimates.json.
 
-It has the hashes of the records and predictions that it was computed of, and counts where these are the same. Predictions that
-are gone leave what was computed of them. What is damaged or was edited, which a checksum shows, is computed again.
+It has what is computed from predictions, and the scores of all jobs together, so that whoever shows an instance opens one file
+and not one for each job. It has the hashes of the records, scores and predictions that it was made of, and counts where these
+are the same. Predictions that are gone leave what was computed of them. What is damaged or was edited, which a checksum shows,
+is computed again.
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xval.base.errors import ResultsError
 from xval.base.json_files import FORMAT_VERSION, JsonObject, hash_text, part_of, read_json, without_nan
 from xval.base.operating_system import read_regular, replace
 from xval.base.size_limits import LARGEST_TABLE_BYTES
 from xval.results.folder import file_state
+from xval.results.scores import SCORES_FILE, Scores, scores_from_json, scores_to_json
 
-_READ = ("scores.parquet", "predictions.parquet", "events.csv")
+_READ = (SCORES_FILE, "predictions.parquet", "events.csv")
 
 
-def read_estimates(path: Path) -> JsonObject:
-    """Return ``of`` and ``figures`` of `write_estimates`; nothing where the file is missing, damaged or was edited."""
+class Estimates(NamedTuple):
+    """The content of estimates.json.
+
+    Attributes:
+        version: Of the code that computed scores over items.
+        jobs: What it was made of: `source_of` each job and the versions of its added metrics, by the name of its folder.
+        over_items: An `OverItems`.
+        scores: Of the jobs, by the names of their folders; an earlier version has kept none.
+    """
+
+    version: int
+    jobs: Mapping[str, Mapping[str, Any]]
+    over_items: Mapping[str, Any]
+    scores: Mapping[str, Scores]
+
+    def scores_of(self, job_name: str, record_hash: str, scores_file: str) -> Scores | None:
+        """Return the scores of a job; None: they are not kept, or of another record or another scores.parquet."""
+        if job_name not in self.scores:
+            return None
+        source = self.jobs[job_name]
+        is_same = source["record"] == record_hash and _is_file(source["files"][SCORES_FILE], scores_file)
+        return self.scores[job_name] if is_same else None
+
+
+def read_estimates(path: Path) -> Estimates | None:
+    """Return what `write_estimates` wrote; None: the file is missing, damaged or was edited."""
     try:
         content = read_json(path) or {}
     except (ResultsError, OSError):
-        return {}
-    estimates = content.get("over_items")
-    summed = [content["further"], estimates] if "further" in content else [estimates]  # the first of an earlier version
-    if isinstance(estimates, dict) and estimates.keys() == {"of", "figures"} and content.get("checksum") == _checksum(summed):
-        return estimates
-    return {}
+        return None
+    estimates, scores = content.get("over_items"), content.get("scores")
+    # Of earlier versions; the first ones had further.
+    summed = [json.dumps(part) for part in (content.get("further"), estimates, scores) if part is not None]
+    if not isinstance(estimates, dict) or estimates.keys() != {"of", "figures"} or content.get("checksum") != _checksum(summed):
+        return None
+    kept = {name: scores_from_json(job_scores) for name, job_scores in (scores or {}).items()}
+    return Estimates(estimates["of"]["version"], estimates["of"]["jobs"], estimates["figures"], kept)
 
 
-def write_estimates(path: Path, of: JsonObject, scores: Mapping[str, Any]) -> None:
+def write_estimates(path: Path, estimates: Estimates) -> None:
     """Write what was computed, and of what; without waiting for the disk, since what is damaged is computed again."""
-    estimates = without_nan({"of": of, "figures": scores})
-    content = {"format_version": FORMAT_VERSION, "over_items": estimates, "checksum": _checksum([estimates])}
+    of = {"version": estimates.version, "jobs": estimates.jobs}
+    scores = {name: scores_to_json(job_scores) for name, job_scores in estimates.scores.items()}
+    parts = {"over_items": {"of": of, "figures": estimates.over_items}, "scores": scores}
+    # In a line, which takes a tenth of the time.
+    texts = {name: json.dumps(without_nan(part), allow_nan=False) for name, part in parts.items()}
+    texts |= {"format_version": json.dumps(FORMAT_VERSION), "checksum": json.dumps(_checksum(list(texts.values())))}
     with part_of(path) as temporary:
-        text = json.dumps(content, allow_nan=False)  # in a line, which takes a tenth of the time
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text("{" + ", ".join(f'"{name}": {text}' for name, text in texts.items()) + "}", encoding="utf-8")
         replace(temporary, path)
 
 
@@ -70,5 +102,5 @@ def _hash_file(path: str) -> str:
         return ""  # nothing can be computed of it
 
 
-def _checksum(parts: object) -> str:
-    return hash_text(json.dumps(parts).encode())
+def _checksum(texts: Sequence[str]) -> str:
+    return hash_text(f"[{', '.join(texts)}]".encode())

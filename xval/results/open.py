@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from xval.base.errors import REMEDY, ResultsError
 from xval.base.json_files import JsonObject
-from xval.results.estimates_file import is_of, read_estimates, source_of
+from xval.results.estimates_file import Estimates, is_of, read_estimates, source_of
 from xval.results.folder import ExperimentFolder, file_state, find_experiment
 from xval.results.identity import JobIdentity
 from xval.results.instance import InstanceResults
@@ -91,8 +91,15 @@ class OpenResults:
         """Return the scores of a job that has ended, with its record; none of one that failed."""
         if record["status"] != "done":
             return Scores()
-        state = (file_state(self._place(key, SCORES_FILE)), self._hashed_record(key)[1])
-        return self.once(("scores", key), state, lambda: read_scores(self.folder.fold_folder(*key), record))
+        path, record_hash = self._place(key, SCORES_FILE), self._hashed_record(key)[1]
+        state = file_state(path)
+
+        def read() -> Scores:
+            estimates = self.estimates(self.folder.estimates_file(key.instance)) if state else None
+            kept = estimates and estimates.scores_of(key.folder_name, record_hash, path)
+            return kept or read_scores(self.folder.fold_folder(*key), record)
+
+        return self.once(("scores", key), (state, record_hash), read)
 
     def history(self, key: JobKey) -> Curves:
         """Return the epochs of a job, in arrays, which take little memory; nothing of one that has none, as a combination.
@@ -112,7 +119,7 @@ class OpenResults:
         """Return whether `source` would return what is known, but for files that are gone; see `is_of`."""
         return is_of(known, self._place(key), self._hashed_record(key)[1])
 
-    def estimates(self, path: Path) -> JsonObject:
+    def estimates(self, path: Path) -> Estimates | None:
         """Return what was computed from predictions; see `read_estimates`."""
         return self._read(path, partial(read_estimates, path))
 

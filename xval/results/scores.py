@@ -126,6 +126,18 @@ def write_scores(folder: Path, scores: Scores, *, flushed: bool = False) -> None
         replace(temporary, folder / SCORES_FILE)
 
 
+def scores_to_json(scores: Scores) -> dict[str, Any]:
+    """Return scores as `scores_from_json` reads them."""
+    added = {name: facts._asdict() for name, facts in scores.added.items()}
+    return {"sides": scores.sides, "items": scores.items, "added": added}
+
+
+def scores_from_json(content: Mapping[str, Mapping[str, Any]]) -> Scores:
+    """Return scores that were written as JSON; null: undefined."""
+    sides, items = ({name: _numbers(metrics) for name, metrics in content[part].items()} for part in ("sides", "items"))
+    return Scores(sides, items, {name: Added(**facts) for name, facts in content["added"].items()})
+
+
 def read_scores(folder: Path, record: Mapping[str, Any]) -> Scores:
     """Return the scores of a finished job, whose record of an earlier version has them itself.
 

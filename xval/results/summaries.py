@@ -14,7 +14,7 @@ from pathlib import Path
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from xval.base.errors import ResultsError
-from xval.base.json_files import hash_text, read_json
+from xval.base.json_files import hash_text, process_name, read_json
 from xval.base.operating_system import read_regular
 from xval.results.folder import ExperimentFolder
 from xval.results.item_scores import OVER_ITEMS_VERSION
@@ -214,8 +214,9 @@ def _live_state(folder: ExperimentFolder, changed: float | None, otherwise: str)
         in_use = folder.is_in_use()
     except (ResultsError, OSError):
         return UNKNOWN
-    if not in_use and (runs := folder.at_work()):
-        return "running" if changed and changed > runs[0].since else "starting"
+    others = [run for run in folder.at_work() if run.process != process_name()]  # a run writes the list at its own end
+    if not in_use and others:
+        return "running" if changed and changed > others[0].since else "starting"
     return {True: "running", False: otherwise, None: UNKNOWN}[in_use]
 
 
