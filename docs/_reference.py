@@ -228,7 +228,7 @@ def findings_page() -> Iterator[str]:
         "Settings that contradict each other are an error: nothing is trained. The error names the place of the setting, and"
         " has this message."
     )
-    tables = ("xval.settings.contradictions", "xval.settings.classical_faults")
+    tables = [f"xval.settings.{module}" for module in ("contradictions", "classical_faults", "combination")]
     contradictions = [rule.findings[0] for table in tables for rule in rules_of(table)]
     rows = [f"| {one.slug} | {_filled(one.message)} | {_filled(one.advice)} |" for one in contradictions]
     yield "\n".join(["| contradiction | message | what to do |", "| --- | --- | --- |", *rows])

@@ -206,8 +206,32 @@ def test_nothing_is_trained_from_a_model_that_was_replaced(copied, start):
     ended = copied.run(script="more.py")
 
     assert ended.returncode == 2
-    assert f"model.keras {REPLACED}" in " ".join((ended.stdout + ended.stderr).split())
+    said = " ".join((ended.stdout + ended.stderr).split())
+    assert f"model.keras {REPLACED}" in said
+    assert "instance 1: " in said.partition(REPLACED)[0]
+    assert next(name for name in ("initial_model", "models") if name in start) in said.partition(REPLACED)[0]
     assert not list((copied.folder / "results/small/experiment_2").glob("instance_*/fold_*"))
+
+
+def test_no_final_model_is_trained_from_a_model_that_was_replaced(copied):
+    """It is refused before any training, with its instance, as the folds are."""
+    small = {"sample_rate_hz": 4000, "n_fft": 64, "win_length": 64, "hop_length": 32, "n_mels": 8, "num_folds": 3}
+    (copied.folder / "before").mkdir()
+    shutil.copy(copied.fold(1, 1) / "model.keras", copied.folder / "before/model.keras")
+    copied.script(
+        {"architecture": "mlp", "n_units": (8,), "initial_model": "before/model.keras"},
+        {"architecture": "feature_combination", "models": [f"{FOLD[:-1]}{{fold}}/model.keras"], "basic_features": False},
+        name="more.py", num_experiment=2, **small,
+    )  # fmt: skip
+    assert copied.run(script="more.py").returncode == 0
+    (copied.folder / "before/record.json").write_text(json.dumps({"model_sha256": {"model.keras": "0" * 64}}))
+    assert copied.xval("refit", f"{copied.EXPERIMENT}:1").returncode == 0
+    shutil.copy(copied.fold(1, 1) / "model.keras", copied.results / "instance_1/refit/model.keras")
+
+    for number, model in (1, "initial_model: before"), (2, "models: results/small/experiment_1/instance_1/refit"):
+        said = " ".join(copied.mistake("-m", "xval", "refit", f"results/small/experiment_2:{number}").split())
+        assert f"error: instance {number}: {model}: model.keras {REPLACED}" in said
+        assert not list((copied.folder / f"results/small/experiment_2/instance_{number}").glob("refit*"))
 
 
 @pytest.fixture

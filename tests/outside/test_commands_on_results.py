@@ -1,13 +1,20 @@
 """Commands that read a finished experiment."""
 
+import csv
+import io
 import json
+import os
 import re
 import shutil
+import signal
+import time
 
 import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+
+from tests.outside.conftest import FEATURES
 
 
 def test_status_counts_the_jobs(finished):
@@ -325,3 +332,48 @@ def test_of_folds_that_a_publisher_made_claims_are_about_new_recordings(study):
     assert "on unseen recordings" in said.stdout, said.stdout
     for folds in ("new folds", "unseen folds"):
         assert folds not in said.stdout + compared.stdout
+
+
+def test_a_run_without_folds_yet_is_starting(empty):
+    """Features are made before folds.json is written, which may take long."""
+    empty.recordings(n_speakers=60)
+    assert empty.prepare("table", "audio/clips.csv", "--dataset", "small").returncode == 0
+    empty.script({"architecture": "constant"}, **FEATURES | {"n_mels": 7})
+    assert "no such folder" in empty.mistake("-m", "xval", "status", empty.EXPERIMENT)
+    with empty.started("exp.py", "--executor", "inline") as process:
+        while not list(empty.results.glob(".script_*.json")):
+            assert process.poll() is None
+            time.sleep(0.002)
+        os.kill(process.pid, signal.SIGSTOP)
+        assert not (empty.results / "folds.json").exists()
+        ended = empty.xval("status", empty.EXPERIMENT)
+        assert ended.returncode == 0, ended.stderr
+        assert re.fullmatch(
+            rf"{empty.EXPERIMENT}: exp\.py is starting since [\d:]+ \(.*\)\. It has no folds and no results yet\.\n",
+            ended.stdout,
+        )
+        status = json.loads(empty.xval("status", empty.EXPERIMENT, "--format", "json").stdout)
+        assert status["at_work"][0]["script"] == "exp.py"
+        assert (status["folds_total"], status["instances"], status["faults"]) == (None, [], [])
+        said = empty.mistake("-m", "xval", "report", empty.EXPERIMENT)
+        assert "has no results yet, because exp.py is starting. Wait for its first fold." in " ".join(said.split())
+    assert "no folds.json" in empty.mistake("-m", "xval", "status", empty.EXPERIMENT)  # it was killed
+
+
+def test_cells_of_tables_have_text_and_no_python(finished, tmp_path):
+    """A spreadsheet shows what several values say: lists as words, and nothing where there is none."""
+    tables = {}
+    for words in ("audit", "status", "compare", "list", "groups"):
+        place = "results" if words == "list" else finished.EXPERIMENT
+        options = ("--by", "gender") if words == "groups" else ()
+        ended = finished.xval(words, place, *options, "--format", "csv")
+        assert ended.stdout.count("\n") > 1, ended.stderr
+        rows = list(csv.reader(io.StringIO(ended.stdout)))
+        assert not [cell for row in rows for cell in row if re.match(r"[\[({].*[\])}]$|(None|nan|NaN|<NA>|NaT)$", cell)], words
+        tables[words] = rows
+    audited = pd.DataFrame(tables["audit"][1:], columns=tables["audit"][0]).set_index("rule")
+    assert audited.loc["members", "notes"] == "no instance is an ensemble"
+    assert audited.loc["members", "faults"] == ""
+    assert finished.xval("audit", finished.EXPERIMENT, "--output", tmp_path / "a.xlsx").returncode == 0
+    sheet = pd.read_excel(tmp_path / "a.xlsx", keep_default_na=False).set_index("rule")
+    assert sheet["notes"].to_dict() == audited["notes"].to_dict()

@@ -32,6 +32,19 @@ def compare(study, *arguments):
     return " ".join((ended.stdout + ended.stderr).split())
 
 
+def table_below(sheet, first):
+    """Return the table of a sheet whose header begins with a word, by instance."""
+    rows = list(sheet.iter_rows(values_only=True))
+    start = next(place for place, row in enumerate(rows) if row[0] == first)
+    table = pd.DataFrame(rows[start + 1 :], columns=rows[start], dtype=object)
+    return table[table["instance"].map(lambda value: isinstance(value, int))].set_index("instance")
+
+
+def sheet_text(sheet):
+    """Return all words of a sheet in one line."""
+    return " ".join(str(cell) for row in sheet.iter_rows(values_only=True) for cell in row if cell is not None)
+
+
 def next_line(printed):
     return re.search(r"^Next: +(.*)$", printed, re.MULTILINE)[1]
 
@@ -97,16 +110,65 @@ def test_seeds_have_one_rank_by_their_common_mean_in_all_views(empty):
     own = [empty.scores(instance, fold, side="validation")["balanced_accuracy"] for instance in (1, 2) for fold in (1, 2, 3)]
     common = np.mean(own)
     assert np.mean(own[:3]) != pytest.approx(common)
-    text = (
-        "Variants 1-2 differ only in their seed, so they are ranked by their common mean "
-        f"(validation balanced accuracy (UAR) {common:.3f})."
-    )
+    score = f"validation balanced accuracy (UAR) {common:.3f}"
+    ranked = f"Variants 1-2 differ only in their seed, so the mean of seeds 1, 2 ranks them ({score})."
+    text = f"{ranked} Each row has the score of its own seed."
     assert text in printed
-    assert f"worse than the estimator logistic (3): validation balanced accuracy (UAR) {common:.3f} at best" in printed
-    sheet = openpyxl.load_workbook(empty.results / "results.xlsx")["ranking"]
-    rows = [row for row in sheet.iter_rows(min_row=35, max_col=4, values_only=True) if row[1]]
-    table = pd.DataFrame(rows, columns=["rank", "instance", "name", "score"]).set_index("instance")
-    assert table["rank"].to_dict() == {3: 1, 1: 2, 2: 2}
-    assert table["score"][[1, 2]].tolist() == pytest.approx([common, common])
+    assert f"worse than the estimator logistic (3): {score} (mean of seeds 1, 2) against" in printed
+    book = openpyxl.load_workbook(empty.results / "results.xlsx")
+    rows = table_below(book["ranking"], "rank")
+    assert rows["rank"].to_dict() == {3: 1, 1: 2, 2: 2}
+    assert rows["validation balanced accuracy (UAR)"][[1, 2]].tolist() == pytest.approx([common, common])
+    assert rows["seeds"].to_dict() == {3: None, 1: "mean of seeds 1, 2", 2: "mean of seeds 1, 2"}
+    summary = table_below(book["summary"], "name")["validation balanced accuracy (UAR)"]
+    assert summary[[1, 2]].tolist() == pytest.approx([np.mean(own[:3]), np.mean(own[3:])])
+    assert text in sheet_text(book["summary"])
+    assert "Each row has" not in sheet_text(book["ranking"])
     assert empty.xval("report", empty.EXPERIMENT, "--no-audio", "--no-audit").returncode == 0
-    assert text in " ".join((empty.results / "report.html").read_text().split())
+    page = " ".join((empty.results / "report.html").read_text().split())
+    table, _, below = page.partition('id="instance-table"')[2].partition("</table>")
+    assert below.removeprefix("</div>").lstrip().startswith('<p class="note">Small print: ')
+    assert text in below.partition("</p>")[0]  # at the table whose rows it is about
+    for value in (np.mean(own[:3]), np.mean(own[3:])):
+        assert f">{value:.3f}</td>" in table
+    shown = empty.python("-c", f"import xval; print(xval.Results({empty.EXPERIMENT!r}))").stdout
+    assert text in " ".join(shown.split())
+
+
+def test_seeds_of_the_best_variant_are_compared_as_one_method(empty):
+    """In the sheet *summary*, on the page, and where another one to compare with is suggested."""
+    write_corpus(empty, n_items=9, difference=0.8)
+    seeds = [{"architecture": "forest", "n_trees": 3, "seed": seed} for seed in (1, 2)]
+    empty.train(*seeds, LOGISTIC, {"architecture": "constant"}, num_folds=3, item_name="speaker", page="complete")
+    page = " ".join((empty.results / "report.html").read_text().split())
+    assert "Of variants 1-2, which differ only in their seed, 1 is compared." in page
+    assert "are one variant with different seeds" not in page
+    assert f"For example: xval compare {empty.EXPERIMENT} 1 3;" in compare(empty, "1")
+
+
+def test_a_network_is_not_measured_against_an_estimator_that_reads_nothing(empty):
+    """The baseline ``constant`` is called what it is, whatever its name, and nobody is told to use it."""
+    write_corpus(empty, n_items=9)
+    named = {"architecture": "constant", "comment_1": "the most frequent class"}
+    network = {"architecture": "mlp", "n_units": (4,), "num_epochs": 1, "learning_rate": 1000.0}
+    empty.train(*[network | {"seed": seed} for seed in (1, 2, 3)], named, num_folds=3)
+    text = " ".join(empty.run("--details").stdout.split())
+    (found,) = re.findall(r"XV205 below-baseline: (.*?\.) (Train longer .*?\.)", text)
+    assert "worse than the baseline constant (4): validation balanced accuracy (UAR) 0." in found[0]
+    assert found[1] == "Train longer (num_epochs), with another learning_rate or a smaller network."
+    assert "the estimator" not in text
+
+
+def test_a_pilot_has_two_methods_and_no_second_seed(empty):
+    write_corpus(empty, n_items=9, difference=0.8)
+    forest = {"architecture": "forest", "n_trees": 3}
+    empty.train(forest | {"seed": 1}, forest | {"seed": 2}, {"architecture": "constant"}, num_folds=3)
+    plan = empty.xval("sample-size", "--from", empty.EXPERIMENT)
+    assert plan.returncode == 0, plan.stderr
+    assert f"Measured on {empty.EXPERIMENT}, instances 3 and 1:" in plan.stdout
+    plan = empty.xval("sample-size", "--from", f"{empty.EXPERIMENT}:2")
+    assert plan.returncode == 0, plan.stderr
+    assert f"Measured on {empty.EXPERIMENT}, instances 2 and 3:" in plan.stdout
+    of_two_seeds = empty.xval("sample-size", "--from", f"{empty.EXPERIMENT}:2", "--baseline", "1")
+    assert of_two_seeds.returncode == 2
+    assert "are one variant with different seeds" in of_two_seeds.stderr

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from xval.answers.nested_selection import NestedInstance, choose_nested
 from xval.answers.pretrained import judge_instance
 from xval.answers.ranking import Ranking, rank_instances
-from xval.answers.repeats import copies, parameters_of, seed_replicates
+from xval.answers.repeats import first_of_method, parameters_of
 from xval.answers.score_text import p_text
 from xval.answers.summary import metric_words
 from xval.base.errors import ResultsError, SettingsError, first_of
@@ -36,11 +36,12 @@ def compare_chosen(
         nested: The choice as each fold makes it; None: there was none.
     """
     condition = _tested_by(selected)
-    parameters = parameters_of(done)
-    groups = [*seed_replicates(parameters), *copies(parameters)]
-    own = [number for group in groups if selected.number in group for number in group]
-    left_out = {selected.number, *own, *(number for group in groups for number in group[1:])}
-    others = [other for other in done if other.number not in left_out and _tested_by(other) == condition]
+    methods = first_of_method(parameters_of(done))
+    others = [
+        other
+        for other in done
+        if methods[other.number] == other.number != methods[selected.number] and _tested_by(other) == condition
+    ]
     best = ranking.best_of([other.number for other in others], _MOST_COMPARED)
     if not best:
         return None

@@ -33,6 +33,7 @@ class Ranking(NamedTuple):
         instances: Numbers of those with the score in at least one fold that are `comparable` by it.
         values: The mean score of each of them over folds; those that differ only in their seed all have their common mean.
         ranks: The rank of each of them, from 1; those that differ only in their seed share one.
+        seeds: What a common mean is the mean of, in words, by instance: ``mean of seeds 1, 2``.
         side: ``validation`` or ``clip_validation``.
         loss_decides: Whether the validation loss decides between equal ones; losses of some instances do not compare.
         caution: Why it is not the metric that `rank_by` names, such as ``not every instance has a validation macro_f1``.
@@ -45,6 +46,7 @@ class Ranking(NamedTuple):
     caution: str = ""
     values: Mapping[int, float] = MappingProxyType({})
     ranks: Mapping[int, int] = MappingProxyType({})
+    seeds: Mapping[int, str] = MappingProxyType({})
 
     @property
     def selected(self) -> int | None:
@@ -121,7 +123,9 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     methods = dict.fromkeys(method_of[number] for number in numbers)
     rank_of = {method: rank for rank, method in enumerate(methods, start=1)}
     ranks = {number: rank_of[method_of[number]] for number in numbers}
-    return Ranking(tuple(numbers), side, metric, loss_decides, caution, values, ranks)
+    return Ranking(
+        tuple(numbers), side, metric, loss_decides, caution, values, ranks, name_seeds(values, replicates, instances)
+    )
 
 
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
@@ -153,35 +157,40 @@ def selected_mean(instances: Sequence[InstanceResults], ranking: Ranking) -> str
     """
     selected = next(instance for instance in instances if instance.number == ranking.selected)
     own = format_score(selected.over_folds(ranking.side, ranking.metric), selected.n_folds)
-    replicates = next((group for group in seed_replicates(parameters_of(instances)) if selected.number in group), ())
-    if not replicates:
-        return own
-    common = rounded(ranking.values[selected.number])[0]
-    return f"{common} over instances {name_numbers(replicates)}, which differ only in the seed; its own {own}"
+    seeds = ranking.seeds.get(selected.number)
+    return f"{rounded(ranking.values[selected.number])[0]}, {seeds}; its own {own}" if seeds else own
 
 
-def describe_common_means(instances: Sequence[InstanceResults], ranking: Ranking) -> list[str]:
-    """Return a sentence for each group of instances that differ only in their seed: the mean that ranks them."""
+def describe_common_means(
+    instances: Sequence[InstanceResults], ranking: Ranking, *, rows_have_means: bool = False
+) -> list[str]:
+    """Return a sentence for each group of instances that differ only in their seed: the mean that ranks them.
+
+    And one on what the rows of the table have, but for `rows_have_means`.
+    """
     score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
-    return [
-        f"Variants {name_numbers(group)} differ only in their seed, so they are ranked by their common mean "
-        f"({score} {rounded(ranking.values[first])[0]})."
-        for group in seed_replicates(parameters_of(instances))
-        if (first := next((number for number in group if number in ranking.values), None)) is not None
+    groups = [[number for number in group if number in ranking.seeds] for group in seed_replicates(parameters_of(instances))]
+    sentences = [
+        f"Variants {name_numbers(group)} differ only in their seed, so the {ranking.seeds[group[0]]} ranks them "
+        f"({score} {rounded(ranking.values[group[0]])[0]})."
+        for group in groups
+        if group
     ]
+    return [*sentences, *["Each row has the score of its own seed."] * (bool(sentences) and not rows_have_means)]
 
 
 class SummaryTable(NamedTuple):
     """The table at the end of a run, as text.
 
     Attributes:
-        same: Of each metric without a column, because it has the values of another one: a sentence; and on instances that
-            differ only in their seed.
+        same: Of each metric without a column, because it has the values of another one: a sentence.
+        seeds: Sentences on instances that differ only in their seed.
     """
 
     header: tuple[str, ...]
     rows: list[tuple[str, ...]]
     same: list[str]
+    seeds: list[str]
 
 
 def summary_table(
@@ -228,7 +237,7 @@ def summary_table(
         for instance in instances
         if instance.number in shown
     ]
-    return SummaryTable(header, rows, [*same, *describe_common_means(instances, ranking)])
+    return SummaryTable(header, rows, same, describe_common_means(instances, ranking))
 
 
 def tested_columns(instances: Sequence[InstanceResults]) -> list[tuple[str, str]]:
@@ -291,6 +300,20 @@ def average_seeds(values: Mapping[int, float | None], groups: Iterable[tuple[int
         if group_values := {number: averaged[number] for number in group if number in averaged}:
             averaged |= dict.fromkeys(group_values, fmean(group_values.values()))
     return averaged
+
+
+def name_seeds(
+    values: Mapping[int, float | None], groups: Iterable[tuple[int, ...]], instances: Iterable[InstanceResults]
+) -> dict[int, str]:
+    """Return what each common mean of `average_seeds` is the mean of, by instance: ``mean of seeds 1, 2``."""
+    seeds = {instance.number: instance.settings.seed for instance in instances}
+    averaged = [[number for number in group if values.get(number) is not None] for group in groups]
+    return {
+        number: f"mean of seeds {', '.join(sorted((str(seeds[n]) for n in group), key=int))}"
+        for group in averaged
+        if len(group) > 1
+        for number in group
+    }
 
 
 def _to_12_digits(values: Mapping[int, float]) -> dict[int, float]:

@@ -99,6 +99,16 @@ def copies(parameters: Mapping[int, Mapping[str, object]]) -> list[tuple[int, ..
     return [tuple(sorted(group)) for group in alike.values() if len(group) > 1]
 
 
+def first_of_method(parameters: Mapping[int, Mapping[str, object]]) -> dict[int, int]:
+    """Return of each instance the first one with its settings, whatever the seeds and comments: those of one method."""
+    first: dict[str, int] = {}
+    methods: dict[int, int] = {}
+    for number, instance_parameters in sorted(parameters.items()):
+        others = {name: value for name, value in instance_parameters.items() if name != "seed"}
+        methods[number] = first.setdefault(hash_parameters(others), number)
+    return methods
+
+
 def describe_copies(group: Sequence[int]) -> Finding:
     """Say what one group of `copies` is, and what to do."""
     variants, others = (call_variants(map(str, numbers)) for numbers in (group, group[1:]))

@@ -2,9 +2,9 @@
 
 A `Rule` looks for something; a `Finding` has the words for it. A package of rules has them in its files, and `rules_of` finds
 all of them, so that a new one is a file: faults and cautions of preprocessing/quality/findings/, rules of xval/answers/audit/,
-xval/answers/leakage_kinds.py, xval/settings/contradictions.py and, of estimators, classical_faults.py. What is found about
-results has a code, by which it can be silenced: the files ``xv303_no_clear_winner.py`` of xval/answers/findings/ and of the
-extras are named by code and slug.
+xval/answers/leakage_kinds.py, xval/settings/contradictions.py and, of estimators, classical_faults.py and combination.py.
+What is found about results has a code, by which it can be silenced: the files ``xv303_no_clear_winner.py`` of
+xval/answers/findings/ and of the extras are named by code and slug.
 """
 
 from collections.abc import Callable, Iterable, Mapping

@@ -58,8 +58,7 @@ def run(options: argparse.Namespace) -> int:
 
         listed = [verdict.to_dict() for verdict in verdicts]
         report = {"experiment": str(folder.path), "verdicts": listed, "not_checked": NOT_CHECKED}
-        rows = [{name: "; ".join(value) if isinstance(value, list) else value for name, value in row.items()} for row in listed]
-        write_table(pd.DataFrame(rows), output, make_console(), report)
+        write_table(pd.DataFrame(listed), output, make_console(), report)
     return EXIT_FAILED if any(verdict.state == "FAILED" for verdict in verdicts) else 0
 
 

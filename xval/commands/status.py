@@ -65,7 +65,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Print the status, and return 1 where some job has failed."""
     output = output_of(options)
-    status = read_status(find_experiment(options.folder))
+    status = read_status(find_experiment(options.folder, may_be_starting=True))
     if not output.is_printed:
         _print(status)
     if output.is_printed or output.path is not None:
@@ -91,6 +91,10 @@ def _flat(job: JobStatus) -> dict[str, object]:
 
 def _print(status: ExperimentStatus) -> None:
     console = make_console(least_width=_WIDTH_OF_FILES)
+    if status.is_starting:
+        run = status.at_work[0]
+        console.print(Text(f"{status.path}: {run.script} is starting{_since(run.since)}. It has no folds and no results yet."))
+        return
     folds = "an unknown number of folds" if status.folds_total is None else counted(status.folds_total, "fold")
     console.print(f"{status.path}: {counted(len(status.instances), 'instance')}, {folds}")
     if status.instances:

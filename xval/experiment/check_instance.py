@@ -248,7 +248,7 @@ def check_initial_models(settings: Settings, folds: Iterable[Fold], corpus_folde
         try:
             model = find_initial_model(settings, fold, corpus_folder, counted)
             if model:
-                refuse_replaced(model.path)
+                refuse_replaced(model.path, "initial_model")
         except (SettingsError, ResultsError) as error:
             faults.setdefault(str(error).removeprefix(f"fold {fold.number}: "), []).append(fold.number)
         else:

@@ -9,7 +9,7 @@ from preprocessing.corpus import Corpus
 from preprocessing.parallel import count_cores
 from preprocessing.store import FeatureStore
 from preprocessing.store.checksums import refuse_damage
-from xval.base.errors import SettingsError, counted
+from xval.base.errors import FoldsError, SettingsError, counted
 from xval.data.item_scaling import scale_items
 from xval.data.store_memory import store_mb
 from xval.experiment.progress import task_progress
@@ -75,8 +75,8 @@ def check_store(store: FeatureStore, console: Console) -> None:
 
 @contextmanager
 def name_in_errors(where: str) -> Iterator[None]:
-    """Name the instance in errors about its settings."""
+    """Name the instance in errors about its settings, and about folds that they do not fit."""
     try:
         yield
-    except SettingsError as error:
-        raise SettingsError("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error
+    except (FoldsError, SettingsError) as error:
+        raise type(error)("\n".join(f"{where}: {line}" for line in str(error).splitlines())) from error

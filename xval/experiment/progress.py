@@ -75,10 +75,9 @@ class JobProgress:
 
     def print_where_it_continues(self) -> None:
         """Print of each running job after which epoch the same command continues it, once its process has ended."""
-        for _, line in sorted(self.lines.items()):
+        for _, line in sorted(self.lines.items()) if not self.quiet else ():
             epoch = read_position(line.checkpoint)
-            if not self.quiet:
-                self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'starts again'}")
+            self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'starts again'}")
 
     def time_left(self) -> str:
         """Return how long the run takes yet; nothing while that is not known."""

@@ -20,7 +20,7 @@ from xval.answers.pretrained import clause, judge_record
 from xval.answers.read import read_finished
 from xval.answers.score_text import format_score
 from xval.answers.summary import metric_words, record_side, side_name
-from xval.base.errors import JobError, ResultsError, SettingsError, counted, verb_of
+from xval.base.errors import JobError, ResultsError, SettingsError, UsageError, counted, verb_of
 from xval.base.item_word import ITEM, call_items
 from xval.base.keras_backends import require_backend
 from xval.base.operating_system import quote
@@ -29,6 +29,8 @@ from xval.base.user_code.modules import looking_in
 from xval.engine.executors import find_executor, make_slots
 from xval.engine.worker.run import record_failure
 from xval.experiment import snapshot
+from xval.experiment.check_combination import check_combined_models
+from xval.experiment.check_instance import check_initial_models
 from xval.experiment.feature_stores import check_store, make_instance_store
 from xval.experiment.refit_plan import (
     all_items,
@@ -41,12 +43,13 @@ from xval.experiment.refit_plan import (
 from xval.experiment.search import RunJobs, feature_variants
 from xval.folds.plan import FoldPlan
 from xval.jobs.claim import Report
+from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer, WatchedJobs
 from xval.jobs.outcome import FAILED, Outcomes
 from xval.jobs.plan import identity_of, make_job
 from xval.jobs.written_settings import restore_instance, with_values
-from xval.models.saved.initial import find_initial_model, name_model
+from xval.models.saved.initial import name_model
 from xval.report.model_card import write_card
 from xval.results.checkpoint_note import remove_finished_checkpoints
 from xval.results.folder import ALL_ITEMS, ESTIMATOR_NAME, KERAS_NAME, ExperimentFolder, find_experiment
@@ -229,8 +232,11 @@ def _make_job(
         )
     fold = all_items(folds, settings, with_columns(corpus.index, corpus.folder))
     try:
-        find_initial_model(instance.settings, fold, corpus.folder)
-    except SettingsError as error:
+        check_initial_models(settings, [fold], corpus.folder)
+        if settings.architecture == COMBINATION:
+            options, clips = CombinationOptions.of(instance.options), read_clips_of(settings, corpus.folder)
+            check_combined_models(options, settings.feature_settings(), corpus, [fold], counted=clips)
+    except UsageError as error:
         raise SettingsError(f"instance {instance.number}: {str(error).removeprefix(f'fold {ALL_ITEMS}: ')}") from error
     for variant in feature_variants(instance, partial(with_values, instance)):
         store = make_instance_store(corpus, variant, console, where=f"instance {instance.number}")

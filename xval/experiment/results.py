@@ -189,15 +189,22 @@ class Results:
     def __repr__(self) -> str:
         """Return the folder and, where a fold is finished, the table that a run ends with; ``*``: selected by validation."""
         name = f"Results({str(self.folder)!r})"
-        return f"{name}\n{self._closing_table().to_string()}" if self._has_scores() else name
+        if not self._has_scores():
+            return name
+        table, seeds = self._closing_table()
+        return "\n".join([name, table.to_string(), *seeds])
 
     def _repr_html_(self) -> str:
-        return f"<p>{escape(str(self.folder))}</p>{self._closing_table().to_html() if self._has_scores() else ''}"
+        name = f"<p>{escape(str(self.folder))}</p>"
+        if not self._has_scores():
+            return name
+        table, seeds = self._closing_table()
+        return "".join([name, table.to_html(), *(f"<p>{escape(sentence)}</p>" for sentence in seeds)])
 
-    def _closing_table(self) -> pd.DataFrame:
-        """Return the summary as text, as a run prints it."""
-        header, rows, _ = summary_table(read_finished(self._experiment))
-        return pd.DataFrame(rows, columns=list(header)).set_index("instance")
+    def _closing_table(self) -> tuple[pd.DataFrame, list[str]]:
+        """Return the summary as text, as a run prints it, and sentences on variants that differ only in their seed."""
+        header, rows, _, seeds = summary_table(read_finished(self._experiment))
+        return pd.DataFrame(rows, columns=list(header)).set_index("instance"), seeds
 
     def _has_scores(self) -> bool:
         return len(self.folds) > 0

@@ -82,16 +82,17 @@ def find_replaced(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | N
     return {file: found for file, found in hash_model_files(folder).items() if found != written.get(file)}
 
 
-def refuse_replaced(model: Path) -> None:
+def refuse_replaced(model: Path, setting: str = "") -> None:
     """Raise a ResultsError where a model in the folder of a fold is another one than the job of the fold wrote.
 
-    A model whose folder has no record with hashes, as those of earlier versions, is accepted.
+    A model whose folder has no record with hashes, as those of earlier versions, is accepted. `setting` is what names it.
     """
     record = read_json(model.with_name("record.json")) or {}
     if model.name not in MODEL_NAMES or not (changed := list(find_replaced(model.parent, record) or ())):
         return
+    where = f"{setting}: {model.parent}" if setting else str(model.parent)
     raise ResultsError(
-        f"{model.parent}: {join_words(changed)} {verb_of(len(changed))} not the file that its job wrote (its SHA-256 differs "
+        f"{where}: {join_words(changed)} {verb_of(len(changed))} not the file that its job wrote (its SHA-256 differs "
         "from record.json), so the scores and model.json are those of another model. Restore the file, or run the job again. "
         "To use the new model, copy it to another folder, with its own model.json."
     )

@@ -128,7 +128,7 @@ def make_page(contents: PageContents) -> str:
         headline=find_headline(instances).labelled,
         answer=describe_answer(contents),
         columns=[column.title for column in columns],
-        same=[column.same for column in columns if column.same],
+        same=[column.same for column in columns if column.same] + describe_common_means(instances, contents.ranking),
         validation_column=f"{side_name(contents.ranking.side, contents.instances)} {metric_words(contents.ranking.metric)}",
         parameter_names=parameters,
         differing=differing,
@@ -203,7 +203,6 @@ def describe_answer(contents: PageContents) -> list[str]:
     searched = filter(None, map(describe_search, contents.instances))
     return [
         describe_selection(contents.instances),
-        *describe_common_means(contents.instances, contents.ranking),
         *searched,
         *(finding.line for finding in find_findings(contents.instances)),
     ]

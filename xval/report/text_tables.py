@@ -106,7 +106,16 @@ def _text(table: "pd.DataFrame", kind: str, document: object) -> str:
         return f"{json.dumps(document, indent=1, allow_nan=False)}\n"
     if kind == "json":
         return f"{table.to_json(orient='records', indent=1, force_ascii=False, double_precision=10)}\n"
-    return guarded(table).to_csv(index=False, lineterminator="\n")
+    return guarded(_with_text(table)).to_csv(index=False, lineterminator="\n")
+
+
+def _with_text(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return a table for a spreadsheet: cells with several values have them as text, ``a; b``."""
+    names = [name for name in table.columns if table[name].map(lambda cell: isinstance(cell, list | tuple)).any()]
+    texts = {
+        name: ["; ".join(map(str, cell)) if isinstance(cell, list | tuple) else cell for cell in table[name]] for name in names
+    }
+    return table.assign(**texts)
 
 
 def _shown(name: object, value: object) -> str:
@@ -129,6 +138,7 @@ def _write_sheet(table: "pd.DataFrame", path: Path) -> None:
         raise SettingsError(f"{counted(len(table), 'row')} are more than a sheet can have ({most_rows}). Write csv instead.")
     book = Book()
     sheet = book.add("Sheet")
+    table = _with_text(table)
     for column, name in enumerate(table.columns, start=1):
         sheet.put(1, column, str(name), "", DARK)
         values = table[name].tolist()

@@ -401,8 +401,12 @@ class ExperimentFolder(JobLocks):
             shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
 
 
-def find_experiment(path: Path) -> ExperimentFolder:
+def find_experiment(path: Path, *, may_be_starting: bool = False) -> ExperimentFolder:
     """Return the results folder ``results/<dataset>/experiment_<n>`` that a path is or is in.
+
+    Args:
+        path: A folder or file.
+        may_be_starting: Also return one whose first run has begun and not written its folds yet.
 
     Raises:
         ResultsError: The path does not exist, or is in no results folder.
@@ -416,6 +420,10 @@ def find_experiment(path: Path) -> ExperimentFolder:
     for folder in (path, *path.resolve().parents):
         if (folder / "folds.json").is_file():
             return ExperimentFolder(folder)
+    if starting := ExperimentFolder(path).at_work():
+        if may_be_starting:
+            return ExperimentFolder(path)
+        raise ResultsError(f"{path}: has no results yet, because {starting[0].script} is starting. Wait for its first fold.")
     raise ResultsError(
         f"{path}: has no results of an experiment (no folds.json). Expected results/<dataset>/experiment_<n>.{_nearby(path)}"
     )

@@ -92,7 +92,7 @@ class ExperimentStatus:
     """The status of an experiment.
 
     Attributes:
-        folds_total: Its number of folds; None if folds.json cannot be read.
+        folds_total: Its number of folds; None if folds.json cannot be read, or a run is starting that will write it.
         instances: Those that have a folder.
         faults: Files that cannot be read, and old results that are still kept; a line each.
         seconds_left: As of `InstanceStatus`, for all of them.
@@ -105,6 +105,11 @@ class ExperimentStatus:
     faults: tuple[str, ...]
     seconds_left: float | None
     at_work: tuple[AtWork, ...] = ()
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether its first run has begun and written nothing yet."""
+        return bool(self.at_work) and self.folds_total is None and not self.instances and not self.faults
 
     def count(self, *states: JobState) -> int:
         """Return how many jobs are in one of some states."""
@@ -123,7 +128,9 @@ def read_status(folder: ExperimentFolder, results: OpenResults | None = None) ->
     """
     faults: list[str] = []
     results = results or OpenResults(folder, remembers=False)  # each record is asked for once
-    folds = _read(lambda: results.folds, faults)
+    at_work = tuple(folder.at_work())
+    is_starting = bool(at_work) and not folder.folds_file.exists()
+    folds = None if is_starting else _read(lambda: results.folds, faults)
     written = {number: _read(partial(results.settings, number), faults) for number in folder.instances()}
     claimed = _read(folder.claimed, faults) or (lambda _: False)
     jobs = {number: _read_jobs(results, number, written[number], folds, claimed) for number in written}
@@ -142,7 +149,7 @@ def read_status(folder: ExperimentFolder, results: OpenResults | None = None) ->
     known = [instance.seconds_left for instance in instances if instance.seconds_left is not None]
     total = sum(known) if len(known) == len(instances) else None
     n_folds = None if folds is None else len(folds.numbers)
-    return ExperimentStatus(folder.path, n_folds, tuple(instances), tuple(faults), total, tuple(folder.at_work()))
+    return ExperimentStatus(folder.path, n_folds, tuple(instances), tuple(faults), total, at_work)
 
 
 def _read(read: Callable[[], _Found], faults: list[str]) -> _Found | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from xval.base.findings import Finding, Rule
 from xval.base.setting_scope import Scope
 from xval.settings.classical import STATISTICS, WORDS
 from xval.settings.contradictions import Contradiction
@@ -30,6 +31,11 @@ CONTRADICTIONS = (
 )
 """Of estimators; all that are found are named."""
 
+_NETWORKS_ONLY = Finding(
+    "'{setting}' applies only to networks, and architecture '{architecture}' is none", "Remove it", "networks-only"
+)
+NETWORKS_ONLY = Rule(0, _NETWORKS_ONLY)
+
 
 def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: Mapping[str, str]) -> list[str]:
     """Return the faults of an instance as sentences without its place; `sources`: where each setting was set."""
@@ -46,7 +52,7 @@ def faults(name: str, options: Mapping[str, Any], settings: Settings, sources: M
 def network_faults(name: str, sources: Mapping[str, str]) -> list[str]:
     """Return which settings of an instance belong only to networks."""
     return [
-        f"'{setting}' applies only to networks, and architecture '{name}' is none. Remove it"
+        _NETWORKS_ONLY.fill(setting=setting, architecture=name).caution
         for setting, source in sources.items()
         if source == "instance" and setting in names_of(Scope.NETWORK)
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Self
 
 from xval.base.errors import SettingsError
+from xval.base.findings import Finding, Rule
 from xval.settings.classical_faults import network_faults, value_faults
 from xval.settings.model_address import is_address, parse_address
 
@@ -53,14 +54,21 @@ class CombinationOptions:
         return [(path[: match.start()] or ".", int(match["number"])) for path, match in found if match]
 
 
+_NOTHING = Finding(
+    "nothing to combine: models is empty and basic_features is false", "Set one of them, or both", "nothing-to-combine"
+)
+_NO_MODELS = Finding("layers_dropped needs models, but models is empty", "Remove it, or set models", "models-needed")
+CONTRADICTIONS = Rule(0, _NOTHING), Rule(0, _NO_MODELS)
+
+
 def faults(options: CombinationOptions, sources: Mapping[str, str]) -> list[str]:
     """Return the faults of an instance as sentences without its place."""
     lines = network_faults("feature_combination", sources)
     models = options.models
     if not models and not options.basic_features:
-        lines.append("nothing to combine: models is empty and basic_features is false. Set one of them, or both")
+        lines.append(_NOTHING.caution)
     if not models and sources["layers_dropped"] == "instance":
-        lines.append("layers_dropped needs models, but models is empty. Remove it, or set models")
+        lines.append(_NO_MODELS.caution)
     lines += value_faults("layers_dropped", options.layers_dropped) + value_faults("pca_components", options.pca_components)
     for path in models:
         if is_address(path):

@@ -84,7 +84,7 @@ def set_up_fold(job: Job, temporary: Path, observers: Observers, *, few: bool = 
     changed = {f"keras.config.{name}": value for name, value in changes(before).items()}
     initial = find_initial_model(settings, job.fold, store.folder.parents[1], counted)
     if initial:
-        refuse_replaced(initial.path)
+        refuse_replaced(initial.path, "initial_model")
     facts = initial.facts | start_from(model, initial, settings, store) if initial else freeze_blocks(model, settings)
     if changed:
         facts["keras_config"] = changed

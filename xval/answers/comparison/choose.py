@@ -24,7 +24,7 @@ from xval.answers.next_step import Margin, call_variants, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
 from xval.answers.ranking import Ranking, rank_instances
 from xval.answers.read import read_finished, read_instances
-from xval.answers.repeats import copies, describe_copies
+from xval.answers.repeats import copies, describe_copies, first_of_method
 from xval.answers.summary import has_windows, metric_words, side_name
 from xval.base.errors import ResultsError, SettingsError, capital, counted
 from xval.base.operating_system import quote
@@ -317,7 +317,10 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
 def _describe_other(only: InstanceResults) -> str:
     """Return which command compares an instance that was named alone; empty: its experiment has no other."""
     path = quote(str(only.experiment.path))
-    other = next((number for number in only.experiment.instances() if number != only.number), None)
+    methods = first_of_method(
+        {number: open_results(only.experiment).settings(number).parameters for number in only.experiment.instances()}
+    )
+    other = next((number for number, first in methods.items() if first != methods[only.number]), None)
     return (
         "" if other is None else f" For example: xval compare {path} {only.number} {other}; without a number all are compared."
     )

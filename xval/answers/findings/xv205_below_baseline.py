@@ -7,19 +7,19 @@ test scores and not by the loss, because estimators are calibrated.
 import math
 from collections.abc import Iterator
 
-from xval.answers.ranking import average_seeds
-from xval.answers.repeats import parameters_of, seed_replicates
+from xval.answers.ranking import average_seeds, name_seeds
+from xval.answers.repeats import first_of_method, parameters_of, seed_replicates
 from xval.answers.score_text import rounded
 from xval.answers.summary import direction, has_windows, metric_words, side_name
-from xval.answers.variants import Variants, is_network
+from xval.answers.variants import IGNORES_THE_AUDIO, Variants, is_network
 from xval.base.findings import Finding, Rule
 from xval.settings.classical import CLASSICAL
 
 FINDING = Finding.coded(
     __name__,
-    "The {n:network|networks of} {who} {n:is|are} worse than the estimator {best}: {metric} {value}{n:| at best} against "
-    "{best_value}.",
-    "Train longer (num_epochs), with another learning_rate or a smaller network, or use the estimator.",
+    "The {n:network|networks of} {who} {n:is|are} worse than the {kind} {best}: {metric} {value}{n_methods:| at best}"
+    "{seeds:? ({seeds})} against {best_value}{best_seeds:? ({best_seeds})}.",
+    "Train longer (num_epochs), with another learning_rate or a smaller network{is_estimator:?, or use the estimator}.",
 )
 
 
@@ -29,7 +29,8 @@ def _find(variants: Variants) -> Iterator[Finding]:
     side = "clip_validation" if has_windows(done) else "validation"
     sign = 1 if direction(done, metric) else -1
     own_means = {instance.number: instance.over_folds(side, metric)["mean"] for instance in done}
-    values = average_seeds(own_means, seed_replicates(parameters_of(done)))
+    replicates = seed_replicates(parameters_of(done))
+    values, mean_of = average_seeds(own_means, replicates), name_seeds(own_means, replicates, done)
     means = {number: sign * value for number, value in values.items() if math.isfinite(value)}
     known = [instance for instance in done if instance.number in means]
     estimators = [instance for instance in known if instance.settings.architecture in CLASSICAL]
@@ -39,7 +40,21 @@ def _find(variants: Variants) -> Iterator[Finding]:
     networks = [one for one in known if is_network(one) and one.folds.keys() == best.folds.keys()]
     worse = [instance.number for instance in networks if means[instance.number] < means[best.number]]
     if worse:
-        value, best_value = rounded(sign * max(means[number] for number in worse), sign * means[best.number])
-        score = f"{side_name(side, done)} {metric_words(metric)}"
-        named = {"who": variants.call(worse), "best": variants.call([best.number])}
-        yield FINDING.fill(worse, n=len(worse), metric=score, value=value, best_value=best_value, **named)
+        methods = first_of_method(parameters_of(done))
+        best_network = max(worse, key=lambda number: means[number])
+        value, best_value = rounded(sign * means[best_network], sign * means[best.number])
+        is_estimator = best.number not in variants.baselines
+        yield FINDING.fill(
+            worse,
+            n=len(worse),
+            n_methods=len({methods[number] for number in worse}),
+            who=variants.call(worse),
+            kind="estimator" if is_estimator else "baseline",
+            is_estimator=is_estimator,
+            best=variants.call([best.number]) if is_estimator else f"{IGNORES_THE_AUDIO} ({best.number})",
+            metric=f"{side_name(side, done)} {metric_words(metric)}",
+            value=value,
+            seeds=mean_of.get(best_network),
+            best_value=best_value,
+            best_seeds=mean_of.get(best.number),
+        )

@@ -19,6 +19,7 @@ from xval.answers.comparison.refuse import check_metric
 from xval.answers.item_words import item_word
 from xval.answers.ranking import rank_instances
 from xval.answers.read import read_finished
+from xval.answers.repeats import first_of_method, parameters_of
 from xval.answers.training_runs import whole_repeats
 from xval.base.errors import ResultsError, SettingsError, counted, plural_of, suggestion
 from xval.measures.metrics import Metric, canonical_name, find
@@ -131,8 +132,9 @@ def read_pilots(
             raise ResultsError(f"{folder}: there is no instance {requested} with a finished fold. Available: {listed}.")
     if number is not None and number == baseline:
         raise SettingsError(f"--from {folder}:{number} --baseline {baseline}: expected two instances.")
-    first = by_number[baseline or next((other for other in ranked if other != number), ranked[0])]
-    second = number or next((other for other in ranked if other != first.number), None)
+    methods = first_of_method(parameters_of(instances))
+    first = by_number[baseline or next((other for other in ranked if methods[other] != methods.get(number)), ranked[0])]
+    second = number or next((other for other in ranked if methods[other] != methods[first.number]), None)
     task = first.task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
     check_metric(metric, {str(first.number): first})

@@ -33,12 +33,14 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     side, metric = test_side(instances), instances[0].task.main_metrics[0]
     score = f"{side_name(side, instances)} {metric_words(metric)}"
     ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
+    n_inserted = int(bool(ranking.seeds))  # columns before those of the score
     header = (
-        "rank", "instance", "name", ranked_by, score, "95 % low", "95 % high", "chance", "value is", "label", "below",
-        "above",
+        "rank", "instance", "name", ranked_by, *["seeds"] * n_inserted, score, "95 % low", "95 % high", "chance", "value is",
+        "label", "below", "above",
     )  # fmt: skip
     number_format = cells.metric_format(direction(instances, metric))
-    formats = dict.fromkeys((*range(_FIGURE, _CHANCE + 1), _BELOW, _ABOVE), number_format)
+    scores = range(_FIGURE + n_inserted, _CHANCE + n_inserted + 1)
+    formats = dict.fromkeys((*scores, _BELOW + n_inserted, _ABOVE + n_inserted), number_format)
     formats[_RANKED_BY] = cells.metric_format(direction(instances, ranking.metric))
     for place, number in enumerate(numbers, start=1):
         instance, row = by_number[number], _HEADER_ROW + place
@@ -47,7 +49,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         identity = (ranking.ranks.get(number), number, name)
         value, low, high, of, chance, _ = estimate(instance, side, metric)
         values = (
-            *identity, ranking.value_of(instance), value, low, high, chance,
+            *identity, ranking.value_of(instance), *[ranking.seeds.get(number)] * n_inserted, value, low, high, chance,
             of, shortened(label, _LONGEST_NAME),
             None if value is None or low is None else value - low, None if value is None or high is None else high - value,
         )  # fmt: skip
@@ -58,7 +60,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     for column, text in enumerate(header, start=1):
         sheet.put(_HEADER_ROW, column, text, "", cells.HEADER)
         texts = sheet.values(range(_HEADER_ROW + 1, last_row + 1), column)
-        is_text = text in ("name", "value is", "label")
+        is_text = text in ("name", "seeds", "value is", "label")
         width = cells.text_width(texts, lowest=18, highest=64) if is_text else cells.header_width(text, lowest=11)
         sheet.set_width(column, width)
     n_charted = min(len(numbers), MOST_CHARTED)
@@ -68,7 +70,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
             [
                 "Test scores are not used for ranking.",
                 "Overlapping bars do not show that instances are equal: xval compare tests that.",
-                *describe_common_means(instances, ranking),
+                *describe_common_means(instances, ranking, rows_have_means=True),
             ]
         ),
         *([f"The chart shows the {n_charted} best of {len(numbers)} instances."] if n_charted < len(numbers) else []),
@@ -78,18 +80,19 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     sheet.add_filter(_HEADER_ROW, last_row, len(header))
     sheet.set_up_page()
     rows = range(_HEADER_ROW + 1, _HEADER_ROW + 1 + n_charted)
-    shown = [sheet.value(row, column) for row in rows for column in range(_FIGURE, _CHANCE + 1)]
+    shown = [sheet.value(row, column) for row in rows for column in scores]
     numbers_shown = [float(value) for value in shown if isinstance(value, int | float)]
     if numbers_shown:
         # Programs choose an axis only for the points, which cuts error bars off.
         limits = round_limits(min(0.0, *numbers_shown), max(0.0, *numbers_shown))
-        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, score, limits))
+        sheet.made.insert_chart(_CHART_ROW - 1, 0, _make_chart(sheet, rows, score, limits, n_inserted))
 
 
-def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float]) -> ChartLine:
+def _make_chart(sheet: Sheet, rows: range, name: str, limits: tuple[float, float, float], n_inserted: int) -> ChartLine:
     """Return points with error bars, and a line at chance."""
 
     def reference(number: int) -> str:
+        number += n_inserted
         return f"={sheet.name}!{xl_range_abs(rows[0] - 1, number - 1, rows[-1] - 1, number - 1)}"
 
     width = max(_LEAST_WIDTH_CM, 4 + _WIDTH_PER_INSTANCE_CM * len(rows))

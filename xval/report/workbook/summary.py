@@ -6,7 +6,7 @@ The table is as wide as a printed page, with the best values marked and a legend
 from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
-from xval.answers.ranking import Best, find_best
+from xval.answers.ranking import Best, describe_common_means, find_best
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.summary import direction, main_and_own, metric_words, side_name
@@ -76,12 +76,15 @@ def fill(sheet: Sheet, contents: Contents) -> None:
         for instance in instances
         if (chance := estimate(instance, column.side, column.name).chance) is not None
     }
+    seeds = describe_common_means(instances, ranking)
+    best_by = "bold; seeds of one method: by their mean" if seeds else "bold"
     legend = [
-        "Yellow: the instance selected by validation. Green: the best of a column (bold) and those that may be as good.",
+        f"Yellow: the instance selected by validation. Green: the best of a column ({best_by}) and those that may be as good.",
         " ".join(
             [
                 *([f"95 %: confidence interval {clause}."] if clause else []),
                 *(column.same for column in columns if column.same),
+                *seeds,
                 f"Chance: {', '.join(sorted(chances)) or 'not known'}.",
             ]
         ),
@@ -102,12 +105,15 @@ def _not_told_from(contents: Contents, best: Best, metric: str) -> frozenset[int
         return frozenset()
     first = by_number[min(best.mean)]
     n_folds = len(first.folds)
-    others = [other for number, other in by_number.items() if number not in best.mean and len(other.folds) == n_folds]
+    others = {number: other for number, other in by_number.items() if number not in best.mean and len(other.folds) == n_folds}
+    seeds = {group[0]: group for group in seed_replicates(parameters_of(others.values()))}  # the first stands for them
+    further = {number for group in seeds.values() for number in group[1:]}
     try:
-        pairs = compare_with(first, others, metric=metric).pairs
+        pairs = compare_with(first, [other for number, other in others.items() if number not in further], metric=metric).pairs
     except (ResultsError, SettingsError):
         return frozenset()
-    return frozenset(int(pair.instance) for pair in pairs if pair.verdict != "worse")
+    ties = [int(pair.instance) for pair in pairs if pair.verdict != "worse"]
+    return frozenset(number for tie in ties for number in seeds.get(tie, (tie,)))
 
 
 def _put_lines(sheet: Sheet, first_row: int, lines: list[str], widths: list[float], *, bold_first: bool = False) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from preprocessing.features.feature_settings import FeatureSettings
-from xval.base.errors import FoldsError, SettingsError
+from xval.base.errors import FoldsError, ResultsError, SettingsError
 from xval.base.json_files import read_json
 from xval.base.setting_fields import later_values
 from xval.folds.plan import Fold
@@ -32,7 +32,10 @@ def check_files(path: Path, features: FeatureSettings, *, is_custom: bool, is_fe
             f"models: {path} does not exist (paths are relative to the folder where the command runs). Train that instance "
             "first, with these folds, or correct the path"
         )
-    refuse_replaced(path)
+    try:
+        refuse_replaced(path, "models")
+    except ResultsError as error:
+        raise SettingsError(str(error)) from error
     described = read_json(path.parent / "model.json")
     if described is None or "feature_settings" not in described:
         raise SettingsError(
