@@ -41,6 +41,11 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def reading_processes(chosen: int | None) -> int:
+    """Return how many processes read files that may crash their decoder: those that were chosen, or else more than this one."""
+    return chosen or max(2, count_cores())
+
+
 def map_in_processes(
     function: Callable[[Task], Result],
     tasks: Sequence[Task],

@@ -29,7 +29,7 @@ from preprocessing.clips.output_folder import (
 from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora._speech import read_words, without_pauses
 from preprocessing.options.argument_parser import Parser, add_workers_argument, number_reader, whole_number
-from preprocessing.parallel import Progress, count_cores, map_in_processes
+from preprocessing.parallel import Progress, map_in_processes, reading_processes
 from xval.base.errors import AudioError, SettingsError, counted
 from xval.base.operating_system import open_regular
 from xval.base.size_limits import LARGEST_TABLE_BYTES
@@ -104,7 +104,7 @@ def main(arguments: Sequence[str]) -> None:
             _copy_format(values),
             speech_table=values.speech_table,
             overwrite=values.overwrite,
-            n_processes=values.workers or count_cores(),
+            n_processes=reading_processes(values.workers),
             progress=progress,
         )
     console.print(f"Written    {counted(done.n_written, 'wav file')} in {values.target}, {done.n_kept} already existed")

@@ -17,7 +17,7 @@ from preprocessing.commands.command_line import (
 from preprocessing.console import make_console
 from preprocessing.corpora import CorpusReader
 from preprocessing.options.argument_parser import Parser, add_settings_argument, add_workers_argument
-from preprocessing.parallel import count_cores
+from preprocessing.parallel import reading_processes
 from xval.base.errors import SettingsError
 
 _PROGRAM = "xval prepare"
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str]) -> int:
     known = parser.parse_all(arguments[1:])
     _refuse_what_does_not_go_together(known)
     chosen = read_corpus_choice(known, reader)
-    n_processes = known.workers or count_cores()
+    n_processes = reading_processes(known.workers)
     if known.check:
         from preprocessing.commands.check import check_corpus  # here, because it loads pandas, which the help does without
 

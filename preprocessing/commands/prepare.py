@@ -21,7 +21,7 @@ from preprocessing.corpora._layout import split_names
 from preprocessing.corpora._reading import RowOptions, read_missing
 from preprocessing.corpora._tables import MISSING, MISSING_OPTION
 from preprocessing.corpus_folder import corpus_folder
-from preprocessing.parallel import count_cores
+from preprocessing.parallel import reading_processes
 from preprocessing.store import FeatureStore, write
 from preprocessing.store.arrays import refuse_missing
 from xval.base.config_file import default_folder
@@ -115,7 +115,7 @@ def prepare(
         chosen = choose_corpus(source, corpus, dataset, audio_folder, place, task_type, table_of_words, options)
         console = make_console()
         console.quiet = quiet
-        n_processes = workers or count_cores()
+        n_processes = reading_processes(workers)
         return make_features(chosen, overrides, console, download_first=download, n_processes=n_processes, says_next=False)
 
 

@@ -92,6 +92,24 @@ def test_a_clip_that_kills_its_reader_is_left_out_also_of_a_small_corpus(few):
     assert "the process that reads it died twice" in lost.reason
 
 
+ON_ONE_CORE = """
+import os, sys
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+from preprocessing.__main__ import main
+raise SystemExit(main(sys.argv[1:]))
+"""
+
+
+def test_a_clip_that_kills_its_reader_takes_no_command_with_it_where_there_is_one_core(few):
+    (few.folder / "killed" / "007.wav").write_text("always")
+    few.file("one_core.py", ON_ONE_CORE)
+    ended = few.python("one_core.py", *PREPARE[2:-2], *SETTINGS, in_workers=True)
+
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert pd.read_csv(few.folder / "data/small/left_out.csv")["path"].to_list() == ["007.wav"]
+
+
 def test_ctrl_c_ends_all_readers_and_leaves_nothing(many):
     with many.started(*PREPARE, *SETTINGS) as running:
         program, readers = psutil.Process(running.pid), []

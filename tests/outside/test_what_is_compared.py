@@ -135,6 +135,45 @@ def test_seeds_have_one_rank_by_their_common_mean_in_all_views(empty):
     assert text in " ".join(shown.split())
 
 
+def ranks_of(study):
+    """Return the ranks, validation scores and seeds in the sheet *ranking*."""
+    return table_below(openpyxl.load_workbook(study.results / "results.xlsx")["ranking"], "rank")
+
+
+def test_a_seed_with_missing_folds_has_no_part_in_the_mean_of_the_others(empty):
+    write_corpus(empty, n_items=9)
+    forest = {"architecture": "forest", "n_trees": 2}
+    empty.script(*[forest | {"seed": seed} for seed in (1, 2, 3)], num_folds=3, item_name="speaker")
+    empty.run("1-2")
+    printed = " ".join(empty.run("3", "--folds", "1").stdout.split())
+
+    rows = ranks_of(empty)
+
+    assert "Variants 1-2 differ only in their seed, so the mean of seeds 1, 2 ranks them" in printed
+    assert rows["rank"].to_dict() == {1: 1, 2: 1, 3: 2}
+    assert rows["seeds"].to_dict() == {1: "mean of seeds 1, 2", 2: "mean of seeds 1, 2", 3: None}
+    own = {
+        instance: [empty.scores(instance, fold, side="validation")["balanced_accuracy"] for fold in folds]
+        for instance, folds in {1: (1, 2, 3), 2: (1, 2, 3), 3: (1,)}.items()
+    }
+    common = np.mean([*own[1], *own[2]])
+    expected = {1: common, 2: common, 3: own[3][0]}
+    assert rows["validation balanced accuracy (UAR)"].to_dict() == pytest.approx(expected)
+
+
+def test_a_copy_of_a_seed_counts_once_in_the_mean_of_seeds(empty):
+    write_corpus(empty, n_items=9)
+    empty.train(*[{"architecture": "forest", "n_trees": 2, "seed": seed} for seed in (1, 1, 2)], num_folds=3)
+
+    rows = ranks_of(empty)
+
+    own = {i: np.mean([empty.scores(i, fold, side="validation")["balanced_accuracy"] for fold in (1, 2, 3)]) for i in (1, 2, 3)}
+    assert own[1] == own[2] != own[3]
+    assert rows["seeds"].to_dict() == dict.fromkeys((1, 2, 3), "mean of seeds 1, 2")
+    common = (own[1] + own[3]) / 2
+    assert rows["validation balanced accuracy (UAR)"].to_list() == pytest.approx([common] * 3)
+
+
 def test_seeds_of_the_best_variant_are_compared_as_one_method(empty):
     """In the sheet *summary*, on the page, and where another one to compare with is suggested."""
     write_corpus(empty, n_items=9, difference=0.8)

@@ -83,8 +83,7 @@ def find_best(
     most = max(over_folds["n"] for over_folds in scores.values())
     means = {number: over_folds["mean"] for number, over_folds in scores.items() if over_folds["n"] == most}
     sign = _sign(instances, metric)
-    replicates = seed_replicates(parameters_of(instances)) if replicates is None else replicates
-    values = average_seeds(means, replicates)
+    values = average_seeds(means, ranked_together(instances) if replicates is None else replicates, instances)
     return Best(_smallest(_to_12_digits({number: sign * value for number, value in values.items()})))
 
 
@@ -96,8 +95,8 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     reconstruction, only rank instances that agree in the settings of `names_of_loss`. Where the metric cannot rank, or an
     instance has no value of it in any fold, the main metric does, or else the loss; see `Ranking.caution`. Clips are compared
     instead of windows where they have the metric, since all instances have the same clips. Only `comparable` ones have a rank.
-    Those with more folds go first. Those that differ only in their seed are one method: they have their common mean and share
-    one rank, so that no seed is chosen; the first of those with the most folds stands for them.
+    Those with more folds go first. Those that differ only in their seed and have the same number of folds are one method: they
+    have their common mean and share one rank, so that no seed is chosen; the first stands for them.
     """
     metric, caution = _ranked_by(instances)
     side = _side_of(metric, instances)
@@ -105,27 +104,21 @@ def rank_instances(instances: Sequence[InstanceResults]) -> Ranking:
     scores = {instance.number: instance.over_folds(side, metric) for instance in ranked}
     losses = {instance.number: instance.over_folds("validation", "loss")["mean"] for instance in ranked}
     loss_decides = metric != "loss" and not _why_not("loss", ranked)
-    replicates = seed_replicates(parameters_of(instances))
+    groups = ranked_together(instances)
     sign = _sign(instances, metric)
-    values = average_seeds({number: score["mean"] for number, score in scores.items()}, replicates)
+    values = average_seeds({number: score["mean"] for number, score in scores.items()}, groups, instances)
     together = _to_12_digits({number: sign * value for number, value in values.items()})
-    equal = _to_12_digits(average_seeds(losses, replicates)) if loss_decides else {}
-    method_of = {number: number for number in together} | {number: min(group) for group in replicates for number in group}
-    most_folds: dict[int, int] = {}
-    for number in together:
-        most_folds[method_of[number]] = max(scores[number]["n"], most_folds.get(method_of[number], 0))
+    equal = _to_12_digits(average_seeds(losses, groups, instances)) if loss_decides else {}
+    method_of = {number: number for number in together} | {number: group[0] for group in groups for number in group}
 
     def place(number: int) -> tuple[float, ...]:
-        method = method_of[number]
-        return -most_folds[method], together[number], equal.get(number, 0.0), method, -scores[number]["n"], number
+        return -scores[number]["n"], together[number], equal.get(number, 0.0), method_of[number], number
 
     numbers = sorted(together, key=place)
     methods = dict.fromkeys(method_of[number] for number in numbers)
     rank_of = {method: rank for rank, method in enumerate(methods, start=1)}
     ranks = {number: rank_of[method_of[number]] for number in numbers}
-    return Ranking(
-        tuple(numbers), side, metric, loss_decides, caution, values, ranks, name_seeds(values, replicates, instances)
-    )
+    return Ranking(tuple(numbers), side, metric, loss_decides, caution, values, ranks, name_seeds(values, groups, instances))
 
 
 def describe_selection(instances: Sequence[InstanceResults]) -> str:
@@ -169,7 +162,7 @@ def describe_common_means(
     And one on what the rows of the table have, but for `rows_have_means`.
     """
     score = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
-    groups = [[number for number in group if number in ranking.seeds] for group in seed_replicates(parameters_of(instances))]
+    groups = [[number for number in group if number in ranking.seeds] for group in ranked_together(instances)]
     sentences = [
         f"Variants {name_numbers(group)} differ only in their seed, so the {ranking.seeds[group[0]]} ranks them "
         f"({score} {rounded(ranking.values[group[0]])[0]})."
@@ -290,30 +283,41 @@ def _sign(instances: Sequence[InstanceResults], metric: str) -> int:
     return -1 if direction(instances, metric) else 1
 
 
-def average_seeds(values: Mapping[int, float | None], groups: Iterable[tuple[int, ...]]) -> dict[int, float]:
-    """Return the known values of instances by number, where each of a group of seeds has their common mean.
+def ranked_together(instances: Sequence[InstanceResults]) -> list[tuple[int, ...]]:
+    """Return the groups of `seed_replicates` of which each instance has as many finished folds as any other of its group."""
+    n_folds = {instance.number: len(instance.folds) for instance in instances}
+    groups = seed_replicates(parameters_of(instances))
+    furthest = (tuple(number for number in group if n_folds[number] == max(map(n_folds.get, group))) for group in groups)
+    return [group for group in furthest if len(group) > 1]
 
-    `groups` are as of `seed_replicates`.
+
+def average_seeds(
+    values: Mapping[int, float | None], groups: Iterable[Sequence[int]], instances: Iterable[InstanceResults]
+) -> dict[int, float]:
+    """Return the known values of instances by number, where those of a group of `ranked_together` have their common mean.
+
+    A seed that several of them have counts once.
     """
+    seeds = {instance.number: instance.parameters.get("seed") for instance in instances}
     averaged = {number: value for number, value in values.items() if value is not None}
     for group in groups:
-        if group_values := {number: averaged[number] for number in group if number in averaged}:
-            averaged |= dict.fromkeys(group_values, fmean(group_values.values()))
+        known = [number for number in group if number in averaged]
+        value_of_seed = {seeds[number]: averaged[number] for number in reversed(known)}
+        averaged |= dict.fromkeys(known, fmean(value_of_seed.values())) if known else {}
     return averaged
 
 
 def name_seeds(
-    values: Mapping[int, float | None], groups: Iterable[tuple[int, ...]], instances: Iterable[InstanceResults]
+    values: Mapping[int, float | None], groups: Iterable[Sequence[int]], instances: Iterable[InstanceResults]
 ) -> dict[int, str]:
     """Return what each common mean of `average_seeds` is the mean of, by instance: ``mean of seeds 1, 2``."""
-    seeds = {instance.number: instance.settings.seed for instance in instances}
-    averaged = [[number for number in group if values.get(number) is not None] for group in groups]
-    return {
-        number: f"mean of seeds {', '.join(sorted((str(seeds[n]) for n in group), key=int))}"
-        for group in averaged
-        if len(group) > 1
-        for number in group
-    }
+    seeds = {instance.number: instance.parameters.get("seed") for instance in instances}
+    named = {}
+    for group in groups:
+        known = [number for number in group if values.get(number) is not None]
+        if len(listed := sorted({seeds[number] for number in known})) > 1:
+            named |= dict.fromkeys(known, f"mean of seeds {', '.join(map(str, listed))}")
+    return named
 
 
 def _to_12_digits(values: Mapping[int, float]) -> dict[int, float]:

@@ -187,10 +187,15 @@ def process_name() -> str:
 
 def has_died(name: str) -> bool:
     """Return whether a process of this machine has ended, by its `process_name`; False where nobody can tell."""
+    return is_alive(name) is False
+
+
+def is_alive(name: str) -> bool | None:
+    """Return whether a process is alive, by its `process_name`; None: nobody can tell, as of one of another machine."""
     machine, _, process = name.partition(f"-{_boot()}-")
     number, _, started = process.partition("-")
     is_known = machine == _machine() and number.isdecimal() and started.isdecimal() and bool(_start_of(os.getpid()))
-    return is_known and _start_of(int(number)) != started
+    return _start_of(int(number)) == started if is_known else None
 
 
 def remove_stale_parts(folder: Path, name: str | None = None, *, folders: bool = True) -> None:

@@ -20,7 +20,7 @@ from preprocessing.clips.notation import composed
 from preprocessing.console import make_console, progress_bar
 from preprocessing.corpora import row_options, rows_of
 from preprocessing.options.argument_parser import add_data_folder_argument
-from preprocessing.parallel import count_cores
+from preprocessing.parallel import reading_processes
 from xval.base.errors import counted
 from xval.commands import _model_arguments as arguments
 from xval.measures.labels import read_renames
@@ -94,7 +94,7 @@ def run(options: argparse.Namespace) -> int:
     from xval.reuse.new_data.labelled_clips import ReadOptions, naming_reader, read_labelled_clips
 
     renames = read_renames(options.rename)
-    choices = Choices(renames, options.leave_out_seen, options.annotation_policy, count_cores())
+    choices = Choices(renames, options.leave_out_seen, options.annotation_policy, reading_processes(None))
     items = tuple(composed(part).strip() for part in options.items.split(",") if part.strip())
     # Before the backend is loaded: what is wrong with the data is said at once.
     description = read_description(find_members(options.model).members[0])

@@ -112,7 +112,7 @@ def _print(status: ExperimentStatus) -> None:
         console.print(Text(fault))
     if status.at_work and not status.count("running"):
         for run in status.at_work:
-            what = "No job is running: it is starting, or writing its results."
+            what = "No job is running: it is starting, its jobs wait in a queue, or it is writing its results."
             console.print(Text(f"{run.script} is at work{_since(run.since)}. {what}"))
     elif status.count(*OPEN) and not status.count("running"):
         how_long = (

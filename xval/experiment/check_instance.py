@@ -205,6 +205,7 @@ def check_embedder(settings: Settings, folds: Iterable[Fold], corpus_folder: Pat
     path = own_embedder(settings)
     if path is None:
         return _warn_of_foreign(settings, corpus_folder)
+    refuse_replaced(path, "embedding_model")
     provenance = Provenance(path)
     counted = read_clips_of(settings, corpus_folder)
     verdicts = {fold.number: provenance.verdict(fold, settings.dataset, corpus_folder, counted) for fold in folds}

@@ -9,7 +9,7 @@ Each job is watched by a `JobLine`. Nothing else prints while jobs run.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from types import TracebackType
 from typing import Self
@@ -21,7 +21,7 @@ from rich.table import Table
 from rich.text import Text
 
 from xval.answers.score_text import rounded
-from xval.base.errors import counted
+from xval.base.errors import ResultsError, counted
 from xval.experiment.time_left import Pace, SteadyEnd, TimeLeft, describe_duration
 from xval.jobs.job import Job
 from xval.jobs.observers import Observer
@@ -64,6 +64,8 @@ class JobProgress:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._live:
             self._live.stop()
+        if kind is KeyboardInterrupt and not self.quiet:
+            self._print_where_it_continues()
 
     def watch(self, job: Job, worker: int) -> "JobLine":
         """Return what shows a job that a worker runs."""
@@ -73,11 +75,14 @@ class JobProgress:
         """Print a line above the table."""
         self._console.print(Text(line, style=style or ""), soft_wrap=True)
 
-    def print_where_it_continues(self) -> None:
-        """Print of each running job after which epoch the same command continues it, once its process has ended."""
-        for _, line in sorted(self.lines.items()) if not self.quiet else ():
-            epoch = read_position(line.checkpoint)
-            self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'starts again'}")
+    def _print_where_it_continues(self) -> None:
+        """Print of each job that was running after which epoch the same command continues it; its process has ended."""
+        for _, line in sorted(self.lines.items()):
+            if line.is_done():
+                self.print(f"{line.key}: done")
+            else:
+                epoch = read_position(line.checkpoint)
+                self.print(f"{line.key}: {f'continues after epoch {epoch}' if epoch else 'starts again'}")
 
     def time_left(self) -> str:
         """Return how long the run takes yet; nothing while that is not known."""
@@ -130,12 +135,18 @@ class JobLine(Observer):
     def __init__(self, run: JobProgress, job: Job, worker: int) -> None:
         self._run, self._worker = run, worker
         self.key, self.settings = job.key, job.settings
-        self.checkpoint = checkpoint_path(job.folder, job.key)
+        self.checkpoint, self._folder = checkpoint_path(job.folder, job.key), job.folder
         self._metrics = followed(job.settings.task_type, job.settings.metrics)
         scores = [f"val_{name}" for name in self._metrics]
         self.shown = list(dict.fromkeys(["loss", "val_loss", job.settings.monitor, *scores]))
         self.values: Mapping[str, float] = {"epoch": 0}
         self._first = 0.0
+
+    def is_done(self) -> bool:
+        """Return whether the job has left its result, though nothing has shown it."""
+        with suppress(ResultsError, OSError):
+            return (self._folder.record(*self.key) or {}).get("status") == "done"
+        return False
 
     def begin(self, job: Job) -> None:  # noqa: ARG002 - as of each observer
         """Have a line in the table."""

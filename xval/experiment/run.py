@@ -301,18 +301,8 @@ def _run(
                 console.print(f"{further}. Run this command again when they are done.", soft_wrap=True)
                 break
             n_begun += len(stage)
-            with _says_where_it_continues(progress):
-                outcomes += WatchedJobs(stage, *watch).run(run_jobs, take)
+            outcomes += WatchedJobs(stage, *watch).run(run_jobs, take)
     return [*search_outcomes, *outcomes]
-
-
-@contextmanager
-def _says_where_it_continues(progress: JobProgress) -> Iterator[None]:
-    try:
-        yield
-    except KeyboardInterrupt:
-        progress.print_where_it_continues()
-        raise
 
 
 @contextmanager

@@ -75,6 +75,8 @@ class FoldCheckpoints(Observer):
         self._parts: Mapping[str, Stateful] = {}
         self._earlier: Checkpoint | None = None
         self._latest: Checkpoint | None = None
+        self._stored: Checkpoint | None = None
+        self._is_writing = threading.RLock()  # a signal and the end of the input come together
         self._has_failed = False
 
     def complete(self, record: dict[str, Any]) -> None:
@@ -150,15 +152,19 @@ class FoldCheckpoints(Observer):
 
         That it failed is not said where a signal may have come in the middle of a report (`is_quiet`).
         """
-        latest = self._latest
-        if latest is None:
-            return
-        try:
-            write_checkpoint(self._path, latest, self._temporary)
-        except OSError as error:
-            if not self._has_failed and not is_quiet:
-                self._has_failed = True
-                self._observers.note(f"{self._job.key.fold_name}: its checkpoint cannot be written ({error.strerror or error})")
+        with self._is_writing:
+            latest = self._latest
+            if latest is None or latest is self._stored:
+                return
+            try:
+                write_checkpoint(self._path, latest, self._temporary)
+            except OSError as error:
+                if not self._has_failed and not is_quiet:
+                    self._has_failed = True
+                    reason = error.strerror or error
+                    self._observers.note(f"{self._job.key.fold_name}: its checkpoint cannot be written ({reason})")
+            else:
+                self._stored = latest
 
     @contextmanager
     def written_at_signals(self) -> Iterator[None]:

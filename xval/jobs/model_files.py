@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -85,9 +86,12 @@ def find_replaced(folder: Path, record: Mapping[str, Any]) -> dict[str, str] | N
 def refuse_replaced(model: Path, setting: str = "") -> None:
     """Raise a ResultsError where a model in the folder of a fold is another one than the job of the fold wrote.
 
-    A model whose folder has no record with hashes, as those of earlier versions, is accepted. `setting` is what names it.
+    A model whose folder has no record with hashes that can be read, as those of earlier versions, is accepted. `setting` is
+    what names it.
     """
-    record = read_json(model.with_name("record.json")) or {}
+    record: Mapping[str, Any] = {}
+    with suppress(ResultsError):  # which a model does not need
+        record = read_json(model.with_name("record.json")) or {}
     if model.name not in MODEL_NAMES or not (changed := list(find_replaced(model.parent, record) or ())):
         return
     where = f"{setting}: {model.parent}" if setting else str(model.parent)

@@ -19,6 +19,7 @@ A fold folder is written under a temporary name, and renamed when it is complete
 import os
 import re
 import shutil
+import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -29,8 +30,8 @@ from xval.base.errors import ResultsError, UsageError
 from xval.base.json_files import (
     JsonObject,
     flush_all,
-    has_died,
     hash_text,
+    is_alive,
     part_path,
     read_json,
     remove_stale_parts,
@@ -50,6 +51,7 @@ _WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
 _LOCK = ".rebuild.lock"
 _NEW = ".new"
+_UNSEEN_COUNTS_S = 600.0  # until its settings and jobs are there
 _LEVELS = 3  # a lab's folder has results/, this has corpora, and these have experiments
 _BEFORE_ANY_JOB = {"description.txt", "folds.json", "phases.csv", "code", "cells", "leases.json", _LOCK, _NEW}
 
@@ -214,7 +216,7 @@ class ExperimentFolder(JobLocks):
             remove_stale_parts(folder, folders=False)
         for path in self._script_notes():
             with suppress(OSError, ResultsError):
-                if has_died(str((read_json(path) or {}).get("process", ""))):
+                if not _is_at_work(str((read_json(path) or {}).get("process", "")), path.stat().st_mtime):
                     path.unlink()
 
     @property
@@ -247,13 +249,16 @@ class ExperimentFolder(JobLocks):
         return self.path / f".script_{hash_text(process.encode())}.json"
 
     def at_work(self) -> list[AtWork]:
-        """Return the runs of this experiment that have begun and not ended, as far as that is known; the earliest first."""
+        """Return the runs of this experiment that have begun and not ended, the earliest first.
+
+        Of one whose process nobody can see from here, as that of another machine, its first minutes count; later its jobs tell.
+        """
         found = []
         for path in self._script_notes():
             with suppress(OSError, ResultsError):
                 note, since = read_json(path) or {}, path.stat().st_mtime
                 process = str(note.get("process", ""))
-                if process and not has_died(process):
+                if _is_at_work(process, since):
                     found.append(AtWork(str(note.get("script", "")), process, since))
         return sorted(found, key=lambda run: run.since)
 
@@ -399,6 +404,13 @@ class ExperimentFolder(JobLocks):
         """
         if set(self.replaced_jobs(instance)) & set(available) <= set(done):
             shutil.rmtree(self.replaced_folder(instance), ignore_errors=True)
+
+
+def _is_at_work(process: str, since: float) -> bool:
+    """Return whether a process that has noted its run at a time (Unix time, s) is alive, or may be within its first minutes."""
+    if (known := is_alive(process)) is not None:
+        return known
+    return bool(process) and abs(time.time() - since) < _UNSEEN_COUNTS_S
 
 
 def find_experiment(path: Path, *, may_be_starting: bool = False) -> ExperimentFolder:

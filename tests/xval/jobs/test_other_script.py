@@ -1,6 +1,7 @@
 """Two scripts in one folder of results are refused; one that was moved is known, one that was renamed may take over."""
 
 import json
+import os
 
 import pytest
 
@@ -97,6 +98,21 @@ def test_a_script_that_died_or_is_taken_over_holds_no_folder(empty, monkeypatch)
         empty.script_note(process).write_text(json.dumps(note))
         with working_in(empty, declared("b.py"), takes_over=takes_over):
             assert "b.py" in [run.script for run in empty.at_work()]
+
+
+def test_the_note_of_a_run_that_nobody_can_see_counts_for_its_first_minutes(empty):
+    note = {"format_version": 1, "script": "a.py", "process": "another_machine-boot-12-34"}
+    path = empty.script_note("another_machine-boot-12-34")
+    path.write_text(json.dumps(note))
+    assert [run.script for run in empty.at_work()] == ["a.py"]
+
+    long_ago = path.stat().st_mtime - 3600
+    os.utime(path, (long_ago, long_ago))
+
+    assert not empty.at_work()
+    refuse_other_script(empty, declared("b.py"))
+    empty.remove_stale_parts()
+    assert not path.exists()
 
 
 def test_what_any_script_adds_is_of_none(empty, folder):

@@ -7,8 +7,8 @@ test scores and not by the loss, because estimators are calibrated.
 import math
 from collections.abc import Iterator
 
-from xval.answers.ranking import average_seeds, name_seeds
-from xval.answers.repeats import first_of_method, parameters_of, seed_replicates
+from xval.answers.ranking import average_seeds, name_seeds, ranked_together
+from xval.answers.repeats import first_of_method, parameters_of
 from xval.answers.score_text import rounded
 from xval.answers.summary import direction, has_windows, metric_words, side_name
 from xval.answers.variants import IGNORES_THE_AUDIO, Variants, is_network
@@ -29,8 +29,8 @@ def _find(variants: Variants) -> Iterator[Finding]:
     side = "clip_validation" if has_windows(done) else "validation"
     sign = 1 if direction(done, metric) else -1
     own_means = {instance.number: instance.over_folds(side, metric)["mean"] for instance in done}
-    replicates = seed_replicates(parameters_of(done))
-    values, mean_of = average_seeds(own_means, replicates), name_seeds(own_means, replicates, done)
+    groups = ranked_together(done)
+    values, mean_of = average_seeds(own_means, groups, done), name_seeds(own_means, groups, done)
     means = {number: sign * value for number, value in values.items() if math.isfinite(value)}
     known = [instance for instance in done if instance.number in means]
     estimators = [instance for instance in known if instance.settings.architecture in CLASSICAL]

@@ -43,7 +43,7 @@ def check_models(jobs: Sequence[Job]) -> list[str]:
 
 
 _LENGTHS = ("clip_length_s", "example_length_s", "crop_s", "stretch_frames")
-_OF_SHAPES = re.compile(r"\b(shapes?|sizes?|dimensions?)\b", re.IGNORECASE)
+_OF_SHAPES = re.compile(r"\b(shapes?|dimensions?|(input|output)[ _]size|allowed size)\b", re.IGNORECASE)
 
 Check = Callable[[Job], Iterator[str]]
 """Yields the name of what is checked next."""
@@ -61,7 +61,8 @@ def _find_fault(job: Job, check: Check) -> str:
         for checked in check(job):  # noqa: B007 - the last one is named
             pass
     except Exception as error:  # noqa: BLE001 - an architecture or another part of the user's own may raise anything
-        text = f"{describe_place(error)}{one_line(error)}{_name_cuts(job.settings, str(error))}"
+        cuts = _name_cuts(job.settings, str(error))
+        text = f"{describe_place(error)}{one_line(error).rstrip('.') + cuts if cuts else one_line(error)}"
         return f"instance {job.instance}: {text if text.startswith(checked) else f'{checked}: {text}'}"
     return ""
 
@@ -72,7 +73,7 @@ def _name_cuts(settings: Settings, reason: str) -> str:
     if not lengths or not _OF_SHAPES.search(reason):
         return ""
     listed = ", ".join(f"{name}={value:g}" for name, value in lengths.items())
-    return f" The length of the examples is set by {listed}."
+    return f". The length of the examples is set by {listed}."
 
 
 def _check_parts(job: Job) -> Iterator[str]:

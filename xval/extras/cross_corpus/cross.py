@@ -16,7 +16,7 @@ import pandas as pd
 
 from preprocessing.console import progress_bar
 from preprocessing.corpus import Corpus, open_corpus
-from preprocessing.parallel import Progress, count_cores
+from preprocessing.parallel import Progress, reading_processes
 from xval.answers.item_words import item_word
 from xval.answers.read import read_instances
 from xval.answers.score_text import Estimate, estimate
@@ -78,7 +78,7 @@ def cross(
         for other in (tested for tested in datasets if tested != name):
             clips = read_labelled_clips(other, task.name, ReadOptions(Path(settings[other].data_folder)))
             clips = clips.keep(clips.table["label"].isin(common))
-            choices = Choices({}, n_processes=count_cores())
+            choices = Choices({}, n_processes=reading_processes(None))
             watch = partial(_watch, console, f"{name} on {other}")
             outcome = evaluate_on(model, clips, choices, watch)
             interval = outcome.scores.intervals.get(metric)

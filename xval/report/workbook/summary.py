@@ -6,7 +6,7 @@ The table is as wide as a printed page, with the best values marked and a legend
 from xval.answers.comparison.choose import compare_with
 from xval.answers.headline import find_headline
 from xval.answers.pretrained import ORIGIN, clauses
-from xval.answers.ranking import Best, describe_common_means, find_best
+from xval.answers.ranking import Best, describe_common_means, find_best, ranked_together
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import decimals, estimate, format_folds, format_time, interval_clause, rounded
 from xval.answers.summary import direction, main_and_own, metric_words, side_name
@@ -28,7 +28,7 @@ def fill(sheet: Sheet, contents: Contents) -> None:
     """Write the three lines, the table, and the legend."""
     instances, ranking = contents.instances, contents.ranking
     columns = main_columns(instances, main_and_own(instances))
-    replicates = seed_replicates(parameters_of(instances))
+    replicates = ranked_together(instances)
     origins = clauses(instances)
     ranked_by = f"{side_name(ranking.side, instances)} {metric_words(ranking.metric)}"
     header = ["name", "instance", *(part for column in columns for part in (column.title, "95 %")), ranked_by, "folds", "time"]

@@ -12,7 +12,7 @@ import pandas as pd
 
 from preprocessing.commands.prepare import rows_from_python
 from preprocessing.corpora._tables import MISSING
-from preprocessing.parallel import count_cores
+from preprocessing.parallel import reading_processes
 from preprocessing.store import write
 from preprocessing.store.arrays import refuse_missing
 from xval.base.config_file import default_folder
@@ -114,7 +114,7 @@ def evaluate(
         rows_from_python(where=where, missing=missing, drop_bad_rows=drop_bad_rows, quoting=quoting),
         (*model.class_names, *(rename or {})),
     )  # fmt: skip
-    choices = Choices(rename or {}, leave_out_seen, annotation_policy, count_cores())
+    choices = Choices(rename or {}, leave_out_seen, annotation_policy, reading_processes(None))
     given = [data] if isinstance(data, str | Path) else data
     if isinstance(given, list | tuple) and (not given or any(isinstance(path, str | Path) for path in given)):
         if not given or not all(isinstance(path, str | Path) for path in given):
