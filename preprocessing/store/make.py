@@ -8,7 +8,7 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Generator, Iterable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -105,6 +105,22 @@ def make_store(
     return store, _read_left_out(folder)
 
 
+def _differences(corpus: Corpus, settings: FeatureSettings) -> list[str]:
+    """Return how settings differ from those of the nearest prepared features; empty: there are none."""
+    prepared = []
+    for path in sorted((corpus.folder / "features").glob("[!.]*")):
+        with suppress(CorpusError, OSError):
+            description = open_store(path).description
+            if description.index_hash == corpus.index_hash and description.feature_settings is not None:
+                prepared.append(description.feature_settings)
+    now = settings.stored()
+    texts = [
+        [f"{name} was {before.get(name)}, now {value}" for name, value in now.items() if before.get(name) != value]
+        for before in prepared
+    ]
+    return min(texts, key=len, default=[])
+
+
 def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes: int, progress: Progress | None) -> None:
     """Write the store, unless another process does so while this one waits for its turn."""
     check_settings(settings)
@@ -113,9 +129,12 @@ def _build(folder: Path, corpus: Corpus, settings: FeatureSettings, n_processes:
     if is_embedding:
         settings = at_its_rate(settings, identify(settings))
     if not corpus.audio_folder.is_dir():
+        differing = _differences(corpus, settings)
+        other = f", and the features that are prepared have other settings ({'; '.join(differing)})" if differing else ""
+        fix = "Give these settings as before, in config.ini or the script. " if differing else ""
         raise CorpusError(
-            f"{corpus.audio_folder}: the audio of dataset '{corpus.dataset}' is no longer there. If it was moved, run xval "
-            "prepare again with its new folder."
+            f"{corpus.audio_folder}: the audio of dataset '{corpus.dataset}' is no longer there{other}. {fix}If the audio was "
+            "moved, run xval prepare again with its new folder."
         )
     original = corpus.index.loc[~corpus.index["augmented"]]
     length = clip_samples(settings, float(original["duration_s"].max()))

@@ -354,10 +354,13 @@ def test_a_run_without_folds_yet_is_starting(empty):
         )
         status = json.loads(empty.xval("status", empty.EXPERIMENT, "--format", "json").stdout)
         assert status["at_work"][0]["script"] == "exp.py"
-        assert (status["folds_total"], status["instances"], status["faults"]) == (None, [], [])
+        assert (status["folds_total"], status["seconds_left"], status["instances"], status["faults"]) == (None, None, [], [])
+        (listed,) = json.loads(empty.xval("list", "results", "--format", "json").stdout)
+        assert (listed["experiment"], listed["state"], listed["instances"]) == ("small/experiment_1", "starting", 0)
         said = empty.mistake("-m", "xval", "report", empty.EXPERIMENT)
         assert "has no results yet, because exp.py is starting. Wait for its first fold." in " ".join(said.split())
     assert "no folds.json" in empty.mistake("-m", "xval", "status", empty.EXPERIMENT)  # it was killed
+    assert "experiment_1" not in empty.xval("list", "results").stdout
 
 
 def test_cells_of_tables_have_text_and_no_python(finished, tmp_path):

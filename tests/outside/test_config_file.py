@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.outside.conftest import FEATURES
+
 ROOT = Path(__file__).resolve().parents[2]
 OWN = "[training]\nweight_decay = 0.05\n[folds]\nfold_seed = 7\n"
 
@@ -181,3 +183,19 @@ def test_a_setting_of_other_commands_is_named_though_config_ini_lacks_it(in_proj
 
     assert ended.returncode == 2
     assert "This is a setting of other commands, such as experiments: give --set batch_size=VALUE there." in ended.stderr
+
+
+def test_features_that_differ_from_the_prepared_ones_are_named_where_the_audio_is_gone(empty):
+    """The audio was not moved by itself: without these settings it would not be needed."""
+    empty.recordings()
+    empty.file("config.ini", "[features]\n" + "".join(f"{name} = {value}\n" for name, value in FEATURES.items()))
+    assert empty.python("-m", "preprocessing", "table", "audio/clips.csv", "--dataset", "small").returncode == 0
+    empty.script({"architecture": "constant"})
+    (empty.folder / "audio").rename(empty.folder / "elsewhere")
+    config = (empty.folder / "config.ini").read_text()
+    empty.file("config.ini", config.replace("n_mels = 8\n", "n_mels = 4\n"))
+    said = " ".join(empty.mistake("exp.py", "--executor", "inline").split())
+    assert "the audio of dataset 'small' is no longer there, and the features that are prepared have other settings" in said
+    assert "(n_mels was 8, now 4). Give these settings as before, in config.ini or the script. If the audio was moved" in said
+    empty.file("config.ini", config)
+    assert empty.run().returncode == 0

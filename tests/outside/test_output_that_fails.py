@@ -29,7 +29,7 @@ def test_a_run_continues_where_nothing_can_be_printed(study, output):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
-@pytest.mark.parametrize("option", ["--list", "--dry-run"])
+@pytest.mark.parametrize("option", ["--list", "--dry-run", "--help"])
 def test_what_only_prints_fails_where_nothing_can_be_printed(study, option):
     study.script({"architecture": "constant"}, name="exp.py")
     environment = os.environ | {"PYTHONPATH": str(ROOT)}

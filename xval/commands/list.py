@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     root, output = options.folder, output_of(options)
     if not root.is_dir():
         raise ResultsError(f"{root}: there is no such folder. Expected a folder with experiments, such as results/.")
-    experiments = list_experiments(find_experiments(root))
+    experiments = list_experiments(find_experiments(root, may_be_starting=True))
     if not experiments:
         raise ResultsError(f"{root}: there is no experiment in it, nor in the three levels of folders below it.")
     chosen = [listed for listed in experiments if options.corpus in (None, listed.corpus)]

@@ -10,8 +10,8 @@ states of a job:
   stale        done with other settings or folds than settings.json and folds.json have now, or with older code of yours
   damaged      its record cannot be read
 
---format json prints one object: experiment, folds_total, the number of jobs in each state (done, failed, running,
-interrupted, stale, damaged, to_do), seconds_left (null: unknown), faults (texts), at_work (the runs that
+--format json prints one object: experiment, folds_total (null: a run is starting, or folds.json is damaged), the number of
+jobs in each state (done, failed, running, interrupted, stale, damaged, to_do), seconds_left (null: unknown), faults (texts), at_work (the runs that
 have begun and not ended: script, since) and instances: each with instance, comment_1, comment_2, architecture, the same
 numbers, seconds_left and jobs. Each job has fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds,
 checkpoint (the epoch after which training continues), null where there is none; and, if it is running and this is known,

@@ -47,6 +47,7 @@ ALL_ITEMS = 0
 
 FileState = tuple[int, int, int]
 _INSTANCE = re.compile(r"instance_(\d+)")
+_SCRIPT_NOTE = re.compile(r"\.script.*\.json")
 _WITH_NUMBER = re.compile(r"(.+):(\d+)")  # as compare has it
 _BEGUN = "begun"
 _LOCK = ".rebuild.lock"
@@ -456,12 +457,13 @@ def neighbour_folder(model: Path) -> Path:
     return whole.relative_to(here) if whole.is_relative_to(here) else folder
 
 
-def find_experiments(folder: Path, levels: int = _LEVELS) -> list[Path]:
+def find_experiments(folder: Path, levels: int = _LEVELS, *, may_be_starting: bool = False) -> list[Path]:
     """Return the folders of experiments in a folder or up to some levels below it, experiment_2 before experiment_10.
 
-    Within an experiment is no other. Hidden folders, and those that may not be read, are left out.
+    Within an experiment is no other. Hidden folders, and those that may not be read, are left out; and so are those whose
+    first run has not written its folds yet, but for `may_be_starting`.
     """
-    return sorted(_walk(str(folder), levels), key=_natural)
+    return sorted(_walk(str(folder), levels, may_be_starting=may_be_starting), key=_natural)
 
 
 def _nearby(path: Path) -> str:
@@ -489,16 +491,18 @@ def _names(folder: Path) -> list[str]:
         return []
 
 
-def _walk(folder: str, levels: int) -> list[Path]:
+def _walk(folder: str, levels: int, *, may_be_starting: bool) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
             inside = list(entries)
         if any(entry.name == "folds.json" and entry.is_file() for entry in inside):
             return [Path(folder)]
+        if may_be_starting and any(map(_SCRIPT_NOTE.fullmatch, (entry.name for entry in inside))):
+            return [Path(folder)] * bool(ExperimentFolder(Path(folder)).at_work())
         below = [entry.path for entry in inside if levels and not entry.name.startswith(".") and entry.is_dir()]
     except OSError:
         return []
-    return [experiment for path in below for experiment in _walk(path, levels - 1)]
+    return [experiment for path in below for experiment in _walk(path, levels - 1, may_be_starting=may_be_starting)]
 
 
 def _natural(path: Path) -> tuple[Any, ...]:

@@ -147,7 +147,7 @@ def read_status(folder: ExperimentFolder, results: OpenResults | None = None) ->
             listed = "; ".join(key.fold_name for key in replaced)
             faults.append(f"{folder.replaced_folder(number)}: old results of {listed} wait here for new ones.")
     known = [instance.seconds_left for instance in instances if instance.seconds_left is not None]
-    total = sum(known) if len(known) == len(instances) else None
+    total = sum(known) if len(known) == len(instances) and not is_starting else None
     n_folds = None if folds is None else len(folds.numbers)
     return ExperimentStatus(folder.path, n_folds, tuple(instances), tuple(faults), total, at_work)
 
