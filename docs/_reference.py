@@ -203,15 +203,15 @@ def findings_page() -> Iterator[str]:
     yield "\n".join(["| rule | statement |", "| --- | --- |", *rows])
     yield (
         "It names what it finds. *FAILED*: the rule is broken. *damaged*: the rule FAILED because of a damaged file, so"
-        " whether anything leaked is unknown. *not checkable*: the rest of the rule holds. *note*: why there was nothing to"
-        " check."
+        " whether anything leaked is unknown. *warning*: nothing leaked, but the results have to be read with it in mind."
+        " *not checkable*: the rest of the rule holds. *note*: why there was nothing to check."
     )
-    rows = [
-        f"| {rule.findings[0].slug} | {one.level or 'FAILED'} | {_filled(one.message)} |"
-        for rule in rules
-        for one in rule.findings[1:]
-        if _has_words(one.message)
-    ]
+    effects: dict[tuple[str, str], list[str]] = {}
+    for rule in rules:
+        for one in rule.findings[1:]:
+            if _has_words(one.message):
+                effects.setdefault((rule.findings[0].slug, _filled(one.message)), []).append(one.level or "FAILED")
+    rows = [f"| {slug} | {' or '.join(dict.fromkeys(levels))} | {message} |" for (slug, message), levels in effects.items()]
     yield "\n".join(["| rule | effect | message |", "| --- | --- | --- |", *rows])
     yield "## Kinds of leakage"
     yield (

@@ -8,7 +8,7 @@ from itertools import combinations
 from preprocessing.clips.columns import with_columns
 from preprocessing.quality.cautions import shared_columns
 from xval.answers.audit.evidence import Evidence, JobEvidence, NotCheckableError
-from xval.answers.audit.verdict import FAULT, WARNING, Findings, quoted
+from xval.answers.audit.verdict import WARNING, Findings, quoted
 from xval.base.errors import XvalError
 from xval.base.findings import Finding, Rule
 from xval.base.user_code.definitions import is_dotted
@@ -24,10 +24,11 @@ ITEMS = Finding(
 ON_TWO_SIDES = Finding("{items} is on the {side} and on the {other_side} side")
 TESTED_OTHERWISE = Finding("folds.json: {items} is tested {how}")
 NO_SUCH_FOLD = Finding("folds.json has no such fold, so its results are ignored")
+NO_SUCH_BALANCED_FOLD = replace(NO_SUCH_FOLD, level=WARNING)
 OTHER_ITEMS = Finding("the {side} items of its record and {where} differ in {items}")
 
 
-@Rule(3, ITEMS, ON_TWO_SIDES, TESTED_OTHERWISE, NO_SUCH_FOLD, OTHER_ITEMS)
+@Rule(3, ITEMS, ON_TWO_SIDES, TESTED_OTHERWISE, NO_SUCH_FOLD, NO_SUCH_BALANCED_FOLD, OTHER_ITEMS)
 def _check_items(evidence: Evidence, findings: Findings) -> None:
     planned: dict[int, dict[str, frozenset[str]]] = {}
     with findings.looking_at(""):
@@ -43,8 +44,8 @@ def _check_items(evidence: Evidence, findings: Findings) -> None:
                 continue
             fold = planned.get(job.record["fold"])
             if fold is None:
-                level = WARNING if plan.settings.get("fold_strategy") == "balanced" else FAULT
-                findings.add(replace(NO_SUCH_FOLD, level=level), what=job.name)
+                is_balanced = plan.settings.get("fold_strategy") == "balanced"
+                findings.add(NO_SUCH_BALANCED_FOLD if is_balanced else NO_SUCH_FOLD, what=job.name)
                 continue
             where = "of folds.json"
             if uses_part(job.settings):
@@ -113,14 +114,15 @@ SHARED_COLUMNS = Finding(
     "no value of an extra column of the dataset, such as the speaker of sessions, is on two sides of a fold",
     slug="shared columns",
 )
-SHARED_COLUMN = Finding("{described}: one '{column}' is in training and test. {advice}")
+LEAKING_COLUMN = Finding("{described}: one '{column}' is in training and test. {advice}")
+SHARED_COLUMN = replace(LEAKING_COLUMN, level=WARNING)
 
 
-@Rule(20, SHARED_COLUMNS, SHARED_COLUMN)
+@Rule(20, SHARED_COLUMNS, LEAKING_COLUMN, SHARED_COLUMN)
 def _check_columns(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         folds = evidence.folds.plan.folds
         for column in shared_columns(evidence.corpus, folds):
             described = column.describe(evidence.corpus.item_name)
-            shared = SHARED_COLUMN.fill(described=described, column=column.column, advice=column.advice)
-            findings.add(replace(shared, level=FAULT if column.is_leak else WARNING))
+            found = LEAKING_COLUMN if column.is_leak else SHARED_COLUMN
+            findings.add(found.fill(described=described, column=column.column, advice=column.advice))
