@@ -75,7 +75,7 @@ def rename_columns(
     for role, names in named.items():
         for name in names:
             if header.count(name) != 1:
-                what = "there is no such column" if name not in header else f"this column {header.count(name)} times"
+                what = "no such column" if name not in header else f"this column {header.count(name)} times"
                 raise CorpusError(f"--{role} {name}: {table} has {what}. {suggestion(name, header)}")
     renamed, written, added = ["" if name in named else name for name in header], dict[str, str](), list[list[int]]()
     for role, names in named.items():

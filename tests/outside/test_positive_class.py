@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score, precision_score, recall_score
 
+import xval
 from tests.outside.conftest import write_two_classes
 
 NAMES = ["sensitivity", "specificity", "f1", "ppv", "npv"]
@@ -79,6 +80,25 @@ def test_they_have_intervals_and_can_be_added_to_finished_runs(clinic):
     estimates = json.loads((clinic.results / "instance_1/estimates.json").read_text())
     for scores in estimates["over_items"]["figures"]["figures"].values():
         assert scores["sensitivity"]["low"] < scores["sensitivity"]["high"]
+
+
+def test_chance_is_the_best_answer_that_ignores_the_audio(clinic):
+    """Of F1 and the predictive values one class for all; sensitivity has none, because always the class reaches 1."""
+    clinic.train(SVM)
+    command = ("add-metrics", "results/small/experiment_1", "f1,ppv,npv,sensitivity,specificity")
+    assert clinic.xval(*command, "--positive-class", "sick").returncode == 0
+    tested = clinic.predictions().query("side == 'test'")
+
+    table = xval.load_scores(clinic.results).set_index("metric")
+
+    share = (tested["target"] == "sick").mean()
+    assert table.loc[["f1", "ppv", "npv"], "of"].to_list() == ["pooled"] * 3
+    expected = [2 * share / (1 + share), share, 1 - share]
+    assert table.loc[["f1", "ppv", "npv"], "chance"].to_list() == pytest.approx(expected)
+    assert table.loc[["f1", "ppv", "npv"], "strategy"].to_list() == [
+        "always the positive class", "always the positive class", "never the positive class",
+    ]  # fmt: skip
+    assert table.loc[["sensitivity", "specificity"], "chance"].isna().all()
 
 
 def test_a_metric_of_one_class_needs_one(clinic):

@@ -85,10 +85,21 @@ def test_seeds_of_a_variant_are_named_as_such_and_each_counts_once(empty):
     assert "XV305 variants-differ-in-seed: Variants 1-2 differ only in their seed" in details
     assert "Variants 2 and 3 have the same settings and seed" in details
     assert "repeats = 2" in empty.run("--details").stdout
-    refused = compare(empty)
+    refused = compare(empty, "1-4")
     assert "instances 1, 2, 3 are one variant with different seeds (1, 2), so a difference between them is chance." in refused
     assert f"Compare one of them with other variants: xval compare {empty.EXPERIMENT} 1 4." in refused
     assert "declare one variant with repeats = 2" in refused
+    for words in (
+        ("report", empty.EXPERIMENT, "--markdown"),
+        ("report", empty.EXPERIMENT, "--latex"),
+        ("compare", empty.EXPERIMENT),
+    ):
+        whole = empty.xval(*words)
+        assert whole.returncode == 0, whole.stderr
+        assert re.search(
+            r"Of variants 1-3, which differ only in their seed, [123] is compared\.", " ".join(whole.stdout.split())
+        )
+    assert "Of variants" not in compare(empty, "1", "4")
     assert "verdict" in compare(empty, "1", "4")
     assert "Compare one of them" not in compare(empty, "1", "2")
 

@@ -1,6 +1,6 @@
 """Rank instances by validation scores, and find the best of each column of a table. Test scores are never used for ranking."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean
 from types import MappingProxyType
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from xval.answers.pretrained import ORIGIN, clause, clauses, judge_instance
 from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import format_chance, format_folds, format_score, format_test, format_time, rounded
 from xval.answers.summary import chance_level, direction, has_windows, main_and_own, metric_words, side_name, test_side
+from xval.base.errors import verb_of
 from xval.results.instance import InstanceResults
 from xval.settings.schema import names_of_loss
 
@@ -287,8 +288,27 @@ def ranked_together(instances: Sequence[InstanceResults]) -> list[tuple[int, ...
     """Return the groups of `seed_replicates` of which each instance has as many finished folds as any other of its group."""
     n_folds = {instance.number: len(instance.folds) for instance in instances}
     groups = seed_replicates(parameters_of(instances))
-    furthest = (tuple(number for number in group if n_folds[number] == max(map(n_folds.get, group))) for group in groups)
+    furthest = (
+        tuple(number for number in group if n_folds[number] == max(n_folds[other] for other in group)) for group in groups
+    )
     return [group for group in furthest if len(group) > 1]
+
+
+def one_seed_each(instances: Sequence[InstanceResults], keep: Collection[int] = ()) -> tuple[list[InstanceResults], list[str]]:
+    """Return instances without those that differ from a better ranked one only in the seed, and a sentence for each such group.
+
+    Those with the numbers to `keep` stay. Where all are one method, so do all, because nothing could be compared.
+    """
+    finished = [instance for instance in instances if instance.folds]
+    place = {number: place for place, number in enumerate(rank_instances(finished).instances if finished else ())}
+    left_out, sentences = set[int](), []
+    for group in seed_replicates(parameters_of(finished)):
+        kept = [number for number in group if number in keep] or [min(group, key=lambda n: (place.get(n, len(place)), n))]
+        left_out |= {*group} - {*kept}
+        compared = f"{name_numbers(kept)} {verb_of(len(kept))}"
+        sentences.append(f"Of variants {name_numbers(group)}, which differ only in their seed, {compared} compared.")
+    chosen = [instance for instance in instances if instance.number not in left_out]
+    return (chosen, sentences) if len(chosen) > 1 else (list(instances), [])
 
 
 def average_seeds(
@@ -312,11 +332,11 @@ def name_seeds(
 ) -> dict[int, str]:
     """Return what each common mean of `average_seeds` is the mean of, by instance: ``mean of seeds 1, 2``."""
     seeds = {instance.number: instance.parameters.get("seed") for instance in instances}
-    named = {}
+    named: dict[int, str] = {}
     for group in groups:
         known = [number for number in group if values.get(number) is not None]
-        if len(listed := sorted({seeds[number] for number in known})) > 1:
-            named |= dict.fromkeys(known, f"mean of seeds {', '.join(map(str, listed))}")
+        if len(listed := sorted({str(seeds[number]) for number in known}, key=int)) > 1:
+            named |= dict.fromkeys(known, f"mean of seeds {', '.join(listed)}")
     return named
 
 

@@ -11,6 +11,7 @@ exit code: 0 done
 
 import argparse
 import sys
+from collections.abc import Collection
 from functools import partial
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from preprocessing.console import make_console
 from xval.answers.estimates import with_bootstrap
 from xval.answers.names import names_of
 from xval.answers.nested_selection import choose_nested
-from xval.answers.ranking import rank_instances
+from xval.answers.ranking import one_seed_each, rank_instances
 from xval.answers.read import read_instances
 from xval.answers.summary import main_and_own
 from xval.base.errors import ResultsError, SettingsError
@@ -137,11 +138,18 @@ def _draw_confusion(folder: ExperimentFolder, options: argparse.Namespace) -> No
     selected = rank_instances(list(finished.values())).selected
     number = next(iter(options.instances), selected or next(iter(finished), None))
     if number not in finished:
-        listed = ", ".join(map(str, finished)) or "none"
-        raise ResultsError(f"{folder.path}: instances with finished folds are {listed}; received {number or 'none'}.")
+        raise _of_unfinished(folder, finished, [] if number is None else [number])
     name = names_of(instances)[number]
     write_confusion(options.confusion, finished[number], name)
     write_line(f"{options.confusion}: {name} (instance {number})", sys.stdout)
+
+
+def _of_unfinished(folder: ExperimentFolder, done: Collection[int], asked: Collection[int]) -> ResultsError:
+    """Return the error of instances that were asked for and have no finished fold."""
+    if not done:
+        return ResultsError(f"{folder.path}: no fold is finished yet. Run the experiment first.")
+    listed = ", ".join(map(str, done))
+    return ResultsError(f"{folder.path}: instances with finished folds are {listed}; received {', '.join(map(str, asked))}.")
 
 
 def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
@@ -153,17 +161,15 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
     wanted = options.instances or done
     asked = [*wanted, *([] if options.baseline is None else [options.baseline])]
     if not done or set(asked) - set(done):
-        listed = ", ".join(map(str, done)) or "none"
-        raise ResultsError(
-            f"{folder.path}: instances with finished folds are {listed}; received {', '.join(map(str, asked)) or 'none'}."
-        )
+        raise _of_unfinished(folder, done, asked)
     chosen = [instance for instance in instances if instance.number in asked]
     baseline = options.baseline or rank_instances(chosen).selected
     task, comparisons = chosen[0].task, {}
     further = set(metric_names(task.name)) - set(task.loss_metrics)  # such as that of rank_by
     compared = [name for name in main_and_own(chosen) if name in further.union(task.main_metrics)]
     if baseline is not None and len(chosen) > 1:
-        numbers = [instance.number for instance in chosen]
+        compared_ones = chosen if options.instances else one_seed_each(chosen, [baseline])[0]
+        numbers = [instance.number for instance in compared_ones]
         for column in main_columns(chosen, compared):
             comparisons[column.name] = compare_instances(folder, numbers, baseline=baseline, metric=column.name)
     finished = [instance for instance in instances if instance.folds]
@@ -172,6 +178,8 @@ def _print_table(folder: ExperimentFolder, options: argparse.Namespace) -> None:
         chosen = [with_bootstrap(instance, options.interval, compared) for instance in chosen]
         nested = nested and with_bootstrap(nested, options.interval, compared)
     table = make_table(chosen, comparisons, nested)
+    if comparisons and not options.instances:
+        table = table._replace(notes=(*table.notes, *one_seed_each(chosen, [int(baseline or 0)])[1]))
     if options.latex:
         sys.stdout.write(to_latex(table, label=f"tab:{folder.path.parent.name}-{folder.path.name}"))
     if options.markdown:

@@ -97,8 +97,8 @@ def refuse_replaced(model: Path, setting: str = "") -> None:
     where = f"{setting}: {model.parent}" if setting else str(model.parent)
     raise ResultsError(
         f"{where}: {join_words(changed)} {verb_of(len(changed))} not the file that its job wrote (its SHA-256 differs "
-        "from record.json), so the scores and model.json are those of another model. Restore the file, or run the job again. "
-        "To use the new model, copy it to another folder, with its own model.json."
+        "from record.json), so the scores and model.json are those of another model. Restore the file, or run the job again "
+        "(with --overwrite). To use the new model, copy it to another folder, with its own model.json."
     )
 
 

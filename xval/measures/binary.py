@@ -84,8 +84,8 @@ def find(name: str, positive: int) -> Metric:
             at_point, higher_is_better=True, bounds=(0, 1), chance=chance, is_pooled=True, rests_on=rests_on(positive)
         )
     sides = {"sensitivity": (True,), "specificity": (False,)}.get(name, (True, False))
-    measured = partial(_measure, _OF_TABLE[name], positive)
-    return Metric(measured, higher_is_better=True, bounds=(0, 1), rests_on=rests_on(positive, sides))
+    measured, chance = partial(_measure, _OF_TABLE[name], positive), partial(_chance, name, positive)
+    return Metric(measured, higher_is_better=True, bounds=(0, 1), chance=chance, rests_on=rests_on(positive, sides))
 
 
 def rests_on(positive: int, sides: Sequence[bool] = (True, False)) -> RestsOn:
@@ -103,6 +103,17 @@ def _measure(
     is_positive, is_found = targets == positive, np.argmax(predictions, axis=1) == positive
     hits, found, positives = (int(np.count_nonzero(of)) for of in (is_positive & is_found, is_found, is_positive))
     return score_counts(hits, positives - hits, found - hits, len(targets) - positives - found + hits)
+
+
+def _chance(name: str, positive: int, targets: Targets, weights: NDArray[np.float64]) -> Chance:
+    """Return the chance level; none of sensitivity and specificity, in each of which one constant answer reaches 1."""
+    share = float(weights[targets == positive].sum())
+    levels = {
+        "f1": (2 * share / (1 + share), "always the positive class"),
+        "ppv": (share, "always the positive class"),
+        "npv": (1 - share, "never the positive class"),
+    }
+    return Chance(*levels.get(name, (float("nan"), "")))
 
 
 def _measure_at(name: str, positive: int, targets: Targets, predictions: Predictions) -> float:

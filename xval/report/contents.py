@@ -21,11 +21,10 @@ from xval.answers.comparison.choose import compare_each
 from xval.answers.comparison.outcome import Comparison
 from xval.answers.instance_predictions import InstancePredictions, read_instance_predictions
 from xval.answers.item_words import items_word
-from xval.answers.names import name_numbers, names_of
+from xval.answers.names import names_of
 from xval.answers.operating_points import OperatingPoints, operating_points
-from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.ranking import Ranking, one_seed_each, rank_instances
 from xval.answers.read import read_instances
-from xval.answers.repeats import parameters_of, seed_replicates
 from xval.answers.score_text import interval_clause
 from xval.base.errors import CorpusError, ResultsError, SettingsError, UsageError
 from xval.base.operating_system import quote
@@ -244,10 +243,9 @@ def _explanations(
 def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected: int | None) -> tuple[list[Comparison], str]:
     """Return a comparison of the best instances with each of them as the baseline, and what to say about it."""
     by_number = {instance.number: instance for instance in instances}
-    groups = seed_replicates(parameters_of(by_number[number] for number in best))
-    further = {number for group in groups for number in group if number != min(group, key=best.index)}
-    methods = [number for number in best if number not in further]
-    compared = (methods if len(methods) > 1 else best)[:MOST_COMPARED]
+    chosen, of_seeds = one_seed_each([by_number[number] for number in best])
+    methods = [instance.number for instance in chosen]
+    compared = methods[:MOST_COMPARED]
     try:
         comparisons = compare_each([by_number[number] for number in compared], selected=selected)
     except UsageError as error:
@@ -256,11 +254,7 @@ def _compare(instances: Sequence[InstanceResults], best: Sequence[int], selected
     comparisons = [replace(first, evidence=describe_evidence(first, done)) for first in comparisons[:1]] + comparisons[1:]
     left_out = len(methods) - len(compared)
     notes = [f"The {len(compared)} best of {len(methods)} instances by validation; use compare for others."] * bool(left_out)
-    notes += [
-        f"Of variants {name_numbers(group)}, which differ only in their seed, {min(group, key=best.index)} is compared."
-        for group in groups
-    ]
-    return comparisons, " ".join(notes)
+    return comparisons, " ".join([*notes, *of_seeds])
 
 
 def _open_corpus(instance: InstanceResults, folds: WrittenFolds, data_folder: Path | None) -> tuple[Corpus | None, str]:

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from xval.measures.metrics import Chance
     from xval.measures.statistics.intervals import Interval
 
-OVER_ITEMS_VERSION = 12
+OVER_ITEMS_VERSION = 13
 """Of the code that computes scores over items; those of another version are computed anew."""
 
 

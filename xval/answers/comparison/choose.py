@@ -22,7 +22,7 @@ from xval.answers.names import CHOICE, call_compared, find_names
 from xval.answers.nested_selection import NestedInstance, choose_nested, describe_nested, why_not_nested
 from xval.answers.next_step import Margin, call_variants, describe_next_step
 from xval.answers.pretrained import clause, judge_instance
-from xval.answers.ranking import Ranking, rank_instances
+from xval.answers.ranking import Ranking, one_seed_each, rank_instances
 from xval.answers.read import read_finished, read_instances
 from xval.answers.repeats import copies, describe_copies, first_of_method
 from xval.answers.summary import has_windows, metric_words, side_name
@@ -58,7 +58,8 @@ def compare_instances(
             instance of it as well.
         instances: One or several numbers of this experiment, also as ``1-3`` or ``1,3``; ``nested``, what each fold chooses
             by its own validation items; ``selected``; the path of another experiment, for all its instances, or
-            ``path:number`` for one. None, or only paths: all of this experiment, too.
+            ``path:number`` for one. None, or only paths: all of this experiment, too. Of variants of an experiment that is
+            named whole which differ only in the seed, one is compared, which a note says.
         baseline: What the others are compared with; None: the instance among them that the validation scores select.
         metric: Name of the metric; None: the first main metric of the task.
         rope: Half of the region of practical equivalence, in the unit of the metric.
@@ -73,11 +74,13 @@ def compare_instances(
         raise SettingsError(f"rope={rope!r}: expected a number from 0, in the unit of the metric.")
     home, named = (folder, []) if isinstance(folder, ExperimentFolder) else find_home(folder)
     words = [instances] if isinstance(instances, int | str) else instances
-    chosen = _choose(home, [*named, *(name for word in words for name in each_of(str(word), home))], baseline)
+    names = [*named, *(name for word in words for name in each_of(str(word), home))]
+    chosen, notes = _one_seed_each(_choose(home, names, baseline), names, baseline)
     first = None if baseline is None else next(iter(chosen))
-    is_subset = first is None and len(chosen) < len(home.instances())
+    is_subset = first is None and not notes and len(chosen) < len(home.instances())
     (comparison,) = _compare(chosen, [first], metric, rope, is_subset=is_subset)
-    return replace(comparison, nested=_describe_nested(home, chosen, comparison.metric))
+    nested = _describe_nested(home, chosen, comparison.metric)
+    return replace(comparison, nested=nested, notes=(*notes, *comparison.notes))
 
 
 def find_home(folder: str | Path) -> tuple[ExperimentFolder, list[int | str]]:
@@ -312,6 +315,22 @@ def _choose(home: ExperimentFolder, instances: list[int | str], baseline: int | 
         ]
         raise SettingsError(f"{home.path}: {told}. Available: {available}.{''.join(others)}{''.join(chance_hint)}")
     return chosen
+
+
+def _one_seed_each(chosen: Chosen, names: Sequence[int | str], baseline: int | str | None) -> tuple[Chosen, list[str]]:
+    """Return what is compared where experiments are named whole: of variants that differ only in the seed one; and which."""
+    if any(_split(str(name))[1] is not None for name in names):
+        return chosen, []
+    first = next(iter(chosen.values()))
+    notes, left = list[str](), dict(chosen)
+    for path in dict.fromkeys(instance.experiment.path for instance in chosen.values()):
+        own = {instance.number: name for name, instance in chosen.items() if instance.experiment.path == path}
+        keep = [first.number] if baseline is not None and first.experiment.path == path else []
+        stay, sentences = one_seed_each([chosen[name] for name in own.values()], keep)
+        for number in own.keys() - {instance.number for instance in stay}:
+            del left[own[number]]
+        notes += sentences
+    return left, notes
 
 
 def _describe_other(only: InstanceResults) -> str:

@@ -301,11 +301,11 @@ def _refuse_what_cannot(instance: InstanceResults, n_permutations: int) -> None:
             f"--permutations {n_permutations}: p could be {1 / (1 + n_permutations):.3g} at best. Give {FEWEST} or more, so "
             f"that it can be {_LEVEL}, the level of 'above chance' (one-sided)."
         )
-    settings, where = instance.settings, f"--permutations: instance {instance.number}"
+    settings, where = instance.settings, f"instance {instance.number}"
     if settings.architecture not in CLASSICAL:
         cost = format_time(instance.seconds * n_permutations)
         raise SettingsError(
-            f"{where} has architecture '{settings.architecture}', but only estimators are trained again "
+            f"{where} has architecture '{settings.architecture}', but labels are permuted only for estimators "
             f"({', '.join(CLASSICAL)}). {n_permutations} trainings of all its folds would take about {cost}. Test an "
             "estimator on the same features, or report the interval."
         )

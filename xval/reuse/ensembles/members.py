@@ -78,7 +78,11 @@ def find_members(folder: ExperimentFolder, numbers: Sequence[int]) -> dict[int, 
     }
     for fold, fold_members in members.items():
         if len(fold_members) < 2:
-            raise SettingsError(f"fold {fold}: only {fold_members[0].key} has it; an ensemble needs at least two members.")
+            only = fold_members[0].key
+            raise SettingsError(
+                f"fold {fold}: only one job of these instances is finished ({only}); an ensemble needs at least two members. "
+                f"Name another instance too: xval ensemble {folder.path} {only.instance} ..."
+            )
         for other in fold_members[1:]:
             _check_same_fold(fold_members[0], other)
     return members
