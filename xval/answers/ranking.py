@@ -306,14 +306,14 @@ def name_seeds(
     values: Mapping[int, float | None], groups: Iterable[tuple[int, ...]], instances: Iterable[InstanceResults]
 ) -> dict[int, str]:
     """Return what each common mean of `average_seeds` is the mean of, by instance: ``mean of seeds 1, 2``."""
-    seeds = {instance.number: instance.settings.seed for instance in instances}
-    averaged = [[number for number in group if values.get(number) is not None] for group in groups]
-    return {
-        number: f"mean of seeds {', '.join(sorted((str(seeds[n]) for n in group), key=int))}"
-        for group in averaged
-        if len(group) > 1
-        for number in group
-    }
+    by_number = {instance.number: instance for instance in instances}
+    named: dict[int, str] = {}
+    for group in groups:
+        averaged = [number for number in group if values.get(number) is not None]
+        if len(averaged) > 1:
+            seeds = ", ".join(str(by_number[number].parameters.get("seed")) for number in averaged)
+            named |= dict.fromkeys(averaged, f"mean of seeds {seeds}")
+    return named
 
 
 def _to_12_digits(values: Mapping[int, float]) -> dict[int, float]:

@@ -308,7 +308,7 @@ def test_the_workbook_has_every_figure_by_its_name_and_the_terminal_the_interval
     assert (auc["pooled"], auc["95 % low"], auc["interval of"]) == (found["pooled"], pytest.approx(found["low"]), "pooled")
     assert by_metric["accuracy"]["chance"] == pytest.approx(0.5)
     assert by_metric["accuracy"]["strategy of chance"] == "always the most frequent class"
-    _, (row,), _ = summary_table([instance])
+    _, (row,), *_ = summary_table([instance])
     assert row[4] == format_test(instance, "test", "accuracy")
     assert row[4].endswith("]")
     assert f", pooled {found['pooled']:.3f} [{found['low']:.3f}, {found['high']:.3f}]" in format_test(instance, "test", "auc")

@@ -115,7 +115,7 @@ def test_scores_by_group_and_dataframes_say_it(instances, monkeypatch):
 
 
 def test_terminal_and_findings_say_it(instances):
-    header, rows, _ = summary_table(instances)
+    header, rows, *_ = summary_table(instances)
 
     assert header[-1] == "leakage"
     assert [row[-1] for row in rows] == ["nothing known", *SAID.values()]

@@ -182,7 +182,7 @@ def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_in
         make_instance(1, scores, comment_1="plain"),
         make_instance(2, [scores[0], make_failure(2)], comment_1="=1+1", architecture="crnn"),
     ]
-    header, rows, _ = summary_table(instances)
+    header, rows, *_ = summary_table(instances)
     assert header == (
         "instance", "name",
         "validation accuracy", "test balanced accuracy (UAR)", "test accuracy", "time", "folds",

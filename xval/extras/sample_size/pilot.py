@@ -133,7 +133,9 @@ def read_pilots(
     if number is not None and number == baseline:
         raise SettingsError(f"--from {folder}:{number} --baseline {baseline}: expected two instances.")
     methods = first_of_method(parameters_of(instances))
-    first = by_number[baseline or next((other for other in ranked if methods[other] != methods.get(number)), ranked[0])]
+    first = by_number[
+        baseline or next((other for other in ranked if number is None or methods[other] != methods[number]), ranked[0])
+    ]
     second = number or next((other for other in ranked if methods[other] != methods[first.number]), None)
     task = first.task
     metric = canonical_name(task.name, metric or task.main_metrics[0]).rpartition(".")[2]
