@@ -11,11 +11,11 @@ states of a job:
   damaged      its record cannot be read
 
 --format json prints one object: experiment, folds_total (null: a run is starting, or folds.json is damaged), the number of
-jobs in each state (done, failed, running, interrupted, stale, damaged, to_do), seconds_left (null: unknown), faults (texts), at_work (the runs that
-have begun and not ended: script, since) and instances: each with instance, comment_1, comment_2, architecture, the same
-numbers, seconds_left and jobs. Each job has fold, repeat, state, reason, since (Unix time), epoch, epochs, seconds,
-checkpoint (the epoch after which training continues), null where there is none; and, if it is running and this is known,
-gpu: utilisation (percent), used_mb, data_share (0 to 1).
+jobs in each state (done, failed, running, interrupted, stale, damaged, to_do), seconds_left (null: unknown), faults
+(texts), at_work (the runs that have begun and not ended: script, since) and instances: each with instance, comment_1,
+comment_2, architecture, the same numbers, seconds_left and jobs. Each job has fold, repeat, state, reason, since (Unix
+time), epoch, epochs, seconds, checkpoint (the epoch after which training continues), null where there is none; and, if it is
+running and this is known, gpu: utilisation (percent), used_mb, data_share (0 to 1).
 
 exit code: 0 done; 1 if a job has failed or its record is damaged
 """
