@@ -104,7 +104,7 @@ def test_a_worker_and_a_run_that_are_ended_go_on_inside_the_fold(project):
     """SIGTERM to a worker, then to the run; in the end the figures of a run that nothing has disturbed."""
     epochs = (50, 100, 200)
     let_pass = write_gates(project.folder, *epochs)
-    network = {"architecture": "mlp", "n_units": (8,), "dropout": 0.5, "callbacks": "gates.Gates"}
+    network = {"architecture": "mlp", "n_units": (8,), "dropout": 0.5, "schedule": "gates.hold"}
     project.write_script(network, num_epochs=300, early_stopping=False, backend="torch")
     for epoch in epochs:
         let_pass(epoch)
@@ -151,15 +151,16 @@ def wait_for(condition, seconds=120):
 
 
 def write_gates(folder, *epochs):
-    """Write a callback that waits at the end of some epochs, anew; return the function that lets it pass one of them."""
+    """Write a schedule that waits ahead of some epochs, anew; return the function that lets it pass one of them."""
     (folder / "gates.py").write_text(
-        "import time\nfrom pathlib import Path\n\nimport keras\n\n\n"
-        "class Gates(keras.callbacks.Callback):\n"
-        "    def on_epoch_end(self, epoch, logs=None):\n"
-        f"        if epoch + 1 in {epochs}:\n"
-        "            Path(f'at_{epoch + 1}').touch()\n"
-        "            while not Path(f'pass_{epoch + 1}').exists():\n"
-        "                time.sleep(0.01)\n"
+        "import inspect\nimport time\nfrom pathlib import Path\n\n\n"
+        "def hold(epoch, learning_rate):\n"
+        "    # Each rate is also asked for before the training.\n"
+        f"    if epoch in {epochs} and 'on_epoch_begin' in [frame.function for frame in inspect.stack()]:\n"
+        "        Path(f'at_{epoch}').touch()\n"
+        "        while not Path(f'pass_{epoch}').exists():\n"
+        "            time.sleep(0.01)\n"
+        "    return learning_rate\n"
     )
     for epoch in epochs:
         for name in (f"at_{epoch}", f"pass_{epoch}"):
@@ -169,15 +170,15 @@ def write_gates(folder, *epochs):
 
 @pytest.mark.slow  # that a claim notices it: xval/results/test_folder.py
 def test_a_run_stops_in_one_line_without_its_folder_and_goes_on_once_it_is_back(project):
-    let_pass = write_gates(project.folder, 2)
+    let_pass = write_gates(project.folder, 1)
     network = {"architecture": "mlp", "n_units": (4,)}
-    gated = network | {"callbacks": "gates.Gates"}
+    gated = network | {"schedule": "gates.hold"}
     project.write_script(network, gated, num_folds=2, num_epochs=3, early_stopping=False, backend="jax")
     away = project.results.with_name("moved")
     running = project.start("--workers", "1")
-    wait_for((project.folder / "at_2").exists)
+    wait_for((project.folder / "at_1").exists)
     project.results.rename(away)
-    let_pass(2)
+    let_pass(1)
     printed = running.communicate(timeout=300)[0]
 
     assert running.returncode == 2, printed

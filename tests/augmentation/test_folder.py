@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -181,7 +182,7 @@ def test_ctrl_c_while_a_file_is_encoded_is_no_failure_of_that_file(
                 signal.raise_signal(signal.SIGINT)
             return super().write(data)
 
-    monkeypatch.setattr(output_folder.io, "BytesIO", Interrupted)
+    monkeypatch.setattr(output_folder, "io", SimpleNamespace(BytesIO=Interrupted))
     assert run(clips, tmp_path / "out", 1) == 130
     assert capsys.readouterr().err == "Interrupted. Nothing incomplete is left; run the same command again.\n"
     assert len(list((tmp_path / "out").rglob("*.wav"))) == 3
