@@ -10,7 +10,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import zlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -94,6 +93,19 @@ def pytest_addoption(parser):
     parser.addoption("--slow-part", metavar="COMMIT", help="of the slow tests, run those of the part that this hash chooses")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Pass over the files without slow tests where --slow-part is given: to import all files takes as long as the part."""
+    if not config.getoption("--slow-part") or collection_path.suffix != ".py":
+        return None
+    marking = {collection_path, collection_path.with_name("conftest.py")} - {TESTS / "conftest.py"}
+    return None if any(path.exists() and "mark.slow" in path.read_text(encoding="utf-8") for path in marking) else True
+
+
+def slow_part(tests, commit):
+    """Return the slow tests that the hash of a commit chooses: each SLOW_PARTS-th, so that those of a file are spread."""
+    return tests[int(commit, 16) % SLOW_PARTS :: SLOW_PARTS]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Keep the part of --slow-part, and let each process begin with long files.
@@ -101,10 +113,9 @@ def pytest_collection_modifyitems(config, items):
     pytest-xdist gives a process an equal segment of the tests, and more later.
     """
     if commit := config.getoption("--slow-part"):
-        part = int(commit, 16) % SLOW_PARTS
-        parts = [zlib.crc32(item.nodeid.encode()) % SLOW_PARTS for item in items]
-        config.hook.pytest_deselected(items=[item for item, own in zip(items, parts, strict=True) if own != part])
-        items[:] = [item for item, own in zip(items, parts, strict=True) if own == part]
+        chosen = slow_part(items, commit)
+        config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+        items[:] = chosen
     n_processes = getattr(config, "workerinput", {}).get("workercount", 1)
     stretches = [[] for _ in range(n_processes)]
     for place, name in enumerate(LONG_FILES):
