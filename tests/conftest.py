@@ -101,9 +101,19 @@ def pytest_ignore_collect(collection_path, config):
     return None if any(path.exists() and "mark.slow" in path.read_text(encoding="utf-8") for path in marking) else True
 
 
-def slow_part(tests, commit):
-    """Return the slow tests that the hash of a commit chooses: each SLOW_PARTS-th, so that those of a file are spread."""
-    return tests[int(commit, 16) % SLOW_PARTS :: SLOW_PARTS]
+def is_longest(item):
+    """Return whether a test has a timeout of its own, since it takes many minutes: `make test-slow` has it in one piece."""
+    return item.get_closest_marker("timeout") is not None
+
+
+def slow_part(items, commit):
+    """Return the slow tests that the hash of a commit chooses: each SLOW_PARTS-th, so that those of a file are spread.
+
+    Those of an `xdist_group` stay together, since all of them need what takes long to make.
+    """
+    groups = [marker.args[0] if (marker := item.get_closest_marker("xdist_group")) else item.nodeid for item in items]
+    chosen = set(list(dict.fromkeys(groups))[int(commit, 16) % SLOW_PARTS :: SLOW_PARTS])
+    return [item for item, group in zip(items, groups, strict=True) if group in chosen]
 
 
 @pytest.hookimpl(trylast=True)
@@ -113,7 +123,7 @@ def pytest_collection_modifyitems(config, items):
     pytest-xdist gives a process an equal segment of the tests, and more later.
     """
     if commit := config.getoption("--slow-part"):
-        chosen = slow_part(items, commit)
+        chosen = slow_part([item for item in items if not is_longest(item)], commit)
         config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
         items[:] = chosen
     n_processes = getattr(config, "workerinput", {}).get("workercount", 1)

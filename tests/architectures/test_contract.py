@@ -36,6 +36,7 @@ REPEATED = ("n_blocks", "n_layers")  # one of which is enough
 TONES_HZ, RATE_HZ = (500, 1500, 4000), 16000  # a class each
 SCALAR_ANNOTATIONS = {"int", "float", "bool", "str", "tuple[int, ...]"}
 BACKENDS = ("tensorflow", "torch", "jax")
+pytestmark = pytest.mark.xdist_group("trained networks")  # the first test that asks a backend trains all of them
 
 
 def on_backends(**slow: bool) -> pytest.MarkDecorator:
