@@ -36,7 +36,6 @@ REPEATED = ("n_blocks", "n_layers")  # one of which is enough
 TONES_HZ, RATE_HZ = (500, 1500, 4000), 16000  # a class each
 SCALAR_ANNOTATIONS = {"int", "float", "bool", "str", "tuple[int, ...]"}
 BACKENDS = ("tensorflow", "torch", "jax")
-pytestmark = pytest.mark.xdist_group("trained networks")  # the first test that asks a backend trains all of them
 
 
 def on_backends(**slow: bool) -> pytest.MarkDecorator:
@@ -47,6 +46,7 @@ def on_backends(**slow: bool) -> pytest.MarkDecorator:
 
 
 pytestmark = [
+    pytest.mark.xdist_group("trained networks"),  # the first test that asks a backend trains all of them
     pytest.mark.parametrize("name", NAMES),
     # Keras 3.15 on TensorFlow, in convert_to_numpy, whenever a model is saved.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),
