@@ -71,7 +71,7 @@ LONG_FILES = (
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 SMALL_FEATURES = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 TESTS = Path(__file__).parent
-SLOW_PARTS = 20  # one of them for each submission
+SLOW_PARTS = 30  # one of them for each submission
 # JAX otherwise compiles small networks for longer than it computes. One thread: the same bits whatever else runs.
 QUICK_COMPILATION = (
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false "
