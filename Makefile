@@ -39,7 +39,7 @@ test-all: .venv/.installed-test ## run all other tests (about 25 minutes)
 test-slow: .venv/.installed-test ## run the tests marked slow too
 	$(BIN)/python -m pytest -m "slow or not slow" --timeout 3600 --hypothesis-profile random
 
-test-slow-part: .venv/.installed-test ## run a tenth of the slow tests, chosen by the hash of the commit
+test-slow-part: .venv/.installed-test ## run a thirtieth of the slow tests, chosen by the hash of the commit
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal -m slow --timeout 1200 --slow-part "$$(git rev-parse HEAD 2>/dev/null || echo 0)"
 
 torture: .venv/.installed-test ## kill it, fill its disk, damage its files, by the hundred; a table of what failed (hours; docs/reproducibility.md)

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from preprocessing.interrupts import ended_where_stuck
+from preprocessing.interrupts import ended_where_stuck, interrupts_noted
 from xval.base.errors import FirstJobError, UsageError, XvalError
 from xval.base.json_files import final_name
 from xval.base.operating_system import ENDING_SIGNALS, SECONDS_TO_END, refusal
@@ -37,8 +37,9 @@ _N_LINES = 5
 def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     """Run a command, print in one line what stops it, and return the exit code: what it returns, or 0.
 
-    SIGTERM and SIGHUP stop it as Ctrl-C does; the exit code is 128 and the number of the signal, as shells have it. A command
-    that none of them stops, since a model computes in C without end, ends by force (see `ended_where_stuck`).
+    SIGTERM and SIGHUP stop it as Ctrl-C does; the exit code is 128 and the number of the signal, as shells have it. An error
+    that one of them led to, as where a library catches the KeyboardInterrupt, is an interruption too. A command that none of
+    them stops, since a model computes in C without end, ends by force (see `ended_where_stuck`).
 
     Args:
         command: What is carried out.
@@ -52,7 +53,8 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
     allow_any_text()
     _end_without_search()
     stuck = f"Interrupted by force: the computation did not stop within {SECONDS_TO_END:.0f} s. {kept or _CLEARED_UP}"
-    with _signals_as_ctrl_c() as received, ended_where_stuck(lambda: write_line(stuck, sys.stderr)):
+    stopped_by_force = ended_where_stuck(lambda: write_line(stuck, sys.stderr))
+    with _signals_as_ctrl_c(), interrupts_noted() as received, stopped_by_force:
         try:
             return command() or 0
         except FirstJobError:
@@ -64,6 +66,9 @@ def carry_out(command: Callable[[], int | None], *, kept: str = "") -> int:
             line, code = _prefixed(str(error)), EXIT_USAGE if isinstance(error, UsageError) else EXIT_FAILED
         except OSError as error:
             line, code = f"error: {describe_refusal(error)} {kept}".rstrip(), EXIT_FAILED
+        except Exception:
+            if not received:
+                raise
         if received:  # whatever it led to: workers that ended with it, a library that raises its own error
             line, code = f"Interrupted. {kept or _NOTHING_LEFT}", 128 + received[0]
         write_line(line, sys.stderr)
@@ -166,28 +171,28 @@ def progress_bar(console: "Console", title: str, noun: str = "clips") -> Iterato
 
 
 @contextmanager
-def _signals_as_ctrl_c() -> Iterator[list[int]]:
-    """Raise KeyboardInterrupt on SIGTERM and SIGHUP within the block; yield the list that the first one is noted in.
+def _signals_as_ctrl_c() -> Iterator[None]:
+    """Raise KeyboardInterrupt on the first SIGTERM or SIGHUP within the block.
 
     Later ones are ignored: a terminal that is closed and a scheduler send several, which would disturb the clearing up. A
     signal that is ignored (nohup) or that a script listens to itself stays so.
     """
-    received: list[int] = []
+    has_come = threading.Event()
     is_main = threading.current_thread() is threading.main_thread()
     ours = [number for number in ENDING_SIGNALS if is_main and signal.getsignal(number) is signal.SIG_DFL]
 
-    def interrupt(number: int, _frame: FrameType | None) -> None:
-        if not received:
-            received.append(number)
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        if not has_come.is_set():
+            has_come.set()
             raise KeyboardInterrupt
 
     for number in ours:
         signal.signal(number, interrupt)
     try:
-        yield received
+        yield
     finally:
         for number in ours:
-            signal.signal(number, signal.SIG_IGN if received else signal.SIG_DFL)
+            signal.signal(number, signal.SIG_IGN if has_come.is_set() else signal.SIG_DFL)
 
 
 def _prefixed(text: str) -> str:

@@ -18,16 +18,32 @@ _rescues: list[Callable[[], object]] = []
 
 @contextmanager
 def interrupts_noted() -> Iterator[list[int]]:
-    """Note signals that interrupt besides raising them: a library may swallow what is raised within a callback or an import."""
+    """Note signals that raise KeyboardInterrupt: a library may swallow what is raised within a callback or an import."""
     noted: list[int] = []
     handlers = _handlers()
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        noted.append(number)
-        handlers[number](number, frame)
+        try:
+            handlers[number](number, frame)
+        except KeyboardInterrupt:
+            noted.append(number)
+            raise
 
     with _handling(handlers, interrupt):
         yield noted
+
+
+@contextmanager
+def interrupts_postponed() -> Iterator[None]:
+    """Handle signals after the block: KeyboardInterrupt would be printed and lost in a function that C code calls."""
+    received: list[tuple[int, FrameType | None]] = []
+    handlers = _handlers()
+    try:
+        with _handling(handlers, lambda number, frame: received.append((number, frame))):
+            yield
+    finally:
+        for number, frame in received:
+            handlers[number](number, frame)
 
 
 @contextmanager

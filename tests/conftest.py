@@ -10,7 +10,6 @@ import runpy
 import signal
 import subprocess
 import sys
-import zlib
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -72,7 +71,7 @@ LONG_FILES = (
 COMPARED = ("metrics", "clip_metrics", "item_metrics", "confusion_matrix", "best_epoch", "epochs", "seed")
 SMALL_FEATURES = {"sample_rate_hz": 8000, "n_fft": 128, "win_length": 128, "hop_length": 64, "n_mels": 12}
 TESTS = Path(__file__).parent
-SLOW_PARTS = 10  # one of them for each submission
+SLOW_PARTS = 30  # one of them for each submission
 # JAX otherwise compiles small networks for longer than it computes. One thread: the same bits whatever else runs.
 QUICK_COMPILATION = (
     "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false --xla_cpu_multi_thread_eigen=false "
@@ -94,6 +93,29 @@ def pytest_addoption(parser):
     parser.addoption("--slow-part", metavar="COMMIT", help="of the slow tests, run those of the part that this hash chooses")
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Pass over the files without slow tests where --slow-part is given: to import all files takes as long as the part."""
+    if not config.getoption("--slow-part") or collection_path.suffix != ".py":
+        return None
+    marking = {collection_path, collection_path.with_name("conftest.py")} - {TESTS / "conftest.py"}
+    return None if any(path.exists() and "mark.slow" in path.read_text(encoding="utf-8") for path in marking) else True
+
+
+def is_longest(item):
+    """Return whether a test has a timeout of its own, since it takes many minutes: `make test-slow` has it in one piece."""
+    return item.get_closest_marker("timeout") is not None
+
+
+def slow_part(items, commit):
+    """Return the slow tests that the hash of a commit chooses: each SLOW_PARTS-th, so that those of a file are spread.
+
+    Those of an `xdist_group` stay together, since all of them need what takes long to make.
+    """
+    groups = [marker.args[0] if (marker := item.get_closest_marker("xdist_group")) else item.nodeid for item in items]
+    chosen = set(list(dict.fromkeys(groups))[int(commit, 16) % SLOW_PARTS :: SLOW_PARTS])
+    return [item for item, group in zip(items, groups, strict=True) if group in chosen]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config, items):
     """Keep the part of --slow-part, and let each process begin with long files.
@@ -101,10 +123,9 @@ def pytest_collection_modifyitems(config, items):
     pytest-xdist gives a process an equal segment of the tests, and more later.
     """
     if commit := config.getoption("--slow-part"):
-        part = int(commit, 16) % SLOW_PARTS
-        parts = [zlib.crc32(item.nodeid.encode()) % SLOW_PARTS for item in items]
-        config.hook.pytest_deselected(items=[item for item, own in zip(items, parts, strict=True) if own != part])
-        items[:] = [item for item, own in zip(items, parts, strict=True) if own == part]
+        chosen = slow_part([item for item in items if not is_longest(item)], commit)
+        config.hook.pytest_deselected(items=list(set(items) - set(chosen)))
+        items[:] = chosen
     n_processes = getattr(config, "workerinput", {}).get("workercount", 1)
     stretches = [[] for _ in range(n_processes)]
     for place, name in enumerate(LONG_FILES):

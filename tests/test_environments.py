@@ -35,13 +35,13 @@ ASCII = {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
 PR_SET_SECUREBITS, NO_RIGHTS_OF_ROOT = 28, 0b11  # SECBIT_NOROOT, and locked
 
 
-def run_tests(clone, folder, *, variables, chosen=CHOSEN, begin=None):
+def run_tests(clone, folder, *, variables, chosen, begin=None):
     """Run tests of a clone; fail with their failures."""
     # Also what they start elsewhere imports the clone, which is not installed.
     environment = (
         os.environ | {"PYTHONPATH": str(clone), "HYPOTHESIS_STORAGE_DIRECTORY": str(folder / "hypothesis")} | variables
     )
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(folder / "temporary"), *chosen]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(folder / "temporary"), chosen]
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_XDIST_WORKER_COUNT", "PYTEST_CURRENT_TEST"):
         environment.pop(name, None)
     ended = subprocess.run(command, cwd=clone, env=environment, capture_output=True, preexec_fn=begin)
@@ -67,29 +67,42 @@ def without_rights():
         assert system.prctl(PR_SET_SECUREBITS, NO_RIGHTS_OF_ROOT, 0, 0, 0) == 0
 
 
-@pytest.mark.slow
-def test_streams_in_ascii_and_the_c_locale(tmp_path):
-    run_tests(ROOT, tmp_path, variables=ASCII)
+@pytest.fixture(scope="session")
+def odd_clone(make_once):
+    """Return a clone in a path with spaces and umlauts."""
+    return make_once("Müllers Experimente (neu) 100 %", lambda folder: make_clone(folder / "x val")) / "x val"
+
+
+@pytest.fixture(scope="session")
+def read_only_clone(make_once):
+    """Return a clone that its owner must not change."""
+
+    def make(folder):
+        clone = make_clone(folder / "clone")
+        for path in (clone, *(path for path in clone.rglob("*") if path.is_dir())):
+            path.chmod(0o555)
+
+    return make_once("read_only", make) / "clone"
 
 
 @pytest.mark.slow
-def test_a_path_with_spaces_and_umlauts(tmp_path):
+@pytest.mark.parametrize("chosen", CHOSEN)
+def test_streams_in_ascii_and_the_c_locale(tmp_path, chosen):
+    run_tests(ROOT, tmp_path, variables=ASCII, chosen=chosen)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("chosen", CHOSEN)
+def test_a_path_with_spaces_and_umlauts(odd_clone, tmp_path, chosen):
     folder = tmp_path / "Müllers Experimente (neu) 100 %"
     folder.mkdir()
-    run_tests(make_clone(folder / "x val"), folder, variables={})
+    run_tests(odd_clone, folder, variables={}, chosen=chosen)
 
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="the rights are those of Linux")
-def test_a_user_without_rights_and_a_clone_that_is_read_only(tmp_path):
-    clone = make_clone(tmp_path / "clone")
-    folders = [clone, *(path for path in clone.rglob("*") if path.is_dir())]
-    for path in folders:
-        path.chmod(0o555)
-    try:
-        written = [sys.executable, "-c", "open('written', 'w')"]
-        assert subprocess.run(written, cwd=clone, capture_output=True, preexec_fn=without_rights).returncode == 1
-        run_tests(clone, tmp_path, variables={"PYTHONDONTWRITEBYTECODE": "1"}, begin=without_rights)
-    finally:
-        for path in folders:
-            path.chmod(0o755)
+@pytest.mark.parametrize("chosen", CHOSEN)
+def test_a_user_without_rights_and_a_clone_that_is_read_only(read_only_clone, tmp_path, chosen):
+    written = [sys.executable, "-c", "open('written', 'w')"]
+    assert subprocess.run(written, cwd=read_only_clone, capture_output=True, preexec_fn=without_rights).returncode == 1
+    run_tests(read_only_clone, tmp_path, variables={"PYTHONDONTWRITEBYTECODE": "1"}, chosen=chosen, begin=without_rights)

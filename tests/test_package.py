@@ -64,6 +64,7 @@ def test_the_wheel_holds_every_module_and_the_defaults(wheel):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_an_empty_environment_with_the_wheel_prepares_a_corpus_and_runs_a_script_from_another_folder(wheel, tmp_path):
     run(sys.executable, "-m", "venv", tmp_path / "environment", cwd=tmp_path)
     python = tmp_path / "environment" / "bin" / "python"

@@ -13,6 +13,7 @@ import soundfile
 
 from preprocessing.console import carry_out
 from preprocessing.parallel import SMALLEST_PARALLEL
+from xval.base.errors import JobError
 
 RATE_HZ = 8000
 pytestmark = pytest.mark.usefixtures("default_signals")
@@ -93,13 +94,32 @@ def test_what_nohup_starts_goes_on_without_its_terminal():
     assert carry_out(lambda: signal.raise_signal(signal.SIGHUP)) == 0
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="Windows has no such signals")
-def test_an_error_that_a_signal_led_to_is_an_interruption(capsys):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "error", [OSError("caught"), RuntimeError("caught"), JobError("caught")], ids=lambda error: type(error).__name__
+)
+def test_an_error_that_a_signal_led_to_is_an_interruption(capsys, number, error):
+    """As where a library catches everything and raises an error of its own."""
+
     def command():
         try:
-            signal.raise_signal(signal.SIGTERM)
+            signal.raise_signal(number)
         except KeyboardInterrupt:
-            raise OSError("a library that catches everything") from None
+            raise error from None
 
-    assert carry_out(command) == 143
-    assert "Interrupted. " in capsys.readouterr().err
+    assert carry_out(command) == 128 + number
+    assert capsys.readouterr().err == "Interrupted. Nothing incomplete is left; run the same command again.\n"
+
+
+def test_an_error_after_a_signal_that_a_script_handles_itself_is_no_interruption(capsys):
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+
+    def command():
+        signal.raise_signal(signal.SIGINT)
+        raise JobError("of the job")
+
+    try:
+        assert carry_out(command) == 1
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert capsys.readouterr().err == "error: of the job\n"

@@ -24,6 +24,7 @@ from preprocessing.clips.boundary import refuse_links
 from preprocessing.clips.listing import list_audio
 from preprocessing.clips.table import natural_key
 from preprocessing.file_replacement import replace_file
+from preprocessing.interrupts import interrupts_postponed
 from xval.base.csv_text import guard
 from xval.base.errors import CorpusError
 from xval.base.file_forms import describe_faults, form_of
@@ -206,7 +207,8 @@ def write_wav(path: Path, samples: NDArray[np.float32], sample_rate_hz: int, sub
     # Encoded in memory: libsndfile itself does not say that a disk is full.
     encoded = io.BytesIO()
     try:
-        soundfile.write(encoded, samples, sample_rate_hz, format="WAV", subtype=subtype)
+        with interrupts_postponed():  # libsndfile calls the methods of the buffer
+            soundfile.write(encoded, samples, sample_rate_hz, format="WAV", subtype=subtype)
     except soundfile.LibsndfileError as error:
         raise CorpusError(f"{path} cannot be written: {error.error_string}") from error
     replace_file(path, lambda temporary: temporary.write_bytes(encoded.getbuffer()), among_many=True)

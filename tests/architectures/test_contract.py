@@ -46,6 +46,7 @@ def on_backends(**slow: bool) -> pytest.MarkDecorator:
 
 
 pytestmark = [
+    pytest.mark.xdist_group("trained networks"),  # the first test that asks a backend trains all of them
     pytest.mark.parametrize("name", NAMES),
     # Keras 3.15 on TensorFlow, in convert_to_numpy, whenever a model is saved.
     pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy keyword:DeprecationWarning"),

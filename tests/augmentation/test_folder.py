@@ -1,6 +1,7 @@
 """The command on real files: what it writes, what it keeps, what it refuses, and that it survives being killed."""
 
 import csv
+import io
 import json
 import os
 import shutil
@@ -10,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +22,7 @@ from augmentation import copies
 from augmentation.__main__ import main
 from augmentation.chain import apply_steps
 from preprocessing import parallel
+from preprocessing.clips import output_folder
 from preprocessing.clips.augmented_copies import COPIES_COLUMNS, add_copies
 from preprocessing.clips.table import check_clips
 from preprocessing.corpora import find_corpus
@@ -165,6 +169,23 @@ def test_ctrl_c_ends_with_130_and_says_that_it_goes_on(clips: Path, tmp_path: Pa
     assert process.returncode == 130
     assert "run the same command again" in error
     assert "Traceback" not in error
+
+
+def test_ctrl_c_while_a_file_is_encoded_is_no_failure_of_that_file(
+    clips: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """libsndfile calls the buffer from C, where KeyboardInterrupt is lost, and soundfile asserts that all was written."""
+
+    class Interrupted(io.BytesIO):
+        def write(self, data: Any) -> int:
+            if len(list((tmp_path / "out").rglob("*.wav"))) == 3:
+                signal.raise_signal(signal.SIGINT)
+            return super().write(data)
+
+    monkeypatch.setattr(output_folder, "io", SimpleNamespace(BytesIO=Interrupted))
+    assert run(clips, tmp_path / "out", 1) == 130
+    assert capsys.readouterr().err == "Interrupted. Nothing incomplete is left; run the same command again.\n"
+    assert len(list((tmp_path / "out").rglob("*.wav"))) == 3
 
 
 def test_running_again_makes_nothing_new(clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "benchmarks"
 # They start several processes with a backend each, or train for a while.
 LONG = {
-    "plain_keras", "backends", "memory", "overhead", "report", "systems", "checkpoints", "whole_job", "scaling",
-    "feature_store", "statistics_simulation", "near_duplicates", "gpu", "long_clips", "sounds_recipe",
+    "plain_keras", "backends", "memory", "report", "systems", "checkpoints", "scaling", "feature_store", "near_duplicates",
+    "gpu", "long_clips", "sounds_recipe",
 }  # fmt: skip
+WITH_OWN_TESTS = {"overhead", "statistics_simulation", "whole_job"}  # which see the ratio, too
 WITHOUT_RATIO = {"systems"}
 NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w])", re.IGNORECASE)
 
@@ -23,6 +24,7 @@ NUMBER = re.compile(r"(?<![\w.])[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)(?![\w])
 def quick_benchmarks():
     """Return a parameter per script that has a quick size; those that begin with _ are parts of others."""
     paths = [path for path in sorted(FOLDER.glob("[!_]*.py")) if '"--quick"' in path.read_text(encoding="utf-8")]
+    paths = [path for path in paths if path.stem not in WITH_OWN_TESTS]
     return [pytest.param(path, id=path.stem, marks=pytest.mark.slow if path.stem in LONG else ()) for path in paths]
 
 

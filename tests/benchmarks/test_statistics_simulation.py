@@ -1,5 +1,6 @@
 """benchmarks/statistics_simulation.py in a small size: what xval.measures.statistics promises of tests and intervals."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,8 +17,10 @@ def test_equal_algorithms_are_told_apart_in_5_percent_at_most_and_intervals_cove
     files = {option: tmp_path / f"found.{option}" for option in ("csv", "png")}
     command = [sys.executable, str(ROOT / "benchmarks" / "statistics_simulation.py"), "--repetitions", str(N_REPETITIONS)]
 
-    subprocess.run([*command, "--csv", files["csv"], "--picture", files["png"]], cwd=ROOT, capture_output=True, check=True)
+    command += ["--csv", files["csv"], "--picture", files["png"]]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
+    assert re.search(r"ratio.* \d", printed.splitlines()[-1])
     found = pd.read_csv(files["csv"], index_col="study")
     assert found["limit"].iloc[0] == pytest.approx(0.05 + 2 * (0.05 * 0.95 / N_REPETITIONS) ** 0.5)
     assert sum("deals" in study for study in found.index) == 3

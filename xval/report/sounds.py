@@ -15,6 +15,7 @@ from preprocessing.audio.read import read_audio, resample
 from preprocessing.corpus import Corpus
 from preprocessing.features.extract import extract
 from preprocessing.features.feature_settings import FeatureSettings
+from preprocessing.interrupts import interrupts_postponed
 from xval.base.errors import AudioError, SettingsError
 
 LONGEST_S = 15.0
@@ -109,7 +110,8 @@ def _audio(samples: NDArray[np.float32], rate_hz: int) -> str:
     played = resample(samples, rate_hz, wanted_hz) / max(peak, 1.0)
     buffer = BytesIO()
     kind = "MP3" if "MP3" in soundfile.available_formats() else "FLAC"
-    soundfile.write(buffer, played, wanted_hz, format=kind)
+    with interrupts_postponed():  # libsndfile calls the methods of the buffer
+        soundfile.write(buffer, played, wanted_hz, format=kind)
     return _data_uri("audio/mpeg" if kind == "MP3" else "audio/flac", buffer.getvalue())
 
 

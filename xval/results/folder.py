@@ -189,6 +189,8 @@ class ExperimentFolder(JobLocks):
 
     def _remove_unused(self, new: Sequence[Path]) -> None:
         """Remove a folder without jobs in which no other run has begun, and those above it; the first of `new` is its own."""
+        if not self.path.is_dir():
+            return  # it was moved, and the lock would make another in its place
         with suppress(OSError), self.lock():
             if (self.path / _NEW).exists() and self._has_only(_BEFORE_ANY_JOB):
                 for name in _BEFORE_ANY_JOB:

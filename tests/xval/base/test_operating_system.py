@@ -30,12 +30,12 @@ from xval.base.size_limits import IrregularFileError
 
 ROOT = Path(__file__).resolve().parents[3]
 
-# What the standard library and psutil themselves load on Linux comes first; all others then find nothing of it.
+# What the standard library, psutil and platformdirs themselves load on Linux comes first; all others then find nothing of it.
 WITHOUT_POSIX = """
 import asyncio, importlib, os, pkgutil, signal, subprocess, sys, warnings
 from pathlib import Path
 
-import psutil
+import platformdirs, psutil
 
 for name in ("fcntl", "resource", "pwd", "grp", "termios"):
     sys.modules[name] = None

@@ -284,19 +284,31 @@ def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
 
 @pytest.mark.slow
 def test_a_run_is_followed_epoch_by_epoch_and_goes_on(project):
-    project.write_script({"architecture": "mlp"}, num_folds=2, num_epochs=60, early_stopping=False, backend="jax")
+    (project.folder / "holding.py").write_text(
+        "import time\nfrom pathlib import Path\n\nimport keras\n\n\n"
+        "class Hold(keras.callbacks.Callback):\n"
+        "    def on_epoch_end(self, epoch, logs=None):\n"
+        "        time.sleep(1.1 * (epoch == 1))  # epochs are noted once a second at most\n\n"
+        "    def on_epoch_begin(self, epoch, logs=None):\n"
+        "        while epoch == 2 and not Path('seen').exists():\n"
+        "            time.sleep(0.01)\n"
+    )
+    network = {"architecture": "mlp", "callbacks": "holding.Hold"}
+    project.write_script(network, num_folds=2, num_epochs=3, early_stopping=False, backend="jax")
     process = project.start("--folds", "1", "--executor", "inline")
     seen = []
     while process.poll() is None:
         if (project.results / "folds.json").exists():
             status = read_status(ExperimentFolder(project.results))
             seen += [(job.fold, job.epoch) for each in status.instances for job in each.jobs if job.state == "running"]
+        if any(epoch for _, epoch in seen):
+            (project.folder / "seen").touch()
         time.sleep(0.02)
     printed, _ = process.communicate()
 
     assert process.returncode == 0, printed
     assert {fold for fold, _ in seen} == {1}
-    assert len({epoch for _, epoch in seen if epoch}) > 0
+    assert {0, 2} <= {epoch for _, epoch in seen}
     assert read_status(ExperimentFolder(project.results)).count("done") == 1
     assert not [*project.results.rglob("progress.json")]
 

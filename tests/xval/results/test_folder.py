@@ -53,6 +53,13 @@ def test_a_refused_run_keeps_a_folder_in_which_another_has_begun(tmp_path):
         assert (path / "description.txt").read_text() == "a test\n"
 
 
+def test_a_refused_run_makes_no_folder_in_the_place_of_one_that_was_moved(tmp_path):
+    folder = ExperimentFolder(tmp_path / "results" / "demo" / "experiment_1")
+    with pytest.raises(UsageError, match="refused"):
+        be_refused(folder, lambda: folder.path.rename(folder.path.with_name("moved")))
+    assert [path.name for path in folder.path.parent.iterdir()] == ["moved"]
+
+
 def test_a_refused_run_keeps_a_folder_that_was_there(folder):
     with pytest.raises(UsageError, match="refused"):
         be_refused(folder)
