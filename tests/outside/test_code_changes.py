@@ -206,3 +206,27 @@ def test_what_registers_itself_or_is_declared_is_noticed_and_nothing_else(study)
         ].keys() - former.keys()
         path.write_text(json.dumps(content | {"own_code": former | {":": "2"}}))
     assert "Nothing to do" in study.run().stdout
+
+
+PLAIN = """
+import keras
+
+
+def build(input_shape, output_shape):
+    clip = keras.Input(input_shape)
+    return keras.Model(clip, keras.layers.Dense(output_shape[-1])(keras.layers.Flatten()(clip)))
+"""
+
+
+def test_a_final_model_is_said_to_have_other_code_only_where_its_own_has_changed(study):
+    study.file("plain_net.py", PLAIN)
+    study.train({"architecture": "svm"}, {"architecture": "plain_net.build"}, num_folds=2, num_epochs=1)
+    for number in (1, 2):
+        assert "has changed" not in study.xval("refit", f"{study.EXPERIMENT}:{number}").stdout
+    study.file("plain_net.py", PLAIN.replace("layers.Flatten()(clip)", "layers.Flatten()(clip * 2)"))
+
+    svm, network = (study.xval("refit", f"{study.EXPERIMENT}:{number}", "--overwrite").stdout for number in (1, 2))
+
+    assert "has changed" not in svm
+    assert "The code has changed since the folds were run: " in network
+    assert "plain_net" in network

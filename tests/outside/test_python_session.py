@@ -253,6 +253,8 @@ def test_the_main_figure_of_python_and_of_the_workbook_is_the_same(finished):
 def test_cross_validate_names_the_argument_that_was_meant(study):
     said = study.mistake("-c", "import xval; xval.cross_validate('audio', architecture='svm', item_patern='x')")
     assert "cross_validate(): unknown argument 'item_patern'. Did you mean 'item_pattern'?" in said
+    said = study.mistake("-c", "import xval; xval.cross_validate('clips.csv', architecture='svm', label='digit')")
+    assert "unknown argument 'label'. A table has the columns path, item and label: rename its own" in " ".join(said.split())
     said = study.mistake("-c", "import xval; xval.cross_validate('audio', architecture='svm', lerning_rate=1)")
     assert "unknown parameter 'lerning_rate'. Did you mean 'learning_rate'?" in said
 

@@ -132,6 +132,12 @@ def cross_validate(
     try:
         resolve(_declare(name or "corpus", shared, {1: own}))
     except SettingsError as error:
+        if columns := [key for key in ("path", "item", "label") if f"unknown parameter '{key}'" in str(error)]:
+            raise SettingsError(
+                f"cross_validate(): unknown argument '{columns[0]}'. A table has the columns path, item and label: rename its "
+                "own, as by clips.rename(columns={'file': 'path', 'speaker': 'item', 'digit': 'label'}), or prepare it once with "
+                "xval prepare table CLIPS.csv --path COLUMN --item COLUMN --label COLUMN."
+            ) from error
         for key in own:
             if f"unknown parameter '{key}'" in str(error) and (near := get_close_matches(key, _ARGUMENTS, 1, 0.8)):
                 raise SettingsError(f"cross_validate(): unknown argument '{key}'. Did you mean '{near[0]}'?") from error

@@ -289,7 +289,7 @@ def describe_test(test: PermutationTest, instance: InstanceResults, n_competing:
     ]
     if n_competing > 1:
         lines.append(
-            f"p is for this one instance. If it was chosen among the {n_competing} instances, report the nested estimate and "
+            f"p is for this one variant. If it was chosen among the {n_competing} variants, report the nested estimate and "
             "its interval."
         )
     return lines
