@@ -204,7 +204,7 @@ def test_the_table_marks_the_selected_and_says_how_many_folds_a_mean_has(make_in
 def test_the_table_has_clips_and_windows_side_by_side_where_clips_are_cut(make_instance, make_record):
     record = with_windows(make_record, 1, {"accuracy": 0.5, "balanced_accuracy": 0.4})
     record["clip_metrics"]["test"] = {"accuracy": 0.9, "balanced_accuracy": 0.8}
-    header, (row,), _ = summary_table([make_instance(1, [record])])
+    header, (row,), *_ = summary_table([make_instance(1, [record])])
     assert list(zip(header[3:7], row[3:7], strict=True)) == [
         ("test clip balanced accuracy (UAR)", "0.800"), ("test clip accuracy", "0.900"),
         ("test balanced accuracy (UAR)", "0.400"), ("test accuracy", "0.500"),
@@ -252,7 +252,7 @@ def test_errors_of_reconstruction_rank_only_where_they_are_in_the_same_units(mak
 def test_a_table_of_too_many_instances_has_the_best_ones_in_their_order(make_instance):
     instances = [make_instance(number, [accuracy]) for number, accuracy in enumerate((0.5, 0.9, 0.4, 0.8), start=1)]
 
-    _, rows, _ = summary_table(instances, most=2)
+    _, rows, *_ = summary_table(instances, most=2)
 
     assert [row[0] for row in rows] == ["2 *", "4"]
     assert len(summary_table(instances)[1]) == 4
