@@ -1,21 +1,8 @@
 """xval rebuild: what is derived, made again; what is damaged, left out and named."""
 
-import json
 import shutil
 import subprocess
 import sys
-
-import openpyxl
-
-
-def cells(path):
-    """Return what stands in every cell of a workbook."""
-    workbook = openpyxl.load_workbook(path)
-    return {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in workbook}
-
-
-def metric_dicts(results):
-    return {path.parent.name: json.loads(path.read_text()) for path in sorted(results.glob("instance_*/metrics.json"))}
 
 
 def test_an_instance_without_its_settings_is_left_out(command, results):
