@@ -1,6 +1,9 @@
 """``xval evaluate``: the figures of an experiment again, and what it says of data that the model has seen."""
 
 import json
+import shutil
+from contextlib import nullcontext
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -31,6 +34,61 @@ def prepare(project, *arguments):
     assert ended.returncode == 0, ended.stderr
 
 
+def evaluated(project, *arguments, run_module=None):
+    """Run the command; return what it printed, and metrics.json of the folder that it names last."""
+    ended = (run_module or project.run_module)("xval", "evaluate", *map(str, arguments))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    folder = project.folder / ended.stdout.splitlines()[-1]
+    return ended.stdout, folder, json.loads((folder / "metrics.json").read_text())
+
+
+@pytest.mark.usefixtures("in_process", "eagerly")
+def test_a_fold_is_evaluated_as_its_experiment_did_and_knows_what_it_has_seen(project, monkeypatch):
+    for speaker in range(6):
+        for label, name in enumerate(["cat", "dog", "owl"]):
+            for take in range(2):
+                write(project.folder / "audio" / name / f"s{speaker}_{take}.wav", tone(label, 10 * speaker + take))
+    prepare(project, "folders", str(project.folder / "audio"), "--item-pattern", r"s\d")
+    windows = {"example_length_s": 0.2, "clip_average": "logits"}
+    project.write_script({"architecture": "mlp", "n_units": (8,)}, num_folds=3, debug_mode=True, **SMALL, **windows)
+    ended = project.run("--folds", "1")
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    record, fold = project.records()[1, 1], project.results / "instance_1" / "fold_1"
+
+    in_its_own_process = partial(type(project).run_module, project)
+    said, folder, found = evaluated(project, fold, "toy", "--leave-out-seen", run_module=in_its_own_process)
+
+    assert folder == project.results / "evaluation_toy_experiment_1_instance_1_fold_1_on_toy"
+    assert found["metrics"] == pytest.approx(record["clip_metrics"]["test"], abs=1e-6)
+    assert found["confusion_matrix"] == record["confusion_matrix"]["test"]
+    for item, scores in record["item_metrics"]["test"].items():
+        assert found["item_metrics"][item] == pytest.approx(scores, abs=1e-6, nan_ok=True)
+    assert set(found["item_metrics"]) == set(record["items"]["test"])
+    assert "24 of 36 clips are in the training data of this model (24 by their audio, 24 by their item; " in said
+    assert found["n_left_out"] == 24
+    assert (folder / "confusion_matrix.png").read_bytes().startswith(b"\x89PNG")
+
+    # The same recordings, as if they came from elsewhere: other names, another folder, one label written otherwise.
+    monkeypatch.chdir(project.folder)
+    (project.folder / "new").mkdir()
+    shutil.copytree(project.folder / "audio" / "cat", project.folder / "new" / "Cat")
+    from xval.reuse.inference import load_model
+    from xval.reuse.new_data.evaluation import Choices, evaluate_on
+    from xval.reuse.new_data.labelled_clips import ReadOptions, read_labelled_clips
+
+    clips = read_labelled_clips("new", "classification", ReadOptions())
+    renamed = Choices({"Cat": "cat"}, leave_out_seen=True)
+    outcome = evaluate_on(load_model(fold), clips, renamed, lambda title: nullcontext(lambda done, total: None))
+    assert len(outcome.clips) == 4
+    told = pd.read_csv(folder / "predictions.csv").query("label == 'cat'")
+    columns = [f"probability_{name}" for name in ("cat", "dog", "owl")]
+    assert outcome.scores.predictions[columns].to_numpy() == pytest.approx(told[columns].to_numpy(), abs=1e-6)
+
+    refused = project.run_module("xval", "evaluate", fold, "toy")
+    assert refused.returncode == 2
+    assert "already exists. Choose another with --output, or give --overwrite." in refused.stderr
+
+
 @pytest.mark.usefixtures("in_process", "eagerly")
 def test_frames_and_events_of_a_fold_are_those_of_its_experiment(project):
     lines = ["path,start_s,end_s,label"]
@@ -51,12 +109,8 @@ def test_frames_and_events_of_a_fold_are_those_of_its_experiment(project):
     assert ended.returncode == 0, ended.stdout + ended.stderr
     record, fold = project.records()[1, 1], project.results / "instance_1" / "fold_1"
 
-    items = ",".join(record["items"]["test"])
-    ended = project.run_module("xval", "evaluate", fold, "toy", "--items", items, "--output", "out")
+    _, folder, found = evaluated(project, fold, "toy", "--items", ",".join(record["items"]["test"]), "--output", "out")
 
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    folder = project.folder / "out"
-    found = json.loads((folder / "metrics.json").read_text())
     wanted = {name: value for name, value in record["clip_metrics"]["test"].items() if name != "loss"}
     assert found["metrics"] == pytest.approx(wanted, abs=1e-6)
     assert found["confusion_matrix"] == record["confusion_matrix"]["test"]
