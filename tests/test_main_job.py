@@ -163,16 +163,6 @@ def test_looking_loads_no_backend_and_writes_nothing(project, argument, loaded):
 
 
 @pytest.mark.usefixtures("in_process")
-def test_first_to_last_trains_exactly_these_instances(project):
-    project.write_script(*({"architecture": "logistic", "seed": seed} for seed in range(1, 6)), num_folds=2)
-
-    ended = project.run("2", "4", "cpu")
-
-    assert ended.returncode == 0, ended.stderr
-    assert sorted(project.records()) == [(instance, fold) for instance in (2, 3, 4) for fold in (1, 2)]
-
-
-@pytest.mark.usefixtures("in_process")
 def test_settings_that_are_gone_are_written_again_though_their_jobs_are_done(project):
     project.write_script(*({"architecture": "logistic", "seed": seed} for seed in range(1, 4)), num_folds=2)
     project.run("1", "2")
@@ -185,25 +175,6 @@ def test_settings_that_are_gone_are_written_again_though_their_jobs_are_done(pro
         assert ended.returncode == 0, ended.stderr
         assert "excluded from the workbook" not in ended.stdout
         assert settings.read_text() == written
-
-
-@pytest.mark.usefixtures("in_process")
-def test_another_script_does_not_write_to_the_same_folder(project):
-    project.write_script({"architecture": "logistic"}, num_folds=2)
-    assert project.run().returncode == 0
-    settings = project.results / "instance_1" / "settings.json"
-    shutil.copy(project.folder / "exp.py", project.folder / "other.py")
-
-    for options in ((), ("--dry-run",)):
-        ended = project.run_script("other.py", *options)
-        assert ended.returncode == 2
-        assert "has the results of another script, exp.py (instance 1). This is other.py" in ended.stderr
-        assert "Set num_experiment=2, which is free." in ended.stderr
-    for options, script in ((("--dry-run",), "exp.py"), ((), "other.py")):
-        ended = project.run_script("other.py", "--take-over", *options)
-        assert ended.returncode == 0, ended.stderr
-        assert json.loads(settings.read_text())["script"] == script
-    assert "Nothing to do" in ended.stdout
 
 
 def test_the_same_figures_on_any_executor_streamed_or_not_and_in_any_folder(project, two_workers):
@@ -246,18 +217,6 @@ def test_the_whole_path_on_each_backend(project, backend, network, run_on):
     assert found["backend"] == backend
     assert found["imported"] == []
     assert found["difference"] < 1e-5
-
-
-@pytest.mark.usefixtures("in_process")
-def test_predictions_are_kept_and_give_the_metrics_of_the_job(project, read_fold):
-    project.run("1", "1", "--folds", "2")
-
-    folder = project.results / "instance_1" / "fold_2"
-    kept, record = pd.read_parquet(folder / "predictions.parquet"), read_fold(folder)
-    for side in ("validation", "test"):
-        of_side = kept[kept["side"] == side]
-        assert sorted(of_side["item"].unique()) == record["items"][side]
-        assert (of_side["target"] == of_side["predicted"]).mean() == pytest.approx(record["metrics"][side]["accuracy"])
 
 
 @pytest.mark.usefixtures("in_process")
@@ -329,32 +288,3 @@ def test_a_diverging_job_fails_alone_and_is_marked(project):
     assert [found[2, fold]["status"] for fold in (1, 2)] == ["failed", "failed"]
     assert "loss is" in found[2, 1]["error"]
     assert "DivergenceError" in found[2, 1]["traceback"]
-
-
-@pytest.mark.parametrize("arguments", [("--debug",), pytest.param(("--set", "debug_mode=true"), marks=pytest.mark.slow)])
-def test_debug_mode_stops_at_the_first_error_with_its_traceback(project, arguments):
-    project.write_script({"architecture": "mlp", "learning_rate": 1e30, "optimizer": "sgd"}, num_folds=2, backend="jax")
-
-    ended = project.run(*arguments)
-
-    assert ended.returncode == 1
-    assert "Traceback" in ended.stderr
-    assert "DivergenceError: " in ended.stderr
-    assert not project.records()
-
-
-@pytest.mark.usefixtures("in_process")
-def test_overwriting_replaces_the_results_and_leaves_the_old_until_then(project):
-    project.run("1", "1")
-    before = project.scores()
-    project.write_script({"architecture": "mlp", "n_units": (32,)})
-    refused = project.run("1", "1")
-    assert refused.returncode == 2
-    assert "n_units was [16], now [32]" in refused.stderr
-    assert project.scores() == before
-
-    ended = project.run("1", "1", "--overwrite")
-
-    assert ended.returncode == 0, ended.stderr
-    assert project.scores() != before
-    assert not (project.results / "instance_1.replaced").exists()

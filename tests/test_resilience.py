@@ -60,29 +60,6 @@ def test_a_worker_past_its_memory_is_replaced_and_the_figures_are_the_same(proje
     assert project.scores() == {job: undisturbed[job] for job in ((1, 1), (1, 2))}
 
 
-def test_ctrl_c_stops_cleanly_and_the_same_command_goes_on(project):
-    networks = ({"architecture": "mlp", "seed": seed} for seed in (1, 2))
-    project.write_script(*networks, num_folds=2, num_epochs=25, early_stopping=False, backend="jax")
-    running = project.start()
-    printed = ""
-    for line in running.stdout:
-        printed += line
-        if line.startswith("1/4"):
-            break
-    os.killpg(running.pid, signal.SIGINT)
-    printed += running.communicate(timeout=200)[0]
-
-    assert running.returncode == 130, printed
-    assert "Interrupted" in printed
-    assert not project.leftovers()
-    stamps = {job: project.stamp(job) for job in project.records()}
-    assert 1 <= len(stamps) < 4
-    ended = project.run("--executor", "inline")
-    assert ended.returncode == 0, ended.stderr
-    assert len(project.records()) == 4
-    assert {job: project.stamp(job) for job in stamps} == stamps
-
-
 @pytest.mark.parametrize(
     ("number", "tell"), [(signal.SIGTERM, os.kill), pytest.param(signal.SIGHUP, os.killpg, marks=pytest.mark.slow)]
 )
@@ -199,20 +176,6 @@ def test_a_run_stops_in_one_line_without_its_folder_and_goes_on_once_it_is_back(
     }
 
 
-@pytest.mark.slow  # a worker that dies in an epoch is in every run: xval/engine/executors/test_conformance.py
-def test_a_killed_worker_costs_one_retry_and_harms_nothing_else(project, undisturbed):
-    running = project.start("1", "2", "--folds", "1,2")
-    for line in running.stdout:
-        if line.startswith("1/4"):
-            break
-    os.kill(random.Random(1).choice(project.workers_of(running.pid)), signal.SIGKILL)
-    printed = running.communicate(timeout=120)[0]
-
-    assert running.returncode == 0, printed
-    assert project.scores() == {job: scores for job, scores in undisturbed.items() if job[0] <= 2 and job[1] <= 2}
-    assert not project.leftovers()
-
-
 @pytest.mark.slow
 def test_a_job_that_kills_every_worker_fails_alone_after_two_tries(project):
     (project.folder / "killing.py").write_text(
@@ -270,23 +233,6 @@ def write_rename_killer(folder):
         "    pathlib.Path.rename, pathlib.Path.replace = killing(pathlib.Path.rename), killing(pathlib.Path.replace)\n"
     )
     return place
-
-
-@pytest.mark.slow
-def test_two_runs_of_one_experiment_at_once_are_both_whole(project):
-    instances = [{"architecture": "mlp", "n_units": (8,), "seed": seed} for seed in (1, 2, 3, 4)]
-    project.write_script(*instances, num_folds=2, workers=1)
-
-    first, second = project.start("1", "2"), project.start("3", "4")
-    printed = [running.communicate(timeout=200)[0] for running in (first, second)]
-
-    assert [first.returncode, second.returncode] == [0, 0], printed
-    assert len(project.records()) == 8
-    sheet = openpyxl.load_workbook(project.results / "results.xlsx")["summary"]
-    numbers = {
-        cell.value for row in sheet.iter_rows(min_row=6, min_col=2, max_col=2) for cell in row if isinstance(cell.value, int)
-    }
-    assert numbers == {1, 2, 3, 4}
 
 
 def test_the_same_command_twice_at_once_shares_the_jobs(project):

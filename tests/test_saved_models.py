@@ -6,6 +6,7 @@ Combinations, autoencoders and models of frames: test_corpora_to_workbook.py.
 import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import xval
@@ -71,7 +72,11 @@ def test_numbers_are_predicted_by_the_names_of_their_targets(tones, differences)
     found = differences(tones.results / "instance_1" / "fold_1", tones.folder / "data")
     assert found["n_rows"] == 0
     assert max(found["values"], found["times"], found["clips"]) < 1e-5
-    model = xval.load_model(tones.results / "instance_1" / "fold_1")
+    fold = tones.results / "instance_1" / "fold_1"
+    columns = pd.read_parquet(fold / "predictions.parquet").columns
+    assert {"target_pitch", "predicted_pitch", "target_length", "predicted_length"} <= set(columns)
+    assert json.loads((fold / "model.json").read_text())["target_names"] == ["pitch", "length"]
+    model = xval.load_model(fold)
     assert not hasattr(model, "classes_")
     with pytest.raises(SettingsError, match=r"predict_proba: task_type=regression has no classes\. Use predict"):
         model.predict_proba([])

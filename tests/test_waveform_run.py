@@ -65,24 +65,6 @@ def whole_length(n_samples, n_shortest):
     return next_length(n_samples, n_shortest)
 
 
-def test_several_targets_keep_their_names(tones):
-    tones.prepare("numbers.csv", "--task-type", "regression")
-    tones.write_script(
-        {"architecture": "mlp", "n_units": (8,), "augment_mixup": 0.2},
-        task_type="regression",
-        num_epochs=1,
-        num_folds=2,
-        debug_mode=True,
-        **tones.settings,
-    )
-    ended = tones.run()
-    assert ended.returncode == 0, ended.stdout + ended.stderr
-    folder = tones.results / "instance_1" / "fold_1"
-    columns = pd.read_parquet(folder / "predictions.parquet").columns
-    assert {"target_pitch", "predicted_pitch", "target_length", "predicted_length"} <= set(columns)
-    assert json.loads((folder / "model.json").read_text())["target_names"] == ["pitch", "length"]
-
-
 @pytest.mark.parametrize(
     ("instance", "message"),
     [

@@ -12,6 +12,9 @@ import onnxruntime
 import pandas as pd
 import pytest
 
+from tests.outside.test_tasks import FRAMES
+from tests.outside.test_tasks import frames as write_frames
+
 FOLD = "results/small/experiment_1/instance_1/fold_1"
 CLIP = "audio/low/s0_0.wav"
 
@@ -112,8 +115,11 @@ def test_embed_takes_a_layer_and_writes_arrays(copied):
     ended = copied.xval("embed", FOLD, "audio", "--layers-dropped", "0", "--output", "out.npy")
 
     assert ended.returncode == 0
-    assert np.load(copied.folder / "out.npy").shape == (24, 2)
-    assert len(pd.read_csv(copied.folder / "out.csv")) == 24
+    values, rows = np.load(copied.folder / "out.npy", allow_pickle=False), pd.read_csv(copied.folder / "out.csv")
+    assert (values.shape, values.dtype) == ((24, 2), np.float32)
+    assert list(rows) == ["path", "start_s", "end_s"]
+    assert len(rows) == 24
+    assert "24 embeddings of 2 numbers" in ended.stdout
     assert "dense" in copied.mistake("-m", "xval", "embed", FOLD, "audio", "--layer", "nope")
 
 
@@ -338,15 +344,56 @@ def test_refit_trains_a_final_model(copied):
     assert "untested" in ended.stdout
     assert len(answers(copied, f"{copied.EXPERIMENT}/instance_1/refit", CLIP)) == 1
     weights = (refit / "model.keras").read_bytes()
-    assert copied.xval("refit", f"{copied.EXPERIMENT}:1").returncode == 0  # it is there
+    again = copied.xval("refit", f"{copied.EXPERIMENT}:1")
+    assert (again.returncode, "Nothing to do" in again.stdout, "Next: xval predict" in again.stdout) == (0, True, True)
     assert (refit / "model.keras").read_bytes() == weights
     assert "--overwrite" in copied.mistake("-m", "xval", "refit", f"{copied.EXPERIMENT}:1", "--epochs", "1")
 
 
-def test_refit_takes_an_estimator_and_names_the_instances(copied):
+def test_refit_takes_an_estimator(copied):
     assert copied.xval("refit", f"{copied.EXPERIMENT}:3").returncode == 0
     assert (copied.results / "instance_3" / "refit" / "model.skops").exists()
-    assert "1-3" in copied.mistake("-m", "xval", "refit", f"{copied.EXPERIMENT}:8")
+
+
+@pytest.mark.parametrize(
+    ("number", "options", "said"),
+    [
+        (":8", (), "no instance 8. Available: 1-3"),
+        (":one", (), "no such folder"),
+        (":1", ("--epochs", "0"), "received '0'; expected a whole number from 1"),
+        (":1", ("--gpu", "all"), "--gpu: received 'all'; expected the number of a GPU, or cpu"),
+    ],
+)
+def test_refit_names_what_it_cannot_take(finished, number, options, said):
+    assert said in finished.mistake("-m", "xval", "refit", f"{finished.EXPERIMENT}{number}", *options)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("task", ["regression", "multilabel_classification", "representation", "frame_classification"])
+def test_refit_trains_on_all_items_of_each_task(empty, task):
+    if task == "frame_classification":
+        write_frames(empty)
+        network = {"architecture": "sincnet", "n_filters": 4, "kernel_length": 15, "n_conv_filters": (4,), "n_units": (8,)}
+        settings = FRAMES | {"sequence_frames": 10}
+    else:
+        empty.corpus(task)
+        autoencoder = {"architecture": "daf_autoencoder", "n_filters": (2, 2)}
+        network = autoencoder if task == "representation" else {"architecture": "mlp", "n_units": (4,)}
+        settings = {"task_type": task}
+    empty.train(network, **settings, num_epochs=1)
+
+    ended = empty.xval("refit", f"{empty.EXPERIMENT}:1", "--epochs", "2")
+
+    assert ended.returncode == 0, ended.stderr
+    refit, fold = empty.results / "instance_1" / "refit", empty.fold()
+    described, of_fold = (json.loads((folder / "model.json").read_text()) for folder in (refit, fold))
+    assert (described["task_type"], described["is_untested"], described["fold"]) == (task, True, 0)
+    assert described["class_names"] == of_fold["class_names"]
+    record = json.loads((refit / "record.json").read_text())
+    assert record["items"] == {"training": [f"s{number}" for number in range(6)], "validation": [], "test": []}
+    history = pd.read_csv(refit / "history.csv")
+    assert len(history) == 2
+    assert not [name for name in history.columns if name.startswith("val_")]
 
 
 @pytest.mark.slow
@@ -366,20 +413,6 @@ def test_jobs_of_a_scheduler_run_one_by_one(study):
     assert study.run().returncode == 0  # what is not done yet
     assert (study.fold() / "record.json").stat().st_mtime_ns == written
     assert study.record(1, 2)["status"] == "done"
-
-
-@pytest.mark.slow
-def test_cross_trains_on_each_corpus_and_tests_on_the_other(copied):
-    assert copied.prepare("folders", "audio", "--item-pattern", r"(s\d)_", "--dataset", "other").returncode == 0
-
-    ended = copied.xval(
-        "cross-corpus", "small", "other", "--set", "architecture=mlp", "--set", "num_epochs=1", "--set", "num_folds=2",
-        *[word for key, value in {"n_mels": 8, "n_fft": 64, "win_length": 64, "hop_length": 32}.items()
-          for word in ("--set", f"{key}={value}")], "--set", "sample_rate_hz=4000", "--output", "pairs.csv",
-    )  # fmt: skip
-
-    assert ended.returncode == 0, ended.stderr
-    assert len(pd.read_csv(copied.folder / "pairs.csv")) == 4
 
 
 def test_cross_takes_two_corpora(finished):

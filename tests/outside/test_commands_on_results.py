@@ -25,8 +25,9 @@ def test_status_counts_the_jobs(finished):
     assert (status["folds_total"], status["done"], status["failed"], status["to_do"]) == (3, 9, 0, 0)
     assert {job["state"] for instance in status["instances"] for job in instance["jobs"]} == {"done"}
     shown = finished.xval("status", finished.EXPERIMENT).stdout
-    assert "9/9" in shown
-    assert "an estimator" in shown
+    assert "3 instances, 3 folds" in shown
+    for number, name in enumerate(("a network", "scaled per clip", "an estimator"), start=1):
+        assert re.search(rf" {number} +{name} +3/3 ", shown), shown
 
 
 def test_the_time_left_of_a_network_is_not_that_of_an_estimator(copied):
@@ -47,6 +48,8 @@ def test_check_finds_nothing_in_sound_results(finished):
     verdicts = json.loads(ended.stdout)["verdicts"]
     assert len(verdicts) > 10
     assert not [verdict for verdict in verdicts if verdict["faults"]]
+    states = {verdict["rule"]: verdict["state"] for verdict in verdicts}
+    assert (states["clips"], states["scores"]) == ("ok", "ok")  # the dataset lies in the current folder
 
 
 def test_check_fails_where_a_value_was_edited(copied):
@@ -67,9 +70,17 @@ def test_check_fails_where_a_test_speaker_trains(copied):
     (copied.fold() / "record.json").write_text(json.dumps(record))
 
     ended = copied.xval("audit", copied.EXPERIMENT)
+    as_json = json.loads(copied.xval("audit", copied.EXPERIMENT, "--format", "json").stdout)
 
     assert ended.returncode == 1
+    assert "FAILED        items: " in ended.stdout
     assert record["items"]["test"][0] in ended.stdout
+    failed = {verdict["rule"]: verdict for verdict in as_json["verdicts"] if verdict["state"] == "FAILED"}
+    assert f"{len(as_json['verdicts']) - len(failed)} ok, {len(failed)} FAILED" in ended.stdout
+    assert record["items"]["test"][0] in str(failed["items"]["faults"])
+    assert set(failed["items"]) == {
+        "rule", "statement", "state", "n_checked", "faults", "not_checkable", "warnings", "notes"
+    }  # fmt: skip
 
 
 def test_check_fails_where_the_model_of_a_fold_is_that_of_another_one(copied):
@@ -159,6 +170,12 @@ def test_the_folder_of_an_instance_is_compared_as_that_instance(finished):
     [
         (("1", "9"), "1, 2, 3"),
         (("--metric", "acuracy"), "'accuracy'"),
+        (("--metrik", "accuracy"), "Did you mean '--metric'?"),
+        (("--rope", "-1"), "error: --rope -1: expected a number from 0."),
+        (
+            ("1",),
+            "expected at least two, or one and another as baseline (--baseline). Available: 1, 2, 3.",
+        ),
         (("--baseline", "none"), "none"),
         (("1", "results/nowhere:1"), "results/nowhere"),
     ],
@@ -180,7 +197,8 @@ def test_groups_shows_a_value_of_each_group(copied):
     ended = copied.xval("groups", f"{copied.EXPERIMENT}:1", "--by", "gender", "--metric", "accuracy", "--output", "groups.csv")
 
     assert ended.returncode == 0
-    assert "Gap" in ended.stdout
+    assert "Instance 1, test accuracy (mean over items) by gender" in ended.stdout
+    assert "Gap in accuracy by gender: " in ended.stdout
     table = pd.read_csv(copied.folder / "groups.csv")
     tested = pd.concat([copied.predictions(1, fold).query("side == 'test'") for fold in (1, 2, 3)])
     right = (tested["target"] == tested["predicted"]).groupby(tested["item"].isin(["s0", "s2", "s4"])).mean()
@@ -246,23 +264,42 @@ def test_list_survives_a_summary_that_is_damaged(copied):
     assert "rebuild" in ended.stdout
 
 
-def test_rebuild_writes_what_was_lost(copied):
-    for name in ("results.xlsx", "instance_1/metrics.json", "summary.json"):
-        (copied.results / name).unlink()
+def derived(study):
+    """Return what stands in the files that are made of those of the folds."""
+    workbook = openpyxl.load_workbook(study.results / "results.xlsx")
+    cells = {sheet.title: [[cell.value for cell in row] for row in sheet.iter_rows()] for sheet in workbook}
+    metric_dicts = [json.loads((study.results / f"instance_{number}/metrics.json").read_text()) for number in (1, 2, 3)]
+    return cells, metric_dicts
+
+
+def test_rebuild_writes_what_was_lost_as_it_was(copied):
+    before = derived(copied)
+    of_folds = {path: path.stat().st_mtime_ns for path in copied.results.glob("instance_*/fold_*/*")}
+    lost = [*copied.results.glob("instance_*/metrics.json"), copied.results / "results.xlsx", copied.results / "summary.json"]
+    for path in lost:
+        path.unlink()
 
     ended = copied.xval("rebuild", copied.EXPERIMENT)
 
-    assert ended.returncode == 0
-    for name in ("results.xlsx", "instance_1/metrics.json", "summary.json"):
-        assert (copied.results / name).exists()
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Written from 3 instances" in ended.stdout
+    assert derived(copied) == before
+    assert (copied.results / "summary.json").exists()
+    assert {path: path.stat().st_mtime_ns for path in of_folds} == of_folds
 
 
 def test_rebuild_adds_metrics_to_finished_folds(copied):
     copied.file("mine.py", METRIC)
+    records = {path: path.read_bytes() for path in copied.results.glob("instance_*/fold_*/record.json")}
 
     ended = copied.xval("add-metrics", copied.EXPERIMENT, "mine.share_of_high", "sklearn:cohen_kappa_score")
 
     assert ended.returncode == 0, ended.stderr
+    assert {path: path.read_bytes() for path in records} == records
+    for number in (1, 2, 3):
+        means = json.loads((copied.results / f"instance_{number}/metrics.json").read_text())["summary"]["test"]
+        for name in ("share_of_high", "cohen_kappa_score"):
+            assert re.search(rf"instance {number}: test .*{name}.* {means[name]['mean']:.3f}", ended.stdout), ended.stdout
     rows = copied.python("-c", f"import xval; print(sorted(set(xval.load_results({copied.EXPERIMENT!r})['metric'])))").stdout
     assert "share_of_high" in rows
     assert "cohen_kappa_score" in rows
@@ -279,8 +316,10 @@ def share_of_high(targets, predictions):
 """
 
 
-def test_rebuild_names_a_metric_that_is_none(finished):
-    assert "cohen_kapa" in finished.mistake("-m", "xval", "add-metrics", finished.EXPERIMENT, "cohen_kapa")
+@pytest.mark.parametrize("name", ["cohen_kapa", "uar,nowhere.metric"])
+def test_rebuild_names_a_metric_that_is_none(finished, name):
+    said = finished.mistake("-m", "xval", "add-metrics", finished.EXPERIMENT, name)
+    assert name.removeprefix("uar,").partition(".")[0] in said
 
 
 def test_rebuild_leaves_out_a_damaged_record_and_says_so(copied):
@@ -289,7 +328,11 @@ def test_rebuild_leaves_out_a_damaged_record_and_says_so(copied):
     ended = copied.xval("rebuild", copied.EXPERIMENT)
 
     assert ended.returncode == 1
-    assert "instance_2/fold_2" in ended.stdout + ended.stderr
+    assert ended.stderr.startswith(f"left out: {copied.EXPERIMENT}/instance_2/fold_2/record.json: ")
+    assert ended.stderr.endswith("Move its folder away to run that part again.\n")
+    assert ended.stderr.count("\n") == 1
+    assert "Written from 3 instances" in ended.stdout
+    assert [content["folds_done"] for content in derived(copied)[1]] == [3, 2, 3]
 
 
 def test_plan_says_how_many_speakers(copied):
@@ -314,6 +357,8 @@ def test_review_lists_labels_that_may_be_wrong(copied):
 
     assert ended.returncode == 0
     suspects = pd.read_csv(copied.folder / "suspects.csv")
+    assert list(suspects) == ["clip", "item", "label", "kind", "answer", "why"]
+    assert not (copied.folder / "data/small/corrections.csv").exists()
     clips = pd.read_csv(copied.folder / "audio" / "clips.csv")
     wrong = clips.loc[[not row.path.startswith(row.label) for row in clips.itertuples()], "path"].item()
     assert wrong in suspects.iloc[:, :2].to_numpy()

@@ -132,6 +132,7 @@ def test_quickstart_goes_all_steps_and_a_second_call_trains_nothing(empty):
     results = empty.folder / "results" / "words" / "experiment_1"
     times = {path: path.stat().st_mtime_ns for path in results.glob("instance_*/fold_*/record.json")}
     again = done(empty.xval(*command))
+    assert "Nothing to do" in done(empty.python("experiments/start_words.py"))
 
     steps = re.findall(r"^Step (\d+) of (\d+)", printed, re.MULTILINE)
     assert [int(number) for number, _ in steps] == list(range(1, int(steps[0][1]) + 1))

@@ -197,15 +197,25 @@ except xval.XvalError as error:
     assert MISTAKES[code] in printed
 
 
-def test_a_script_that_catches_nothing_ends_with_one_line(study):
-    ended = study.python("-c", "from xval import Results\nResults('results/nothing')")
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        ("xval.Results('gone')", "gone: no such folder"),
+        ("xval.load_predictions('gone')", "gone: no such folder"),
+        ("xval.load_model('gone')", "gone: there is no such model or folder"),
+        ("xval.cross_validate('audio', item_pattern='([a-z]+)', architecture='cnn_smal')", "Did you mean 'cnn_small'"),
+        ("preprocessing.prepare('gone')", "gone: there is no such folder or table"),
+    ],
+)
+def test_a_script_whose_first_call_is_a_mistake_ends_with_one_line(study, call, said):
+    shown = study.mistake("-c", f"import preprocessing, xval\n{call}")
 
-    assert ended.returncode in (1, 2)
-    assert "Traceback" not in ended.stderr
-    assert len(ended.stderr.strip().splitlines()) == 1
+    assert said in shown
+    assert shown.startswith("error: ")
+    assert len(shown.splitlines()) == 1
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_session_goes_on_after_failed_jobs(study):
     fails = "    def on_epoch_end(self, epoch, logs):\n        if epoch:\n            raise ValueError('cannot')\n"
     study.file("watch.py", f"import keras\nclass Fails(keras.callbacks.Callback):\n{fails}")
@@ -218,15 +228,15 @@ experiment[2] = {{"architecture": "knn"}}
 with warnings.catch_warnings(record=True) as said:
     warnings.simplefilter("always")
     results = experiment.run()
-print(len(results.not_done), any("fail" in str(one.message) for one in said))
+print(len(results.not_done), results.best, any("2 jobs failed" in str(one.message) for one in said))
 try:
     experiment.run(1)
 except xval.XvalError as error:
-    print("refused", "cannot" in str(error))
+    print("refused", type(error).__name__ == "JobError", "2 jobs failed" in str(error), "cannot" in str(error))
 """)  # fmt: skip
 
-    assert "2 True" in printed
-    assert "refused True" in printed
+    assert "2 2 True" in printed
+    assert "refused True True True" in printed
 
 
 def test_verification_of_speakers_from_python(empty):

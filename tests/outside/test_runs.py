@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import time
 
@@ -204,11 +205,17 @@ def test_another_script_with_the_same_number_is_refused(study):
     study.train(SVM)
     study.script(SVM, name="other.py")
 
-    said = study.mistake("other.py")
+    settings = study.results / "instance_1" / "settings.json"
 
-    assert "another script" in said
-    assert "num_experiment" in said
-    assert study.run("--take-over", script="other.py").returncode == 0
+    for options in ((), ("--dry-run",)):
+        said = study.mistake("other.py", *options)
+        assert "has the results of another script, exp.py (instance 1). This is other.py" in said
+        assert "Set num_experiment=2, which is free." in said
+    for options, script in ((("--dry-run",), "exp.py"), ((), "other.py")):
+        ended = study.run("--take-over", *options, script="other.py")
+        assert ended.returncode == 0, ended.stderr
+        assert json.loads(settings.read_text())["script"] == script
+    assert "Nothing to do" in ended.stdout
 
 
 def test_own_code_that_has_changed_is_refused(study):
@@ -296,6 +303,8 @@ def test_a_failed_instance_costs_no_other_one(study):
     status = study.xval("status", study.EXPERIMENT, "--format", "json")
     assert status.returncode == 1
     assert json.loads(status.stdout)["failed"] == 2
+    said = study.xval("status", study.EXPERIMENT).stdout
+    assert re.search(r"instance 1, fold 1-2: failed: .*watch\.py, line 17: ValueError: this one cannot be trained", said)
     sheet = openpyxl.load_workbook(study.results / "results.xlsx")["summary"]
     assert any("svm" in str(cell.value) for row in sheet.iter_rows() for cell in row)
     study.file("watch.py", SLOWLY.replace('raise ValueError("this one cannot be trained")', "pass"))
@@ -303,7 +312,7 @@ def test_a_failed_instance_costs_no_other_one(study):
     assert study.record(1)["status"] == "done"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_debug_stops_at_the_first_error_with_its_place(study):
     study.file("watch.py", SLOWLY)
     study.script(NETWORK | {"callbacks": "watch.Fails"}, SVM)

@@ -8,7 +8,6 @@ import pytest
 import soundfile
 
 from xval.__main__ import main
-from xval.base.errors import SettingsError
 from xval.extras.explanations.clips import explain
 from xval.extras.explanations.picture import draw_explanation
 from xval.report.request import PageRequest
@@ -74,13 +73,6 @@ def test_a_sound_is_drawn_where_it_is_in_a_clip_that_is_padded(experiment, tmp_p
     assert right == pytest.approx(left + 0.008 * len(found.features))  # the padding, too
     assert [line.get_xdata()[0] for line in upper.lines] == [pytest.approx(0.1)]
     assert lower.images[0].get_extent() == upper.images[0].get_extent()
-
-
-def test_an_ensemble_and_an_unknown_class_raise_errors(experiment):
-    with pytest.raises(SettingsError, match=r"several models\. Give the fold"):
-        next(explain(load_model(experiment.results / "instance_1"), experiment.audio / "speaker_0_1.wav"))
-    with pytest.raises(SettingsError, match=r"--of loud: .*low"):
-        next(explain(load_model(experiment.results / "instance_1" / "fold_1"), experiment.audio, output_name="loud"))
 
 
 def test_the_page_explains_the_worst_predictions_on_request(experiment):

@@ -5,7 +5,6 @@ import json
 import os
 from dataclasses import replace
 
-import pandas as pd
 import pytest
 
 from preprocessing.clips.corrections import FILE_NAME, read_verdicts
@@ -25,16 +24,6 @@ def interrupted(monkeypatch):
         monkeypatch.setattr(ReviewServer, "serve_forever", serve)
 
     return replace_server
-
-
-def test_the_suspects_are_written_as_a_table(results, command, data, tmp_path):
-    ended = command("review-labels", f"{results}:1", "--data-folder", data, "--output", tmp_path / "suspects.csv")
-
-    assert ended.code == 0, ended.err
-    table = pd.read_csv(tmp_path / "suspects.csv")
-    assert list(table) == ["clip", "item", "label", "kind", "answer", "why"]
-    assert len(table)
-    assert not (data / "tones" / FILE_NAME).exists()
 
 
 def test_ctrl_c_ends_the_page_and_prints_verdicts_and_the_next_command(results, command, data, interrupted):

@@ -7,7 +7,6 @@ import socket
 
 import pytest
 
-from preprocessing.clips.corrections import read_verdicts
 from xval.base.errors import SettingsError
 from xval.extras.label_review.server import LARGEST_BODY, ReviewServer
 
@@ -52,17 +51,6 @@ def test_the_page_may_load_nothing_and_be_framed_nowhere(client):
     assert not [name for name in headers if name.startswith("Access-Control")]
     assert "Python" not in headers["Server"]
     assert not re.search(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//", text)
-
-
-def test_verdicts_come_through(client, shared_server):
-    suspect = json.loads(client.ask("suspect/0")[2])
-    status, _, text = client.ask("verdict", {"number": 0, "verdict": "right", "label": None})
-
-    assert status == 200
-    assert json.loads(text)["verdicts"] == {"0": "right"}
-    assert [row.clip for row in read_verdicts(shared_server.review.path)] == [suspect["clip"]]
-    assert json.loads(client.ask("undo", {"number": None})[2])["undone"] == 0
-    assert client.ask("undo", {})[0] == 400
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,6 @@
 import errno
 import os
 import shutil
-import signal
-import subprocess
-import sys
 from argparse import Namespace
 from io import StringIO
 from pathlib import Path
@@ -82,20 +79,6 @@ def followed(model, recordings, tmp_path, capsys):
     return run
 
 
-def test_new_files_get_the_predictions_of_predict(followed, recordings, save_untrained, model):
-    def put(name):
-        (recordings / name).parent.mkdir(exist_ok=True)
-        shutil.copy(save_untrained.audio / "0_0.wav", recordings / name)
-
-    code, rows, messages = followed(lambda: put("a.wav"), wait, wait, lambda: put("night/b.wav"), wait, wait, wait)
-
-    assert code == 0
-    assert rows["path"].tolist() == [str(recordings / "a.wav"), str(recordings / "night" / "b.wav")]
-    expected = model.predict([recordings / "a.wav", recordings / "night" / "b.wav"])
-    pd.testing.assert_frame_equal(rows, expected, check_dtype=False, rtol=1e-5)
-    assert "Stopped: 2 files answered." in messages
-
-
 def test_a_file_that_grows_is_not_read_and_one_renamed_into_place_is(followed, recordings, save_untrained):
     content = (save_untrained.audio / "0_0.wav").read_bytes()
 
@@ -118,18 +101,6 @@ def test_a_file_that_grows_is_not_read_and_one_renamed_into_place_is(followed, r
     assert rows["path"].tolist() == [str(recordings / "whole.wav")]
     assert "Stopped: 1 file answered, 2 files not read yet: " in messages
     assert messages.endswith(f"{recordings / 'empty.wav'}, {recordings / 'growing.wav'}.")
-
-
-def test_a_damaged_file_costs_a_line_and_nothing_else(followed, recordings, save_untrained):
-    (recordings / "broken.wav").write_bytes(b"RIFF....")
-    shutil.copy(save_untrained.audio / "0_0.wav", recordings / "fine.wav")
-
-    code, rows, messages = followed(wait, wait, wait, wait, wait)
-
-    assert code == 1
-    assert rows["path"].tolist() == [str(recordings / "fine.wav")]
-    assert messages.count("broken.wav") == 1
-    assert "Stopped: 1 file answered, 1 skipped." in messages
 
 
 def undefined_for(model, is_undefined):
@@ -157,23 +128,6 @@ def test_a_file_without_a_prediction_is_named_and_gets_no_row(followed, recordin
     assert (code, rows["path"].tolist()) == (1, [str(recordings / "a.wav")])
     assert f"skipped: {recordings / 'b.wav'}: {model.members[0]} outputs NaN or infinite values" in messages
     assert "Stopped: 1 file answered, 1 skipped." in messages
-
-
-def test_a_second_run_continues_and_predicts_nothing_twice(followed, recordings, save_untrained, tmp_path):
-    for name in ("=a.wav", "b.wav"):
-        shutil.copy(save_untrained.audio / "0_0.wav", recordings / name)
-    _, first, _ = followed(wait, wait, wait)
-    shutil.copy(save_untrained.audio / "0_1.wav", recordings / "c.wav")
-
-    _, second, messages = followed(wait, wait, wait)
-
-    pd.testing.assert_frame_equal(second.iloc[: len(first)], first)
-    assert second["path"].tolist()[len(first) :] == [str(recordings / "c.wav")]
-    assert "Stopped: 1 file answered." in messages
-
-    (tmp_path / "rows.csv").write_bytes((tmp_path / "rows.csv").read_bytes()[:-7])  # the disk was full
-    _, third, _ = followed(wait, wait, wait)
-    assert sorted(third["path"]) == sorted(second["path"])
 
 
 def test_silent_and_out_of_distribution_files_are_named(followed, recordings, model, monkeypatch):
@@ -393,22 +347,6 @@ def test_a_recording_shorter_than_a_window_raises_an_error(command, fold, monkey
 
     assert (ended.code, ended.out) == (2, "")
     assert "--seconds 0.01: shorter than a window" in ended.err
-
-
-@pytest.mark.slow
-def test_ctrl_c_ends_the_command_with_its_rows_and_a_count(fold, recordings, save_untrained):
-    arguments = [sys.executable, "-m", "xval", "predict", str(fold), "--follow", str(recordings)]
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert any("Following" in line for line in process.stderr)
-    shutil.copy(save_untrained.audio / "0_0.wav", recordings / "a.wav")
-
-    assert process.stdout.readline().startswith("path,")
-    assert process.stdout.readline().startswith(str(recordings / "a.wav"))
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=200)
-
-    assert (process.returncode, out) == (0, "")
-    assert "Stopped: 1 file answered." in err
 
 
 @pytest.mark.slow

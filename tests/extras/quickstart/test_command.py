@@ -57,25 +57,6 @@ def records(study):
     return {path: (path.stat().st_mtime_ns, read_scores(path.parent, {}).side("test")) for path in paths}
 
 
-def test_recordings_become_a_ranking_and_the_script_continues_it(study, in_process, capfd, project):
-    assert main(["quickstart", "words", "--item-pattern", "([a-d])_"]) == 0
-    printed = capfd.readouterr().out
-    done = records(study)
-    ended = project.run_script("experiments/start_words.py")
-    again = main(["quickstart", "words"])
-
-    assert [number for number in (1, 2) if f"Step {number} of 2" in printed] == [1, 2]
-    assert "on unseen items" in printed
-    assert len(done) == 2 * 4, "four folds of single speakers"
-    accuracies = {
-        number: [m["accuracy"] for path, (_, m) in done.items() if f"instance_{number}" in str(path)] for number in (1, 2)
-    }
-    assert (np.mean(accuracies[1]), np.mean(accuracies[2])) == (0.5, 1.0), "the longer clips are the low ones"
-    assert (ended.returncode, again) == (0, 0)
-    assert "Nothing to do" in ended.stdout
-    assert records(study) == done
-
-
 def test_the_time_ends_a_step_as_ctrl_c_does_and_finished_steps_are_ranked(study, monkeypatch, capsys):
     reached = []
 
@@ -167,14 +148,6 @@ def write_script(study, added):
     script = Path("experiments", "start_words.py")
     script.write_text(f"{script.read_text()}\n{added}\n")
     return script
-
-
-def test_the_class_may_be_in_the_names_of_files(study):
-    for path in (study / "words").rglob("*.wav"):
-        path.rename(study / "words" / f"{path.parent.name}_{path.name}")
-    main(["quickstart", "words", "--label-pattern", "(low|high)_", "--item-pattern", "_([a-d])_", "--minutes", "0"])
-    clips = open_corpus("words", Path("data")).index
-    assert (set(clips["label"]), set(clips["item"])) == ({"low", "high"}, set("abcd"))
 
 
 def test_an_error_of_all_steps_is_reported_and_ends_the_command(study, capfd):

@@ -12,23 +12,6 @@ def with_recorder(data):
     index = open_corpus("tones", data).index
     recorders = [("near", "far")[number % 2] for number in range(len(index))]
     write_columns(data / "tones", index, pd.DataFrame({"clip": index["clip"], "recorder": recorders}))
-    return dict(zip(index["clip"], recorders, strict=True))
-
-
-def test_the_groups_of_a_finished_instance(results, command, data, with_recorder, tmp_path) -> None:
-    ended = command("groups", f"{results}:2", "--metric", "accuracy", "--output", tmp_path / "g.csv", "--data-folder", data)
-    assert ended.code == 0, ended.err
-    assert "Instance 2, test accuracy (mean over items) by recorder" in ended.out
-    assert "Gap in accuracy by recorder: " in ended.out
-    table = pd.read_csv(tmp_path / "g.csv").set_index("group")
-    predictions = [pd.read_parquet(path) for path in results.glob("instance_2/fold_*/predictions.parquet")]
-    tested = pd.concat(each[each["side"] == "test"] for each in predictions)
-    names = [name for name in tested if name.startswith("probability_")]
-    tested["right"] = tested[names].idxmax(axis=1).str.removeprefix("probability_") == tested["target"]
-    tested["recorder"] = tested["clip"].map(with_recorder)
-    expected = tested.groupby(["recorder", "item"])["right"].mean().groupby("recorder").mean()
-    assert table.loc[expected.index, "value"].to_dict() == pytest.approx(expected.to_dict())
-    assert table.loc[expected.index, "clips"].to_dict() == tested["recorder"].value_counts().to_dict()
 
 
 @pytest.mark.parametrize(

@@ -133,23 +133,6 @@ def test_wandb_keeps_a_run_offline(folder, settings, tmp_path):
     assert [each.exit.exit_code for each in records if each.HasField("exit")] == [1]
 
 
-def test_an_error_of_the_tracker_is_printed_once_and_ends_the_tracking(folder):
-    printed, calls = io.StringIO(), []
-
-    class Broken:
-        def log(self, entry):
-            calls.append(entry.name)
-            raise ConnectionError("the server is gone")
-
-    tracking = Tracking(folder, Broken, Console(file=printed, width=500))
-    for fold in (1, 2):
-        tracking.end(JobOutcome(1, fold, "done"))
-    tracking.close([1])
-
-    assert calls == ["instance 1, fold 1"]
-    assert printed.getvalue().count("tracking has stopped: ConnectionError: the server is gone. The run continues") == 1
-
-
 def test_an_interrupted_run_does_not_wait_for_the_tracker(folder, settings, tmp_path, monkeypatch):
     begun = []
     monkeypatch.setattr(Tracking, "stop", lambda self: begun.append(self))

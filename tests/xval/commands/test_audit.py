@@ -27,31 +27,6 @@ def test_without_the_corpus_nothing_is_silently_ok(command, results):
     assert "21 rules: 12 ok, 9 not checkable" in printed
 
 
-def test_the_corpus_is_found_from_the_current_folder(command, results, finished, monkeypatch):
-    monkeypatch.chdir(finished.folder)
-
-    assert "21 rules: 21 ok" in command("audit", results)[1]
-
-
-def test_a_failed_rule_names_the_culprit(command, results, finished):
-    path = results / "instance_2" / "fold_1" / "record.json"
-    record = json.loads(path.read_text())
-    record["items"]["test"].append("nobody")
-    path.write_text(json.dumps(record))
-
-    code, printed, _ = command("audit", results, "--data-folder", finished.folder / "data")
-    as_json = json.loads(command("audit", results, "--data-folder", finished.folder / "data", "--format", "json")[1])
-
-    assert code == 1
-    assert "FAILED        items: " in printed
-    assert "instance 2, fold 1: the test items of its record and of folds.json differ in 'nobody'" in printed
-    assert "21 rules: 20 ok, 1 FAILED" in printed
-    (failed,) = (verdict for verdict in as_json["verdicts"] if verdict["state"] == "FAILED")
-    assert failed["rule"] == "items"
-    assert len(failed["faults"]) == 1
-    assert set(failed) == {"rule", "statement", "state", "n_checked", "faults", "not_checkable", "warnings", "notes"}
-
-
 def test_the_rules_call_an_item_what_it_is(command, results):
     for path in results.glob("instance_*/settings.json"):
         path.write_text(json.dumps(json.loads(path.read_text()) | {"item_name": "singer"}))

@@ -44,22 +44,6 @@ def test_the_table_stands_above_the_limits_the_plan_and_the_paragraph(command, e
     assert row[:5] == ["3", "[width]", "3", "0.600", "-0.238"]
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["--rope", "-1"], "error: --rope -1: expected a number from 0."),
-        (["--metric", "acuracy"], "Did you mean 'accuracy'?"),
-        (["--metrik", "accuracy"], "Did you mean '--metric'?"),
-        (["1"], "instance to compare; expected at least two, or one and another as baseline (--baseline). Available: 1, 2, 3."),
-    ],
-)
-def test_what_is_typed_wrong_is_said_with_exit_code_2(command, experiment, arguments, message):
-    code, printed, errors = command("compare", experiment, *arguments)
-
-    assert (code, printed) == (2, "")
-    assert message in errors
-
-
 def test_no_backend_is_loaded(experiment):
     script = (
         "import sys; from xval.__main__ import main\n"

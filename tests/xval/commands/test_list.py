@@ -114,21 +114,6 @@ def test_only_summaries_are_read(root, opened):
     assert read == ["demo/experiment_1/summary.json", "demo/experiment_2/summary.json", "other/experiment_1/summary.json"]
 
 
-def test_scores_of_folds_that_have_changed_since_are_unknown_and_a_rebuild_makes_them_known(rows, command, root, first):
-    time.sleep(0.02)
-    first.add_fold(1, 2, {"accuracy": 0.875})
-
-    (stale,) = [row for row in rows() if not row["is_current"]]
-    shown = command("list", root)
-
-    assert (stale["experiment"], stale["value"], stale["selected"], stale["jobs"]) == ("demo/experiment_1", None, None, None)
-    assert (stale["state"], stale["instances"], stale["description"]) == ("unknown", 2, "a test")
-    assert f"xval rebuild {root / 'demo' / 'experiment_1'}\n" in shown.out
-    assert re.search(r"demo/experiment_1 .* unknown +unknown +unknown +unknown +unknown", shown.out)
-    assert command("rebuild", root / "demo" / "experiment_1").code == 0
-    assert [row["value"] for row in rows() if row["experiment"] == "demo/experiment_1"] == [0.6875]
-
-
 @pytest.mark.parametrize("damage", ["missing", "of another version", "cut short", "another form"])
 def test_a_summary_that_cannot_be_used_is_none(rows, root, damage):
     path = root / "demo" / "experiment_2" / "summary.json"

@@ -85,19 +85,6 @@ def test_a_folder_stands_for_its_files_and_any_rate_and_channels_are_read(comman
         assert row["probability_high"] + row["probability_low"] == pytest.approx(1)
 
 
-def test_what_cannot_be_read_is_named_and_the_rest_is_predicted(command, fold, save_untrained, tmp_path):
-    (tmp_path / "broken.wav").write_bytes(b"RIFF....")
-
-    ended = command("predict", fold, tmp_path / "broken.wav", save_untrained.audio / "0_0.wav", "no.wav", "--format", "csv")
-
-    assert ended.code == 1
-    assert ended.out.count("0_0.wav") == 1
-    assert ended.out.count("\n") == 2
-    assert "skipped: " in ended.err
-    assert "broken.wav" in ended.err
-    assert "no.wav: no such file" in ended.err
-
-
 @pytest.mark.skipif(sys.getfilesystemencoding() == "ascii", reason="such a name cannot be given to a file here")
 @pytest.mark.parametrize("form", ["csv", pytest.param("json", marks=pytest.mark.slow)])
 def test_a_terminal_obeys_no_name_in_a_printed_table_and_a_pipe_gets_it_as_it_is(command, fold, save_untrained, tmp_path, form):

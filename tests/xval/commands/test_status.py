@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +16,6 @@ from xval.engine.observers.epoch_note import EpochNote
 from xval.jobs.checkpoint_file import Checkpoint, write_checkpoint
 from xval.results.folder import ExperimentFolder
 from xval.results.job_key import JobKey
-from xval.results.status import read_status
 
 HOLDER = (
     "import sys, time; from pathlib import Path\n"
@@ -61,30 +59,6 @@ def states(command, results):
     code, printed, _ = command("status", results, "--format", "json")
     found = json.loads(printed)
     return code, found, {(each["instance"], job["fold"]): job for each in found["instances"] for job in each["jobs"]}
-
-
-def test_a_finished_experiment(command, results):
-    code, printed, _ = command("status", results)
-    _, found, jobs = states(command, results)
-
-    assert code == 0
-    assert "3 instances, 2 folds" in printed
-    assert re.search(r" 1 +per bin +2/2 ", printed)
-    assert re.search(r" 2 +=global +2/2 ", printed)
-    assert re.search(r" 3 +mlp +2/2 ", printed), "without a comment an instance is called by its architecture"
-    assert (found["done"], found["folds_total"], found["seconds_left"]) == (6, 2, 0)
-    assert {job["state"] for job in jobs.values()} == {"done"}
-
-
-def test_a_failed_job_says_why_and_the_exit_code_is_1(command, results):
-    edit_record(results, 2, 1, status="failed", error="loss is NaN after epoch 3")
-    edit_record(results, 2, 2, status="failed", error="loss is NaN after epoch 3")
-
-    code, printed, _ = command("status", results)
-
-    assert code == 1
-    assert "instance 2, fold 1-2: failed: loss is NaN after epoch 3" in printed
-    assert states(command, results)[1]["failed"] == 2
 
 
 def test_a_job_with_a_checkpoint_goes_on_from_there(command, results, running):
@@ -280,37 +254,6 @@ def test_looking_again_and_again_keeps_no_worker_from_a_job(results):
         looking.kill()
 
     assert all(claimed)
-
-
-@pytest.mark.slow
-def test_a_run_is_followed_epoch_by_epoch_and_goes_on(project):
-    (project.folder / "holding.py").write_text(
-        "import time\nfrom pathlib import Path\n\nimport keras\n\n\n"
-        "class Hold(keras.callbacks.Callback):\n"
-        "    def on_epoch_end(self, epoch, logs=None):\n"
-        "        time.sleep(1.1 * (epoch == 1))  # epochs are noted once a second at most\n\n"
-        "    def on_epoch_begin(self, epoch, logs=None):\n"
-        "        while epoch == 2 and not Path('seen').exists():\n"
-        "            time.sleep(0.01)\n"
-    )
-    network = {"architecture": "mlp", "callbacks": "holding.Hold"}
-    project.write_script(network, num_folds=2, num_epochs=3, early_stopping=False, backend="jax")
-    process = project.start("--folds", "1", "--executor", "inline")
-    seen = []
-    while process.poll() is None:
-        if (project.results / "folds.json").exists():
-            status = read_status(ExperimentFolder(project.results))
-            seen += [(job.fold, job.epoch) for each in status.instances for job in each.jobs if job.state == "running"]
-        if any(epoch for _, epoch in seen):
-            (project.folder / "seen").touch()
-        time.sleep(0.02)
-    printed, _ = process.communicate()
-
-    assert process.returncode == 0, printed
-    assert {fold for fold, _ in seen} == {1}
-    assert {0, 2} <= {epoch for _, epoch in seen}
-    assert read_status(ExperimentFolder(project.results)).count("done") == 1
-    assert not [*project.results.rglob("progress.json")]
 
 
 def test_a_note_is_written_once_a_second_at_most(tmp_path, monkeypatch):

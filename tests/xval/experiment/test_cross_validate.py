@@ -1,5 +1,3 @@
-import sys
-
 import numpy as np
 import pytest
 import soundfile
@@ -63,30 +61,6 @@ def test_mistakes_are_named_before_audio_is_read(words, parameters, message):
     with pytest.raises(SettingsError, match=message):
         xval.cross_validate("words", **SMALL, **parameters)
     assert not (words.folder / "results").exists()
-
-
-FIRST_CALLS = {
-    "Did you mean 'cnn_small'": lambda: xval.cross_validate("words", item_pattern="([a-z]+)", architecture="cnn_smal"),
-    "gone: there is no such folder or table": lambda: preprocessing.prepare("gone"),
-    "gone: no": lambda: xval.load_predictions("gone"),
-    "gone: there is no such model or folder": lambda: xval.load_model("gone"),
-}
-
-
-@pytest.mark.parametrize("message", FIRST_CALLS)
-def test_a_mistake_in_the_first_call_of_a_script_ends_it_with_one_line(message, capsys, monkeypatch):
-    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-
-    with pytest.raises(UsageError) as raised:
-        FIRST_CALLS[message]()
-    with pytest.raises(SystemExit) as ended:
-        sys.excepthook(raised.type, raised.value, raised.tb)
-
-    assert ended.value.code == 2
-    printed = capsys.readouterr().err
-    assert printed.startswith("error: ")
-    assert message in printed
-    assert "Traceback" not in printed
 
 
 def test_a_prepared_corpus_is_used_by_its_name(words):

@@ -8,9 +8,8 @@ from types import ModuleType
 
 import pytest
 
-import xval
 from xval import Experiment
-from xval.base.errors import JobError, ResultsError, SettingsError, UsageError
+from xval.base.errors import ResultsError, SettingsError, UsageError
 from xval.experiment.snapshot import as_script
 
 
@@ -98,29 +97,6 @@ def test_what_was_not_declared_is_named():
         Experiment("a test")[3]
     with pytest.raises(SettingsError, match="expected a description"):
         Experiment({"dataset": "toy"})
-
-
-MISTAKES = [
-    lambda experiment: experiment.__setitem__(1, "architecture=mlp"),
-    lambda experiment: experiment.grid(seed=3),
-    lambda experiment: experiment.run(1),
-]
-
-
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_a_mistake_in_a_script_ends_it_with_one_line(mistake, capsys, monkeypatch):
-    """The hook is called as Python calls it; one real process shows that its SystemExit is the exit code."""
-    monkeypatch.setattr(sys, "excepthook", sys.__excepthook__)
-    experiment = xval.Experiment("a test")
-    with pytest.raises(SettingsError) as raised:
-        mistake(experiment)
-
-    with pytest.raises(SystemExit) as ended:
-        sys.excepthook(raised.type, raised.value, raised.tb)
-
-    assert ended.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: ")
 
 
 def test_a_script_with_a_mistake_exits_with_2(tmp_path):
@@ -235,18 +211,6 @@ def test_mistakes_are_raised_and_nothing_is_trained(declare, project, arguments,
     with pytest.raises(UsageError, match=message):
         declare({}).run(**arguments)
     assert project.records() == {}
-
-
-@pytest.mark.usefixtures("eagerly")
-def test_a_run_warns_of_failed_jobs_and_raises_where_all_failed(declare, project):
-    too_high = {"learning_rate": 1e30, "optimizer": "sgd"}
-    with pytest.raises(JobError, match=r"1 job.* failed: .*loss"):
-        declare(too_high).run(folds=1)
-    with pytest.warns(UserWarning, match=r"1 job.* failed: .*loss"):
-        results = declare(too_high, {}).run(folds=1)
-
-    assert {job["instance"]: job["status"] for job in results.not_done if job["fold"] == 1} == {1: "failed"}
-    assert results.best == 2
 
 
 def test_a_run_of_which_trials_alone_failed_says_so(finished, monkeypatch):

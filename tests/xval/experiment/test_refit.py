@@ -3,15 +3,9 @@
 import csv
 import errno
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from contextlib import contextmanager
 from io import StringIO
-from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -21,13 +15,10 @@ import soundfile
 from rich.console import Console
 
 import xval
-import xval.__main__ as program
 from preprocessing import corpus, store
 from preprocessing.store import open_store
-from preprocessing.store.writer import Example, StoreWriter
 from xval.base.errors import JobError, ResultsError, SettingsError
 from xval.engine.worker.run import run_job
-from xval.experiment import refit
 from xval.experiment.refit import RefitRequest, refit_instance
 from xval.experiment.refit_plan import choose_epochs
 from xval.experiment.run import RunRequest, run_experiment
@@ -130,6 +121,14 @@ def weights(path):
 def learning_rates(folder):
     with (folder / "history.csv").open() as file:
         return [float(row["learning_rate"]) for row in csv.DictReader(file)]
+
+
+def change_parameter(experiment, name, value):
+    """Write another value of a setting into the settings of the first instance."""
+    path = experiment.instance_folder(1) / "settings.json"
+    written = json.loads(path.read_text())
+    written["parameters"][name] = value
+    path.write_text(json.dumps(written))
 
 
 def contents(folder):
@@ -266,17 +265,6 @@ def test_results_and_workbook_stay_as_they_are_and_runs_take_no_notice(experimen
 # again
 
 
-def test_a_second_time_it_says_that_the_model_is_there(make):
-    path, _ = make()
-    before = path.stat().st_mtime_ns
-
-    again, printed = make()
-
-    assert "Nothing to do" in printed
-    assert "Next: xval predict" in printed
-    assert again.stat().st_mtime_ns == before
-
-
 def test_a_model_that_was_trained_otherwise_is_kept_unless_it_may_be_overwritten(make):
     path, _ = make(epochs=3)
     before = hash_model(path)
@@ -381,55 +369,11 @@ def test_what_runs_elsewhere_is_left_to_it(experiment, make):
         make()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "reason"),
-    [
-        ([":1", "--epochs", "0"], "received '0'; expected a whole number from 1"),
-        ([":one"], "no such folder"),
-        (["", "1"], "A model is named EXPERIMENT:N"),
-        ([":1", "--gpu", "all"], "--gpu: received 'all'; expected the number of a GPU, or cpu"),
-        ([":7"], "no instance 7. Available: 1-2"),
-    ],
-)
-def test_wrong_arguments_end_with_2(experiment, capsys, arguments, reason):
-    assert program.main(["refit", f"{experiment.path}{arguments[0]}", *arguments[1:]]) == 2
-    assert reason in capsys.readouterr().err
-
-
 # interrupted
 
 
-@pytest.mark.slow
-def test_interrupted_it_leaves_nothing_and_the_same_command_starts_anew(experiment, request):
-    path = experiment.instance_folder(1) / "settings.json"
-    written = json.loads(path.read_text())
-    written["parameters"]["executor"] = "processes"
-    path.write_text(json.dumps(written))
-    command = [sys.executable, "-m", "xval", "refit", f"{experiment.path}:1", "--epochs", "50", "--gpu", "cpu"]
-    running = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
-    request.addfinalizer(running.kill)
-    deadline = time.monotonic() + 200
-    while not leftovers(experiment) and running.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-
-    os.killpg(running.pid, signal.SIGINT)
-    _, errors = running.communicate(timeout=200)
-
-    assert running.returncode == 130, errors
-    assert errors == "Interrupted. Finished work is kept; the same command continues from there.\n"
-    assert not experiment.fold_folder(1, 0).exists()
-    assert not leftovers(experiment)
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
-    assert "Training on 5 items: 50 of 50 epochs" in ended.stdout
-    assert record_of(experiment.fold_folder(1, 0) / "model.keras")["epochs"] == 50
-
-
 def test_stopped_after_an_epoch_the_same_command_goes_on_with_the_next(experiment, make, monkeypatch):
-    path = experiment.instance_folder(1) / "settings.json"
-    written = json.loads(path.read_text())
-    written["parameters"]["checkpoint_minutes"] = 1e-9
-    path.write_text(json.dumps(written))
+    change_parameter(experiment, "checkpoint_minutes", 1e-9)
 
     @contextmanager
     def stopped_after_two(*_, **__):
@@ -500,65 +444,10 @@ def test_a_model_that_all_folds_start_from_is_started_from(experiment, finished,
     assert record["layers_copied"]
 
 
-def write_store(folder, task_type):
-    """Write a store of two items for a task, and return its folder."""
-    rng = np.random.default_rng(0)
-    is_frames = task_type == "frame_classification"
-    events = pd.DataFrame([("a0", 0.1, 0.3, "call", ""), ("b0", 0.2, 0.4, "call", "")])
-    events.columns = ["clip", "start_s", "end_s", "label", "annotator"]
-    with StoreWriter(
-        folder,
-        task_type=task_type,
-        class_names=("call",) if is_frames else (),
-        is_waveform=is_frames,
-        annotations=events if is_frames else None,
-    ) as writer:
-        for item in "ab":
-            shape = (1, 4000) if is_frames else (3, *SHAPE)
-            targets = rng.normal(size=(shape[0], 1)) if task_type == "regression" else np.zeros(shape[0], int)
-            examples = [Example(f"{item}{number}", 0.0, 0.5) for number in range(shape[0])]
-            writer.append(item, rng.normal(size=shape).astype(np.float32), targets, examples)
-        writer.publish(index_hash="x")
-    return folder
+@pytest.mark.parametrize(("executor", "said"), [("slurm", True), ("inline", False)])
+def test_that_the_executor_of_the_folds_does_not_train_the_final_model_is_said(experiment, make, executor, said):
+    change_parameter(experiment, "executor", executor)
 
+    _, printed = make(epochs=1)
 
-@pytest.mark.parametrize(
-    ("task_type", "parameters"),
-    [
-        ("regression", SMALL),
-        ("representation", {"architecture": "daf_autoencoder", "n_filters": (2, 2, 2), "representation_channels": 2}),
-        (
-            "frame_classification",
-            {"architecture": "sincnet", "n_filters": 4, "kernel_length": 9, "n_conv_filters": (4,), "n_units": (4,),
-             "features": "waveform", "normalization": "per_clip", "sample_rate_hz": RATE_HZ, "sequence_frames": 4},
-        ),
-    ],
-)  # fmt: skip
-def test_every_task_trains_without_validation(tmp_path, task_type, parameters):
-    (tmp_path / "results").mkdir()
-    (instance,) = resolve(declare(tmp_path, {1: parameters}, task_type=task_type))
-    opened = open_store(write_store(tmp_path / "data" / "toy" / "features" / "x", task_type))
-    job = Job(
-        str(tmp_path / "results"), "code", str(opened.folder), 1, Fold(0, ("a", "b"), (), ()), instance.settings,
-        instance.options, "hash", "folds", 1, Refit(2, (0.5, 0.25), {"expected": {}}),
-    )  # fmt: skip
-
-    outcome = run_job(job, lambda _: None)
-
-    assert outcome.status == "done", outcome.details
-    path = tmp_path / "results" / "instance_1" / "refit" / "model.keras"
-    description = read_description(path)
-    assert (description.task_type, description.is_untested, description.fold) == (task_type, True, 0)
-    assert description.class_names == (("background", "call") if task_type == "frame_classification" else ())
-    assert learning_rates(path.parent) == [0.5, 0.25]
-    assert not [name for name in path.with_name("history.csv").read_text().splitlines()[0].split(",") if "val_" in name]
-
-
-@pytest.mark.parametrize(("executor", "said"), [("slurm", True), ("auto", False), ("inline", False)])
-def test_that_the_executor_of_the_folds_does_not_train_the_final_model_is_said(executor, said, make_settings):
-    console = Console(record=True, file=StringIO(), width=200)
-    instance = SimpleNamespace(settings=make_settings(executor=executor))
-
-    refit._find_executor(instance, RefitRequest(1), console)
-
-    assert (f"trained on this machine; executor={executor} is used only for folds" in console.export_text()) is said
+    assert (f"trained on this machine; executor={executor} is used only for folds" in printed) is said

@@ -65,8 +65,3 @@ def test_instances_are_compared_and_the_page_is_written(results, finished, tmp_p
     assert "against instance 1 (as chosen)" in repr(compared)
     assert "Pair(" not in repr(compared)
     assert moved.report(audio=False, audit=False).read_text(encoding="utf-8").startswith("<!")
-
-
-def test_a_folder_without_results_is_refused(tmp_path):
-    with pytest.raises(ResultsError, match="has no results of an experiment"):
-        Results(tmp_path)

@@ -247,15 +247,6 @@ def test_an_initial_model_with_nothing_to_copy_is_refused(save_initial, start):
         start(path, "xyz", "mlp", n_units=[])
 
 
-def test_a_model_that_would_run_code_is_not_loaded(tmp_path, start):
-    path = tmp_path / "initial.keras"
-    inputs = keras.Input(SHAPE)
-    keras.Model(inputs, keras.layers.Lambda(lambda x: x + 1)(inputs)).save(path)
-
-    with pytest.raises(SettingsError, match=r"not loaded, .*a Lambda layer is code"):
-        start(path)
-
-
 # freezing
 
 

@@ -22,7 +22,8 @@ from xval.answers.read import read_instances
 from xval.answers.summary import metric_words
 from xval.base.errors import AudioError, ResultsError
 from xval.base.findings import Finding
-from xval.report.protocol import _describe_training, describe_protocol
+from xval.report.contents import PageContents
+from xval.report.protocol import describe_protocol
 from xval.report.rebuild import rebuild, rebuild_if_stale
 from xval.report.request import PageRequest
 from xval.report.write import write_page
@@ -35,14 +36,6 @@ SECTIONS = ("answer", "instances", "errors", "details", "comparison", "settings"
 
 def metrics(folder, instance):
     return json.loads((folder.instance_folder(instance) / "metrics.json").read_text())
-
-
-def test_a_run_leaves_an_index_that_links_the_page(finished, read_page):
-    root = finished.results.parents[1]
-
-    links = [attributes["href"] for attributes in read_page(root / "index.html").of("a")]
-
-    assert (finished.results / "report.html").relative_to(root).as_posix() in links
 
 
 def test_calibration_and_the_recall_of_each_class_have_intervals(finished, read_page):
@@ -95,34 +88,49 @@ def test_a_run_leaves_a_page_with_all_sections(finished, read_page):
     assert "1 epochs" not in methods
 
 
+@pytest.fixture
+def describe(finished):
+    """Return a function that gives the protocol of instances of the finished experiment, some of whose facts are others.
+
+    Args:
+        changed: The parameters that are others, by the number of an instance.
+        corpus: Its dataset.
+        plan: What is another part of its `FoldPlan`.
+    """
+    folder = ExperimentFolder(finished.results)
+
+    def describe(changed, *, corpus=None, store=None, **plan):
+        instances = []
+        for instance in read_instances(folder, list(changed)):
+            parameters = instance.parameters | changed[instance.number]
+            written = WrittenInstance(**dict(instance.written) | {"parameters": parameters})
+            instances.append(dataclasses.replace(instance, written=written))
+            for record in instance.jobs.values():
+                record["store"] = store or record["store"]
+        folds = read_folds(folder)
+        folds = dataclasses.replace(folds, plan=dataclasses.replace(folds.plan, **plan))
+        return " ".join(describe_protocol(PageContents(folds, instances, rank_instances(instances), {}, corpus=corpus)))
+
+    return describe
+
+
 @pytest.mark.parametrize(
     ("method", "words"),
     [("mean", "needs no fitting"), ("choose", "selection on its validation items"), ("stack", "a regression")],
 )
-def test_the_protocol_says_what_weighs_the_members_of_an_ensemble(finished, method, words):
-    first, second, _ = read_instances(ExperimentFolder(finished.results), [1, 2, 3])
-    changed = second.parameters | {"architecture": "ensemble", "method": method, "members": [1]}
-    second = dataclasses.replace(second, written=WrittenInstance(**dict(second.written) | {"parameters": changed}))
-    contents = SimpleNamespace(instances=[first, second], by_number={1: first, 2: second}, ranking=SimpleNamespace(selected=2))
+def test_the_protocol_says_what_weighs_the_members_of_an_ensemble(describe, method, words):
+    text = describe({1: {}, 2: {"architecture": "ensemble", "method": method, "members": [1]}})
 
-    sentence = re.search(r"Ensembles combine [^.]*\.", _describe_training(contents))[0]
-
+    sentence = re.search(r"Ensembles combine [^.]*\.", text)[0]
     assert words in sentence
     assert ("validation" in sentence) == (method != "mean")
 
 
-def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(finished):
-    (first,) = read_instances(ExperimentFolder(finished.results), [1])
-    folds = read_folds(ExperimentFolder(finished.results))
-    (one, *_) = folds.plan.folds
+def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(describe, finished):
+    one, *_ = read_folds(ExperimentFolder(finished.results)).plan.folds
     items = {*one.training, *one.validation, *one.test}
-    plan = dataclasses.replace(folds.plan, folds=(one,), settings={"fold_strategy": "holdout"})
-    for record in first.jobs.values():
-        record["store"] = "custom"
-    of_one = {"instances": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
-    contents = SimpleNamespace(**of_one, folds=dataclasses.replace(folds, plan=plan), comparisons=(), verdicts=None)
 
-    text = " ".join(describe_protocol(contents))
+    text = describe({1: {}}, store="custom", folds=(one,), settings={"fold_strategy": "holdout"})
 
     assert f"We evaluated one model on one item-independent split of {len(items)} items (tones)." in text
     assert f"Only {len(one.test)} items were tested." in text
@@ -131,32 +139,26 @@ def test_the_protocol_claims_neither_features_of_arrays_nor_folds_of_one_split(f
         assert claimed not in text
 
 
-@pytest.mark.parametrize("has_corpus", [True, False])
-def test_the_protocol_says_what_of_the_clips_was_heard(finished, has_corpus):
-    (first,) = read_instances(ExperimentFolder(finished.results), [1])
-    changed = first.parameters | {"clip_length_s": 1.0}
-    first = dataclasses.replace(first, written=WrittenInstance(**dict(first.written) | {"parameters": changed}))
-    corpus = SimpleNamespace(
-        is_custom=False, index=pd.DataFrame({"duration_s": [0.5, 2.0, 4.0, 9.0], "augmented": [False, False, False, True]})
+CLIPS = pd.DataFrame({"duration_s": [0.5, 2.0, 4.0, 9.0], "augmented": [False, False, False, True]})
+
+
+@pytest.mark.parametrize(
+    ("corpus", "amount"),
+    [
+        (SimpleNamespace(is_custom=False, index=CLIPS), "2 of 3 clips lose 67 % of their audio"),
+        (None, "how many clips are longer is not known without the dataset"),
+    ],
+)
+def test_the_protocol_says_what_of_the_clips_was_heard(describe, corpus, amount):
+    text = describe({1: {"clip_length_s": 1.0}}, corpus=corpus)
+
+    assert f"Model 1 used the first 1 s of each clip ({amount})." in text
+
+
+def test_the_protocol_names_a_splitter_of_ones_own(describe):
+    assert "Folds were those of my_folds.split (" in describe(
+        {1: {}}, settings={"fold_strategy": "my_folds.split", "fold_seed": 1}
     )
-    folds = read_folds(ExperimentFolder(finished.results))
-    of_one = {"instances": [first], "by_number": {1: first}, "ranking": rank_instances([first])}
-    contents = SimpleNamespace(**of_one, folds=folds, corpus=corpus if has_corpus else None, comparisons=(), verdicts=None)
-
-    amount = (
-        "2 of 3 clips lose 67 % of their audio" if has_corpus else "how many clips are longer is not known without the dataset"
-    )
-    assert f"Model 1 used the first 1 s of each clip ({amount})." in " ".join(describe_protocol(contents))
-
-
-def test_the_protocol_names_a_splitter_of_ones_own(finished):
-    (first,) = read_instances(ExperimentFolder(finished.results), [1])
-    folds = read_folds(ExperimentFolder(finished.results))
-    plan = dataclasses.replace(folds.plan, settings={"fold_strategy": "my_folds.split", "fold_seed": 1})
-    of_one = {"instances": [first], "by_number": {1: first}, "ranking": rank_instances([first]), "corpus": None}
-    contents = SimpleNamespace(**of_one, folds=dataclasses.replace(folds, plan=plan), comparisons=(), verdicts=None)
-
-    assert "Folds were those of my_folds.split (" in " ".join(describe_protocol(contents))
 
 
 def test_a_part_of_unknown_origin_and_the_kinds_of_leakage_stand_there(copy, read_page):

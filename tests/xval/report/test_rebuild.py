@@ -60,18 +60,6 @@ def test_only_what_has_changed_is_written_again(folder, end_fold):
     assert read_json(folder.instance_folder(2) / "metrics.json")["folds_done"] == 2
 
 
-def test_it_writes_what_a_rebuild_from_nothing_writes(folder, end_fold):
-    for fold, accuracy in ((1, 0.5), (2, 0.25)):
-        end_fold(1, fold, accuracy)
-        rebuild(folder)
-    found = scores(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()
-    (folder.instance_folder(1) / "metrics.json").unlink()
-
-    rebuild(folder)
-
-    assert (scores(folder), (folder.instance_folder(1) / "metrics.json").read_bytes()) == found
-
-
 def test_the_epochs_of_every_job_stand_in_its_metric_dict_as_long_as_they_are_worth_reading(folder, end_fold, monkeypatch):
     for fold in (1, 2):
         end_fold(1, fold, 0.5)
@@ -187,23 +175,6 @@ def test_derived_files_are_stale_where_the_metric_dict_of_an_instance_is_gone(fo
 
     assert is_stale(folder)
     rebuild(folder)
-    assert not is_stale(folder)
-
-
-def test_derived_files_are_stale_where_a_fold_is_put_back_that_was_moved_away(folder, end_fold):
-    end_fold(1, 1, 0.5)
-    end_fold(1, 2, 0.75)
-    fold, elsewhere = folder.fold_folder(1, 2), folder.path / "elsewhere"
-    fold.rename(elsewhere)
-    rebuild(folder)
-    assert scores(folder) == {(1, 1): 0.5}
-    time.sleep(0.02)
-
-    elsewhere.rename(fold)  # it is older than the workbook
-
-    assert is_stale(folder)
-    rebuild(folder)
-    assert scores(folder) == {(1, 1): 0.5, (1, 2): 0.75}
     assert not is_stale(folder)
 
 

@@ -17,7 +17,6 @@ from xval import Experiment
 from xval.base import keras_objects
 from xval.base.errors import SettingsError
 from xval.base.synonyms import SETTINGS
-from xval.experiment.command_line import main_of_script
 from xval.experiment.snapshot import as_script
 from xval.measures.metrics import find
 from xval.models.losses import loss_function
@@ -44,12 +43,10 @@ WORDS = [
     ({"dtype_policy": "mixed_float16"}, "Here it is 'precision': float32, tensorfloat32, mixed_bfloat16 or mixed_float16."),
     ({"augment": True}, "Here it is one setting for each kind: 'augment_noise', 'augment_gain_db'"),
     ({"results_folder": "x"}, "Here it is 'experiment_folder', the folder of all results"),  # Did you mean 'data_folder'?
-    ({"learing_rate": 1}, "Did you mean 'learning_rate'?"),
     ({"monitor": "val_uar"}, {"monitor": "val_balanced_accuracy"}),  # monitor 'val_uar' is not produced by any metric
     ({"monitor": "val_UAR"}, {"monitor": "val_balanced_accuracy"}),
     ({"monitor": "val_acc"}, {"monitor": "val_accuracy"}),
     ({"monitor": "acc"}, {"monitor": "accuracy"}),
-    ({"monitor": "val_acuracy"}, "Did you mean 'val_accuracy'?"),
     ({"metrics": ["accuracy"]}, {"metrics": "auto"}),  # unknown metric 'accuracy' for classification
     ({"metrics": "acc, uar, kl_divergence"}, {"metrics": "kl_divergence"}),
     ({"metrics": "mse, MeanAbsoluteError"}, {"metrics": "mse, MeanAbsoluteError"}),  # as before: so are their hashes
@@ -62,7 +59,6 @@ WORDS = [
     ({"class_weight": "balanced"}, "Here it is 'class_weights': balanced, or a weight for each class."),
     ({"validation_data": 0.2}, "Here it is 'validation_fraction', in Experiment(...)."),
     ({"groups": "speaker"}, "Here it is not a setting: groups are the items of the dataset"),
-    ({"architecture": "cnn_smal"}, "Did you mean 'cnn_small'?"),
     ({"seed": [1, 2, 3]}, "seed: received [1, 2, 3]; expected one number. To train each fold with 3 seeds and average their"),
     (
         {"learning_rate": [0.1, 0.01]},
@@ -72,7 +68,6 @@ WORDS = [
     ({"dropout": [0.1, 0.5]}, "dropout: received [0.1, 0.5]; expected one value. For an instance with each of them"),
     ({"seed": "1, 2"}, "To train each fold with 2 seeds and average their scores, set repeats=2."),
     ({"n_filters": 8}, {"n_filters": [8]}),
-    ({"n_filters": None}, "n_filters: received None; expected one value (int) or several, such as (16, 32, 64, 128)."),
 ]
 
 
@@ -96,23 +91,6 @@ def test_no_synonym_is_a_setting():
 def test_one_value_of_the_experiment_is_wanted_where_instances_cannot_differ():
     with pytest.raises(SettingsError, match=r"num_folds: received \[4, 5\]; expected one value, which all instances share"):
         resolved({}, num_folds=[4, 5])
-
-
-@pytest.mark.parametrize(
-    ("option", "answer"),
-    [
-        ("--lr=0.1", "Unknown option --lr=0.1. Here it is 'learning_rate'. Type: --set learning_rate=VALUE."),
-        ("--epochs", "Here it is 'num_epochs'. Type: --set num_epochs=VALUE."),
-        ("--learning-rate", "Unknown option --learning-rate. This is a setting: give --set learning_rate=VALUE."),
-        ("--overwite", "Did you mean '--overwrite'?"),
-    ],
-)
-def test_settings_as_options_of_a_command_line_are_answered(option, answer, capsys):
-    declaration = Declaration("exp.py", "exp.py", "a test", {}, {1: {}})
-
-    assert main_of_script(declaration, [option, "3"]) == 2
-
-    assert answer in " ".join(capsys.readouterr().err.split())
 
 
 def adam(**arguments):

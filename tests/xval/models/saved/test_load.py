@@ -86,14 +86,6 @@ def test_what_is_no_model_is_named(tmp_path):
         read_keras_model(tmp_path / "model.keras")
 
 
-def test_code_in_a_model_is_not_run(tmp_path):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Lambda(lambda x: x + 1)])
-    model.save(tmp_path / "model.keras")
-
-    with pytest.raises(ResultsError, match="a Lambda layer is code"):
-        read_keras_model(tmp_path / "model.keras")
-
-
 @pytest.mark.parametrize("is_nested", [False, True])
 def test_layers_that_need_more_weights_than_the_file_has_raise_an_error(trap, tmp_path, write_model, is_nested):
     inputs = keras.Input((4, 3))

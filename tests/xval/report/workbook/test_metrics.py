@@ -47,12 +47,6 @@ def test_a_row_says_what_an_instance_is_and_what_it_reaches(read, make_instance)
     assert cell(4, "parameters").number_format == "#,##0"
 
 
-def test_the_number_links_to_the_folder_beside_the_workbook(read, make_instance):
-    _, cell = read([make_instance(3, [0.5])])
-    link = cell(4, "instance").hyperlink
-    assert link.target == "instance_3/"
-
-
 def test_header_and_first_columns_stay_in_sight_and_every_column_has_a_filter(read, make_instance):
     sheet, _ = read([make_instance(1, [0.5]), make_instance(2, [0.5])])
     assert sheet.freeze_panes == "C4"

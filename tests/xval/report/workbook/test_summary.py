@@ -5,8 +5,6 @@ from textwrap import wrap
 
 import pytest
 
-from xval.answers.headline import find_headline
-
 GREEN, YELLOW = "A9E29C", "FFD966"
 HEADER = 5
 PAGE_WIDTH = 150  # characters: A4 in landscape format at 80 %
@@ -26,16 +24,6 @@ def read(workbook_of):
 
 def headers(sheet):
     return [cell.value for cell in sheet[HEADER] if cell.value]
-
-
-def test_the_three_lines_stand_above_the_table(read, make_instance):
-    instances = [make_instance(1, [0.5, 0.6]), make_instance(2, [0.7, 0.8])]
-    sheet, _ = read(instances)
-    assert [sheet.cell(row, 1).value for row in (1, 2, 3)] == [
-        f"{label}: {line}" for label, line in find_headline(instances).labelled
-    ]
-    assert sheet["A1"].font.bold
-    assert sheet["A2"].alignment.wrap_text
 
 
 def test_a_row_has_the_main_values_with_interval_validation_folds_and_time(read, make_instance, make_failure):

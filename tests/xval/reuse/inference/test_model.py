@@ -1,6 +1,8 @@
 import copy
+import json
 import math
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -307,9 +309,6 @@ def test_a_model_of_ready_features_reads_arrays_alone(project, tmp_path):
 
 
 def test_a_description_of_another_model_is_refused(save_untrained, tmp_path):
-    import json
-    import shutil
-
     folder = shutil.copytree(save_untrained.save(), tmp_path / "fold")
     content = json.loads((folder / "model.json").read_text())
     (folder / "model.json").write_text(json.dumps(content | {"class_names": ["a", "b", "c"]}))
@@ -347,16 +346,15 @@ def test_what_is_answered_by_nan_is_refused_or_left_out_and_never_gets_a_class(o
     assert re.match(message, found.attrs["left_out"][0].reason.removeprefix(f"{tmp_path}/"))
 
 
-def test_one_member_without_an_answer_is_named_among_others(overflowing, save_untrained, noise):
-    from xval.reuse.inference.model import SavedModel
+def test_one_member_without_an_answer_is_named_among_others(overflowing, save_untrained, noise, tmp_path):
+    shutil.copytree(overflowing, tmp_path / "instance" / "fold_1")
+    shutil.copytree(save_untrained.save(2), tmp_path / "instance" / "fold_2")
+    named = tmp_path / "instance" / "fold_1" / "model.keras"
 
-    sound, undefined = xval.load_model(save_untrained.save()), xval.load_model(overflowing)
-    both = SavedModel(overflowing, "", (*sound._members, *undefined._members))
-
-    with pytest.raises(UndefinedAnswerError, match=re.escape(f"{overflowing / 'model.keras'} outputs NaN")):
-        both.predict(noise[1])
+    with pytest.raises(UndefinedAnswerError, match=re.escape(f"{named} outputs NaN")):
+        xval.load_model(tmp_path / "instance").predict(noise[1])
     with pytest.raises(UndefinedAnswerError, match="outputs NaN"):
-        undefined.predict_proba(noise[1])
+        xval.load_model(overflowing).predict_proba(noise[1])
 
 
 def test_an_answer_of_nan_is_not_explained(overflowing, noise):
