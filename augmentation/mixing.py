@@ -36,7 +36,7 @@ class Event:
     parts: tuple["Event", ...] = ()
 
     def annotated(self) -> tuple["Event", ...]:
-        """Return the events that are heard in the segment."""
+        """Return the events in the segment."""
         return self.parts or (self,)
 
 
@@ -112,7 +112,7 @@ def join_overlapping(events: Sequence[Event]) -> list[Event]:
     return [_join(group) for group in groups]
 
 
-def deal_backgrounds(
+def assign_backgrounds(
     durations_s: Mapping[str, float], items: Sequence[str], needed_s: float, seed: int
 ) -> dict[str, tuple[BackgroundSegment, ...]]:
     """Give every item its own backgrounds: whole recordings where there are enough, else parts that do not overlap.
@@ -130,11 +130,11 @@ def deal_backgrounds(
     rng = make_generator(seed, "backgrounds")
     usable = [usable[number] for number in rng.permutation(len(usable))]
     items = sorted(items, key=natural_key)
-    dealt: dict[str, list[BackgroundSegment]] = {item: [] for item in items}
+    assigned: dict[str, list[BackgroundSegment]] = {item: [] for item in items}
     if len(usable) >= len(items):
         for number, path in enumerate(usable):
-            dealt[items[number % len(items)]].append(BackgroundSegment(path, 0.0, durations_s[path]))
-        return {item: tuple(stretches) for item, stretches in dealt.items()}
+            assigned[items[number % len(items)]].append(BackgroundSegment(path, 0.0, durations_s[path]))
+        return {item: tuple(segments) for item, segments in assigned.items()}
     sharing: dict[str, list[str]] = {path: [] for path in usable}
     for item in items:
         roomiest = max(usable, key=lambda path: durations_s[path] / (len(sharing[path]) + 1), default=None)
@@ -149,8 +149,8 @@ def deal_backgrounds(
     for path, sharers in sharing.items():
         for number, item in enumerate(sharers):
             begin_s, end_s = (durations_s[path] * (part / len(sharers)) for part in (number, number + 1))
-            dealt[item].append(BackgroundSegment(path, begin_s, end_s))
-    return {item: tuple(stretches) for item, stretches in dealt.items()}
+            assigned[item].append(BackgroundSegment(path, begin_s, end_s))
+    return {item: tuple(segments) for item, segments in assigned.items()}
 
 
 def plan_mixtures(
@@ -168,7 +168,7 @@ def plan_mixtures(
 
     Args:
         events: None longer than a mixture less two gaps.
-        backgrounds: What `deal_backgrounds` gave each item.
+        backgrounds: The segments of each item, from `assign_backgrounds`.
         settings: Lengths, numbers and ratios.
         sample_rate_hz: Rate of the mixtures.
         seed: Of the run.
@@ -218,7 +218,7 @@ def _lay_out(
     path: str,
     item: str,
     group: Sequence[Event],
-    stretches: Sequence[BackgroundSegment],
+    segments: Sequence[BackgroundSegment],
     settings: MixingSettings,
     sample_rate_hz: int,
     seed: int,
@@ -236,7 +236,7 @@ def _lay_out(
         snr_db = float(rng.uniform(settings.mixture_min_snr_db, settings.mixture_max_snr_db))
         placed.append(Placed(event, int(place) + before, length, snr_db))
         before += length + gap
-    stretch = stretches[int(rng.integers(len(stretches)))]
-    start_s = float(rng.uniform(stretch.start_s, max(stretch.start_s, stretch.end_s - settings.mixture_duration_s)))
-    excerpt = BackgroundSegment(stretch.path, start_s, min(start_s + settings.mixture_duration_s, stretch.end_s))
+    segment = segments[int(rng.integers(len(segments)))]
+    start_s = float(rng.uniform(segment.start_s, max(segment.start_s, segment.end_s - settings.mixture_duration_s)))
+    excerpt = BackgroundSegment(segment.path, start_s, min(start_s + settings.mixture_duration_s, segment.end_s))
     return Mixture(path, item, excerpt, tuple(placed), n_total, sample_rate_hz)

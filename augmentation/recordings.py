@@ -40,7 +40,7 @@ def check_recordings(
     for setting, folder in folders.items():
         files = audio_files(folder)
         tasks = [(path, None, None) for path in files]
-        described = list(map_in_processes(describe_stretch, tasks, n_processes=n_processes, progress=progress))
+        described = list(map_in_processes(describe_segment, tasks, n_processes=n_processes, progress=progress))
         faults = [reason for reason in described if isinstance(reason, str)]
         if faults:
             raise CorpusError(
@@ -51,7 +51,7 @@ def check_recordings(
     return facts
 
 
-def describe_stretch(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
+def describe_segment(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
     """Return the facts about a segment of a file (its path, begin and end), or why it cannot be used."""
     try:
         return describe_audio(*stretch)

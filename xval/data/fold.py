@@ -61,7 +61,7 @@ class FoldData:
         return target_scaling(self.store, self.training_items, self.clips.get("training")).deviation
 
     def class_weights(self, setting: str = BALANCED) -> NDArray[np.float32] | None:
-        """Return a weight per training example, as `class_weights.of_examples`."""
+        """Return a weight per training example, as `example_weights`."""
         return example_weights(setting, self.training.targets, self.class_names)
 
 

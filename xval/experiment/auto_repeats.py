@@ -15,7 +15,7 @@ from xval.settings.architectures import trains_network
 from xval.settings.resolve import Declaration, Instance, resolve
 from xval.settings.schema import Settings, default_settings
 
-N_DEALS = 3
+N_REPEATS = 3
 MOST_TRAINED = 20_000  # clips times epochs, of an instance in one fold
 
 
@@ -59,7 +59,7 @@ def _choose(all_settings: list[Settings], folder: ExperimentFolder) -> tuple[int
     if most > MOST_TRAINED:
         return 1, f"because {trained}, more than {MOST_TRAINED}"
     try:
-        load_folds(folder, settings.model_copy(update={"fold_repeats": N_DEALS}))
+        load_folds(folder, settings.model_copy(update={"fold_repeats": N_REPEATS}))
     except FoldsError:
-        return 1, f"because the items cannot be split {N_DEALS} times"
-    return N_DEALS, f"because {trained}, at most {MOST_TRAINED}"
+        return 1, f"because the items cannot be split {N_REPEATS} times"
+    return N_REPEATS, f"because {trained}, at most {MOST_TRAINED}"

@@ -41,11 +41,11 @@ from xval.settings.resolve import DEFAULT_SOURCES, Instance, describe_numbers
 from xval.settings.schema import Settings
 from xval.training.classical.check_estimator import check_skops, check_training_items
 
-_IF_HEARD = (
+_IF_LEAKED = (
     "If it was trained on tested clips or speakers, the test scores are optimistically biased. Set pretrained_on to its "
     "training data; the results quote it."
 )
-_UNKNOWN_ORIGIN = f"its training data are not known. {_IF_HEARD}"
+_UNKNOWN_ORIGIN = f"its training data are not known. {_IF_LEAKED}"
 
 
 def check_instance(planned: Plan, instance: Instance, corpus: Corpus) -> list[str]:
@@ -232,7 +232,7 @@ def _warn_of_foreign(settings: Settings, corpus_folder: Path) -> list[str]:
     if settings.pretrained_on:
         return []
     return [
-        f"possible leakage: {settings.pretrained} {name}: {verdict.reason + '. ' + _IF_HEARD if verdict else _UNKNOWN_ORIGIN}"
+        f"possible leakage: {settings.pretrained} {name}: {verdict.reason + '. ' + _IF_LEAKED if verdict else _UNKNOWN_ORIGIN}"
     ]
 
 

@@ -136,7 +136,7 @@ class FoldPlan:
         return {fold.number: fold_repeat for fold_repeat, folds in enumerate(self.folds_by_repeat, start=1) for fold in folds}
 
     @cached_property
-    def deal_hashes(self) -> tuple[str, ...]:
+    def repeat_hashes(self) -> tuple[str, ...]:
         """The hash of each repeat, as its records have it; further repeats do not change it."""
         return tuple(self._hash(folds) for folds in self.folds_by_repeat)
 
@@ -148,7 +148,7 @@ class FoldPlan:
     def hash_of(self, number: int) -> str:
         """Return the hash of the repeat of a fold; empty: there is no such fold."""
         fold_repeat = self.fold_repeat_of(number)
-        return self.deal_hashes[fold_repeat - 1] if fold_repeat else ""
+        return self.repeat_hashes[fold_repeat - 1] if fold_repeat else ""
 
     def _hash(self, folds: Sequence[Fold]) -> str:
         content = dumps([[asdict(fold) for fold in folds], self.index_hash], sort_keys=True)

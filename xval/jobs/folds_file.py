@@ -84,7 +84,7 @@ def write_folds(folder: ExperimentFolder, folds: FoldPlan, dataset: str, data_fo
         "index_hash": folds.index_hash,
         "corpus_fingerprint": fingerprint,
         **({"corrections": dict(corrections)} if corrections else {}),
-        **({"deal_hashes": folds.deal_hashes} if folds.n_fold_repeats > 1 else {}),
+        **({"deal_hashes": folds.repeat_hashes} if folds.n_fold_repeats > 1 else {}),
         "settings": dict(folds.settings),
         "folds": [asdict(fold) for fold in folds.folds],
     }

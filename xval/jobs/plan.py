@@ -249,7 +249,7 @@ def _refuse_other_folds(folder: ExperimentFolder, folds: FoldPlan, replaced: Col
     written = results.folds
     before, now = written.plan.settings, folds.settings
     # A repeat more or less changes none of the others.
-    fold_repeats = zip(written.deal_hashes, folds.deal_hashes, strict=False)
+    fold_repeats = zip(written.repeat_hashes, folds.repeat_hashes, strict=False)
     if all(earlier == present for earlier, present in fold_repeats) and before.get("task_type") == now.get("task_type"):
         return
     finished = [number for number in folder.instances() if number not in replaced and results.done(folder.jobs(number))]

@@ -1,7 +1,7 @@
-"""The cache of what is computed from predictions: estimates.json of an instance, nested_estimates.json of the chosen jobs.
+"""The cache of scores that are computed from predictions: estimates.json of an instance, nested_estimates.json of chosen jobs.
 
-It has the hashes of the records and predictions that it was computed of, and counts where these are the same. Predictions that
-are gone leave what was computed of them. What is damaged or was edited, which a checksum shows, is computed again.
+It has the hashes of the records and predictions behind the scores, and is valid if these are unchanged. Scores stay valid if
+predictions were deleted. A file that is damaged or was edited, which a checksum shows, is computed again.
 """
 
 import json
@@ -19,7 +19,7 @@ _READ = ("scores.parquet", "predictions.parquet", "events.csv")
 
 
 def read_estimates(path: Path) -> JsonObject:
-    """Return ``of`` and ``figures`` of `write_estimates`; nothing where the file is missing, damaged or was edited."""
+    """Return ``of`` and ``figures`` of `write_estimates`; nothing if the file is missing, damaged or was edited."""
     try:
         content = read_json(path) or {}
     except (ResultsError, OSError):
@@ -32,7 +32,7 @@ def read_estimates(path: Path) -> JsonObject:
 
 
 def write_estimates(path: Path, of: JsonObject, scores: Mapping[str, Any]) -> None:
-    """Write what was computed, and of what; without waiting for the disk, since what is damaged is computed again."""
+    """Write the scores and their sources, without waiting for the disk because a damaged file is computed again."""
     estimates = without_nan({"of": of, "figures": scores})
     content = {"format_version": FORMAT_VERSION, "over_items": estimates, "checksum": _checksum([estimates])}
     with part_of(path) as temporary:
@@ -42,16 +42,16 @@ def write_estimates(path: Path, of: JsonObject, scores: Mapping[str, Any]) -> No
 
 
 def source_of(job_folder: str, record_hash: str) -> JsonObject:
-    """Return what tells the record and the predictions of a job from any others: hashes, and time and size of the files."""
+    """Return the identity of the record and the predictions of a job: hashes, times and sizes of the files."""
     states = {name: file_state(f"{job_folder}/{name}") for name in _READ}
     files = {name: [*state[:2], _hash_file(f"{job_folder}/{name}")] for name, state in states.items() if state}
     return {"record": record_hash, "files": files}
 
 
 def is_of(known: Mapping[str, Any], job_folder: str, record_hash: str) -> bool:
-    """Return whether something was computed of a record and the predictions next to it; those that are gone are not asked for.
+    """Return whether scores were computed from a record and the predictions next to it; deleted predictions are not required.
 
-    `known` is what `source_of` returned. Files that have another time, as copies have, are read.
+    `known` is the result of `source_of`. Files with another time, such as copies, are read.
     """
     return known["record"] == record_hash and all(_is_file(known["files"].get(name), f"{job_folder}/{name}") for name in _READ)
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from preprocessing.clips.parquet_files import Kind
 from xval.base.errors import REMEDY, ResultsError
@@ -43,13 +43,13 @@ class WrittenFolds:
 
     Attributes:
         hash: The hash in the file; if the folds have been edited, it is not theirs.
-        deal_hashes: The hash in the file of each repeat; records have that of the repeat of their fold.
+        repeat_hashes: The hash in the file of each repeat; records have that of the repeat of their fold.
         corrections: What the corpus says of the corrections of its labels; empty: it has none.
     """
 
     plan: FoldPlan
     hash: str
-    deal_hashes: tuple[str, ...]
+    repeat_hashes: Annotated[tuple[str, ...], Field(validation_alias="deal_hashes")]
     corrections: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -65,7 +65,7 @@ class WrittenFolds:
     def hash_of(self, number: int) -> str:
         """Return the hash in the file of the repeat of a fold; empty: there is no such fold."""
         fold_repeat = self.plan.fold_repeat_of(number)
-        return self.deal_hashes[fold_repeat - 1] if fold_repeat else ""
+        return self.repeat_hashes[fold_repeat - 1] if fold_repeat else ""
 
 
 _AS_THE_CORPUS: tuple[object, ...] = ("auto", None)  # None: of results that are older than the setting
@@ -142,7 +142,7 @@ def read_folds(folder: ExperimentFolder) -> WrittenFolds:
         raise _no_folds(folder, describe_faults(error)) from error
     if not any(getattr(fold, side) for fold in plan.folds for side in SIDES) or min(folds.numbers) < 1:
         raise _no_folds(folder, "no folds")
-    n_folds, n_hashes, n_repeats = len(plan.folds), len(folds.deal_hashes), plan.settings.get("fold_repeats", 1)
+    n_folds, n_hashes, n_repeats = len(plan.folds), len(folds.repeat_hashes), plan.settings.get("fold_repeats", 1)
     if not isinstance(n_repeats, int) or n_repeats != n_hashes or n_repeats < 1 or n_folds % n_repeats:
         raise _no_folds(folder, f"{n_folds} folds and {n_hashes} hashes of {n_repeats!r:.20} repeats")
     return folds

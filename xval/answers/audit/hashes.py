@@ -22,7 +22,7 @@ def _check_folds(evidence: Evidence, findings: Findings) -> None:
     with findings.looking_at(""):
         plan = evidence.folds.plan
         written, computed = evidence.folds.hash, plan.hash
-        if (written, evidence.folds.deal_hashes) != (computed, plan.deal_hashes):
+        if (written, evidence.folds.repeat_hashes) != (computed, plan.repeat_hashes):
             findings.add(EDITED_FOLDS.fill(computed=computed, written=written))
     for job in evidence.jobs:
         with findings.looking_at(job.name):

@@ -210,7 +210,7 @@ class Provenance:
         clips, perhaps = read_clips(corpus_folder), set[str]()
         others, lacking = self.audio_elsewhere(clips), ""
         names = {dataset, *names_of(corpus_folder)}
-        for name, verb, done_with in (("test", "tests", "has heard"), ("validation", "validates with", "was trained on")):
+        for name, verb, done_with in (("test", "tests", "has seen"), ("validation", "validates with", "was trained on")):
             items, trained = getattr(fold, name), name == "validation"
             side = pd.DataFrame({"item": items, "clip": ""}) if clips is None else clips[clips["item"].isin(items)]
             if clips is not None and name in chosen:
