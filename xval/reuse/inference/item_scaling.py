@@ -45,7 +45,7 @@ def scaled(
 ) -> Iterator[tuple[int, Inputs]]:
     """Yield the scaled inputs of an item with the numbers of their clips; all are in memory until the last one is read.
 
-    `enrolment` has the numbers of the clips that determine the scale. The output of `pooled` is scaled as well.
+    `enrolment`: for each clip, whether it determines the scale; None: all do. The output of `pooled` is scaled as well.
 
     Raises:
         SettingsError: `enrolment` names no clip, or the scale would be based on a single vector.
