@@ -15,6 +15,7 @@ from xval.data.fold import Examples, FoldData
 from xval.engine.learners.estimator import FoldEstimator, fit_features
 from xval.jobs.fold_part import read_clips_of
 from xval.jobs.job import Job
+from xval.models.saved.check_layers import IMPORT
 from xval.models.saved.fetch import find_model
 from xval.models.saved.initial import hash_model
 from xval.models.saved.provenance import Provenance
@@ -108,7 +109,6 @@ class CombinedFeatures:
 def cut_models(job: Job, store: FeatureStore) -> list[Any]:
     """Return the networks of a job, cut and checked to read what the store holds."""
     from xval.models.cut import cut_model
-    from xval.models.saved.check_layers import IMPORT
     from xval.models.saved.load import read_keras_model
 
     options, networks = CombinationOptions.of(job.options), []

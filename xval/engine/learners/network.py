@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from xval.backend import on_device
 from xval.backend.devices import load_keras
 from xval.base.errors import SettingsError
 from xval.data.batches import in_batches
@@ -89,7 +90,6 @@ class FoldNetwork(Fitted):
 
     def facts(self) -> Mapping[str, Any]:
         """Return what the record says of it, besides its scores."""
-        from xval.backend import on_device
         from xval.models.build import count_parameters
 
         history, compiled = self.history, self.setup.compiled
