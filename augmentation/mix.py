@@ -46,20 +46,20 @@ _Fault = tuple[str, float | str, float | str, str]
 
 @dataclass(frozen=True)
 class Mixing:
-    """What a user asks for.
+    """The options of ``xval augment mix``.
 
     Attributes:
         events_folder: The recordings with events.
-        backgrounds_folder: The recordings without.
-        output_folder: Where the mixtures go.
+        backgrounds_folder: The recordings without events.
+        output_folder: The folder for the mixtures.
         annotation: The table of the events.
-        item: Its column of the item; None: ``item``, or the recording where there is no such column.
+        item: Its column of the item; None: ``item``, or the recording if there is no such column.
         label: Its column of the class.
-        rows: Which of its lines are read, and how.
+        rows: Options for reading its rows.
         settings: Lengths, numbers and ratios.
-        seed: Of everything that is drawn.
-        n_processes: Processes that mix; the files do not depend on it.
-        overwrite: Whether files that are there are replaced.
+        seed: Seed of all random numbers.
+        n_processes: Number of processes, which does not affect the files.
+        overwrite: Whether to replace existing files.
     """
 
     events_folder: Path
@@ -76,7 +76,7 @@ class Mixing:
 
 
 def mix_events(wanted: Mixing, console: "Console") -> None:
-    """Make all mixtures, go on where an interrupted run stopped, and say what was done."""
+    """Make all mixtures, continue an interrupted run, and print what was done."""
     started = time.perf_counter()
     output = wanted.output_folder
     refuse_shared({"EVENTS": wanted.events_folder}, {"BACKGROUNDS": wanted.backgrounds_folder}, output)
@@ -133,7 +133,7 @@ def mix_events(wanted: Mixing, console: "Console") -> None:
 
 
 def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
-    """Read the annotation as the corpus of events does, and print its notes."""
+    """Read the annotation in the same way as the corpus of events, and print its notes."""
     for folder in (wanted.events_folder, wanted.backgrounds_folder):
         if not folder.is_dir():
             raise CorpusError(f"There is no folder {folder}. Give a folder of recordings.")
@@ -171,7 +171,7 @@ def _list_events(wanted: Mixing, console: "Console") -> list[Event]:
 def _check_events(
     events: Sequence[Event], backgrounds: Mapping[Path, AudioFacts], wanted: Mixing, progress: Progress
 ) -> tuple[list[Event], list[_Fault]]:
-    """Return the events that can be used, those that overlap joined, and the others with the reason."""
+    """Return the usable events, with overlapping ones joined, and the others with the reason."""
     tasks = [(wanted.events_folder / event.path, event.start_s, event.end_s) for event in events]
     described = list(map_in_processes(describe_segment, tasks, n_processes=wanted.n_processes, progress=progress))
     by_hash = {facts.audio_hash: path for path, facts in backgrounds.items()}

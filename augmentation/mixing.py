@@ -21,11 +21,11 @@ class Event:
 
     Attributes:
         path: The recording, relative to the folder of events, posix.
-        start_s: Where the event begins.
+        start_s: Start of the event, seconds.
         end_s: Where it ends.
-        label: Its class.
-        item: What must not be on two sides of a split.
-        parts: Where several events overlap and are cut out as one: these events; empty where it is one.
+        label: Class of the event.
+        item: Its item, which must not be on two sides of a split.
+        parts: The events that overlap and are cut out as one; empty for a single event.
     """
 
     path: str
@@ -45,10 +45,10 @@ class Placed:
     """An event in a mixture.
 
     Attributes:
-        event: Which.
-        first_sample: Where it begins in the mixture.
-        n_samples: Its length there.
-        snr_db: Power of the event over that of the background beneath it.
+        event: The event.
+        first_sample: Its start in the mixture, samples.
+        n_samples: Its length, samples.
+        snr_db: Power of the event relative to that of the background under it, dB.
     """
 
     event: Event
@@ -63,7 +63,7 @@ class BackgroundSegment:
 
     Attributes:
         path: The recording, relative to the folder of backgrounds, posix.
-        start_s: Where the part begins.
+        start_s: Start of the part, seconds.
         end_s: Where it ends.
     """
 
@@ -74,13 +74,13 @@ class BackgroundSegment:
 
 @dataclass(frozen=True)
 class Mixture:
-    """A file to be written.
+    """A file to write.
 
     Attributes:
         path: Its name in the output folder.
-        item: Of all its events and of its background.
-        background: The excerpt that it is laid on.
-        events: In the order of time; they do not overlap.
+        item: The item of all its events and of its background.
+        background: The background excerpt.
+        events: Its events in order of time, which do not overlap.
     """
 
     path: str
@@ -92,13 +92,13 @@ class Mixture:
 
 
 def join_overlapping(events: Sequence[Event]) -> list[Event]:
-    """Join the events of a recording that overlap: who cuts out one of them hears the others too.
+    """Join the events of a recording that overlap, because an excerpt of one of them also contains the others.
 
     Args:
-        events: Those that overlap belong to one item.
+        events: Events; overlapping ones must belong to one item.
 
     Returns:
-        Sorted by recording and begin; a joined one begins with its first and ends with its last part, with the labels of all.
+        The events, sorted by recording and start; a joined event extends from its first to its last part and has all labels.
     """
     groups: list[list[Event]] = []
     reached_s = 0.0
@@ -115,7 +115,7 @@ def join_overlapping(events: Sequence[Event]) -> list[Event]:
 def assign_backgrounds(
     durations_s: Mapping[str, float], items: Sequence[str], needed_s: float, seed: int
 ) -> dict[str, tuple[BackgroundSegment, ...]]:
-    """Give every item its own backgrounds: whole recordings where there are enough, else parts that do not overlap.
+    """Assign separate backgrounds to each item: whole recordings if there are enough, else parts that do not overlap.
 
     Args:
         durations_s: Length of every background recording, by path.
@@ -163,11 +163,11 @@ def plan_mixtures(
 ) -> Iterator[Mixture]:
     """Yield the mixtures of all events, item by item.
 
-    Every event is used mixture_uses times. A mixture has mixture_min_events to mixture_max_events of them: fewer where no more
-    fit into its length, and in the last of an item.
+    Every event is used mixture_uses times. A mixture has mixture_min_events to mixture_max_events of them, or fewer if no more
+    fit into its length, and in the last mixture of an item.
 
     Args:
-        events: None longer than a mixture less two gaps.
+        events: The events, each at most as long as a mixture minus two gaps.
         backgrounds: The segments of each item, from `assign_backgrounds`.
         settings: Lengths, numbers and ratios.
         sample_rate_hz: Rate of the mixtures.
@@ -184,12 +184,12 @@ def plan_mixtures(
 
 
 def longest_event_s(settings: MixingSettings) -> float:
-    """Return the longest event that a mixture has room for, between its two outer gaps."""
+    """Return the length of the longest event that fits into a mixture between its two outer gaps (s)."""
     return settings.mixture_duration_s - 2 * settings.mixture_min_gap_s
 
 
 def _join(group: Sequence[Event]) -> Event:
-    """Return one event for some that overlap."""
+    """Return one event for several overlapping ones."""
     if len(group) == 1:
         return group[0]
     labels = "+".join(dict.fromkeys(event.label for event in group))
@@ -223,7 +223,7 @@ def _lay_out(
     sample_rate_hz: int,
     seed: int,
 ) -> Mixture:
-    """Draw where the events of one mixture lie, how loud they are, and on which background."""
+    """Draw the positions and levels of the events of one mixture, and its background."""
     rng = make_generator(seed, "mixture", path)
     n_total = round(settings.mixture_duration_s * sample_rate_hz)
     lengths = [max(1, round((event.end_s - event.start_s) * sample_rate_hz)) for event in group]

@@ -52,7 +52,7 @@ def check_recordings(
 
 
 def describe_segment(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
-    """Return the facts about a segment of a file (its path, begin and end), or why it cannot be used."""
+    """Return the facts about a segment of a file, given by path, start and end, or why it cannot be used."""
     try:
         return describe_audio(*stretch)
     except AudioError as error:
@@ -60,12 +60,12 @@ def describe_segment(stretch: tuple[Path, float | None, float | None]) -> AudioF
 
 
 def refuse_equal(recordings: Mapping[str, Path], path: Path, audio_hash: str) -> None:
-    """Refuse a clip that is also among the recordings that are mixed into clips.
+    """Raise an error for a clip that is also among the recordings that are mixed into clips.
 
     Args:
-        recordings: What is mixed in, by the hash of its audio.
+        recordings: The recordings that are mixed in, by audio hash.
         path: The clip.
-        audio_hash: That of the clip.
+        audio_hash: The audio hash of the clip.
     """
     twin = recordings.get(audio_hash)
     if twin is not None:
