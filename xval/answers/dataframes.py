@@ -128,14 +128,14 @@ def load_scores(folder: str | Path, *, interval: IntervalKind = "t") -> pd.DataF
         folder: As for `load_results`, but no single fold.
         interval: ``t``, which covers best where items are few; ``bootstrap``: percentiles of 2,000 resamples of items;
             ``bca``: bias-corrected and accelerated ones. A bootstrap takes seconds per metric; a score that would take minutes
-                has no interval.
+            has no interval.
 
     Returns:
         A row per instance, side (test; clip_test if clips are cut into windows) and metric. The columns instance (int64), side,
         metric (text); mean, std and n_folds of the folds; dataset (text), experiment (int64); items, the mean over items;
         n_items; pooled, computed from all test examples of all folds; low and high, the interval of the score that ``of``
         names, computed by ``method``; it covers ``covers`` (these trained ``models``, or the ``method``); chance, the score of
-        ``strategy``, which ignores the audio. NaN, None: undefined. ``table.attrs["not_done"]``: as of `load_results`.
+        ``strategy``, which ignores the audio. NaN, None: undefined. ``table.attrs["not_done"]``: as for `load_results`.
 
     Warns:
         UserWarning: Folds failed or are missing.
