@@ -51,10 +51,10 @@ def check_recordings(
     return facts
 
 
-def describe_segment(stretch: tuple[Path, float | None, float | None]) -> AudioFacts | str:
+def describe_segment(segment: tuple[Path, float | None, float | None]) -> AudioFacts | str:
     """Return the facts about a segment of a file, given by path, start and end, or why it cannot be used."""
     try:
-        return describe_audio(*stretch)
+        return describe_audio(*segment)
     except AudioError as error:
         return str(error)
 
